@@ -1,0 +1,1 @@
+"""Backtest: the live path over history."""

@@ -1,0 +1,1 @@
+"""Config: settings, cards and the loading of YAML with file, line and column."""

@@ -1,0 +1,1 @@
+"""Records, label matchers, durations and errors: what every room may use."""

@@ -1,0 +1,46 @@
+"""Prometheus durations (`5m`, `1h30m`) to seconds and back, and times as people read them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
+_DURATION = re.compile(r"(?:\d+(?:ms|s|m|h|d|w|y))+")
+_PART = re.compile(r"(\d+)(ms|s|m|h|d|w|y)")
+
+
+def seconds(text: str) -> float:
+    """The duration `text` in seconds. Raises ValueError, saying what is allowed, on anything else.
+
+    >>> seconds("1h30m")
+    5400.0
+    """
+    if not _DURATION.fullmatch(text):
+        raise ValueError(f"{text!r} is no duration; write a number and a unit of ms s m h d w y, for example 90s or 1h30m")
+    return sum(int(n) * _UNITS[u] for n, u in _PART.findall(text))
+
+
+def text(value_s: float) -> str:
+    """The two largest units of a span of seconds; spans below one second are `0s`, negative ones carry a sign.
+
+    >>> text(5460), text(0.2), text(-90)
+    ('1h31m', '0s', '-1m30s')
+    """
+    if value_s < 0:
+        return "-" + text(-value_s)
+    left, parts = int(value_s), []
+    for unit in ("d", "h", "m", "s"):
+        n, left = divmod(left, int(_UNITS[unit]))
+        if n:
+            parts.append(f"{n}{unit}")
+    return "".join(parts[:2]) or "0s"
+
+
+def rfc3339(time_s: float) -> str:
+    """Epoch seconds as RFC 3339 in UTC.
+
+    >>> rfc3339(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return datetime.fromtimestamp(time_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

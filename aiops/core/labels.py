@@ -1,0 +1,83 @@
+"""Label sets, their fingerprints, and Alertmanager matchers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+Labels: TypeAlias = Mapping[str, str]
+
+_MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^"\s]+))\s*')
+_UNESCAPE = {"n": "\n", '"': '"', "\\": "\\"}
+
+
+def key(labels: Labels) -> str:
+    """A canonical text of a label set: equal sets give equal text, whatever their order.
+
+    >>> key({"b": "2", "a": "1"})
+    '{"a":"1","b":"2"}'
+    """
+    return json.dumps(dict(sorted(labels.items())), ensure_ascii=False, separators=(",", ":"))
+
+
+def fingerprint(*parts: str) -> str:
+    """The first 16 hex digits of SHA-256 over the parts, each ended by a NUL: stable across processes and machines."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def subset(labels: Labels, names: Iterable[str]) -> dict[str, str]:
+    """The labels called `names`, in that order; an absent one becomes the empty string, as in PromQL."""
+    return {name: labels.get(name, "") for name in names}
+
+
+def escape(value: str) -> str:
+    """A label value as it stands between double quotes in PromQL: one literal, whatever it holds."""
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One Alertmanager matcher `name op "value"`; regular expressions are anchored. An absent label is empty."""
+
+    name: str
+    op: str
+    value: str
+    _regex: re.Pattern[str] | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Matcher:
+        """Read `env=~"prod|stage"`. Raises ValueError naming the text when it is no matcher or no regular expression."""
+        found = _MATCHER.fullmatch(text)
+        if not found:
+            raise ValueError(f"{text!r} is no matcher; write for example env=\"prod\" or env=~\"prod|stage\"")
+        name, op, quoted, bare = found.groups()
+        value = bare if quoted is None else re.sub(r"\\(.)", lambda m: _UNESCAPE.get(m[1], m[0]), quoted)
+        regex = None
+        if op in ("=~", "!~"):
+            try:
+                regex = re.compile(value)
+            except re.error as e:
+                raise ValueError(f"{text!r}: {value!r} is no regular expression: {e}") from e
+        return cls(name, op, value, regex)
+
+    def matches(self, labels: Labels) -> bool:
+        """Whether a label set fulfils this matcher."""
+        value = labels.get(self.name, "")
+        if self._regex is not None:
+            return bool(self._regex.fullmatch(value)) == (self.op == "=~")
+        return (value == self.value) == (self.op == "=")
+
+    def __str__(self) -> str:
+        return f'{self.name}{self.op}"{escape(self.value)}"'
+
+
+def matches_all(matchers: Iterable[Matcher], labels: Labels) -> bool:
+    """Whether a label set fulfils every matcher; true for none."""
+    return all(m.matches(labels) for m in matchers)

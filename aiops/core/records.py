@@ -1,0 +1,245 @@
+"""The records that pass between rooms. A block of series, never a single series, is the unit of computing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiops.core.labels import Labels
+
+Floats: TypeAlias = NDArray[np.floating[Any]]
+Ints: TypeAlias = NDArray[np.int64]
+Bools: TypeAlias = NDArray[np.bool_]
+State: TypeAlias = dict[str, NDArray[Any]]
+"""What a model remembers: arrays whose leading axis is the series."""
+
+SymptomKind = Literal["anomaly", "exhaustion", "rule", "absence", "conflict"]
+Severity = Literal["info", "warning", "critical"]
+Stage = Literal["shadow", "ticket", "page"]
+Verdict = Literal["hit", "averted", "late", "false", "expired", "unjudgeable", "missed"]
+WarningState = Literal["open", "closed"]
+
+STAGES: tuple[Stage, ...] = ("shadow", "ticket", "page")
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a block came from and what may be done with it; carried by everything computed from it."""
+
+    source: str
+    query: str
+    start_s: int
+    end_s: int
+    digest: str = ""
+    data_class: str = "internal"
+    residency: tuple[str, ...] = ()
+    card: str = ""
+    partial: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """n series on one regular grid of t points.
+
+    `time_s` (t,) int64 epoch seconds UTC, regular; `values` (n, t) float32 or float64, C-order, NaN = no sample,
+    read-only; `unit` UCUM. Raises ValueError when shapes disagree or the grid is not regular.
+    """
+
+    labels: tuple[Labels, ...]
+    time_s: Ints
+    values: Floats
+    unit: str
+    lineage: Lineage
+
+    def __post_init__(self) -> None:
+        if self.values.shape != (len(self.labels), len(self.time_s)):
+            raise ValueError(f"values {self.values.shape} do not fit {len(self.labels)} series of {len(self.time_s)} points")
+        if len(self.time_s) > 2 and np.ptp(np.diff(self.time_s)) != 0:
+            raise ValueError("the time grid of a block must be regular")
+        self.values.setflags(write=False)
+        self.time_s.setflags(write=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resolution:
+    """One resolution of some rows' history: buckets of `step_s`, oldest first, all (n, t), NaN = no sample.
+
+    Values are float32 relative to `History.offset`. At the finest resolution `low` and `high` are `mean` itself.
+    The last column ends at `end_s` (epoch seconds on the shared clock); bucket j covers
+    (end_s - (t - j) * step_s, end_s - (t - j - 1) * step_s]. Coarse resolutions hold closed buckets only.
+    """
+
+    step_s: int
+    end_s: int
+    mean: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """What is known of n series at `now_s`: fine (the step itself, 6 h), mid (5 min, 3 d), long (1 h, 35 d).
+
+    `offset` (n,) float64 is what the float32 values are relative to: true value = offset + value. `now_s` (n,) int64 is
+    each row's own clock (rows replayed side by side may live at different times; their grids differ by whole weeks).
+    `first_s` (n,) int64: each row's first sample ever, on its own clock.
+    """
+
+    fine: Resolution
+    mid: Resolution
+    long: Resolution
+    offset: NDArray[np.float64]
+    now_s: Ints
+    first_s: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limit:
+    """What must not be crossed, per row, in the block's unit: `value` (n,) float64, `above` (n,) bool (else below).
+
+    NaN = no limit. `capacity` (n,) float64 is the size of the resource where known (NaN otherwise). `resets` (n,) int8:
+    0 never, 1 daily, 2 monthly: the quantity starts again at the period's end.
+    """
+
+    value: NDArray[np.float64]
+    above: Bools
+    capacity: NDArray[np.float64]
+    resets: NDArray[np.int8]
+
+    @classmethod
+    def uniform(cls, n: int, value: float, above: bool) -> Limit:
+        """The same limit for n rows."""
+        return cls(np.full(n, value), np.full(n, above), np.full(n, np.nan), np.zeros(n, np.int8))
+
+    def take(self, rows: Any) -> Limit:
+        """The limits of some rows (slice or index array)."""
+        return Limit(self.value[rows], self.above[rows], self.capacity[rows], self.resets[rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """How strange points are: `p` tail probability in (0, 1], NaN = not scored; expected, lower, upper in the unit; (n, t).
+
+    A score shown to people is -log10 p.
+    """
+
+    p: Floats
+    expected: Floats
+    lower: Floats
+    upper: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crossings:
+    """When n series reach their limit: `time_s` (n, 3) float64 earliest, expected, latest on each row's clock.
+
+    NaN = not inside the horizon. `level` is the stated coverage of the interval. `confidence` (n,) 0-1. `slope` (n,) unit
+    per second. `window_s` (n,): which window speaks. `reason` (n,) short text: why a row speaks or stays silent.
+    """
+
+    time_s: NDArray[np.float64]
+    level: float
+    confidence: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    window_s: NDArray[np.float64]
+    reason: NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Mean and interval over a horizon: `time_s` (h,), the rest (n, h); `level` 0-1; `crossings` if there is a limit."""
+
+    time_s: Ints
+    mean: Floats
+    lower: Floats
+    upper: Floats
+    level: float
+    crossings: Crossings | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """One series' crossing of its limit, epoch seconds."""
+
+    earliest_s: float
+    expected_s: float
+    latest_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """One series of one card that is strange or will cross its limit.
+
+    `evidence` holds plain JSON values only: now, limit, slope, unit, window_s, reason, score, model …
+    """
+
+    card: str
+    signal: str
+    labels: Labels
+    kind: SymptomKind
+    since_s: int
+    severity: Severity
+    confidence: float
+    score: float
+    crossing: Crossing | None
+    evidence: Mapping[str, Any]
+    lineage: Lineage
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyWarning:
+    """The symptoms of one entity in one episode: what a person sees. `fingerprint` = (card, kind, entity), `id` adds opening.
+
+    `told_latest_s` is the largest `latest` ever told; outcomes are judged by it. `closed_s` is None while it is open.
+    """
+
+    id: str
+    fingerprint: str
+    card: str
+    signal: str
+    kind: SymptomKind
+    entity: Labels
+    labels: Labels
+    state: WarningState
+    stage: Stage
+    opened_s: int
+    updated_s: int
+    severity: Severity
+    confidence: float
+    score: float
+    crossing: Crossing | None
+    first_crossing: Crossing | None
+    told_latest_s: float | None
+    act_before_s: float | None
+    symptoms: tuple[Symptom, ...]
+    record: Mapping[str, Any] = field(default_factory=dict)
+    runbooks: tuple[Mapping[str, Any], ...] = ()
+    closed_s: int | None = None
+    closed_why: str = ""
+    verdict: Verdict | None = None
+
+    def having(self, **changes: Any) -> EarlyWarning:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict on a warning, or on a failure nobody warned of (`warning_id` empty, verdict `missed`)."""
+
+    warning_id: str
+    card: str
+    entity: Labels
+    verdict: Verdict
+    settled_s: int
+    opened_s: int | None
+    failed_s: int | None
+    lead_s: float | None
+    eta_error_s: float | None
+    interval_covered: bool | None
+    judged_by: str = "daemon"
+    detail: str = ""

@@ -1,0 +1,1 @@
+"""The daemon: clock, signals, health."""

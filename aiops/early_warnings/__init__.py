@@ -1,0 +1,1 @@
+"""Early warnings: the symptoms of one entity become one episode with a life cycle."""

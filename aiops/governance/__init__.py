@@ -1,0 +1,1 @@
+"""Governance: policy decisions and lineage."""

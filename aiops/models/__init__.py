@@ -1,0 +1,1 @@
+"""Models: vectorised detectors and forecasters over blocks, with state as arrays."""

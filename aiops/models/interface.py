@@ -1,0 +1,60 @@
+"""What a detector and a forecaster are: one vectorised function over rows; state is a dict of arrays with leading axis n."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Generic, TypeVar
+
+from aiops.core.params import Params
+from aiops.core.records import Crossings, Floats, Forecast, History, Ints, Limit, Scores, State
+
+P = TypeVar("P", bound=Params)
+
+
+class Detector(ABC, Generic[P]):
+    """Scores new points against what was known before them, then learns them. Rows never influence each other."""
+
+    Params: ClassVar[type[Params]]
+
+    def __init__(self, params: P, step_s: int) -> None:
+        self.params, self.step_s = params, step_s
+
+    @abstractmethod
+    def initial(self, n: int) -> State:
+        """State of n series nothing is known of."""
+
+    @abstractmethod
+    def score(self, state: State, values: Floats, time_s: Ints) -> Scores:
+        """Score `values` (n, m), the m newest points in time order, and learn them: `state` is updated in place.
+
+        `time_s` (n, m) int64 is each row's own clock, one grid step apart. NaN values score NaN and teach nothing.
+        Scoring m points at once equals scoring them one by one. `values` is not changed.
+        """
+
+    @abstractmethod
+    def ready(self, state: State) -> Floats:
+        """Per row 0-1: how much of the needed learning is done; 1 = scores are meant."""
+
+
+class Forecaster(ABC, Generic[P]):
+    """Says when rows cross their limit. Rows never influence each other."""
+
+    Params: ClassVar[type[Params]]
+
+    def __init__(self, params: P, step_s: int) -> None:
+        self.params, self.step_s = params, step_s
+
+    @abstractmethod
+    def initial(self, n: int) -> State:
+        """State of n series nothing is known of."""
+
+    @abstractmethod
+    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
+        """Crossing times of n rows as known at `history.now_s`; `state` is updated in place (hysteresis, smoothing).
+
+        Called once a turn. A row whose newest sample already stands beyond its limit, or with no limit, is NaN.
+        """
+
+    @abstractmethod
+    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
+        """Mean and interval of n rows at `time_s` (h,), for plots; lower <= mean <= upper."""

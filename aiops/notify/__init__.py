@@ -1,0 +1,1 @@
+"""Notify: the durable outbox's relay and the receivers."""

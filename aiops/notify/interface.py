@@ -1,0 +1,27 @@
+"""What a notifier is: it sends one message that stands in the outbox."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic, TypeVar
+
+from aiops.core.params import Params
+
+P = TypeVar("P", bound=Params)
+
+
+class Notifier(ABC, Generic[P]):
+    """A receiver of early warnings. Sends at least once; the message's `dedup_key` is stable over retries."""
+
+    Params: ClassVar[type[Params]]
+
+    def __init__(self, name: str, params: P) -> None:
+        self.name, self.params = name, params
+
+    @abstractmethod
+    def send(self, message: Mapping[str, Any], dedup_key: str, now_s: float) -> None:
+        """Deliver one message (see aiops.notify.message). Raises RetryLater or NotifyError (core.errors)."""
+
+    def close(self) -> None:
+        """Let go of connections."""

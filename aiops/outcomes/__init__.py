@@ -1,0 +1,1 @@
+"""Outcomes: every warning is judged."""

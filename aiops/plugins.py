@@ -1,0 +1,46 @@
+"""The catalogue of plug-ins: lazy strings for ours, entry points `aiops.<group>` for everybody else's.
+
+Nothing is imported until it is named, so that nobody pays for what is not used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import entry_points
+from typing import Any
+
+from aiops.core.errors import AiopsError
+
+BUILT_IN: dict[str, dict[str, str]] = {
+    "sources": {
+        "host": "aiops.telemetry.host:HostSource",
+        "prometheus": "aiops.telemetry.prometheus:PrometheusSource",
+        "recording": "aiops.telemetry.recording:RecordingSource",
+    },
+    "detectors": {"seasonal": "aiops.models.seasonal:Seasonal"},
+    "forecasters": {"exhaustion": "aiops.models.exhaustion:Exhaustion"},
+    "actions": {},
+    "notifiers": {
+        "stdout": "aiops.notify.stdout:StdoutNotifier",
+        "alertmanager": "aiops.notify.alertmanager:AlertmanagerNotifier",
+    },
+}
+
+
+def catalogue(group: str) -> dict[str, str]:
+    """Name to `module:Class` of a group, ours and third parties'. Raises AiopsError when a name is defined twice."""
+    found = dict(BUILT_IN[group])
+    for point in entry_points(group=f"aiops.{group}"):
+        if point.name in found:
+            raise AiopsError(f"{group}: {point.name!r} is defined twice: {found[point.name]} and {point.value}; rename one")
+        found[point.name] = point.value
+    return found
+
+
+def load(group: str, name: str) -> Any:
+    """The class called `name` of a group. Raises AiopsError listing the known names when there is none."""
+    known = catalogue(group)
+    if name not in known:
+        raise AiopsError(f"{group}: no kind {name!r}; known: {', '.join(sorted(known))}")
+    module, _, attribute = known[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

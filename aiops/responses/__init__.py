@@ -1,0 +1,1 @@
+"""Responses: the execution of runbooks (nothing is executed yet)."""

@@ -1,0 +1,1 @@
+"""Runbooks: parsed, matched to warnings, shown with their rendered plan."""

@@ -1,0 +1,1 @@
+"""The store: tables, transactions, outbox, hash-chained ledger, lock."""

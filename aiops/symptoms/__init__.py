@@ -1,0 +1,1 @@
+"""Symptoms: guards and persistence between a model and a warning."""

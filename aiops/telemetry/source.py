@@ -1,0 +1,58 @@
+"""The port behind which every telemetry backend stands."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Generic, TypeVar
+
+from aiops.core.params import Params
+from aiops.core.records import Block
+
+P = TypeVar("P", bound=Params)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """Caps on one answer; passing one raises SourceError with what to do, it never truncates silently."""
+
+    series: int = 50_000
+    samples: int = 20_000_000
+    decoded_bytes: int = 64 * 2**20
+    seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a source said: a block on the asked grid, and what it warned of (`partial` not empty: data may be missing)."""
+
+    block: Block
+    partial: tuple[str, ...] = ()
+
+
+class Source(ABC, Generic[P]):
+    """A telemetry backend that evaluates PromQL, or the documented subset, on an aligned grid."""
+
+    Params: ClassVar[type[Params]]
+
+    def __init__(self, name: str, params: P, limits: ReadLimits) -> None:
+        self.name, self.params, self.limits = name, params, limits
+
+    @abstractmethod
+    def fetch(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Answer:
+        """Values of `query` at start_s, start_s + step_s … end_s (both multiples of step_s, both included).
+
+        A point of the grid takes the newest sample not older than the look-back. NaN, infinite and stale samples are
+        gaps. Raises SourceError.
+        """
+
+    @abstractmethod
+    def probe(self) -> str:
+        """One line saying what answers there. Raises SourceError when nothing useful does."""
+
+    def oldest_s(self) -> int | None:
+        """The oldest instant worth asking for, None = unknown: how far a backfill may reach."""
+        return None
+
+    def close(self) -> None:
+        """Let go of connections and threads."""
