@@ -32,7 +32,9 @@ def catalogue(group: str) -> dict[str, str]:
     found = dict(BUILT_IN[group])
     for point in entry_points(group=f"aiops.{group}"):
         if point.name in found:
-            raise AiopsError(f"{group}: {point.name!r} is defined twice: {found[point.name]} and {point.value}; rename one")
+            raise AiopsError(
+                f"{group}: {point.name!r} is defined twice: {found[point.name]} and {point.value}; rename one"
+            )
         found[point.name] = point.value
     return found
 

@@ -17,7 +17,9 @@ def seconds(text: str) -> float:
     5400.0
     """
     if not _DURATION.fullmatch(text):
-        raise ValueError(f"{text!r} is no duration; write a number and a unit of ms s m h d w y, for example 90s or 1h30m")
+        raise ValueError(
+            f"{text!r} is no duration; write a number and a unit of ms s m h d w y, for example 90s or 1h30m"
+        )
     return sum(int(n) * _UNITS[u] for n, u in _PART.findall(text))
 
 

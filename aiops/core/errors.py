@@ -34,9 +34,18 @@ class FileError(AiopsError):
 
 
 SOURCE_ERROR_KINDS = (
-    "unreachable", "timeout", "auth", "bad_query", "unsupported", "too_many_points", "too_many_series",
-    "too_many_bytes", "not_prometheus", "server_error", "bad_data",
-)  # fmt: skip
+    "unreachable",
+    "timeout",
+    "auth",
+    "bad_query",
+    "unsupported",
+    "too_many_points",
+    "too_many_series",
+    "too_many_bytes",
+    "not_prometheus",
+    "server_error",
+    "bad_data",
+)
 
 
 class SourceError(AiopsError):

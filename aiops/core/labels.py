@@ -56,7 +56,7 @@ class Matcher:
         """Read `env=~"prod|stage"`. Raises ValueError naming the text when it is no matcher or no regular expression."""
         found = _MATCHER.fullmatch(text)
         if not found:
-            raise ValueError(f"{text!r} is no matcher; write for example env=\"prod\" or env=~\"prod|stage\"")
+            raise ValueError(f'{text!r} is no matcher; write for example env="prod" or env=~"prod|stage"')
         name, op, quoted, bare = found.groups()
         value = bare if quoted is None else re.sub(r"\\(.)", lambda m: _UNESCAPE.get(m[1], m[0]), quoted)
         regex = None

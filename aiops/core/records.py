@@ -57,7 +57,9 @@ class Block:
 
     def __post_init__(self) -> None:
         if self.values.shape != (len(self.labels), len(self.time_s)):
-            raise ValueError(f"values {self.values.shape} do not fit {len(self.labels)} series of {len(self.time_s)} points")
+            raise ValueError(
+                f"values {self.values.shape} do not fit {len(self.labels)} series of {len(self.time_s)} points"
+            )
         if len(self.time_s) > 2 and np.ptp(np.diff(self.time_s)) != 0:
             raise ValueError("the time grid of a block must be regular")
         self.values.setflags(write=False)

@@ -1,0 +1,110 @@
+"""The life of an early warning: one episode per entity, told once, ended once.
+
+(none) --symptoms--> open --symptoms--> open (updated, or worsened when its severity rises)
+open --no symptom--> closed "no longer seen"        open --limit crossed--> closed "the limit was crossed"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aiops.core.labels import Labels, fingerprint, key
+from aiops.core.records import Crossing, EarlyWarning, Severity, Stage, Symptom, SymptomKind
+
+Event = Literal["opened", "updated", "worsened", "closed"]
+_RANK: dict[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
+CROSSED = "the limit was crossed"
+GONE = "no longer seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a card says about its warnings; `act_margin_s` is how long before the earliest crossing one must act."""
+
+    card: str
+    signal: str
+    stage: Stage
+    act_margin_s: float = 0.0
+
+
+def warning_fingerprint(card: str, kind: SymptomKind, entity: Labels) -> str:
+    """Identity of an entity's episodes of one kind; the same over restarts and machines."""
+    return fingerprint(card, kind, key(entity))
+
+
+def next_state(
+    current: EarlyWarning | None,
+    symptoms: Sequence[Symptom],
+    entity: Labels,
+    now_s: int,
+    rules: Rules,
+    crossed: bool = False,
+) -> tuple[EarlyWarning, Event] | None:
+    """The warning after this turn and what happened to it; None when there was none and is none. Pure.
+
+    `symptoms` are the entity's, all of one kind; `current` its open warning. A crossing ends the episode whatever the
+    symptoms say.
+    """
+    if current is None:
+        return (_open(symptoms, entity, now_s, rules), "opened") if symptoms and not crossed else None
+    if crossed or not symptoms:
+        why = CROSSED if crossed else GONE
+        return current.having(state="closed", updated_s=now_s, closed_s=now_s, closed_why=why), "closed"
+    changed = _update(current, symptoms, now_s, rules)
+    return changed, ("worsened" if _RANK[changed.severity] > _RANK[current.severity] else "updated")
+
+
+def _leading(symptoms: Sequence[Symptom]) -> Symptom:
+    """The symptom that speaks for the entity: the soonest expected crossing, else the highest score."""
+    return min(symptoms, key=lambda s: (s.crossing.expected_s if s.crossing else float("inf"), -s.score, key(s.labels)))
+
+
+def _act_before(crossing: Crossing | None, now_s: int, rules: Rules) -> float | None:
+    return None if crossing is None else max(float(now_s), crossing.earliest_s - rules.act_margin_s)
+
+
+def _open(symptoms: Sequence[Symptom], entity: Labels, now_s: int, rules: Rules) -> EarlyWarning:
+    lead = _leading(symptoms)
+    mark = warning_fingerprint(rules.card, lead.kind, entity)
+    return EarlyWarning(
+        id=fingerprint(mark, str(now_s)),
+        fingerprint=mark,
+        card=rules.card,
+        signal=rules.signal,
+        kind=lead.kind,
+        entity=entity,
+        labels=lead.labels,
+        state="open",
+        stage=rules.stage,
+        opened_s=now_s,
+        updated_s=now_s,
+        severity=max((s.severity for s in symptoms), key=_RANK.__getitem__),
+        confidence=lead.confidence,
+        score=lead.score,
+        crossing=lead.crossing,
+        first_crossing=lead.crossing,
+        told_latest_s=lead.crossing.latest_s if lead.crossing else None,
+        act_before_s=_act_before(lead.crossing, now_s, rules),
+        symptoms=tuple(symptoms),
+    )
+
+
+def _update(current: EarlyWarning, symptoms: Sequence[Symptom], now_s: int, rules: Rules) -> EarlyWarning:
+    lead = _leading(symptoms)
+    told = current.told_latest_s
+    if lead.crossing is not None:
+        told = max(told or lead.crossing.latest_s, lead.crossing.latest_s)
+    return current.having(
+        labels=lead.labels,
+        updated_s=now_s,
+        confidence=lead.confidence,
+        score=lead.score,
+        crossing=lead.crossing,
+        severity=max((s.severity for s in symptoms), key=_RANK.__getitem__),
+        told_latest_s=told,
+        stage=rules.stage,
+        act_before_s=_act_before(lead.crossing, now_s, rules),
+        symptoms=tuple(symptoms),
+    )

@@ -1,0 +1,129 @@
+"""From active rows to symptoms: only rows that are symptoms become objects."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiops.core.labels import Labels
+from aiops.core.records import (
+    Crossing,
+    Crossings,
+    Floats,
+    Ints,
+    Limit,
+    Lineage,
+    Severity,
+    Symptom,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What a card says about its symptoms; `critical_within_s` and `warning_within_s` are times left, 0 = never."""
+
+    card: str
+    signal: str
+    unit: str
+    critical_within_s: float = 0.0
+    warning_within_s: float = 86400.0
+
+
+def severity(naming: Naming, left_s: float) -> Severity:
+    """Severity of a forecast by the time left. A forecast is critical only where its card says so."""
+    if left_s <= naming.critical_within_s:
+        return "critical"
+    return "warning" if left_s <= naming.warning_within_s else "info"
+
+
+def exhaustion(
+    rows: Ints,
+    labels: Sequence[Labels],
+    found: Crossings,
+    latest: Floats,
+    limit: Limit,
+    since_s: Ints,
+    now_s: Ints,
+    naming: Naming,
+    lineage: Lineage,
+) -> list[Symptom]:
+    """Symptoms of rows that will cross their limit; `rows` indexes all the other (n, …) arguments."""
+    out = []
+    for i in rows.tolist():
+        early, expected, late = (float(x) for x in found.time_s[i])
+        crossing = Crossing(early, expected, late)
+        evidence = {
+            "now": _plain(latest[i]),
+            "limit": _plain(limit.value[i]),
+            "above": bool(limit.above[i]),
+            "unit": naming.unit,
+            "slope_per_hour": _plain(found.slope[i] * 3600),
+            "window_s": _plain(found.window_s[i]),
+            "trend_start_s": _plain(now_s[i] - found.window_s[i]),
+            "level": found.level,
+            "reason": str(found.reason[i]),
+        }
+        out.append(
+            Symptom(
+                naming.card,
+                naming.signal,
+                labels[i],
+                "exhaustion",
+                int(since_s[i]),
+                severity(naming, expected - float(now_s[i])),
+                float(found.confidence[i]),
+                0.0,
+                crossing,
+                evidence,
+                lineage,
+            )
+        )
+    return out
+
+
+def anomalies(
+    rows: Ints,
+    labels: Sequence[Labels],
+    score: Floats,
+    threshold: float,
+    latest: Floats,
+    expected: Floats,
+    since_s: Ints,
+    naming: Naming,
+    lineage: Lineage,
+) -> list[Symptom]:
+    """Symptoms of rows that are strange; `score` (n,) is -log10 p; confidence grows with the distance to `threshold`."""
+    out = []
+    for i in rows.tolist():
+        value = float(score[i])
+        evidence = {
+            "now": _plain(latest[i]),
+            "expected": _plain(expected[i]),
+            "unit": naming.unit,
+            "score": round(value, 3),
+            "threshold": threshold,
+            "reason": "unlike what was usual here",
+        }
+        confidence = min(0.95, 1.0 - 0.5 * 10.0 ** -max(0.0, value - threshold))
+        out.append(
+            Symptom(
+                naming.card,
+                naming.signal,
+                labels[i],
+                "anomaly",
+                int(since_s[i]),
+                "warning",
+                confidence,
+                value,
+                None,
+                evidence,
+                lineage,
+            )
+        )
+    return out
+
+
+def _plain(x: float) -> float | None:
+    value = float(x)
+    return value if math.isfinite(value) else None

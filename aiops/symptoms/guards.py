@@ -1,0 +1,65 @@
+"""Guards between a model and a symptom: persistence k of n, and what a missing sample means. Vectorised over rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from aiops.core.records import Bools, Floats, Ints, State
+
+OnMissing = Literal["unknown", "zero", "hold", "alert"]
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """A symptom needs `need` firing turns of the last `of`; an anomaly also `min_relative_change` from what was expected.
+
+    `on_missing`: unknown = a turn without a sample does not count; zero = it is quiet; hold = as the turn before;
+    alert = as firing.
+    """
+
+    need: int = 1
+    of: int = 1
+    min_relative_change: float = 0.0
+    on_missing: OnMissing = "unknown"
+
+
+def initial(n: int) -> State:
+    """Gate of n rows that nothing fired on yet."""
+    return {
+        "bits": np.zeros(n, np.uint32),
+        "active": np.zeros(n, bool),
+        "since_s": np.zeros(n, np.int64),
+    }
+
+
+def step(state: State, firing: Bools, present: Bools, guards: Guards, now_s: Ints | int) -> Bools:
+    """One turn: which of n rows are symptoms now; `state` is updated in place.
+
+    A row becomes active with `need` firing turns among its last `of`, and stays so until `of` turns were all quiet.
+    """
+    bits, mask = state["bits"], np.uint32((1 << guards.of) - 1)
+    fired = firing.copy()
+    counts = present
+    if guards.on_missing != "unknown":
+        counts = np.ones_like(present)
+        instead = {"zero": np.zeros_like(firing), "hold": (bits & 1).astype(bool), "alert": np.ones_like(firing)}
+        fired = np.where(present, fired, instead[guards.on_missing])
+    shifted = ((bits << np.uint32(1)) | fired.astype(np.uint32)) & mask
+    bits[:] = np.where(counts, shifted, bits)
+    was = state["active"]
+    active: Bools = (np.bitwise_count(bits) >= guards.need) | (was & (bits != 0))
+    state["since_s"][:] = np.where(active & ~was, now_s, state["since_s"])
+    was[:] = active
+    return active
+
+
+def far_from_expected(value: Floats, expected: Floats, guards: Guards) -> Bools:
+    """Whether |value - expected| >= min_relative_change * |expected|; rows without an expectation pass."""
+    if not guards.min_relative_change:
+        return np.ones(value.shape, bool)
+    with np.errstate(invalid="ignore"):
+        near = np.abs(value - expected) < guards.min_relative_change * np.abs(expected)
+    return ~near
