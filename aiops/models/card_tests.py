@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ def expand(text: str) -> NDArray[np.float64]:
     >>> expand("1+2x2 _ 5").tolist()
     [1.0, 3.0, 5.0, nan, 5.0]
     """
-    out: list[NDArray[np.float64]] = []
+    out: list[NDArray[np.floating[Any]]] = []
     for part in text.split():
         ramp, repeat = _RAMP.fullmatch(part), _REPEAT.fullmatch(part)
         if ramp:
@@ -44,7 +45,7 @@ def expand(text: str) -> NDArray[np.float64]:
             raise ValueError(f"{part!r} is no series part; write for example 0.60-0.001x500, 3x10 or _x5")
     if not out:
         raise ValueError("the series is empty")
-    return np.concatenate(out)
+    return np.concatenate(out).astype(np.float64)
 
 
 def parse_labels(text: str) -> dict[str, str]:

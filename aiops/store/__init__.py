@@ -1,1 +1,7 @@
-"""The store: tables, transactions, outbox, hash-chained ledger, lock."""
+"""Store: tables, transactions, outbox, hash-chained ledger, lock."""
+
+from aiops.store.ledger import LedgerCheck
+from aiops.store.store import OutboxRow, Store
+from aiops.store.tx import Tx
+
+__all__ = ["LedgerCheck", "OutboxRow", "Store", "Tx"]

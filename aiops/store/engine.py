@@ -1,0 +1,125 @@
+"""Engines, migrations and the lock on the data directory."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.pool import StaticPool
+
+from aiops.core.errors import StoreError
+from aiops.store import tables
+
+
+class DirectoryLock:
+    """An exclusive lock on a data directory, held as long as the process lives; the file names its holder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "lock"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+            self._file = open(self.path, "a+")  # noqa: SIM115 - held until close()
+        except OSError as e:
+            raise StoreError(
+                f"{folder}: cannot be used as data directory: {e.strerror}; give another --data-dir"
+            ) from e
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as e:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "another process"
+            self._file.close()
+            raise StoreError(f"{folder}: in use by {holder}; stop it or give another --data-dir") from e
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(f"pid {os.getpid()}")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Give the lock back."""
+        self._file.close()
+
+
+def make_engine(url: str, writer: bool) -> sa.Engine:
+    """An engine with our pragmas; the writer begins with BEGIN IMMEDIATE, so that writers queue instead of failing."""
+    memory = url in ("sqlite://", "sqlite:///:memory:")
+    options: dict[str, Any] = {}
+    if memory:
+        options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+    elif url.startswith("sqlite"):
+        options = {"connect_args": {"check_same_thread": False, "timeout": 5.0}}
+    engine = sa.create_engine(url, **options)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _pragmas)
+        sa.event.listen(engine, "begin", _begin_immediate if writer else _begin)
+    return engine
+
+
+def _pragmas(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def prepare(engine: sa.Engine, url: str) -> None:
+    """Bring the schema up to date: made at once when empty, migrated when older. Raises StoreError when newer or damaged."""
+    try:
+        with engine.begin() as connection:
+            names = sa.inspect(connection).get_table_names()
+            version = None
+            if "alembic_version" in names:
+                version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+            if not names:
+                _create(connection)
+                return
+        if version != tables.SCHEMA_VERSION:
+            _migrate(engine, url, version)
+    except sa.exc.DatabaseError as e:
+        raise StoreError(f"{_safe(url)}: cannot be opened: {e.orig}; restore it from a backup or move it away") from e
+
+
+def _create(connection: sa.Connection) -> None:
+    tables.metadata.create_all(connection)
+    if connection.dialect.name == "sqlite":
+        for trigger in tables.LEDGER_TRIGGERS:
+            connection.exec_driver_sql(trigger)
+    connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    connection.execute(sa.text("INSERT INTO alembic_version VALUES (:v)"), {"v": tables.SCHEMA_VERSION})
+
+
+def _migrate(engine: sa.Engine, url: str, version: str | None) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as e:
+            raise StoreError(
+                f"{_safe(url)}: schema version {version} is not known here; was it written by a newer aiops?"
+            ) from e
+
+
+def _safe(url: str) -> str:
+    return sa.make_url(url).render_as_string(hide_password=True)
+
+
+def install_id() -> str:
+    """A fresh identity for a new ledger."""
+    return uuid.uuid4().hex

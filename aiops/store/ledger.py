@@ -1,0 +1,44 @@
+"""The hash chain: hash = SHA-256(0x00 || previous hash || canonical JSON of the row)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCheck:
+    """What verifying found: `first_bad` is the sequence number of the first row that does not fit, None when all do."""
+
+    ok: bool
+    rows: int
+    first_bad: int | None = None
+    why: str = ""
+    head: str = GENESIS
+
+
+def row_hash(prev: str, at_ms: int, actor: str, action: str, object_: str, detail: Any) -> str:
+    """The hash of a ledger row."""
+    body = json.dumps(
+        [at_ms, actor, action, object_, detail], sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
+    return hashlib.sha256(b"\0" + bytes.fromhex(prev) + body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def verify(rows: Iterable[Any]) -> LedgerCheck:
+    """Check rows (seq, prev_hash, hash, at_ms, actor, action, object, detail) in order of seq, from the first one."""
+    prev, count, expected = GENESIS, 0, 1
+    for row in rows:
+        if row.seq != expected:
+            return LedgerCheck(False, count, row.seq, f"row {expected} is missing", prev)
+        if row.prev_hash != prev:
+            return LedgerCheck(False, count, row.seq, "does not follow the row before it", prev)
+        if row_hash(prev, row.at_ms, row.actor, row.action, row.object, row.detail) != row.hash:
+            return LedgerCheck(False, count, row.seq, "its content was changed", prev)
+        prev, count, expected = row.hash, count + 1, expected + 1
+    return LedgerCheck(True, count, None, "", prev)

@@ -1,0 +1,204 @@
+"""The store: one writer, any number of readers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from aiops.core.errors import StoreError
+from aiops.core.records import EarlyWarning, Outcome
+from aiops.store import tables
+from aiops.store.codec import outcome_from, warning_from
+from aiops.store.engine import DirectoryLock, install_id, make_engine, prepare
+from aiops.store.ledger import LedgerCheck, verify
+from aiops.store.tx import Tx, ms
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A message that waits."""
+
+    seq: int
+    receiver: str
+    group: str
+    dedup_key: str
+    payload: dict[str, Any]
+    attempts: int
+
+
+class Store:
+    """Warnings, outcomes, outbox, ledger. Open it with `Store.open`."""
+
+    def __init__(self, writer: sa.Engine, reader: sa.Engine, lock: DirectoryLock | None) -> None:
+        self._writer, self._reader, self._lock = writer, reader, lock
+        self._mutex = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str, data_dir: Path | None, lock: bool = True) -> Store:
+        """Open, lock and migrate. An empty `url` is SQLite in `data_dir`; `sqlite://` lives in memory. Raises StoreError."""
+        held = DirectoryLock(data_dir) if data_dir is not None and lock else None
+        try:
+            where = url or f"sqlite:///{Path(str(data_dir)) / 'aiops.db'}"
+            writer = make_engine(where, writer=True)
+            prepare(writer, where)
+            reader = writer if where == "sqlite://" else make_engine(where, writer=False)
+            store = cls(writer, reader, held)
+            store._genesis()
+        except BaseException:
+            if held is not None:
+                held.close()
+            raise
+        return store
+
+    def _genesis(self) -> None:
+        with self._reader.connect() as connection:
+            if connection.execute(sa.select(tables.ledger.c.seq).limit(1)).first() is not None:
+                return
+        with self.transaction() as tx:
+            tx.record("daemon", "genesis", install_id(), {}, 0.0)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Tx]:
+        """Everything written through the Tx is kept when the block ends, nothing when it raises. Raises StoreError."""
+        try:
+            with self._mutex, self._writer.begin() as connection:
+                tx = Tx(connection)
+                yield tx
+                tx.finish()
+        except sa.exc.DBAPIError as e:
+            raise StoreError(f"store: {e.orig}; nothing of this transaction was kept") from e
+
+    def open_warnings(self, card: str | None = None) -> list[EarlyWarning]:
+        """Warnings that are open, oldest first."""
+        return self._warnings(tables.warnings.c.state == "open", card)
+
+    def unsettled(self, card: str) -> list[EarlyWarning]:
+        """Warnings without a verdict, open or closed, oldest first."""
+        return self._warnings(tables.warnings.c.verdict.is_(None), card)
+
+    def _warnings(self, condition: Any, card: str | None) -> list[EarlyWarning]:
+        t = tables.warnings
+        query = sa.select(t.c.body).where(condition).order_by(t.c.opened_ms, t.c.id)
+        if card is not None:
+            query = query.where(t.c.card == card)
+        with self._reader.connect() as connection:
+            return [warning_from(row.body) for row in connection.execute(query)]
+
+    def warnings(self, *, limit: int = 100, card: str | None = None, state: str | None = None) -> list[EarlyWarning]:
+        """Warnings, newest first."""
+        t = tables.warnings
+        query = sa.select(t.c.body).order_by(t.c.opened_ms.desc(), t.c.id).limit(limit)
+        if card is not None:
+            query = query.where(t.c.card == card)
+        if state is not None:
+            query = query.where(t.c.state == state)
+        with self._reader.connect() as connection:
+            return [warning_from(row.body) for row in connection.execute(query)]
+
+    def warning(self, id_or_prefix: str) -> EarlyWarning | None:
+        """The warning with this id, or the only one whose id begins so."""
+        t = tables.warnings
+        query = sa.select(t.c.body).where(t.c.id.startswith(id_or_prefix, autoescape=True)).limit(2)
+        with self._reader.connect() as connection:
+            found = connection.execute(query).all()
+        return warning_from(found[0].body) if len(found) == 1 else None
+
+    def outcomes(self, *, limit: int = 100, card: str | None = None) -> list[Outcome]:
+        """Current verdicts, newest first."""
+        t = tables.outcomes
+        query = sa.select(t.c.body).where(t.c.current == 1).order_by(t.c.seq.desc()).limit(limit)
+        if card is not None:
+            query = query.where(t.c.card == card)
+        with self._reader.connect() as connection:
+            return [outcome_from(row.body) for row in connection.execute(query)]
+
+    def outcome_of(self, warning_id: str) -> Outcome | None:
+        """The current verdict on a warning."""
+        t = tables.outcomes
+        query = sa.select(t.c.body).where(t.c.warning_id == warning_id, t.c.current == 1)
+        with self._reader.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else outcome_from(row.body)
+
+    def last_turn(self, card: str, source: str) -> int | None:
+        """The last instant a watch has finished, epoch seconds."""
+        t = tables.turns
+        with self._reader.connect() as connection:
+            found = connection.execute(sa.select(t.c.now_ms).where(t.c.card == card, t.c.source == source)).scalar()
+        return None if found is None else int(found) // 1000
+
+    def due(self, now_s: float, limit: int = 100) -> list[OutboxRow]:
+        """Messages to send now, in order; behind an unsent message of its group none is due."""
+        t = tables.outbox
+        head = (
+            sa.select(sa.func.min(t.c.seq).label("seq"))
+            .where(t.c.state == "queued")
+            .group_by(t.c.receiver, t.c.grp)
+            .subquery()
+        )
+        query = (
+            sa.select(t)
+            .join(head, t.c.seq == head.c.seq)
+            .where(t.c.next_ms <= ms(now_s))
+            .order_by(t.c.seq)
+            .limit(limit)
+        )
+        with self._reader.connect() as connection:
+            rows = connection.execute(query).all()
+        return [OutboxRow(r.seq, r.receiver, r.grp, r.dedup_key, r.payload, r.attempts) for r in rows]
+
+    def mark_sent(self, seq: int, now_s: float) -> None:
+        """A message arrived."""
+        self._mark(seq, now_s, "notify.sent", state="sent", error="")
+
+    def mark_retry(self, seq: int, attempts: int, next_at_s: float, error: str, now_s: float) -> None:
+        """A message will be tried again."""
+        self._mark(seq, now_s, "notify.retry", attempts=attempts, next_ms=ms(next_at_s), error=error[:500])
+
+    def mark_dead(self, seq: int, error: str, now_s: float) -> None:
+        """A message was refused for good."""
+        self._mark(seq, now_s, "notify.dead", state="dead", error=error[:500])
+
+    def _mark(self, seq: int, now_s: float, action: str, **values: Any) -> None:
+        t = tables.outbox
+        with self.transaction() as tx:
+            tx._connection.execute(sa.update(t).where(t.c.seq == seq, t.c.state == "queued").values(**values))
+            tx.record("daemon", action, str(seq), {"error": values.get("error", "")}, now_s)
+
+    def prune_outbox(self, before_s: float) -> int:
+        """Forget sent messages made before `before_s`; their ledger rows stay."""
+        t = tables.outbox
+        with self.transaction() as tx:
+            done = tx._connection.execute(sa.delete(t).where(t.c.state == "sent", t.c.created_ms < ms(before_s)))
+        return int(done.rowcount)
+
+    def verify_ledger(self) -> LedgerCheck:
+        """Recompute the whole chain."""
+        with self._reader.connect() as connection:
+            rows = connection.execution_options(stream_results=True).execute(
+                sa.select(tables.ledger).order_by(tables.ledger.c.seq)
+            )
+            return verify(rows)
+
+    def counts(self) -> dict[str, int]:
+        """How many rows there are of each kind, for metrics and the page."""
+        out: dict[str, int] = {}
+        with self._reader.connect() as connection:
+            for t, column in ((tables.warnings, "state"), (tables.outbox, "state"), (tables.outcomes, "verdict")):
+                rows = connection.execute(sa.select(t.c[column], sa.func.count()).group_by(t.c[column]))
+                out |= {f"{t.name}.{value}": int(count) for value, count in rows}
+        return out
+
+    def close(self) -> None:
+        """Let go of connections and of the lock."""
+        self._writer.dispose()
+        if self._reader is not self._writer:
+            self._reader.dispose()
+        if self._lock is not None:
+            self._lock.close()

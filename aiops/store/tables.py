@@ -1,0 +1,102 @@
+"""The tables. Times are integer milliseconds UTC; the ledger only grows (triggers refuse everything else)."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = "0001"
+
+metadata = MetaData()
+
+warnings = Table(
+    "warnings",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("fingerprint", String(32), nullable=False),
+    Column("card", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("stage", String(16), nullable=False),
+    Column("opened_ms", BigInteger, nullable=False),
+    Column("updated_ms", BigInteger, nullable=False),
+    Column("closed_ms", BigInteger),
+    Column("verdict", String(16)),
+    Column("body", JSON, nullable=False),
+    Index("warnings_card_state", "card", "state"),
+    Index("warnings_opened", "opened_ms"),
+    UniqueConstraint("fingerprint", "opened_ms"),
+)
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(64), nullable=False),
+    Column("warning_id", String(32), nullable=False),
+    Column("card", String(64), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("settled_ms", BigInteger, nullable=False),
+    Column("supersedes", Integer),
+    Column("current", Integer, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("outcomes_key_current", "key", "current"),
+    Index("outcomes_card", "card"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("receiver", String(64), nullable=False),
+    Column("grp", String(128), nullable=False),
+    Column("dedup_key", String(128), nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_ms", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("error", String(512), nullable=False),
+    UniqueConstraint("receiver", "dedup_key"),
+    Index("outbox_state_next", "state", "next_ms"),
+)
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("prev_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("object", String(128), nullable=False),
+    Column("detail", JSON, nullable=False),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("card", String(64), nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("now_ms", BigInteger, nullable=False),
+    Column("detail", JSON, nullable=False),
+    PrimaryKeyConstraint("card", "source"),
+)
+
+LEDGER_TRIGGERS = (
+    "CREATE TRIGGER IF NOT EXISTS ledger_no_update BEFORE UPDATE ON ledger "
+    "BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END",
+    "CREATE TRIGGER IF NOT EXISTS ledger_no_delete BEFORE DELETE ON ledger "
+    "BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END",
+)

@@ -1,0 +1,126 @@
+"""One transaction: everything in it is kept, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from aiops.core.labels import key
+from aiops.core.records import EarlyWarning, Outcome
+from aiops.store import tables
+from aiops.store.codec import to_json
+from aiops.store.ledger import GENESIS, row_hash
+
+
+def ms(time_s: float) -> int:
+    """Epoch milliseconds."""
+    return round(time_s * 1000)
+
+
+class Tx:
+    """What may be written. The head of the ledger is read once and kept inside the transaction."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._head: str | None = None
+        self._ledger: list[dict[str, Any]] = []
+        self._insert: Any = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+
+    def put_warning(self, warning: EarlyWarning) -> None:
+        """Insert a warning, or replace it by its id."""
+        row = {
+            "id": warning.id,
+            "fingerprint": warning.fingerprint,
+            "card": warning.card,
+            "kind": warning.kind,
+            "state": warning.state,
+            "stage": warning.stage,
+            "opened_ms": ms(warning.opened_s),
+            "updated_ms": ms(warning.updated_s),
+            "closed_ms": None if warning.closed_s is None else ms(warning.closed_s),
+            "verdict": warning.verdict,
+            "body": to_json(warning),
+        }
+        statement = self._insert(tables.warnings).values(row)
+        changed = {k: v for k, v in row.items() if k != "id"}
+        self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
+
+    def put_outcome(self, outcome: Outcome) -> None:
+        """Keep a verdict. At most one is current: a later one supersedes it and names it. The same one twice is kept once."""
+        t = tables.outcomes
+        name = outcome.warning_id or f"missed:{key(outcome.entity)}:{outcome.card}:{outcome.failed_s}"[:64]
+        old = self._connection.execute(sa.select(t.c.seq, t.c.verdict).where(t.c.key == name, t.c.current == 1)).first()
+        if old is not None and old.verdict == outcome.verdict:
+            return
+        if old is not None:
+            self._connection.execute(sa.update(t).where(t.c.seq == old.seq).values(current=0))
+        self._connection.execute(
+            sa.insert(t).values(
+                key=name,
+                warning_id=outcome.warning_id,
+                card=outcome.card,
+                verdict=outcome.verdict,
+                settled_ms=ms(outcome.settled_s),
+                supersedes=None if old is None else old.seq,
+                current=1,
+                body=to_json(outcome),
+            )
+        )
+        if outcome.warning_id:
+            self._connection.execute(
+                sa.update(tables.warnings)
+                .where(tables.warnings.c.id == outcome.warning_id)
+                .values(verdict=outcome.verdict)
+            )
+
+    def enqueue(self, receiver: str, group: str, dedup_key: str, payload: Mapping[str, Any], at_s: float) -> bool:
+        """Put a message into the outbox; False when this receiver has one with the same key already."""
+        statement = self._insert(tables.outbox).values(
+            receiver=receiver,
+            grp=group,
+            dedup_key=dedup_key,
+            payload=to_json(payload),
+            state="queued",
+            attempts=0,
+            next_ms=ms(at_s),
+            created_ms=ms(at_s),
+            error="",
+        )
+        done = self._connection.execute(statement.on_conflict_do_nothing(index_elements=["receiver", "dedup_key"]))
+        return bool(done.rowcount)
+
+    def record(self, actor: str, action: str, object_: str, detail: Mapping[str, Any], at_s: float) -> None:
+        """Append a row to the ledger."""
+        if self._head is None:
+            last = sa.select(tables.ledger.c.hash).order_by(tables.ledger.c.seq.desc()).limit(1)
+            self._head = self._connection.execute(last).scalar() or GENESIS
+        plain, prev = to_json(detail), self._head
+        self._head = row_hash(prev, ms(at_s), actor, action, object_, plain)
+        self._ledger.append(
+            {
+                "prev_hash": prev,
+                "hash": self._head,
+                "at_ms": ms(at_s),
+                "actor": actor,
+                "action": action,
+                "object": object_,
+                "detail": plain,
+            }
+        )
+
+    def put_turn(self, card: str, source: str, now_s: int, detail: Mapping[str, Any]) -> None:
+        """Mark how far a watch has come."""
+        row = {"card": card, "source": source, "now_ms": ms(now_s), "detail": to_json(detail)}
+        statement = self._insert(tables.turns).values(row)
+        changed = {"now_ms": row["now_ms"], "detail": row["detail"]}
+        self._connection.execute(statement.on_conflict_do_update(index_elements=["card", "source"], set_=changed))
+
+    def finish(self) -> None:
+        """Write the ledger rows that were collected; called before the commit."""
+        if self._ledger:
+            self._connection.execute(sa.insert(tables.ledger), self._ledger)
+            self._ledger = []
