@@ -59,12 +59,17 @@ class Matcher:
             raise ValueError(f'{text!r} is no matcher; write for example env="prod" or env=~"prod|stage"')
         name, op, quoted, bare = found.groups()
         value = bare if quoted is None else re.sub(r"\\(.)", lambda m: _UNESCAPE.get(m[1], m[0]), quoted)
+        return cls.make(name, op, value)
+
+    @classmethod
+    def make(cls, name: str, op: str, value: str) -> Matcher:
+        """A matcher from its parts. Raises ValueError when the value of =~ or !~ is no regular expression."""
         regex = None
         if op in ("=~", "!~"):
             try:
                 regex = re.compile(value)
             except re.error as e:
-                raise ValueError(f"{text!r}: {value!r} is no regular expression: {e}") from e
+                raise ValueError(f"{name}{op}: {value!r} is no regular expression: {e}") from e
         return cls(name, op, value, regex)
 
     def matches(self, labels: Labels) -> bool:

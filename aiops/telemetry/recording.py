@@ -1,0 +1,197 @@
+"""Recordings as a source: a folder of Parquet, CSV or OpenMetrics text.
+
+Layout: `series/<entity>.parquet` (or .csv), column `time` in int64 epoch seconds and one number column a metric. A column is
+the series `metric{entity="…"}`, unless the file's schema metadata `aiops.labels` (JSON: column -> labels with __name__) says
+which series it is. `*.om` or `*.openmetrics` files hold OpenMetrics text with timestamps.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from pydantic import Field
+
+from aiops.core.errors import FileError, Mistake, SourceError
+from aiops.core.params import Params
+from aiops.core.records import Block, Lineage
+from aiops.telemetry.evaluate import Vector, evaluate
+from aiops.telemetry.samples import FixedSamples, Series
+from aiops.telemetry.source import Answer, ReadLimits, Source
+
+Array = NDArray[np.float64]
+Table = tuple[str, NDArray[np.int64], list[str], Array]
+_NAME = re.compile(r"[^a-zA-Z0-9_:]")
+
+
+class RecordingParams(Params):
+    """Parameters of `RecordingSource`."""
+
+    path: Path = Field(description="the recording's folder")
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A folder of recorded series, read file by file."""
+
+    folder: Path
+
+    @classmethod
+    def load(cls, folder: Path) -> Recording:
+        """Check that there is something. Raises FileError when not."""
+        found = cls(folder)
+        if not found.files():
+            raise FileError([Mistake(str(folder), 1, 1, "", "no series/*.parquet, *.csv or *.om in it")])
+        return found
+
+    def files(self) -> list[Path]:
+        """All files of series, sorted by name."""
+        inside = self.folder / "series" if (self.folder / "series").is_dir() else self.folder
+        return sorted(p for e in ("parquet", "csv", "om", "openmetrics") for p in inside.glob(f"*.{e}"))
+
+    def tables(self) -> Iterator[Table]:
+        """(entity, time_s (t,), metrics, values (metrics, t)) of each Parquet and CSV file, in time order, last one wins."""
+        for path in self.files():
+            if path.suffix in (".parquet", ".csv"):
+                table, _ = _read(path)
+                yield _ordered(path, table)
+
+    def series(self) -> Iterator[Series]:
+        """Every series with its label set."""
+        for path in self.files():
+            if path.suffix not in (".parquet", ".csv"):
+                yield from _openmetrics(path)
+                continue
+            table, labels = _read(path)
+            entity, time_s, metrics, values = _ordered(path, table)
+            for metric, row in zip(metrics, values, strict=True):
+                here = np.isfinite(row)
+                name = {"__name__": _NAME.sub("_", metric), "entity": entity, "metric": metric}
+                yield labels.get(metric, name), time_s[here].astype(np.float64), row[here]
+
+
+class RecordingSource(Source[RecordingParams]):
+    """A recording that evaluates the PromQL subset; never says anything of later than was asked."""
+
+    Params = RecordingParams
+
+    def __init__(self, name: str, params: RecordingParams, limits: ReadLimits) -> None:
+        super().__init__(name, params, limits)
+        self._samples: FixedSamples | None = None
+        self._span = (0, 0)
+        self._whole: dict[tuple[str, int], tuple[int, Vector, tuple[dict[str, str], ...]]] = {}
+
+    def _load(self) -> FixedSamples:
+        if self._samples is None:
+            series = list(Recording.load(self.params.path).series())
+            times = [t for _, t, _ in series if len(t)]
+            if not times:
+                raise SourceError(self.name, "bad_data", f"{self.params.path}: no samples")
+            self._span = int(min(t[0] for t in times)), int(max(t[-1] for t in times))
+            self._samples = FixedSamples(series)
+        return self._samples
+
+    def span(self) -> tuple[int, int]:
+        """(first, last) instant of the recording, epoch seconds."""
+        self._load()
+        return self._span
+
+    def fetch(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Answer:
+        """See `Source.fetch`. A query is evaluated once over the whole recording: each grid point only sees its own past."""
+        samples = self._load()
+        first = -(-self._span[0] // step_s) * step_s
+        if (query, step_s) not in self._whole:
+            last = -(-self._span[1] // step_s) * step_s
+            found = evaluate(query, samples, first, last, step_s, source=self.name)
+            self._whole[query, step_s] = first, found, tuple(found.labels)
+        first, found, labels = self._whole[query, step_s]
+        times = np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
+        at = (times - first) // step_s
+        inside = (at >= 0) & (at < found.values.shape[1])
+        values = np.where(inside[None, :], found.values[:, np.where(inside, at, 0)], np.nan)
+        values = np.where(np.isfinite(values), values, np.nan)
+        seen = ~np.isnan(found.values[:, : int(at[-1]) + 1]).all(axis=1) if at[-1] >= 0 else np.zeros(len(labels), bool)
+        lineage = Lineage(self.name, query, start_s, end_s)
+        if seen.all():
+            return Answer(Block(labels, times, np.ascontiguousarray(values), unit, lineage))
+        some = np.flatnonzero(seen)
+        return Answer(Block(tuple(labels[i] for i in some), times, values[some], unit, lineage))
+
+    def probe(self) -> str:
+        """What there is."""
+        files = len(Recording.load(self.params.path).files())
+        return f"recording of {files} files"
+
+    def oldest_s(self) -> int:
+        """The first sample."""
+        return self.span()[0]
+
+
+def _bad(path: Path, message: str) -> FileError:
+    return FileError([Mistake(str(path), 1, 1, "", message)])
+
+
+def _read(path: Path) -> tuple[Any, dict[str, dict[str, str]]]:
+    """The table of a file and what its metadata says of its columns."""
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
+    except (pa.ArrowException, OSError) as e:
+        raise _bad(path, f"cannot be read: {str(e).splitlines()[0]}") from e
+    if "time" not in table.column_names:
+        raise _bad(path, f"has no column `time`; it has {', '.join(table.column_names[:5])}")
+    described = (table.schema.metadata or {}).get(b"aiops.labels")
+    return table, orjson.loads(described) if described else {}
+
+
+def _ordered(path: Path, table: Any) -> Table:
+    import pyarrow as pa
+
+    metrics = [name for name in table.column_names if name != "time"]
+    try:
+        time_s = np.asarray(table["time"].cast(pa.int64()).to_numpy(), np.int64)
+    except (pa.ArrowException, ValueError) as e:
+        raise _bad(path, f"column `time` must hold whole epoch seconds: {str(e).splitlines()[0]}") from e
+    rows = []
+    for name in metrics:
+        try:
+            rows.append(np.asarray(table[name].cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64))
+        except (pa.ArrowException, ValueError) as e:
+            raise _bad(path, f"column `{name}` must hold numbers: {str(e).splitlines()[0]}") from e
+    values = np.array(rows).reshape(len(rows), len(time_s))
+    values[~np.isfinite(values)] = np.nan
+    order = np.argsort(time_s, kind="stable")
+    if len(order):
+        last = np.append(np.diff(time_s[order]) > 0, True)
+        order = order[last]
+    return path.stem, time_s[order], metrics, values[:, order]
+
+
+def _openmetrics(path: Path) -> Iterator[Series]:
+    from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+    from aiops.core.labels import key
+
+    found: dict[str, tuple[dict[str, str], list[tuple[float, float]]]] = {}
+    try:
+        for family in text_string_to_metric_families(path.read_text()):  # type: ignore[no-untyped-call]
+            for sample in family.samples:
+                labels = {"__name__": sample.name, **sample.labels}
+                if sample.timestamp is None:
+                    raise _bad(path, f"{sample.name} has no timestamp")
+                found.setdefault(key(labels), (labels, []))[1].append((float(sample.timestamp), float(sample.value)))
+    except (ValueError, OSError) as e:
+        raise _bad(path, f"is no OpenMetrics text: {e}") from e
+    for labels, points in found.values():
+        points.sort()
+        times, values = np.array(points).T
+        yield labels, times, values
