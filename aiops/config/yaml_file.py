@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -192,3 +193,11 @@ def _did_you_mean(word: str, known: list[str]) -> str:
     if near:
         return f"; did you mean {near[0]}?"
     return f"; known: {', '.join(sorted(known))}" if known else ""
+
+
+def yaml_files(paths: Iterable[Path]) -> list[Path]:
+    """The files themselves, and the *.yaml files directly inside folders, sorted."""
+    out: list[Path] = []
+    for path in paths:
+        out += sorted(path.glob("*.yaml")) + sorted(path.glob("*.yml")) if path.is_dir() else [path]
+    return out

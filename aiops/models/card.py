@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, ValidationError, field_validator, model
 
 from aiops import plugins
 from aiops.config.fields import Duration, MatcherText, Strict
-from aiops.config.yaml_file import Document, load, mistakes_of, validate
+from aiops.config.yaml_file import Document, load, mistakes_of, validate, yaml_files
 from aiops.core.errors import AiopsError, FileError, Mistake
 from aiops.core.records import Stage
 
@@ -269,14 +269,6 @@ def load_cards(paths: Iterable[Path]) -> list[ModelCard]:
     if mistakes:
         raise FileError(mistakes)
     return [cards[name] for name in sorted(cards)]
-
-
-def yaml_files(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves, and the *.yaml files directly inside folders, sorted."""
-    out: list[Path] = []
-    for path in paths:
-        out += sorted(path.glob("*.yaml")) + sorted(path.glob("*.yml")) if path.is_dir() else [path]
-    return out
 
 
 def _query_mistakes(document: Document, card: ModelCard) -> list[Mistake]:
