@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+)
 
 from aiops.core.durations import seconds
 from aiops.core.labels import Matcher
@@ -13,12 +21,18 @@ from aiops.core.labels import Matcher
 class Strict(BaseModel):
     """A part of a file: unknown keys are refused, nothing is coerced, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True, allow_inf_nan=False
+    )
 
 
-def _duration(value: Any) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+def _duration(value: Any, info: ValidationInfo) -> float:
+    """Code may give seconds; a file must name the unit."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if number and value >= 0 and (value == 0 or not (info.context or {}).get("from_file")):
         return float(value)
+    if number:
+        raise ValueError(f"{value} is no duration; write a unit, for example {abs(value)}s")
     if not isinstance(value, str):
         raise ValueError("must be a duration such as 5m or 1h30m")
     return seconds(value)
@@ -40,6 +54,16 @@ Duration = Annotated[
     ),
 ]
 """A Prometheus duration in a file, seconds in the code."""
+
+
+def _whole(value: float) -> float:
+    if value < 1 or value != int(value):
+        raise ValueError("must be one or more whole seconds, for example 5s")
+    return value
+
+
+Step = Annotated[Duration, AfterValidator(_whole)]
+"""The time between two samples: whole seconds."""
 
 MatcherText = Annotated[
     Matcher,

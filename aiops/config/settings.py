@@ -1,31 +1,50 @@
-"""The configuration: init arguments, then AIOPS_… variables, then the file; all of it strict."""
+"""The configuration: arguments, then AIOPS_… variables, then the file; all of it strict."""
 
 from __future__ import annotations
 
-import difflib
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
-from aiops import plugins
-from aiops.config.fields import Duration, MatcherText, Strict
+from aiops.config import environment
+from aiops.config.fields import Duration, MatcherText, Step, Strict
+from aiops.config.judge import judged, judged_file, judged_raw
 from aiops.config.yaml_file import Document, load, mistakes_of
-from aiops.core.errors import AiopsError, FileError, Mistake
+from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Stage
 
 DEFAULT_LISTEN = "127.0.0.1:9464"
 _SOURCE_KEYS = ("kind", "step", "labels", "data_class", "residency", "owner")
+_RECEIVER_KEYS = ("kind",)
+_LISTEN = r"^(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):\d{1,5}$"
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+"""A name that people choose; it also names folders, so it holds nothing but letters, digits and `_.-`."""
+
+
+def _flat(value: Any, common: tuple[str, ...]) -> Any:
+    """A plug-in's own parameters are written beside the common keys; here they are gathered under `params`."""
+    if not isinstance(value, dict) or "params" in value:
+        return value
+    own = {k: v for k, v in value.items() if k not in common}
+    return {k: v for k, v in value.items() if k in common} | {"params": own}
 
 
 class SourceSettings(Strict):
     """One telemetry backend; its own parameters stand beside these keys."""
 
-    kind: str = Field(description="which plug-in: host, prometheus, recording")
-    step: Duration | None = Field(None, gt=0, description="the step every card on this source uses instead of its own")
-    labels: dict[str, str] = Field(default_factory=dict, description="external labels merged into every series")
+    kind: str = Field(description="which plug-in: host, prometheus or recording")
+    step: Step | None = Field(None, description="time between two samples, for every card on this source")
+    labels: dict[str, str] = Field(default_factory=dict, description="external labels, merged into every series")
     data_class: str = Field("internal", description="classification of everything that comes from here")
     residency: list[str] = Field(default_factory=list, description="where its data may be kept")
     owner: str = Field("", description="who answers for this source")
@@ -33,12 +52,8 @@ class SourceSettings(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _flat(cls, value: Any) -> Any:
-        """The plug-in's parameters are written flat beside the common keys; here they are gathered and checked."""
-        if not isinstance(value, dict) or "params" in value:
-            return value
-        common = {k: v for k, v in value.items() if k in _SOURCE_KEYS}
-        return common | {"params": {k: v for k, v in value.items() if k not in _SOURCE_KEYS}}
+    def _gather(cls, value: Any) -> Any:
+        return _flat(value, _SOURCE_KEYS)
 
 
 class Limits(Strict):
@@ -54,7 +69,7 @@ class Route(Strict):
     """Which warnings go to a receiver; the first match wins unless it says `continue`."""
 
     matchers: list[MatcherText] = Field(
-        default_factory=list, description="on the warning's labels, card, severity, stage"
+        default_factory=list, description="on the warning's labels, card, severity, stage; none: every warning"
     )
     receiver: str = Field(description="a name under receivers")
     continue_: bool = Field(False, alias="continue", description="go on to the routes below")
@@ -63,17 +78,13 @@ class Route(Strict):
 class ReceiverSettings(Strict):
     """One receiver; its own parameters stand beside `kind`."""
 
-    kind: str = Field(description="which plug-in: stdout, alertmanager")
+    kind: str = Field(description="which plug-in: stdout or alertmanager")
     params: dict[str, Any] = Field(default_factory=dict, description="the plug-in's own parameters")
 
     @model_validator(mode="before")
     @classmethod
-    def _flat(cls, value: Any) -> Any:
-        if not isinstance(value, dict) or "params" in value:
-            return value
-        return {k: v for k, v in value.items() if k == "kind"} | {
-            "params": {k: v for k, v in value.items() if k != "kind"}
-        }
+    def _gather(cls, value: Any) -> Any:
+        return _flat(value, _RECEIVER_KEYS)
 
 
 class StoreSettings(Strict):
@@ -85,41 +96,58 @@ class StoreSettings(Strict):
 class WebSettings(Strict):
     """Where the daemon serves."""
 
-    listen: str = Field(
-        DEFAULT_LISTEN, pattern=r"^[^:\s]+:\d{1,5}$", description="HOST:PORT; a taken default port is replaced"
-    )
+    listen: str = Field(DEFAULT_LISTEN, description="HOST:PORT to serve on; the default gives way to a free port")
+
+    @field_validator("listen")
+    @classmethod
+    def _host_port(cls, value: str) -> str:
+        import re
+
+        if not re.fullmatch(_LISTEN, value) or int(value.rpartition(":")[2]) > 65535:
+            raise ValueError(f"{value!r} is no HOST:PORT; write for example 127.0.0.1:9464 or [::1]:9464")
+        return value
 
 
 class Settings(BaseSettings):
     """Everything that can be configured."""
 
-    model_config = SettingsConfigDict(env_prefix="AIOPS_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=environment.PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
 
-    sources: dict[str, SourceSettings] = Field(
+    sources: dict[Name, SourceSettings] = Field(
         default_factory=lambda: {"host": SourceSettings.model_validate({"kind": "host", "step": "5s"})},
+        min_length=1,
         description="telemetry backends by name",
     )
-    receivers: dict[str, ReceiverSettings] = Field(
+    receivers: dict[Name, ReceiverSettings] = Field(
         default_factory=lambda: {"stdout": ReceiverSettings(kind="stdout")}, description="who is told, by name"
     )
     routes: list[Route] = Field(
         default_factory=lambda: [Route.model_validate({"receiver": "stdout"})],
         description="which warnings go to which receiver",
     )
-    stages: dict[str, Stage] = Field(default_factory=dict, description="how loud a card may be: shadow, ticket, page")
+    stages: dict[str, Stage] = Field(
+        default_factory=dict, description="how loud a card may be, by card: shadow, ticket or page"
+    )
     cards: list[Path] = Field(
         default_factory=list, description="files or folders of model cards; empty: the shipped ones"
     )
     runbooks: list[Path] = Field(
         default_factory=list, description="files or folders of runbooks; empty: the shipped ones"
     )
-    limits: Limits = Field(default_factory=lambda: Limits(), description="caps on answers")
+    limits: Limits = Field(default_factory=lambda: Limits(), description="caps on what one answer may cost")
     store: StoreSettings = Field(default_factory=lambda: StoreSettings(), description="where decisions are kept")
     web: WebSettings = Field(default_factory=lambda: WebSettings(), description="where the daemon serves")
     data_dir: Path = Field(
-        default_factory=lambda: default_data_dir(), description="database, windows, learnt state, token"
+        default_factory=lambda: default_data_dir(), description="folder of database, windows, learnt state and token"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much is logged")
+
+    @property
+    def listen_is_default(self) -> bool:
+        """Whether nobody chose where to serve: a taken port may then be replaced by a free one."""
+        return "listen" not in self.web.model_fields_set
 
     @classmethod
     def settings_customise_sources(
@@ -130,75 +158,85 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment before the file: the file's data comes in as init arguments."""
-        return env_settings, init_settings
+        """Arguments before the environment; neither a .env file nor a folder of secrets is read."""
+        return init_settings, _Environment(settings_cls)
+
+
+class _Environment(EnvSettingsSource):
+    """AIOPS_… variables, with whole numbers where the setting is one."""
+
+    def __call__(self) -> dict[str, Any]:
+        fields = self.settings_cls.model_fields
+        return {
+            name: environment.typed(value, fields[name].annotation) if name in fields else value
+            for name, value in super().__call__().items()
+        }
 
 
 def default_data_dir() -> Path:
-    """/var/lib/aiops for root, else the XDG data directory."""
+    """/var/lib/aiops for root, else `aiops` in the XDG data directory."""
     if os.geteuid() == 0:
         return Path("/var/lib/aiops")
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "aiops"
+    chosen = os.environ.get("XDG_DATA_HOME", "")
+    folder = Path(chosen) if chosen.startswith("/") else Path.home() / ".local" / "share"
+    return folder / "aiops"
 
 
 def load_settings(path: Path | None, data_dir: Path | None = None, listen: str | None = None) -> Settings:
-    """Settings from a file (or none), the environment and arguments. Raises FileError with every mistake."""
+    """Settings from arguments, the environment and a file (or none). Raises FileError with every mistake.
+
+    Relative paths in the file are relative to the file's folder. A file that is not there is a mistake.
+    """
     document = Document("(no file)", "", {}, None) if path is None else load(path)
     if document.data is None:
         document = Document(document.path, document.text, {}, None)
     if not isinstance(document.data, dict):
         raise FileError([document.mistake((), "must be a mapping of keys to values")])
-    data = dict(document.data)
-    if data_dir is not None:
-        data["data_dir"] = data_dir
+    data, mistakes = judged_file(document, path)
+    mistakes += environment.unknown_variables(os.environ, Settings)
+    given: dict[str, Any] = {} if data_dir is None else {"data_dir": data_dir}
     if listen is not None:
-        data["web"] = {**data.get("web", {}), "listen": listen}
-    mistakes = unknown_variables(os.environ)
+        given["web"] = {"listen": listen}
     try:
-        settings = Settings(**data)
-    except ValidationError as e:
-        raise FileError([*mistakes, *mistakes_of(document, Settings, e)]) from e
-    mistakes += _references(document, settings)
+        settings = _with_file(data)(**given)
+    except (ValidationError, SettingsError) as e:
+        mistakes += judged_raw(document, data, {"sources": _SOURCE_KEYS, "receivers": _RECEIVER_KEYS})
+        told = {m.field for m in mistakes}
+        more = _placed(document, e) if isinstance(e, ValidationError) else [_unreadable(e)]
+        raise FileError([*mistakes, *(m for m in more if m.field not in told)]) from e
+    mistakes += judged(document, settings)
     if mistakes:
         raise FileError(mistakes)
     return settings
 
 
-def unknown_variables(environ: Any) -> list[Mistake]:
-    """AIOPS_… variables that name no setting; pydantic-settings would ignore them."""
-    known = {f"AIOPS_{name.upper()}" for name in Settings.model_fields}
+def _with_file(data: dict[str, Any]) -> type[Settings]:
+    """Settings whose last source is the file's data."""
+
+    class FileSettings(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *args: Any, **kwargs: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            above = super().settings_customise_sources(settings_cls, *args, **kwargs)
+            return (*above, InitSettingsSource(settings_cls, init_kwargs=data))
+
+    return FileSettings
+
+
+def _placed(document: Document, error: ValidationError) -> list[Mistake]:
+    """Each mistake where it was written: in a variable or in the file."""
     out = []
-    for name in sorted(environ):
-        if name.startswith("AIOPS_") and name.split("__")[0].upper() not in known:
-            near = difflib.get_close_matches(name.split("__")[0], known, 1)
-            hint = f"; did you mean {near[0]}?" if near else f"; known: {', '.join(sorted(known))}"
-            out.append(Mistake("(environment)", 1, 1, name, f"unknown variable{hint}"))
+    for one, mistake in zip(error.errors(), mistakes_of(document, Settings, error), strict=True):
+        variable = environment.variable_of(one["loc"], os.environ)
+        if variable is not None:
+            mistake = Mistake(environment.WHERE, 1, 1, variable, mistake.message)
+        out.append(mistake)
     return out
 
 
-def _references(document: Document, settings: Settings) -> list[Mistake]:
-    out = []
-    for group, chosen in (("sources", settings.sources), ("receivers", settings.receivers)):
-        plugin_group = "sources" if group == "sources" else "notifiers"
-        for name, one in chosen.items():
-            out += _plugin_mistakes(document, (group, name), plugin_group, one.kind, one.params)
-    for i, route in enumerate(settings.routes):
-        if route.receiver not in settings.receivers:
-            known = ", ".join(sorted(settings.receivers))
-            out.append(document.mistake(("routes", i, "receiver"), f"no receiver {route.receiver!r}; known: {known}"))
-    return out
-
-
-def _plugin_mistakes(document: Document, loc: tuple[str, str], group: str, kind: str, params: Any) -> list[Mistake]:
-    try:
-        model = plugins.load(group, kind).Params
-    except AiopsError as e:
-        return [document.mistake((*loc, "kind"), str(e))]
-    try:
-        model.model_validate(params)
-    except ValidationError as e:
-        return [
-            Mistake(m.path, *document.where((*loc, *one["loc"])), f"{'.'.join(loc)}.{m.field}", m.message)
-            for one, m in zip(e.errors(), mistakes_of(document, model, e), strict=True)
-        ]
-    return []
+def _unreadable(error: SettingsError) -> Mistake:
+    """A list or mapping in a variable that is no JSON."""
+    found = next((n for n in Settings.model_fields if f'"{n}"' in str(error)), "")
+    variable = environment.PREFIX + found.upper()
+    return Mistake(environment.WHERE, 1, 1, variable, 'is no JSON; write for example ["a", "b"] or {"key": "value"}')

@@ -1,0 +1,150 @@
+"""What the schema of the configuration cannot say: parameters of plug-ins, references, secrets, durations, paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from aiops import plugins
+from aiops.config import environment
+from aiops.config.yaml_file import Document, mistakes_of
+from aiops.config.yaml_strict import Loc
+from aiops.core.errors import AiopsError, Mistake
+
+if TYPE_CHECKING:
+    from aiops.config.settings import Settings
+
+_PASSWORD = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/@\s]*:[^/@\s]+@")
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
+_GROUPS = {"sources": "sources", "receivers": "notifiers"}
+
+
+def judged_file(document: Document, path: Path | None) -> tuple[dict[str, Any], list[Mistake]]:
+    """(the file's data with absolute paths, mistakes that are mistakes only in a file)."""
+    mistakes = [*_secrets(document, document.data, ()), *_bare_durations(document)]
+    return (document.data if path is None else _anchored(document.data, path.resolve().parent)), mistakes
+
+
+def judged(document: Document, settings: Settings) -> list[Mistake]:
+    """Mistakes in the parameters of plug-ins, and routes to receivers that there are not."""
+    out = []
+    for group, chosen in (("sources", settings.sources), ("receivers", settings.receivers)):
+        for name, one in chosen.items():
+            out += _plugin_mistakes(document, (group, name), one.kind, one.params)
+    return out + _routes(document, settings)
+
+
+def judged_raw(document: Document, data: dict[str, Any], common: dict[str, tuple[str, ...]]) -> list[Mistake]:
+    """Mistakes in the parameters of plug-ins of a file that is wrong elsewhere; what is missing may come from elsewhere."""
+    out = []
+    for group, keys in common.items():
+        chosen = data.get(group)
+        for name, one in chosen.items() if isinstance(chosen, dict) else ():
+            if isinstance(one, dict) and isinstance(one.get("kind"), str):
+                params = {k: v for k, v in one.items() if k not in keys}
+                out += _plugin_mistakes(document, (group, name), one["kind"], params)
+    return [m for m in out if not m.message.startswith("is missing")]
+
+
+def _routes(document: Document, settings: Settings) -> list[Mistake]:
+    out = []
+    written = isinstance(document.data, dict) and "routes" in document.data
+    for i, route in enumerate(settings.routes):
+        if route.receiver not in settings.receivers:
+            known = ", ".join(sorted(settings.receivers))
+            if written:
+                out.append(
+                    document.mistake(("routes", i, "receiver"), f"no receiver {route.receiver!r}; known: {known}")
+                )
+            else:
+                example = f"routes: [{{receiver: {next(iter(settings.receivers), 'NAME')}}}]"
+                out.append(document.mistake(("receivers",), f"no route leads to {known}; write {example}"))
+    return out
+
+
+def _plugin_mistakes(document: Document, loc: Loc, kind: str, params: Any) -> list[Mistake]:
+    group = _GROUPS[str(loc[0])]
+    try:
+        model = plugins.load(group, kind).Params
+    except AiopsError as e:
+        return [document.mistake((*loc, "kind"), str(e))]
+    except (ImportError, AttributeError) as e:
+        return [document.mistake((*loc, "kind"), f"the plug-in {kind!r} cannot be loaded: {e}")]
+    try:
+        model.model_validate(params)
+    except ValidationError as e:
+        return [_named(m, loc) for m in mistakes_of(document, model, e, loc)]
+    return []
+
+
+def _named(mistake: Mistake, loc: Loc) -> Mistake:
+    """A mistake on the variable that gave the value, if one did."""
+    import os
+
+    below = mistake.field.split(".")[len(loc) :]
+    name = environment.variable_of((*loc, *below), os.environ)
+    return mistake if name is None else Mistake(environment.WHERE, 1, 1, name, mistake.message)
+
+
+def _secrets(document: Document, value: Any, loc: Loc) -> Iterator[Mistake]:
+    if isinstance(value, dict):
+        for key, one in value.items():
+            if loc and loc[-1] == "headers" and str(key).lower() in _SECRET_HEADERS:
+                message = "secrets do not stand in a file; use bearer_token_file or password_file"
+                yield document.mistake((*loc, key), message)
+            else:
+                yield from _secrets(document, one, (*loc, key))
+    elif isinstance(value, list):
+        for i, one in enumerate(value):
+            yield from _secrets(document, one, (*loc, i))
+    elif isinstance(value, str) and _PASSWORD.match(value):
+        variable = environment.PREFIX + "__".join(str(p).upper() for p in loc)
+        yield document.mistake(loc, f"holds a password; secrets do not stand in a file: use a *_file key or {variable}")
+
+
+def _bare_durations(document: Document) -> Iterator[Mistake]:
+    data = document.data
+    sources = data.get("sources")
+    places: list[tuple[Loc, Any]] = [(("limits", "seconds"), _get(data.get("limits"), "seconds"))]
+    if isinstance(sources, dict):
+        places += [(("sources", name, "step"), _get(one, "step")) for name, one in sources.items()]
+    for loc, value in places:
+        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+            yield document.mistake(loc, f"{value} is no duration; write a unit, for example {value}s")
+
+
+def _get(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, dict) else None
+
+
+def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same data with relative paths made absolute: they are relative to the file."""
+    out = dict(data)
+    for key in ("cards", "runbooks"):
+        if isinstance(out.get(key), list):
+            out[key] = [str(folder / p) if isinstance(p, str) else p for p in out[key]]
+    if isinstance(out.get("data_dir"), str):
+        out["data_dir"] = str(folder / out["data_dir"])
+    for group, plugin_group in _GROUPS.items():
+        if isinstance(out.get(group), dict):
+            out[group] = {name: _anchored_params(one, plugin_group, folder) for name, one in out[group].items()}
+    return out
+
+
+def _anchored_params(one: Any, group: str, folder: Path) -> Any:
+    if not isinstance(one, dict):
+        return one
+    try:
+        model: type[BaseModel] = plugins.load(group, str(one.get("kind"))).Params
+    except (AiopsError, ImportError, AttributeError):
+        return one  # told by _plugin_mistakes
+    paths = [n for n, f in model.model_fields.items() if f.annotation is Path or Path in _parts(f.annotation)]
+    return one | {n: str(folder / one[n]) for n in paths if isinstance(one.get(n), str) and one[n]}
+
+
+def _parts(annotation: Any) -> tuple[Any, ...]:
+    return getattr(annotation, "__args__", ())

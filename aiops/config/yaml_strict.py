@@ -1,0 +1,159 @@
+"""What a YAML file may not be: too large, too deep, too clever, or ambiguous; every refusal with line and column."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, ScalarEvent
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+from aiops.core.errors import FileError, Mistake
+
+MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_DIGITS = 256 * 1024, 50, 10_000, 400
+Loc = tuple[str | int, ...]
+_TEXT, _INT = "tag:yaml.org,2002:str", "tag:yaml.org,2002:int"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def dotted(loc: Loc) -> str:
+    """`("steps", 0, "with")` as `steps[0].with`.
+
+    >>> dotted(("steps", 0, "with"))
+    'steps[0].with'
+    """
+    out = ""
+    for part in loc:
+        out += f"[{part}]" if isinstance(part, int) else (f".{part}" if out else str(part))
+    return out
+
+
+def read(path: Path) -> str:
+    """The text of a regular file. Raises FileError for anything else: a device, a FIFO, a link out of its folder, no UTF-8.
+
+    Never blocks: what is no regular file is not opened, and what became one in between is opened without waiting.
+    """
+    try:
+        _refuse_kind(path, path.stat())
+        if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+            raise _refused(path, "is a link that leads out of its folder; put the file itself there")
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            _refuse_kind(path, os.fstat(file.fileno()))
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as e:
+        raise _refused(path, f"cannot be read: {e.strerror or e}") from e
+    if len(raw) > MAX_BYTES:
+        raise _refused(path, f"has more than {MAX_BYTES} bytes; split it")
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as e:
+        line = raw.count(b"\n", 0, e.start) + 1
+        column = e.start - raw.rfind(b"\n", 0, e.start)
+        raise FileError([Mistake(str(path), line, column, "", "is not UTF-8; save the file as UTF-8")]) from e
+
+
+def _refuse_kind(path: Path, info: os.stat_result) -> None:
+    if not stat.S_ISREG(info.st_mode):
+        raise _refused(path, "is no regular file; name a YAML file")
+
+
+def _refused(path: Path, why: str) -> FileError:
+    return FileError([Mistake(str(path), 1, 1, "", why)])
+
+
+def refuse_hostile(name: str, text: str) -> None:
+    """Walk the events, before anything is built. Raises FileError at the first that is refused."""
+    depth = nodes = documents = 0
+    for event in YAML(typ="rt", pure=True).parse(text):
+        documents += isinstance(event, DocumentStartEvent)
+        depth += isinstance(event, CollectionStartEvent)
+        depth -= isinstance(event, CollectionEndEvent)
+        nodes += isinstance(event, CollectionStartEvent | ScalarEvent)
+        why = _hostile(event)
+        if depth > MAX_DEPTH:
+            why = f"is nested more than {MAX_DEPTH} deep; flatten it"
+        elif nodes > MAX_NODES:
+            why = f"has more than {MAX_NODES} values; split the file"
+        elif documents > 1:
+            why = "holds more than one document; use one file each"
+        if why:
+            mark = event.start_mark
+            raise FileError([Mistake(name, mark.line + 1, mark.column + 1, "", why)])
+
+
+def _hostile(event: Any) -> str:
+    if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+        return "anchors and aliases are not allowed; write the value out"
+    if getattr(event, "tag", None):
+        return f"the tag {event.tag} is not allowed; write the value without it"
+    if isinstance(event, DocumentStartEvent) and (event.tags or event.version not in (None, (1, 2))):
+        return "directives are not allowed; files are YAML 1.2"
+    return ""
+
+
+def sloppy(name: str, root: Node | None) -> list[Mistake]:
+    """Every duplicate key, merge key, key that is no text, and number or text that no program can hold."""
+    return [] if root is None else list(_sloppy(name, root, ()))
+
+
+def _sloppy(name: str, node: Node, loc: Loc) -> Iterator[Mistake]:
+    if isinstance(node, MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            below = (*loc, key.value if isinstance(key, ScalarNode) else "?")
+            why = _bad_key(key, seen)
+            if why:
+                yield Mistake(name, key.start_mark.line + 1, key.start_mark.column + 1, dotted(below), why)
+            elif isinstance(key.value, str):
+                seen[key.value] = key.start_mark.line + 1
+            yield from _sloppy(name, value, below)
+    elif isinstance(node, SequenceNode):
+        for i, one in enumerate(node.value):
+            yield from _sloppy(name, one, (*loc, i))
+    else:
+        why = ""
+        if node.tag == _INT and len(node.value) > MAX_DIGITS:
+            why = f"is a number of {len(node.value)} digits; no such number is needed here"
+        elif _SURROGATE.search(node.value):
+            why = "holds half a character (a lone surrogate); remove it"
+        if why:
+            yield Mistake(name, node.start_mark.line + 1, node.start_mark.column + 1, dotted(loc), why)
+
+
+def _bad_key(key: Node, seen: dict[str, int]) -> str:
+    if not isinstance(key, ScalarNode):
+        return "a key must be text, not a list or a mapping"
+    if key.tag == "tag:yaml.org,2002:merge":
+        return "merge keys (<<) are not allowed; write the keys out"
+    if key.tag != _TEXT or _SURROGATE.search(key.value):
+        return f'a key must be text; write it in quotes: "{key.value[:60]}"'
+    if key.value in seen:
+        return f'duplicate key "{key.value}", first on line {seen[key.value]}; keep one of them'
+    return ""
+
+
+def yaml_mistake(name: str, text: str, error: Exception) -> Mistake:
+    """What the parser refused, where it stands."""
+    line = column = 1
+    message = str(error).split("\n")[0] or type(error).__name__
+    if isinstance(error, MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        if mark is not None:
+            line, column = mark.line + 1, mark.column + 1
+        message = (error.problem or error.context or "no YAML").split("\n")[0]
+    elif isinstance(error, ReaderError):
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = f"the character {text[error.position : error.position + 1]!r} is not allowed; remove it"
+    return Mistake(name, line, column, "", message)
+
+
+PARSER_ERRORS = (YAMLError, ValueError, RecursionError)
+"""What ruamel.yaml raises on text that is no YAML."""
