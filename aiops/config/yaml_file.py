@@ -107,7 +107,7 @@ def load(path: Path) -> Document:
     name, text = str(path), read(path)
     try:
         refuse_hostile(name, text)
-        node = YAML(typ="rt", pure=True).compose(text)
+        node = YAML(typ="safe", pure=True).compose(text)
         mistakes = sloppy(name, node)
         if mistakes:
             raise FileError(mistakes)

@@ -20,6 +20,13 @@ from aiops.core.errors import FileError, Mistake
 MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_DIGITS = 256 * 1024, 50, 10_000, 400
 Loc = tuple[str | int, ...]
 _TEXT, _INT = "tag:yaml.org,2002:str", "tag:yaml.org,2002:int"
+_HINTS = {
+    "expected": "; close what was opened, and put text with { } [ ] , in quotes",
+    "mapping values are not allowed": "; put text with `: ` in quotes, and indent keys alike",
+    "cannot start any token": "; put the text in quotes, and indent with spaces",
+    "could not determine a constructor": "; put the text in quotes",
+    "unexpected end of stream": "; close the quotes",
+}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -71,7 +78,7 @@ def _refused(path: Path, why: str) -> FileError:
 def refuse_hostile(name: str, text: str) -> None:
     """Walk the events, before anything is built. Raises FileError at the first that is refused."""
     depth = nodes = documents = 0
-    for event in YAML(typ="rt", pure=True).parse(text):
+    for event in YAML(typ="safe", pure=True).parse(text):
         documents += isinstance(event, DocumentStartEvent)
         depth += isinstance(event, CollectionStartEvent)
         depth -= isinstance(event, CollectionEndEvent)
@@ -148,6 +155,7 @@ def yaml_mistake(name: str, text: str, error: Exception) -> Mistake:
         if mark is not None:
             line, column = mark.line + 1, mark.column + 1
         message = (error.problem or error.context or "no YAML").split("\n")[0]
+        message += next((hint for begin, hint in _HINTS.items() if begin in message), "")
     elif isinstance(error, ReaderError):
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
