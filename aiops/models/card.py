@@ -6,19 +6,31 @@ import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
-from aiops import plugins
-from aiops.config.fields import Duration, MatcherText, Strict
-from aiops.config.yaml_file import Document, load, mistakes_of, validate, yaml_files
-from aiops.core.errors import AiopsError, FileError, Mistake
+from aiops.config.fields import Duration, MatcherText, Step, Strict
+from aiops.config.yaml_file import Document, load, validate, yaml_files
+from aiops.core.errors import FileError, Mistake
+from aiops.core.labels import Labels, matches_all
 from aiops.core.records import Stage
+from aiops.models.card_check import mistakes_in
+from aiops.models.cron import LONGEST_S, Cron
 
 WEEK_S = 7 * 86400.0
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_PERSISTENCE = re.compile(r"(\d+)/(\d+)")
+_PERSISTENCE = re.compile(r"(\d{1,2})/(\d{1,2})")
+LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError(f"{value[:60]!r} is no number; a query as limit is not available yet")
+    return value
+
+
+LimitValue = Annotated[float, BeforeValidator(_number)]
 
 
 class Owner(Strict):
@@ -31,13 +43,13 @@ class Owner(Strict):
 class LimitRule(Strict):
     """What must not be crossed: exactly one of above and below."""
 
-    above: float | None = Field(None, description="crossed when the value reaches it from below")
-    below: float | None = Field(None, description="crossed when the value reaches it from above")
+    above: LimitValue | None = Field(None, description="crossed when the value reaches it from below")
+    below: LimitValue | None = Field(None, description="crossed when the value reaches it from above")
 
     @model_validator(mode="after")
     def _one(self) -> LimitRule:
         if (self.above is None) == (self.below is None):
-            raise ValueError("give exactly one of above and below")
+            raise ValueError("give exactly one of above and below, for example {below: 0.05}")
         return self
 
 
@@ -68,6 +80,7 @@ class GuardRules(Strict):
     min_relative_change: float = Field(
         0.0, ge=0, description="an anomaly must differ by this share of what was expected"
     )
+    min_change: float = Field(0.0, ge=0, description="an anomaly must differ by this much from what was expected")
     persistence: str = Field("1/1", description="k/n: k firing turns among the last n")
     on_missing: Literal["unknown", "zero", "hold", "alert"] = Field(
         "unknown", description="what a missing sample means"
@@ -98,6 +111,12 @@ class SeverityRule(Strict):
     critical_within: Duration = Field(0.0, description="critical when less time than this is left; 0: never")
     warning_within: Duration = Field(86400.0, description="warning when less time than this is left, else info")
 
+    @model_validator(mode="after")
+    def _ordered(self) -> SeverityRule:
+        if self.critical_within > self.warning_within:
+            raise ValueError("critical_within must not be longer than warning_within")
+        return self
+
     @property
     def critical_within_s(self) -> float:
         """In seconds."""
@@ -113,8 +132,17 @@ class Exclude(Strict):
     """A recurring span in which a card is not judged."""
 
     cron: str = Field(description="when it begins: minute hour day month weekday, UTC")
-    for_: Duration = Field(alias="for", description="how long it lasts")
+    for_: Duration = Field(alias="for", gt=0, le=LONGEST_S, description="how long it lasts, at most 7d")
     match: list[MatcherText] = Field(default_factory=list, description="which series; none: all")
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, value: str) -> str:
+        return Cron.parse(value).text
+
+    def covers(self, labels: Labels, now_s: int) -> bool:
+        """Whether a series is not judged at `now_s`."""
+        return matches_all(self.match, labels) and Cron.parse(self.cron).lasts(now_s, self.for_)
 
 
 class Truth(Strict):
@@ -149,6 +177,14 @@ class CardExpectation(Strict):
         default_factory=dict, description="the expected crossing, counted from `at`"
     )
 
+    @model_validator(mode="after")
+    def _possible(self) -> CardExpectation:
+        if self.crossing and self.symptom != "exhaustion":
+            raise ValueError("crossing can be expected of symptom exhaustion only")
+        if self.crossing.get("after", 0.0) > self.crossing.get("before", float("inf")):
+            raise ValueError("crossing: after must not be later than before")
+        return self
+
 
 class CardTest(Strict):
     """A test inside a card: series in promtool's notation, and what is seen."""
@@ -170,13 +206,13 @@ class ModelCard(Strict):
     sources: list[str] = Field(default_factory=list, description="which sources; none: all")
     query: str = Field(min_length=1, description="PromQL, or the subset for sources without a server")
     signal: str = Field("", description="what runbooks match; default: the name")
-    unit: str = Field("1", description="UCUM unit of the query's result")
-    step: Duration = Field(60.0, ge=1, description="time between two samples")
+    unit: str = Field("1", pattern=r"^\S+$", description="UCUM unit of the query's result, for example 1, By or s")
+    step: Step = Field(60.0, description="time between two samples")
     history: Duration = Field(35 * 86400.0, gt=0, description="how far back is read at first sight")
-    entity: list[str] = Field(
+    entity: list[LabelName] = Field(
         default_factory=lambda: ["instance"], min_length=1, description="labels that say what breaks"
     )
-    cohort: list[str] = Field(default_factory=list, description="labels of series that are alike")
+    cohort: list[LabelName] = Field(default_factory=list, description="labels of series that are alike")
     forecast: ForecastRule | None = Field(None, description="a limit to forecast")
     detect: DetectRule | None = Field(None, description="a detector to run")
     guards: GuardRules = Field(default_factory=lambda: GuardRules(), description="what stands before a symptom")
@@ -202,6 +238,10 @@ class ModelCard(Strict):
     def _something(self) -> ModelCard:
         if self.forecast is None and self.detect is None:
             raise ValueError("give forecast or detect, or both: without one nothing is watched")
+        if self.history < self.step:
+            raise ValueError("history must not be shorter than step")
+        if len(set(self.entity)) != len(self.entity):
+            raise ValueError("entity names a label twice")
         if not self.signal:
             object.__setattr__(self, "signal", self.name)
         return self
@@ -226,6 +266,10 @@ class ModelCard(Strict):
         """The history in seconds."""
         return int(self.history)
 
+    def excluded(self, labels: Labels, now_s: int) -> bool:
+        """Whether a series is not judged at `now_s`, because of `exclude`."""
+        return any(one.covers(labels, now_s) for one in self.exclude)
+
     @property
     def anomaly_budget_per_week(self) -> float:
         """Acceptable false warnings a week for one entity."""
@@ -236,78 +280,53 @@ class ModelCard(Strict):
 
 def load_card(path: Path) -> ModelCard:
     """One card. Raises FileError with every mistake in it."""
+    return _load(path)[0]
+
+
+def _load(path: Path) -> tuple[ModelCard, Document]:
     document = load(path)
-    if isinstance(document.data, dict) and "alerts" in document.data and "query" not in document.data:
-        message = "cards that forecast existing alert rules cannot be run by this version; write a query"
+    if not isinstance(document.data, dict):
+        raise FileError([document.mistake((), "must be a mapping of keys to values")])
+    if "alerts" in document.data and "query" not in document.data:
+        message = "not available yet: cards that forecast the rules a team already has; write a query"
         raise FileError([document.mistake(("alerts",), message)])
-    card = validate(document, ModelCard)
-    mistakes = [*_query_mistakes(document, card), *_model_mistakes(document, card), *_test_mistakes(document, card)]
-    if path.stem != card.name:
-        mistakes.append(document.mistake(("name",), f"must be the file's name, {path.stem}"))
+    mistakes = list(mistakes_in(document))
+    name = document.data.get("name")
+    if isinstance(name, str) and name != path.stem:
+        mistakes.append(document.mistake(("name",), f"must be the file's name, {path.stem}; rename one of them"))
+    try:
+        card = validate(document, ModelCard)
+    except FileError as e:
+        mistakes += e.mistakes
     if mistakes:
         raise FileError(mistakes)
     card._sha = hashlib.sha256(document.text.encode()).hexdigest()[:12]
-    card._path = str(path)
-    return card
+    card._path = document.path
+    return card, document
 
 
 def load_cards(paths: Iterable[Path]) -> list[ModelCard]:
-    """Cards of files and folders, by name. Raises FileError with every mistake in all of them."""
+    """Cards of files and folders, by name. Raises FileError with every mistake in all of them, or when there is none."""
+    paths = list(paths)
     cards: dict[str, ModelCard] = {}
     mistakes: list[Mistake] = []
     for path in yaml_files(paths):
         try:
-            card = load_card(path)
+            card, document = _load(path)
         except FileError as e:
             mistakes += e.mistakes
             continue
         if card.name in cards:
-            mistakes.append(
-                Mistake(str(path), 1, 1, "name", f"{card.name} is also in {cards[card.name].path}; rename one")
-            )
+            message = f"{card.name} is also in {cards[card.name].path}; rename one of them"
+            mistakes.append(document.mistake(("name",), message))
         cards[card.name] = card
+    if not cards and not mistakes:
+        mistakes = [Mistake(str(p), 1, 1, "", "holds no model card; put at least one .yaml file there") for p in paths]
     if mistakes:
         raise FileError(mistakes)
     return [cards[name] for name in sorted(cards)]
 
 
-def _query_mistakes(document: Document, card: ModelCard) -> list[Mistake]:
-    import promql_parser
-
-    try:
-        promql_parser.parse(card.query)
-    except ValueError as e:
-        return [document.mistake(("query",), f"is no PromQL: {e}")]
-    return []
-
-
-def _model_mistakes(document: Document, card: ModelCard) -> list[Mistake]:
-    out = []
-    for key, group, rule in (("forecast", "forecasters", card.forecast), ("detect", "detectors", card.detect)):
-        if rule is None:
-            continue
-        try:
-            plugins.load(group, rule.model).Params.model_validate(rule.params)
-        except AiopsError as e:
-            out.append(document.mistake((key, "model"), str(e)))
-        except ValidationError as e:
-            model = plugins.load(group, rule.model).Params
-            out += [
-                Mistake(m.path, *document.where((key, "params", *one["loc"])), f"{key}.params.{m.field}", m.message)
-                for one, m in zip(e.errors(), mistakes_of(document, model, e), strict=True)
-            ]
-    return out
-
-
-def _test_mistakes(document: Document, card: ModelCard) -> list[Mistake]:
-    from aiops.models.card_tests import expand, parse_labels
-
-    out = []
-    for i, test in enumerate(card.tests):
-        for labels, values in test.series.items():
-            try:
-                parse_labels(labels)
-                expand(values)
-            except ValueError as e:
-                out.append(document.mistake(("tests", i, "series", labels), str(e)))
-    return out
+def json_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12 of a card's file."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **ModelCard.model_json_schema(by_alias=True)}

@@ -14,7 +14,8 @@ OnMissing = Literal["unknown", "zero", "hold", "alert"]
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """A symptom needs `need` firing turns of the last `of`; an anomaly also `min_relative_change` from what was expected.
+    """A symptom needs `need` firing turns of the last `of`; an anomaly must also be far from what was expected:
+    by `min_relative_change` (a share of it) and by `min_change` (in the unit).
 
     `on_missing`: unknown = a turn without a sample does not count; zero = it is quiet; hold = as the turn before;
     alert = as firing.
@@ -24,6 +25,7 @@ class Guards:
     of: int = 1
     min_relative_change: float = 0.0
     on_missing: OnMissing = "unknown"
+    min_change: float = 0.0
 
 
 def initial(n: int) -> State:
@@ -57,9 +59,10 @@ def step(state: State, firing: Bools, present: Bools, guards: Guards, now_s: Int
 
 
 def far_from_expected(value: Floats, expected: Floats, guards: Guards) -> Bools:
-    """Whether |value - expected| >= min_relative_change * |expected|; rows without an expectation pass."""
-    if not guards.min_relative_change:
+    """Whether |value - expected| >= max(min_relative_change * |expected|, min_change); no expectation: passes."""
+    if not (guards.min_relative_change or guards.min_change):
         return np.ones(value.shape, bool)
     with np.errstate(invalid="ignore"):
-        near = np.abs(value - expected) < guards.min_relative_change * np.abs(expected)
+        wanted = np.maximum(guards.min_relative_change * np.abs(expected), guards.min_change)
+        near = np.abs(value - expected) < wanted
     return ~near

@@ -1,0 +1,105 @@
+"""What the schema of a card cannot say: its query, the parameters of its models, the series of its tests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from aiops import plugins
+from aiops.config.yaml_file import Document, mistakes_of
+from aiops.core.errors import AiopsError, Mistake
+from aiops.models.card_tests import expand, parse_labels
+
+_NAMED = re.compile(r"'([^']+)'|for (\S+)$|: (\S+)$")
+_CLOSES = {")": "(", "]": "[", "}": "{"}
+
+
+def mistakes_in(document: Document) -> Iterator[Mistake]:
+    """Every such mistake in a card's file, whether or not the rest of it is right."""
+    data = document.data
+    if isinstance(data.get("query"), str):
+        yield from _query(document, data["query"])
+    for key, group in (("forecast", "forecasters"), ("detect", "detectors")):
+        if isinstance(data.get(key), dict):
+            yield from _params(document, key, group, data[key])
+    for i, test in enumerate(data["tests"] if isinstance(data.get("tests"), list) else ()):
+        series = test.get("series") if isinstance(test, dict) else None
+        for labels, values in series.items() if isinstance(series, dict) else ():
+            yield from _series(document, ("tests", i, "series", labels), labels, values)
+
+
+def _query(document: Document, query: str) -> Iterator[Mistake]:
+    import promql_parser
+
+    try:
+        promql_parser.parse(query)
+    except ValueError as e:
+        line, column = document.inside(("query",), where_in(query, str(e)))
+        yield Mistake(document.path, line, column, "query", f"is no PromQL: {e}; correct it here")
+
+
+def where_in(query: str, message: str) -> int:
+    """The offset in `query` that a message of the parser is about; 0 where that cannot be told.
+
+    >>> where_in("sum(rate(a[5m])", "unclosed left parenthesis")
+    3
+    """
+    open_at = _brackets(query)
+    if open_at is not None:
+        return open_at
+    for found in _NAMED.finditer(message):
+        word = next(group for group in found.groups() if group)
+        if word in query:
+            return query.index(word)
+    return 0
+
+
+def _brackets(query: str) -> int | None:
+    """Where brackets go wrong: the first that closes nothing, or the last that is never closed."""
+    stack: list[tuple[str, int]] = []
+    quote = ""
+    skip = False
+    for i, c in enumerate(query):
+        if skip:
+            skip = False
+        elif quote:
+            skip, quote = c == "\\" and quote != "`", "" if c == quote else quote
+        elif c in "\"'`":
+            quote = c
+        elif c in "([{":
+            stack.append((c, i))
+        elif c in _CLOSES and (not stack or stack.pop()[0] != _CLOSES[c]):
+            return i
+    return stack[-1][1] if stack else None
+
+
+def _params(document: Document, key: str, group: str, rule: dict[str, Any]) -> Iterator[Mistake]:
+    name, params = rule.get("model"), rule.get("params", {})
+    if name is None:
+        name = {"forecasters": "exhaustion", "detectors": "seasonal"}[group]
+    if not isinstance(name, str) or not isinstance(params, dict):
+        return
+    try:
+        model = plugins.load(group, name).Params
+    except AiopsError as e:
+        yield document.mistake((key, "model"), str(e))
+        return
+    except (ImportError, AttributeError) as e:
+        yield document.mistake((key, "model"), f"the plug-in {name!r} cannot be loaded: {e}")
+        return
+    try:
+        model.model_validate(params)
+    except ValidationError as e:
+        yield from mistakes_of(document, model, e, (key, "params"))
+
+
+def _series(document: Document, loc: tuple[str | int, ...], labels: str, values: Any) -> Iterator[Mistake]:
+    for parse, text in ((parse_labels, labels), (expand, values)):
+        if isinstance(text, str):
+            try:
+                parse(text)
+            except ValueError as e:
+                yield document.mistake(loc, str(e))
