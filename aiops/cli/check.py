@@ -1,0 +1,204 @@
+"""`aiops check`: every mistake in config, cards and runbooks at once, each where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from aiops.config import environment
+from aiops.config.messages import did_you_mean
+from aiops.config.settings import Settings, load_settings
+from aiops.config.shipped import models_dir, runbooks_dir
+from aiops.config.yaml_file import Document, load, yaml_files
+from aiops.config.yaml_strict import Loc
+from aiops.core.durations import text
+from aiops.core.errors import FileError, Mistake
+from aiops.models.card import ModelCard, load_card, load_cards
+from aiops.runbooks import Runbook, load_runbook, load_runbooks
+
+KINDS = ("ModelCard", "Runbook")
+DEFAULT_ROUTE = "default"
+"""What a runbook names to be told wherever the config's routes lead."""
+
+
+def run_check(files: list[Path], config: Path | None) -> tuple[int, list[str]]:
+    """(exit code, lines): 1 and one line a mistake, `path:line:column: field.path: what and what to do`, or 0."""
+    mistakes = check(files, config)
+    if mistakes:
+        return 1, [str(m) for m in mistakes]
+    return 0, [f"ok: {len(yaml_files(files))} files" if files else "ok: config, cards and runbooks"]
+
+
+def check(files: Sequence[Path], config: Path | None) -> list[Mistake]:
+    """All mistakes, sorted. Each of `files` is judged on its own, and against `config` if given; without files, everything."""
+    found = _everything(config) if not files else _files(files, config)
+    return sorted(set(found))
+
+
+def _files(files: Sequence[Path], config: Path | None) -> Iterator[Mistake]:
+    cards: list[ModelCard] = []
+    runbooks: list[Runbook] = []
+    for path in yaml_files(files):
+        try:
+            one = _judge(path)
+        except FileError as e:
+            yield from (m for m in e.mistakes if m.path != environment.WHERE)
+            continue
+        if isinstance(one, ModelCard):
+            cards.append(one)
+        elif isinstance(one, Runbook):
+            runbooks.append(one)
+    if config is not None:
+        try:
+            settings = load_settings(config)
+        except FileError as e:
+            yield from e.mistakes
+            return
+        yield from _references(settings, cards, runbooks)
+
+
+def _judge(path: Path) -> ModelCard | Runbook | Settings:
+    """One file, by its `kind`; the config has none. Raises FileError."""
+    document = load(path)
+    data = document.data if isinstance(document.data, dict) else {}
+    kind = data.get("kind")
+    if kind == "ModelCard":
+        return load_card(path)
+    if kind == "Runbook":
+        return load_runbook(path)
+    if "kind" in data or {"apiVersion", "query", "match", "steps"} & set(data):
+        said = f"no kind {kind!r}" if "kind" in data else "is missing"
+        raise FileError([document.mistake(("kind",), f"{said}; write ModelCard or Runbook; the config has no kind")])
+    return load_settings(path)
+
+
+def _everything(config: Path | None) -> Iterator[Mistake]:
+    settings = None
+    try:
+        settings = load_settings(config)
+        card_paths, runbook_paths = settings.cards, settings.runbooks
+    except FileError as e:
+        yield from e.mistakes
+        card_paths, runbook_paths = _paths(config, "cards"), _paths(config, "runbooks")
+    cards: list[ModelCard] | None = None
+    runbooks: list[Runbook] | None = None
+    try:
+        cards = load_cards(card_paths or [models_dir()])
+    except FileError as e:
+        yield from e.mistakes
+    try:
+        runbooks = load_runbooks(runbook_paths or [runbooks_dir()])
+    except FileError as e:
+        yield from e.mistakes
+    if settings is not None:
+        yield from _references(settings, cards or [], runbooks or [])
+        yield from _config_references(config, settings, cards)
+    if cards is not None and runbooks is not None:
+        yield from _unmatched(cards, runbooks)
+
+
+def _paths(config: Path | None, key: str) -> list[Path]:
+    """The paths in a config that is wrong elsewhere, so that its cards and runbooks are judged all the same."""
+    try:
+        data = load(config).data if config is not None else None
+    except FileError:
+        return []
+    listed = data.get(key) if isinstance(data, dict) else None
+    folder = Path() if config is None else config.parent
+    return [folder / p for p in listed if isinstance(p, str)] if isinstance(listed, list) else []
+
+
+def _references(settings: Settings, cards: Iterable[ModelCard], runbooks: Iterable[Runbook]) -> Iterator[Mistake]:
+    """What cards and runbooks name and the config does not have."""
+    for card in cards:
+        for i, name in enumerate(card.sources):
+            if name not in settings.sources:
+                message = f"no source {name!r} in the config{did_you_mean(name, list(settings.sources))}"
+                yield _at(card.path, ("sources", i), message)
+    for runbook in runbooks:
+        name = runbook.notify.route
+        if name != DEFAULT_ROUTE and name not in settings.receivers:
+            hint = did_you_mean(name, [*settings.receivers, DEFAULT_ROUTE])
+            yield _at(runbook.path, ("notify", "route"), f"no receiver {name!r} in the config{hint}")
+
+
+def _config_references(config: Path | None, settings: Settings, cards: list[ModelCard] | None) -> Iterator[Mistake]:
+    """What the config names and there is not."""
+    document = Document("(no file)", "", {}, None) if config is None else load(config)
+    names = None if cards is None else [card.name for card in cards]
+    for name in settings.stages:
+        if names is not None and name not in names:
+            yield document.mistake(("stages", name), f"no card {name!r}{did_you_mean(name, names)}")
+    told = {route.receiver for route in settings.routes}
+    for name in settings.receivers:
+        if name not in told:
+            yield document.mistake(("receivers", name), "no route leads here; add one under routes, or remove it")
+    for group, chosen in (("sources", settings.sources), ("receivers", settings.receivers)):
+        for name, one in chosen.items():
+            yield from _secret_files(document, (group, name), one.params)
+
+
+def _secret_files(document: Document, loc: Loc, params: dict[str, Any]) -> Iterator[Mistake]:
+    for key, value in params.items():
+        if key.endswith("_file") and value:
+            try:
+                with open(value, "rb"):
+                    pass
+            except OSError as e:
+                yield document.mistake(
+                    (*loc, key), f"{value} cannot be read: {e.strerror}; create it or correct the path"
+                )
+
+
+def _unmatched(cards: list[ModelCard], runbooks: list[Runbook]) -> Iterator[Mistake]:
+    for runbook in runbooks:
+        why = [refusal(runbook, card) for card in cards]
+        if runbook.enabled and all(why):
+            signals = sorted({card.signal for card in cards})
+            yield _at(runbook.path, ("match",), f"no card ever leads here: {_nearest(runbook, cards, signals)}")
+    for card in cards:
+        if not any(runbook.enabled and not refusal(runbook, card) for runbook in runbooks):
+            yield _at(
+                card.path, ("signal",), f"no runbook says what to do about {card.signal}; write one that matches it"
+            )
+
+
+def _nearest(runbook: Runbook, cards: list[ModelCard], signals: list[str]) -> str:
+    """Why not, told of the card that comes nearest."""
+    m = runbook.match
+    if m.signal is not None and m.signal not in signals:
+        return f"no card has the signal {m.signal}{did_you_mean(m.signal, signals)}"
+    near = [card for card in cards if m.signal in (None, card.signal)]
+    near = [card for card in near if m.card is None or fnmatchcase(card.name, m.card)] or near
+    return f"{near[0].name}: {refusal(runbook, near[0])}" if near else "there are no cards"
+
+
+def refusal(runbook: Runbook, card: ModelCard) -> str:
+    """Why no warning of a card can ever fit a runbook; empty when one can. Labels and confidence are not judged."""
+    m = runbook.match
+    if m.signal is not None and m.signal != card.signal:
+        return f"its signal is {card.signal}, not {m.signal}"
+    if m.card is not None and not fnmatchcase(card.name, m.card):
+        return f"its name does not fit {m.card}"
+    forecast = card.forecast is not None and m.kind in ("any", "forecast")
+    anomaly = card.detect is not None and m.kind in ("any", "anomaly")
+    if m.lead_time is not None and (m.lead_time.min is not None or m.lead_time.max is not None):
+        anomaly = False  # an anomaly has no time left
+    if not (forecast or anomaly):
+        return f"it gives no warning of kind {m.kind} that match accepts"
+    if forecast and not anomaly and m.lead_time is not None and card.forecast is not None:
+        shortest = m.lead_time.min or 0.0
+        if shortest > card.forecast.horizon_s:
+            return f"it looks {text(card.forecast.horizon_s)} ahead, not {text(shortest)}"
+    possible = {"warning"} if anomaly else set()
+    if forecast:
+        possible |= {"info", "warning"} | ({"critical"} if card.severity.critical_within_s > 0 else set())
+    if m.severity and not possible & set(m.severity):
+        return f"its severity is one of {', '.join(sorted(possible))}"
+    return ""
+
+
+def _at(path: str, loc: Loc, message: str) -> Mistake:
+    return load(Path(path)).mistake(loc, message)
