@@ -1,9 +1,16 @@
-"""Learnt state on disk: arrays in .npz without pickle, a description with digests, replaced in one step."""
+"""Learnt state on disk: arrays without pickle, a description with digests, replaced in one step.
+
+`NAME.<digest>.npz` holds the arrays (stored, not compressed), `NAME.json` the version, what it was learnt for, each array's type and
+shape, and the sha256 of the arrays' file. Renaming the description into place is the moment a new state counts: whatever
+stops before leaves the old one whole. Files are 0600. State is never precious: what cannot be read is learnt anew.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,42 +21,136 @@ import orjson
 
 from aiops.core.records import State
 
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 2 * 2**30
+MAX_NOTE_BYTES = 2**20
+MAX_ARRAYS = 256
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,99}")
+
+
+class StateLoss(str):
+    """Why a state must be learnt anew; a short text for people."""
+
+    __slots__ = ()
 
 
 def save_state(folder: Path, name: str, state: State, meta: Mapping[str, Any]) -> None:
-    """Write `state` as `name`.npz and `name`.json; a crash leaves the old pair or one that is refused."""
+    """Write `state` under `name`, learnt for `meta` (JSON values).
+
+    Raises ValueError for a name that is no plain word or arrays of Python objects, OSError when the disk refuses; the
+    state saved before then still stands.
+    """
+    _check_name(name)
+    for key, array in state.items():
+        if array.dtype.hasobject:
+            raise ValueError(f"state {name}: array {key!r} holds Python objects; keep numbers only")
+    buffer = io.BytesIO()
+    np.savez(buffer, **state)  # type: ignore[arg-type]
+    data = buffer.getbuffer()
+    digest = hashlib.sha256(data).hexdigest()
+    note = {
+        "version": VERSION,
+        "sha256": digest,
+        "meta": dict(meta),
+        "arrays": {key: [array.dtype.str, list(array.shape)] for key, array in state.items()},
+    }
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    data = folder / f"{name}.npz"
-    temporary = folder / f"{name}.tmp.npz"
-    with temporary.open("wb") as f:
-        os.fchmod(f.fileno(), 0o600)
-        np.savez(f, **state)  # type: ignore[arg-type]
-        f.flush()
-        os.fsync(f.fileno())
-    description = {**meta, "version": VERSION, "sha256": _digest(temporary)}
-    os.replace(temporary, data)
-    note = folder / f"{name}.tmp.json"
-    note.write_bytes(orjson.dumps(description))
-    os.replace(note, folder / f"{name}.json")
+    _write(folder / _data_name(name, digest), data)
+    _write(folder / f"{name}.json", orjson.dumps(note, option=orjson.OPT_SERIALIZE_NUMPY))
+    _sync(folder)
+    for old in folder.glob(f"{name}.*.npz"):
+        if old.name != _data_name(name, digest):
+            old.unlink(missing_ok=True)
 
 
 def load_state(folder: Path, name: str, meta: Mapping[str, Any]) -> State | None:
-    """The state saved as `name` for the same `meta`; None when it is missing, damaged, too large or of another make."""
-    data = folder / f"{name}.npz"
+    """The state saved as `name` for the same `meta`; None when it must be learnt anew (`read_state` says why)."""
+    found = read_state(folder, name, meta)
+    return None if isinstance(found, StateLoss) else found
+
+
+def read_state(folder: Path, name: str, meta: Mapping[str, Any]) -> State | StateLoss:
+    """The state saved as `name`, or why there is none: missing, damaged, too large, of another version or another `meta`.
+
+    Every key of `meta` must be saved with the same value; more may be saved. Arrays are new and writable. Raises
+    ValueError for a name that is no plain word, nothing else.
+    """
+    _check_name(name)
     try:
-        description = orjson.loads((folder / f"{name}.json").read_bytes())
-        if description.get("version") != VERSION or any(description.get(k) != v for k, v in meta.items()):
-            return None
-        if data.stat().st_size > MAX_BYTES or _digest(data) != description.get("sha256"):
-            return None
-        with np.load(data, allow_pickle=False) as arrays:
-            return {key: arrays[key] for key in arrays.files}
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile):
-        return None
+        note = _note(folder / f"{name}.json")
+        if isinstance(note, StateLoss):
+            return note
+        differs = [key for key, value in meta.items() if note["meta"].get(key) != value]
+        if differs:
+            return StateLoss(f"learnt for another {', '.join(sorted(differs))}")
+        return _arrays(folder / _data_name(name, note["sha256"]), note)
+    except FileNotFoundError as e:
+        return StateLoss(f"no file {Path(str(e.filename)).name}")
+    except (OSError, ValueError, TypeError, KeyError, EOFError, AttributeError, MemoryError, zipfile.BadZipFile) as e:
+        return StateLoss(f"damaged: {type(e).__name__}: {e}")
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
+def _note(path: Path) -> dict[str, Any] | StateLoss:
+    if path.stat().st_size > MAX_NOTE_BYTES:
+        return StateLoss(f"{path.name} is larger than {MAX_NOTE_BYTES} bytes")
+    note = orjson.loads(path.read_bytes())
+    if not isinstance(note, dict) or note.get("version") != VERSION:
+        version = note.get("version") if isinstance(note, dict) else None
+        return StateLoss(f"version {version!r}, this program reads {VERSION}")
+    if not re.fullmatch(r"[0-9a-f]{64}", note["sha256"]) or not isinstance(note["meta"], dict):
+        return StateLoss(f"damaged: {path.name} holds no digest or meta")
+    return note
+
+
+def _arrays(path: Path, note: dict[str, Any]) -> State | StateLoss:
+    if path.stat().st_size > MAX_BYTES:
+        return StateLoss(f"{path.name} is larger than {MAX_BYTES} bytes")
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != note["sha256"]:
+        return StateLoss(f"damaged: {path.name} does not have the digest in the description")
+    wanted = note["arrays"]
+    with zipfile.ZipFile(io.BytesIO(data)) as members:
+        infos = members.infolist()
+        if len(infos) > MAX_ARRAYS or sorted(i.filename for i in infos) != sorted(f"{key}.npy" for key in wanted):
+            return StateLoss("damaged: other arrays than described")
+        if any(i.compress_type != zipfile.ZIP_STORED for i in infos) or sum(i.file_size for i in infos) > len(data):
+            return StateLoss("damaged: arrays are compressed or larger than their file")
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        state = {key: file[key] for key in wanted}
+    for key, (dtype, shape) in wanted.items():
+        if state[key].dtype.str != dtype or list(state[key].shape) != shape:
+            return StateLoss(f"damaged: array {key!r} is not as described")
+    return state
+
+
+def _data_name(name: str, digest: str) -> str:
+    return f"{name}.{digest[:16]}.npz"
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"state name {name!r}: use letters, digits, _ and - only")
+
+
+def _write(path: Path, data: bytes | memoryview) -> None:
+    """Replace `path` in one step: a temporary file beside it, fsync, rename."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,139 @@
+"""`aiops demo`: the recorded incident, played through the live turn with the shipped cards and runbooks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiops.config.shipped import demo_dir, models_dir, runbooks_dir
+from aiops.core.durations import rfc3339, text
+from aiops.core.records import EarlyWarning, Outcome
+from aiops.models.card import ModelCard, load_cards
+from aiops.pipeline import BatchJournal, Event, Rooms, turn
+from aiops.pipeline.assemble import make_watch
+from aiops.runbooks import Runbook, load_runbooks
+from aiops.store import Store
+from aiops.telemetry.recording import RecordingParams, RecordingSource
+from aiops.telemetry.source import ReadLimits
+
+STEP_S = 5
+HISTORY_EVERY_S = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the demo: the recorded instant, what kind of thing happened, and its fields as plain JSON."""
+
+    at_s: int
+    event: str
+    fields: dict[str, Any]
+
+
+def play(
+    folder: Path | None = None, cards: Sequence[ModelCard] | None = None, runbooks: Sequence[Runbook] | None = None,
+    whole: bool = False,
+) -> Iterator[Line]:
+    """What happens in a recording, in order; ends when the first crossing was judged, or with the recording if `whole`."""
+    source = RecordingSource("demo", RecordingParams(path=folder or demo_dir()), ReadLimits(samples=10**9))
+    store = Store.open("sqlite://", None)
+    journal = BatchJournal(store)
+    rooms = Rooms(store, journal, runbooks=load_runbooks([runbooks_dir()]) if runbooks is None else runbooks, marks_turns=False)
+    rooms.watches = [
+        make_watch(card, source, "demo", STEP_S, None) for card in (load_cards([models_dir()]) if cards is None else cards)
+    ]
+    try:
+        yield from _play(source, rooms, whole)
+    finally:
+        journal.flush()
+        store.close()
+
+
+def _play(source: RecordingSource, rooms: Rooms, whole: bool) -> Iterator[Line]:
+    start, end = source.span()
+    for now in range(-(-start // STEP_S) * STEP_S, end + 1, STEP_S):
+        judged = False
+        for watch in rooms.watches:
+            for event in turn(watch, now, rooms).events:
+                yield from _lines(event, now)
+                judged |= event.outcome is not None and event.warning is not None and event.outcome.failed_s is not None
+        if judged and not whole:
+            return
+        if (now - start) % HISTORY_EVERY_S < STEP_S:
+            yield Line(now, "history", {"minutes": (now - start) // 60, "series": sum(w.n for w in rooms.watches)})
+
+
+def _lines(event: Event, now: int) -> Iterator[Line]:
+    warning = event.warning
+    if event.kind in ("opened", "worsened") and warning is not None:
+        yield Line(now, "warning", {"change": event.kind, **_told(warning)})
+        for runbook in warning.runbooks:
+            yield Line(now, "runbook", {"warning": warning.id, **runbook})
+    elif event.kind == "crossing":
+        yield Line(now, "crossing", dict(event.detail))
+    elif event.kind == "closed" and warning is not None and warning.verdict is None:
+        yield Line(now, "warning", {"change": "closed", "why": warning.closed_why, **_told(warning)})
+    elif event.kind == "outcome" and event.outcome is not None:
+        yield Line(now, "outcome", {"warning": event.outcome.warning_id, "outcome": _judged(event.outcome)})
+
+
+def _told(warning: EarlyWarning) -> dict[str, Any]:
+    crossing = warning.crossing
+    return {
+        "id": warning.id, "card": warning.card, "kind": warning.kind, "entity": dict(warning.entity),
+        "severity": warning.severity, "stage": warning.stage, "confidence": round(warning.confidence, 3),
+        "expected": crossing and round(crossing.expected_s), "earliest": crossing and round(crossing.earliest_s),
+        "latest": crossing and round(crossing.latest_s), "record": dict(warning.record),
+        "evidence": dict(warning.symptoms[0].evidence) if warning.symptoms else {},
+    }
+
+
+def _judged(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "card": outcome.card, "entity": dict(outcome.entity), "verdict": outcome.verdict, "lead_s": outcome.lead_s,
+        "failed_at": outcome.failed_s, "eta_error_s": outcome.eta_error_s, "interval_covered": outcome.interval_covered,
+        "why": outcome.detail,
+    }
+
+
+def paced(lines: Iterator[Line], speed: float) -> Iterator[Line]:
+    """The same lines at `speed` times real time; the clock starts with the first line."""
+    began, first = time.monotonic(), None
+    for line in lines:
+        first = line.at_s if first is None else first
+        wait = (line.at_s - first) / speed - (time.monotonic() - began)
+        if wait > 0:
+            time.sleep(wait)
+        yield line
+
+
+def sentence(line: Line) -> str:
+    """One line for people."""
+    f, clock = line.fields, rfc3339(line.at_s)[11:19]
+    if line.event == "history":
+        return f"{clock}  …          {f['series']} series, {text(60 * f['minutes'])} of history"
+    if line.event == "warning" and f["change"] == "closed":
+        return f"{clock}  WITHDRAWN  {_where(f['entity'])}: {f['why']}; it will still be judged"
+    if line.event == "warning":
+        when = ""
+        if f["expected"]:
+            left = text(f["expected"] - line.at_s)
+            when = f" in ~{left} ({rfc3339(f['expected'])[11:16]} UTC, {rfc3339(f['earliest'])[11:16]}-{rfc3339(f['latest'])[11:16]})"
+        return (
+            f"{clock}  WARNING    {f['card']} {_where(f['entity'])}{when}, {f['confidence']:.0%} sure"
+            f" [{f['record'].get('text', 'new: unproven')}]"
+        )
+    if line.event == "runbook":
+        steps = "; ".join(str(step["what"]) for step in f.get("plan", ()))
+        return f"{clock}  RUNBOOK    {f['name']} ({f['mode']}): {f['summary']}{' -> ' + steps if steps else ''}"
+    if line.event == "crossing":
+        return f"{clock}  CROSSING   {f['card']} {_where(f['entity'])} crossed its limit at {rfc3339(f['crossed_s'])[11:19]}"
+    judged = f["outcome"]
+    lead = "" if judged["lead_s"] is None else f", {text(judged['lead_s'])} before the failure"
+    return f"{clock}  OUTCOME    {judged['card']} {_where(judged['entity'])}: {judged['verdict']}{lead}"
+
+
+def _where(entity: dict[str, str]) -> str:
+    return " ".join(v for v in entity.values() if v)

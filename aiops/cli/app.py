@@ -1,0 +1,264 @@
+"""The commands. Each imports what it needs when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aiops import __version__
+
+app = typer.Typer(
+    name="aiops", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="Early warnings that carry their own track record.",
+)
+warnings_app = typer.Typer(no_args_is_help=True, help="Early warnings: list and show.")
+audit_app = typer.Typer(no_args_is_help=True, help="The ledger: verify it.")
+app.add_typer(warnings_app, name="warnings")
+app.add_typer(audit_app, name="audit")
+
+
+class Output(StrEnum):
+    """How a command answers."""
+
+    text = "text"
+    json = "json"
+
+
+Out = Annotated[Output, typer.Option("-o", "--output", help="text for people, json: one object a line")]
+ConfigPath = Annotated[Path | None, typer.Option("--config", help="the config file; without it the embedded default")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="where state, database and token live")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"aiops {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False,
+) -> None:
+    """Early warnings that carry their own track record."""
+
+
+@app.command()
+def run(
+    config: ConfigPath = None,
+    data_dir: DataDir = None,
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT to serve on")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="notify nobody")] = False,
+) -> None:
+    """Run the daemon; without a config it watches this host."""
+    from aiops.config.settings import load_settings
+    from aiops.core.errors import AiopsError
+    from aiops.daemon.service import run as serve
+
+    try:
+        settings = load_settings(config, data_dir=data_dir, listen=listen)
+        code = serve(settings, dry_run=dry_run)
+    except AiopsError as e:
+        _fail(str(e), 1)
+    raise typer.Exit(code)
+
+
+@app.command()
+def demo(
+    speed: Annotated[float, typer.Option(min=1, help="how many times faster than real time")] = 600,
+    once: Annotated[bool, typer.Option("--once", help="play it once and end; otherwise again and again until Ctrl-C")] = False,
+    output: Out = Output.text,
+) -> None:
+    """Play a recorded incident: the warning opens, the failure comes, the warning is judged."""
+    import time
+
+    from aiops.backtest.demo import paced, play, sentence
+
+    try:
+        while True:
+            for line in paced(play(), speed):
+                _print({"event": line.event, "at": line.at_s, **line.fields} if output is Output.json else sentence(line))
+            if once:
+                return
+            time.sleep(10)
+    except KeyboardInterrupt:
+        return
+
+
+@app.command()
+def backtest(
+    data: Annotated[Path, typer.Option(help="a folder with series/, and limits.json and labels.json if there are any")],
+    warnings: Annotated[Path, typer.Option(help="where to write the lines")],
+    horizon: Annotated[str, typer.Option(help="how far ahead a crossing is announced")] = "14d",
+    score_floor: Annotated[float | None, typer.Option(help="write every entity score from this -log10 p on")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")] = None,
+    min_precision: Annotated[float | None, typer.Option(min=0, max=1, help="exit 1 below this share of warnings come true")] = None,
+    output: Out = Output.text,
+) -> None:
+    """Replay a recording through the live path and write what it would have said, one JSON object a line."""
+    import os
+    import time
+
+    from aiops.backtest.run import Options, describe
+    from aiops.backtest.run import backtest as replay
+    from aiops.core.durations import seconds
+    from aiops.core.errors import AiopsError
+
+    try:
+        options = Options(seconds(horizon), score_floor, workers or os.cpu_count() or 1)
+    except ValueError as e:
+        _fail(f"--horizon: {e}", 2)
+    began = time.monotonic()
+    try:
+        with _progress("replaying") as advance:
+            summary = replay(data, warnings, options, advance)
+    except AiopsError as e:
+        _fail(str(e), 1)
+    took = time.monotonic() - began
+    judged = sum(summary.verdicts[v] for v in ("hit", "late", "false"))
+    precision = (summary.verdicts["hit"] + summary.verdicts["late"]) / judged if judged else None
+    if output is Output.json:
+        _print({
+            "entities": summary.entities, "turns": summary.turns, "lines": summary.lines, "seconds": round(took, 1),
+            "verdicts": dict(summary.verdicts), "precision": precision,
+        })
+    else:
+        typer.echo(describe(summary, took), err=True)
+    if min_precision is not None and (precision is None or precision < min_precision):
+        _fail(f"precision {'unknown' if precision is None else f'{precision:.2f}'} is below {min_precision}", 1)
+
+
+@app.command()
+def check(
+    files: Annotated[list[Path] | None, typer.Argument(help="files to judge, each on its own; none: everything loadable")] = None,
+    config: ConfigPath = None,
+) -> None:
+    """Find every mistake in config, cards and runbooks at once."""
+    from aiops.cli.check import run_check
+
+    code, lines = run_check(files or [], config)
+    for line in lines:
+        typer.echo(line)
+    raise typer.Exit(code)
+
+
+@app.command()
+def test(
+    files: Annotated[list[Path] | None, typer.Argument(help="cards and runbooks, files or folders; none: the shipped ones")] = None,
+    output: Out = Output.text,
+) -> None:
+    """Run the tests that stand inside cards and runbooks, on a virtual clock and without a network."""
+    from aiops.cli.author_tests import run_tests
+    from aiops.core.errors import AiopsError
+
+    try:
+        results = run_tests(files or [])
+    except AiopsError as e:
+        _fail(str(e), 1)
+    for r in results:
+        if output is Output.json:
+            _print({"file": r.file, "test": r.name, "ok": r.ok, "why": r.why})
+        else:
+            typer.echo(f"{'ok  ' if r.ok else 'FAIL'} {r.file}: {r.name}{'' if r.ok else ': ' + r.why}")
+    failed = sum(not r.ok for r in results)
+    typer.echo(f"{len(results) - failed} passed, {failed} failed", err=True)
+    raise typer.Exit(1 if failed else 0)
+
+
+@warnings_app.command("list")
+def warnings_list(
+    config: ConfigPath = None,
+    data_dir: DataDir = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="how many, newest first")] = 50,
+    output: Out = Output.text,
+) -> None:
+    """List early warnings, newest first; shadow ones are marked unproven."""
+    from aiops.cli.warnings import list_warnings
+
+    for line in list_warnings(_data_dir(config, data_dir), limit, output is Output.json):
+        typer.echo(line)
+
+
+@warnings_app.command("show")
+def warnings_show(
+    warning_id: Annotated[str, typer.Argument(help="the id, or the beginning of it")],
+    config: ConfigPath = None,
+    data_dir: DataDir = None,
+    output: Out = Output.text,
+) -> None:
+    """Show one early warning whole: when, how sure, why, what to do, and its verdict."""
+    from aiops.cli.warnings import show_warning
+
+    lines = show_warning(_data_dir(config, data_dir), warning_id, output is Output.json)
+    if lines is None:
+        _fail(f"no warning {warning_id}; `aiops warnings list` shows what there is", 1)
+    for line in lines:
+        typer.echo(line)
+
+
+@audit_app.command("verify")
+def audit_verify(config: ConfigPath = None, data_dir: DataDir = None, output: Out = Output.text) -> None:
+    """Recompute the hash chain of the ledger; exit 1 and name the first bad row when it was changed."""
+    from aiops.cli.warnings import reading_store
+
+    with reading_store(_data_dir(config, data_dir)) as store:
+        found = store.verify_ledger()
+    if output is Output.json:
+        _print({"ok": found.ok, "rows": found.rows, "first_bad": found.first_bad, "why": found.why})
+    else:
+        typer.echo(f"{found.rows} rows, unchanged" if found.ok else f"row {found.first_bad}: {found.why}")
+    raise typer.Exit(0 if found.ok else 1)
+
+
+@app.command()
+def schema(kind: Annotated[str, typer.Argument(help="card, runbook or config")]) -> None:
+    """Print the JSON Schema of a file that people write."""
+    from aiops.cli.schemas import schema_of
+
+    try:
+        _print(schema_of(kind), indent=True)
+    except KeyError:
+        _fail(f"no schema {kind!r}; known: card, runbook, config", 2)
+
+
+@app.command()
+def healthcheck(url: Annotated[str, typer.Argument(help="where the daemon serves")] = "http://127.0.0.1:9464") -> None:
+    """Ask a running daemon whether it is well: exit 0 or 1."""
+    from aiops.daemon.health import check as ask
+
+    raise typer.Exit(ask(url))
+
+
+def _data_dir(config: Path | None, data_dir: Path | None) -> Path:
+    from aiops.config.settings import load_settings
+    from aiops.core.errors import AiopsError
+
+    try:
+        return Path(load_settings(config, data_dir=data_dir).data_dir)
+    except AiopsError as e:
+        _fail(str(e), 1)
+
+
+def _print(what: Any, indent: bool = False) -> None:
+    if isinstance(what, str):
+        typer.echo(what)
+        return
+    import orjson
+
+    options = orjson.OPT_INDENT_2 if indent else 0
+    sys.stdout.write(orjson.dumps(what, option=options | orjson.OPT_NON_STR_KEYS).decode() + "\n")
+    sys.stdout.flush()
+
+
+def _fail(message: str, code: int) -> Any:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+def _progress(what: str) -> Any:
+    from aiops.cli.progress import progress
+
+    return progress(what)

@@ -1,0 +1,42 @@
+"""The JSON Schema of the configuration, with each plug-in's own parameters where they are written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiops import plugins
+from aiops.config.settings import ReceiverSettings, Settings, SourceSettings
+from aiops.core.errors import AiopsError
+
+_PLUGGED = {"SourceSettings": ("sources", SourceSettings), "ReceiverSettings": ("notifiers", ReceiverSettings)}
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema 2020-12 of a config file."""
+    schema = Settings.model_json_schema(by_alias=True)
+    for name, (group, model) in _PLUGGED.items():
+        schema["$defs"][name] = _one_of(group, model.model_json_schema(by_alias=True), schema["$defs"])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _one_of(group: str, common: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    shared = {key: value for key, value in common["properties"].items() if key not in ("kind", "params")}
+    return {
+        "description": common.get("description", ""),
+        "oneOf": [_kind(group, kind, shared, definitions) for kind in sorted(plugins.catalogue(group))],
+    }
+
+
+def _kind(group: str, kind: str, shared: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    try:
+        own = plugins.load(group, kind).Params.model_json_schema(by_alias=True)
+    except (AiopsError, ImportError, AttributeError):
+        own = {}  # it cannot be loaded here: nothing is known of its parameters
+    definitions |= own.get("$defs", {})
+    return {
+        "type": "object",
+        "description": own.get("description", ""),
+        "properties": {"kind": {"const": kind}, **shared, **own.get("properties", {})},
+        "required": ["kind", *own.get("required", [])],
+        "additionalProperties": not own,
+    }

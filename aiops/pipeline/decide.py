@@ -1,0 +1,61 @@
+"""Step 5 of a turn: one episode per entity and kind, its record, its runbooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiops import runbooks
+from aiops.core.labels import key
+from aiops.core.records import EarlyWarning, SymptomKind
+from aiops.early_warnings.episode import Rules, next_state, warning_fingerprint
+from aiops.pipeline.assemble import Rooms
+from aiops.pipeline.changes import Changes
+from aiops.pipeline.find import Found
+from aiops.pipeline.watch import Pending, Watch
+
+
+def decide(watch: Watch, found: Found, crossed: Mapping[int, int], now_s: int, rooms: Rooms, changes: Changes) -> None:
+    """Bring every episode of this watch to its next state; `crossed` maps a row to when it crossed its limit."""
+    rules = Rules(watch.card.name, watch.card.signal, rooms.stage_of(watch.card))
+    over = {int(watch.entity_of[row]) for row in crossed}
+    for kind, by_entity in found.by_kind.items():
+        kind_: SymptomKind = "anomaly" if kind == "anomaly" else "exhaustion"
+        numbers = set(by_entity) | watch.open_entities(kind_)
+        for number in sorted(numbers):
+            entity = watch.entities[number]
+            mark = warning_fingerprint(watch.card.name, kind_, entity)
+            current = watch.open.get(mark)
+            at = watch.entity_now(number, now_s)
+            crossing = kind_ == "exhaustion" and number in over
+            result = next_state(current, by_entity.get(number, []), entity, at, rules, crossing)
+            if result is None:
+                continue
+            warning, event = result
+            if event == "opened":
+                warning = warning.having(record=rooms.record_of(watch.card.name))
+            if event in ("opened", "worsened"):
+                warning = warning.having(runbooks=_matched(rooms, warning, at))
+            _remember(watch, warning, number)
+            if event in ("opened", "worsened", "closed") or rooms.marks_turns:
+                changes.warnings.append(warning)
+            changes.event(event, warning)
+
+
+def _matched(rooms: Rooms, warning: EarlyWarning, now_s: int) -> tuple[Mapping[str, Any], ...]:
+    return tuple(m.as_json() for m in runbooks.match(rooms.runbooks, warning, now_s)) if rooms.runbooks else ()
+
+
+def _remember(watch: Watch, warning: EarlyWarning, number: int) -> None:
+    if warning.state == "open":
+        watch.open[warning.fingerprint] = warning
+    else:
+        watch.open.pop(warning.fingerprint, None)
+    if warning.kind == "exhaustion":
+        watch.horizon_seen[key(warning.entity)] = warning.updated_s
+    if warning.id in watch.pending:
+        watch.pending[warning.id].warning = warning
+    else:
+        limited = warning.kind == "exhaustion"  # a card without a forecast has no limits
+        limits = watch.limit.value[watch.rows_of(number)].tolist() if limited else ()
+        watch.pending[warning.id] = Pending(warning, tuple(limits))

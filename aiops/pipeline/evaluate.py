@@ -1,0 +1,76 @@
+"""Steps 2 and 3 of a turn: score the new points, forecast the crossings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from aiops.core.records import Crossings, Floats
+from aiops.pipeline.read import Reading
+from aiops.pipeline.watch import Watch, no_crossings
+
+CHUNK_ROWS = 512
+"""Rows whose history is copied at once: small enough for the cache, and memory stays flat."""
+CHUNK_COLUMNS = 512
+"""Columns scored at once after a backfill or an outage."""
+FORECAST_EVERY_S = 300
+"""Steps of a minute and more are forecast every 5 min: that is how often the middle resolution gains a bucket."""
+
+
+def score(watch: Watch, reading: Reading) -> Floats:
+    """(entities,) -log10 p of the newest column, NaN = not scored; the detector learns every new column."""
+    if watch.detector is None or not watch.n:
+        return np.zeros(0)
+    columns = len(reading.time_s)
+    if not columns:
+        return np.full(len(watch.entities), np.nan)
+    shift = watch.window.shift_s[: watch.n]
+    for start in range(0, columns, CHUNK_COLUMNS):
+        part = slice(start, start + CHUNK_COLUMNS)
+        time_s = reading.time_s[part][None, :] + shift[:, None]
+        found = watch.detector.score(watch.detector_state, reading.values[:, part], time_s)
+    watch.last_p, watch.last_expected = found.p[:, -1], found.expected[:, -1]
+    watch.evaluated = np.isfinite(watch.last_p)
+    assert watch.index is not None
+    return watch.index.combine(found.p[:, -1:])[:, 0]
+
+
+def forecast(watch: Watch, now_s: int) -> None:
+    """Bring `watch.crossings` up to `now_s`; between two looks the last answer stands."""
+    if watch.forecaster is None or not watch.n:
+        return
+    watch.looked = False
+    if watch.limit_changes is not None:
+        watch.limit = watch.limit_changes(watch.limit, now_s)
+    if watch.step_s >= 60 and now_s % max(FORECAST_EVERY_S, watch.step_s):
+        return
+    latest = watch.window.latest(now_s)
+    look = watch.forecaster.screen(watch.forecaster_state, latest, watch.limit, watch.row_now(now_s))
+    rows = np.flatnonzero(look)
+    found = no_crossings(watch.n, "far from the limit")
+    for start in range(0, len(rows), CHUNK_ROWS):
+        part = rows[start : start + CHUNK_ROWS]
+        state = {name: array[part] for name, array in watch.forecaster_state.items()}
+        history = watch.window.history(part, now_s)
+        _put(found, part, watch.forecaster.crossings(state, history, watch.limit.take(part), watch.horizon_s))
+        for name, array in state.items():
+            watch.forecaster_state[name][part] = array
+    watch.crossings, watch.looked = found, True
+    assert watch.held is not None
+    speaks = np.flatnonzero(np.isfinite(found.time_s[:, 1]))
+    _put(watch.held, speaks, _taken(found, speaks))
+    if watch.detector is None:
+        watch.evaluated = np.isfinite(latest)
+
+
+def _put(found: Crossings, rows: np.ndarray, some: Crossings) -> None:  # type: ignore[type-arg]
+    found.time_s[rows] = some.time_s
+    found.confidence[rows] = some.confidence
+    found.slope[rows] = some.slope
+    found.window_s[rows] = some.window_s
+    found.reason[rows] = some.reason
+
+
+def _taken(found: Crossings, rows: np.ndarray) -> Crossings:  # type: ignore[type-arg]
+    return Crossings(
+        found.time_s[rows], found.level, found.confidence[rows], found.slope[rows], found.window_s[rows], found.reason[rows]
+    )

@@ -1,0 +1,84 @@
+"""Step 4 of a turn: guards and persistence, then symptoms grouped by entity."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aiops.core.records import Floats, Symptom
+from aiops.pipeline.watch import Watch
+from aiops.symptoms import build, guards
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Symptoms of this turn by kind and entity number."""
+
+    by_kind: dict[str, dict[int, list[Symptom]]] = field(default_factory=dict)
+
+
+def find_symptoms(watch: Watch, scores: Floats, now_s: int) -> Found:
+    """The symptoms of this turn; a row fires when its guards let it."""
+    found = Found()
+    if watch.forecaster is not None and watch.n:
+        found.by_kind["exhaustion"] = _exhaustion(watch, now_s)
+    if watch.detector is not None and len(scores):
+        found.by_kind["anomaly"] = _anomalies(watch, scores, now_s)
+    return found
+
+
+def _exhaustion(watch: Watch, now_s: int) -> dict[int, list[Symptom]]:
+    assert watch.crossings is not None
+    assert watch.held is not None
+    assert watch.lineage is not None
+    latest = watch.window.latest(now_s)
+    row_now = watch.row_now(now_s)
+    gate = watch.gates["exhaustion"]
+    if watch.looked:
+        firing = np.isfinite(watch.crossings.time_s[:, 1])
+        guards.step(gate, firing, np.isfinite(latest), watch.guards, row_now)
+    rows = np.flatnonzero(gate["active"])
+    symptoms = build.exhaustion(
+        rows, watch.window.labels, watch.held, latest, watch.limit, gate["since_s"], row_now, watch.naming, watch.lineage
+    )
+    return _grouped(watch, rows, symptoms)
+
+
+def _anomalies(watch: Watch, scores: Floats, now_s: int) -> dict[int, list[Symptom]]:
+    assert watch.lineage is not None
+    gate = watch.gates["anomaly"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        firing = scores >= watch.threshold
+        row_score = -np.log10(watch.last_p)
+    if firing.any():
+        far = guards.far_from_expected(watch.window.latest(now_s), watch.last_expected, watch.guards)
+        moved = np.zeros(len(scores), bool)
+        np.logical_or.at(moved, watch.entity_of, far)
+        firing &= moved
+    at = now_s + watch.window.shift_s[watch.first_rows]
+    active = guards.step(gate, firing, np.isfinite(scores), watch.guards, at)
+    entities = np.flatnonzero(active)
+    if not len(entities):
+        return {}
+    latest = watch.window.latest(now_s)
+    out: dict[int, list[Symptom]] = {}
+    for entity in entities.tolist():
+        members = np.flatnonzero(watch.entity_of == entity)
+        with_score = np.where(np.isfinite(row_score[members]), row_score[members], -1.0)
+        leading = members[np.argsort(-with_score, kind="stable")[:3]]
+        since = np.full(watch.n, gate["since_s"][entity])
+        score_of = np.where(np.isfinite(row_score), row_score, 0.0)
+        out[entity] = build.anomalies(
+            leading, watch.window.labels, score_of, watch.threshold, latest, watch.last_expected, since, watch.naming,
+            watch.lineage,
+        )
+    return out
+
+
+def _grouped(watch: Watch, rows: np.ndarray, symptoms: list[Symptom]) -> dict[int, list[Symptom]]:  # type: ignore[type-arg]
+    out: dict[int, list[Symptom]] = defaultdict(list)
+    for row, symptom in zip(rows.tolist(), symptoms, strict=True):
+        out[int(watch.entity_of[row])].append(symptom)
+    return dict(out)

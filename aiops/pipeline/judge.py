@@ -1,0 +1,110 @@
+"""Step 6 of a turn: see which limits were crossed, and judge warnings by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from aiops.core.labels import key
+from aiops.core.records import EarlyWarning, Outcome
+from aiops.outcomes import settle as law
+from aiops.pipeline.assemble import Rooms
+from aiops.pipeline.changes import Changes
+from aiops.pipeline.read import Reading
+from aiops.pipeline.watch import REARM_STEPS, Pending, Watch
+
+
+def crossed_rows(watch: Watch, reading: Reading, now_s: int) -> dict[int, int]:
+    """Row to the instant, on its own clock, at which it crossed its limit in the new columns.
+
+    What stood beyond its limit when first seen, and what crossed in history read at the first start, is no failure that
+    anybody could have warned of. After a crossing a row must stay inside for REARM_STEPS steps before the next one counts.
+    """
+    if watch.forecaster is None or not watch.n or not len(reading.time_s):
+        return {}
+    first = watch.started_s is None
+    if first:
+        watch.started_s = now_s
+    state, crossed = watch.beyond, {}
+    limit, above = watch.limit.value[:, None], watch.limit.above[:, None]
+    with np.errstate(invalid="ignore"):
+        over = np.where(above, reading.values >= limit, reading.values <= limit)
+    present = np.isfinite(reading.values)
+    shift = watch.window.shift_s[: watch.n]
+    for j in range(len(reading.time_s)):
+        here = present[:, j]
+        begins = over[:, j] & here & ~state["beyond"] & state["known"]
+        inside = ~over[:, j] & here
+        state["inside"][:] = np.where(inside, state["inside"] + 1, np.where(here, 0, state["inside"]))
+        state["beyond"][:] = np.where(over[:, j] & here, True, state["beyond"] & (state["inside"] < REARM_STEPS))
+        state["known"] |= here
+        if not first:
+            for row in np.flatnonzero(begins).tolist():
+                crossed.setdefault(row, int(reading.time_s[j] + shift[row]))
+    return crossed
+
+
+def settle(watch: Watch, crossed: Mapping[int, int], now_s: int, rooms: Rooms, changes: Changes) -> None:
+    """Judge every pending warning that a crossing or its deadline decides; tell of crossings nobody warned of."""
+    by_entity: dict[str, int] = {}
+    for row, at in crossed.items():
+        name = key(watch.entities[int(watch.entity_of[row])])
+        by_entity[name] = min(at, by_entity.get(name, at))
+    for name, at in by_entity.items():
+        number = watch.entity_number(name)
+        assert number is not None
+        changes.event("crossing", entity=dict(watch.entities[number]), crossed_s=at, card=watch.card.name)
+        here = watch.entity_now(number, now_s)
+        if watch.horizon_seen.get(name, -(2**62)) < at - watch.horizon_s:
+            _settled(watch, law.missed(watch.card.name, watch.entities[number], at, here), None, changes)
+    for pending in list(watch.pending.values()):
+        outcome = _verdict(watch, pending, by_entity, now_s)
+        if outcome is not None:
+            _settled(watch, outcome, pending.warning, changes)
+            rooms.settled(outcome)
+
+
+def _verdict(watch: Watch, pending: Pending, by_entity: Mapping[str, int], now_s: int) -> Outcome | None:
+    warning = pending.warning
+    name = key(warning.entity)
+    number = watch.entity_number(name)
+    here = now_s if number is None else watch.entity_now(number, now_s)
+    if warning.kind == "exhaustion" and name in by_entity:
+        outcome = law.on_crossing(warning, by_entity[name], here, watch.step_s)
+        if outcome is not None:
+            return outcome
+    deadline = law.deadline_s(warning)
+    if deadline is None and here - warning.opened_s < law.EXPIRES_AFTER_S:
+        return None
+    rows = watch.rows_of(number) if number is not None else np.zeros(0, np.int64)
+    changed = warning.kind == "exhaustion" and len(rows) > 0 and _changed(pending.limits, watch.limit.value[rows])
+    if deadline is not None and here <= deadline and not changed:
+        return None
+    shift = here - now_s
+    end = int(deadline or here) - shift
+    coverage = 0.0
+    if len(rows):
+        coverage = float(np.max(watch.window.coverage(rows, warning.opened_s - shift, min(now_s, end))))
+    gone = not len(rows) or bool(np.all(watch.window.newest_s[rows] < warning.opened_s - shift))
+    return law.at_deadline(warning, here, coverage, gone, changed)
+
+
+def _changed(then: tuple[float, ...], now: np.ndarray) -> bool:  # type: ignore[type-arg]
+    return len(then) == len(now) and not np.array_equal(np.asarray(then), now, equal_nan=True)
+
+
+def _settled(watch: Watch, outcome: Outcome, warning: EarlyWarning | None, changes: Changes) -> None:
+    changes.outcomes.append(outcome)
+    if warning is not None:
+        watch.pending.pop(warning.id, None)
+        judged = warning.having(verdict=outcome.verdict)
+        if warning.fingerprint in watch.open and watch.open[warning.fingerprint].id == warning.id:
+            watch.open[warning.fingerprint] = judged
+        changes.warnings[:] = [w for w in changes.warnings if w.id != warning.id] + [judged]
+        changes.events[:] = [
+            type(e)(e.kind, e.at_s, judged, e.outcome, e.detail) if e.warning is not None and e.warning.id == judged.id else e
+            for e in changes.events
+        ]
+        warning = judged
+    changes.event("outcome", warning, outcome)

@@ -1,0 +1,62 @@
+"""Step 1 of a turn: read what is missing, and no more, into the window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aiops.core.labels import Labels
+from aiops.core.records import Floats, Ints
+from aiops.pipeline.watch import Watch
+
+BACKFILL_CHUNK_POINTS = 4_000_000
+"""Samples asked for at once when history is read for the first time, so that memory stays bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The new columns of a turn: `values` (n, m) over all rows in the window's order, at `time_s` (m,)."""
+
+    time_s: Ints
+    values: Floats
+    partial: tuple[str, ...] = ()
+
+
+def read(watch: Watch, now_s: int) -> Reading:
+    """Read what the window misses up to `now_s` and append it. Raises SourceError; the window then stays as it was."""
+    missing = watch.window.missing(now_s, watch.card.history_s, watch.source.oldest_s())
+    if missing is None:
+        return Reading(np.zeros(0, np.int64), np.zeros((watch.n, 0)))
+    start, end = missing
+    if watch.n == 0 and end > start:
+        _fetch(watch, end, end)  # the newest instant first: it tells how many series there are
+    span = max(watch.step_s, BACKFILL_CHUNK_POINTS // max(watch.n, 1) * watch.step_s)
+    times, values, partial = [], [], []
+    while start <= end:
+        stop = min(end, start + span - watch.step_s)
+        got = _fetch(watch, start, stop)
+        times.append(got.time_s)
+        values.append(got.values)
+        partial += [p for p in got.partial if p not in partial]
+        start = stop + watch.step_s
+    rows = watch.n
+    padded = [np.vstack([v, np.full((rows - len(v), v.shape[1]), np.nan)]) if len(v) < rows else v for v in values]
+    return Reading(np.concatenate(times), np.hstack(padded), tuple(partial))
+
+
+def _fetch(watch: Watch, start: int, end: int) -> Reading:
+    answer = watch.source.fetch(watch.card.query, start, end, watch.step_s, watch.card.unit)
+    block = answer.block
+    labels: list[Labels] = list(block.labels)
+    if watch.external_labels:
+        labels = [{**watch.external_labels, **one} for one in labels]
+    rows = watch.window.rows_for(labels, watch.shift_s(labels) if watch.shift_s else 0)
+    watch.window.append(rows, block.time_s, block.values)
+    watch.grow()
+    watch.lineage = block.lineage
+    if len(rows) == watch.n and np.array_equal(rows, np.arange(watch.n)):
+        return Reading(block.time_s, block.values, answer.partial)
+    values = np.full((watch.n, len(block.time_s)), np.nan)
+    values[rows] = block.values
+    return Reading(block.time_s, values, answer.partial)

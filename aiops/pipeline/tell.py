@@ -1,0 +1,17 @@
+"""Step 7 of a turn: what goes to whom. Only what has earned a stage above shadow leaves the daemon."""
+
+from __future__ import annotations
+
+from aiops.notify.message import outbox_rows
+from aiops.pipeline.assemble import Rooms
+from aiops.pipeline.changes import Changes, OutboxEntry
+from aiops.pipeline.watch import Watch
+
+
+def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
+    """Put a message into the outbox for every episode that opened, worsened, goes on or ended in this turn."""
+    for event in changes.events:
+        if event.warning is None or event.kind not in ("opened", "updated", "worsened", "closed"):
+            continue
+        for receiver, group, dedup_key, payload in outbox_rows(event.kind, event.warning, rooms.routes, now_s, watch.step_s):
+            changes.outbox.append(OutboxEntry(receiver, group, dedup_key, payload))

@@ -1,0 +1,204 @@
+"""A watch: one card bound to one source, with everything it remembers between turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from aiops.core.labels import Labels, key, subset
+from aiops.core.records import Bools, Crossings, EarlyWarning, Floats, Ints, Limit, Lineage, State, SymptomKind
+from aiops.models.card import ModelCard
+from aiops.models.entity import EntityIndex
+from aiops.models.interface import Detector, Forecaster
+from aiops.symptoms import guards
+from aiops.symptoms.build import Naming
+from aiops.symptoms.guards import Guards
+from aiops.telemetry.source import Source
+from aiops.telemetry.window import Window
+
+REARM_STEPS = 10
+"""A row must stay this many steps inside its limit before the next crossing counts as a new failure."""
+
+
+@dataclass(slots=True)
+class Pending:
+    """A warning that is not settled yet, and the limits its rows had when it opened."""
+
+    warning: EarlyWarning
+    limits: tuple[float, ...]
+
+
+@dataclass(slots=True)
+class Watch:
+    """One card on one source. Arrays have one row a series, in the window's order; `entity_of` (n,) indexes `entities`."""
+
+    card: ModelCard
+    source: Source[Any]
+    source_name: str
+    step_s: int
+    window: Window
+    detector: Detector[Any] | None
+    forecaster: Forecaster[Any] | None
+    guards: Guards
+    naming: Naming
+    threshold: float
+    external_labels: Mapping[str, str] = field(default_factory=dict)
+    data_class: str = "internal"
+    residency: tuple[str, ...] = ()
+    stage: str = "shadow"
+    shift_s: Callable[[list[Labels]], Ints] | None = None
+    limit_of: Callable[[list[Labels]], Limit] | None = None
+    limit_changes: Callable[[Limit, int], Limit] | None = None
+    horizon_s: float = 259200.0
+    detector_state: State = field(default_factory=dict)
+    forecaster_state: State = field(default_factory=dict)
+    gates: dict[str, State] = field(default_factory=dict)
+    entities: list[Labels] = field(default_factory=list)
+    entity_of: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    index: EntityIndex | None = None
+    limit: Limit = field(default_factory=lambda: Limit.uniform(0, np.nan, True))
+    crossings: Crossings | None = None
+    last_p: Floats = field(default_factory=lambda: np.zeros(0))
+    last_expected: Floats = field(default_factory=lambda: np.zeros(0))
+    beyond: State = field(default_factory=dict)
+    open: dict[str, EarlyWarning] = field(default_factory=dict)
+    pending: dict[str, Pending] = field(default_factory=dict)
+    horizon_seen: dict[str, int] = field(default_factory=dict)
+    started_s: int | None = None
+    evaluated: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    lineage: Lineage | None = None
+    held: Crossings | None = None
+    looked: bool = False
+    _entity_number: dict[str, int] = field(default_factory=dict)
+    _first_row: list[int] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """`card@source`."""
+        return f"{self.card.name}@{self.source_name}"
+
+    @property
+    def n(self) -> int:
+        """How many series are known."""
+        return self.window.n
+
+    def row_now(self, now_s: int) -> Ints:
+        """(n,) each row's own clock at the shared `now_s`."""
+        return now_s + self.window.shift_s[: self.n]
+
+    def grow(self) -> None:
+        """Bring every per-row array up to the window's rows."""
+        had, n = len(self.entity_of), self.n
+        if n == had:
+            return
+        fresh = self.window.labels[had:n]
+        numbers = [self._entity(labels, had + i) for i, labels in enumerate(fresh)]
+        self.entity_of = np.concatenate([self.entity_of, np.array(numbers, np.int64)])
+        self.index = EntityIndex(self.entity_of)
+        new = n - had
+        if self.detector is not None:
+            self.detector_state = extended(self.detector_state, self.detector.initial(new))
+        if self.forecaster is not None:
+            self.forecaster_state = extended(self.forecaster_state, self.forecaster.initial(new))
+            self.limit = self._limit_for(fresh)
+            self.crossings = _more_crossings(self.crossings, new)
+            self.held = _more_crossings(self.held, new)
+        for kind in ("anomaly", "exhaustion"):
+            rows = len(self.entities) if kind == "anomaly" else n
+            state = self.gates.get(kind, guards.initial(0))
+            self.gates[kind] = extended(state, guards.initial(rows - len(state["bits"])))
+        inside = {"beyond": np.zeros(new, bool), "inside": np.zeros(new, np.int32), "known": np.zeros(new, bool)}
+        self.beyond = extended(self.beyond, inside)
+        self.last_p = np.concatenate([self.last_p, np.full(new, np.nan)])
+        self.last_expected = np.concatenate([self.last_expected, np.full(new, np.nan)])
+        self.evaluated = np.concatenate([self.evaluated, np.zeros(new, bool)])
+
+    def _entity(self, labels: Labels, row: int) -> int:
+        entity = subset(labels, self.card.entity)
+        name = key(entity)
+        if name not in self._entity_number:
+            self._entity_number[name] = len(self.entities)
+            self.entities.append(entity)
+            self._first_row.append(row)
+        return self._entity_number[name]
+
+    def _limit_for(self, fresh: list[Labels]) -> Limit:
+        if self.limit_of is not None:
+            more = self.limit_of(fresh)
+        else:
+            rule = self.card.forecast.limit if self.card.forecast else None
+            value = np.nan if rule is None else (rule.above if rule.above is not None else rule.below)
+            more = Limit.uniform(len(fresh), float(value), rule is not None and rule.above is not None)
+        old = self.limit
+        return Limit(
+            np.concatenate([old.value, more.value]), np.concatenate([old.above, more.above]),
+            np.concatenate([old.capacity, more.capacity]), np.concatenate([old.resets, more.resets]),
+        )
+
+    def entity_now(self, number: int, now_s: int) -> int:
+        """The clock of an entity: that of its first row."""
+        return now_s + int(self.window.shift_s[self._first_row[number]])
+
+    @property
+    def first_rows(self) -> Ints:
+        """(entities,) the first row of each entity."""
+        return np.array(self._first_row, np.int64)
+
+    def entity_number(self, name: str) -> int | None:
+        """The number of the entity whose labels' key is `name`; None when no series of it was seen."""
+        return self._entity_number.get(name)
+
+    def entity_number_of(self, entity: Labels) -> int:
+        """The number of a known entity. Raises KeyError when no series of it was seen."""
+        return self._entity_number[key(entity)]
+
+    def rows_of(self, number: int) -> Ints:
+        """The rows of an entity."""
+        return np.flatnonzero(self.entity_of == number)
+
+    def open_entities(self, kind: SymptomKind) -> set[int]:
+        """Numbers of the entities with an open warning of a kind, as far as their series are known."""
+        numbers = (self._entity_number.get(key(w.entity)) for w in self.open.values() if w.kind == kind)
+        return {n for n in numbers if n is not None}
+
+    def series_states(self, now_s: int) -> dict[str, int]:
+        """How many series are active (scored or forecast in the last turn), learning, stale, refused, masked."""
+        stale = self.window.newest_s[: self.n] < now_s - max(3 * self.step_s, 300)
+        active = self.evaluated & ~stale
+        return {
+            "active": int(active.sum()), "learning": int((~active & ~stale).sum()), "stale": int(stale.sum()),
+            "refused": 0, "masked": 0,
+        }
+
+    def progress(self) -> float:
+        """0-1: how much of the needed learning is done, over all series; 1 when there is nothing to learn."""
+        if self.detector is None or not self.n:
+            return 1.0 if self.n else 0.0
+        return float(np.mean(self.detector.ready(self.detector_state)))
+
+
+def extended(state: State, more: State) -> State:
+    """State with the rows of `more` appended."""
+    return {name: np.concatenate([state[name], more[name]]) if name in state else more[name] for name in more}
+
+
+def no_crossings(n: int, reason: str) -> Crossings:
+    """Crossings of n rows that cross nothing, with one reason for all."""
+    return Crossings(
+        np.full((n, 3), np.nan), 0.8, np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan),
+        np.full(n, reason, dtype=object),
+    )
+
+
+def _more_crossings(old: Crossings | None, new: int) -> Crossings:
+    more = no_crossings(new, "too little history")
+    if old is None:
+        return more
+    return Crossings(
+        np.concatenate([old.time_s, more.time_s]), old.level, np.concatenate([old.confidence, more.confidence]),
+        np.concatenate([old.slope, more.slope]), np.concatenate([old.window_s, more.window_s]),
+        np.concatenate([old.reason, more.reason]),
+    )

@@ -1,0 +1,341 @@
+"""The schema of a runbook file: closed, strict, and asking the three questions a reviewer asks of every write step."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PrivateAttr, field_validator, model_validator
+
+from aiops.config.fields import Duration, MatcherText, Strict
+from aiops.core.records import Severity
+from aiops.runbooks.expressions import check_promql, compile_cel, look_ups
+
+Mode = Literal["shadow", "suggest", "approve", "auto"]
+MODES: tuple[Mode, ...] = ("shadow", "suggest", "approve", "auto")
+STEP_ID = r"^[a-z][a-z0-9_]{0,40}$"
+LABEL_NAME = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+_USES = re.compile(r"exec|http|compute|promql|wait|notify|kubernetes\.[a-z_]+|alertmanager\.[a-z_]+|plugin\.[a-z_.]+")
+_PROGRAM = re.compile(r"[A-Za-z0-9_./-]+")
+_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/|$)")
+Expect = Annotated[str, Field(pattern=r"^(==|!=|<=|>=|<|>) -?[0-9]+(\.[0-9]+)?$")]
+
+
+class Owner(Strict):
+    """Who answers for a runbook."""
+
+    team: str = Field(min_length=1, description="the team")
+    contact: str = Field("", description="where to reach it")
+    reviewed: str = Field("", pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$", description="when it was last read")
+
+
+class LeadTime(Strict):
+    """Bounds on the time left until the expected crossing."""
+
+    min: Duration | None = Field(None, description="at least this long")
+    max: Duration | None = Field(None, description="at most this long")
+
+
+class Confidence(Strict):
+    """Bounds on how sure a warning is."""
+
+    min: float | None = Field(None, ge=0, le=1, description="at least")
+    max: float | None = Field(None, ge=0, le=1, description="at most")
+
+
+class Match(Strict):
+    """Which warnings a runbook is for."""
+
+    kind: Literal["forecast", "anomaly", "threshold", "any"] = Field(
+        description="forecast: a limit or a rule will be crossed"
+    )
+    signal: str | None = Field(None, description="the card's signal")
+    card: str | None = Field(None, description="the card's name, * and ? stand for anything")
+    labels: list[MatcherText] = Field(default_factory=list, description="matchers on the warning's labels")
+    lead_time: LeadTime | None = Field(None, description="time left")
+    confidence: Confidence | None = Field(None, description="how sure")
+    severity: list[Severity] = Field(default_factory=list, description="any of these")
+    for_: Duration = Field(0.0, alias="for", description="must have been open this long")
+
+    @model_validator(mode="after")
+    def _something(self) -> Match:
+        if self.signal is None and self.card is None:
+            raise ValueError("give signal or card: a runbook for everything fits nothing")
+        return self
+
+
+class Count(Strict):
+    """So many in a span of time."""
+
+    count: int = Field(ge=1, description="how many")
+    per: Duration = Field(description="in this time")
+
+
+class Targets(Strict):
+    """A cap on how many targets are touched."""
+
+    count: int | None = Field(None, ge=1, description="how many")
+    percent: float | None = Field(None, gt=0, le=100, description="which share of all targets")
+    of: str = Field("", description="what they are a share of")
+    per: Duration = Field(description="in this time")
+
+
+class Requirement(Strict):
+    """A query that must hold before anything is done."""
+
+    name: str = Field(description="in words")
+    promql: str = Field(description="a query with {$target}")
+    expect: Expect = Field(description='for example "< 300"')
+
+    @field_validator("promql")
+    @classmethod
+    def _query(cls, value: str) -> str:
+        return check_promql(value)
+
+
+class Guards(Strict):
+    """What must hold, and how often a runbook may run."""
+
+    cooldown: Duration | None = Field(None, description="pause after a run on the same target")
+    max_runs: Count | None = Field(None, description="runs per target")
+    max_targets: Targets | None = Field(None, description="targets of this runbook together")
+    skip_during: list[str] = Field(default_factory=list, description="windows in which it does not run")
+    require: list[Requirement] = Field(default_factory=list, description="queries that must hold")
+
+
+class Approval(Strict):
+    """Who must say yes."""
+
+    for_: Literal["write", "every_step", "run"] = Field(alias="for", description="what needs it")
+    from_: list[Annotated[str, Field(pattern=r"^(group|user):.+")]] = Field(
+        alias="from", min_length=1, description="who may"
+    )
+    quorum: int = Field(1, ge=1, description="how many different people")
+    expires: Duration = Field(description="how long the question stands")
+
+
+class Retry(Strict):
+    """How often a step is tried."""
+
+    attempts: int = Field(ge=1, le=10, description="tries in all")
+    backoff: Duration = Field(1.0, description="pause between them")
+
+
+class Check(Strict):
+    """Asked before a retry and after a crash: is it done already?"""
+
+    url: str | None = Field(None, description="GET this")
+    argv: list[str] = Field(default_factory=list, description="run this")
+    promql: str | None = Field(None, description="ask this")
+    expect: str = Field(description="CEL over `response`")
+
+
+class Action(Strict):
+    """What a step does: a plug-in and its parameters."""
+
+    uses: str = Field(description="exec, http, compute, promql, wait, notify, kubernetes.…, alertmanager.…, plugin.…")
+    with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="the action's parameters")
+    timeout: Duration | None = Field(None, description="when it is stopped")
+
+    @model_validator(mode="after")
+    def _known(self) -> Action:
+        if not _USES.fullmatch(self.uses):
+            raise ValueError(f"uses: {self.uses!r} is no action")
+        if self.uses == "exec":
+            argv = self.with_.get("argv")
+            if not isinstance(argv, list) or not argv or not all(isinstance(a, str) for a in argv):
+                raise ValueError("with.argv: must be a list of texts, one argument each; there is no shell")
+            if not _PROGRAM.fullmatch(argv[0]):
+                raise ValueError("with.argv[0]: the program must be fixed text, never an expression")
+            if extra := sorted(set(self.with_) - {"host", "argv", "env", "stdin"}):
+                raise ValueError(f"with: unknown key {extra[0]}; known: argv, env, host, stdin")
+        if self.uses == "http":
+            if not _URL.match(str(self.with_.get("url", ""))):
+                raise ValueError("with.url: scheme and host must be fixed text; expressions may stand in the path only")
+            if self.with_.get("method") not in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+                raise ValueError("with.method: must be GET, POST, PUT, PATCH or DELETE")
+        if self.uses.startswith("kubernetes.") and not {"kind", "namespace", "name"} <= set(self.with_):
+            raise ValueError("with: kind, namespace and name are needed")
+        return self
+
+
+class Step(Action):
+    """One step."""
+
+    id: str = Field(pattern=STEP_ID, description="its name in look-ups")
+    if_: str | None = Field(None, alias="if", description="CEL; skipped when it is false")
+    effect: Literal["read", "write"] | None = Field(None, description="read changes nothing")
+    output: Literal["text", "json"] = Field("text", description="how its output is read")
+    retry: Retry | None = Field(None, description="how often it is tried")
+    idempotent: Literal[True] | None = Field(None, description="safe to run again after a crash")
+    check: Check | None = Field(None, description="is it done already?")
+    undo: Action | None = Field(None, description="how it is taken back")
+    irreversible: str | None = Field(None, min_length=15, description="why it cannot be taken back")
+
+    @model_validator(mode="after")
+    def _safe(self) -> Step:
+        if self.uses in ("exec", "http") and (self.effect is None or self.timeout is None):
+            raise ValueError("effect and timeout are needed for exec and http")
+        if self.effect == "write":
+            if self.timeout is None:
+                raise ValueError("timeout is needed for a write step")
+            if self.undo is None and self.irreversible is None:
+                raise ValueError("undo, or irreversible with the reason, is needed for a write step")
+            if not self.idempotent and self.check is None:
+                raise ValueError("idempotent: true, or check, is needed for a write step")
+        if self.if_ is not None:
+            compile_cel(self.if_)
+        if self.check is not None:
+            compile_cel(self.check.expect)
+        return self
+
+
+class Verification(Strict):
+    """One thing that must be true afterwards: a query, or that the forecast no longer crosses."""
+
+    name: str = Field(description="in words")
+    promql: str | None = Field(None, description="a query with {$target}")
+    expect: Expect | None = Field(None, description='for example ">= 0.20"')
+    for_: Duration = Field(0.0, alias="for", description="must hold this long")
+    forecast: Literal["clear"] | None = Field(None, description="the forecast no longer crosses")
+
+    @model_validator(mode="after")
+    def _one(self) -> Verification:
+        if (self.promql is None) == (self.forecast is None) or (self.promql is None) != (self.expect is None):
+            raise ValueError("give promql with expect, or forecast: clear")
+        if self.promql is not None:
+            check_promql(self.promql)
+        return self
+
+
+class Verify(Strict):
+    """How success is judged; no data is not good."""
+
+    within: Duration = Field(description="until when")
+    all: list[Verification] = Field(min_length=1, description="all of these")
+    keep_if_unknown: bool = Field(False, description="keep the change although it could not be judged")
+
+
+class Notify(Strict):
+    """Who is told what."""
+
+    route: str = Field(description="a route of the config")
+    impact: str = Field(min_length=10, description="what it means for users")
+
+
+class TestSymptom(Strict):
+    """The warning of a test."""
+
+    kind: Literal["forecast", "anomaly", "threshold"] = Field(description="its kind")
+    signal: str = Field(description="its signal")
+    labels: dict[str, str] = Field(description="its labels")
+    card: str = Field("", description="its card")
+    lead_time: Duration | None = Field(None, description="time left")
+    confidence: float = Field(1.0, ge=0, le=1, description="how sure")
+    severity: Severity = Field("warning", description="its severity")
+
+
+class Mocks(Strict):
+    """What the world answers in a test."""
+
+    require: dict[str, float] = Field(default_factory=dict, description="by name")
+    steps: dict[str, dict[str, Any]] = Field(default_factory=dict, description="output by step")
+    verify: dict[str, Any] = Field(default_factory=dict, description="by name")
+
+
+Outcome = Literal[
+    "succeeded",
+    "verify_failed",
+    "undone",
+    "blocked",
+    "approval_expired",
+    "approval_denied",
+    "cleared_before_action",
+    "target_gone",
+    "needs_a_person",
+    "suggested",
+    "shadowed",
+]
+
+
+class Expectation(Strict):
+    """What a test expects."""
+
+    matched: bool | None = Field(None, description="whether it matches")
+    because: str | None = Field(None, description="which line or guard refused")
+    outcome: Outcome | None = Field(None, description="how the run ends")
+    ran: list[str] | None = Field(None, description="steps that ran")
+    skipped: list[str] | None = Field(None, description="steps whose `if` was false")
+    argv: dict[str, list[str]] = Field(default_factory=dict, description="rendered argv by step")
+
+
+class RunbookTest(Strict):
+    """A test inside a runbook."""
+
+    name: str = Field(description="what is shown")
+    mode: Mode | None = Field(None, description="instead of the file's mode")
+    symptom: TestSymptom = Field(description="the warning")
+    mocks: Mocks = Field(default_factory=lambda: Mocks(), description="what the world answers")
+    approve_after: Duration | None = Field(None, description="somebody says yes then")
+    deny_after: Duration | None = Field(None, description="somebody says no then")
+    clears_after: Duration | None = Field(None, description="the warning is gone then")
+    crash_at: str | None = Field(None, description="a boundary at which the process dies")
+    expect: Expectation = Field(description="what must come out")
+
+
+class Runbook(Strict):
+    """A file in `runbooks/`."""
+
+    apiVersion: Literal["aiops/v1"] = Field(description="always aiops/v1")
+    kind: Literal["Runbook"] = Field(description="always Runbook")
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", description="the file's stem")
+    summary: str = Field(min_length=15, max_length=200, description="what will happen and what to do")
+    owner: Owner = Field(description="who answers for it")
+    docs: str = Field("", pattern=r"^(https?://.*)?$", description="where more is written")
+    mode: Mode = Field("suggest", description="how far it may go; the config may allow less")
+    enabled: bool = Field(True, description="false: never matched")
+    manual_minutes: float | None = Field(None, gt=0, description="how long it takes by hand")
+    match: Match = Field(description="which warnings it is for")
+    target_by: list[Annotated[str, Field(pattern=LABEL_NAME)]] = Field(
+        default_factory=list, description="what a run acts on"
+    )
+    guards: Guards | None = Field(None, description="what must hold, how often it may run")
+    approval: Approval | None = Field(None, description="who must say yes")
+    steps: list[Step] = Field(default_factory=list, max_length=50, description="what is done, in order")
+    verify: Verify | None = Field(None, description="how success is judged")
+    notify: Notify = Field(description="who is told what")
+    tests: list[RunbookTest] = Field(default_factory=list, description="run by aiops test")
+    _sha: str = PrivateAttr("")
+    _path: str = PrivateAttr("")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Runbook:
+        ids = [s.id for s in self.steps]
+        if len(set(ids)) != len(ids):
+            raise ValueError("steps: two steps have the same id")
+        if self.mode == "approve" and self.approval is None:
+            raise ValueError("approval is needed for mode approve")
+        if any(s.effect == "write" for s in self.steps):
+            missing = [k for k in ("target_by", "guards", "verify", "tests") if not getattr(self, k)]
+            if self.guards is not None:
+                missing += [
+                    f"guards.{k}" for k in ("cooldown", "max_runs", "max_targets") if getattr(self.guards, k) is None
+                ]
+            if "mode" not in self.model_fields_set:
+                missing.append("mode")
+            if missing:
+                raise ValueError(f"a runbook with a write step needs {', '.join(missing)}")
+        look_ups(
+            self.model_dump(by_alias=True, include={"steps", "notify", "verify", "guards"}), set(ids), self.target_by
+        )
+        return self
+
+    @property
+    def sha(self) -> str:
+        """First 12 hex digits of the file's SHA-256."""
+        return self._sha
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self._path

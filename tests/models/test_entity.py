@@ -1,0 +1,65 @@
+"""Entity scores: the mean of the three strongest, comparable whatever the number of metrics."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aiops.models.entity import GAP, EntityIndex, combine
+
+
+def plain(p: np.ndarray, entity: np.ndarray, entities: int) -> np.ndarray:
+    """The definition, one entity and column at a time."""
+    out = np.full((entities, p.shape[1]), np.nan)
+    for e in range(entities):
+        for j in range(p.shape[1]):
+            found = sorted((-np.log10(v) for v in p[entity == e, j] if np.isfinite(v)), reverse=True)[:3]
+            if found:
+                found += [max(found[-1] - GAP, 0.0)] * (3 - len(found))
+                out[e, j] = sum(found) / 3
+    return out
+
+
+@pytest.mark.parametrize(("entities", "rows"), [(1, 1), (1, 40), (7, 9), (20, 760), (300, 300), (50, 200)])
+def test_it_is_the_definition(entities: int, rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    entity = np.concatenate([np.arange(entities), rng.integers(0, entities, rows - entities)])
+    rng.shuffle(entity)
+    p = rng.uniform(1e-6, 1, (rows, 4)) ** 3
+    p[rng.random(p.shape) < 0.3] = np.nan
+    np.testing.assert_allclose(EntityIndex(entity).combine(p), plain(p, entity, entities), rtol=1e-12)
+    np.testing.assert_array_equal(combine(p, entity, entities), EntityIndex(entity).combine(p))
+
+
+def test_entities_do_not_influence_each_other() -> None:
+    rng = np.random.default_rng(0)
+    entity = np.repeat(np.arange(5), [1, 2, 3, 20, 38])
+    p = rng.random((64, 3))
+    together = EntityIndex(entity).combine(p)
+    for e in range(5):
+        alone = EntityIndex(np.zeros((entity == e).sum(), np.int64)).combine(p[entity == e])
+        np.testing.assert_array_equal(together[e], alone[0])
+
+
+def test_one_metric_must_say_more_than_three_that_agree() -> None:
+    p = np.full((4, 1), 0.01)
+    score = EntityIndex(np.array([0, 1, 1, 1])).combine(p)[:, 0]
+    assert score[0] < score[1] == pytest.approx(2.0)
+
+
+def test_all_missing_is_nan_and_calm_is_zero() -> None:
+    score = EntityIndex(np.array([0, 0, 1])).combine(np.array([[np.nan], [np.nan], [1.0]]))
+    assert np.isnan(score[0, 0])
+    assert score[1, 0] == 0
+    assert not np.signbit(score[1, 0])
+
+
+def test_an_entity_without_rows_is_nan() -> None:
+    assert np.isnan(combine(np.array([[0.5]]), np.array([1]), 3)[[0, 2]]).all()
+    assert EntityIndex(np.zeros(0, np.int64)).combine(np.zeros((0, 2))).shape == (0, 2)
+
+
+def test_the_leading_rows_strongest_first() -> None:
+    p = np.array([0.5, 0.001, np.nan, 0.01, 0.1, 0.2])
+    leading = EntityIndex(np.array([0, 0, 1, 0, 0, 2])).strongest(p)
+    assert leading.tolist() == [[1, 3, 4], [-1, -1, -1], [5, -1, -1]]

@@ -1,0 +1,146 @@
+"""The default detector on series whose right answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aiops.models.entity import EntityIndex
+from aiops.models.seasonal import HUGE, Seasonal, SeasonalParams
+
+DAY = 86400
+
+
+def clock(n: int, count: int, step: int, start: int = 1_700_000_000) -> np.ndarray:
+    return np.broadcast_to(start // step * step + step * np.arange(count), (n, count)).astype(np.int64)
+
+
+def score(x: np.ndarray, step: int = 60, **params: float) -> np.ndarray:
+    """-log10 p of (t,) or (n, t)."""
+    x = np.atleast_2d(x)
+    detector = Seasonal(SeasonalParams(**params), step)
+    return -np.log10(detector.score(detector.initial(len(x)), x, clock(*x.shape, step)).p)
+
+
+def noise(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=count)
+
+
+@pytest.mark.parametrize("step", [5, 60, 300, 3600])
+def test_a_jump_stands_out_at_every_step(step: int) -> None:
+    x = 10 + noise(1500)
+    x[-1] += 60
+    s = score(x, step)[0]
+    assert s[-1] > 2.0
+    assert s[-1] > np.nanmax(s[:-1]) + 0.5
+
+
+@pytest.mark.parametrize("step", [5, 60, 300])
+def test_calm_noise_stays_below_the_threshold_of_a_weekly_warning(step: int) -> None:
+    x = np.stack([noise(6000, seed) for seed in range(20)])
+    detector = Seasonal(SeasonalParams(), step)
+    p = detector.score(detector.initial(20), x, clock(20, 6000, step)).p
+    entity = EntityIndex(np.arange(20)).combine(p)
+    assert np.nanmax(entity) < detector.threshold(1.0)
+
+
+def test_the_score_of_a_block_does_not_depend_on_how_often_it_is_sampled() -> None:
+    fine = score(noise(20000), 15)[0]
+    coarse = score(noise(20000)[::20], 300)[0]
+    assert abs(np.nanpercentile(fine[-10000:], 99.9) - np.nanpercentile(coarse[-500:], 98)) < 0.25
+
+
+def test_points_before_the_warm_up_are_not_scored_and_ready_tells_how_far_it_is() -> None:
+    detector = Seasonal(SeasonalParams(), 60)
+    state = detector.initial(1)
+    p = detector.score(state, noise(59)[None], clock(1, 59, 60)).p
+    assert np.isnan(p).all()
+    assert 0 < detector.ready(state)[0] < 1
+    later = clock(1, 200, 60, 1_700_000_000 + 59 * 60)
+    assert np.isfinite(detector.score(state, noise(200)[None], later).p[0, -1])
+    assert detector.ready(state)[0] == 1
+
+
+def test_no_look_ahead() -> None:
+    x = noise(800)
+    changed = x.copy()
+    changed[500:] += 1000
+    np.testing.assert_array_equal(score(x)[0, :500], score(changed)[0, :500])
+
+
+def test_what_repeats_stops_firing() -> None:
+    x = noise(5 * 1440)
+    x[1000::240] += 30
+    s = score(x)[0, 1000::240]
+    assert s[0] > 2.0
+    assert s[-5:].max() < 1.5
+
+
+def test_a_lasting_incident_is_seen_again_after_it_ended_and_calm_returned() -> None:
+    x = noise(12 * 1440)
+    x[2000:2400] += 20
+    x[-60:] += 30
+    s = score(x)[0]
+    assert s[2000] > 2.0
+    assert s[-60:].max() > 1.7
+
+
+def test_a_daily_routine_becomes_expected() -> None:
+    count = 10 * 288
+    time = clock(1, count, 300)
+    daily = np.where((time[0] % DAY) // 3600 == 3, 50.0, 10.0)
+    detector = Seasonal(SeasonalParams(), 300)
+    scores = detector.score(detector.initial(1), (daily + 0.5 * noise(count))[None], time)
+    at = np.flatnonzero((time[0] % DAY) == 3 * 3600 + 1800)[-1]
+    assert abs(scores.expected[0, at] - 50) < 15
+    assert abs(scores.expected[0, at + 72] - 10) < 5
+    onsets = np.flatnonzero((time[0] % DAY) == 3 * 3600)
+    assert -np.log10(scores.p[0, onsets[-1]]) < 1.2
+
+
+def test_missing_points_teach_nothing() -> None:
+    x = noise(600)
+    detector = Seasonal(SeasonalParams(), 60)
+    state = detector.initial(1)
+    detector.score(state, x[None], clock(1, 600, 60))
+    before = {k: v.copy() for k, v in state.items()}
+    at = clock(1, 3, 60, int(clock(1, 600, 60)[0, -1]) + 60)
+    same_block = at // 1800 == (at[0, 0] - 60) // 1800
+    gaps = np.array([[np.nan, np.inf, 10 * HUGE]])[:, same_block[0]]
+    assert np.isnan(detector.score(state, gaps, at[same_block][None]).p).all()
+    for name, array in before.items():
+        np.testing.assert_array_equal(array, state[name], err_msg=name)
+
+
+def test_a_constant_series_is_calm_until_it_moves() -> None:
+    x = np.full(500, 7.25)
+    x[-1] = 9
+    s = score(x)[0]
+    assert np.nanmax(s[:-1]) == 0
+    assert s[-1] > 3
+
+
+def test_expected_and_bounds_are_in_the_unit_of_the_series() -> None:
+    detector = Seasonal(SeasonalParams(), 60)
+    scores = detector.score(detector.initial(1), 1e6 + 100 * noise(3000)[None], clock(1, 3000, 60))
+    assert abs(scores.expected[0, -1] - 1e6) < 100
+    inside = (scores.lower[0] < 1e6) & (scores.upper[0] > 1e6)
+    assert inside[200:].all()
+    assert 100 < scores.upper[0, -1] - scores.expected[0, -1] < 2000
+
+
+@pytest.mark.parametrize("step", [1, 7, 5, 60, 420, 1800, 3600, 7200, 2 * DAY])
+def test_every_step_works_and_state_stays_small(step: int) -> None:
+    detector = Seasonal(SeasonalParams(), step)
+    state = detector.initial(2)
+    p = detector.score(state, np.stack([noise(400), noise(400, 1)]), clock(2, 400, step)).p
+    assert sum(array.nbytes for array in state.values()) / 2 < 3072
+    if 400 * step > 7200:
+        assert np.isfinite(p[:, -1]).all()
+
+
+def test_a_smaller_budget_asks_for_a_higher_score() -> None:
+    detector = Seasonal(SeasonalParams(), 60)
+    assert detector.threshold(0.1) > detector.threshold(1) > detector.threshold(10) > 0
+    assert detector.threshold(1e9) > 0
+    assert np.isfinite(detector.threshold(0))
