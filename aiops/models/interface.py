@@ -5,8 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
+import numpy as np
+
 from aiops.core.params import Params
-from aiops.core.records import Crossings, Floats, Forecast, History, Ints, Limit, Scores, State
+from aiops.core.records import Bools, Crossings, Floats, Forecast, History, Ints, Limit, Scores, State
 
 P = TypeVar("P", bound=Params)
 
@@ -35,6 +37,10 @@ class Detector(ABC, Generic[P]):
     def ready(self, state: State) -> Floats:
         """Per row 0-1: how much of the needed learning is done; 1 = scores are meant."""
 
+    @abstractmethod
+    def threshold(self, budget_per_week: float) -> float:
+        """The entity score (-log10 p) that keeps false warnings at about `budget_per_week` an entity."""
+
 
 class Forecaster(ABC, Generic[P]):
     """Says when rows cross their limit. Rows never influence each other."""
@@ -47,6 +53,10 @@ class Forecaster(ABC, Generic[P]):
     @abstractmethod
     def initial(self, n: int) -> State:
         """State of n series nothing is known of."""
+
+    def screen(self, state: State, latest: Floats, limit: Limit, now_s: Ints) -> Bools:
+        """(n,) rows that need a look now; the others surely cross nothing. `latest` (n,) values now, NaN = none."""
+        return np.isfinite(limit.value)
 
     @abstractmethod
     def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:

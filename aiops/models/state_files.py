@@ -90,6 +90,12 @@ def read_state(folder: Path, name: str, meta: Mapping[str, Any]) -> State | Stat
         return StateLoss(f"damaged: {type(e).__name__}: {e}")
 
 
+def saved_at(folder: Path, name: str) -> int:
+    """The `end_s` a readable state was saved with, epoch seconds; 0 when it says none."""
+    note = _note(folder / f"{name}.json")
+    return 0 if isinstance(note, StateLoss) else int(note["meta"].get("end_s", 0))
+
+
 def _note(path: Path) -> dict[str, Any] | StateLoss:
     if path.stat().st_size > MAX_NOTE_BYTES:
         return StateLoss(f"{path.name} is larger than {MAX_NOTE_BYTES} bytes")

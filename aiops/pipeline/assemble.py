@@ -80,7 +80,7 @@ def assemble(
                 continue
             chosen = settings.sources[name]
             watch = make_watch(
-                card, rooms.sources[name], name, int(chosen.step_s or card.step_s), data_dir, dict(chosen.labels)
+                card, rooms.sources[name], name, int(chosen.step or card.step_s), data_dir, dict(chosen.labels)
             )
             watch.stage = rooms.stage_of(card)
             restore(watch, store, data_dir)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiops.core.records import Crossings, Floats
+from aiops.core.records import Crossings, Floats, Ints
 from aiops.pipeline.read import Reading
 from aiops.pipeline.watch import Watch, no_crossings
 
@@ -62,7 +62,7 @@ def forecast(watch: Watch, now_s: int) -> None:
         watch.evaluated = np.isfinite(latest)
 
 
-def _put(found: Crossings, rows: np.ndarray, some: Crossings) -> None:  # type: ignore[type-arg]
+def _put(found: Crossings, rows: Ints, some: Crossings) -> None:
     found.time_s[rows] = some.time_s
     found.confidence[rows] = some.confidence
     found.slope[rows] = some.slope
@@ -70,7 +70,7 @@ def _put(found: Crossings, rows: np.ndarray, some: Crossings) -> None:  # type: 
     found.reason[rows] = some.reason
 
 
-def _taken(found: Crossings, rows: np.ndarray) -> Crossings:  # type: ignore[type-arg]
+def _taken(found: Crossings, rows: Ints) -> Crossings:
     return Crossings(
         found.time_s[rows], found.level, found.confidence[rows], found.slope[rows], found.window_s[rows], found.reason[rows]
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aiops.core.records import Floats, Symptom
+from aiops.core.records import Floats, Ints, Symptom
 from aiops.pipeline.watch import Watch
 from aiops.symptoms import build, guards
 
@@ -77,7 +77,7 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int) -> dict[int, list[Sympt
     return out
 
 
-def _grouped(watch: Watch, rows: np.ndarray, symptoms: list[Symptom]) -> dict[int, list[Symptom]]:  # type: ignore[type-arg]
+def _grouped(watch: Watch, rows: Ints, symptoms: list[Symptom]) -> dict[int, list[Symptom]]:
     out: dict[int, list[Symptom]] = defaultdict(list)
     for row, symptom in zip(rows.tolist(), symptoms, strict=True):
         out[int(watch.entity_of[row])].append(symptom)

@@ -7,39 +7,29 @@ from collections.abc import Mapping
 import numpy as np
 
 from aiops.core.labels import key
-from aiops.core.records import EarlyWarning, Outcome
+from aiops.core.records import EarlyWarning, Floats, Outcome
 from aiops.outcomes import settle as law
 from aiops.pipeline.assemble import Rooms
+from aiops.pipeline.beyond import follow
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.read import Reading
-from aiops.pipeline.watch import REARM_STEPS, Pending, Watch
+from aiops.pipeline.watch import Pending, Watch
 
 
 def crossed_rows(watch: Watch, reading: Reading, now_s: int) -> dict[int, int]:
     """Row to the instant, on its own clock, at which it crossed its limit in the new columns.
 
     What stood beyond its limit when first seen, and what crossed in history read at the first start, is no failure that
-    anybody could have warned of. After a crossing a row must stay inside for REARM_STEPS steps before the next one counts.
+    anybody could have warned of; what an earlier life of the daemon has judged is not judged again. After a crossing a row
+    must stay inside for REARM_STEPS steps before the next one counts.
     """
+    judged, watch.judged_s = watch.judged_s, now_s
     if watch.forecaster is None or not watch.n or not len(reading.time_s):
         return {}
-    first = watch.started_s is None
-    if first:
-        watch.started_s = now_s
-    state, crossed = watch.beyond, {}
-    limit, above = watch.limit.value[:, None], watch.limit.above[:, None]
-    with np.errstate(invalid="ignore"):
-        over = np.where(above, reading.values >= limit, reading.values <= limit)
-    present = np.isfinite(reading.values)
+    crossed: dict[int, int] = {}
     shift = watch.window.shift_s[: watch.n]
-    for j in range(len(reading.time_s)):
-        here = present[:, j]
-        begins = over[:, j] & here & ~state["beyond"] & state["known"]
-        inside = ~over[:, j] & here
-        state["inside"][:] = np.where(inside, state["inside"] + 1, np.where(here, 0, state["inside"]))
-        state["beyond"][:] = np.where(over[:, j] & here, True, state["beyond"] & (state["inside"] < REARM_STEPS))
-        state["known"] |= here
-        if not first:
+    for j, begins in follow(watch, reading.values):
+        if judged is not None and int(reading.time_s[j]) > judged:
             for row in np.flatnonzero(begins).tolist():
                 crossed.setdefault(row, int(reading.time_s[j] + shift[row]))
     return crossed
@@ -90,7 +80,7 @@ def _verdict(watch: Watch, pending: Pending, by_entity: Mapping[str, int], now_s
     return law.at_deadline(warning, here, coverage, gone, changed)
 
 
-def _changed(then: tuple[float, ...], now: np.ndarray) -> bool:  # type: ignore[type-arg]
+def _changed(then: tuple[float, ...], now: Floats) -> bool:
     return len(then) == len(now) and not np.array_equal(np.asarray(then), now, equal_nan=True)
 
 

@@ -10,8 +10,10 @@ from aiops.core.labels import Labels
 from aiops.core.records import Floats, Ints
 from aiops.pipeline.watch import Watch
 
-BACKFILL_CHUNK_POINTS = 4_000_000
-"""Samples asked for at once when history is read for the first time, so that memory stays bounded."""
+CHUNK_SAMPLES = 250_000
+"""Samples asked for at once, so that memory stays bounded while history is read."""
+BACKFILL_SAMPLES = 6_000_000
+"""Samples read at first sight at most: many series start with less history, one turn never reads for long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,11 @@ def read(watch: Watch, now_s: int) -> Reading:
     if missing is None:
         return Reading(np.zeros(0, np.int64), np.zeros((watch.n, 0)))
     start, end = missing
-    if watch.n == 0 and end > start:
-        _fetch(watch, end, end)  # the newest instant first: it tells how many series there are
-    span = max(watch.step_s, BACKFILL_CHUNK_POINTS // max(watch.n, 1) * watch.step_s)
+    many = watch.n
+    if many == 0 and end > start:  # the newest instant tells how many series there are
+        many = len(watch.source.fetch(watch.card.query, end, end, watch.step_s, watch.card.unit).block.labels)
+        start = max(start, end - BACKFILL_SAMPLES // max(many, 1) * watch.step_s)
+    span = max(watch.step_s, CHUNK_SAMPLES // max(many, 1) * watch.step_s)
     times, values, partial = [], [], []
     while start <= end:
         stop = min(end, start + span - watch.step_s)

@@ -19,9 +19,6 @@ from aiops.symptoms.guards import Guards
 from aiops.telemetry.source import Source
 from aiops.telemetry.window import Window
 
-REARM_STEPS = 10
-"""A row must stay this many steps inside its limit before the next crossing counts as a new failure."""
-
 
 @dataclass(slots=True)
 class Pending:
@@ -67,11 +64,12 @@ class Watch:
     open: dict[str, EarlyWarning] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
     horizon_seen: dict[str, int] = field(default_factory=dict)
-    started_s: int | None = None
+    judged_s: int | None = None
     evaluated: Bools = field(default_factory=lambda: np.zeros(0, bool))
     lineage: Lineage | None = None
     held: Crossings | None = None
     looked: bool = False
+    losses: dict[str, str] = field(default_factory=dict)
     _entity_number: dict[str, int] = field(default_factory=dict)
     _first_row: list[int] = field(default_factory=list)
 
@@ -130,8 +128,9 @@ class Watch:
             more = self.limit_of(fresh)
         else:
             rule = self.card.forecast.limit if self.card.forecast else None
-            value = np.nan if rule is None else (rule.above if rule.above is not None else rule.below)
-            more = Limit.uniform(len(fresh), float(value), rule is not None and rule.above is not None)
+            above, below = (None, None) if rule is None else (rule.above, rule.below)
+            value = above if above is not None else below
+            more = Limit.uniform(len(fresh), np.nan if value is None else float(value), above is not None)
         old = self.limit
         return Limit(
             np.concatenate([old.value, more.value]), np.concatenate([old.above, more.above]),

@@ -233,6 +233,17 @@ class Window:
         column = self._fine.data[0, : self.n, end // self.step_s % self._fine.size]
         return self.offset[: self.n] + column.astype(np.float64)
 
+    @property
+    def fine_count(self) -> int:
+        """How many columns the finest resolution holds."""
+        return self._fine.size
+
+    def newest(self, columns: int) -> tuple[Ints, NDArray[np.float64]]:
+        """The last `columns` of the finest resolution: (time_s (columns,), values (n, columns)), oldest first."""
+        time_s = self.end_s - self.step_s * np.arange(columns - 1, -1, -1, dtype=np.int64)
+        values = self._fine.take(0, slice(0, self.n), self.end_s, columns).astype(np.float64)
+        return time_s, self.offset[: self.n, None] + values
+
     def coverage(self, rows: Ints, start_s: int, end_s: int) -> NDArray[np.float64]:
         """Share of grid points present in (start_s, end_s] per row, from the finest resolution that reaches back."""
         for ring in (self._fine, *self._coarse):
