@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import quote
 
 from aiops.core.labels import escape
+from aiops.core.text import visible
 from aiops.runbooks.expressions import render
 from aiops.runbooks.schema import Runbook, Step
 
-SHOWN = 200
 NOT_EXECUTED = "shown only: nothing is executed yet"
 
 
@@ -59,12 +59,6 @@ def rendered_argv(argv: list[str], context: Mapping[str, Any]) -> tuple[list[str
         after_dashes |= written == "--"
         out.append(value)
     return out, refused
-
-
-def visible(value: str) -> str:
-    """Text for display: control and direction characters escaped, overlong text cut with a mark."""
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value)
-    return escaped if len(escaped) <= SHOWN else escaped[: SHOWN - 1] + "…"
 
 
 def target_selector(labels: Mapping[str, str], target_by: list[str]) -> str:

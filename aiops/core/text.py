@@ -1,0 +1,15 @@
+"""Text from outside, made fit to be shown."""
+
+from __future__ import annotations
+
+SHOWN = 200
+
+
+def visible(value: str, shown: int = SHOWN) -> str:
+    """Text for display on one line: control and direction characters escaped, overlong text cut with a mark.
+
+    >>> visible("a\\nb")
+    'a\\\\nb'
+    """
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value[: 2 * shown])
+    return escaped if len(escaped) <= shown and len(value) <= 2 * shown else escaped[: shown - 1] + "…"
