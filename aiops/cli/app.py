@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 from aiops import __version__
+
+if TYPE_CHECKING:
+    from aiops.store import Store
 
 app = typer.Typer(
     name="aiops", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -56,11 +61,10 @@ def run(
     """Run the daemon; without a config it watches this host."""
     from aiops.config.settings import load_settings
     from aiops.core.errors import AiopsError
-    from aiops.daemon.service import run as serve
+    from aiops.web.serve import run as serve
 
     try:
-        settings = load_settings(config, data_dir=data_dir, listen=listen)
-        code = serve(settings, dry_run=dry_run)
+        code = serve(load_settings(config, data_dir=data_dir, listen=listen), config, dry_run)
     except AiopsError as e:
         _fail(str(e), 1)
     raise typer.Exit(code)
@@ -178,8 +182,9 @@ def warnings_list(
     """List early warnings, newest first; shadow ones are marked unproven."""
     from aiops.cli.warnings import list_warnings
 
-    for line in list_warnings(_data_dir(config, data_dir), limit, output is Output.json):
-        typer.echo(line)
+    with _store(config, data_dir) as store:
+        for line in list_warnings(store, limit, output is Output.json):
+            typer.echo(line)
 
 
 @warnings_app.command("show")
@@ -192,7 +197,8 @@ def warnings_show(
     """Show one early warning whole: when, how sure, why, what to do, and its verdict."""
     from aiops.cli.warnings import show_warning
 
-    lines = show_warning(_data_dir(config, data_dir), warning_id, output is Output.json)
+    with _store(config, data_dir) as store:
+        lines = show_warning(store, warning_id, output is Output.json)
     if lines is None:
         _fail(f"no warning {warning_id}; `aiops warnings list` shows what there is", 1)
     for line in lines:
@@ -202,9 +208,7 @@ def warnings_show(
 @audit_app.command("verify")
 def audit_verify(config: ConfigPath = None, data_dir: DataDir = None, output: Out = Output.text) -> None:
     """Recompute the hash chain of the ledger; exit 1 and name the first bad row when it was changed."""
-    from aiops.cli.warnings import reading_store
-
-    with reading_store(_data_dir(config, data_dir)) as store:
+    with _store(config, data_dir) as store:
         found = store.verify_ledger()
     if output is Output.json:
         _print({"ok": found.ok, "rows": found.rows, "first_bad": found.first_bad, "why": found.why})
@@ -232,12 +236,17 @@ def healthcheck(url: Annotated[str, typer.Argument(help="where the daemon serves
     raise typer.Exit(ask(url))
 
 
-def _data_dir(config: Path | None, data_dir: Path | None) -> Path:
+@contextmanager
+def _store(config: Path | None, data_dir: Path | None) -> Iterator[Store]:
+    """The store that a configuration names, for reading; a mistake ends the command with exit 1."""
+    from aiops.cli.warnings import reading_store
     from aiops.config.settings import load_settings
     from aiops.core.errors import AiopsError
 
     try:
-        return Path(load_settings(config, data_dir=data_dir).data_dir)
+        settings = load_settings(config, data_dir=data_dir)
+        with reading_store(settings.store.url, settings.data_dir) as store:
+            yield store
     except AiopsError as e:
         _fail(str(e), 1)
 
@@ -253,7 +262,7 @@ def _print(what: Any, indent: bool = False) -> None:
     sys.stdout.flush()
 
 
-def _fail(message: str, code: int) -> Any:
+def _fail(message: str, code: int) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(code)
 

@@ -45,6 +45,7 @@ SOURCE_ERROR_KINDS = (
     "not_prometheus",
     "server_error",
     "bad_data",
+    "internal",
 )
 
 

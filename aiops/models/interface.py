@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Floats, Forecast, History, Ints, Limit, Scores, State
@@ -54,7 +55,7 @@ class Forecaster(ABC, Generic[P]):
     def initial(self, n: int) -> State:
         """State of n series nothing is known of."""
 
-    def screen(self, state: State, latest: Floats, limit: Limit, now_s: Ints) -> Bools:
+    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
         """(n,) rows that need a look now; the others surely cross nothing. `latest` (n,) values now, NaN = none."""
         return np.isfinite(limit.value)
 

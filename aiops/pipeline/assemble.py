@@ -75,17 +75,18 @@ def assemble(
     rooms = Rooms(store, StoreJournal(store), runbooks=runbooks, routes=settings.routes, stages=settings.stages)
     rooms.sources = {name: open_source(settings, name) for name in settings.sources}
     for card in cards:
-        for name in card.sources or list(rooms.sources):
-            if name not in rooms.sources:
-                continue
-            chosen = settings.sources[name]
-            watch = make_watch(
-                card, rooms.sources[name], name, int(chosen.step or card.step_s), data_dir, dict(chosen.labels)
-            )
-            watch.stage = rooms.stage_of(card)
-            restore(watch, store, data_dir)
-            rooms.watches.append(watch)
+        wanted = [name for name in card.sources or list(rooms.sources) if name in rooms.sources]
+        rooms.watches += [open_watch(rooms, settings, card, name, data_dir) for name in wanted]
     return rooms
+
+
+def open_watch(rooms: Rooms, settings: Settings, card: ModelCard, name: str, data_dir: Path | None) -> Watch:
+    """One card on the source called `name`, with what an earlier life kept of it."""
+    chosen = settings.sources[name]
+    watch = make_watch(card, rooms.sources[name], name, int(chosen.step or card.step_s), data_dir, dict(chosen.labels))
+    watch.stage = rooms.stage_of(card)
+    restore(watch, rooms.store, data_dir)
+    return watch
 
 
 def open_source(settings: Settings, name: str) -> Source[Any]:

@@ -1,0 +1,111 @@
+"""`aiops warnings` and `aiops audit`: read the store beside a running daemon, changing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+
+from aiops.core.durations import rfc3339, text
+from aiops.core.errors import StoreError
+from aiops.core.records import EarlyWarning, Outcome
+from aiops.core.text import visible
+from aiops.outcomes.settle import deadline_s
+from aiops.store import Store
+from aiops.store.codec import to_json
+
+
+@contextmanager
+def reading_store(url: str, data_dir: Path) -> Iterator[Store]:
+    """The store of a data directory, without its lock. Raises StoreError when there is none."""
+    if not url and not (data_dir / "aiops.db").exists():
+        raise StoreError(f"{data_dir}: holds no aiops.db; name the daemon's directory with --data-dir, or start `aiops run` first")
+    store = Store.open(url, data_dir, lock=False)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def list_warnings(store: Store, limit: int, as_json: bool) -> Iterator[str]:
+    """One line a warning, newest first."""
+    found = store.warnings(limit=limit)
+    if as_json:
+        yield from (orjson.dumps(to_json(w)).decode() for w in found)
+        return
+    if not found:
+        yield "no warnings yet"
+        return
+    yield f"{'ID':16}  {'STATE':8}  {'VERDICT':11}  {'OPENED':20}  {'EXPECTED':20}  {'SURE':>4}  WHAT"
+    yield from (_line(w) for w in found)
+
+
+def _line(w: EarlyWarning) -> str:
+    expected = "" if w.crossing is None else rfc3339(w.crossing.expected_s)
+    unproven = "  [shadow: unproven]" if w.stage == "shadow" else f"  [{w.stage}; {w.record.get('text', 'new: unproven')}]"
+    what = f"{w.card} {entity_text(w)}"
+    return f"{w.id:16}  {w.state:8}  {w.verdict or '-':11}  {rfc3339(w.opened_s):20}  {expected:20}  {w.confidence:4.0%}  {what}{unproven}"
+
+
+def entity_text(w: EarlyWarning | Outcome) -> str:
+    """The values of the entity's labels."""
+    return visible(" ".join(v for v in w.entity.values() if v))
+
+
+def show_warning(store: Store, warning_id: str, as_json: bool) -> list[str] | None:
+    """One warning whole; None when no id, or more than one, begins so."""
+    w = store.warning(warning_id)
+    if w is None:
+        return None
+    outcome, deadline = store.outcome_of(w.id), deadline_s(w)
+    if as_json:
+        whole = {**to_json(w), "judged_at": deadline, "outcome": None if outcome is None else to_json(outcome)}
+        return [orjson.dumps(whole).decode()]
+    return [*_head(w), *_verdict(outcome, deadline), *_why(w), *_what_to_do(w)]
+
+
+def _head(w: EarlyWarning) -> list[str]:
+    lines = [
+        f"{w.card}: {entity_text(w)}",
+        f"  state      {w.state}, {w.severity}, stage {w.stage}{' (unproven)' if w.stage == 'shadow' else ''}",
+        f"  opened     {rfc3339(w.opened_s)}" + (f", closed {rfc3339(w.closed_s)}: {w.closed_why}" if w.closed_s else ""),
+    ]
+    if w.crossing is not None:
+        lines.append(f"  expected   {rfc3339(w.crossing.expected_s)}")
+        lines.append(f"  between    {rfc3339(w.crossing.earliest_s)} and {rfc3339(w.crossing.latest_s)}")
+    if w.act_before_s is not None:
+        lines.append(f"  act before {rfc3339(w.act_before_s)}")
+    return [*lines, f"  how sure   {w.confidence:.0%}; {w.record.get('text', 'new: unproven')}"]
+
+
+def _verdict(outcome: Outcome | None, deadline: float | None) -> list[str]:
+    if outcome is not None:
+        lead = "" if outcome.lead_s is None else f", {text(outcome.lead_s)} before the failure"
+        return [f"  verdict    {outcome.verdict}{lead}: {outcome.detail} (judged by {outcome.judged_by})"]
+    when = "a person's, or expired after 7 days" if deadline is None else f"at the latest {rfc3339(deadline)}"
+    return [f"  verdict    not yet: {when}"]
+
+
+def _why(w: EarlyWarning) -> list[str]:
+    lines = []
+    for symptom in w.symptoms:
+        lines.append(f"  because    {visible(str(dict(symptom.labels)), 400)}")
+        facts = ", ".join(f"{k} {_number(v)}" for k, v in symptom.evidence.items() if v is not None)
+        lines.append(f"             {visible(facts, 600)}")
+    return lines
+
+
+def _number(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1e9 else str(value)
+
+
+def _what_to_do(w: EarlyWarning) -> list[str]:
+    lines = []
+    for book in w.runbooks:
+        capped = f", the file asks for {book['capped_from']}" if book.get("capped_from") else ""
+        lines.append(f"  runbook    {book['name']} ({book['mode']}{capped}): {book['summary']}")
+        lines.append(f"             impact: {book['impact']}")
+        lines += [f"             {i}. [{s['effect']}] {s['what']}" for i, s in enumerate(book["plan"], 1)]
+    return lines or ["  runbook    none matches"]

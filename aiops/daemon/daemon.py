@@ -1,0 +1,223 @@
+"""The daemon: turns on their schedule, messages out of the outbox, reload and a clean end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from aiops import plugins
+from aiops.config.settings import Settings, load_settings
+from aiops.config.shipped import models_dir, runbooks_dir
+from aiops.core.errors import AiopsError, FileError, Mistake, SourceError
+from aiops.core.text import visible
+from aiops.daemon.board import Board, WatchState
+from aiops.daemon.schedule import Schedule
+from aiops.daemon.token import token_of
+from aiops.models.card import ModelCard, load_cards
+from aiops.notify.relay import Relay
+from aiops.pipeline import Rooms, TurnResult, Watch, assemble, keep, turn
+from aiops.pipeline.assemble import open_watch
+from aiops.runbooks import Runbook, load_runbooks
+from aiops.store import Store
+
+SAVE_EVERY_S = 300.0
+RELAY_EVERY_S, RELAY_LANE = 1.0, "notify"
+PRUNE_EVERY_S, KEEP_SENT_S = 3600.0, 7 * 86400.0
+FIXED = ("data_dir", "store", "web")
+"""Settings that a reload cannot change: the process must be started again."""
+
+log = structlog.get_logger()
+
+
+def load_all(settings: Settings) -> tuple[list[ModelCard], list[Runbook]]:
+    """Cards and runbooks of a configuration. Raises FileError with every mistake in all of them."""
+    mistakes: list[Mistake] = []
+    cards: list[ModelCard] = []
+    runbooks: list[Runbook] = []
+    try:
+        cards = load_cards(settings.cards or [models_dir()])
+    except FileError as e:
+        mistakes += e.mistakes
+    try:
+        runbooks = load_runbooks(settings.runbooks or [runbooks_dir()])
+    except FileError as e:
+        mistakes += e.mistakes
+    if mistakes:
+        raise FileError(mistakes)
+    return cards, runbooks
+
+
+class Daemon:
+    """One process: opens the store (and its lock), assembles the watches, runs them. Raises AiopsError when it cannot begin."""
+
+    def __init__(
+        self, settings: Settings, config: Path | None = None, dry_run: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.settings, self.config, self.dry_run, self.clock = settings, config, dry_run, clock
+        self.board = Board(clock())
+        cards, runbooks = load_all(settings)
+        self.store = Store.open(settings.store.url, settings.data_dir)
+        self.token, self.token_is_new = token_of(settings.data_dir)
+        self.rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir)
+        self.relay = self._relay(settings)
+        self._watches = {watch.name: watch for watch in self.rooms.watches}
+        self._saved: dict[str, float] = {}
+        self._broken: set[str] = set()
+        self._changing = threading.Lock()
+        self._schedule: Schedule | None = None
+
+    def start(self) -> None:
+        """Begin the turns."""
+        now = self.clock()
+        self.board.enter({w.name: _state(w, self.rooms, now) for w in self.rooms.watches})
+        for watch in self.rooms.watches:
+            for what, why in watch.losses.items():
+                if not why.startswith("no file"):
+                    log.warning("learnt state is learnt anew", watch=watch.name, state=what, why=why)
+            if watch.window.rebuilt not in ("", "new"):
+                log.warning("history is read anew", watch=watch.name, why=watch.window.rebuilt)
+        lanes = [RELAY_LANE, *(f"source {name}" for name in self.rooms.sources)]
+        schedule = Schedule(lanes, lambda job, result: self.board.count("jobs", job, result))
+        for watch in self.rooms.watches:
+            name = f"turn {watch.name}"
+            schedule.every(watch.step_s, f"source {watch.source_name}", name, self._tick, watch.name, first_s=now)
+        schedule.every(RELAY_EVERY_S, RELAY_LANE, "relay", self._send, first_s=now)
+        schedule.every(PRUNE_EVERY_S, RELAY_LANE, "prune", self._prune, first_s=now + PRUNE_EVERY_S)
+        schedule.start()
+        self._schedule = schedule
+
+    def stop(self) -> None:
+        """Let running turns end, send what is due once more, keep everything learnt, let go of the store."""
+        with self._changing:
+            self._halt()
+            self._send()
+            for source in self.rooms.sources.values():
+                source.close()
+            self.relay.close()
+            self.store.close()
+
+    def reload(self) -> str:
+        """Take up the changed files; what is wrong with them, or empty. A bad file leaves everything as it was."""
+        with self._changing:
+            error = self._reload()
+        self.board.reloaded(self.clock(), error)
+        if error:
+            log.error("reload refused, the old configuration stays", error=error)
+        else:
+            log.info("reloaded", cards=len({w.card.name for w in self.rooms.watches}), runbooks=len(self.rooms.runbooks))
+        return error
+
+    def _reload(self) -> str:
+        try:
+            settings = load_settings(self.config, data_dir=self.settings.data_dir, listen=self.settings.web.listen)
+            cards, runbooks = load_all(settings)
+        except AiopsError as e:
+            return str(e)
+        changed = [name for name in FIXED if getattr(settings, name) != getattr(self.settings, name)]
+        if changed:
+            return f"{', '.join(changed)} cannot change while the daemon runs; start it again"
+        self._halt()
+        try:
+            rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir)
+            relay = self._relay(settings)
+        except AiopsError as e:
+            self.start()
+            return str(e)
+        for source in self.rooms.sources.values():
+            source.close()
+        self.relay.close()
+        self.settings, self.rooms, self.relay = settings, rooms, relay
+        self._watches, self._broken = {watch.name: watch for watch in rooms.watches}, set()
+        self.start()
+        return ""
+
+    def _halt(self) -> None:
+        if self._schedule is not None:
+            self._schedule.stop()
+            self._schedule = None
+        for watch in self.rooms.watches:
+            self._save(watch)
+
+    def _relay(self, settings: Settings) -> Relay:
+        notifiers = {}
+        for name, receiver in settings.receivers.items():
+            kind = plugins.load("notifiers", receiver.kind)
+            notifiers[name] = kind(name, kind.Params.model_validate(receiver.params))
+        return Relay(self.store, notifiers, dry_run=self.dry_run)
+
+    def _tick(self, name: str) -> None:
+        """One turn of one watch. Whatever goes wrong in it costs this watch this turn, never another watch anything."""
+        now = self.clock()
+        if self.board.watches[name].rests_until_s > now:
+            return
+        watch = self._watches[name]
+        at = int(now) // watch.step_s * watch.step_s
+        try:
+            if name in self._broken:
+                watch = self._renewed(watch)
+            result = turn(watch, at, self.rooms)
+        except Exception as e:  # the edge of a job: what is not foreseen is told, and the other watches go on
+            self._broken.add(name)
+            log.error("a turn failed", watch=name, exc_info=not isinstance(e, AiopsError), error=str(e))
+            error = SourceError(watch.source_name, "internal", visible(f"{type(e).__name__}: {e}"))
+            result = TurnResult(name, at, self.clock() - now, watch.series_states(at), (), error=error)
+        self._tell(watch, result)
+        if self.clock() - self._saved.setdefault(name, now) >= SAVE_EVERY_S:
+            self._save(watch)
+
+    def _renewed(self, watch: Watch) -> Watch:
+        """The watch as the store and the disk know it: what a failed turn left in memory is forgotten."""
+        fresh = open_watch(self.rooms, self.settings, watch.card, watch.source_name, self.settings.data_dir)
+        self.rooms.watches = [fresh if one is watch else one for one in self.rooms.watches]
+        self._watches[watch.name] = fresh
+        self._broken.discard(watch.name)
+        return fresh
+
+    def _tell(self, watch: Watch, result: TurnResult) -> None:
+        before = self.board.watches[result.watch].error
+        self.board.turned(result, self.clock(), watch.progress())
+        if result.error is not None and (before is None or before.kind != result.error.kind):
+            log.warning("source failed", watch=result.watch, kind=result.error.kind, error=result.error.message)
+        elif result.error is None and before is not None:
+            log.info("source is well again", watch=result.watch)
+        if result.partial:
+            log.warning("partial answer", watch=result.watch, said="; ".join(result.partial))
+        for event in result.events:
+            if event.kind != "updated" and event.warning is not None:
+                log.info(f"warning {event.kind}", id=event.warning.id, card=event.warning.card, entity=str(event.warning.entity))
+
+    def _save(self, watch: Watch) -> None:
+        self._saved[watch.name] = self.clock()
+        if watch.name in self._broken:
+            return
+        try:
+            keep.save(watch, self.settings.data_dir)
+        except OSError as e:
+            self.board.count("saves_failed", watch.card.name)
+            log.error("learnt state could not be kept", watch=watch.name, error=str(e))
+
+    def _send(self) -> None:
+        now = self.clock()
+        try:
+            sent = self.relay.run_once(now)
+            self.board.store_error = ""
+        except AiopsError as e:
+            self.board.store_error = str(e)
+            log.error("the outbox could not be read", error=str(e))
+            return
+        for what in ("sent", "retried", "dead"):
+            self.board.count("notifications", what, by=int(getattr(sent, what)))
+
+    def _prune(self) -> None:
+        self.store.prune_outbox(self.clock() - KEEP_SENT_S)
+
+
+def _state(watch: Watch, rooms: Rooms, now_s: float) -> WatchState:
+    progress, states = watch.progress(), watch.series_states(int(now_s))
+    stage = rooms.stage_of(watch.card)
+    return WatchState(watch.card.name, watch.source_name, float(watch.step_s), stage, now_s, states, progress=progress)

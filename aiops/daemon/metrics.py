@@ -1,0 +1,165 @@
+"""The daemon's own metrics, in the names and units of the field; computed when asked, labels bounded by cards and sources."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST as TEXT
+from prometheus_client.exposition import generate_latest as text
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS
+from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
+
+from aiops import __version__
+from aiops.core.errors import AiopsError
+from aiops.daemon.board import WatchState
+from aiops.daemon.daemon import Daemon
+
+Rows = Iterator[tuple[tuple[str, ...], float]]
+VERDICTS = ("hit", "late", "false", "averted", "expired", "unjudgeable", "missed")
+
+
+class Described(NamedTuple):
+    """One metric: its name without `_total`, its type, what it says, its labels."""
+
+    name: str
+    type: str
+    help: str
+    labels: tuple[str, ...]
+
+
+METRICS = (
+    Described("aiops_build_info", "gauge", "Version of the daemon and of Python.", ("version", "python")),
+    Described("aiops_ready", "gauge", "1 when the first turns are done and not every source fails.", ()),
+    Described("aiops_config_last_reload_successful", "gauge", "1 when the last reload was taken up.", ()),
+    Described("aiops_config_last_reload_success_timestamp_seconds", "gauge", "When a configuration was last taken up.", ()),
+    Described("aiops_series", "gauge", "Series of a card; active were scored or forecast in the last turn.", ("card", "state")),
+    Described("aiops_learning_ratio", "gauge", "How much of the needed learning is done, 0 to 1.", ("card", "source")),
+    Described("aiops_turn_duration_seconds", "gauge", "How long the last turn took.", ("card", "source")),
+    Described("aiops_turn_last_success_timestamp_seconds", "gauge", "When the last good turn ended.", ("card", "source")),
+    Described("aiops_job_overdue_seconds", "gauge", "How long ago the next good turn should have ended.", ("card", "source")),
+    Described("aiops_job_runs", "counter", "Runs of scheduled jobs by what came of them.", ("job", "result")),
+    Described("aiops_source_up", "gauge", "1 when at least one card could be read last time.", ("source",)),
+    Described("aiops_source_errors", "counter", "Failed reads of a source by kind.", ("source", "kind")),
+    Described("aiops_warnings_open", "gauge", "Early warnings that are open.", ("card", "kind", "stage")),
+    Described("aiops_warnings_opened", "counter", "Early warnings opened since the start.", ("card",)),
+    Described("aiops_outcomes", "gauge", "Settled early warnings and missed failures, over all time.", ("verdict",)),
+    Described("aiops_predicted_crossing_timestamp_seconds", "gauge", "Soonest crossing that open warnings expect.", ("card",)),
+    Described("aiops_notifications", "counter", "Messages by what came of them.", ("result",)),
+    Described("aiops_outbox_messages", "gauge", "Messages in the outbox.", ("state",)),
+    Described("aiops_state_saves_failed", "counter", "Learnt states that could not be kept.", ("card",)),
+)
+
+
+class DaemonCollector:
+    """Reads the daemon when Prometheus asks."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric of METRICS, in that order."""
+        rows = self._rows()
+        for name, kind, help_, labels in METRICS:
+            family: Any = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+            metric: Metric = family(name, help_, labels=labels)
+            for values, value in rows[name]():
+                metric.add_metric(list(values), value)  # type: ignore[attr-defined]
+            yield metric
+
+    def _rows(self) -> dict[str, Callable[[], Rows]]:
+        daemon, board = self._daemon, self._daemon.board
+        watches, counters = board.snapshot()
+        stored = self._stored()
+        now = daemon.clock()
+
+        def per_watch(value: Callable[[WatchState], float | None]) -> Callable[[], Rows]:
+            return lambda: (((w.card, w.source), v) for w in watches.values() if (v := value(w)) is not None)
+
+        def counted(first: str, width: int) -> Callable[[], Rows]:
+            return lambda: ((key[1 : 1 + width], float(n)) for key, n in sorted(counters.items()) if key[0] == first)
+
+        def one(value: float) -> Callable[[], Rows]:
+            return lambda: iter([((), value)])
+
+        return {
+            "aiops_build_info": lambda: iter([((__version__, platform.python_version()), 1.0)]),
+            "aiops_ready": one(float(board.ready()[0])),
+            "aiops_config_last_reload_successful": one(float(board.reload_ok)),
+            "aiops_config_last_reload_success_timestamp_seconds": one(board.reloaded_s),
+            "aiops_series": lambda: _series(watches),
+            "aiops_learning_ratio": per_watch(lambda w: w.progress),
+            "aiops_turn_duration_seconds": per_watch(lambda w: w.seconds if w.last_turn_s is not None else None),
+            "aiops_turn_last_success_timestamp_seconds": per_watch(lambda w: w.last_success_s),
+            "aiops_job_overdue_seconds": per_watch(lambda w: w.overdue_s(now)),
+            "aiops_job_runs": counted("jobs", 2),
+            "aiops_source_up": lambda: (((name,), float(not why)) for name, why in board.sources().items()),
+            "aiops_source_errors": counted("source_errors", 2),
+            "aiops_warnings_open": self._open,
+            "aiops_warnings_opened": lambda: _opened(counters),
+            "aiops_outcomes": lambda: (((v,), float(stored.get(f"outcomes.{v}", 0))) for v in VERDICTS),
+            "aiops_predicted_crossing_timestamp_seconds": self._crossings,
+            "aiops_notifications": counted("notifications", 1),
+            "aiops_outbox_messages": lambda: (((s,), float(stored.get(f"outbox.{s}", 0))) for s in ("queued", "sent", "dead")),
+            "aiops_state_saves_failed": counted("saves_failed", 1),
+        }
+
+    def _stored(self) -> dict[str, int]:
+        try:
+            return self._daemon.store.counts()
+        except AiopsError:
+            return {}
+
+    def _open(self) -> Rows:
+        found: dict[tuple[str, ...], float] = {}
+        for watch in self._daemon.rooms.watches:
+            for warning in list(watch.open.values()):
+                key = (warning.card, warning.kind, warning.stage)
+                found[key] = found.get(key, 0.0) + 1
+        yield from sorted(found.items())
+
+    def _crossings(self) -> Rows:
+        soonest: dict[str, float] = {}
+        for watch in self._daemon.rooms.watches:
+            for warning in list(watch.open.values()):
+                if warning.crossing is not None:
+                    soonest[warning.card] = min(soonest.get(warning.card, math.inf), warning.crossing.expected_s)
+        yield from (((card,), at) for card, at in sorted(soonest.items()))
+
+
+def _series(watches: dict[str, WatchState]) -> Rows:
+    """Each series once per card: a card on two sources adds up."""
+    found: dict[tuple[str, ...], float] = {}
+    for watch in watches.values():
+        for state, count in watch.states.items():
+            found[watch.card, state] = found.get((watch.card, state), 0.0) + count
+    yield from sorted(found.items())
+
+
+def _opened(counters: Any) -> Rows:
+    return ((((card,), float(n))) for (_, card, kind, *_), n in sorted(_events(counters)) if kind == "opened")
+
+
+def _events(counters: Any) -> Iterator[tuple[tuple[str, ...], int]]:
+    return ((key, n) for key, n in counters.items() if key[0] == "events")
+
+
+def make_registry(daemon: Daemon) -> CollectorRegistry:
+    """The daemon's metrics with those of its process."""
+    registry = CollectorRegistry()
+    registry.register(DaemonCollector(daemon))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """(body, content type): OpenMetrics where it is asked for, else Prometheus text."""
+    if "application/openmetrics-text" in accept:
+        return openmetrics(registry), OPENMETRICS  # type: ignore[no-untyped-call]
+    return text(registry), TEXT

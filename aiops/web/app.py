@@ -1,0 +1,140 @@
+"""The HTTP side: health, metrics, JSON and one page. Reading needs no credential; everything else needs the token."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from aiops import __version__
+from aiops.core.errors import AiopsError
+from aiops.daemon.daemon import Daemon
+from aiops.daemon.metrics import exposition, make_registry
+from aiops.daemon.token import matches
+from aiops.web import view
+
+T = TypeVar("T")
+LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most, newest first")]
+
+
+def make_app(daemon: Daemon) -> FastAPI:
+    """The application over a daemon."""
+    app = FastAPI(
+        title="aiops", version=__version__, description="Early warnings that carry their own track record.",
+        docs_url=None, redoc_url=None,
+    )  # fmt: skip
+    if daemon.settings.web.listen.rpartition(":")[0] in LOOPBACK:
+        # a page in somebody's browser must not read a loopback service through a name that it controls
+        app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK)
+
+    @app.middleware("http")
+    async def _headers(request: Request, call_next: Any) -> Response:
+        response: Response = await call_next(request)
+        response.headers.update(HEADERS)
+        return response
+
+    _health(app, daemon)
+    _api(app, daemon)
+    _pages(app, daemon)
+    return app
+
+
+def _health(app: FastAPI, daemon: Daemon) -> None:
+    registry = make_registry(daemon)
+
+    async def token(authorization: Annotated[str | None, Header()] = None) -> None:
+        if not matches(authorization, daemon.token):
+            raise HTTPException(401, "give the token: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
+
+    @app.get("/-/healthy", response_class=PlainTextResponse, summary="The process is alive", tags=["health"])
+    async def healthy() -> str:
+        return "healthy\n"
+
+    @app.get("/-/ready", summary="The first turns are done and not every source fails", tags=["health"])
+    def ready(response: Response) -> dict[str, Any]:
+        ok, body = daemon.board.ready()
+        response.status_code = 200 if ok else 503
+        return body
+
+    @app.get("/metrics", response_class=PlainTextResponse, summary="The daemon's own metrics", tags=["health"])
+    def metrics(accept: Annotated[str, Header()] = "") -> Response:
+        body, content_type = exposition(registry, accept)
+        return Response(body, media_type=content_type)
+
+    @app.post("/-/reload", dependencies=[Depends(token)], summary="Take up changed files", tags=["health"])
+    async def reload() -> dict[str, Any]:
+        error = await asyncio.to_thread(daemon.reload)
+        if error:
+            raise HTTPException(500, error)
+        return {"reloaded": True}
+
+
+def _api(app: FastAPI, daemon: Daemon) -> None:
+    @app.get("/api/v1/status", summary="Health, sources and learning", tags=["api"])
+    def status() -> dict[str, Any]:
+        return view.status(daemon)
+
+    @app.get("/api/v1/cards", summary="Cards with the sources they watch", tags=["api"])
+    def cards() -> list[dict[str, Any]]:
+        return view.cards(daemon)
+
+    @app.get("/api/v1/series", summary="Series that are watched, with their newest value and score", tags=["api"])
+    def series(card: str = "", limit: Limit = 200) -> list[dict[str, Any]]:
+        return view.series(daemon, card, limit)
+
+    @app.get("/api/v1/warnings", summary="Early warnings", tags=["api"])
+    def warnings(limit: Limit = 100) -> list[dict[str, Any]]:
+        return _stored(lambda: view.warnings(daemon, limit))
+
+    @app.get("/api/v1/warnings/{warning_id}", summary="One early warning with its verdict", tags=["api"])
+    def warning(warning_id: str) -> dict[str, Any]:
+        found = _stored(lambda: view.warning(daemon, warning_id))
+        if found is None:
+            raise HTTPException(404, "no such warning")
+        return found
+
+    @app.get("/api/v1/outcomes", summary="Verdicts", tags=["api"])
+    def outcomes(limit: Limit = 100) -> list[dict[str, Any]]:
+        return _stored(lambda: view.outcomes(daemon, limit))
+
+
+def _stored(read: Callable[[], T]) -> T:
+    """What the store says; 503 with the reason while it cannot."""
+    try:
+        return read()
+    except AiopsError as e:
+        raise HTTPException(503, str(e)) from e
+
+
+def _pages(app: FastAPI, daemon: Daemon) -> None:
+    folder = Path(__file__).parent
+    pages = Environment(loader=FileSystemLoader(folder / "templates"), autoescape=select_autoescape(default=True))
+    style = (folder / "static" / "aiops.css").read_text()
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def overview() -> str:
+        return pages.get_template("overview.html").render(_stored(lambda: view.overview(daemon)))
+
+    @app.get("/warnings/{warning_id}", response_class=HTMLResponse, include_in_schema=False)
+    def one(warning_id: str) -> str:
+        found = _stored(lambda: view.page(daemon, warning_id))
+        if found is None:
+            raise HTTPException(404, "no such warning")
+        return pages.get_template("warning.html").render(found)
+
+    @app.get("/static/aiops.css", include_in_schema=False)
+    async def css() -> Response:
+        return Response(style, media_type="text/css")

@@ -1,0 +1,161 @@
+"""What pages and JSON show: plain values, made from the daemon's memory and its store."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from aiops import __version__
+from aiops.core.durations import rfc3339, text
+from aiops.core.labels import key
+from aiops.core.records import EarlyWarning, Outcome
+from aiops.core.text import visible
+from aiops.daemon.daemon import Daemon
+from aiops.outcomes.settle import deadline_s
+from aiops.pipeline import Watch
+from aiops.store.codec import to_json
+
+
+def status(daemon: Daemon) -> dict[str, Any]:
+    """Health, sources, learning, and what the store holds."""
+    ok, body = daemon.board.ready()
+    watches, _ = daemon.board.snapshot()
+    totals: dict[str, int] = {}
+    for watch in watches.values():
+        for state, count in watch.states.items():
+            totals[state] = totals.get(state, 0) + count
+    return {
+        "version": __version__,
+        "ready": ok,
+        "why_not": body,
+        "dry_run": daemon.dry_run,
+        "started_at": daemon.board.started_s,
+        "sources": [{"name": n, "ok": not why, "error": why} for n, why in daemon.board.sources().items()],
+        "series": totals,
+        "learning": learning(daemon),
+        "reload": {"ok": daemon.board.reload_ok, "error": daemon.board.reload_error},
+    }
+
+
+def learning(daemon: Daemon) -> float:
+    """0-1: how much of the needed learning is done, over all cards with series."""
+    watches, _ = daemon.board.snapshot()
+    shares = [w.progress for w in watches.values() if sum(w.states.values())]
+    return float(np.mean(shares)) if shares else 0.0
+
+
+def cards(daemon: Daemon) -> list[dict[str, Any]]:
+    """One row a card and source."""
+    watches, _ = daemon.board.snapshot()
+    return [_card(watch, watches.get(watch.name), daemon) for watch in daemon.rooms.watches]
+
+
+def _card(watch: Watch, state: Any, daemon: Daemon) -> dict[str, Any]:
+    card = watch.card
+    models = [m.model for m in (card.forecast, card.detect) if m is not None]
+    return {
+        "card": card.name, "source": watch.source_name, "summary": card.summary, "signal": card.signal,
+        "owner": card.owner.team, "stage": watch.stage, "step_s": watch.step_s, "models": models,
+        "series": dict(state.states) if state else {}, "learning": state.progress if state else 0.0,
+        "error": f"{state.error.kind}: {state.error.message}" if state and state.error else "",
+        "record": daemon.rooms.record_of(card.name), "sha": card.sha,
+    }  # fmt: skip
+
+
+def series(daemon: Daemon, card: str, limit: int) -> list[dict[str, Any]]:
+    """Series with their newest value, score and expected crossing."""
+    rows = (row for watch in daemon.rooms.watches if card in ("", watch.card.name) for row in _series(watch))
+    return list(islice(rows, limit))
+
+
+def _series(watch: Watch) -> Iterator[dict[str, Any]]:
+    count = min(watch.n, len(watch.last_p), len(watch.entity_of))
+    latest = watch.window.latest(watch.window.end_s)
+    crossings = watch.crossings
+    for i in range(min(count, len(latest))):
+        expected = float(crossings.time_s[i, 1]) if crossings is not None and i < len(crossings.time_s) else math.nan
+        reason = str(crossings.reason[i]) if crossings is not None and i < len(crossings.reason) else ""
+        p = float(watch.last_p[i])
+        yield {
+            "card": watch.card.name, "source": watch.source_name, "labels": dict(watch.window.labels[i]),
+            "value": _plain(latest[i]), "unit": watch.card.unit, "at": watch.window.end_s,
+            "score": _plain(-math.log10(p)) if p > 0 else None, "expected_crossing": _plain(expected), "reason": reason,
+        }  # fmt: skip
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def warnings(daemon: Daemon, limit: int) -> list[dict[str, Any]]:
+    """Early warnings as they are stored, newest first."""
+    return [to_json(w) for w in daemon.store.warnings(limit=limit)]
+
+
+def warning(daemon: Daemon, warning_id: str) -> dict[str, Any] | None:
+    """One early warning with its verdict; None when there is none with this id."""
+    found = daemon.store.warning(warning_id)
+    if found is None:
+        return None
+    outcome = daemon.store.outcome_of(found.id)
+    return {**to_json(found), "judged_at": deadline_s(found), "outcome": None if outcome is None else to_json(outcome)}
+
+
+def outcomes(daemon: Daemon, limit: int) -> list[dict[str, Any]]:
+    """Verdicts, newest first."""
+    return [to_json(o) for o in daemon.store.outcomes(limit=limit)]
+
+
+def overview(daemon: Daemon) -> dict[str, Any]:
+    """Everything the first page shows."""
+    rows = cards(daemon)
+    return {
+        "status": status(daemon), "cards": rows, "warnings": [line(w, daemon.clock()) for w in daemon.store.warnings(limit=50)],
+        "outcomes": [judged(o) for o in daemon.store.outcomes(limit=20)],
+        "series": sum(sum(r["series"].values()) for r in rows),
+        "active": sum(r["series"].get("active", 0) for r in rows),
+        "now": rfc3339(daemon.clock()), "up": text(daemon.clock() - daemon.board.started_s),
+    }  # fmt: skip
+
+
+def page(daemon: Daemon, warning_id: str) -> dict[str, Any] | None:
+    """Everything the page of one warning shows."""
+    found = daemon.store.warning(warning_id)
+    if found is None:
+        return None
+    outcome = daemon.store.outcome_of(found.id)
+    deadline = deadline_s(found)
+    return {
+        "w": found, "line": line(found, daemon.clock()), "outcome": None if outcome is None else judged(outcome),
+        "judged_at": None if deadline is None else rfc3339(deadline), "now": rfc3339(daemon.clock()),
+        "symptoms": [(key(s.labels), {k: v for k, v in s.evidence.items() if v is not None}) for s in found.symptoms],
+    }  # fmt: skip
+
+
+def line(warning: EarlyWarning, now_s: float) -> dict[str, Any]:
+    """One warning as a row of a table."""
+    crossing = warning.crossing
+    left = "" if crossing is None or warning.state != "open" else text(crossing.expected_s - now_s)
+    return {
+        "id": warning.id, "card": warning.card, "kind": warning.kind, "state": warning.state, "stage": warning.stage,
+        "entity": visible(" ".join(v for v in warning.entity.values() if v)), "severity": warning.severity,
+        "opened": rfc3339(warning.opened_s), "left": left, "confidence": f"{warning.confidence:.0%}",
+        "expected": "" if crossing is None else rfc3339(crossing.expected_s),
+        "interval": "" if crossing is None else f"{rfc3339(crossing.earliest_s)} to {rfc3339(crossing.latest_s)}",
+        "record": str(warning.record.get("text", "new: unproven")), "verdict": warning.verdict or "",
+        "runbooks": [str(r.get("name", "")) for r in warning.runbooks],
+        "why": warning.closed_why or (str(warning.symptoms[0].evidence.get("reason", "")) if warning.symptoms else ""),
+    }  # fmt: skip
+
+
+def judged(outcome: Outcome) -> dict[str, Any]:
+    """One verdict as a row of a table."""
+    return {
+        "id": outcome.warning_id, "card": outcome.card, "verdict": outcome.verdict, "settled": rfc3339(outcome.settled_s),
+        "entity": visible(" ".join(v for v in outcome.entity.values() if v)),
+        "lead": "" if outcome.lead_s is None else text(outcome.lead_s), "detail": outcome.detail, "by": outcome.judged_by,
+    }  # fmt: skip
