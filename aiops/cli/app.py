@@ -99,7 +99,7 @@ def backtest(
     horizon: Annotated[str, typer.Option(help="how far ahead a crossing is announced")] = "14d",
     score_floor: Annotated[float | None, typer.Option(help="write every entity score from this -log10 p on")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")] = None,
-    min_precision: Annotated[float | None, typer.Option(min=0, max=1, help="exit 1 below this share of warnings come true")] = None,
+    min_precision: Annotated[float | None, typer.Option(min=0, max=1, help="exit 1 below this share that comes true")] = None,
     output: Out = Output.text,
 ) -> None:
     """Replay a recording through the live path and write what it would have said, one JSON object a line."""
@@ -149,9 +149,9 @@ def check(
     raise typer.Exit(code)
 
 
-@app.command()
-def test(
-    files: Annotated[list[Path] | None, typer.Argument(help="cards and runbooks, files or folders; none: the shipped ones")] = None,
+@app.command("test")
+def author_tests(
+    files: Annotated[list[Path] | None, typer.Argument(help="cards and runbooks, files or folders; none: shipped ones")] = None,
     output: Out = Output.text,
 ) -> None:
     """Run the tests that stand inside cards and runbooks, on a virtual clock and without a network."""

@@ -21,7 +21,7 @@ from aiops.store.codec import to_json
 def reading_store(url: str, data_dir: Path) -> Iterator[Store]:
     """The store of a data directory, without its lock. Raises StoreError when there is none."""
     if not url and not (data_dir / "aiops.db").exists():
-        raise StoreError(f"{data_dir}: holds no aiops.db; name the daemon's directory with --data-dir, or start `aiops run` first")
+        raise StoreError(f"{data_dir}: holds no aiops.db; name the daemon's folder with --data-dir, or start `aiops run`")
     store = Store.open(url, data_dir, lock=False)
     try:
         yield store
@@ -44,9 +44,9 @@ def list_warnings(store: Store, limit: int, as_json: bool) -> Iterator[str]:
 
 def _line(w: EarlyWarning) -> str:
     expected = "" if w.crossing is None else rfc3339(w.crossing.expected_s)
-    unproven = "  [shadow: unproven]" if w.stage == "shadow" else f"  [{w.stage}; {w.record.get('text', 'new: unproven')}]"
-    what = f"{w.card} {entity_text(w)}"
-    return f"{w.id:16}  {w.state:8}  {w.verdict or '-':11}  {rfc3339(w.opened_s):20}  {expected:20}  {w.confidence:4.0%}  {what}{unproven}"
+    record = "shadow: unproven" if w.stage == "shadow" else f"{w.stage}; {w.record.get('text', 'new: unproven')}"
+    columns = f"{w.id:16}  {w.state:8}  {w.verdict or '-':11}  {rfc3339(w.opened_s):20}  {expected:20}  {w.confidence:4.0%}"
+    return f"{columns}  {w.card} {entity_text(w)}  [{record}]"
 
 
 def entity_text(w: EarlyWarning | Outcome) -> str:

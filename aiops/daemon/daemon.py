@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import structlog
 
@@ -189,7 +188,7 @@ class Daemon:
             log.warning("partial answer", watch=result.watch, said="; ".join(result.partial))
         for event in result.events:
             if event.kind != "updated" and event.warning is not None:
-                log.info(f"warning {event.kind}", id=event.warning.id, card=event.warning.card, entity=str(event.warning.entity))
+                log.debug(f"warning {event.kind}", id=event.warning.id, card=event.warning.card, entity=str(event.warning.entity))
 
     def _save(self, watch: Watch) -> None:
         self._saved[watch.name] = self.clock()
