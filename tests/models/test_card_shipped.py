@@ -32,6 +32,7 @@ NAMES = {
     "network_errors": "network_error_ratio",
     "fd_exhaustion": "fd_used_ratio",
     "process_count": "process_count",
+    "process_memory_limit": "process_memory_limit_ratio",
 }
 
 
@@ -95,7 +96,7 @@ def test_a_card_test_can_fail() -> None:
     assert symptoms(card, fills.model_copy(update={"series": flat.series})) == []
 
 
-def test_there_are_the_ten_cards_that_runbooks_and_the_acceptance_name() -> None:
+def test_there_are_the_cards_that_runbooks_and_the_acceptance_name() -> None:
     assert {name: card.signal for name, card in CARDS.items()} == NAMES
 
 
