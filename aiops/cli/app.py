@@ -164,9 +164,9 @@ def author_tests(
         _fail(str(e), 1)
     for r in results:
         if output is Output.json:
-            _print({"file": r.file, "test": r.name, "ok": r.ok, "why": r.why})
+            _print({"file": r.file, "line": r.line, "test": r.name, "ok": r.ok, "why": r.why})
         else:
-            typer.echo(f"{'ok  ' if r.ok else 'FAIL'} {r.file}: {r.name}{'' if r.ok else ': ' + r.why}")
+            typer.echo(f"{'ok  ' if r.ok else 'FAIL'} {r.file}:{r.line}: {r.name}{'' if r.ok else ': ' + r.why}")
     failed = sum(not r.ok for r in results)
     typer.echo(f"{len(results) - failed} passed, {failed} failed", err=True)
     raise typer.Exit(1 if failed else 0)

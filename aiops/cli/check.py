@@ -126,7 +126,7 @@ def _references(settings: Settings, cards: Iterable[ModelCard], runbooks: Iterab
 
 def _config_references(config: Path | None, settings: Settings, cards: list[ModelCard] | None) -> Iterator[Mistake]:
     """What the config names and there is not."""
-    document = Document("(no file)", "", {}, None) if config is None else load(config)
+    document = Document("(no file)", "", {}) if config is None else load(config)
     names = None if cards is None else [card.name for card in cards]
     for name in settings.stages:
         if names is not None and name not in names:

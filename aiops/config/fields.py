@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    ModelWrapValidatorHandler,
     PlainSerializer,
+    ValidationError,
     ValidationInfo,
     WithJsonSchema,
+    model_validator,
 )
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from aiops.core.durations import seconds
 from aiops.core.labels import Matcher
+
+PLACED = "placed"
+"""The type of an error that a part's own `mistakes` found."""
+EMPTY = "is empty; write a value, or remove the key"
+Found: TypeAlias = Iterator[tuple[tuple[str | int, ...], str]]
+"""Mistakes as (where, below the part that is judged; what and what to do)."""
 
 
 class Strict(BaseModel):
@@ -24,6 +35,81 @@ class Strict(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True, allow_inf_nan=False
     )
+
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """What no field alone can say. `raw` is the part as it is written: any key may be absent or of another type."""
+        yield from ()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _all_at_once(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        """The errors of fields and those of `mistakes` together, each at its own place."""
+        found = list(cls.mistakes(value)) if isinstance(value, dict) else []
+        if isinstance(value, dict) and (info.context or {}).get("from_file"):
+            found += [((key,), EMPTY) for key, one in value.items() if one is None]
+        try:
+            made = handler(value)
+        except ValidationError as e:
+            if not found:
+                raise
+            told = list(_again(e))
+            places = {one["loc"] for one in told}
+            more = [_placed(loc, text, value) for loc, text in found if loc not in places]
+            raise ValidationError.from_exception_data(cls.__name__, told + more) from e
+        if found:
+            raise ValidationError.from_exception_data(cls.__name__, [_placed(loc, text, value) for loc, text in found])
+        return made
+
+
+def _placed(loc: tuple[str | int, ...], text: str, value: Any) -> InitErrorDetails:
+    return InitErrorDetails(type=PydanticCustomError(PLACED, "{text}", {"text": text}), loc=loc, input=value)
+
+
+def _again(error: ValidationError) -> Iterator[InitErrorDetails]:
+    """The errors of `error`, fit to be raised once more."""
+    for one in error.errors(include_url=False):
+        if one["type"] == PLACED:
+            yield _placed(one["loc"], one["ctx"]["text"], one["input"])
+        else:
+            yield InitErrorDetails(type=one["type"], loc=one["loc"], input=one["input"], ctx=one.get("ctx", {}))
+
+
+def at(raw: Any, *path: str | int) -> Any:
+    """What stands at `path` in data as it is written; None where there is nothing.
+
+    >>> at({"a": [{"b": 1}]}, "a", 0, "b"), at({"a": 1}, "a", "b")
+    (1, None)
+    """
+    for part in path:
+        if isinstance(part, str):
+            raw = raw.get(part) if isinstance(raw, dict) else None
+        else:
+            raw = raw[part] if isinstance(raw, list) and part < len(raw) else None
+    return raw
+
+
+def items(raw: Any, key: str) -> list[Any]:
+    """The list under `key`; empty when there is none."""
+    found = at(raw, key)
+    return found if isinstance(found, list) else []
+
+
+def span(raw: Any, *path: str | int) -> float | None:
+    """The duration at `path` in seconds; None when there is none, or none that can be read."""
+    text = at(raw, *path)
+    try:
+        return seconds(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+def repeated(values: list[Any]) -> Iterator[tuple[int, int]]:
+    """(index, index of the first equal one) of every text that stands more than once."""
+    first: dict[str, int] = {}
+    for i, value in enumerate(values):
+        if isinstance(value, str) and first.setdefault(value, i) != i:
+            yield i, first[value]
 
 
 def _duration(value: Any, info: ValidationInfo) -> float:
@@ -50,7 +136,10 @@ Duration = Annotated[
     float,
     BeforeValidator(_duration),
     WithJsonSchema(
-        {"type": "string", "pattern": "^([0-9]+(ms|s|m|h|d|w|y))+$", "description": "for example 30s or 1h30m"}
+        {
+            "anyOf": [{"type": "string", "pattern": "^([0-9]+(ms|s|m|h|d|w|y))+$"}, {"const": 0}],
+            "description": "for example 30s or 1h30m",
+        }
     ),
 ]
 """A Prometheus duration in a file, seconds in the code."""
@@ -62,13 +151,23 @@ def _whole(value: float) -> float:
     return value
 
 
-Step = Annotated[Duration, AfterValidator(_whole)]
+Step = Annotated[
+    Duration,
+    AfterValidator(_whole),
+    WithJsonSchema({"type": "string", "pattern": "^([0-9]+(ms|s|m|h|d|w|y))+$", "description": "for example 5s or 1m"}),
+]
 """The time between two samples: whole seconds."""
 
 MatcherText = Annotated[
     Matcher,
     BeforeValidator(_matcher),
     PlainSerializer(str),
-    WithJsonSchema({"type": "string", "description": 'an Alertmanager matcher, for example env=~"prod|stage"'}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r'^\s*[a-zA-Z_][a-zA-Z0-9_]*\s*(=~|!~|!=|=)\s*("([^"\\]|\\.)*"|[^"\s]+)\s*$',
+            "description": 'an Alertmanager matcher, for example env=~"prod|stage"',
+        }
+    ),
 ]
 """An Alertmanager matcher."""

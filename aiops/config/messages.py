@@ -9,6 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from aiops.config.fields import PLACED
+
 Loc = tuple[str | int, ...]
 _PLAIN = {
     "string_type": 'must be text; put it in quotes: "{got}"',
@@ -37,6 +39,8 @@ _PLAIN = {
 def message_of(error: Any, model: type[BaseModel], loc: Loc) -> str:
     """The text for one of pydantic's errors on a file of kind `model`."""
     kind, context = error["type"], dict(error.get("ctx") or {})
+    if kind == PLACED:
+        return str(context["text"])
     if kind == "extra_forbidden":
         return f"unknown key{did_you_mean(str(loc[-1]), known_keys(model, loc[:-1]))}"
     field = field_at(model, loc)

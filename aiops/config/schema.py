@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import BaseModel
+
 from aiops import plugins
 from aiops.config.settings import ReceiverSettings, Settings, SourceSettings
 from aiops.core.errors import AiopsError
 
-_PLUGGED = {"SourceSettings": ("sources", SourceSettings), "ReceiverSettings": ("notifiers", ReceiverSettings)}
+_PLUGGED: dict[str, tuple[str, type[BaseModel]]] = {
+    "SourceSettings": ("sources", SourceSettings),
+    "ReceiverSettings": ("notifiers", ReceiverSettings),
+}
 
 
 def json_schema() -> dict[str, Any]:

@@ -187,11 +187,11 @@ def load_settings(path: Path | None, data_dir: Path | None = None, listen: str |
 
     Relative paths in the file are relative to the file's folder. A file that is not there is a mistake.
     """
-    document = Document("(no file)", "", {}, None) if path is None else load(path)
+    document = Document("(no file)", "", {}) if path is None else load(path)
     if document.data is None:
-        document = Document(document.path, document.text, {}, None)
+        document = Document(document.path, document.text, {})
     if not isinstance(document.data, dict):
-        raise FileError([document.mistake((), "must be a mapping of keys to values")])
+        raise FileError([*document.mistakes, document.mistake((), "must be a mapping of keys to values")])
     data, mistakes = judged_file(document, path)
     mistakes += environment.unknown_variables(os.environ, Settings)
     given: dict[str, Any] = {} if data_dir is None else {"data_dir": data_dir}
@@ -203,10 +203,9 @@ def load_settings(path: Path | None, data_dir: Path | None = None, listen: str |
         mistakes += judged_raw(document, data, {"sources": _SOURCE_KEYS, "receivers": _RECEIVER_KEYS})
         told = {m.field for m in mistakes}
         more = _placed(document, e) if isinstance(e, ValidationError) else [_unreadable(e)]
-        raise FileError([*mistakes, *(m for m in more if m.field not in told)]) from e
-    mistakes += judged(document, settings)
-    if mistakes:
-        raise FileError(mistakes)
+        document.refuse([*mistakes, *(m for m in more if m.field not in told)])
+        raise
+    document.refuse([*mistakes, *judged(document, settings)])
     return settings
 
 

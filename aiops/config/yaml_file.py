@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,14 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from aiops.config.messages import message_of
-from aiops.config.yaml_strict import PARSER_ERRORS, Loc, dotted, read, refuse_hostile, sloppy, yaml_mistake
+from aiops.config.yaml_strict import PARSER_ERRORS, Loc, dotted, mended, read, refuse_hostile, yaml_mistake
 from aiops.core.errors import FileError, Mistake
 
 M = TypeVar("M", bound=BaseModel)
 FROM_FILE = {"from_file": True}
 """Validation context of what a person wrote: durations then need a unit."""
+_OF_PYDANTIC = re.compile(r"\[key\]|function-[a-z]+\[.*\]")
+"""Parts of a place that pydantic adds and no file has."""
 
 
 class _Plain(SafeConstructor):
@@ -30,12 +33,17 @@ _Plain.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A loaded file: plain `data`, its `text`, and where each part of it stands."""
+    """A loaded file: plain `data`, its `text`, and where each part of it stands.
+
+    `mistakes` are those of its YAML alone (a key twice, a key that is no text): `data` is without them, and `refuse` adds
+    them to the others.
+    """
 
     path: str
     text: str
     data: Any
-    _node: Node | None
+    _node: Node | None = None
+    mistakes: tuple[Mistake, ...] = ()
 
     def where(self, loc: Loc) -> tuple[int, int]:
         """(line, column), from 1, of the key or item at `loc`, or of the nearest part above it that exists."""
@@ -80,6 +88,13 @@ class Document:
         """A mistake at `loc`."""
         return Mistake(self.path, *self.where(loc), dotted(loc), message)
 
+    def refuse(self, mistakes: Iterable[Mistake]) -> None:
+        """Raise FileError with these mistakes and the file's own, if there is any; one place is told of once."""
+        found = {m.field for m in self.mistakes}
+        every = [*self.mistakes, *(m for m in mistakes if not m.field or m.field not in found)]
+        if every:
+            raise FileError(dict.fromkeys(every))
+
 
 def _first_character(text: str, node: ScalarNode) -> int:
     begin: int = node.start_mark.index
@@ -108,32 +123,33 @@ def load(path: Path) -> Document:
     try:
         refuse_hostile(name, text)
         node = YAML(typ="safe", pure=True).compose(text)
-        mistakes = sloppy(name, node)
-        if mistakes:
-            raise FileError(mistakes)
+        mistakes = mended(name, node)
         yaml = YAML(typ="safe", pure=True)
         yaml.Constructor = _Plain
         data = None if node is None else yaml.constructor.construct_document(node)
     except PARSER_ERRORS as e:
         raise FileError([yaml_mistake(name, text, e)]) from e
-    return Document(name, text, data, node)
+    return Document(name, text, data, node, tuple(mistakes))
 
 
-def validate(document: Document, model: type[M]) -> M:
-    """The file's data as `model`. Raises FileError with every mistake, an unknown key with the nearest known one."""
+def validate(document: Document, model: type[M], more: Iterable[Mistake] = ()) -> M:
+    """The file's data as `model`. Raises FileError with every mistake and `more`, an unknown key with the nearest known one."""
     if not isinstance(document.data, dict):
-        raise FileError([document.mistake((), "must be a mapping of keys to values")])
+        raise FileError([*document.mistakes, document.mistake((), "must be a mapping of keys to values")])
     try:
-        return model.model_validate(document.data, context=FROM_FILE)
+        made = model.model_validate(document.data, context=FROM_FILE)
     except ValidationError as e:
-        raise FileError(mistakes_of(document, model, e)) from e
+        document.refuse([*more, *mistakes_of(document, model, e)])
+        raise
+    document.refuse(more)
+    return made
 
 
 def mistakes_of(document: Document, model: type[BaseModel], error: ValidationError, above: Loc = ()) -> list[Mistake]:
     """Each of pydantic's errors on the part of the file at `above`, where it stands."""
     out = []
     for one in error.errors(include_url=False):
-        loc = tuple(p for p in one["loc"] if not (isinstance(p, str) and ("[" in p or p.startswith("function-"))))
+        loc = tuple(p for p in one["loc"] if not (isinstance(p, str) and _OF_PYDANTIC.fullmatch(p)))
         out.append(document.mistake((*above, *loc), message_of(one, model, loc)))
     return out
 

@@ -105,29 +105,36 @@ def _hostile(event: Any) -> str:
     return ""
 
 
-def sloppy(name: str, root: Node | None) -> list[Mistake]:
-    """Every duplicate key, merge key, key that is no text, and number or text that no program can hold."""
-    return [] if root is None else list(_sloppy(name, root, ()))
+def mended(name: str, root: Node | None) -> list[Mistake]:
+    """Every duplicate key, merge key, key that is no text, and number or text that no program can hold.
+
+    Such keys are taken out of the tree, and such numbers become text, so that the rest can be judged too.
+    """
+    return [] if root is None else list(_mended(name, root, ()))
 
 
-def _sloppy(name: str, node: Node, loc: Loc) -> Iterator[Mistake]:
+def _mended(name: str, node: Node, loc: Loc) -> Iterator[Mistake]:
     if isinstance(node, MappingNode):
         seen: dict[str, int] = {}
+        good = []
         for key, value in node.value:
             below = (*loc, key.value if isinstance(key, ScalarNode) else "?")
             why = _bad_key(key, seen)
             if why:
                 yield Mistake(name, key.start_mark.line + 1, key.start_mark.column + 1, dotted(below), why)
-            elif isinstance(key.value, str):
+            else:
                 seen[key.value] = key.start_mark.line + 1
-            yield from _sloppy(name, value, below)
+                good.append((key, value))
+            yield from _mended(name, value, below)
+        node.value = good
     elif isinstance(node, SequenceNode):
         for i, one in enumerate(node.value):
-            yield from _sloppy(name, one, (*loc, i))
+            yield from _mended(name, one, (*loc, i))
     else:
         why = ""
         if node.tag == _INT and len(node.value) > MAX_DIGITS:
             why = f"is a number of {len(node.value)} digits; no such number is needed here"
+            node.tag = _TEXT
         elif _SURROGATE.search(node.value):
             why = "holds half a character (a lone surrogate); remove it"
         if why:

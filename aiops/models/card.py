@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema, field_validator, model_validator
 
-from aiops.config.fields import Duration, MatcherText, Step, Strict
+from aiops.config.fields import Duration, Found, MatcherText, Step, Strict, at, items, repeated, span
 from aiops.config.yaml_file import Document, load, validate, yaml_files
 from aiops.core.errors import FileError, Mistake
-from aiops.core.labels import Labels, matches_all
-from aiops.core.records import Stage
+from aiops.core.records import Bools, Ints, Stage
 from aiops.models.card_check import mistakes_in
 from aiops.models.cron import LONGEST_S, Cron
 
@@ -30,7 +29,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-LimitValue = Annotated[float, BeforeValidator(_number)]
+LimitValue = Annotated[float, BeforeValidator(_number), WithJsonSchema({"type": "number"})]
 
 
 class Owner(Strict):
@@ -46,11 +45,14 @@ class LimitRule(Strict):
     above: LimitValue | None = Field(None, description="crossed when the value reaches it from below")
     below: LimitValue | None = Field(None, description="crossed when the value reaches it from above")
 
-    @model_validator(mode="after")
-    def _one(self) -> LimitRule:
-        if (self.above is None) == (self.below is None):
-            raise ValueError("give exactly one of above and below, for example {below: 0.05}")
-        return self
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """Both, or none."""
+        above, below = raw.get("above"), raw.get("below")
+        if (above is None) == (below is None):
+            yield ("above",) if above is not None else (), "give exactly one of above and below, for example {below: 0.05}"
 
 
 class ForecastRule(Strict):
@@ -111,11 +113,12 @@ class SeverityRule(Strict):
     critical_within: Duration = Field(0.0, description="critical when less time than this is left; 0: never")
     warning_within: Duration = Field(86400.0, description="warning when less time than this is left, else info")
 
-    @model_validator(mode="after")
-    def _ordered(self) -> SeverityRule:
-        if self.critical_within > self.warning_within:
-            raise ValueError("critical_within must not be longer than warning_within")
-        return self
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """Critical before it is a warning."""
+        critical, warning = span(raw, "critical_within"), span(raw, "warning_within")
+        if critical is not None and critical > (86400.0 if warning is None else warning):
+            yield ("critical_within",), "must not be longer than warning_within, which is 1d if it is not written"
 
     @property
     def critical_within_s(self) -> float:
@@ -140,9 +143,9 @@ class Exclude(Strict):
     def _five_fields(cls, value: str) -> str:
         return Cron.parse(value).text
 
-    def covers(self, labels: Labels, now_s: int) -> bool:
-        """Whether a series is not judged at `now_s`."""
-        return matches_all(self.match, labels) and Cron.parse(self.cron).lasts(now_s, self.for_)
+    def lasts(self, time_s: Ints) -> Bools:
+        """Whether the span lasts at each of `time_s` (m,), epoch seconds in any order: (m,)."""
+        return Cron.parse(self.cron).lasts(time_s, self.for_)
 
 
 class Truth(Strict):
@@ -177,13 +180,13 @@ class CardExpectation(Strict):
         default_factory=dict, description="the expected crossing, counted from `at`"
     )
 
-    @model_validator(mode="after")
-    def _possible(self) -> CardExpectation:
-        if self.crossing and self.symptom != "exhaustion":
-            raise ValueError("crossing can be expected of symptom exhaustion only")
-        if self.crossing.get("after", 0.0) > self.crossing.get("before", float("inf")):
-            raise ValueError("crossing: after must not be later than before")
-        return self
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """A crossing that cannot be."""
+        if "crossing" in raw and raw.get("symptom") in ("anomaly", "none"):
+            yield ("crossing",), "can be expected of symptom exhaustion only; remove it"
+        if (span(raw, "crossing", "after") or 0.0) > (span(raw, "crossing", "before") or float("inf")):
+            yield ("crossing", "after"), "must not be later than before"
 
 
 class CardTest(Strict):
@@ -200,7 +203,7 @@ class ModelCard(Strict):
 
     apiVersion: Literal["aiops/v1"] = Field(description="always aiops/v1")
     kind: Literal["ModelCard"] = Field(description="always ModelCard")
-    name: str = Field(description="named after the failure, never after the algorithm; the file's stem")
+    name: str = Field(description="named after the failure, never after the algorithm; unique among cards, best the file's stem")
     summary: str = Field(min_length=10, description="one sentence: what will happen")
     owner: Owner = Field(description="who answers for it")
     sources: list[str] = Field(default_factory=list, description="which sources; none: all")
@@ -234,14 +237,23 @@ class ModelCard(Strict):
             raise ValueError("must be lower case letters, digits and _, for example disk_full")
         return value
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["forecast"]}, {"required": ["detect"]}]})
+
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """What its parts say of each other."""
+        if raw.get("forecast") is None and raw.get("detect") is None:
+            yield (), "give forecast or detect, or both: without one nothing is watched"
+        history, step = span(raw, "history"), span(raw, "step") or 60.0
+        if history is not None and history < step:
+            yield ("history",), "must not be shorter than step"
+        for key in ("entity", "cohort"):
+            for i, _ in repeated(items(raw, key)):
+                yield (key, i), f"{key} names {items(raw, key)[i]} twice; keep one"
+        yield from _untestable(raw)
+
     @model_validator(mode="after")
-    def _something(self) -> ModelCard:
-        if self.forecast is None and self.detect is None:
-            raise ValueError("give forecast or detect, or both: without one nothing is watched")
-        if self.history < self.step:
-            raise ValueError("history must not be shorter than step")
-        if len(set(self.entity)) != len(self.entity):
-            raise ValueError("entity names a label twice")
+    def _named(self) -> ModelCard:
         if not self.signal:
             object.__setattr__(self, "signal", self.name)
         return self
@@ -266,16 +278,25 @@ class ModelCard(Strict):
         """The history in seconds."""
         return int(self.history)
 
-    def excluded(self, labels: Labels, now_s: int) -> bool:
-        """Whether a series is not judged at `now_s`, because of `exclude`."""
-        return any(one.covers(labels, now_s) for one in self.exclude)
-
     @property
     def anomaly_budget_per_week(self) -> float:
         """Acceptable false warnings a week for one entity."""
         budget = self.false_alarm_budget
         share = 1.0 if budget.per == "entity" else 0.01
         return budget.count * share * WEEK_S / budget.every
+
+
+def _untestable(raw: Mapping[str, Any]) -> Found:
+    """Tests that expect what the card never gives, and two tests of one name."""
+    needs = {"exhaustion": "forecast", "anomaly": "detect"}
+    tests = items(raw, "tests")
+    for i, test in enumerate(tests):
+        symptom = at(test, "expect", "symptom")
+        key = needs.get(symptom) if isinstance(symptom, str) else None
+        if key is not None and raw.get(key) is None:
+            yield ("tests", i, "expect", "symptom"), f"this card has no {key}, so it never gives {symptom}"
+    for i, first in repeated([at(test, "name") for test in tests]):
+        yield ("tests", i, "name"), f"is also the name of tests[{first}]; rename one"
 
 
 def load_card(path: Path) -> ModelCard:
@@ -285,21 +306,12 @@ def load_card(path: Path) -> ModelCard:
 
 def _load(path: Path) -> tuple[ModelCard, Document]:
     document = load(path)
-    if not isinstance(document.data, dict):
-        raise FileError([document.mistake((), "must be a mapping of keys to values")])
-    if "alerts" in document.data and "query" not in document.data:
+    data = document.data if isinstance(document.data, dict) else {}
+    if "alerts" in data and "query" not in data:
         message = "not available yet: cards that forecast the rules a team already has; write a query"
-        raise FileError([document.mistake(("alerts",), message)])
-    mistakes = list(mistakes_in(document))
-    name = document.data.get("name")
-    if isinstance(name, str) and name != path.stem:
-        mistakes.append(document.mistake(("name",), f"must be the file's name, {path.stem}; rename one of them"))
-    try:
-        card = validate(document, ModelCard)
-    except FileError as e:
-        mistakes += e.mistakes
-    if mistakes:
-        raise FileError(mistakes)
+        document.refuse([document.mistake(("alerts",), message)])
+    more = list(mistakes_in(document)) if data else []
+    card = validate(document, ModelCard, more)
     card._sha = hashlib.sha256(document.text.encode()).hexdigest()[:12]
     card._path = document.path
     return card, document

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
 from aiops import plugins
+from aiops.config.promql import mistake_in
 from aiops.config.yaml_file import Document, mistakes_of
 from aiops.core.errors import AiopsError, Mistake
-from aiops.models.card_tests import expand, parse_labels
-
-_NAMED = re.compile(r"'([^']+)'|for (\S+)$|: (\S+)$")
-_CLOSES = {")": "(", "]": "[", "}": "{"}
+from aiops.models.card_series import expand, parse_labels
 
 
 def mistakes_in(document: Document) -> Iterator[Mistake]:
@@ -32,48 +29,11 @@ def mistakes_in(document: Document) -> Iterator[Mistake]:
 
 
 def _query(document: Document, query: str) -> Iterator[Mistake]:
-    import promql_parser
-
-    try:
-        promql_parser.parse(query)
-    except ValueError as e:
-        line, column = document.inside(("query",), where_in(query, str(e)))
-        yield Mistake(document.path, line, column, "query", f"is no PromQL: {e}; correct it here")
-
-
-def where_in(query: str, message: str) -> int:
-    """The offset in `query` that a message of the parser is about; 0 where that cannot be told.
-
-    >>> where_in("sum(rate(a[5m])", "unclosed left parenthesis")
-    3
-    """
-    open_at = _brackets(query)
-    if open_at is not None:
-        return open_at
-    for found in _NAMED.finditer(message):
-        word = next(group for group in found.groups() if group)
-        if word in query:
-            return query.index(word)
-    return 0
-
-
-def _brackets(query: str) -> int | None:
-    """Where brackets go wrong: the first that closes nothing, or the last that is never closed."""
-    stack: list[tuple[str, int]] = []
-    quote = ""
-    skip = False
-    for i, c in enumerate(query):
-        if skip:
-            skip = False
-        elif quote:
-            skip, quote = c == "\\" and quote != "`", "" if c == quote else quote
-        elif c in "\"'`":
-            quote = c
-        elif c in "([{":
-            stack.append((c, i))
-        elif c in _CLOSES and (not stack or stack.pop()[0] != _CLOSES[c]):
-            return i
-    return stack[-1][1] if stack else None
+    found = mistake_in(query)
+    if found is not None:
+        offset, why = found
+        line, column = document.inside(("query",), offset)
+        yield Mistake(document.path, line, column, "query", why)
 
 
 def _params(document: Document, key: str, group: str, rule: dict[str, Any]) -> Iterator[Mistake]:

@@ -6,11 +6,21 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from aiops.config.messages import did_you_mean
+from aiops.config.promql import mistake_in
+from aiops.core.labels import escape
+
 LOOK_UP = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 _PATH = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*")
-_QUOTED = re.compile(r"""("(?:[^"\\\\]|\\\\.)*"|'(?:[^'\\\\]|\\\\.)*')""")
+_QUOTED = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
 _WHOLE = re.compile(r"(?<![\w.\[])\d+(?![\w.])")
-ROOTS = ("symptom", "steps", "secrets", "target")
+_REFERENCE = re.compile(r"(?<![\w.])(symptom|steps|target)((?:\.[a-zA-Z_]\w*)+)")
+_BOUND = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*(\w+)\s*,")
+_CEL_ERROR = re.compile(r"ERROR: <input>:\d+:(\d+): (?:Syntax error: )?(.+?)(?: expecting .*)?$", re.MULTILINE)
+_TARGET = "$target"
+_AS_MATCHER = re.compile(r"(?<=[{,])(\s*)\$target(?=\s*[},])")
+MAX_CEL = 2000
+ROOTS = ("symptom", "steps", "target")
 SYMPTOM_FIELDS = (
     "labels",
     "kind",
@@ -29,52 +39,54 @@ class NotKnown(Exception):
     """A look-up whose value exists only once an earlier step has run."""
 
 
-def texts(value: Any) -> Iterator[str]:
-    """Every text inside a JSON-like value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for one in value.values():
-            yield from texts(one)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from texts(one)
+class NotEvaluated(ValueError):
+    """A CEL expression that is right in form and has no value for this data."""
 
 
-def look_ups(value: Any, step_ids: Collection[str], target_by: Collection[str]) -> None:
-    """Check every look-up in `value`. Raises ValueError naming the first that cannot be resolved."""
-    for text in texts(value):
-        for found in LOOK_UP.finditer(text):
-            _check_path(found[1], step_ids)
+def look_up_mistakes(text: str, step_ids: Collection[str], target_by: Collection[str]) -> Iterator[str]:
+    """What is wrong with each look-up in `text`."""
+    for found in LOOK_UP.finditer(text):
+        why = path_mistake(found[1], step_ids, target_by)
+        if why:
+            yield f"${{{{ {found[1][:60]} }}}} {why}"
+    if "${{" in LOOK_UP.sub("", text):
+        yield "a look-up is not closed on its line; write ${{ name.name }}"
 
 
-def _check_path(path: str, step_ids: Collection[str]) -> None:
+def path_mistake(path: str, step_ids: Collection[str], target_by: Collection[str]) -> str:
+    """Why a dotted path leads nowhere; empty when it may lead somewhere."""
     if not _PATH.fullmatch(path):
-        raise ValueError(f"${{{{ {path} }}}} is no look-up; only names joined by dots are allowed")
-    parts = path.split(".")
-    if parts[0] not in ROOTS:
-        raise ValueError(f"${{{{ {path} }}}}: unknown name {parts[0]}; known: {', '.join(ROOTS)}")
-    if parts[0] == "symptom" and (len(parts) < 2 or parts[1] not in SYMPTOM_FIELDS):
-        raise ValueError(f"${{{{ {path} }}}}: a symptom has {', '.join(SYMPTOM_FIELDS)}")
-    if parts[0] == "steps" and (len(parts) < 3 or parts[1] not in step_ids):
-        raise ValueError(
-            f"${{{{ {path} }}}}: no step {parts[1] if len(parts) > 1 else ''!r}; known: {', '.join(sorted(step_ids))}"
-        )
+        return "is no look-up; only names joined by dots are allowed"
+    root, *rest = path.split(".")
+    if root == "secrets":
+        return "would put a secret into plain text; name it under auth or secrets_env: {secret: name}"
+    if root not in ROOTS:
+        return f"has the unknown name {root}{did_you_mean(root, ROOTS)}"
+    if root == "steps":
+        known = rest and rest[0] in step_ids
+        why = "" if known else f"names no step before this one{did_you_mean(rest[0] if rest else '', list(step_ids))}"
+        return why or ("" if len(rest) > 1 else f"needs a part of what the step gives, for example steps.{rest[0]}.json")
+    if root == "target":
+        known = len(rest) == 1 and rest[0] in target_by
+        return "" if known else f"is not in target_by{did_you_mean(rest[0] if rest else '', list(target_by))}"
+    if not rest or rest[0] not in SYMPTOM_FIELDS:
+        return f"is no part of a symptom{did_you_mean(rest[0] if rest else '', SYMPTOM_FIELDS)}"
+    if len(rest) != (2 if rest[0] == "labels" else 1):
+        return "needs one label, for example symptom.labels.instance" if rest[0] == "labels" else f"{rest[0]} has no parts"
+    return ""
 
 
 def resolve(path: str, context: Mapping[str, Any]) -> Any:
     """The value at a dotted path. Raises NotKnown when a step's output is not there yet; an absent label is empty."""
     current: Any = context
     parts = path.split(".")
-    if parts[0] == "secrets":
-        raise NotKnown(f"secret {parts[-1]}")
     for i, part in enumerate(parts):
         if isinstance(current, Mapping) and part in current:
             current = current[part]
         elif parts[:2] == ["symptom", "labels"] and i == 2:
             return ""
         else:
-            raise NotKnown(f"from {parts[1]}" if parts[0] == "steps" else path)
+            raise NotKnown(f"from {parts[1]}" if parts[0] == "steps" and len(parts) > 1 else path)
     return current
 
 
@@ -98,27 +110,44 @@ def render(value: Any, context: Mapping[str, Any], convert: Callable[[str], str]
 
     def one(found: re.Match[str]) -> str:
         try:
-            return convert(_text(resolve(found[1], context)))
+            return convert(plain(resolve(found[1], context)))
         except NotKnown as e:
             return f"<{e}>"
 
     return LOOK_UP.sub(one, value)
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, float) and value == int(value):
-        return str(int(value))
-    return str(value)
+def plain(value: Any) -> str:
+    """A value as text: whole numbers without a point."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def compile_cel(text: str) -> Any:
-    """A CEL program. Raises ValueError with the position when it is none."""
+def cel_mistakes(text: str, names: Collection[str], step_ids: Collection[str], target_by: Collection[str]) -> Iterator[str]:
+    """What is wrong with a CEL expression that may use `names`, and of `steps` those with `step_ids`."""
     import cel
 
+    if "${{" in text:
+        yield "CEL reads names as they are; write steps.x without ${{ }}"
+        return
+    if len(text) > MAX_CEL:
+        yield f"has more than {MAX_CEL} characters; move parts of it into a compute step"
+        return
     try:
-        return cel.compile(_double_literals(text))
+        program = cel.compile(text)
     except ValueError as e:
-        raise ValueError(f"{text!r} is no CEL: {str(e).splitlines()[0]}") from e
+        errors = _CEL_ERROR.findall(str(e))
+        where = f"at character {errors[-1][0]}: {errors[-1][1]}" if errors else str(e).splitlines()[0]
+        yield f"{text!r} is no CEL: {where}; correct it here"
+        return
+    bare = "".join(part for i, part in enumerate(_QUOTED.split(text)) if not i % 2)
+    for name in sorted(set(program.variables()) - set(names) - set(_BOUND.findall(bare))):
+        yield f"unknown name {name} in {text!r}{did_you_mean(name, list(names))}"
+    for root, rest in _REFERENCE.findall(bare):
+        parts = rest[1:].split(".")
+        path = ".".join([root, *(parts[:2] if root != "symptom" or parts[0] == "labels" else parts[:1])])
+        why = path_mistake(path, step_ids, target_by)
+        if why and not why.startswith("needs"):
+            yield f"{path} in {text!r} {why}"
 
 
 def _double_literals(text: str) -> str:
@@ -128,8 +157,18 @@ def _double_literals(text: str) -> str:
 
 
 def evaluate_cel(text: str, context: Mapping[str, Any]) -> Any:
-    """The value of a CEL expression; whole numbers are made doubles, since CEL does not mix them."""
-    return compile_cel(text).execute(_doubles(dict(context)))
+    """The value of a CEL expression, whole numbers as int; CEL does not mix them, so that inside all are doubles.
+
+    Raises NotEvaluated when a name is missing in `context` or types do not fit.
+    """
+    import cel
+
+    try:
+        return _whole(cel.compile(_double_literals(text)).execute(_doubles(dict(context))))
+    except KeyError as e:
+        raise NotEvaluated(f"{text!r}: there is no {e.args[0]}") from e
+    except (RuntimeError, TypeError, ValueError, ArithmeticError, IndexError) as e:
+        raise NotEvaluated(f"{text!r}: {str(e).splitlines()[0]}") from e
 
 
 def _doubles(value: Any) -> Any:
@@ -144,12 +183,31 @@ def _doubles(value: Any) -> Any:
     return value
 
 
-def check_promql(text: str) -> str:
-    """`text` again, when it is PromQL once `{$target}` stands for a selector. Raises ValueError when not."""
-    import promql_parser
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
-    try:
-        promql_parser.parse(text.replace("$target", 'target="x"'))
-    except ValueError as e:
-        raise ValueError(f"{text!r} is no PromQL: {e}") from e
-    return text
+
+def query_mistakes(text: str, target_by: Collection[str]) -> Iterator[str]:
+    """What is wrong with a query; labels enter it through `{$target}` alone."""
+    if "${{" in text:
+        yield "a query takes labels through {$target} and target_by, never through ${{ }}"
+        return
+    bare = "".join(part for i, part in enumerate(_QUOTED.split(text)) if not i % 2)
+    if text.count(_TARGET) != len(_AS_MATCHER.findall(bare)):
+        yield "$target stands for matchers; write it inside braces and outside quotes: metric{$target}"
+        return
+    if _TARGET in text and not target_by:
+        yield "$target is empty without target_by; write target_by: [instance]"
+    found = mistake_in(text.replace(_TARGET, 't="abc"'))
+    if found is not None:
+        yield f"{text!r} {found[1]}"
+
+
+def target_selector(labels: Mapping[str, str], target_by: Collection[str]) -> str:
+    """What stands for `$target`: matchers on the target's labels, their values escaped as PromQL needs."""
+    return ",".join(f'{name}="{escape(labels.get(name, ""))}"' for name in target_by)
+
+
+def query_for(text: str, labels: Mapping[str, str], target_by: Collection[str]) -> str:
+    """A query with `$target` replaced, in one pass."""
+    return text.replace(_TARGET, target_selector(labels, target_by))

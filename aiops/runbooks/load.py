@@ -7,20 +7,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from aiops.config.yaml_file import load, validate, yaml_files
+from aiops.config.yaml_file import Document, load, validate, yaml_files
 from aiops.core.errors import FileError, Mistake
 from aiops.runbooks.schema import Runbook
 
 
 def load_runbook(path: Path) -> Runbook:
     """One runbook. Raises FileError with every mistake in it."""
+    return _load(path)[0]
+
+
+def _load(path: Path) -> tuple[Runbook, Document]:
     document = load(path)
     runbook = validate(document, Runbook)
-    if path.stem != runbook.name:
-        raise FileError([document.mistake(("name",), f"must be the file's name, {path.stem}")])
     runbook._sha = hashlib.sha256(document.text.encode()).hexdigest()[:12]
-    runbook._path = str(path)
-    return runbook
+    runbook._path = document.path
+    return runbook, document
 
 
 def load_runbooks(paths: Iterable[Path]) -> list[Runbook]:
@@ -29,14 +31,13 @@ def load_runbooks(paths: Iterable[Path]) -> list[Runbook]:
     mistakes: list[Mistake] = []
     for path in yaml_files(paths):
         try:
-            runbook = load_runbook(path)
+            runbook, document = _load(path)
         except FileError as e:
             mistakes += e.mistakes
             continue
         if runbook.name in found:
-            mistakes.append(
-                Mistake(str(path), 1, 1, "name", f"{runbook.name} is also in {found[runbook.name].path}; rename one")
-            )
+            message = f"{runbook.name} is also in {found[runbook.name].path}; rename one of them"
+            mistakes.append(document.mistake(("name",), message))
         found[runbook.name] = runbook
     if mistakes:
         raise FileError(mistakes)

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from aiops.core.durations import text
+from aiops.core.labels import subset
 from aiops.core.records import EarlyWarning
 from aiops.runbooks.plan import plan
 from aiops.runbooks.schema import MODES, Confidence, LeadTime, Mode, Runbook
@@ -28,21 +29,28 @@ class Subject:
     confidence: float
     severity: str
     open_s: float
+    expected_at: float | None = None
+    value: float | None = None
+    limit: float | None = None
 
     @classmethod
     def of(cls, warning: EarlyWarning, now_s: float) -> Subject:
         """A warning as it is at `now_s`."""
         kind = "forecast" if warning.kind in ("exhaustion", "rule") else warning.kind
-        lead = None if warning.crossing is None else warning.crossing.expected_s - now_s
+        expected = None if warning.crossing is None else warning.crossing.expected_s
+        evidence = warning.symptoms[0].evidence if warning.symptoms else {}
         return cls(
             kind,
             warning.signal,
             warning.card,
             {**warning.labels, **warning.entity},
-            lead,
+            None if expected is None else expected - now_s,
             warning.confidence,
             warning.severity,
             now_s - warning.opened_s,
+            expected,
+            evidence.get("now"),
+            evidence.get("limit"),
         )
 
 
@@ -128,14 +136,14 @@ def match(runbooks: Iterable[Runbook], warning: EarlyWarning, now_s: float) -> l
     for runbook in runbooks:
         refused = [r for r in refusals(runbook, subject) if r.line != "for"]
         if runbook.enabled and not refused:
-            context = context_of(subject)
+            context = context_of(subject, runbook.target_by)
             steps, impact = plan(runbook, context)
             out.append(Match(runbook, steps, impact))
     return out
 
 
-def context_of(subject: Subject) -> dict[str, Any]:
-    """What look-ups and CEL see."""
+def context_of(subject: Subject, target_by: Iterable[str]) -> dict[str, Any]:
+    """What look-ups and CEL see; what is not known of this warning is left out."""
     symptom = {
         "labels": dict(subject.labels),
         "kind": subject.kind,
@@ -144,5 +152,9 @@ def context_of(subject: Subject) -> dict[str, Any]:
         "lead_time": subject.lead_s,
         "confidence": subject.confidence,
         "severity": subject.severity,
+        "expected_at": subject.expected_at,
+        "value": subject.value,
+        "limit": subject.limit,
     }
-    return {"symptom": symptom, "steps": {}}
+    known = {name: value for name, value in symptom.items() if value is not None}
+    return {"symptom": known, "target": subset(subject.labels, target_by), "steps": {}}

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from aiops.core.labels import escape
 from aiops.core.text import visible
-from aiops.runbooks.expressions import render
+from aiops.runbooks.expressions import LOOK_UP, plain, query_for, render
 from aiops.runbooks.schema import Runbook, Step
 
 NOT_EXECUTED = "shown only: nothing is executed yet"
+MAX_ARGUMENT_BYTES = 131_071
+"""The longest argument that Linux passes to a program."""
+_DOTS = re.compile(r"/\.{1,2}(?=[/?#]|$)")
 
 
 def plan(runbook: Runbook, context: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
@@ -30,37 +34,56 @@ def plan(runbook: Runbook, context: Mapping[str, Any]) -> tuple[list[dict[str, A
 
 
 def describe(step: Step, context: Mapping[str, Any]) -> tuple[str, str]:
-    """One line saying what a step would do, and why it may not, if so."""
+    """One line saying what a step would do, and why it may not, if so. A command is quoted as a shell would read it."""
     if step.uses == "exec":
         argv, refused = rendered_argv(step.with_["argv"], context)
-        host = render(step.with_.get("host", ""), context)
-        return (f"on {visible(str(host))}: " if host else "") + " ".join(visible(a) for a in argv), refused
+        host, elsewhere = rendered_host(step.with_.get("host", ""), context)
+        command = shlex.join(visible(one) for one in argv)
+        return (f"on {visible(host)}: " if host else "") + command, refused or elsewhere
     if step.uses == "http":
-        url = render(step.with_["url"], context, lambda value: quote(value, safe=""))
-        return f"{step.with_['method']} {visible(url)}", ""
+        url, refused = rendered_url(step.with_["url"], context)
+        return f"{step.with_['method']} {visible(url)}", refused
     if step.uses == "promql":
-        return visible(str(step.with_.get("query", ""))), ""
+        target = context.get("target", {})
+        return visible(query_for(step.with_["query"], target, list(target))), ""
     if step.uses == "compute":
-        return "; ".join(f"{k} = {v}" for k, v in step.with_.items()), ""
+        return visible("; ".join(f"{k} = {v}" for k, v in step.with_.items())), ""
     shown = render(step.with_, context)
-    return visible(", ".join(f"{k}: {v}" for k, v in shown.items())), ""
+    return visible(", ".join(f"{k}: {plain(v)}" for k, v in shown.items())), ""
 
 
 def rendered_argv(argv: list[str], context: Mapping[str, Any]) -> tuple[list[str], str]:
     """One argument for each of the author's, and a refusal when a value would be read as an option or cannot be passed."""
     out, refused, after_dashes = [], "", False
     for written in argv:
-        value = str(render(written, context))
-        changed = value != written
-        if changed and "\0" in value:
-            refused = "an argument holds a NUL character"
-        elif changed and value.startswith("-") and not written.startswith("-") and not after_dashes:
-            refused = f"the value {visible(value)} would be read as an option; put -- before it"
+        value = plain(render(written, context))
+        if LOOK_UP.search(written):
+            option = value.startswith("-") and not written.startswith("-") and not after_dashes
+            refused = refused or _not_passed(value, option)
         after_dashes |= written == "--"
         out.append(value)
     return out, refused
 
 
-def target_selector(labels: Mapping[str, str], target_by: list[str]) -> str:
-    """What stands for `$target`: matchers on the target's labels, their values escaped as PromQL needs."""
-    return ",".join(f'{name}="{escape(labels.get(name, ""))}"' for name in target_by)
+def _not_passed(value: str, option: bool) -> str:
+    if "\0" in value:
+        return "an argument holds a NUL character"
+    if len(value.encode("utf-8", "surrogatepass")) > MAX_ARGUMENT_BYTES:
+        return f"an argument has more than {MAX_ARGUMENT_BYTES} bytes"
+    if option:
+        return f"the value {visible(value)} would be read as an option; put -- before it"
+    return "" if value else "an argument is empty: the warning has no such label"
+
+
+def rendered_host(written: str, context: Mapping[str, Any]) -> tuple[str, str]:
+    """Where a program would run, and a refusal when that is no host name: it could be read as an option or a command."""
+    host = plain(render(written, context))
+    fits = not host or re.fullmatch(r"[A-Za-z0-9\[<][A-Za-z0-9_.:\[\]<> -]{0,252}", host)
+    return host, "" if fits else f"{visible(host)} is no host"
+
+
+def rendered_url(written: str, context: Mapping[str, Any]) -> tuple[str, str]:
+    """A URL with each value percent-encoded, and a refusal when a value would climb out of its folder."""
+    url = str(render(written, context, lambda value: quote(value, safe="")))
+    climbs = len(_DOTS.findall(url)) > len(_DOTS.findall(LOOK_UP.sub("x", written)))
+    return url, "a value would lead out of its folder" if climbs else ""

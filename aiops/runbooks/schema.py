@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr
 
-from aiops.config.fields import Duration, MatcherText, Strict
+from aiops.config.fields import Duration, Found, MatcherText, Strict
 from aiops.core.records import Severity
-from aiops.runbooks.expressions import check_promql, compile_cel, look_ups
+from aiops.runbooks import check, check_action, shape
 
 Mode = Literal["shadow", "suggest", "approve", "auto"]
 MODES: tuple[Mode, ...] = ("shadow", "suggest", "approve", "auto")
 STEP_ID = r"^[a-z][a-z0-9_]{0,40}$"
 LABEL_NAME = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
-_USES = re.compile(r"exec|http|compute|promql|wait|notify|kubernetes\.[a-z_]+|alertmanager\.[a-z_]+|plugin\.[a-z_.]+")
-_PROGRAM = re.compile(r"[A-Za-z0-9_./-]+")
-_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?(/|$)")
 Expect = Annotated[str, Field(pattern=r"^(==|!=|<=|>=|<|>) -?[0-9]+(\.[0-9]+)?$")]
 
 
@@ -28,6 +26,16 @@ class Owner(Strict):
     contact: str = Field("", description="where to reach it")
     reviewed: str = Field("", pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$", description="when it was last read")
 
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """A day that is in no calendar."""
+        text = raw.get("reviewed")
+        if isinstance(text, str) and len(text) == 10:
+            try:
+                date.fromisoformat(text)
+            except ValueError:
+                yield ("reviewed",), f"{text} is no day; write year-month-day, for example 2026-11-01"
+
 
 class LeadTime(Strict):
     """Bounds on the time left until the expected crossing."""
@@ -35,12 +43,26 @@ class LeadTime(Strict):
     min: Duration | None = Field(None, description="at least this long")
     max: Duration | None = Field(None, description="at most this long")
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """Bounds that nothing keeps, or that bind nothing."""
+        yield from check.backwards(raw, "min", "max")
+
 
 class Confidence(Strict):
     """Bounds on how sure a warning is."""
 
     min: float | None = Field(None, ge=0, le=1, description="at least")
     max: float | None = Field(None, ge=0, le=1, description="at most")
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """Bounds that nothing keeps, or that bind nothing."""
+        yield from check.backwards(raw, "min", "max")
 
 
 class Match(Strict):
@@ -57,11 +79,15 @@ class Match(Strict):
     severity: list[Severity] = Field(default_factory=list, description="any of these")
     for_: Duration = Field(0.0, alias="for", description="must have been open this long")
 
-    @model_validator(mode="after")
-    def _something(self) -> Match:
-        if self.signal is None and self.card is None:
-            raise ValueError("give signal or card: a runbook for everything fits nothing")
-        return self
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["signal"]}, {"required": ["card"]}]})
+
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """A runbook for everything fits nothing; an anomaly has no time left."""
+        if raw.get("signal") is None and raw.get("card") is None:
+            yield ("signal",), "give signal or card: a runbook for everything fits nothing"
+        if raw.get("kind") == "anomaly" and raw.get("lead_time") is not None:
+            yield ("lead_time",), "an anomaly has no time left, so this matches nothing; remove it, or write kind: forecast"
 
 
 class Count(Strict):
@@ -79,6 +105,14 @@ class Targets(Strict):
     of: str = Field("", description="what they are a share of")
     per: Duration = Field(description="in this time")
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["count"]}, {"required": ["percent"]}]})
+
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """A cap of nothing."""
+        if raw.get("count") is None and raw.get("percent") is None:
+            yield ("count",), "give count or percent"
+
 
 class Requirement(Strict):
     """A query that must hold before anything is done."""
@@ -86,11 +120,6 @@ class Requirement(Strict):
     name: str = Field(description="in words")
     promql: str = Field(description="a query with {$target}")
     expect: Expect = Field(description='for example "< 300"')
-
-    @field_validator("promql")
-    @classmethod
-    def _query(cls, value: str) -> str:
-        return check_promql(value)
 
 
 class Guards(Strict):
@@ -129,38 +158,33 @@ class Check(Strict):
     promql: str | None = Field(None, description="ask this")
     expect: str = Field(description="CEL over `response`")
 
+    model_config = ConfigDict(json_schema_extra=shape.CHECK)
+
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """One question, to a fixed program or host."""
+        yield from check_action.of_check(raw)
+
 
 class Action(Strict):
     """What a step does: a plug-in and its parameters."""
 
-    uses: str = Field(description="exec, http, compute, promql, wait, notify, kubernetes.…, alertmanager.…, plugin.…")
+    model_config = ConfigDict(json_schema_extra={"allOf": shape.ACTIONS})
+
+    uses: str = Field(pattern=check_action.USES, description="exec, http, compute, promql, wait, kubernetes.…, plugin.…")
     with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="the action's parameters")
     timeout: Duration | None = Field(None, description="when it is stopped")
 
-    @model_validator(mode="after")
-    def _known(self) -> Action:
-        if not _USES.fullmatch(self.uses):
-            raise ValueError(f"uses: {self.uses!r} is no action")
-        if self.uses == "exec":
-            argv = self.with_.get("argv")
-            if not isinstance(argv, list) or not argv or not all(isinstance(a, str) for a in argv):
-                raise ValueError("with.argv: must be a list of texts, one argument each; there is no shell")
-            if not _PROGRAM.fullmatch(argv[0]):
-                raise ValueError("with.argv[0]: the program must be fixed text, never an expression")
-            if extra := sorted(set(self.with_) - {"host", "argv", "env", "stdin"}):
-                raise ValueError(f"with: unknown key {extra[0]}; known: argv, env, host, stdin")
-        if self.uses == "http":
-            if not _URL.match(str(self.with_.get("url", ""))):
-                raise ValueError("with.url: scheme and host must be fixed text; expressions may stand in the path only")
-            if self.with_.get("method") not in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-                raise ValueError("with.method: must be GET, POST, PUT, PATCH or DELETE")
-        if self.uses.startswith("kubernetes.") and not {"kind", "namespace", "name"} <= set(self.with_):
-            raise ValueError("with: kind, namespace and name are needed")
-        return self
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """What the action may be given."""
+        yield from check_action.mistakes_in(raw)
 
 
 class Step(Action):
     """One step."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [*shape.ACTIONS, *shape.STEPS]})
 
     id: str = Field(pattern=STEP_ID, description="its name in look-ups")
     if_: str | None = Field(None, alias="if", description="CEL; skipped when it is false")
@@ -172,22 +196,11 @@ class Step(Action):
     undo: Action | None = Field(None, description="how it is taken back")
     irreversible: str | None = Field(None, min_length=15, description="why it cannot be taken back")
 
-    @model_validator(mode="after")
-    def _safe(self) -> Step:
-        if self.uses in ("exec", "http") and (self.effect is None or self.timeout is None):
-            raise ValueError("effect and timeout are needed for exec and http")
-        if self.effect == "write":
-            if self.timeout is None:
-                raise ValueError("timeout is needed for a write step")
-            if self.undo is None and self.irreversible is None:
-                raise ValueError("undo, or irreversible with the reason, is needed for a write step")
-            if not self.idempotent and self.check is None:
-                raise ValueError("idempotent: true, or check, is needed for a write step")
-        if self.if_ is not None:
-            compile_cel(self.if_)
-        if self.check is not None:
-            compile_cel(self.check.expect)
-        return self
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """What the action may be given, and what a reviewer asks of it."""
+        yield from check_action.mistakes_in(raw)
+        yield from check_action.of_step(raw)
 
 
 class Verification(Strict):
@@ -199,13 +212,15 @@ class Verification(Strict):
     for_: Duration = Field(0.0, alias="for", description="must hold this long")
     forecast: Literal["clear"] | None = Field(None, description="the forecast no longer crosses")
 
-    @model_validator(mode="after")
-    def _one(self) -> Verification:
-        if (self.promql is None) == (self.forecast is None) or (self.promql is None) != (self.expect is None):
-            raise ValueError("give promql with expect, or forecast: clear")
-        if self.promql is not None:
-            check_promql(self.promql)
-        return self
+    model_config = ConfigDict(json_schema_extra=shape.VERIFICATION)
+
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """Neither or both of the two forms."""
+        if (raw.get("promql") is None) == (raw.get("forecast") is None):
+            yield ("forecast",) if raw.get("forecast") else (), "give promql with expect, or forecast: clear"
+        elif (raw.get("promql") is None) != (raw.get("expect") is None):
+            yield ("expect",), 'promql and expect go together; write for example expect: "< 300"'
 
 
 class Verify(Strict):
@@ -223,7 +238,7 @@ class Notify(Strict):
     impact: str = Field(min_length=10, description="what it means for users")
 
 
-class TestSymptom(Strict):
+class GivenSymptom(Strict):
     """The warning of a test."""
 
     kind: Literal["forecast", "anomaly", "threshold"] = Field(description="its kind")
@@ -261,6 +276,8 @@ Outcome = Literal[
 class Expectation(Strict):
     """What a test expects."""
 
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+
     matched: bool | None = Field(None, description="whether it matches")
     because: str | None = Field(None, description="which line or guard refused")
     outcome: Outcome | None = Field(None, description="how the run ends")
@@ -274,7 +291,7 @@ class RunbookTest(Strict):
 
     name: str = Field(description="what is shown")
     mode: Mode | None = Field(None, description="instead of the file's mode")
-    symptom: TestSymptom = Field(description="the warning")
+    symptom: GivenSymptom = Field(description="the warning")
     mocks: Mocks = Field(default_factory=lambda: Mocks(), description="what the world answers")
     approve_after: Duration | None = Field(None, description="somebody says yes then")
     deny_after: Duration | None = Field(None, description="somebody says no then")
@@ -288,7 +305,7 @@ class Runbook(Strict):
 
     apiVersion: Literal["aiops/v1"] = Field(description="always aiops/v1")
     kind: Literal["Runbook"] = Field(description="always Runbook")
-    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", description="the file's stem")
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", description="unique among runbooks, best the file's stem")
     summary: str = Field(min_length=15, max_length=200, description="what will happen and what to do")
     owner: Owner = Field(description="who answers for it")
     docs: str = Field("", pattern=r"^(https?://.*)?$", description="where more is written")
@@ -308,27 +325,12 @@ class Runbook(Strict):
     _sha: str = PrivateAttr("")
     _path: str = PrivateAttr("")
 
-    @model_validator(mode="after")
-    def _complete(self) -> Runbook:
-        ids = [s.id for s in self.steps]
-        if len(set(ids)) != len(ids):
-            raise ValueError("steps: two steps have the same id")
-        if self.mode == "approve" and self.approval is None:
-            raise ValueError("approval is needed for mode approve")
-        if any(s.effect == "write" for s in self.steps):
-            missing = [k for k in ("target_by", "guards", "verify", "tests") if not getattr(self, k)]
-            if self.guards is not None:
-                missing += [
-                    f"guards.{k}" for k in ("cooldown", "max_runs", "max_targets") if getattr(self.guards, k) is None
-                ]
-            if "mode" not in self.model_fields_set:
-                missing.append("mode")
-            if missing:
-                raise ValueError(f"a runbook with a write step needs {', '.join(missing)}")
-        look_ups(
-            self.model_dump(by_alias=True, include={"steps", "notify", "verify", "guards"}), set(ids), self.target_by
-        )
-        return self
+    model_config = ConfigDict(json_schema_extra={"allOf": shape.RUNBOOK})
+
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """What its parts say of each other."""
+        yield from check.mistakes_in(raw)
 
     @property
     def sha(self) -> str:

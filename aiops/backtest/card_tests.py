@@ -1,0 +1,96 @@
+"""The tests inside cards: their series through the live turn, and what is open when the test looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from aiops.core.durations import text
+from aiops.core.params import Params
+from aiops.core.records import Block, Lineage
+from aiops.models.card import CardTest, ModelCard
+from aiops.models.card_series import expand, parse_labels
+from aiops.pipeline import BatchJournal, Rooms, turn
+from aiops.pipeline.assemble import make_watch
+from aiops.store import Store
+from aiops.telemetry.source import Answer, ReadLimits, Source
+
+START_S = 1_750_000_200
+"""When the first sample stands, epoch seconds: on the grid of every step up to 5 min, a Sunday at 15:10 UTC."""
+LIVE_S = 3 * 3600
+"""The last hours are turns; what is older is read at once, as by a daemon that starts late."""
+
+
+class GivenSource(Source[Params]):
+    """Answers every query with the series of one test; nothing before them or after them."""
+
+    Params = Params
+
+    def __init__(self, series: Mapping[str, str], step_s: int) -> None:
+        super().__init__("given", Params(), ReadLimits())
+        self.labels = tuple(parse_labels(labels) for labels in series)
+        rows = [expand(values) for values in series.values()]
+        self.values = np.full((len(rows), max(map(len, rows))), np.nan)
+        for i, row in enumerate(rows):
+            self.values[i, : len(row)] = row
+        self.step_s = step_s
+
+    def fetch(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Answer:
+        """The columns start … end."""
+        times = np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
+        at = (times - START_S) // self.step_s
+        known = (at >= 0) & (at < self.values.shape[1])
+        values = np.full((len(self.labels), len(times)), np.nan)
+        values[:, known] = self.values[:, at[known]]
+        return Answer(Block(self.labels, times, values, unit, Lineage(self.name, query, start_s, end_s)))
+
+    def probe(self) -> str:
+        """What there is."""
+        return f"{len(self.labels)} series given"
+
+    def oldest_s(self) -> int | None:
+        """The first sample."""
+        return START_S
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A warning that is open when a test looks: its kind, and the seconds left until the expected crossing."""
+
+    kind: str
+    left_s: float | None
+
+
+def seen(card: ModelCard, test: CardTest) -> list[Seen]:
+    """The warnings open at the test's `at`, after the live turn has seen every step up to it."""
+    store = Store.open("sqlite://", None)
+    try:
+        rooms = Rooms(store, BatchJournal(store), marks_turns=False)
+        watch = make_watch(card, GivenSource(test.series, card.step_s), "given", card.step_s, None)
+        rooms.watches = [watch]
+        end = START_S + int(test.at) // card.step_s * card.step_s
+        first = max(START_S, end - LIVE_S // card.step_s * card.step_s)
+        for now in range(first, end + 1, card.step_s):
+            turn(watch, now, rooms)
+        return [
+            Seen(w.kind, None if w.crossing is None else w.crossing.expected_s - end) for w in watch.open.values()
+        ]
+    finally:
+        store.close()
+
+
+def failure(card: ModelCard, test: CardTest) -> str:
+    """What was expected and what came; empty when the test holds."""
+    found, wanted = seen(card, test), test.expect
+    kinds = sorted({one.kind for one in found})
+    if kinds != ([] if wanted.symptom == "none" else [wanted.symptom]):
+        return f"symptom: expected {wanted.symptom}, got {', '.join(kinds) or 'none'}"
+    after, before = wanted.crossing.get("after", 0.0), wanted.crossing.get("before", float("inf"))
+    left = [one.left_s for one in found if one.left_s is not None]
+    if not wanted.crossing or (left and all(after <= one <= before for one in left)):
+        return ""
+    bounds = [f"after {text(after)}"] if after else []
+    bounds += [f"before {text(before)}"] if "before" in wanted.crossing else []
+    return f"crossing: expected {' and '.join(bounds)}, got {', '.join(text(one) for one in left) or 'none'}"

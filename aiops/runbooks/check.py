@@ -1,0 +1,148 @@
+"""What a runbook's parts say of each other, judged on the file as it is written: any key may be absent or of another type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aiops.config.fields import Found, at, items, repeated, span
+from aiops.config.messages import did_you_mean
+from aiops.runbooks.expressions import cel_mistakes, look_up_mistakes, query_mistakes
+
+Loc = tuple[str | int, ...]
+_NAMED = {"require": ("guards", "require"), "verify": ("verify", "all")}
+
+
+def mistakes_in(raw: Mapping[str, Any]) -> Found:
+    """Every such mistake in a runbook: what a write step needs, references, look-ups, CEL, queries, tests."""
+    yield from _needed(raw)
+    yield from _twice(raw)
+    yield from _expressions(raw)
+    yield from _queries(raw)
+    for i, test in enumerate(items(raw, "tests")):
+        for loc, text in _test(raw, test):
+            yield ("tests", i, *loc), text
+
+
+def _ids(raw: Any) -> list[str]:
+    """The id of each step; empty where there is none."""
+    found = (at(step, "id") for step in items(raw, "steps"))
+    return [one if isinstance(one, str) else "" for one in found]
+
+
+def _targets(raw: Any) -> list[str]:
+    return [one for one in items(raw, "target_by") if isinstance(one, str)]
+
+
+def _needed(raw: Mapping[str, Any]) -> Found:
+    if raw.get("mode") == "approve" and raw.get("approval") is None:
+        yield ("mode",), "mode approve needs approval: {for: write, from: [group:NAME], expires: 20m}"
+    writes = [i for i, step in enumerate(items(raw, "steps")) if at(step, "effect") == "write"]
+    if not writes:
+        return
+    missing = [key for key in ("mode", "target_by", "guards", "verify", "tests") if not raw.get(key)]
+    if isinstance(raw.get("guards"), dict):
+        missing += [f"guards.{key}" for key in ("cooldown", "max_runs", "max_targets") if at(raw, "guards", key) is None]
+    if missing:
+        yield ("steps", writes[0], "effect"), f"a runbook with a write step needs {', '.join(missing)}; add what is missing"
+
+
+def _twice(raw: Mapping[str, Any]) -> Found:
+    for i, first in repeated(_ids(raw)):
+        if _ids(raw)[i]:
+            yield ("steps", i, "id"), f"is also the id of steps[{first}]; rename one"
+    for i, _ in repeated(items(raw, "target_by")):
+        yield ("target_by", i), f"{items(raw, 'target_by')[i]} stands there twice; keep one"
+    for above, key in (*_NAMED.values(), ("", "tests")):
+        listed = items(at(raw, above) if above else raw, key)
+        for i, first in repeated([at(one, "name") for one in listed]):
+            place: Loc = (above, key, i, "name") if above else (key, i, "name")
+            yield place, f"is also the name of {key}[{first}]; rename one"
+
+
+def _expressions(raw: Mapping[str, Any]) -> Found:
+    """Look-ups where they are replaced and where they are not, and CEL."""
+    targets, ids = _targets(raw), _ids(raw)
+    for loc, text in _texts({key: value for key, value in raw.items() if key != "tests"}, ()):
+        before = [name for name in (ids[: loc[1]] if loc[0] == "steps" and isinstance(loc[1], int) else ids) if name]
+        place = _kind_of(loc, at(raw, *loc[:2], "uses") if loc[0] == "steps" else None, raw)
+        if place == "look-ups":
+            own = [ids[loc[1]]] if loc[2:3] == ("undo",) and isinstance(loc[1], int) else []
+            for why in look_up_mistakes(text, before + own, targets):
+                yield loc, why
+        elif place == "cel":
+            names = ["symptom", "steps", "target", *(["response"] if loc[2:3] == ("check",) else [])]
+            for why in cel_mistakes(text, names, before, targets):
+                yield loc, why
+        elif place == "text" and "${{" in text:
+            yield loc, "look-ups are not replaced here; write plain text"
+
+
+def _kind_of(loc: Loc, uses: Any, raw: Mapping[str, Any]) -> str:
+    """How the text at `loc` is read: look-ups, cel, query or text."""
+    if loc == ("notify", "impact"):
+        return "look-ups"
+    if loc[-1] == "promql" or (uses == "promql" and loc[2:] == ("with", "query")):
+        return "query"
+    if loc[0] != "steps" or len(loc) < 3:
+        return "text"
+    part = loc[2:]
+    if part == ("if",) or part == ("check", "expect") or (uses == "compute" and part[0] == "with"):
+        return "cel"
+    within = part[0] == "with" or part[:2] == ("undo", "with") or part[:2] in (("check", "url"), ("check", "argv"))
+    return "look-ups" if within else "text"
+
+
+def _texts(value: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
+    """Every text in a JSON-like value, with its place."""
+    if isinstance(value, str):
+        yield loc, value
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _texts(one, (*loc, key))
+    elif isinstance(value, list):
+        for i, one in enumerate(value):
+            yield from _texts(one, (*loc, i))
+
+
+def _queries(raw: Mapping[str, Any]) -> Found:
+    targets = _targets(raw)
+    for loc, text in _texts({key: value for key, value in raw.items() if key != "tests"}, ()):
+        uses = at(raw, *loc[:2], "uses") if loc[0] == "steps" else None
+        if _kind_of(loc, uses, raw) == "query":
+            for why in query_mistakes(text, targets):
+                yield loc, why
+
+
+def _test(raw: Mapping[str, Any], test: Any) -> Found:
+    """Names in a test that nothing in the file has: it would test something else than it says."""
+    ids = [name for name in _ids(raw) if name]
+    known = {key: [at(one, "name") for one in items(at(raw, above), below)] for key, (above, below) in _NAMED.items()}
+    for key, names in (("steps", ids), *known.items()):
+        mocked = at(test, "mocks", key)
+        for name in mocked if isinstance(mocked, dict) else ():
+            if name not in names:
+                yield ("mocks", key, name), f"nothing of this name to mock{did_you_mean(str(name), _texts_of(names))}"
+    for key in ("ran", "skipped"):
+        for i, name in enumerate(items(at(test, "expect"), key)):
+            if name not in ids:
+                yield ("expect", key, i), f"no step {name!r}{did_you_mean(str(name), ids)}"
+    argv = at(test, "expect", "argv")
+    for name in argv if isinstance(argv, dict) else ():
+        if name not in ids:
+            yield ("expect", "argv", name), f"no step {name!r}{did_you_mean(str(name), ids)}"
+    if at(test, "expect") == {}:
+        yield ("expect",), "expects nothing; write for example {matched: true}"
+
+
+def _texts_of(names: list[Any]) -> list[str]:
+    return [name for name in names if isinstance(name, str)]
+
+
+def backwards(raw: Mapping[str, Any], low: str, high: str) -> Found:
+    """Bounds that nothing can keep, and bounds that bind nothing."""
+    if raw.get(low) is None and raw.get(high) is None:
+        yield (), f"give {low} or {high}, or remove it"
+    small, large = ((span(raw, key) if isinstance(raw.get(key), str) else raw.get(key)) for key in (low, high))
+    if isinstance(small, int | float) and isinstance(large, int | float) and small > large:
+        yield (low,), f"must not be more than {high}"
