@@ -39,6 +39,8 @@ def _exhaustion(watch: Watch, now_s: int) -> dict[int, list[Symptom]]:
     if watch.looked:
         firing = np.isfinite(watch.crossings.time_s[:, 1])
         guards.step(gate, firing, np.isfinite(latest), watch.guards, row_now)
+    over = watch.beyond["beyond"]  # what is there already is no early warning, and begins anew once it has left
+    gate["active"][over], gate["bits"][over] = False, 0
     rows = np.flatnonzero(gate["active"])
     symptoms = build.exhaustion(
         rows, watch.window.labels, watch.held, latest, watch.limit, gate["since_s"], row_now, watch.naming, watch.lineage
