@@ -13,6 +13,7 @@ from aiops.core.records import Bools, Crossings, EarlyWarning, Floats, Ints, Lim
 from aiops.models.card import ModelCard
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster
+from aiops.pipeline.mask import Mask
 from aiops.symptoms import guards
 from aiops.symptoms.build import Naming
 from aiops.symptoms.guards import Guards
@@ -70,6 +71,7 @@ class Watch:
     held: Crossings | None = None
     looked: bool = False
     losses: dict[str, str] = field(default_factory=dict)
+    mask: Mask = field(default_factory=Mask)
     _entity_number: dict[str, int] = field(default_factory=dict)
     _first_row: list[int] = field(default_factory=list)
 
