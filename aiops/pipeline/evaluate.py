@@ -27,7 +27,8 @@ def score(watch: Watch, reading: Reading) -> Floats:
     for start in range(0, columns, CHUNK_COLUMNS):
         part = slice(start, start + CHUNK_COLUMNS)
         time_s = reading.time_s[part][None, :] + shift[:, None]
-        found = watch.detector.score(watch.detector_state, reading.values[:, part], time_s)
+        values = np.where(reading.masked[:, part], np.nan, reading.values[:, part])
+        found = watch.detector.score(watch.detector_state, values, time_s)
     watch.last_p, watch.last_expected = found.p[:, -1], found.expected[:, -1]
     watch.evaluated = np.isfinite(watch.last_p)
     assert watch.index is not None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aiops.core.records import Floats, Ints, Symptom
+from aiops.pipeline.mask import masked
 from aiops.pipeline.watch import Watch
 from aiops.symptoms import build, guards
 
@@ -37,7 +38,7 @@ def _exhaustion(watch: Watch, now_s: int) -> dict[int, list[Symptom]]:
     row_now = watch.row_now(now_s)
     gate = watch.gates["exhaustion"]
     if watch.looked:
-        firing = np.isfinite(watch.crossings.time_s[:, 1])
+        firing = np.isfinite(watch.crossings.time_s[:, 1]) & ~masked(watch, now_s)
         guards.step(gate, firing, np.isfinite(latest), watch.guards, row_now)
     over = watch.beyond["beyond"]  # what is there already is no early warning, and begins anew once it has left
     gate["active"][over], gate["bits"][over] = False, 0

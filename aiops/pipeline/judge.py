@@ -20,8 +20,8 @@ def crossed_rows(watch: Watch, reading: Reading, now_s: int) -> dict[int, int]:
     """Row to the instant, on its own clock, at which it crossed its limit in the new columns.
 
     What stood beyond its limit when first seen, and what crossed in history read at the first start, is no failure that
-    anybody could have warned of; what an earlier life of the daemon has judged is not judged again. After a crossing a row
-    must stay inside for REARM_STEPS steps before the next one counts.
+    anybody could have warned of, nor is what happens while a row is excluded; what an earlier life of the daemon has
+    judged is not judged again. After a crossing a row must stay inside for REARM_STEPS steps before the next one counts.
     """
     judged, watch.judged_s = watch.judged_s, now_s
     if watch.forecaster is None or not watch.n or not len(reading.time_s):
@@ -30,7 +30,7 @@ def crossed_rows(watch: Watch, reading: Reading, now_s: int) -> dict[int, int]:
     shift = watch.window.shift_s[: watch.n]
     for j, begins in follow(watch, reading.values):
         if judged is not None and int(reading.time_s[j]) > judged:
-            for row in np.flatnonzero(begins).tolist():
+            for row in np.flatnonzero(begins & ~reading.masked[:, j]).tolist():
                 crossed.setdefault(row, int(reading.time_s[j] + shift[row]))
     return crossed
 

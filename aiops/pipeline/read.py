@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiops.core.labels import Labels
-from aiops.core.records import Floats, Ints
+from aiops.core.records import Bools, Floats, Ints
+from aiops.pipeline.mask import masked_at
 from aiops.pipeline.watch import Watch
 
 CHUNK_SAMPLES = 250_000
@@ -18,10 +19,11 @@ BACKFILL_SAMPLES = 6_000_000
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The new columns of a turn: `values` (n, m) over all rows in the window's order, at `time_s` (m,)."""
+    """The new columns of a turn: `values` and `masked` (n, m) over all rows in the window's order, at `time_s` (m,)."""
 
     time_s: Ints
     values: Floats
+    masked: Bools
     partial: tuple[str, ...] = ()
 
 
@@ -29,7 +31,7 @@ def read(watch: Watch, now_s: int) -> Reading:
     """Read what the window misses up to `now_s` and append it. Raises SourceError; the window then stays as it was."""
     missing = watch.window.missing(now_s, watch.card.history_s, watch.source.oldest_s())
     if missing is None:
-        return Reading(np.zeros(0, np.int64), np.zeros((watch.n, 0)))
+        return Reading(np.zeros(0, np.int64), np.zeros((watch.n, 0)), np.zeros((watch.n, 0), bool))
     start, end = missing
     many = watch.n
     if many == 0 and end > start:  # the newest instant tells how many series there are
@@ -39,17 +41,18 @@ def read(watch: Watch, now_s: int) -> Reading:
     times, values, partial = [], [], []
     while start <= end:
         stop = min(end, start + span - watch.step_s)
-        got = _fetch(watch, start, stop)
-        times.append(got.time_s)
-        values.append(got.values)
-        partial += [p for p in got.partial if p not in partial]
+        time_s, part, notes = _fetch(watch, start, stop)
+        times.append(time_s)
+        values.append(part)
+        partial += [note for note in notes if note not in partial]
         start = stop + watch.step_s
     rows = watch.n
     padded = [np.vstack([v, np.full((rows - len(v), v.shape[1]), np.nan)]) if len(v) < rows else v for v in values]
-    return Reading(np.concatenate(times), np.hstack(padded), tuple(partial))
+    time_s = np.concatenate(times)
+    return Reading(time_s, np.hstack(padded), masked_at(watch, time_s), tuple(partial))
 
 
-def _fetch(watch: Watch, start: int, end: int) -> Reading:
+def _fetch(watch: Watch, start: int, end: int) -> tuple[Ints, Floats, tuple[str, ...]]:
     answer = watch.source.fetch(watch.card.query, start, end, watch.step_s, watch.card.unit)
     block = answer.block
     labels: list[Labels] = list(block.labels)
@@ -60,7 +63,7 @@ def _fetch(watch: Watch, start: int, end: int) -> Reading:
     watch.grow()
     watch.lineage = block.lineage
     if len(rows) == watch.n and np.array_equal(rows, np.arange(watch.n)):
-        return Reading(block.time_s, block.values, answer.partial)
+        return block.time_s, block.values, answer.partial
     values = np.full((watch.n, len(block.time_s)), np.nan)
     values[rows] = block.values
-    return Reading(block.time_s, values, answer.partial)
+    return block.time_s, values, answer.partial

@@ -13,7 +13,7 @@ from aiops.core.records import Bools, Crossings, EarlyWarning, Floats, Ints, Lim
 from aiops.models.card import ModelCard
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster
-from aiops.pipeline.mask import Mask
+from aiops.pipeline.mask import Mask, masked
 from aiops.symptoms import guards
 from aiops.symptoms.build import Naming
 from aiops.symptoms.guards import Guards
@@ -167,12 +167,12 @@ class Watch:
 
     def series_states(self, now_s: int) -> dict[str, int]:
         """How many series are active (scored or forecast in the last turn), learning, stale, refused, masked."""
-        stale = self.window.newest_s[: self.n] < now_s - max(3 * self.step_s, 300)
-        active = self.evaluated & ~stale
-        return {
-            "active": int(active.sum()), "learning": int((~active & ~stale).sum()), "stale": int(stale.sum()),
-            "refused": 0, "masked": 0,
-        }
+        hidden = masked(self, now_s)
+        stale = (self.window.newest_s[: self.n] < now_s - max(3 * self.step_s, 300)) & ~hidden
+        active = self.evaluated & ~stale & ~hidden
+        learning = ~active & ~stale & ~hidden
+        found = {"active": active, "learning": learning, "stale": stale, "masked": hidden}
+        return {name: int(rows.sum()) for name, rows in found.items()} | {"refused": 0}
 
     def progress(self) -> float:
         """0-1: how much of the needed learning is done, over all series; 1 when there is nothing to learn."""
