@@ -36,7 +36,7 @@ def play(
     folder: Path | None = None, cards: Sequence[ModelCard] | None = None, runbooks: Sequence[Runbook] | None = None,
     whole: bool = False,
 ) -> Iterator[Line]:
-    """What happens in a recording, in order; ends when the first crossing was judged, or with the recording if `whole`."""
+    """What happens in a recording, in order; ends when a failure was judged and no warning is open, or with it if `whole`."""
     source = RecordingSource("demo", RecordingParams(path=folder or demo_dir()), ReadLimits(samples=10**9))
     store = Store.open("sqlite://", None)
     journal = BatchJournal(store)
@@ -53,13 +53,13 @@ def play(
 
 def _play(source: RecordingSource, rooms: Rooms, whole: bool) -> Iterator[Line]:
     start, end = source.span()
+    judged = False
     for now in range(-(-start // STEP_S) * STEP_S, end + 1, STEP_S):
-        judged = False
         for watch in rooms.watches:
             for event in turn(watch, now, rooms).events:
                 yield from _lines(event, now)
                 judged |= event.outcome is not None and event.warning is not None and event.outcome.failed_s is not None
-        if judged and not whole:
+        if judged and not whole and not any(watch.open for watch in rooms.watches):
             return
         if (now - start) % HISTORY_EVERY_S < STEP_S:
             yield Line(now, "history", {"minutes": (now - start) // 60, "series": sum(w.n for w in rooms.watches)})
