@@ -17,6 +17,7 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from aiops.core.durations import seconds
@@ -143,6 +144,12 @@ Duration = Annotated[
     ),
 ]
 """A Prometheus duration in a file, seconds in the code."""
+
+
+def is_duration(field: FieldInfo | None) -> bool:
+    """Whether a field holds a Duration."""
+    validators = () if field is None else field.metadata
+    return any(isinstance(one, BeforeValidator) and one.func is _duration for one in validators)
 
 
 def _whole(value: float) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from aiops import plugins
 from aiops.config import environment
+from aiops.config.messages import did_you_mean
 from aiops.config.yaml_file import Document, mistakes_of
 from aiops.config.yaml_strict import Loc
 from aiops.core.errors import AiopsError, Mistake
@@ -47,7 +49,15 @@ def judged_raw(document: Document, data: dict[str, Any], common: dict[str, tuple
             if isinstance(one, dict) and isinstance(one.get("kind"), str):
                 params = {k: v for k, v in one.items() if k not in keys}
                 out += _plugin_mistakes(document, (group, name), one["kind"], params)
-    return [m for m in out if not m.message.startswith("is missing")]
+    out = [m for m in out if not m.message.startswith("is missing")]
+    receivers, routes = data.get("receivers", {"stdout": {}}), data.get("routes")
+    elsewhere = any(name.upper().startswith(environment.PREFIX + "RECEIVERS") for name in os.environ)
+    if isinstance(receivers, dict) and isinstance(routes, list) and not elsewhere:
+        for i, route in enumerate(routes):
+            name = _get(route, "receiver")
+            if isinstance(name, str) and name not in receivers:
+                out.append(_no_receiver(document, i, name, receivers))
+    return out
 
 
 def _routes(document: Document, settings: Settings) -> list[Mistake]:
@@ -57,13 +67,15 @@ def _routes(document: Document, settings: Settings) -> list[Mistake]:
         if route.receiver not in settings.receivers:
             known = ", ".join(sorted(settings.receivers))
             if written:
-                out.append(
-                    document.mistake(("routes", i, "receiver"), f"no receiver {route.receiver!r}; known: {known}")
-                )
+                out.append(_no_receiver(document, i, route.receiver, settings.receivers))
             else:
                 example = f"routes: [{{receiver: {next(iter(settings.receivers), 'NAME')}}}]"
                 out.append(document.mistake(("receivers",), f"no route leads to {known}; write {example}"))
     return out
+
+
+def _no_receiver(document: Document, i: int, name: str, known: Iterable[str]) -> Mistake:
+    return document.mistake(("routes", i, "receiver"), f"no receiver {name!r}{did_you_mean(name, sorted(known))}")
 
 
 def _plugin_mistakes(document: Document, loc: Loc, kind: str, params: Any) -> list[Mistake]:
@@ -83,8 +95,6 @@ def _plugin_mistakes(document: Document, loc: Loc, kind: str, params: Any) -> li
 
 def _named(mistake: Mistake, loc: Loc) -> Mistake:
     """A mistake on the variable that gave the value, if one did."""
-    import os
-
     below = mistake.field.split(".")[len(loc) :]
     name = environment.variable_of((*loc, *below), os.environ)
     return mistake if name is None else Mistake(environment.WHERE, 1, 1, name, mistake.message)

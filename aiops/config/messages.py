@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from aiops.config.fields import PLACED
+from aiops.config.fields import EMPTY, PLACED, is_duration
+from aiops.core.durations import text
 
 Loc = tuple[str | int, ...]
 _PLAIN = {
@@ -32,8 +33,9 @@ _PLAIN = {
     "less_than_equal": "must be at most {le}, not {got!r}",
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
-    "string_pattern_mismatch": "{got!r} does not have the form {pattern}",
+    "string_pattern_mismatch": "{got!r} does not have the form {pattern} ({about})",
 }
+_CHOICES = ("literal_error", "enum")
 
 
 def message_of(error: Any, model: type[BaseModel], loc: Loc) -> str:
@@ -47,7 +49,9 @@ def message_of(error: Any, model: type[BaseModel], loc: Loc) -> str:
     about = field.description if field is not None else ""
     if kind == "missing":
         return f"is missing; write {loc[-1]}: {about}" if about else "is missing"
-    if kind in ("literal_error", "enum"):
+    if error["input"] is None and (kind in _PLAIN or kind in _CHOICES):
+        return f"{EMPTY} ({about})" if about else EMPTY
+    if kind in _CHOICES:
         allowed = str(context.get("expected", "")).replace(" or ", ", ").replace("'", "")
         near = difflib.get_close_matches(str(error["input"]), allowed.split(", "), 1)
         hint = f"; did you mean {near[0]}?" if near else ""
@@ -55,20 +59,35 @@ def message_of(error: Any, model: type[BaseModel], loc: Loc) -> str:
     if kind in ("too_short", "too_long"):
         bound = context.get("min_length", context.get("max_length"))
         return f"must have at {'least' if kind == 'too_short' else 'most'} {bound} item{'' if bound == 1 else 's'}"
-    text = _PLAIN.get(kind)
-    if text is not None and error["input"] is None:
-        return f"is empty; write a value, or remove the key{f' ({about})' if about else ''}"
-    if text is not None:
-        return text.format(got=_short(error["input"]), **context)
-    text = str(error["msg"]).removeprefix("Value error, ")
-    return text[:1].lower() + text[1:] if text.startswith("Input ") else text
+    form = _PLAIN.get(kind)
+    if form is not None:
+        show = in_words if is_duration(field) else _number
+        return form.format(got=show(_short(error["input"])), about=about, **{key: show(one) for key, one in context.items()})
+    said = str(error["msg"]).removeprefix("Value error, ")
+    return said[:1].lower() + said[1:] if said.startswith("Input ") else said
+
+
+def in_words(value: Any) -> Any:
+    """Seconds as a duration; anything else as it is."""
+    return Shown(text(value)) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _number(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+class Shown(str):
+    """Text that stands in a message as it is, without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _short(value: Any) -> Any:
     if isinstance(value, int | float | bool) or value is None:
         return value
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    shown = str(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

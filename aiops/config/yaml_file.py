@@ -25,10 +25,11 @@ _OF_PYDANTIC = re.compile(r"\[key\]|function-[a-z]+\[.*\]")
 
 
 class _Plain(SafeConstructor):
-    """Dates stay text, as in YAML 1.2's core schema."""
+    """Dates, `=` and `<<` stay text, as in YAML 1.2's core schema."""
 
 
-_Plain.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+for _tag in ("timestamp", "value", "merge"):
+    _Plain.add_constructor(f"tag:yaml.org,2002:{_tag}", SafeConstructor.construct_yaml_str)
 
 
 @dataclass(frozen=True, slots=True)

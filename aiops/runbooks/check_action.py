@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from aiops.config.messages import did_you_mean
 PROGRAM = r"^[A-Za-z0-9_./-]+$"
 URL = r"^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/|$)"
 USES = r"^(exec|http|compute|promql|wait|kubernetes\.[a-z_]+|plugin\.[a-z0-9_.-]+)$"
+ACTIONS = ("exec", "http", "compute", "promql", "wait", "kubernetes.get", "kubernetes.scale", "plugin.name")
 SECRET = r"^[a-z][a-z0-9-]{0,60}$"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 KEYS = {
@@ -31,9 +33,9 @@ _REMOTE = re.compile(r"(.*/)?(ssh|rsh|eval)")
 def mistakes_in(raw: Mapping[str, Any]) -> Found:
     """Every mistake in what one action, `{uses, with}`, is given."""
     uses, given = raw.get("uses"), raw.get("with", {})
-    if not isinstance(uses, str) or not re.fullmatch(USES, uses):
-        return
-    if not isinstance(given, dict):
+    if isinstance(uses, str) and not re.fullmatch(USES, uses):
+        yield ("uses",), f"no action {uses!r}{did_you_mean(uses, ACTIONS)}"
+    if not isinstance(uses, str) or not re.fullmatch(USES, uses) or not isinstance(given, dict):
         return
     kind = uses.partition(".")[0]
     for key in given if kind in KEYS else ():
@@ -91,7 +93,7 @@ def _argv(given: Mapping[str, Any]) -> Found:
         return
     for i, one in enumerate(argv):
         if not isinstance(one, str):
-            yield ("argv", i), f'must be text; put it in quotes: "{str(one)[:60]}"'
+            yield ("argv", i), _quoted(one)
     if not isinstance(argv[0], str):
         return
     if not re.fullmatch(PROGRAM, argv[0]):
@@ -160,7 +162,13 @@ def _text_values(given: Mapping[str, Any], key: str) -> Found:
         yield (key,), "must be a mapping of names to texts"
     for name, value in found.items() if isinstance(found, dict) else ():
         if not isinstance(value, str):
-            yield (key, name), f'must be text; put it in quotes: "{str(value)[:60]}"'
+            yield (key, name), _quoted(value)
+
+
+def _quoted(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return "must be text"
+    return f'must be text; put it in quotes: "{json.dumps(value)[:60]}"'
 
 
 def _secret(given: Any, loc: tuple[str | int, ...]) -> Found:

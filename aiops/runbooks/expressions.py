@@ -10,7 +10,7 @@ from aiops.config.messages import did_you_mean
 from aiops.config.promql import mistake_in
 from aiops.core.labels import escape
 
-LOOK_UP = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
+LOOK_UP = re.compile(r"\$\{\{\s*((?:(?!\}\}|\$\{\{).)*?)\s*\}\}")
 _PATH = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*")
 _QUOTED = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
 _WHOLE = re.compile(r"(?<![\w.\[])\d+(?![\w.])")

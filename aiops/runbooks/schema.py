@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, PrivateAttr
+from pydantic import ConfigDict, Field, PrivateAttr, WithJsonSchema
 
 from aiops.config.fields import Duration, Found, MatcherText, Strict
 from aiops.core.records import Severity
@@ -16,6 +16,7 @@ Mode = Literal["shadow", "suggest", "approve", "auto"]
 MODES: tuple[Mode, ...] = ("shadow", "suggest", "approve", "auto")
 STEP_ID = r"^[a-z][a-z0-9_]{0,40}$"
 LABEL_NAME = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+Uses = Annotated[str, WithJsonSchema({"type": "string", "pattern": check_action.USES})]
 Expect = Annotated[str, Field(pattern=r"^(==|!=|<=|>=|<|>) -?[0-9]+(\.[0-9]+)?$")]
 
 
@@ -171,7 +172,7 @@ class Action(Strict):
 
     model_config = ConfigDict(json_schema_extra={"allOf": shape.ACTIONS})
 
-    uses: str = Field(pattern=check_action.USES, description="exec, http, compute, promql, wait, kubernetes.…, plugin.…")
+    uses: Uses = Field(description="exec, http, compute, promql, wait, kubernetes.…, plugin.…")
     with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="the action's parameters")
     timeout: Duration | None = Field(None, description="when it is stopped")
 

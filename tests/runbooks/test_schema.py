@@ -1,0 +1,91 @@
+"""The JSON Schema of a runbook: it says the same as the program, as far as shape can tell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from ruamel.yaml import YAML
+
+from aiops.config.yaml_file import load
+from aiops.runbooks import json_schema
+from tests.runbooks.samples import POOL
+
+SPEC = Path(__file__).resolve().parents[3] / "shared" / "spec"
+SHIPPED = sorted((Path(__file__).parents[2] / "runbooks").glob("*.yaml"))
+VALIDATOR = jsonschema.Draft202012Validator(json_schema())
+
+
+def data_of(text: str) -> Any:
+    return YAML(typ="safe").load(text)
+
+
+def test_it_is_a_schema_of_2020_12() -> None:
+    jsonschema.Draft202012Validator.check_schema(json_schema())
+    assert json_schema()["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+def test_a_runbook_that_writes_is_accepted() -> None:
+    assert list(VALIDATOR.iter_errors(data_of(POOL))) == []
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_every_shipped_runbook_is_accepted(path: Path) -> None:
+    assert list(VALIDATOR.iter_errors(load(path).data)) == []
+
+
+@pytest.mark.parametrize("name", ["db-pool-saturation", "disk-filling-up", "minimal"])
+def test_the_examples_of_the_specification_are_accepted(name: str) -> None:
+    path = SPEC / "runbooks" / f"{name}.yaml"
+    if not path.exists():
+        pytest.skip("the specification's examples are not beside the repository")
+    assert list(VALIDATOR.iter_errors(load(path).data)) == []
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_the_specifications_own_draft_accepts_what_we_ship(path: Path) -> None:
+    draft = SPEC / "runbook.v1.schema.json"
+    if not draft.exists():
+        pytest.skip("the specification's schema is not beside the repository")
+    data = load(path).data
+    data.pop("manual_minutes", None)  # ours: what a run saves by hand
+    assert [e.message for e in jsonschema.Draft202012Validator(json.loads(draft.read_text())).iter_errors(data)] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    timeout: 1m\n", ""),
+        ("    idempotent: true\n", ""),
+        ("    irreversible: Idle workers lose what they have cached.\n", ""),
+        ("  cooldown: 1h\n", ""),
+        ('approval: {for: write, from: ["group:web-sre"], expires: 20m}\n', ""),
+        ("target_by: [service]\n", ""),
+        ("mode: approve\n", ""),
+        ("  cooldown: 1h\n", "  coldown: 1h\n  cooldown: 1h\n"),
+        ("argv: [workers, --json", 'argv: ["${{ target.service }}", --json'),
+        ("argv: [workers, --drop-idle", "argv: [workers, 5"),
+        ("url: https://pool.example.org/v1/${{", "url: https://${{"),
+        ("lead_time: {min: 10m, max: 12h}", "lead_time: {}"),
+        ("for: 5m\ntarget_by", "for: 5\ntarget_by"),
+        ("env=~", "env~"),
+        ('expect: ">= 2"', 'expect: "=> 2"'),
+        ("{name: forecast, forecast: clear}", "{name: forecast, forecast: clear, promql: up}"),
+        ("uses: compute", "uses: shell"),
+        ("{outcome: succeeded,", "{outcome: success,"),
+        ("  signal: workers_free\n  labels", "  labels"),
+        ('"group:web-sre"', '"web-sre"'),
+    ],
+)
+def test_what_shape_can_tell_is_refused(old: str, new: str) -> None:
+    assert POOL.count(old) == 1, old
+    assert list(VALIDATOR.iter_errors(data_of(POOL.replace(old, new)))) != []
+
+
+def test_every_field_is_described() -> None:
+    for name, part in {**json_schema()["$defs"], "Runbook": json_schema()}.items():
+        for key, field in part.get("properties", {}).items():
+            assert field.get("description"), f"{name}.{key}"
