@@ -139,11 +139,12 @@ def backtest(
 def check(
     files: Annotated[list[Path] | None, typer.Argument(help="files to judge, each on its own; none: everything loadable")] = None,
     config: ConfigPath = None,
+    output: Out = Output.text,
 ) -> None:
     """Find every mistake in config, cards and runbooks at once."""
     from aiops.cli.check import run_check
 
-    code, lines = run_check(files or [], config)
+    code, lines = run_check(files or [], config, output is Output.json)
     for line in lines:
         typer.echo(line)
     raise typer.Exit(code)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aiops.config import environment
 from aiops.config.messages import did_you_mean
@@ -18,14 +21,16 @@ from aiops.core.errors import FileError, Mistake
 from aiops.models.card import ModelCard, load_card, load_cards
 from aiops.runbooks import Runbook, load_runbook, load_runbooks
 
-KINDS = ("ModelCard", "Runbook")
+T = TypeVar("T")
 DEFAULT_ROUTE = "default"
 """What a runbook names to be told wherever the config's routes lead."""
 
 
-def run_check(files: list[Path], config: Path | None) -> tuple[int, list[str]]:
+def run_check(files: list[Path], config: Path | None, as_json: bool = False) -> tuple[int, list[str]]:
     """(exit code, lines): 1 and one line a mistake, `path:line:column: field.path: what and what to do`, or 0."""
     mistakes = check(files, config)
+    if as_json:
+        return int(bool(mistakes)), [json.dumps(asdict(m), ensure_ascii=False) for m in mistakes]
     if mistakes:
         return 1, [str(m) for m in mistakes]
     return 0, [f"ok: {len(yaml_files(files))} files" if files else "ok: config, cards and runbooks"]
@@ -40,6 +45,9 @@ def check(files: Sequence[Path], config: Path | None) -> list[Mistake]:
 def _files(files: Sequence[Path], config: Path | None) -> Iterator[Mistake]:
     cards: list[ModelCard] = []
     runbooks: list[Runbook] = []
+    for path in files:
+        if path.is_dir() and not yaml_files([path]):
+            yield Mistake(str(path), 1, 1, "", "holds no YAML file; name a file, or a folder with .yaml files in it")
     for path in yaml_files(files):
         try:
             one = _judge(path)
@@ -57,6 +65,25 @@ def _files(files: Sequence[Path], config: Path | None) -> Iterator[Mistake]:
             yield from e.mistakes
             return
         yield from _references(settings, cards, runbooks)
+        yield from _beside(settings, cards, runbooks)
+
+
+def _beside(settings: Settings, cards: list[ModelCard], runbooks: list[Runbook]) -> Iterator[Mistake]:
+    """Whether cards and runbooks find each other, among themselves and those of the config; whose own mistakes are not told."""
+    names = {card.name for card in cards}
+    more = [card for card in _loadable(settings.cards or [models_dir()], load_card) if card.name not in names]
+    names = {runbook.name for runbook in runbooks}
+    others = [one for one in _loadable(settings.runbooks or [runbooks_dir()], load_runbook) if one.name not in names]
+    yield from _unmatched(runbooks, [*cards, *more])
+    yield from _unanswered(cards, [*runbooks, *others])
+
+
+def _loadable(paths: Iterable[Path], load_one: Callable[[Path], T]) -> list[T]:
+    out = []
+    for path in yaml_files(paths):
+        with suppress(FileError):
+            out.append(load_one(path))
+    return out
 
 
 def _judge(path: Path) -> ModelCard | Runbook | Settings:
@@ -96,7 +123,8 @@ def _everything(config: Path | None) -> Iterator[Mistake]:
         yield from _references(settings, cards or [], runbooks or [])
         yield from _config_references(config, settings, cards)
     if cards is not None and runbooks is not None:
-        yield from _unmatched(cards, runbooks)
+        yield from _unmatched(runbooks, cards)
+        yield from _unanswered(cards, runbooks)
 
 
 def _paths(config: Path | None, key: str) -> list[Path]:
@@ -106,7 +134,7 @@ def _paths(config: Path | None, key: str) -> list[Path]:
     except FileError:
         return []
     listed = data.get(key) if isinstance(data, dict) else None
-    folder = Path() if config is None else config.parent
+    folder = Path() if config is None else config.resolve().parent
     return [folder / p for p in listed if isinstance(p, str)] if isinstance(listed, list) else []
 
 
@@ -152,12 +180,17 @@ def _secret_files(document: Document, loc: Loc, params: dict[str, Any]) -> Itera
                 )
 
 
-def _unmatched(cards: list[ModelCard], runbooks: list[Runbook]) -> Iterator[Mistake]:
+def _unmatched(runbooks: list[Runbook], cards: list[ModelCard]) -> Iterator[Mistake]:
+    """Runbooks that no warning of these cards can ever reach."""
     for runbook in runbooks:
         why = [refusal(runbook, card) for card in cards]
         if runbook.enabled and all(why):
             signals = sorted({card.signal for card in cards})
             yield _at(runbook.path, ("match",), f"no card ever leads here: {_nearest(runbook, cards, signals)}")
+
+
+def _unanswered(cards: list[ModelCard], runbooks: list[Runbook]) -> Iterator[Mistake]:
+    """Cards whose warnings no runbook answers."""
     for card in cards:
         if not any(runbook.enabled and not refusal(runbook, card) for runbook in runbooks):
             yield _at(

@@ -18,7 +18,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from aiops.core.durations import seconds
 from aiops.core.labels import Matcher
@@ -74,6 +75,24 @@ def _again(error: ValidationError) -> Iterator[InitErrorDetails]:
             yield _placed(one["loc"], one["ctx"]["text"], one["input"])
         else:
             yield InitErrorDetails(type=one["type"], loc=one["loc"], input=one["input"], ctx=one.get("ctx", {}))
+
+
+class _FileSchema(GenerateJsonSchema):
+    """As pydantic's own, but an optional key is one that may be absent: a key without a value is refused in a file."""
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+
+def schema_of_file(model: type[BaseModel]) -> dict[str, Any]:
+    """JSON Schema 2020-12 of a file that people write."""
+    found = model.model_json_schema(by_alias=True, schema_generator=_FileSchema)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 
 def at(raw: Any, *path: str | int) -> Any:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from aiops import plugins
 from aiops.config import environment
+from aiops.config.fields import EMPTY
 from aiops.config.messages import did_you_mean
 from aiops.config.yaml_file import Document, mistakes_of
 from aiops.config.yaml_strict import Loc
@@ -27,7 +28,7 @@ _GROUPS = {"sources": "sources", "receivers": "notifiers"}
 
 def judged_file(document: Document, path: Path | None) -> tuple[dict[str, Any], list[Mistake]]:
     """(the file's data with absolute paths, mistakes that are mistakes only in a file)."""
-    mistakes = [*_secrets(document, document.data, ()), *_bare_durations(document)]
+    mistakes = [*_secrets(document, document.data, ()), *_bare_durations(document), *_empty(document, document.data, ())]
     return (document.data if path is None else _anchored(document.data, path.resolve().parent)), mistakes
 
 
@@ -114,6 +115,14 @@ def _secrets(document: Document, value: Any, loc: Loc) -> Iterator[Mistake]:
     elif isinstance(value, str) and _PASSWORD.match(value):
         variable = environment.PREFIX + "__".join(str(p).upper() for p in loc)
         yield document.mistake(loc, f"holds a password; secrets do not stand in a file: use a *_file key or {variable}")
+
+
+def _empty(document: Document, value: Any, loc: Loc) -> Iterator[Mistake]:
+    if isinstance(value, dict | list):
+        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _empty(document, one, (*loc, key))
+    elif value is None:
+        yield document.mistake(loc, EMPTY)
 
 
 def _bare_durations(document: Document) -> Iterator[Mistake]:

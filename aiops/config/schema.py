@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from aiops import plugins
+from aiops.config.fields import schema_of_file
 from aiops.config.settings import ReceiverSettings, Settings, SourceSettings
 from aiops.core.errors import AiopsError
 
@@ -18,10 +19,10 @@ _PLUGGED: dict[str, tuple[str, type[BaseModel]]] = {
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema 2020-12 of a config file."""
-    schema = Settings.model_json_schema(by_alias=True)
+    schema = schema_of_file(Settings)
     for name, (group, model) in _PLUGGED.items():
-        schema["$defs"][name] = _one_of(group, model.model_json_schema(by_alias=True), schema["$defs"])
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+        schema["$defs"][name] = _one_of(group, schema_of_file(model), schema["$defs"])
+    return schema
 
 
 def _one_of(group: str, common: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def _one_of(group: str, common: dict[str, Any], definitions: dict[str, Any]) -> 
 
 def _kind(group: str, kind: str, shared: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     try:
-        own = plugins.load(group, kind).Params.model_json_schema(by_alias=True)
+        own = schema_of_file(plugins.load(group, kind).Params)
     except (AiopsError, ImportError, AttributeError):
         own = {}  # it cannot be loaded here: nothing is known of its parameters
     definitions |= own.get("$defs", {})

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema, field_validator, model_validator
 
-from aiops.config.fields import Duration, Found, MatcherText, Step, Strict, at, items, repeated, span
+from aiops.config.fields import Duration, Found, MatcherText, Step, Strict, at, items, repeated, schema_of_file, span
 from aiops.config.yaml_file import Document, load, validate, yaml_files
 from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Bools, Ints, Stage
@@ -341,4 +341,4 @@ def load_cards(paths: Iterable[Path]) -> list[ModelCard]:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema 2020-12 of a card's file."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **ModelCard.model_json_schema(by_alias=True)}
+    return schema_of_file(ModelCard)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _RAMP = re.compile(rf"({_NUMBER})([+-])({_NUMBER.removeprefix('[+-]?')})x(\d+)")
 _REPEAT = re.compile(rf"({_NUMBER}|_)(?:x(\d+))?")
-_LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*')
+_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"')
+_LABELS = re.compile(rf"\{{\s*(?:{_LABEL.pattern}\s*(?:,\s*|(?=\}})))*\}}")
 MAX_POINTS = 1_000_000
 
 
@@ -26,25 +27,24 @@ def expand(text: str) -> NDArray[np.float64]:
     [1.0, 3.0, 5.0, nan, 5.0]
     """
     out: list[NDArray[np.floating[Any]]] = []
+    left = MAX_POINTS
     for part in text.split():
         ramp, repeat = _RAMP.fullmatch(part), _REPEAT.fullmatch(part)
-        if ramp:
-            start, sign, by, times = float(ramp[1]), 1.0 if ramp[2] == "+" else -1.0, float(ramp[3]), int(ramp[4])
-            if times >= MAX_POINTS:
-                raise ValueError(f"{part!r} has more than {MAX_POINTS} values")
-            out.append(start + sign * by * np.arange(times + 1))
-        elif part == "stale":
-            out.append(np.full(1, np.nan))
-        elif repeat:
-            value = np.nan if repeat[1] == "_" else float(repeat[1])
-            times = int(repeat[2] or 0)
-            if times >= MAX_POINTS:
-                raise ValueError(f"{part!r} has more than {MAX_POINTS} values")
-            out.append(np.full(max(times, 1) if repeat[1] == "_" else times + 1, value))
-        else:
+        if not ramp and not repeat and part != "stale":
             raise ValueError(f"{part!r} is no series part; write for example 0.60-0.001x500, 3x10 or _x5")
+        times = int((ramp and ramp[4]) or (repeat and repeat[2]) or 0)
+        left -= times + 1
+        if left < 0:
+            raise ValueError(f"the series has more than {MAX_POINTS} values at {part!r}; make it shorter")
+        if ramp:
+            start, sign, by = float(ramp[1]), 1.0 if ramp[2] == "+" else -1.0, float(ramp[3])
+            out.append(start + sign * by * np.arange(times + 1))
+        elif repeat and repeat[1] != "_":
+            out.append(np.full(times + 1, float(repeat[1])))
+        else:
+            out.append(np.full(max(times, 1), np.nan))
     if not out:
-        raise ValueError("the series is empty")
+        raise ValueError("the series is empty; write for example 3x10")
     return np.concatenate(out).astype(np.float64)
 
 
@@ -54,14 +54,11 @@ def parse_labels(text: str) -> dict[str, str]:
     >>> parse_labels('{a="1"}')
     {'a': '1'}
     """
-    inner = text.strip()
-    if not (inner.startswith("{") and inner.endswith("}")):
+    inner, out = text.strip(), {}
+    if not _LABELS.fullmatch(inner):
         raise ValueError(f'{text!r} is no label set; write for example {{instance="a"}}')
-    inner, out = inner[1:-1], {}
-    while inner.strip():
-        found = _LABEL.match(inner)
-        if not found:
-            raise ValueError(f'{text!r} is no label set; write for example {{instance="a"}}')
-        out[found[1]] = found[2].replace('\\"', '"').replace("\\\\", "\\")
-        inner = inner[found.end() :].removeprefix(",")
+    for name, value in _LABEL.findall(inner):
+        if name in out:
+            raise ValueError(f"{text!r} has the label {name} twice; keep one of them")
+        out[name] = re.sub(r"\\(.)", lambda found: {"n": "\n"}.get(found[1], found[1]), value)
     return out

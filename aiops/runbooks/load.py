@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from aiops.config.fields import schema_of_file
 from aiops.config.yaml_file import Document, load, validate, yaml_files
 from aiops.core.errors import FileError, Mistake
 from aiops.runbooks.schema import Runbook
@@ -46,4 +47,4 @@ def load_runbooks(paths: Iterable[Path]) -> list[Runbook]:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema 2020-12 of a runbook file."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Runbook.model_json_schema(by_alias=True)}
+    return schema_of_file(Runbook)

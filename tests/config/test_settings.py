@@ -47,7 +47,9 @@ def test_a_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
         load_settings(tmp_path / "none.yaml")
 
 
-def test_an_unknown_variable_is_a_mistake_that_names_the_nearest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_variable_is_a_mistake_that_names_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AIOPS_LIMITS__SERES", "5")
     monkeypatch.setenv("AIOPS_DATADIR", "/x")
     assert mistakes(tmp_path, "log_levle: info\n") == [
@@ -57,7 +59,9 @@ def test_an_unknown_variable_is_a_mistake_that_names_the_nearest(tmp_path: Path,
     ]
 
 
-def test_a_variable_goes_before_the_file_and_an_argument_before_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_goes_before_the_file_and_an_argument_before_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path, "web: {listen: 127.0.0.1:1}\nlimits: {series: 7}\n")
     monkeypatch.setenv("AIOPS_WEB__LISTEN", "127.0.0.1:2")
     monkeypatch.setenv("AIOPS_LIMITS__SERIES", "9")
@@ -90,7 +94,9 @@ def test_a_password_in_a_url_and_a_secret_header_are_refused(tmp_path: Path) -> 
         "store: {url: 'postgresql+psycopg://a:b@h/d'}\n",
     )
     assert [line.split(": ")[0] + line.split(": ")[1] for line in told] == [
-        "aiops.yaml:6:5sources.p.url", "aiops.yaml:7:15sources.p.headers.Authorization", "aiops.yaml:8:9store.url",
+        "aiops.yaml:6:5sources.p.url",
+        "aiops.yaml:7:15sources.p.headers.Authorization",
+        "aiops.yaml:8:9store.url",
     ]
     assert not any("u:p" in line or "Bearer x" in line for line in told), "a secret is not repeated in the message"
 
@@ -106,6 +112,13 @@ def test_a_route_to_nobody_is_told_beside_other_mistakes(tmp_path: Path) -> None
     with pytest.raises(FileError) as e:
         load_settings(path)
     assert [m.field for m in e.value.mistakes] == ["routes[0].receiver", "log_levle"]
+
+
+def test_keys_without_a_value_are_told(tmp_path: Path) -> None:
+    assert mistakes(tmp_path, "cards:\nsources:\n  h:\n    kind: host\n    step:\n") == [
+        "aiops.yaml:3:1: cards: is empty; write a value, or remove the key",
+        "aiops.yaml:7:5: sources.h.step: is empty; write a value, or remove the key",
+    ]
 
 
 def test_a_name_that_would_leave_its_folder_is_refused(tmp_path: Path) -> None:

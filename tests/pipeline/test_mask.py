@@ -22,9 +22,15 @@ def at(hour: int, minute: int, second: int = 0) -> int:
 def watch_of(exclude: list[dict[str, object]], mountpoints: list[str], shift_s: int = 0) -> Watch:
     card = ModelCard.model_validate(
         {
-            "apiVersion": "aiops/v1", "kind": "ModelCard", "name": "disk_full", "owner": {"team": "t"},
-            "summary": "A filesystem will run out of space.", "query": "free", "entity": ["mountpoint"],
-            "forecast": {"limit": {"below": 0.05}}, "exclude": exclude,
+            "apiVersion": "aiops/v1",
+            "kind": "ModelCard",
+            "name": "disk_full",
+            "owner": {"team": "t"},
+            "summary": "A filesystem will run out of space.",
+            "query": "free",
+            "entity": ["mountpoint"],
+            "forecast": {"limit": {"below": 0.05}},
+            "exclude": exclude,
         }
     )
     watch = make_watch(card, GivenSource({"{}": "1"}, 60), "given", 60, None)

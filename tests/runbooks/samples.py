@@ -93,5 +93,3 @@ def changed(runbook: Runbook, **changes: Any) -> RunbookTest:
     for key, value in changes.items():
         data[key] = {**data[key], **value} if key in ("mocks", "symptom") else value
     return RunbookTest.model_validate(data)
-
-

@@ -23,30 +23,80 @@ def told(tmp_path: Path, old: str, new: str) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(
     ("old", "new", "field", "points_at", "says"),
     [
-        ('argv: [workers, --json', 'argv: ["${{ target.service }}", --json', "steps[0].with.argv[0]", '"${{ target', "fixed text"),
+        (
+            "argv: [workers, --json",
+            'argv: ["${{ target.service }}", --json',
+            "steps[0].with.argv[0]",
+            '"${{ target',
+            "fixed text",
+        ),
         ("effect: write\n    with: {argv", "with: {argv", "steps[2].effect", "id: clean", "is missing"),
         ("    idempotent: true\n", "", "steps[2].idempotent", "id: clean", "is missing in a write step"),
         ("    irreversible: Idle workers lose what they have cached.\n", "", "steps[2].undo", "id: clean", "undo"),
         ("    timeout: 1m\n", "", "steps[2].timeout", "id: clean", "is missing"),
         ("  cooldown: 1h\n", "", "steps[2].effect", "effect: write", "guards.cooldown"),
         ("mode: approve\n", "", "steps[2].effect", "effect: write", "needs mode"),
-        ('approval: {for: write, from: ["group:web-sre"], expires: 20m}\n', "", "mode", "mode: approve", "needs approval"),
+        (
+            'approval: {for: write, from: ["group:web-sre"], expires: 20m}\n',
+            "",
+            "mode",
+            "mode: approve",
+            "needs approval",
+        ),
         ("target_by: [service]\n", "", "steps[2].effect", "effect: write", "target_by"),
-        ("if: steps.look.json.idle > 3", "if: steps.lok.json.idle > 3", "steps[2].if", "if: steps.lok", "did you mean look"),
-        ("if: steps.look.json.idle > 3", "if: steps.grow.json.idle > 3", "steps[2].if", "if: steps.grow", "before this one"),
+        (
+            "if: steps.look.json.idle > 3",
+            "if: steps.lok.json.idle > 3",
+            "steps[2].if",
+            "if: steps.lok",
+            "did you mean look",
+        ),
+        (
+            "if: steps.look.json.idle > 3",
+            "if: steps.grow.json.idle > 3",
+            "steps[2].if",
+            "if: steps.grow",
+            "before this one",
+        ),
         ("if: steps.look.json.idle > 3", "if: steps.look.json.idle >", "steps[2].if", "if: steps.look", "is no CEL"),
-        ("{workers: 8, idle: 0}}, grow", "{workers: 8, idle: 0}}, grwo", "tests[0].mocks.steps.grwo", "grwo", "did you mean grow"),
+        (
+            "{workers: 8, idle: 0}}, grow",
+            "{workers: 8, idle: 0}}, grwo",
+            "tests[0].mocks.steps.grwo",
+            "grwo",
+            "did you mean grow",
+        ),
         ("skipped: [clean]", "skipped: [claen]", "tests[0].expect.skipped[0]", "claen", "did you mean clean"),
-        ("promql: 'min(nodes_free{$target})'", "promql: 'min(nodes_free{$target)'", "guards.require[0].promql", "promql", "$target"),
+        (
+            "promql: 'min(nodes_free{$target})'",
+            "promql: 'min(nodes_free{$target)'",
+            "guards.require[0].promql",
+            "promql",
+            "$target",
+        ),
         ("response.workers >=", "answer.workers >=", "steps[3].check.expect", "expect: answer", "unknown name answer"),
-        ("https://pool.example.org/v1/size", "https://${{ target.service }}/", "steps[3].undo.with.url", "url:", "fixed text"),
+        (
+            "https://pool.example.org/v1/size",
+            "https://${{ target.service }}/",
+            "steps[3].undo.with.url",
+            "url:",
+            "fixed text",
+        ),
         ("kind: forecast\n  signal: workers_free", "kind: forecast", "match.signal", "match:", "give signal or card"),
-        ("lead_time: {min: 10m, max: 12h}", "lead_time: {min: 10h, max: 1h}", "match.lead_time.min", "min: 10h", "more than max"),
+        (
+            "lead_time: {min: 10m, max: 12h}",
+            "lead_time: {min: 10h, max: 1h}",
+            "match.lead_time.min",
+            "min: 10h",
+            "more than max",
+        ),
         ('reviewed: "2026-03-01"', 'reviewed: "2026-13-01"', "owner.reviewed", "reviewed:", "is no day"),
         ("  cooldown: 1h\n", "  coldown: 1h\n  cooldown: 1h\n", "guards.coldown", "coldown", "did you mean cooldown"),
     ],
 )
-def test_a_mistake_points_at_what_is_wrong(tmp_path: Path, old: str, new: str, field: str, points_at: str, says: str) -> None:
+def test_a_mistake_points_at_what_is_wrong(
+    tmp_path: Path, old: str, new: str, field: str, points_at: str, says: str
+) -> None:
     found = told(tmp_path, old, new)
     here = [(pointed, message) for at, pointed, message in found if at == field]
     assert here, found
@@ -59,7 +109,10 @@ def test_one_change_gives_one_mistake(tmp_path: Path) -> None:
 
 
 def test_undo_may_use_what_its_own_step_gave_and_other_places_may_not(tmp_path: Path) -> None:
-    loaded(tmp_path, POOL.replace('json: {workers: "${{ steps.look.json.workers }}"}', 'json: {was: "${{ steps.grow.json.was }}"}'))
+    loaded(
+        tmp_path,
+        POOL.replace('json: {workers: "${{ steps.look.json.workers }}"}', 'json: {was: "${{ steps.grow.json.was }}"}'),
+    )
     found = told(tmp_path, '"${{ steps.wanted.workers }}"', '"${{ steps.grow.json.was }}"')
     assert [at for at, _, _ in found] == ["steps[3].with.json.workers"]
 

@@ -6,7 +6,10 @@ import pytest
 
 from aiops.runbooks.expressions import MAX_CEL, NotEvaluated, cel_mistakes, evaluate_cel, path_mistake, query_mistakes
 
-DATA = {"steps": {"a": {"json": {"n": 7, "f": 2.5, "list": [1, 2, 3], "name": "a\"1"}}}, "symptom": {"labels": {"x": "1 + 1"}}}
+DATA = {
+    "steps": {"a": {"json": {"n": 7, "f": 2.5, "list": [1, 2, 3], "name": 'a"1'}}},
+    "symptom": {"labels": {"x": "1 + 1"}},
+}
 
 
 @pytest.mark.parametrize(
@@ -30,7 +33,9 @@ def test_values(text: str, value: object) -> None:
     assert type(got) is type(value)
 
 
-@pytest.mark.parametrize("text", ["steps.b.json.n > 1", "steps.a.json.name > 1", "nothing > 1", "steps.a.json.list[9]", "1 / 0 > 1.5 % 1.0"])
+@pytest.mark.parametrize(
+    "text", ["steps.b.json.n > 1", "steps.a.json.name > 1", "nothing > 1", "steps.a.json.list[9]", "1 / 0 > 1.5 % 1.0"]
+)
 def test_what_has_no_value_says_why(text: str) -> None:
     with pytest.raises(NotEvaluated, match=r".+: .+"):
         evaluate_cel(text, DATA)
@@ -62,7 +67,10 @@ def test_a_path_that_leads_somewhere(path: str) -> None:
     assert path_mistake(path, ["a"], ["service"]) == ""
 
 
-@pytest.mark.parametrize("path", ["symptom", "symptom.signal.x", "steps.a", "steps.b.c", "target", "target.x", "secrets.x", "os.x", "a b", ""])
+@pytest.mark.parametrize(
+    "path",
+    ["symptom", "symptom.signal.x", "steps.a", "steps.b.c", "target", "target.x", "secrets.x", "os.x", "a b", ""],
+)
 def test_a_path_that_leads_nowhere(path: str) -> None:
     assert path_mistake(path, ["a"], ["service"]) != ""
 
@@ -72,7 +80,9 @@ def test_a_target_stands_where_matchers_stand(query: str) -> None:
     assert list(query_mistakes(query, ["service"])) == []
 
 
-@pytest.mark.parametrize("query", ['up{a="$target"}', "up{a='$target'}", "up * $target", "up{$targets}", "up{a=$target}", 'up{a="${{ x }}"}'])
+@pytest.mark.parametrize(
+    "query", ['up{a="$target"}', "up{a='$target'}", "up * $target", "up{$targets}", "up{a=$target}", 'up{a="${{ x }}"}']
+)
 def test_a_target_anywhere_else_is_a_mistake(query: str) -> None:
     assert list(query_mistakes(query, ["service"])) != []
 

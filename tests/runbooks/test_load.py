@@ -70,5 +70,7 @@ def test_mistakes_of_all_files_come_together(tmp_path: Path) -> None:
     with pytest.raises(FileError) as e:
         load_runbooks([tmp_path])
     assert [(Path(m.path).name, m.field) for m in e.value.mistakes] == [
-        ("a.yaml", "apiVersion"), ("b.yaml", "owner.team"), ("b.yaml", "owner.tem"),
+        ("a.yaml", "apiVersion"),
+        ("b.yaml", "owner.team"),
+        ("b.yaml", "owner.tem"),
     ]

@@ -13,18 +13,46 @@ from aiops.runbooks.match import Subject, refusals
 from tests.runbooks.samples import POOL, loaded
 
 NOW = 1_750_000_000
-FITS = Subject("forecast", "workers_free", "pool_card", {"env": "prod", "service": "shop"}, 7200.0, 0.9, "warning", 600.0)
+FITS = Subject(
+    "forecast", "workers_free", "pool_card", {"env": "prod", "service": "shop"}, 7200.0, 0.9, "warning", 600.0
+)
 
 
 def warning(**changes: object) -> EarlyWarning:
     crossing = Crossing(NOW + 3600.0, NOW + 7200.0, NOW + 9000.0)
     symptom = Symptom(
-        "pool_card", "workers_free", {"env": "prod", "service": "shop"}, "exhaustion", NOW - 600, "warning", 0.9, 0.0, crossing,
-        {"now": 3.0, "limit": 1.0}, Lineage("s", "q", NOW - 600, NOW),
+        "pool_card",
+        "workers_free",
+        {"env": "prod", "service": "shop"},
+        "exhaustion",
+        NOW - 600,
+        "warning",
+        0.9,
+        0.0,
+        crossing,
+        {"now": 3.0, "limit": 1.0},
+        Lineage("s", "q", NOW - 600, NOW),
     )
     made = EarlyWarning(
-        "w1", "f1", "pool_card", "workers_free", "exhaustion", {"service": "shop"}, {"env": "prod"}, "open", "shadow", NOW, NOW,
-        "warning", 0.9, 0.0, crossing, crossing, crossing.latest_s, None, (symptom,),
+        "w1",
+        "f1",
+        "pool_card",
+        "workers_free",
+        "exhaustion",
+        {"service": "shop"},
+        {"env": "prod"},
+        "open",
+        "shadow",
+        NOW,
+        NOW,
+        "warning",
+        0.9,
+        0.0,
+        crossing,
+        crossing,
+        crossing.latest_s,
+        None,
+        (symptom,),
     )
     return made.having(**changes)
 
@@ -52,7 +80,9 @@ def test_what_fits_is_refused_by_no_line(runbook: Runbook) -> None:
         ({"open_s": 299.0}, "for", "5m", "4m59s"),
     ],
 )
-def test_each_line_refuses_and_names_both_values(runbook: Runbook, change: dict[str, object], line: str, wanted: str, got: str) -> None:
+def test_each_line_refuses_and_names_both_values(
+    runbook: Runbook, change: dict[str, object], line: str, wanted: str, got: str
+) -> None:
     (refusal,) = refusals(runbook, replace(FITS, **change))  # type: ignore[arg-type]
     assert (refusal.line, refusal.wanted, refusal.got) == (line, wanted, got)
 

@@ -22,7 +22,9 @@ from tests.runbooks.samples import loaded
 
 
 def context(**labels: str) -> dict[str, Any]:
-    subject = Subject("forecast", "workers_free", "pool", labels, 7200.0, 0.9, "warning", 600.0, 1_750_000_000.0, 3.0, 1.0)
+    subject = Subject(
+        "forecast", "workers_free", "pool", labels, 7200.0, 0.9, "warning", 600.0, 1_750_000_000.0, 3.0, 1.0
+    )
     return context_of(subject, ["service"])
 
 
@@ -134,8 +136,8 @@ def test_what_an_earlier_step_will_give_is_shown_as_not_known_yet() -> None:
 
 
 def test_values_of_the_warning_can_be_looked_up() -> None:
-    text = "${{ symptom.value }} of ${{ symptom.limit }}, ${{ symptom.confidence }}, ${{ target.service }}, ${{ symptom.expected_at }}"
-    assert render(text, context(service="shop")) == "3 of 1, 0.9, shop, 1750000000"
+    text = "${{ symptom.value }} of ${{ symptom.limit }}, ${{ target.service }}, ${{ symptom.expected_at }}"
+    assert render(text, context(service="shop")) == "3 of 1, shop, 1750000000"
 
 
 @pytest.mark.parametrize("host", ["web1", "web1:9100", "10.0.0.7", "[::1]:9100", "db-1.example.org"])

@@ -94,7 +94,9 @@ def test_a_computed_number_is_used_by_later_steps(tmp_path: Path) -> None:
 
 
 def test_a_test_that_expects_something_else_fails_and_says_both(tmp_path: Path) -> None:
-    text = POOL.replace("expect: {outcome: succeeded, ran: [look, wanted, grow], skipped: [clean]}", "expect: {outcome: blocked}")
+    text = POOL.replace(
+        "expect: {outcome: succeeded, ran: [look, wanted, grow], skipped: [clean]}", "expect: {outcome: blocked}"
+    )
     (verdict,) = run_tests(loaded(tmp_path, text))
     assert (verdict.ok, verdict.why) == (False, "outcome: expected 'blocked', got 'succeeded'")
 
@@ -111,16 +113,23 @@ def test_a_test_that_expects_something_else_fails_and_says_both(tmp_path: Path) 
 )
 def test_a_symptom_that_does_not_match_says_which_line_refused(tmp_path: Path, expect: str, why: str) -> None:
     text = POOL.replace("confidence: 0.9", "confidence: 0.1")
-    text = text.replace("expect: {outcome: succeeded, ran: [look, wanted, grow], skipped: [clean]}", f"expect: {expect}")
+    text = text.replace(
+        "expect: {outcome: succeeded, ran: [look, wanted, grow], skipped: [clean]}", f"expect: {expect}"
+    )
     (verdict,) = run_tests(loaded(tmp_path, text))
     assert verdict.why == why
 
 
 def test_a_crash_is_not_simulated_and_that_is_a_failure_not_a_pass(tmp_path: Path) -> None:
-    (verdict,) = run_tests(loaded(tmp_path, POOL.replace("    approve_after: 3m", "    crash_at: grow\n    approve_after: 3m")))
+    (verdict,) = run_tests(
+        loaded(tmp_path, POOL.replace("    approve_after: 3m", "    crash_at: grow\n    approve_after: 3m"))
+    )
     assert not verdict.ok
 
 
-@pytest.mark.parametrize(("value", "expect", "good"), [(3, ">= 3", True), (2.9, ">= 3", False), (3, "== 3", True), (3, "!= 3", False), (-1, "< -0.5", True)])
+@pytest.mark.parametrize(
+    ("value", "expect", "good"),
+    [(3, ">= 3", True), (2.9, ">= 3", False), (3, "== 3", True), (3, "!= 3", False), (-1, "< -0.5", True)],
+)
 def test_expectations_on_numbers(value: float, expect: str, good: bool) -> None:
     assert holds(value, expect) is good
