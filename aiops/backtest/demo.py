@@ -119,8 +119,8 @@ def sentence(line: Line) -> str:
     if line.event == "warning":
         when = ""
         if f["expected"]:
-            left = text(f["expected"] - line.at_s)
-            when = f" in ~{left} ({rfc3339(f['expected'])[11:16]} UTC, {rfc3339(f['earliest'])[11:16]}-{rfc3339(f['latest'])[11:16]})"
+            left, at = text(f["expected"] - line.at_s), [rfc3339(f[k])[11:16] for k in ("expected", "earliest", "latest")]
+            when = f" in ~{left} ({at[0]} UTC, {at[1]}-{at[2]})"
         return (
             f"{clock}  WARNING    {f['card']} {_where(f['entity'])}{when}, {f['confidence']:.0%} sure"
             f" [{f['record'].get('text', 'new: unproven')}]"

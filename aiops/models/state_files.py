@@ -1,8 +1,8 @@
 """Learnt state on disk: arrays without pickle, a description with digests, replaced in one step.
 
-`NAME.<digest>.npz` holds the arrays (stored, not compressed), `NAME.json` the version, what it was learnt for, each array's type and
-shape, and the sha256 of the arrays' file. Renaming the description into place is the moment a new state counts: whatever
-stops before leaves the old one whole. Files are 0600. State is never precious: what cannot be read is learnt anew.
+`NAME.<digest>.npz` holds the arrays (stored, not compressed), `NAME.json` the version, what it was learnt for, each array's
+type and shape, and the sha256 of the arrays' file. Renaming the description into place is the moment a new state counts:
+whatever stops before leaves the old one whole. Files are 0600. State is never precious: what cannot be read is learnt anew.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ class Notifier(ABC, Generic[P]):
     """A receiver of early warnings. Sends at least once; the message's `dedup_key` is stable over retries."""
 
     Params: ClassVar[type[Params]]
+    local: ClassVar[bool] = False
+    """Whether what is told stays on this machine: then shadow warnings are told too, and nothing needs renewal."""
 
     def __init__(self, name: str, params: P) -> None:
         self.name, self.params = name, params

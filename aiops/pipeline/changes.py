@@ -32,6 +32,7 @@ class OutboxEntry:
     group: str
     dedup_key: str
     payload: Mapping[str, Any]
+    renewal: bool = False
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ def _put(store: Store, many: list[Changes]) -> None:
             for outcome in changes.outcomes:
                 tx.put_outcome(outcome)
             for entry in changes.outbox:
-                tx.enqueue(entry.receiver, entry.group, entry.dedup_key, dict(entry.payload), at)
+                tx.enqueue(entry.receiver, entry.group, entry.dedup_key, dict(entry.payload), at, entry.renewal)
             for action, object_, detail in changes.ledger:
                 tx.record("daemon", action, object_, dict(detail), at)
             tx.put_turn(changes.card, changes.source, changes.now_s, {})

@@ -1,8 +1,9 @@
-"""Step 7 of a turn: what goes to whom. Only what has earned a stage above shadow leaves the daemon."""
+"""Step 7 of a turn: what goes to whom. Only what has earned a stage above shadow leaves this machine."""
 
 from __future__ import annotations
 
 from aiops.notify.message import outbox_rows
+from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes, OutboxEntry
 from aiops.pipeline.watch import Watch
@@ -13,5 +14,7 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
     for event in changes.events:
         if event.warning is None or event.kind not in ("opened", "updated", "worsened", "closed"):
             continue
-        for receiver, group, dedup_key, payload in outbox_rows(event.kind, event.warning, rooms.routes, now_s, watch.step_s):
-            changes.outbox.append(OutboxEntry(receiver, group, dedup_key, payload))
+        warning, renewal = event.warning, event.kind == "updated"
+        rows = outbox_rows(event.kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers)
+        for receiver, group, dedup_key, payload in rows:
+            changes.outbox.append(OutboxEntry(receiver, group, dedup_key, payload, renewal))

@@ -30,6 +30,7 @@ class OutboxRow:
     dedup_key: str
     payload: dict[str, Any]
     attempts: int
+    created_s: float
 
 
 class Store:
@@ -151,11 +152,16 @@ class Store:
         )
         with self._reader.connect() as connection:
             rows = connection.execute(query).all()
-        return [OutboxRow(r.seq, r.receiver, r.grp, r.dedup_key, r.payload, r.attempts) for r in rows]
+        return [OutboxRow(r.seq, r.receiver, r.grp, r.dedup_key, r.payload, r.attempts, r.created_ms / 1000) for r in rows]
 
     def mark_sent(self, seq: int, now_s: float) -> None:
         """A message arrived."""
         self._mark(seq, now_s, "notify.sent", state="sent", error="")
+
+    def forget(self, seq: int) -> None:
+        """A renewal arrived, or is no longer true: nothing of it needs to be kept."""
+        with self.transaction() as tx:
+            tx._connection.execute(sa.delete(tables.outbox).where(tables.outbox.c.seq == seq))
 
     def mark_retry(self, seq: int, attempts: int, next_at_s: float, error: str, now_s: float) -> None:
         """A message will be tried again."""

@@ -63,6 +63,7 @@ outbox = Table(
     Column("dedup_key", String(128), nullable=False),
     Column("payload", JSON, nullable=False),
     Column("state", String(16), nullable=False),
+    Column("renewal", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_ms", BigInteger, nullable=False),
     Column("created_ms", BigInteger, nullable=False),

@@ -77,14 +77,24 @@ class Tx:
                 .values(verdict=outcome.verdict)
             )
 
-    def enqueue(self, receiver: str, group: str, dedup_key: str, payload: Mapping[str, Any], at_s: float) -> bool:
-        """Put a message into the outbox; False when this receiver has one with the same key already."""
+    def enqueue(
+        self, receiver: str, group: str, dedup_key: str, payload: Mapping[str, Any], at_s: float,
+        renewal: bool = False,
+    ) -> bool:
+        """Put a message into the outbox; False when this receiver has one with the same key already.
+
+        Renewals of the group that still wait are superseded by it: a receiver that was away for an hour gets the newest.
+        """
+        t = tables.outbox
+        waiting = sa.delete(t).where(t.c.receiver == receiver, t.c.grp == group, t.c.state == "queued", t.c.renewal == 1)
+        self._connection.execute(waiting)
         statement = self._insert(tables.outbox).values(
             receiver=receiver,
             grp=group,
             dedup_key=dedup_key,
             payload=to_json(payload),
             state="queued",
+            renewal=int(renewal),
             attempts=0,
             next_ms=ms(at_s),
             created_ms=ms(at_s),
