@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from aiops.core.durations import text
 from aiops.core.params import Params
-from aiops.core.records import Block, Lineage
+from aiops.core.records import Block, EarlyWarning, Lineage
 from aiops.models.card import CardTest, ModelCard
 from aiops.models.card_series import expand, parse_labels
 from aiops.pipeline import BatchJournal, Rooms, turn
 from aiops.pipeline.assemble import make_watch
+from aiops.runbooks import Runbook
 from aiops.store import Store
 from aiops.telemetry.source import Answer, ReadLimits, Source
 
@@ -63,22 +64,26 @@ class Seen:
     left_s: float | None
 
 
-def seen(card: ModelCard, test: CardTest) -> list[Seen]:
-    """The warnings open at the test's `at`, after the live turn has seen every step up to it."""
+def open_warnings(card: ModelCard, test: CardTest, runbooks: Sequence[Runbook] = ()) -> tuple[list[EarlyWarning], int]:
+    """(the warnings open at the test's `at`, that instant), after the live turn has seen every step up to it."""
     store = Store.open("sqlite://", None)
     try:
-        rooms = Rooms(store, BatchJournal(store), marks_turns=False)
+        rooms = Rooms(store, BatchJournal(store), runbooks=runbooks, marks_turns=False)
         watch = make_watch(card, GivenSource(test.series, card.step_s), "given", card.step_s, None)
         rooms.watches = [watch]
         end = START_S + int(test.at) // card.step_s * card.step_s
         first = max(START_S, end - LIVE_S // card.step_s * card.step_s)
         for now in range(first, end + 1, card.step_s):
             turn(watch, now, rooms)
-        return [
-            Seen(w.kind, None if w.crossing is None else w.crossing.expected_s - end) for w in watch.open.values()
-        ]
+        return list(watch.open.values()), end
     finally:
         store.close()
+
+
+def seen(card: ModelCard, test: CardTest) -> list[Seen]:
+    """What is open when the test looks."""
+    warnings, end = open_warnings(card, test)
+    return [Seen(w.kind, None if w.crossing is None else w.crossing.expected_s - end) for w in warnings]
 
 
 def failure(card: ModelCard, test: CardTest) -> str:

@@ -1,0 +1,71 @@
+"""Every shipped card: answered by a runbook, evaluable on this host, its tests able to fail."""
+
+from __future__ import annotations
+
+import time
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from aiops.backtest.card_tests import failure
+from aiops.cli.check import refusal
+from aiops.config.shipped import models_dir, runbooks_dir
+from aiops.models.card import CardTest, ModelCard, load_cards
+from aiops.runbooks import Runbook, load_runbooks
+from aiops.telemetry.host import HostParams, HostSource
+from aiops.telemetry.source import ReadLimits
+
+CARDS = load_cards([models_dir()])
+every = pytest.mark.parametrize("card", CARDS, ids=lambda c: c.name)
+each_case = pytest.mark.parametrize(
+    ("card", "test"), [(c, t) for c in CARDS for t in c.tests], ids=lambda x: x.name.replace(" ", "_")
+)
+
+
+@cache
+def books() -> list[Runbook]:
+    return load_runbooks([runbooks_dir()])
+
+
+@cache
+def host() -> tuple[HostSource, int]:
+    """This host, collected for a while, at its five second step: (source, newest instant)."""
+    source = HostSource("host", HostParams(), ReadLimits())
+    now = int(time.time()) // 5 * 5
+    for at in range(now - 600, now + 1, 5):
+        source.collect(float(at))
+    return source, now
+
+
+@every
+def test_some_runbook_says_what_to_do(card: ModelCard) -> None:
+    assert [b.name for b in books() if not refusal(b, card)]
+
+
+@every
+def test_its_file_is_called_as_it_is(card: ModelCard) -> None:
+    assert Path(card.path).stem == card.name
+
+
+@each_case
+def test_a_test_fails_when_it_expects_something_else(card: ModelCard, test: CardTest) -> None:
+    other = "none" if test.expect.symptom != "none" else "exhaustion" if card.forecast else "anomaly"
+    wrong = test.model_copy(update={"expect": test.expect.model_copy(update={"symptom": other, "crossing": {}})})
+    assert failure(card, wrong) == f"symptom: expected {other}, got {test.expect.symptom}"
+
+
+@every
+def test_the_host_source_can_evaluate_its_query(card: ModelCard) -> None:
+    source, now = host()
+    block = source.fetch(card.query, now - 30, now, 5).block
+    for labels in block.labels:
+        assert "__name__" not in labels
+        assert set(labels) >= set(card.entity)
+
+
+def test_on_this_host_a_card_watches_something_and_a_runbook_answers_it() -> None:
+    source, now = host()
+    watched = [c for c in CARDS if source.fetch(c.query, now - 30, now, 5).block.labels]
+    answered = [c.name for c in watched if any(not refusal(b, c) for b in books())]
+    assert {"disk_full", "memory_exhaustion", "load_anomaly"} <= set(answered)

@@ -1,0 +1,127 @@
+"""Every shipped runbook: reached by the live turn, read-only, tested, and deaf to what a label says."""
+
+from __future__ import annotations
+
+import shlex
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+from hypothesis import given, settings
+
+from aiops.backtest.card_tests import open_warnings
+from aiops.config.shipped import models_dir, runbooks_dir
+from aiops.core.text import visible
+from aiops.models.card import load_cards
+from aiops.runbooks import Runbook, load_runbooks
+from aiops.runbooks.expressions import LOOK_UP, query_for
+from aiops.runbooks.match import Subject, context_of
+from aiops.runbooks.plan import plan, rendered_argv
+from aiops.runbooks.simulate import run_tests
+from tests.runbooks.hostile import VALUES
+
+BOOKS = load_runbooks([runbooks_dir()])
+every = pytest.mark.parametrize("book", BOOKS, ids=lambda b: b.name)
+
+
+@cache
+def reached() -> dict[str, set[str]]:
+    """Runbook to the cards whose firing tests reach it through the live turn."""
+    out: dict[str, set[str]] = {}
+    for card in load_cards([models_dir()]):
+        for test in card.tests:
+            if test.expect.symptom != "none":
+                for warning in open_warnings(card, test, BOOKS)[0]:
+                    for found in warning.runbooks:
+                        out.setdefault(found["name"], set()).add(card.name)
+    return out
+
+
+@every
+def test_a_warning_of_some_shipped_card_reaches_it(book: Runbook) -> None:
+    assert reached().get(book.name), f"no test of a shipped card opens a warning that {book.name} is for"
+
+
+@every
+def test_its_own_tests_hold_and_cover_both_answers(book: Runbook) -> None:
+    assert [f"{v.name}: {v.why}" for v in run_tests(book) if not v.ok] == []
+    assert {t.expect.matched for t in book.tests} >= {True, False}
+
+
+@every
+def test_it_only_reads_and_only_suggests(book: Runbook) -> None:
+    assert {s.effect or "read" for s in book.steps} == {"read"}
+    assert {s.uses for s in book.steps} <= {"exec", "promql"}
+    assert book.mode == "suggest"
+    assert book.notify.route == "default"
+
+
+@every
+def test_its_file_is_called_as_it_is_and_says_who_answers(book: Runbook) -> None:
+    assert Path(book.path).stem == book.name
+    assert book.owner.team
+    assert book.manual_minutes
+    assert book.target_by
+
+
+@every
+def test_every_label_it_looks_up_is_one_its_target_has(book: Runbook) -> None:
+    texts = [text for s in book.steps for text in _texts(s.with_)] + [book.notify.impact]
+    names = {found[1].split(".")[2] for text in texts for found in LOOK_UP.finditer(text) if "labels" in found[1]}
+    assert names <= set(book.target_by)
+
+
+def context(book: Runbook, value: str) -> dict[str, Any]:
+    labels = dict.fromkeys([*book.target_by, "instance", "mountpoint", "device", "job"], value)
+    signal = book.match.signal or ""
+    return context_of(Subject(book.match.kind, signal, "", labels, 3600.0, 0.9, "warning", 600.0), book.target_by)
+
+
+@every
+def test_whatever_a_label_holds_it_stays_one_literal_argument(book: Runbook) -> None:
+    @settings(max_examples=60, deadline=None)
+    @given(VALUES)
+    def holds(value: str) -> None:
+        given_ = context(book, value)
+        steps, impact = plan(book, given_)
+        assert impact.isprintable()
+        for step, shown in zip(book.steps, steps, strict=True):
+            assert str(shown["what"]).isprintable()
+            if step.uses == "exec":
+                _one_argument_each(step.with_["argv"], given_, value, str(shown["what"]))
+            else:
+                assert _shape(query_for(step.with_["query"], given_["target"], book.target_by)) == _shape(
+                    query_for(step.with_["query"], dict.fromkeys(book.target_by, "x"), book.target_by)
+                )
+
+    holds()
+
+
+def _one_argument_each(written: list[str], given_: dict[str, Any], value: str, what: str) -> None:
+    argv, refused = rendered_argv(written, given_)
+    assert [a for a, w in zip(argv, written, strict=True) if not LOOK_UP.search(w)] == [w for w in written if not LOOK_UP.search(w)]
+    assert all(a == value for a, w in zip(argv, written, strict=True) if LOOK_UP.fullmatch(w))
+    at_risk = [i for i, w in enumerate(written) if LOOK_UP.match(w) and "--" not in written[:i]]
+    assert refused or not (at_risk and value.startswith("-"))
+    command = what.partition(": ")[2] if value else what.removeprefix("on : ")
+    if value.isascii() and value.isalnum():
+        assert shlex.split(command) == [visible(a) for a in argv]
+
+
+def _shape(query: str) -> Any:
+    def of(node: Any) -> Any:
+        below = [getattr(node, name) for name in ("lhs", "rhs", "expr", "vector_selector") if hasattr(node, name)]
+        below += list(getattr(node, "args", None) or [])
+        names = [m.name for m in node.matchers.matchers] if hasattr(node, "matchers") else []
+        return type(node).__name__, names, [of(one) for one in below]
+
+    return of(promql_parser.parse(query))
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for one in inner for text in _texts(one)]
