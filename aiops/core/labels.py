@@ -67,7 +67,7 @@ class Matcher:
         regex = None
         if op in ("=~", "!~"):
             try:
-                regex = re.compile(value)
+                regex = re.compile(value, re.ASCII)  # as RE2 reads \d, \s, \w
             except re.error as e:
                 raise ValueError(f"{name}{op}: {value!r} is no regular expression: {e}") from e
         return cls(name, op, value, regex)

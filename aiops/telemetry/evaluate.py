@@ -2,26 +2,40 @@
 
 Selectors, numbers, + - * / % ^ and unary minus with on, ignoring, group_left, group_right; comparisons with a number as
 filters; rate, increase, *_over_time (avg, min, max, sum, count, last); sum, avg, min, max, count by and without; time().
-Anything else is refused by name. Semantics are those of Prometheus 2.42: look-back of five minutes, counter resets and
-extrapolation of rate, metric names dropped by every operation, one-to-one matching that refuses duplicates.
+Anything else is refused by name. Semantics are those of Prometheus 2.42: look-back of five minutes, ranges closed at both
+ends, counter resets and extrapolation of rate, metric names dropped by every operation, matches that must be unique.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import functools
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiops.config.promql import mistake_in
 from aiops.core.errors import SourceError
-from aiops.core.labels import Matcher, key
-from aiops.telemetry.samples import Samples
+from aiops.core.labels import Matcher
+from aiops.telemetry.ranges import RANGE_FUNCTIONS, instants, ranged
+from aiops.telemetry.samples import Array, Frame, Millis, Samples
+from aiops.telemetry.vectors import (
+    Bools,
+    Impossible,
+    Matching,
+    Vector,
+    aggregated,
+    arithmetic,
+    distinct,
+    nameless,
+    united,
+)
 
-Array = NDArray[np.float64]
 Scalar = Array
-LOOKBACK_S = 300.0
+LOOKBACK_S = 300
+DEEPEST = 100
+"""Operations inside each other at most."""
 ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": np.add,
     "-": np.subtract,
@@ -38,14 +52,8 @@ FILTERS: dict[str, Callable[[Any, Any], Any]] = {
     "==": np.equal,
     "!=": np.not_equal,
 }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Vector:
-    """n label sets and their values (n, t); NaN = absent."""
-
-    labels: list[dict[str, str]]
-    values: Array
+AGGREGATIONS = ("sum", "avg", "min", "max", "count")
+_MATCH_OPS = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
 
 
 class Refused(Exception):
@@ -58,40 +66,60 @@ def evaluate(
     start_s: int,
     end_s: int,
     step_s: int,
-    lookback_s: float = LOOKBACK_S,
+    lookback_s: int = LOOKBACK_S,
     source: str = "-",
 ) -> Vector:
-    """`query` at start_s, start_s + step_s … end_s. Raises SourceError: bad_query for no PromQL, unsupported otherwise."""
-    import promql_parser
+    """`query` at start_s, start_s + step_s … end_s; rows without a sample are left out.
 
+    Raises SourceError: bad_query for what is no PromQL or cannot be computed there either, unsupported for what is outside
+    the subset.
+    """
     try:
-        tree = promql_parser.parse(query)
-    except ValueError as e:
-        raise SourceError(source, "bad_query", f"{query!r}: {e}") from e
-    grid = np.arange(start_s, end_s + 1, step_s, dtype=np.float64)
-    try:
+        tree = _parsed(query)
         with np.errstate(all="ignore"):
-            found = _Evaluator(samples, grid, lookback_s).of(tree)
+            grid_ms = 1000 * np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
+            found = _Evaluator(samples, grid_ms, lookback_s * 1000).of(tree)
     except Refused as e:
         message = (
             f"{e} is outside the subset that sources without a server evaluate; use a prometheus source or rewrite it"
         )
         raise SourceError(source, "unsupported", message) from e
+    except Impossible as e:
+        raise SourceError(source, "bad_query", f"{query!r}: {e}") from e
     if isinstance(found, Vector):
         return found
-    return Vector([{}], np.broadcast_to(found, grid.shape).reshape(1, -1).copy())
+    values = np.broadcast_to(found, grid_ms.shape).reshape(1, -1).copy()
+    return Vector([{}], values, np.ones(values.shape, bool))
+
+
+@functools.lru_cache(256)
+def _parsed(query: str) -> Any:
+    import promql_parser
+
+    mistake = mistake_in(query)
+    if mistake is not None:
+        raise Impossible(mistake[1])
+    return promql_parser.parse(query)
 
 
 class _Evaluator:
-    def __init__(self, samples: Samples, grid: Array, lookback_s: float) -> None:
-        self.samples, self.grid, self.lookback_s = samples, grid, lookback_s
+    """Walks the tree; each `_<node>` method handles one kind of node."""
+
+    def __init__(self, samples: Samples, grid_ms: Millis, lookback_ms: int) -> None:
+        self.samples, self.grid_ms, self.lookback_ms = samples, grid_ms, lookback_ms
+        self._depth = 0
 
     def of(self, node: Any) -> Vector | Scalar:
+        """The value of a node."""
         kind = type(node).__name__
         method = getattr(self, f"_{kind.lower()}", None)
         if method is None:
-            raise Refused(f"{kind} {str(node)[:60]!r}")
+            raise Refused(_NODES.get(kind, kind))
+        if self._depth == DEEPEST:
+            raise Refused(f"an expression nested deeper than {DEEPEST}")
+        self._depth += 1
         found: Vector | Scalar = method(node)
+        self._depth -= 1
         return found
 
     def _numberliteral(self, node: Any) -> Scalar:
@@ -103,241 +131,128 @@ class _Evaluator:
     def _unaryexpr(self, node: Any) -> Vector | Scalar:
         inner = self.of(node.expr)
         if isinstance(inner, Vector):
-            return Vector([_nameless(x) for x in inner.labels], -inner.values)
+            return distinct(Vector([nameless(x) for x in inner.labels], -inner.values, inner.here))
         return -inner
 
     def _vectorselector(self, node: Any) -> Vector:
-        if node.offset is not None or node.at is not None:
-            raise Refused("offset or @")
-        matchers = _matchers(node)
-        labels, rows = [], []
-        for found, times, values in self.samples.select(matchers, self.grid[0] - self.lookback_s, self.grid[-1]):
-            index = np.searchsorted(times, self.grid, side="right") - 1
-            inside = index >= 0
-            at = np.maximum(index, 0)
-            if not len(times):
-                continue
-            row = np.where(inside & (self.grid - times[at] < self.lookback_s), values[at], np.nan)
-            if np.isnan(row).all():
-                continue
-            labels.append(dict(found))
-            rows.append(row)
-        return Vector(labels, np.array(rows).reshape(len(rows), len(self.grid)))
+        frames = self._select(node, self.lookback_ms)
+        return self._collected(frames, lambda frame: instants(frame, self.grid_ms, self.lookback_ms))
 
     def _call(self, node: Any) -> Vector | Scalar:
         name = node.func.name
-        if name == "time" and not node.args:
-            return self.grid
-        if name in ("rate", "increase") or name.endswith("_over_time"):
-            ranged = node.args[0]
-            if type(ranged).__name__ != "MatrixSelector":
-                raise Refused(f"{name}() of a subquery")
-            return self._ranged(name, ranged)
-        raise Refused(f"the function {name}()")
+        if name == "time":
+            return self.grid_ms / 1000
+        if name not in RANGE_FUNCTIONS:
+            raise Refused(f"the function {name}()")
+        inside = node.args[0]
+        while type(inside).__name__ == "ParenExpr":
+            inside = inside.expr
+        if type(inside).__name__ != "MatrixSelector":
+            raise Refused(f"{name}() of a subquery")
+        span_ms = round(inside.range.total_seconds() * 1000)
+        frames = self._select(inside.vector_selector, span_ms)
+        found = self._collected(frames, lambda frame: ranged(name, frame, self.grid_ms, span_ms))
+        if name == "last_over_time":
+            return found
+        return distinct(Vector([nameless(x) for x in found.labels], found.values, found.here))
 
-    def _ranged(self, name: str, node: Any) -> Vector:
-        span = node.range.total_seconds()
-        selector = node.vector_selector
-        if selector.offset is not None or selector.at is not None:
-            raise Refused("offset or @")
-        labels, rows = [], []
-        for found, times, values in self.samples.select(_matchers(selector), self.grid[0] - span - 1e-9, self.grid[-1]):
-            first = np.searchsorted(times, self.grid - span, side="left")
-            last = np.searchsorted(times, self.grid, side="right")
-            row = (
-                _extrapolated(name, times, values, first, last, self.grid, span)
-                if name in ("rate", "increase")
-                else None
-            )
-            row = _over_time(name, values, first, last) if row is None else row
-            if np.isnan(row).all():
-                continue
-            labels.append(_nameless(found))
-            rows.append(row)
-        return Vector(labels, np.array(rows).reshape(len(rows), len(self.grid)))
+    def _select(self, node: Any, reach_ms: int) -> list[Frame]:
+        if node.offset is not None:
+            raise Refused("the modifier offset")
+        if node.at is not None:
+            raise Refused("the modifier @")
+        return self.samples.select(_matchers(node), int(self.grid_ms[0]) - reach_ms, int(self.grid_ms[-1]))
+
+    def _collected(self, frames: list[Frame], of: Callable[[Frame], tuple[Array, Bools]]) -> Vector:
+        """The rows of all frames that have a sample somewhere on the grid."""
+        width = len(self.grid_ms)
+        labels, values, here = [], [np.empty((0, width))], [np.empty((0, width), bool)]
+        for frame in frames:
+            found, there = of(frame)
+            if there.any():
+                labels += frame.labels
+                values.append(found)
+                here.append(np.broadcast_to(there, found.shape))
+        return Vector(labels, np.concatenate(values), np.concatenate(here))
 
     def _aggregateexpr(self, node: Any) -> Vector:
         how = str(node.op)
+        if how not in AGGREGATIONS:
+            raise Refused(f"the aggregation {how}()")
         inner = self.of(node.expr)
-        if how not in ("sum", "avg", "min", "max", "count") or not isinstance(inner, Vector):
-            raise Refused(f"the aggregation {how}")
-        names, without = _grouping(node.modifier)
-        groups: dict[str, list[int]] = {}
-        kept: dict[str, dict[str, str]] = {}
-        for i, labels in enumerate(inner.labels):
-            if without:
-                group = {k: v for k, v in labels.items() if k not in names and k != "__name__"}
-            else:
-                group = {k: labels[k] for k in names if labels.get(k)}
-            groups.setdefault(key(group), []).append(i)
-            kept[key(group)] = group
-        rows = [_aggregated(how, inner.values[members]) for members in groups.values()]
-        return Vector(list(kept.values()), np.array(rows).reshape(len(rows), len(self.grid)))
+        assert isinstance(inner, Vector)  # the parser refuses to aggregate numbers
+        modifier = node.modifier
+        if modifier is None:
+            return aggregated(how, inner, (), False)
+        return aggregated(how, inner, list(modifier.labels), str(modifier.type) == "AggModifierType.Without")
 
     def _binaryexpr(self, node: Any) -> Vector | Scalar:
-        op = str(node.op)
+        op, modifier = str(node.op), node.modifier
         if op not in ARITHMETIC and op not in FILTERS:
             raise Refused(f"the operator {op}")
-        left, right = self.of(node.lhs), self.of(node.rhs)
-        modifier = node.modifier
         if modifier is not None and modifier.return_bool:
-            raise Refused("bool")
+            raise Refused(f"the modifier bool of {op}")
+        if modifier is not None and (modifier.fill_values.lhs, modifier.fill_values.rhs) != (None, None):
+            raise Refused("the modifier fill")
+        left, right = self.of(node.lhs), self.of(node.rhs)
+        if isinstance(left, Vector) and isinstance(right, Vector):
+            if op in FILTERS:
+                raise Refused(f"the comparison {op} of two vectors")
+            return arithmetic(ARITHMETIC[op], left, right, _matching(modifier))
         if op in FILTERS:
             return _filtered(op, left, right)
-        function = ARITHMETIC[op]
-        if not isinstance(left, Vector) and not isinstance(right, Vector):
-            return np.asarray(function(left, right))
-        if not isinstance(right, Vector):
-            assert isinstance(left, Vector)
-            return Vector([_nameless(x) for x in left.labels], function(left.values, right))
-        if not isinstance(left, Vector):
-            return Vector([_nameless(x) for x in right.labels], function(left, right.values))
-        return self._matched(function, left, right, modifier)
-
-    def _matched(self, function: Callable[[Any, Any], Any], left: Vector, right: Vector, modifier: Any) -> Vector:
-        card, names, on, include = _matching(modifier)
-        swapped = card == "OneToMany"
-        many, one = (right, left) if swapped else (left, right)
-
-        def signature(labels: dict[str, str]) -> str:
-            if on:
-                return key({k: labels.get(k, "") for k in names})
-            return key({k: v for k, v in labels.items() if k not in names and k != "__name__"})
-
-        partners: dict[str, int] = {}
-        for i, labels in enumerate(one.labels):
-            name = signature(labels)
-            if name in partners:
-                both = ~np.isnan(one.values[i]) & ~np.isnan(one.values[partners[name]])
-                if both.any():
-                    raise Refused(f"many-to-many matching: two series with {name} on one side;")
-                one.values[partners[name]] = np.where(
-                    np.isnan(one.values[i]), one.values[partners[name]], one.values[i]
-                )
-            partners.setdefault(name, i)
-        labels_out, rows, seen = [], [], set()
-        for i, labels in enumerate(many.labels):
-            j = partners.get(signature(labels))
-            if j is None:
-                continue
-            a, b = (one.values[j], many.values[i]) if swapped else (many.values[i], one.values[j])
-            row = function(a, b)
-            if np.isnan(row).all():
-                continue
-            result = _result_labels(labels, one.labels[j], card, names, on, include)
-            if key(result) in seen:
-                raise Refused("many-to-one matching without group_left or group_right")
-            seen.add(key(result))
-            labels_out.append(result)
-            rows.append(row)
-        return Vector(labels_out, np.array(rows).reshape(len(rows), len(self.grid)))
+        return _with_number(op, left, right)
 
 
-def _result_labels(
-    many: dict[str, str], one: dict[str, str], card: str, names: Sequence[str], on: bool, include: Sequence[str]
-) -> dict[str, str]:
-    if card == "OneToOne":
-        if on:
-            return {k: many[k] for k in names if many.get(k)}
-        return {k: v for k, v in many.items() if k not in names and k != "__name__"}
-    out = _nameless(many)
-    for name in include:
-        out.pop(name, None)
-        if one.get(name):
-            out[name] = one[name]
-    return out
+def _with_number(op: str, left: Vector | Scalar, right: Vector | Scalar) -> Vector | Scalar:
+    vector = left if isinstance(left, Vector) else right
+    a, b = (x.values if isinstance(x, Vector) else x for x in (left, right))
+    values = ARITHMETIC[op](a, b)
+    if isinstance(vector, Vector):
+        return united(Vector([nameless(x) for x in vector.labels], values, vector.here))
+    return np.asarray(values)
 
 
 def _filtered(op: str, left: Vector | Scalar, right: Vector | Scalar) -> Vector:
-    if isinstance(left, Vector) and not isinstance(right, Vector):
-        kept = Vector(left.labels, np.where(FILTERS[op](left.values, right), left.values, np.nan))
-    elif isinstance(right, Vector) and not isinstance(left, Vector):
-        kept = Vector(right.labels, np.where(FILTERS[op](left, right.values), right.values, np.nan))
-    else:
-        raise Refused(f"a comparison {op} of two vectors")
-    some = [i for i in range(len(kept.labels)) if not np.isnan(kept.values[i]).all()]
-    return Vector([kept.labels[i] for i in some], kept.values[some])
-
-
-def _aggregated(how: str, values: Array) -> Array:
-    present = ~np.isnan(values)
-    count = present.sum(axis=0)
-    if how == "count":
-        out = count.astype(np.float64)
-    elif how in ("sum", "avg"):
-        out = np.where(present, values, 0.0).sum(axis=0)
-        out = out / count if how == "avg" else out
-    else:
-        out = (np.fmin if how == "min" else np.fmax).reduce(values, axis=0)
-    return np.where(count > 0, out, np.nan)
-
-
-def _over_time(name: str, values: Array, first: NDArray[np.int64], last: NDArray[np.int64]) -> Array:
-    functions = {
-        "avg_over_time": np.mean,
-        "min_over_time": np.min,
-        "max_over_time": np.max,
-        "sum_over_time": np.sum,
-        "count_over_time": len,
-        "last_over_time": lambda x: x[-1],
-    }
-    if name not in functions:
-        raise Refused(f"the function {name}()")
-    function: Callable[[Any], Any] = functions[name]  # type: ignore[assignment]
-    return np.array([function(values[a:b]) if b > a else np.nan for a, b in zip(first, last, strict=True)], np.float64)
-
-
-def _extrapolated(
-    name: str, times: Array, values: Array, first: NDArray[np.int64], last: NDArray[np.int64], grid: Array, span: float
-) -> Array:
-    """rate and increase as Prometheus computes them (promql/functions.go, extrapolatedRate), for all instants at once."""
-    if len(times) < 2:
-        return np.full(len(grid), np.nan)
-    drops = np.concatenate([[0.0], np.cumsum(np.where(np.diff(values) < 0, values[:-1], 0.0))])
-    enough = last - first >= 2
-    a, b = np.where(enough, first, 0), np.where(enough, last - 1, 1)
-    result = values[b] - values[a] + (drops[b] - drops[a])
-    to_start, to_end = times[a] - (grid - span), grid - times[b]
-    sampled = times[b] - times[a]
-    between = sampled / (b - a)
-    rises = (result > 0) & (values[a] >= 0)
-    to_zero = np.where(rises, sampled * (values[a] / np.where(rises, result, 1.0)), np.inf)
-    to_start = np.minimum(to_start, to_zero)
-    near = between * 1.1
-    extra = sampled + np.where(to_start < near, to_start, between / 2) + np.where(to_end < near, to_end, between / 2)
-    result = result * (extra / sampled)
-    return np.where(enough, result / span if name == "rate" else result, np.nan)
-
-
-def _nameless(labels: dict[str, str]) -> dict[str, str]:
-    return {k: v for k, v in labels.items() if k != "__name__"}
+    vector = left if isinstance(left, Vector) else right
+    assert isinstance(vector, Vector)  # the parser refuses to compare two numbers without bool
+    a, b = (x.values if isinstance(x, Vector) else x for x in (left, right))
+    return Vector(vector.labels, vector.values, vector.here & FILTERS[op](a, b)).seen()
 
 
 def _matchers(selector: Any) -> list[Matcher]:
-    ops = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
-    out = [Matcher("__name__", "=", selector.name)] if selector.name else []
     groups = selector.matchers
-    if getattr(groups, "or_matchers", None):
+    if groups.or_matchers:
         raise Refused("`or` between matchers")
-    for one in groups.matchers:
-        op = ops[str(one.op)]
-        out.append(Matcher.make(one.name, op, one.value))
-    return out
+    out = [Matcher("__name__", "=", selector.name)] if selector.name else []
+    return out + [_matcher(one.name, _MATCH_OPS[str(one.op)], one.value) for one in groups.matchers]
 
 
-def _grouping(modifier: Any) -> tuple[list[str], bool]:
+@functools.lru_cache(1024)
+def _matcher(name: str, op: str, value: str) -> Matcher:
+    """A matcher; regular expressions that mean something else here than in Prometheus are refused."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)  # [[:alpha:]] and the like
+        try:
+            return Matcher.make(name, op, value)
+        except (ValueError, FutureWarning) as e:
+            raise Refused(f"the regular expression {value!r}") from e
+
+
+def _matching(modifier: Any) -> Matching:
     if modifier is None:
-        return [], False
-    return list(modifier.labels), "Exclude" in str(modifier.type) or "without" in str(modifier.type).lower()
+        return Matching()
+    many = {"VectorMatchCardinality.ManyToOne": "left", "VectorMatchCardinality.OneToMany": "right"}.get(
+        str(modifier.card), ""
+    )
+    labels = modifier.matching
+    names = () if labels is None else tuple(labels.labels)
+    on = labels is not None and str(labels.type) == "LabelModifierType.Include"
+    return Matching(names, on, many, tuple(modifier.group_labels or ()))
 
 
-def _matching(modifier: Any) -> tuple[str, list[str], bool, list[str]]:
-    if modifier is None:
-        return "OneToOne", [], False, []
-    card = str(modifier.card).split(".")[-1]
-    names, on = [], False
-    if modifier.matching is not None:
-        names = list(modifier.matching.labels)
-        on = "Include" in str(modifier.matching.type) or str(modifier.matching.type).lower().endswith("on")
-    include = list(getattr(modifier, "group_labels", None) or getattr(modifier.card, "labels", None) or [])
-    return card, names, on, include
+_NODES = {
+    "StringLiteral": "a string",
+    "Subquery": "a subquery",
+    "MatrixSelector": "a range selector outside a function",
+}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,36 +15,18 @@ from pydantic import Field
 from aiops.core.params import Params
 from aiops.core.records import Block, Lineage
 from aiops.telemetry.evaluate import evaluate
+from aiops.telemetry.labelling import Labelling
+from aiops.telemetry.mounts import Mounts
 from aiops.telemetry.samples import LiveSamples
 from aiops.telemetry.source import Answer, ReadLimits, Source
 
 Sample = tuple[dict[str, str], float]
 _CPU_MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
-_NO_FILE_SYSTEMS = {
-    "autofs",
-    "binfmt_misc",
-    "bpf",
-    "cgroup",
-    "cgroup2",
-    "configfs",
-    "debugfs",
-    "devpts",
-    "devtmpfs",
-    "fusectl",
-    "hugetlbfs",
-    "iso9660",
-    "mqueue",
-    "nsfs",
-    "proc",
-    "pstore",
-    "rpc_pipefs",
-    "securityfs",
-    "selinuxfs",
-    "squashfs",
-    "sysfs",
-    "tracefs",
-}
-_NO_MOUNTS = ("/dev", "/proc", "/sys", "/run/credentials", "/var/lib/docker")
+_NO_DISKS = re.compile(r"(ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+")
+_HOTPLUG_S = 3.0
+"""A processor's counter that falls by more was started anew; by less, it is the kernel's rounding."""
+_PAGE_BYTES = 4096
+"""What psutil takes a page for when it counts swapping in bytes."""
 
 
 class HostParams(Params):
@@ -63,11 +45,13 @@ class HostSource(Source[HostParams]):
     def __init__(self, name: str, params: HostParams, limits: ReadLimits) -> None:
         super().__init__(name, params, limits)
         self._samples = LiveSamples(int(params.keep_hours * 3600 / params.every))
+        self._labelling = Labelling(name)
+        self._host = Host()
 
     def collect(self, now_s: float) -> None:
         """Take one collection, stamped `now_s`."""
         common = {"instance": self.params.instance, "job": "host"}
-        self._samples.add(now_s, (({**labels, **common}, value) for labels, value in collected(now_s)))
+        self._samples.add(now_s, (({**labels, **common}, value) for labels, value in self._host.collected(now_s)))
 
     def fetch(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Answer:
         """See `Source.fetch`; collects first when the newest collection is older than asked."""
@@ -75,13 +59,14 @@ class HostSource(Source[HostParams]):
         if newest is None or newest < end_s:
             self.collect(float(end_s))
         found = evaluate(query, self._samples, start_s, end_s, step_s, source=self.name)
-        values = np.where(np.isfinite(found.values), found.values, np.nan)
+        values = np.where(found.here & np.isfinite(found.values), found.values, np.nan)
         times = np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
-        return Answer(Block(tuple(found.labels), times, values, unit, Lineage(self.name, query, start_s, end_s)))
+        labels = self._labelling.of(query, found.labels)
+        return Answer(Block(labels, times, values, unit, Lineage(self.name, query, start_s, end_s)))
 
     def probe(self) -> str:
         """What answers."""
-        return f"this host, {sum(1 for _ in collected(time.time()))} samples a collection"
+        return f"this host, {sum(1 for _ in self._host.collected(time.time()))} samples a collection"
 
     def oldest_s(self) -> int | None:
         """The first collection that is kept."""
@@ -89,71 +74,89 @@ class HostSource(Source[HostParams]):
         return None if first is None else int(first)
 
 
-def collected(now_s: float) -> Iterator[Sample]:
-    """One collection: (labels with __name__, value)."""
-    yield from _cpu()
-    yield from _memory()
-    yield from _filesystems()
-    yield from _disks()
-    yield from _network()
-    yield from _processes()
-    yield {"__name__": "node_time_seconds"}, now_s
+class Host:
+    """The figures of this host; what it cannot or may not read is left out of a collection, the rest stays."""
+
+    def __init__(self) -> None:
+        self._mounts = Mounts()
+        self._cpu_s: dict[tuple[int, str], float] = {}
+
+    def collected(self, now_s: float) -> Iterator[Sample]:
+        """One collection: (labels with __name__, value)."""
+        parts: list[Callable[[], Iterator[Sample]]] = [
+            self._cpu, _load, _memory, _swap, self._filesystems, _disks, _network, _processes, _boot,
+        ]  # fmt: skip
+        for part in parts:
+            try:
+                yield from part()
+            except (
+                OSError,
+                RuntimeError,
+                NotImplementedError,
+                psutil.Error,
+            ):  # not on this system, or not for this user
+                continue
+        yield {"__name__": "node_time_seconds"}, now_s
+
+    def _cpu(self) -> Iterator[Sample]:
+        for number, times in enumerate(psutil.cpu_times(percpu=True)):
+            for mode in _CPU_MODES:
+                if hasattr(times, mode):
+                    labels = {"__name__": "node_cpu_seconds_total", "cpu": str(number), "mode": mode}
+                    yield labels, self._rising(number, mode, float(getattr(times, mode)))
+
+    def _rising(self, number: int, mode: str, seconds: float) -> float:
+        """The kernel's counters of idle and waiting time fall by a little now and then, which is no new start."""
+        before = self._cpu_s.get((number, mode), 0.0)
+        if before - _HOTPLUG_S < seconds < before:
+            return before
+        self._cpu_s[number, mode] = seconds
+        return seconds
+
+    def _filesystems(self) -> Iterator[Sample]:
+        for mount, stat in self._mounts.read():
+            labels = {"device": mount.device, "fstype": mount.fstype, "mountpoint": mount.mountpoint}
+            figures = {
+                "size_bytes": stat.f_blocks * stat.f_frsize,
+                "free_bytes": stat.f_bfree * stat.f_frsize,
+                "avail_bytes": stat.f_bavail * stat.f_frsize,
+                "files": stat.f_files,
+                "files_free": stat.f_ffree,
+            }
+            for name, value in figures.items():
+                yield {"__name__": f"node_filesystem_{name}", **labels}, float(value)
+
+
+def _boot() -> Iterator[Sample]:
     yield {"__name__": "node_boot_time_seconds"}, psutil.boot_time()
 
 
-def _cpu() -> Iterator[Sample]:
-    for number, times in enumerate(psutil.cpu_times(percpu=True)):
-        for mode in _CPU_MODES:
-            if hasattr(times, mode):
-                labels = {"__name__": "node_cpu_seconds_total", "cpu": str(number), "mode": mode}
-                yield labels, float(getattr(times, mode))
+def _load() -> Iterator[Sample]:
     for name, value in zip(("node_load1", "node_load5", "node_load15"), psutil.getloadavg(), strict=True):
         yield {"__name__": name}, value
 
 
 def _memory() -> Iterator[Sample]:
-    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
-    parts = {
-        "MemTotal": memory.total,
-        "MemAvailable": memory.available,
-        "MemFree": memory.free,
-        "Buffers": getattr(memory, "buffers", 0),
-        "Cached": getattr(memory, "cached", 0),
-        "SwapTotal": swap.total,
-        "SwapFree": swap.free,
-    }
+    memory = psutil.virtual_memory()
+    parts = {"MemTotal": memory.total, "MemAvailable": memory.available, "MemFree": memory.free}
+    if hasattr(memory, "buffers"):
+        parts["Buffers"] = memory.buffers
     for name, value in parts.items():
         yield {"__name__": f"node_memory_{name}_bytes"}, float(value)
-    yield {"__name__": "node_vmstat_pswpin"}, swap.sin / os.sysconf("SC_PAGE_SIZE")
-    yield {"__name__": "node_vmstat_pswpout"}, swap.sout / os.sysconf("SC_PAGE_SIZE")
 
 
-def _filesystems() -> Iterator[Sample]:
-    seen = set()
-    for part in psutil.disk_partitions(all=True):
-        if part.fstype in _NO_FILE_SYSTEMS or part.mountpoint in seen:
-            continue
-        if any(part.mountpoint == m or part.mountpoint.startswith(m + "/") for m in _NO_MOUNTS):
-            continue
-        seen.add(part.mountpoint)
-        try:
-            stat = os.statvfs(part.mountpoint)
-        except OSError:
-            continue
-        labels = {"device": part.device, "fstype": part.fstype, "mountpoint": part.mountpoint}
-        figures = {
-            "size_bytes": stat.f_blocks * stat.f_frsize,
-            "free_bytes": stat.f_bfree * stat.f_frsize,
-            "avail_bytes": stat.f_bavail * stat.f_frsize,
-            "files": stat.f_files,
-            "files_free": stat.f_ffree,
-        }
-        for name, value in figures.items():
-            yield {"__name__": f"node_filesystem_{name}", **labels}, float(value)
+def _swap() -> Iterator[Sample]:
+    swap = psutil.swap_memory()
+    yield {"__name__": "node_memory_SwapTotal_bytes"}, float(swap.total)
+    yield {"__name__": "node_memory_SwapFree_bytes"}, float(swap.free)
+    yield {"__name__": "node_vmstat_pswpin"}, swap.sin / _PAGE_BYTES
+    yield {"__name__": "node_vmstat_pswpout"}, swap.sout / _PAGE_BYTES
 
 
 def _disks() -> Iterator[Sample]:
     for device, c in (psutil.disk_io_counters(perdisk=True) or {}).items():
+        if _NO_DISKS.fullmatch(device):
+            continue
         figures = {
             "read_bytes_total": c.read_bytes,
             "written_bytes_total": c.write_bytes,
@@ -176,14 +179,11 @@ def _network() -> Iterator[Sample]:
 
 
 def _processes() -> Iterator[Sample]:
-    try:
-        allocated, _, maximum = Path("/proc/sys/fs/file-nr").read_text().split()
-        yield {"__name__": "node_filefd_allocated"}, float(allocated)
-        yield {"__name__": "node_filefd_maximum"}, float(maximum)
-        for row in Path("/proc/stat").read_text().splitlines():
-            if row.startswith(("procs_running ", "procs_blocked ")):
-                name, value = row.split()
-                yield {"__name__": f"node_{name}"}, float(value)
-    except OSError:  # not Linux: those figures do not exist there
-        return
     yield {"__name__": "node_processes_pids"}, float(len(psutil.pids()))
+    for row in Path("/proc/stat").read_text().splitlines():
+        if row.startswith(("procs_running ", "procs_blocked ")):
+            name, value = row.split()
+            yield {"__name__": f"node_{name}"}, float(value)
+    allocated, _, maximum = Path("/proc/sys/fs/file-nr").read_text().split()
+    yield {"__name__": "node_filefd_allocated"}, float(allocated)
+    yield {"__name__": "node_filefd_maximum"}, float(maximum)

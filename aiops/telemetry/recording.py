@@ -21,9 +21,11 @@ from pydantic import Field
 from aiops.core.errors import FileError, Mistake, SourceError
 from aiops.core.params import Params
 from aiops.core.records import Block, Lineage
-from aiops.telemetry.evaluate import Vector, evaluate
+from aiops.telemetry.evaluate import evaluate
+from aiops.telemetry.labelling import Labelling
 from aiops.telemetry.samples import FixedSamples, Series
 from aiops.telemetry.source import Answer, ReadLimits, Source
+from aiops.telemetry.vectors import Vector
 
 Array = NDArray[np.float64]
 Table = tuple[str, NDArray[np.int64], list[str], Array]
@@ -85,6 +87,7 @@ class RecordingSource(Source[RecordingParams]):
         super().__init__(name, params, limits)
         self._samples: FixedSamples | None = None
         self._span = (0, 0)
+        self._labelling = Labelling(name)
         self._whole: dict[tuple[str, int], tuple[int, Vector, tuple[dict[str, str], ...]]] = {}
 
     def _load(self) -> FixedSamples:
@@ -109,14 +112,15 @@ class RecordingSource(Source[RecordingParams]):
         if (query, step_s) not in self._whole:
             last = -(-self._span[1] // step_s) * step_s
             found = evaluate(query, samples, first, last, step_s, source=self.name)
-            self._whole[query, step_s] = first, found, tuple(found.labels)
+            self._whole[query, step_s] = first, found, self._labelling.of(query, found.labels)
         first, found, labels = self._whole[query, step_s]
         times = np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
         at = (times - first) // step_s
         inside = (at >= 0) & (at < found.values.shape[1])
-        values = np.where(inside[None, :], found.values[:, np.where(inside, at, 0)], np.nan)
-        values = np.where(np.isfinite(values), values, np.nan)
-        seen = ~np.isnan(found.values[:, : int(at[-1]) + 1]).all(axis=1) if at[-1] >= 0 else np.zeros(len(labels), bool)
+        at = np.where(inside, at, 0)
+        values = np.where(inside & found.here[:, at] & np.isfinite(found.values[:, at]), found.values[:, at], np.nan)
+        columns = max(int(times[-1] - first) // step_s + 1, 0)
+        seen = found.here[:, :columns].any(axis=1)
         lineage = Lineage(self.name, query, start_s, end_s)
         if seen.all():
             return Answer(Block(labels, times, np.ascontiguousarray(values), unit, lineage))
