@@ -6,28 +6,31 @@ kept, and errors that say which kind they are.
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Mapping
+from collections import OrderedDict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
 import requests
-from numpy.typing import NDArray
 from pydantic import Field
+from requests.auth import _basic_auth_str
 
 from aiops.core.errors import SourceError
 from aiops.core.labels import key
 from aiops.core.params import Params
 from aiops.core.records import Block, Floats, Ints, Lineage
+from aiops.core.text import visible
+from aiops.telemetry.decode import BadAnswer, Frame, Memory, Points, decode
 from aiops.telemetry.http import SourceSession, TooLarge, TooLate
 from aiops.telemetry.source import Answer, ReadLimits, Source
 
 POINTS_A_QUERY = 10_000
-MAX_LABELS, MAX_LABEL_BYTES = 64, 4096
-RETRY_AFTER_S = 0.3
+RETRY_AFTER_S, RETRY_AFTER_AT_MOST_S = 0.3, 5.0
+QUERIES_KNOWN = 256
+"""Queries whose label sets are remembered."""
 
 
 class PrometheusParams(Params):
@@ -41,6 +44,14 @@ class PrometheusParams(Params):
     ca_file: Path | None = Field(None, description="CA bundle to trust instead of the system's")
 
 
+class _Busy(SourceError):
+    """The server asks for patience: `after_s` is how long."""
+
+    def __init__(self, source: str, message: str, after_s: float) -> None:
+        self.after_s = after_s
+        super().__init__(source, "server_error", message)
+
+
 class PrometheusSource(Source[PrometheusParams]):
     """A Prometheus-compatible server."""
 
@@ -48,184 +59,173 @@ class PrometheusSource(Source[PrometheusParams]):
 
     def __init__(self, name: str, params: PrometheusParams, limits: ReadLimits) -> None:
         super().__init__(name, params, limits)
-        self._session = SourceSession(limits.decoded_bytes)
+        self._session = SourceSession(limits.decoded_bytes, self._credentials, self._judged)
         self._session.headers.update(params.headers)
         self._session.verify = str(params.ca_file) if params.ca_file else True
         self._client: Any = None
-        self._known: tuple[list[Mapping[str, str]], tuple[dict[str, str], ...]] | None = None
+        self._known: OrderedDict[str, Memory] = OrderedDict()
 
     def fetch(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Answer:
         """See `Source.fetch`; ranges longer than 10,000 points are asked for in parts, all before one deadline."""
         deadline = time.monotonic() + self.limits.seconds
         times = np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
-        found: dict[str, tuple[dict[str, str], Floats]] = {}
-        partial: list[str] = []
-        single: tuple[tuple[dict[str, str], ...], Floats] | None = None
-        for first in range(0, len(times), POINTS_A_QUERY):
-            part = times[first : first + POINTS_A_QUERY]
-            args = {"query": query, "start": int(part[0]), "end": int(part[-1]), "step": step_s}
-            data, notes = self._ask("query_range", args, deadline)
-            partial += [n for n in notes if n not in partial]
-            labels, values, dropped = self._matrix(data, part, step_s)
-            partial += dropped
-            if len(part) == len(times):
-                single = labels, values
-                break
-            for one, row in zip(labels, values, strict=True):
-                entry = found.setdefault(key(one), (one, np.full(len(times), np.nan)))
-                entry[1][first : first + len(part)] = row
-        if single is None:
-            rows = [row for _, row in found.values()]
-            single = tuple(one for one, _ in found.values()), np.array(rows).reshape(len(rows), len(times))
-        lineage = Lineage(self.name, query, start_s, end_s, partial=tuple(partial))
-        return Answer(Block(single[0], times, single[1], unit, lineage), tuple(partial))
+        parts = [times[first : first + POINTS_A_QUERY] for first in range(0, len(times), POINTS_A_QUERY)]
+        read = [self._part(query, part, step_s, deadline) for part in parts]
+        notes = tuple(dict.fromkeys(note for _, _, said in read for note in said))
+        labels, values = (read[0][0], read[0][1]) if len(read) == 1 else _joined([(a, b) for a, b, _ in read])
+        lineage = Lineage(self.name, query, start_s, end_s, partial=notes)
+        return Answer(Block(labels, times, values, unit, lineage), notes)
 
     def probe(self) -> str:
-        """Ask for 1, and for the version."""
-        self._ask("query", {"query": "1"}, time.monotonic() + self.limits.seconds)
-        return f"{self.params.url} answers PromQL"
+        """Ask for 1 and, where the server tells, its version."""
+        deadline = time.monotonic() + self.limits.seconds
+        self._asked("vector", {"query": "1", "params": {}}, deadline)
+        return f"{visible(self.params.url)} answers PromQL"
 
     def close(self) -> None:
         """Close connections."""
         self._session.close()
 
+    def _part(
+        self, query: str, times: Ints, step_s: int, deadline: float
+    ) -> tuple[tuple[dict[str, str], ...], Floats, tuple[str, ...]]:
+        """(label sets (n,), values (n, t), notes) at `times`; the newest instant alone is cheaper as an instant query."""
+        args: dict[str, Any]
+        first, last = (datetime.fromtimestamp(int(t), UTC) for t in (times[0], times[-1]))
+        kind, args = "matrix", {"query": query, "start_time": first, "end_time": last, "step": step_s}
+        if len(times) == 1:
+            # step: VictoriaMetrics looks back as far as in a range query of that step only if it is told
+            kind, args = "vector", {"query": query, "params": {"time": int(times[0]), "step": step_s}}
+        body = self._asked(kind, args, deadline)
+        frame, points = self._decoded(body, kind, query)
+        values = _grid(len(frame.labels), points, times, step_s)
+        unread = (f"{points.unread} samples were no numbers",) if points.unread else ()
+        return frame.labels, values, frame.notes + unread
+
+    def _decoded(self, body: bytes, kind: str, query: str) -> tuple[Frame, Points]:
+        memory = self._known.setdefault(query, Memory())
+        self._known.move_to_end(query)
+        if len(self._known) > QUERIES_KNOWN:
+            self._known.popitem(last=False)
+        try:
+            return decode(body, kind, memory, self.limits.series, self.limits.samples)
+        except BadAnswer as e:
+            raise SourceError(self.name, e.kind, f"{visible(query)}: {visible(str(e))}") from e
+
+    def _asked(self, kind: str, args: dict[str, Any], deadline: float) -> bytes:
+        """The body of a successful answer; what may pass is tried once more before the deadline."""
+        import stamina
+
+        def again(error: Exception) -> float | bool:
+            if not isinstance(error, SourceError) or error.kind not in ("server_error", "unreachable"):
+                return False
+            wait = error.after_s if isinstance(error, _Busy) else RETRY_AFTER_S
+            return wait if time.monotonic() + wait < deadline else False
+
+        for attempt in stamina.retry_context(on=again, attempts=2, timeout=None):
+            with attempt:
+                return self._once(kind, args, deadline)
+        raise AssertionError("unreachable")
+
+    def _once(self, kind: str, args: dict[str, Any], deadline: float) -> bytes:
+        client = self._connect()
+        ask = client.custom_query if kind == "vector" else client.custom_query_range
+        try:
+            body: bytes = ask(**args, timeout=deadline - time.monotonic())
+        except TooLarge as e:
+            cap = self.limits.decoded_bytes
+            message = f"the answer is larger than {cap} bytes; narrow {visible(args['query'])} or raise limits.bytes"
+            raise SourceError(self.name, "too_many_bytes", message) from e
+        except TooLate as e:
+            raise SourceError(self.name, "timeout", f"no answer within {self.limits.seconds:g} s") from e
+        except (
+            requests.exceptions.RequestException,
+            OSError,
+            ValueError,
+        ) as e:  # ValueError: a URL or header that is none
+            kind = "timeout" if isinstance(e, requests.exceptions.Timeout) else "unreachable"
+            raise SourceError(self.name, kind, visible(str(e).splitlines()[0] if str(e) else type(e).__name__)) from e
+        return body
+
     def _connect(self) -> Any:
         if self._client is None:
             from prometheus_api_client import PrometheusConnect
 
-            self._client = PrometheusConnect(url=self.params.url, session=self._session, retry=0)
+            self._client = PrometheusConnect(url=self.params.url.rstrip("/"), session=self._session, retry=0)
         return self._client
 
-    def _ask(self, path: str, args: dict[str, Any], deadline: float) -> tuple[Any, list[str]]:
-        """The `data` of an answer and its warnings; a server error is tried once more before the deadline."""
+    def _credentials(self) -> dict[str, str]:
         try:
-            return self._once(path, args, deadline)
-        except SourceError as e:
-            if e.kind not in ("server_error", "unreachable") or time.monotonic() + RETRY_AFTER_S > deadline:
-                raise
-        time.sleep(RETRY_AFTER_S)
-        return self._once(path, args, deadline)
-
-    def _once(self, path: str, args: dict[str, Any], deadline: float) -> tuple[Any, list[str]]:
-        client = self._connect()
-        self._session.capped.deadline = deadline
-        self._session.auth, bearer = self._credentials()
-        try:
-            response = client._session.get(f"{client.url}/api/v1/{path}", params=args, headers=bearer)
-        except TooLarge as e:
-            cap = self.limits.decoded_bytes
-            message = f"the answer is larger than {cap} bytes; narrow {args.get('query')!r} or raise limits.bytes"
-            raise SourceError(self.name, "too_many_bytes", message) from e
-        except (TooLate, requests.exceptions.Timeout) as e:
-            raise SourceError(self.name, "timeout", f"no answer within {self.limits.seconds:g} s") from e
-        except (requests.exceptions.RequestException, OSError) as e:
-            kind = "timeout" if time.monotonic() > deadline else "unreachable"
-            raise SourceError(self.name, kind, _first_line(e)) from e
-        return self._decoded(response)
-
-    def _credentials(self) -> tuple[tuple[str, str] | None, dict[str, str]]:
-        try:
-            basic = None
+            if self.params.bearer_token_file:
+                return {"Authorization": f"Bearer {self.params.bearer_token_file.read_text().strip()}"}
             if self.params.username and self.params.password_file:
-                basic = (self.params.username, self.params.password_file.read_text().strip())
-            token = self.params.bearer_token_file
-            return basic, {"Authorization": f"Bearer {token.read_text().strip()}"} if token else {}
+                password = self.params.password_file.read_text().strip()
+                return {"Authorization": _basic_auth_str(self.params.username, password)}
         except OSError as e:
             raise SourceError(self.name, "auth", f"{e.filename}: {e.strerror}") from e
+        return {}
 
-    def _decoded(self, response: requests.Response) -> tuple[Any, list[str]]:
+    def _judged(self, response: requests.Response) -> bytes:
+        """The body of a good response. Raises SourceError for every other."""
         status, body = response.status_code, response.content
-        try:
-            answer = orjson.loads(body)
-            assert isinstance(answer, dict)
-        except (orjson.JSONDecodeError, AssertionError):
-            answer = None
-        said = str(answer.get("error", "")) if answer else body[:200].decode("utf-8", "replace")
-        said = " ".join(said.split())[:200]
+        if status == 200:
+            if body[:1] == b"<" or "html" in response.headers.get("Content-Type", ""):
+                raise SourceError(
+                    self.name, "not_prometheus", f"HTTP 200, but a page: {_said(body)}; a login in between?"
+                )
+            return body
+        said = _said(body)
         if status in (401, 403):
             raise SourceError(self.name, "auth", f"HTTP {status}: {said}; check the credentials of this source")
         if 300 <= status < 400:
             raise SourceError(self.name, "not_prometheus", f"HTTP {status} redirects elsewhere; give the final URL")
-        if status in (429,) or status >= 500:
-            raise SourceError(self.name, "server_error", f"HTTP {status}: {said}")
+        if status == 429 or status >= 500:
+            raise _Busy(self.name, f"HTTP {status}: {said}", _patience(response.headers.get("Retry-After", "")))
         if status in (400, 422):
             kind = "too_many_points" if "exceeded maximum resolution" in said else "bad_query"
             raise SourceError(self.name, kind, said)
-        if answer is None or status != 200 or answer.get("status") != "success" or "data" not in answer:
-            raise SourceError(self.name, "not_prometheus", f"HTTP {status}, no Prometheus answer: {said}")
-        return answer["data"], [str(w)[:200] for w in (answer.get("warnings") or [])]
-
-    def _matrix(self, data: Any, times: Ints, step_s: int) -> tuple[tuple[dict[str, str], ...], Floats, list[str]]:
-        """(labels, values (n, t), what was dropped) of a range answer; shapes that are not one raise SourceError."""
-        if not isinstance(data, dict) or data.get("resultType") != "matrix" or not isinstance(data.get("result"), list):
-            raise SourceError(self.name, "bad_data", "the answer to a range query is no matrix")
-        result = data["result"]
-        if len(result) > self.limits.series:
-            message = (
-                f"{len(result)} series, more than limits.series = {self.limits.series}; narrow the query or raise it"
-            )
-            raise SourceError(self.name, "too_many_series", message)
-        if len(result) * len(times) > self.limits.samples:
-            raise SourceError(self.name, "too_many_points", f"more than limits.samples = {self.limits.samples} samples")
-        kept, dropped = [], 0
-        for one in result:
-            if "histograms" in one:
-                message = "native histograms cannot be watched; ask for histogram_quantile(…) of them instead"
-                raise SourceError(self.name, "unsupported", message)
-            if _oversize(one["metric"]):
-                dropped += 1
-            else:
-                kept.append(one)
-        try:
-            values = _grid(kept, times, step_s)
-        except (KeyError, TypeError, ValueError, IndexError) as e:
-            raise SourceError(self.name, "bad_data", f"a series is not as the API says: {_first_line(e)}") from e
-        notes = (
-            [f"{dropped} series dropped: more than {MAX_LABELS} labels, or one over {MAX_LABEL_BYTES} bytes"]
-            if dropped
-            else []
-        )
-        return self._labels([one["metric"] for one in kept]), values, notes
-
-    def _labels(self, metrics: list[dict[str, str]]) -> tuple[dict[str, str], ...]:
-        """The very same label objects while the set of series stays the same: everything behind keys on them."""
-        if self._known is not None and self._known[0] == metrics:
-            return self._known[1]
-        labels = tuple({k: v for k, v in one.items() if k != "__name__"} for one in metrics)
-        self._known = (metrics, labels)  # type: ignore[assignment]
-        return labels
+        raise SourceError(self.name, "not_prometheus", f"HTTP {status}, no Prometheus answer: {said}")
 
 
-def _oversize(metric: Mapping[str, str]) -> bool:
-    return len(metric) > MAX_LABELS or any(
-        len(k) > MAX_LABEL_BYTES or len(v) > MAX_LABEL_BYTES for k, v in metric.items()
-    )
+def _said(body: bytes) -> str:
+    """What an answer says of itself, fit to be shown: the `error` of Prometheus' JSON, else how it begins."""
+    try:
+        answer = orjson.loads(body[: 1 << 16])
+    except orjson.JSONDecodeError:
+        answer = None
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return visible(" ".join(str(error or body[:200].decode("utf-8", "replace")).split()))
 
 
-def _grid(result: list[Any], times: Ints, step_s: int) -> Floats:
+def _patience(retry_after: str) -> float:
+    return min(float(retry_after), RETRY_AFTER_AT_MOST_S) if retry_after.isdecimal() else RETRY_AFTER_S
+
+
+def _joined(parts: list[tuple[tuple[dict[str, str], ...], Floats]]) -> tuple[tuple[dict[str, str], ...], Floats]:
+    """Parts of a range side by side; a series that is missing in one has a gap there."""
+    rows: dict[str, int] = {}
+    labels: list[dict[str, str]] = []
+    places = []
+    for some, _ in parts:
+        place = []
+        for one in some:
+            place.append(rows.setdefault(key(one), len(labels)))
+            if place[-1] == len(labels):
+                labels.append(one)
+        places.append(place)
+    values = np.full((len(labels), sum(part.shape[1] for _, part in parts)), np.nan)
+    first = 0
+    for place, (_, part) in zip(places, parts, strict=True):
+        values[place, first : first + part.shape[1]] = part
+        first += part.shape[1]
+    return tuple(labels), values
+
+
+def _grid(n: int, points: Points, times: Ints, step_s: int) -> Floats:
     """Samples on the grid: later duplicates win, order does not matter, what is off the grid or not finite is a gap."""
-    values = np.full((len(result), len(times)), np.nan)
-    start = int(times[0])
-    for i, one in enumerate(result):
-        points = one["values"]
-        if len(points) == 1:
-            at, value = points[0]
-            slot = (float(at) - start) / step_s
-            if 0 <= slot < len(times) and slot == int(slot):
-                values[i, int(slot)] = _number(value)
-            continue
-        at = np.array([p[0] for p in points], np.float64)
-        slots = (at - start) / step_s
-        on = (slots == np.floor(slots)) & (slots >= 0) & (slots < len(times))
-        numbers: NDArray[np.float64] = np.array([_number(p[1]) for p in points])
-        values[i, slots[on].astype(np.int64)] = numbers[on]
+    values = np.full((n, len(times)), np.nan)
+    slot = (points.time_s - float(times[0])) / step_s
+    on = (slot == np.floor(slot)) & (slot >= 0) & (slot < len(times))
+    finite = np.where(np.isfinite(points.value), points.value, np.nan)
+    values[points.row[on], slot[on].astype(np.int64)] = finite[on]
     return values
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    return value if math.isfinite(value) else math.nan
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
