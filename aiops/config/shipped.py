@@ -24,4 +24,4 @@ def runbooks_dir() -> Path:
 
 def demo_dir() -> Path:
     """The recording that `aiops demo` plays."""
-    return _PACKAGE / "_shipped" / "demo"
+    return _PACKAGE / "backtest" / "incident"
