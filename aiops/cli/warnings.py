@@ -22,7 +22,7 @@ def reading_store(url: str, data_dir: Path) -> Iterator[Store]:
     """The store of a data directory, without its lock. Raises StoreError when there is none."""
     if not url and not (data_dir / "aiops.db").exists():
         raise StoreError(f"{data_dir}: holds no aiops.db; name the daemon's folder with --data-dir, or start `aiops run`")
-    store = Store.open(url, data_dir, lock=False)
+    store = Store.reading(url, data_dir)
     try:
         yield store
     finally:

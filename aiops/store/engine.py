@@ -90,6 +90,18 @@ def prepare(engine: sa.Engine, url: str) -> None:
         raise StoreError(f"{_safe(url)}: cannot be opened: {e.orig}; restore it from a backup or move it away") from e
 
 
+def check_version(engine: sa.Engine, url: str) -> None:
+    """Raises StoreError unless the schema is the one known here; changes nothing."""
+    try:
+        with engine.connect() as connection:
+            version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    except sa.exc.DatabaseError as e:
+        raise StoreError(f"{_safe(url)}: cannot be read: {e.orig}") from e
+    if version != tables.SCHEMA_VERSION:
+        known = tables.SCHEMA_VERSION
+        raise StoreError(f"{_safe(url)}: has schema version {version}, known here is {known}; `aiops run` migrates an older one")
+
+
 def _create(connection: sa.Connection) -> None:
     tables.metadata.create_all(connection)
     if connection.dialect.name == "sqlite":

@@ -15,7 +15,7 @@ from aiops.core.errors import StoreError
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.store import tables
 from aiops.store.codec import outcome_from, warning_from
-from aiops.store.engine import DirectoryLock, install_id, make_engine, prepare
+from aiops.store.engine import DirectoryLock, check_version, install_id, make_engine, prepare
 from aiops.store.ledger import LedgerCheck, verify
 from aiops.store.tx import Tx, ms
 
@@ -57,8 +57,16 @@ class Store:
             raise
         return store
 
+    @classmethod
+    def reading(cls, url: str, data_dir: Path) -> Store:
+        """A store for reading beside a running daemon: takes no lock, makes and migrates nothing. Raises StoreError."""
+        where = url or f"sqlite:///{data_dir / 'aiops.db'}"
+        reader = make_engine(where, writer=False)
+        check_version(reader, where)
+        return cls(reader, reader, None)
+
     def _genesis(self) -> None:
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             if connection.execute(sa.select(tables.ledger.c.seq).limit(1)).first() is not None:
                 return
         with self.transaction() as tx:
@@ -72,8 +80,16 @@ class Store:
                 tx = Tx(connection)
                 yield tx
                 tx.finish()
-        except sa.exc.DBAPIError as e:
-            raise StoreError(f"store: {e.orig}; nothing of this transaction was kept") from e
+        except sa.exc.SQLAlchemyError as e:
+            raise StoreError(f"store: {_why(e)}; nothing of this transaction was kept") from e
+
+    @contextmanager
+    def _read(self) -> Iterator[sa.Connection]:
+        try:
+            with self._reader.connect() as connection:
+                yield connection
+        except sa.exc.SQLAlchemyError as e:
+            raise StoreError(f"store: cannot be read: {_why(e)}") from e
 
     def open_warnings(self, card: str | None = None) -> list[EarlyWarning]:
         """Warnings that are open, oldest first."""
@@ -88,7 +104,7 @@ class Store:
         query = sa.select(t.c.body).where(condition).order_by(t.c.opened_ms, t.c.id)
         if card is not None:
             query = query.where(t.c.card == card)
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             return [warning_from(row.body) for row in connection.execute(query)]
 
     def warnings(self, *, limit: int = 100, card: str | None = None, state: str | None = None) -> list[EarlyWarning]:
@@ -99,14 +115,14 @@ class Store:
             query = query.where(t.c.card == card)
         if state is not None:
             query = query.where(t.c.state == state)
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             return [warning_from(row.body) for row in connection.execute(query)]
 
     def warning(self, id_or_prefix: str) -> EarlyWarning | None:
         """The warning with this id, or the only one whose id begins so."""
         t = tables.warnings
         query = sa.select(t.c.body).where(t.c.id.startswith(id_or_prefix, autoescape=True)).limit(2)
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             found = connection.execute(query).all()
         return warning_from(found[0].body) if len(found) == 1 else None
 
@@ -116,21 +132,21 @@ class Store:
         query = sa.select(t.c.body).where(t.c.current == 1).order_by(t.c.seq.desc()).limit(limit)
         if card is not None:
             query = query.where(t.c.card == card)
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             return [outcome_from(row.body) for row in connection.execute(query)]
 
     def outcome_of(self, warning_id: str) -> Outcome | None:
         """The current verdict on a warning."""
         t = tables.outcomes
         query = sa.select(t.c.body).where(t.c.warning_id == warning_id, t.c.current == 1)
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             row = connection.execute(query).first()
         return None if row is None else outcome_from(row.body)
 
     def last_turn(self, card: str, source: str) -> int | None:
         """The last instant a watch has finished, epoch seconds."""
         t = tables.turns
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             found = connection.execute(sa.select(t.c.now_ms).where(t.c.card == card, t.c.source == source)).scalar()
         return None if found is None else int(found) // 1000
 
@@ -150,7 +166,7 @@ class Store:
             .order_by(t.c.seq)
             .limit(limit)
         )
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             rows = connection.execute(query).all()
         return [OutboxRow(r.seq, r.receiver, r.grp, r.dedup_key, r.payload, r.attempts, r.created_ms / 1000) for r in rows]
 
@@ -186,18 +202,18 @@ class Store:
 
     def verify_ledger(self) -> LedgerCheck:
         """Recompute the whole chain."""
-        with self._reader.connect() as connection:
-            rows = connection.execution_options(stream_results=True).execute(
-                sa.select(tables.ledger).order_by(tables.ledger.c.seq)
-            )
-            return verify(rows)
+        t = tables.ledger
+        columns = [sa.type_coerce(c, sa.Text).label(c.name) if c is t.c.detail else c for c in t.c]
+        with self._read() as connection:
+            return verify(connection.execution_options(stream_results=True).execute(sa.select(*columns).order_by(t.c.seq)))
 
     def counts(self) -> dict[str, int]:
-        """How many rows there are of each kind, for metrics and the page."""
+        """How many rows there are of each kind, for metrics and the page; of verdicts only the current ones."""
         out: dict[str, int] = {}
-        with self._reader.connect() as connection:
+        with self._read() as connection:
             for t, column in ((tables.warnings, "state"), (tables.outbox, "state"), (tables.outcomes, "verdict")):
-                rows = connection.execute(sa.select(t.c[column], sa.func.count()).group_by(t.c[column]))
+                query = sa.select(t.c[column], sa.func.count()).group_by(t.c[column])
+                rows = connection.execute(query.where(t.c.current == 1) if t is tables.outcomes else query)
                 out |= {f"{t.name}.{value}": int(count) for value, count in rows}
         return out
 
@@ -208,3 +224,8 @@ class Store:
             self._reader.dispose()
         if self._lock is not None:
             self._lock.close()
+
+
+def _why(error: sa.exc.SQLAlchemyError) -> str:
+    """What the database itself said."""
+    return str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)

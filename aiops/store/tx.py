@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from aiops.core.labels import key
+from aiops.core.labels import fingerprint, key
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.store import tables
 from aiops.store.codec import to_json
@@ -28,7 +27,11 @@ class Tx:
         self._connection = connection
         self._head: str | None = None
         self._ledger: list[dict[str, Any]] = []
-        self._insert: Any = sqlite_insert if connection.dialect.name == "sqlite" else postgresql_insert
+        self._insert: Any = sqlite_insert
+        if connection.dialect.name == "postgresql":
+            from sqlalchemy.dialects.postgresql import insert  # costs a tenth of a second that SQLite does not need
+
+            self._insert = insert
 
     def put_warning(self, warning: EarlyWarning) -> None:
         """Insert a warning, or replace it by its id."""
@@ -52,7 +55,7 @@ class Tx:
     def put_outcome(self, outcome: Outcome) -> None:
         """Keep a verdict. At most one is current: a later one supersedes it and names it. The same one twice is kept once."""
         t = tables.outcomes
-        name = outcome.warning_id or f"missed:{key(outcome.entity)}:{outcome.card}:{outcome.failed_s}"[:64]
+        name = outcome.warning_id or f"missed:{fingerprint(outcome.card, key(outcome.entity), str(outcome.failed_s))}"
         old = self._connection.execute(sa.select(t.c.seq, t.c.verdict).where(t.c.key == name, t.c.current == 1)).first()
         if old is not None and old.verdict == outcome.verdict:
             return
