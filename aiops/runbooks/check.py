@@ -64,10 +64,11 @@ def _expressions(raw: Mapping[str, Any]) -> Found:
     """Look-ups where they are replaced and where they are not, and CEL."""
     targets, ids = _targets(raw), _ids(raw)
     for loc, text in _texts({key: value for key, value in raw.items() if key != "tests"}, ()):
-        before = [name for name in (ids[: loc[1]] if loc[0] == "steps" and isinstance(loc[1], int) else ids) if name]
+        step = loc[1] if loc[0] == "steps" and len(loc) > 1 and isinstance(loc[1], int) else None
+        before = [name for name in ids[:step] if name]
         place = _kind_of(loc, at(raw, *loc[:2], "uses") if loc[0] == "steps" else None, raw)
         if place == "look-ups":
-            own = [ids[loc[1]]] if loc[2:3] == ("undo",) and isinstance(loc[1], int) else []
+            own = [ids[step]] if step is not None and loc[2:3] == ("undo",) else []
             for why in look_up_mistakes(text, before + own, targets):
                 yield loc, why
         elif place == "cel":

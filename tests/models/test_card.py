@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from ruamel.yaml import YAML
 
 from aiops.config.yaml_file import load
 from aiops.core.errors import FileError
 from aiops.models.card import ModelCard, json_schema, load_card, load_cards
+from tests.mangled import mangled
 
 CARD = """\
 apiVersion: aiops/v1
@@ -144,3 +149,12 @@ def test_every_field_is_described() -> None:
     for name, part in {**json_schema()["$defs"], "ModelCard": json_schema()}.items():
         for key, field in part.get("properties", {}).items():
             assert field.get("description"), f"{name}.{key}"
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=mangled(YAML(typ="safe").load(CARD)))
+def test_whatever_stands_where_only_mistakes_come_of_it(data: Any, tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(json.dumps(data))  # JSON is YAML, but for what no file may hold
+    with suppress(FileError):
+        load_card(path)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from pydantic import ValidationError
+from ruamel.yaml import YAML
 
+from aiops.config.yaml_file import FROM_FILE
 from aiops.core.errors import FileError
+from aiops.runbooks import Runbook
+from tests.mangled import mangled
 from tests.runbooks.samples import POOL, loaded
 
 
@@ -135,3 +143,10 @@ def test_a_look_up_where_none_is_replaced_is_a_mistake(tmp_path: Path, old: str,
 
 def test_hostile_text_in_a_test_is_data_and_no_mistake(tmp_path: Path) -> None:
     loaded(tmp_path, POOL.replace("service: shop}", 'service: "${{ secrets.x }} {{ y }} $(reboot)"}'))
+
+
+@settings(max_examples=400, deadline=None)
+@given(mangled(YAML(typ="safe").load(POOL)))
+def test_whatever_stands_where_only_mistakes_come_of_it(data: Any) -> None:
+    with suppress(ValidationError):
+        Runbook.model_validate(data, context=FROM_FILE)

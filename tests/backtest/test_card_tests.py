@@ -1,0 +1,68 @@
+"""The tests inside cards: what the source gives, what is seen, what is said when it differs."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from aiops.backtest import card_tests
+from aiops.backtest.card_tests import START_S, GivenSource, Seen, failure, seen
+from aiops.models.card import CardTest, ModelCard
+
+ODD = "2+0.04x100 6-0.04x100 2+0.04x100 6-0.04x100 2+0.04x100 6-0.04x100 2+0.04x100 6-0.04x100 "
+
+
+def card() -> ModelCard:
+    return ModelCard.model_validate(
+        {
+            "apiVersion": "aiops/v1", "kind": "ModelCard", "name": "odd", "owner": {"team": "t"}, "query": "q",
+            "summary": "A count is unlike what is usual.", "detect": {}, "guards": {"persistence": "3/5", "min_change": 10.0},
+        }
+    )
+
+
+def case(values: str, at: str = "13h34m", symptom: str = "anomaly", **crossing: str) -> CardTest:
+    expect = {"symptom": symptom, **({"crossing": crossing} if crossing else {})}
+    return CardTest.model_validate({"name": "n", "series": {'{instance="a"}': values}, "at": at, "expect": expect})
+
+
+def test_samples_stand_on_the_steps_from_the_start_and_nowhere_else() -> None:
+    source = GivenSource({'{a="1"}': "1 _ 3", '{a="2"}': "7"}, 60)
+    block = source.fetch("q", START_S - 60, START_S + 240, 60).block
+    assert [dict(labels) for labels in block.labels] == [{"a": "1"}, {"a": "2"}]
+    shown = [[None if math.isnan(v) else v for v in row] for row in block.values.tolist()]
+    assert shown == [[None, 1, None, 3, None, None], [None, 7, None, None, None, None]]
+    assert source.oldest_s() == START_S
+
+
+def test_what_fires_is_seen_at_its_time_and_not_before() -> None:
+    assert seen(card(), case(ODD + "90x9")) == [Seen("anomaly", None)]
+    assert seen(card(), case(ODD + "90x9", at="13h27m")) == []
+
+
+def test_nothing_is_said_of_a_test_that_holds() -> None:
+    assert failure(card(), case(ODD + "90x9")) == ""
+    assert failure(card(), case(ODD + "4x9", symptom="none")) == ""
+
+
+def test_a_test_that_does_not_hold_says_both() -> None:
+    assert failure(card(), case(ODD + "4x9")) == "symptom: expected anomaly, got none"
+    assert failure(card(), case(ODD + "90x9", symptom="none")) == "symptom: expected none, got anomaly"
+
+
+@pytest.mark.parametrize(
+    ("left", "bounds", "why"),
+    [
+        (7200.0, {"after": "1h", "before": "3h"}, ""),
+        (3600.0, {"after": "1h", "before": "3h"}, ""),
+        (3599.0, {"after": "1h", "before": "3h"}, "crossing: expected after 1h and before 3h, got 59m59s"),
+        (10801.0, {"before": "3h"}, "crossing: expected before 3h, got 3h1s"),
+        (None, {"after": "1h"}, "crossing: expected after 1h, got none"),
+    ],
+)
+def test_the_crossing_is_held_to_its_bounds(
+    monkeypatch: pytest.MonkeyPatch, left: float | None, bounds: dict[str, str], why: str
+) -> None:
+    monkeypatch.setattr(card_tests, "seen", lambda *_: [Seen("exhaustion", left)])
+    assert failure(card(), case("1", symptom="exhaustion", **bounds)) == why
