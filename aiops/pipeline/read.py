@@ -13,6 +13,7 @@ from aiops.pipeline.watch import Watch
 
 CHUNK_SAMPLES = 250_000
 """Samples asked for at once, so that memory stays bounded while history is read."""
+HOUR_S = 3600
 BACKFILL_SAMPLES = 6_000_000
 """Samples read at first sight at most: many series start with less history, one turn never reads for long."""
 
@@ -29,14 +30,14 @@ class Reading:
 
 def read(watch: Watch, now_s: int) -> Reading:
     """Read what the window misses up to `now_s` and append it. Raises SourceError; the window then stays as it was."""
-    missing = watch.window.missing(now_s, watch.card.history_s, watch.source.oldest_s())
+    oldest = watch.source.oldest_s()
+    missing = watch.window.missing(now_s, watch.card.history_s, oldest)
     if missing is None:
         return Reading(np.zeros(0, np.int64), np.zeros((watch.n, 0)), np.zeros((watch.n, 0), bool))
     start, end = missing
     many = watch.n
-    if many == 0 and end > start:  # the newest instant tells how many series there are
-        many = len(watch.source.fetch(watch.card.query, end, end, watch.step_s, watch.card.unit).block.labels)
-        start = max(start, end - BACKFILL_SAMPLES // max(many, 1) * watch.step_s)
+    if many == 0 and end > start:
+        start, many = _first_sight(watch, start, end, oldest is not None)
     span = max(watch.step_s, CHUNK_SAMPLES // max(many, 1) * watch.step_s)
     times, values, partial = [], [], []
     while start <= end:
@@ -50,6 +51,26 @@ def read(watch: Watch, now_s: int) -> Reading:
     padded = [np.vstack([v, np.full((rows - len(v), v.shape[1]), np.nan)]) if len(v) < rows else v for v in values]
     time_s = np.concatenate(times)
     return Reading(time_s, np.hstack(padded), masked_at(watch, time_s), tuple(partial))
+
+
+def _first_sight(watch: Watch, start: int, end: int, oldest_known: bool) -> tuple[int, int]:
+    """(where history worth reading begins, how many series there are now).
+
+    A source that does not know its oldest sample is asked how many series there were, an hour apart: otherwise a young
+    server would be asked for weeks of seconds that it does not have.
+    """
+    query, step = watch.card.query, watch.step_s
+    many = len(watch.source.fetch(query, end, end, step).block.labels)
+    start = max(start, end - BACKFILL_SAMPLES // max(many, 1) * step)
+    hours = np.arange(-(-start // HOUR_S) * HOUR_S, end + 1, HOUR_S)
+    if oldest_known or not many:
+        return (start if many or oldest_known else end), many
+    if not len(hours):
+        return start, many
+    found = watch.source.fetch(f"count({query})", int(hours[0]), int(hours[-1]), HOUR_S).block.values
+    known = hours[np.isfinite(found).any(axis=0)] if len(found) else hours[:0]
+    oldest = int(known[0] if len(known) else end) - HOUR_S
+    return max(start, oldest // step * step), many
 
 
 def _fetch(watch: Watch, start: int, end: int) -> tuple[Ints, Floats, tuple[str, ...]]:
