@@ -42,7 +42,8 @@ class _Guard:
     under_way = threading.local()
 
     def __init__(self, deadline: float) -> None:
-        self.deadline, self.sock = deadline, None
+        self.sock: Any = None
+        self.cut = False
         self._timer = threading.Timer(max(deadline - time.monotonic(), 0.0), self._cut)
         self._timer.daemon = True
 
@@ -58,10 +59,11 @@ class _Guard:
     def watch(self, sock: Any) -> None:
         """This socket serves the request. Raises TooLate when the deadline has passed."""
         self.sock = sock
-        if time.monotonic() >= self.deadline:
+        if self.cut:
             raise TooLate
 
     def _cut(self) -> None:
+        self.cut = True
         if self.sock is not None:
             try:
                 self.sock.shutdown(socket.SHUT_RDWR)
@@ -117,20 +119,24 @@ class CappedAdapter(HTTPAdapter):
         if left <= 0:
             raise TooLate
         deadline = time.monotonic() + left
-        with _Guard(deadline):
+        with _Guard(deadline) as guard:
             try:
-                response = super().send(request, **{**options, "stream": True, "timeout": (min(left, CONNECT_S), left)})
+                response = super().send(
+                    request, **{**options, "stream": True, "timeout": (min(left, CONNECT_S), left + 1)}
+                )
                 try:
                     body = _body(response, self.decoded_bytes)
                 except BaseException:
                     response.close()
                     raise
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:
-                if time.monotonic() >= deadline:
+                if guard.cut:
                     raise TooLate from e
                 if isinstance(e, requests.RequestException):
                     raise
                 raise BrokenBody(str(e)) from e
+            if guard.cut:  # what was cut off looks like an end
+                raise TooLate
         response._content = body
         response._content_consumed = True  # type: ignore[attr-defined]
         return response

@@ -6,6 +6,7 @@ kept, and errors that say which kind they are.
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import OrderedDict
 from datetime import UTC, datetime
@@ -114,7 +115,7 @@ class PrometheusSource(Source[PrometheusParams]):
 
     def _asked(self, kind: str, args: dict[str, Any], deadline: float) -> bytes:
         """The body of a successful answer; what may pass is tried once more before the deadline."""
-        import stamina
+        retry_context = _quiet_retries()
 
         def again(error: Exception) -> float | bool:
             if not isinstance(error, SourceError) or error.kind not in ("server_error", "unreachable"):
@@ -122,15 +123,15 @@ class PrometheusSource(Source[PrometheusParams]):
             wait = error.after_s if isinstance(error, _Busy) else RETRY_AFTER_S
             return wait if time.monotonic() + wait < deadline else False
 
-        for attempt in stamina.retry_context(on=again, attempts=2, timeout=None):
+        for attempt in retry_context(on=again, attempts=2, timeout=None):
             with attempt:
                 return self._once(kind, args, deadline)
         raise AssertionError("unreachable")
 
     def _once(self, kind: str, args: dict[str, Any], deadline: float) -> bytes:
-        client = self._connect()
-        ask = client.custom_query if kind == "vector" else client.custom_query_range
         try:
+            client = self._connect()
+            ask = client.custom_query if kind == "vector" else client.custom_query_range
             body: bytes = ask(**args, timeout=deadline - time.monotonic())
         except TooLarge as e:
             cap = self.limits.decoded_bytes
@@ -144,7 +145,7 @@ class PrometheusSource(Source[PrometheusParams]):
             ValueError,
         ) as e:  # ValueError: a URL or header that is none
             kind = "timeout" if isinstance(e, requests.exceptions.Timeout) else "unreachable"
-            raise SourceError(self.name, kind, visible(str(e).splitlines()[0] if str(e) else type(e).__name__)) from e
+            raise SourceError(self.name, kind, f"{visible(self.params.url)}: {visible(_cause(e))}") from e
         return body
 
     def _connect(self) -> Any:
@@ -179,12 +180,29 @@ class PrometheusSource(Source[PrometheusParams]):
             raise SourceError(self.name, "auth", f"HTTP {status}: {said}; check the credentials of this source")
         if 300 <= status < 400:
             raise SourceError(self.name, "not_prometheus", f"HTTP {status} redirects elsewhere; give the final URL")
-        if status == 429 or status >= 500:
+        if status == 429 or 500 <= status < 600:
             raise _Busy(self.name, f"HTTP {status}: {said}", _patience(response.headers.get("Retry-After", "")))
         if status in (400, 422):
             kind = "too_many_points" if "exceeded maximum resolution" in said else "bad_query"
             raise SourceError(self.name, kind, said)
         raise SourceError(self.name, "not_prometheus", f"HTTP {status}, no Prometheus answer: {said}")
+
+
+@functools.cache
+def _quiet_retries() -> Any:
+    """stamina's loop; a retry writes no log line of its own: it is the source's error that counts and is told."""
+    import stamina
+    from stamina.instrumentation import set_on_retry_hooks
+
+    set_on_retry_hooks([])
+    return stamina.retry_context
+
+
+def _cause(error: Exception) -> str:
+    """The innermost reason on one line, without the layers that requests and urllib3 put around it."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    text = str(reason or error) or type(error).__name__
+    return " ".join(text.split())
 
 
 def _said(body: bytes) -> str:
