@@ -34,7 +34,7 @@ def decide(watch: Watch, found: Found, crossed: Mapping[int, int], now_s: int, r
             warning, event = result
             if event == "opened":
                 warning = warning.having(record=rooms.record_of(watch.card.name))
-            if event in ("opened", "worsened"):
+            if event != "closed":  # a runbook may fit only once the time left is short enough
                 warning = warning.having(runbooks=_matched(rooms, warning, at))
             _remember(watch, warning, number)
             if event in ("opened", "worsened", "closed") or rooms.marks_turns:
