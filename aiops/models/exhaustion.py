@@ -1,51 +1,89 @@
-"""The default forecaster: when does a series reach its limit, judged over several windows."""
+"""The default forecaster: when does a series reach its limit, judged in several ways over several windows."""
 
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from aiops.core.params import Params
-from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, Resolution, State
+from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
 from aiops.models import paths
 from aiops.models.interface import Forecaster
+from aiops.models.scene import oriented, scene_of
+from aiops.models.shape import Array, Sums
 
-Array = NDArray[np.float64]
-MID_WINDOWS_S = (5400, 10800, 21600, 43200, 86400, 172800, 259200)
-LONG_WINDOWS_S = (604800, 1209600)
-FAST_STEP_S = 15
+DAILY, MONTHLY = 1, 2
+RUNS: tuple[tuple[float, float], ...] = (
+    (1.5, 0.5), (2, 0.5), (3, 0.6), (4, 0.8), (6, 1.0), (8, 1.2), (12, 1.3), (16, 1.3), (24, 1.3), (36, 1.3), (48, 1.3),
+    (72, 1.1),
+)  # fmt: skip
+"""Hours of a window, and how many windows ahead it looks: what lasted long may be carried on longer."""
+ENVELOPES = ((12, 1.3), (24, 1.3), (48, 1.3), (72, 1.1))
+DAYS = (4, 5, 7, 10, 14)
+FAST_S = (135, 155, 180, 210, 240, 280, 320, 360, 540, 810, 1200, 1800, 2700, 3600, 5400, 8100, 10800)
+"""Windows where the step is under a minute, s."""
+TIGHT_S = 360
+"""Up to here a window must hold nothing but the rise, with BEHIND[0] of the way done; longer ones need BEHIND[1]."""
+BEHIND = (0.43, 0.67)
+CLIMB = 0.15
+"""No way speaks of a row that has not come this share of the way from its lowest level to the limit."""
 
 
 class ExhaustionParams(Params):
     """Parameters of `Exhaustion`."""
 
     level: float = Field(0.8, gt=0, lt=1, description="stated coverage of the interval")
-    pending: int = Field(3, ge=1, description="looks in a row that must agree before a row speaks")
-    patience: int = Field(6, ge=1, description="looks in a row without evidence before a row falls silent")
-    reach: float = Field(4.0, gt=0, description="how many windows ahead a rise is carried on")
+    pending_s: float = Field(600, ge=0, description="how long windows of 90 min and more must agree before a row speaks, s")
+    patience_s: float = Field(1800, ge=0, description="how long a row speaks on without evidence, at least, s")
+    patience_share: float = Field(0.15, ge=0, description="and this share of the window that spoke, up to 10 h")
+    settle_s: float = Field(3000, ge=0, description="silence after a limit was changed, s")
     early: float = Field(0.65, gt=0, le=1, description="earliest = now + early * the soonest time found")
     late: float = Field(1.7, ge=1, description="latest = now + late * the longest time found")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What the ways say of n rows: `paths` (k), `eta_s` (n, k) seconds left, NaN = silent; `fresh`, `inside`, `age_s` (n,)."""
+
+    paths: list[paths.Path]
+    eta_s: Array
+    now: Array
+    top: Array
+    fresh: Bools
+    inside: Bools
+    floor: Array
+    age_s: Array
 
 
 class Exhaustion(Forecaster[ExhaustionParams]):
     """Time to a limit = (limit - level now) / pace, where some window shows a steady rise; several ways may speak.
 
-    run: the means of eight parts of a window (1.5 h to 14 d; two minutes and more where the step is 15 s or less) all rise,
-    no single step carries the gain, the rise does not level off below the limit, and the level is above everything before
-    the window. envelope: floor and ceiling of a sawtooth rise together. daily: each day's peak is above the day before's.
-    A row speaks after `pending` looks that agree and falls silent after `patience` without evidence. The interval runs from
-    the soonest to the longest time that the agreeing windows give, widened by `early` and `late`; a longer window that
-    disagrees by silence lowers the confidence. Units: seconds; the limit is compared in float64. Constant, empty, NaN: NaN
-    with the reason. A quantity that resets before it would cross does not cross.
+    run: the means of eight parts of a window (1.5 h to 3 d) rise one after the other, no part carries the gain, the gains do
+    not shrink towards a level below the limit, the level stands above everything before the window, and yesterday's same
+    hours do not explain it. envelope: floor and ceiling of a sawtooth rise together. daily, weekly: means and peaks of days
+    drift up beyond their scatter, 4 to 14 days. quota: where the quantity starts again every day, today's course against the
+    usual one. fast: `run` in minutes (135 s to 3 h) where the step is under a minute.
+
+    Each way looks about as far ahead as it looks back, so a steady fill is spoken of when about half of its time is left.
+    A row speaks after `pending_s` of agreement and falls silent after `patience_s` without evidence, at once without samples
+    for an hour or an eighth of the window, and for `settle_s` after its limit was changed. The told time moves by half of
+    what each look adds. Units: seconds; the limit is compared in float64. Constant, empty, NaN, beyond the limit: NaN with
+    the reason. A quantity that resets before it would cross does not cross.
+
+    What cannot be told apart: a file that is still being written and a disk that fills. Where the step is seconds, a steady
+    fill of 5 to 14 min is spoken of after 135 s and 43 % of the way, so a copy that is over within 110 s stays unsaid, a
+    longer one only if it ends below 43 % of the way; from 15 min on 67 % must lie behind, so a copy to 60 % stays unsaid.
 
     Source: several-window trend agreement after Zou et al. 2017, time-to-exhaustion rules in the node-exporter mixin;
     least squares per part (Draper & Smith 1998, Applied Regression Analysis, chapter 1).
 
-    >>> Exhaustion(ExhaustionParams(), 60).initial(2)["pending"].tolist()
-    [0, 0]
+    >>> Exhaustion(ExhaustionParams(), 60).initial(2)["up"].tolist()
+    [False, False]
     """
 
     Params = ExhaustionParams
@@ -53,61 +91,80 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     def initial(self, n: int) -> State:
         """Nothing known of n series."""
         return {
-            "pending": np.zeros(n, np.int16),
-            "quiet": np.zeros(n, np.int16),
+            "since_s": np.full(n, np.nan),
+            "last_s": np.full(n, -np.inf),
+            "seen_s": np.full(n, -np.inf),
+            "muted_s": np.full(n, -np.inf),
             "up": np.zeros(n, bool),
             "expected_s": np.full(n, np.nan),
             "limit": np.full(n, np.nan),
+            "floor": np.full(n, -np.inf),
             "slope": np.zeros(n),
             "window_s": np.zeros(n),
         }
 
     def screen(self, state: State, latest: Array, limit: Limit, now_s: Ints) -> Bools:
-        """(n,) rows that need a look: those with a sample now and a limit, not beyond it, or speaking already."""
+        """(n,) rows that need a look: speaking, about to, or far enough up from their lowest level seen (kept in `state`).
+
+        A row that rose by less than CLIMB of the way cannot speak, whatever its history: no way looks that far ahead.
+        """
+        sign = np.where(limit.above, 1.0, -1.0)
+        level, top = sign * latest, sign * limit.value
+        state["floor"][:] = np.fmin(state["floor"], level)
         with np.errstate(invalid="ignore"):
-            inside = np.where(limit.above, latest < limit.value, latest > limit.value)
-        return np.asarray(inside | state["up"])
+            climbed = (level < top) & (level - state["floor"] >= CLIMB * (top - level))
+        return np.asarray(climbed | state["up"] | np.isfinite(state["since_s"]))
 
     def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
         """See the interface; one look."""
-        n = len(history.offset)
+        seen = self.evidence(history, limit)
         sign = np.where(limit.above, 1.0, -1.0)
-        top = sign * (limit.value - history.offset)
-        now, fresh = self._now(history, sign)
-        found = self._paths(history, sign, now, top)
-        etas = np.stack([p.eta_s for p in found], axis=1)
-        etas[~(fresh & (now < top))] = np.nan
-        spoke = np.isfinite(etas)
-        any_path = spoke.any(axis=1)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # rows where no way speaks are NaN on purpose
-            soonest, longest, middle = np.nanmin(etas, axis=1), np.nanmax(etas, axis=1), np.nanmedian(etas, axis=1)
-        at_reset = seconds_to_reset(history.now_s, limit.resets)
-        any_path &= (middle <= horizon_s) & ~(middle > at_reset)
-        best = np.where(any_path, np.argmin(np.where(spoke, np.abs(etas - middle[:, None]), np.inf), axis=1), 0)
-        rows = np.arange(n)
-        slope = sign * np.stack([p.slope for p in found], axis=1)[rows, best]
-        window = np.array([p.window_s for p in found])[best]
-        speaks = self._patience(state, any_path, fresh, now < top, limit.value)
-        expected = self._smoothed(state, history.now_s + middle, any_path, speaks)
-        count = spoke.sum(axis=1)
-        kept = any_path | (state["slope"] == 0)
-        state["slope"][:] = np.where(kept, np.nan_to_num(slope), state["slope"])
-        state["window_s"][:] = np.where(kept, window, state["window_s"])
-        left = np.maximum(expected - history.now_s, 0.0)
-        early = np.where(any_path, np.minimum(soonest, left), left) * self.params.early
-        late = np.where(any_path, np.maximum(longest, left), left) * self.params.late
-        times = np.stack([history.now_s + early, expected, history.now_s + late], axis=1)
+        state["floor"][:] = np.fmin(seen.floor, seen.now) + sign * history.offset
+        return self.told(state, seen, history.now_s, limit, horizon_s)
+
+    def evidence(self, history: History, limit: Limit) -> Evidence:
+        """What every way says of n rows at this look, knowing nothing of earlier looks."""
+        scene, fresh, floor = scene_of(history, limit)
+        found = self._ways(history, limit, scene)
+        eta = np.stack([p.eta_s for p in found], axis=1)
+        to_reset = seconds_to_reset(history.now_s, limit.resets)
+        with np.errstate(invalid="ignore"):
+            inside = scene.now < scene.top
+            climbed = scene.now - np.fmin(floor, scene.now) >= CLIMB * scene.room
+            eta[(1.15 * eta) > to_reset[:, None]] = np.nan
+        eta[~(fresh & inside & climbed)] = np.nan
+        return Evidence(found, eta, scene.now, scene.top, fresh, inside, floor, scene.age_s)
+
+    def told(self, state: State, seen: Evidence, now_s: Ints, limit: Limit, horizon_s: float) -> Crossings:
+        """From evidence to what is said: pending, patience, smoothed times, the interval. `state` is updated in place."""
+        n, params = len(seen.now), self.params
+        eta = np.sort(seen.eta_s, axis=1)
+        count = np.isfinite(eta).sum(axis=1)
+        rows, last = np.arange(n), np.maximum(count - 1, 0)
+        middle = 0.5 * (eta[rows, last // 2] + eta[rows, (last + 1) // 2])
+        with np.errstate(invalid="ignore"):
+            evidence = middle <= horizon_s
+            nearest = np.abs(np.where(np.isfinite(seen.eta_s), seen.eta_s, np.inf) - middle[:, None])
+        best = np.where(evidence, np.argmin(np.where(np.isnan(nearest), np.inf, nearest), axis=1), 0)
+        pace = np.stack([p.pace for p in seen.paths], axis=1)[rows, best]
+        window = np.array([p.window_s for p in seen.paths])[best]
+        sign = np.where(limit.above, 1.0, -1.0)
+        state["slope"][:] = np.where(evidence, sign * pace, state["slope"])
+        state["window_s"][:] = np.where(evidence, window, state["window_s"])
+        speaks = self._speaks(state, seen, evidence, now_s, limit.value)
+        expected = self._smoothed(state, now_s + middle, evidence, speaks)
+        left = np.maximum(expected - now_s, 0.0)
+        soonest = np.where(evidence, np.minimum(eta[:, 0], left), left)
+        longest = np.where(evidence, np.maximum(eta[rows, last], left), left)
+        times = np.stack([now_s + params.early * soonest, now_s + left, now_s + params.late * longest], axis=1)
         times[~speaks] = np.nan
-        confidence = np.where(speaks, np.clip(0.45 + 0.1 * count, 0.3, 0.9), np.nan)
-        reason = self._reasons(found, best, any_path, speaks, fresh, now, top)
         return Crossings(
             times,
-            self.params.level,
-            confidence,
+            params.level,
+            np.where(speaks, np.clip(0.45 + 0.1 * count, 0.3, 0.9), np.nan),
             np.where(speaks, state["slope"], np.nan),
             np.where(speaks, state["window_s"], np.nan),
-            reason,
+            _reasons(seen, best, evidence, speaks),
         )
 
     def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
@@ -119,69 +176,62 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             spread = np.nan_to_num(np.nanstd(np.diff(recent, axis=1), axis=1))
         ahead = np.maximum(time_s - history.now_s.max(initial=0), 0)[None, :]
         mean = (history.offset + last)[:, None] + state["slope"][:, None] * ahead
-        z = float(np.sqrt(2.0) * _erfinv(level))
-        half = z * spread[:, None] * np.sqrt(1.0 + ahead / self.step_s)
+        half = NormalDist().inv_cdf(0.5 + level / 2) * spread[:, None] * np.sqrt(1.0 + ahead / self.step_s)
         return Forecast(time_s, mean, mean - half, mean + half, level)
 
-    def _now(self, history: History, sign: Array) -> tuple[Array, Bools]:
-        """Oriented level now (median of the last three samples) and whether there is a recent sample."""
-        last = history.fine.mean[:, -3:]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            level = np.nanmedian(last.astype(np.float64), axis=1)
-        return sign * level, np.isfinite(level)
-
-    def _paths(self, history: History, sign: Array, now: Array, top: Array) -> list[paths.Path]:
-        reach, found = self.params.reach, []
-        if self.step_s <= FAST_STEP_S:
-            found += self._fast(history.fine, sign, now, top)
-        mid_high, mid_low = _oriented(history.mid, sign)
-        mid_mean = _times(history.mid.mean, sign)
-        low = _nanmin(mid_low)
-        for window_s in MID_WINDOWS_S:
-            k = window_s // history.mid.step_s
-            if mid_mean.shape[1] < k:
-                break
-            before = _nanmax(mid_high[:, : mid_high.shape[1] - k])
-            enough = mid_mean.shape[1] - k >= 86400 // history.mid.step_s
-            found.append(
-                paths.run(mid_mean[:, -k:], history.mid.step_s, now, top, reach, before, window_s >= 21600, 0.0, low)
-            )
-            if window_s >= 43200:
-                found.append(paths.envelope(mid_low[:, -k:], mid_high[:, -k:], history.mid.step_s, top, reach, before))
-            del enough
-        long_high, _ = _oriented(history.long, sign)
-        long_mean = _times(history.long.mean, sign)
-        for window_s in LONG_WINDOWS_S:
-            k = window_s // history.long.step_s
-            if long_mean.shape[1] >= k:
-                before = _nanmax(long_high[:, : long_high.shape[1] - k])
-                found.append(paths.run(long_mean[:, -k:], history.long.step_s, now, top, reach, before, True, 0.0, low))
-        found.append(paths.daily(long_high, history.long.step_s, top, 4, 6.0))
+    def _ways(self, history: History, limit: Limit, scene: paths.Scene) -> list[paths.Path]:
+        found = [paths.run(scene, hours, reach, 0.85) for hours, reach in RUNS]
+        found += [paths.envelope(scene, hours, reach) for hours, reach in ENVELOPES]
+        found += [paths.daily(scene, days, 1.1) for days in DAYS]
+        found.append(paths.weekly(scene, 2.1))
+        if self.step_s < 60:
+            found += self._fast(history, limit, scene)
+        daily = limit.resets == DAILY
+        if daily.any():
+            usual = daily & (scene.age_s > 3 * paths.DAY)
+            for path in found:
+                path.eta_s[usual] = np.nan
+            found.append(_quota(history, limit, scene, daily))
         return found
 
-    def _fast(self, fine: Resolution, sign: Array, now: Array, top: Array) -> list[paths.Path]:
-        """Minutes instead of hours, where the step is short: looks ahead at most two windows."""
-        values, out = _times(fine.mean, sign), []
-        low = _nanmin(values)
-        for window_s, share in ((120, 0.0), (360, 0.0), (1080, 0.66), (3240, 0.66)):
-            k = max(24, window_s // self.step_s)
-            if values.shape[1] < k:
-                break
-            before = _nanmax(values[:, : values.shape[1] - k])
-            out.append(paths.run(values[:, -k:], self.step_s, now, top, 2.0, before, True, share, low))
+    def _fast(self, history: History, limit: Limit, scene: paths.Scene) -> list[paths.Path]:
+        sign = np.where(limit.above, 1.0, -1.0).astype(np.float32)
+        values = history.fine.mean * sign[:, None]
+        total = values.shape[1]
+        sums = Sums.of(values[:, -(FAST_S[-1] // self.step_s + 1) :])
+        highest, lowest = scene.before(6)
+        out: list[paths.Path] = []
+        end = 0
+        for window_s in reversed(FAST_S):
+            columns = window_s // self.step_s
+            if columns < paths.BLOCKS or columns > total:
+                continue
+            older = values[:, end : total - columns]
+            if older.shape[1]:
+                highest = np.fmax(highest, np.fmax.reduce(older, axis=1))
+                lowest = np.fmin(lowest, np.fmin.reduce(older, axis=1))
+            end = total - columns
+            tight = window_s <= TIGHT_S
+            out.append(paths.fast(sums, scene, (highest, lowest), columns, self.step_s, BEHIND[0 if tight else 1], tight))
         return out
 
-    def _patience(self, state: State, evidence: Bools, fresh: Bools, inside: Bools, limit: Array) -> Bools:
-        changed = state["limit"] != limit
+    def _speaks(self, state: State, seen: Evidence, evidence: Bools, now_s: Ints, limit: Array) -> Bools:
+        params, up = self.params, state["up"]
+        changed = (state["limit"] != limit) & ~np.isnan(state["limit"]) & ~np.isnan(limit)
         state["limit"][:] = limit
-        state["pending"][:] = np.where(
-            evidence & ~changed, np.minimum(state["pending"] + 1, 1000), evidence.astype(np.int16)
-        )
-        state["quiet"][:] = np.where(evidence, 0, state["quiet"] + fresh)
-        up = state["up"]
-        starts = state["pending"] >= self.params.pending
-        up[:] = (starts | (up & (state["quiet"] < self.params.patience))) & inside & ~(changed & up)
+        state["muted_s"][:] = np.where(changed, now_s + params.settle_s, state["muted_s"])
+        state["seen_s"][:] = np.where(seen.fresh, now_s, np.maximum(state["seen_s"], np.where(up, -np.inf, now_s)))
+        state["since_s"][:] = np.where(evidence, np.fmin(state["since_s"], now_s), np.nan)
+        state["last_s"][:] = np.where(evidence, now_s, state["last_s"])
+        window = state["window_s"]
+        pending = np.where(window >= RUNS[0][0] * paths.HOUR, params.pending_s, 0.0)
+        floor_s = np.minimum(params.patience_s, window)  # minutes of a fast window are not followed by half an hour
+        patience = np.maximum(floor_s, np.minimum(params.patience_share * window, 36000.0))
+        starts = evidence & (now_s - state["since_s"] >= pending)
+        lasts = up & (now_s - state["last_s"] < patience)
+        gone = now_s - state["seen_s"] > np.maximum(np.minimum(3600.0, window), 0.125 * window)
+        beyond = seen.fresh & ~seen.inside
+        up[:] = (starts | lasts) & ~gone & ~beyond & ~np.isnan(limit) & (now_s >= state["muted_s"])
         return up.copy()
 
     def _smoothed(self, state: State, expected: Array, evidence: Bools, speaks: Bools) -> Array:
@@ -191,59 +241,37 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         state["expected_s"][:] = np.where(evidence, mixed, np.where(speaks, old, np.nan))
         return np.asarray(state["expected_s"].copy())
 
-    def _reasons(
-        self, found: list[paths.Path], best: Ints, any_path: Bools, speaks: Bools, fresh: Bools, now: Array, top: Array
-    ) -> NDArray[np.object_]:
-        texts = np.array([f"{p.name} over {_span(p.window_s)}" for p in found] or [""], dtype=object)
-        out = np.where(any_path & len(found) > 0, texts[best], "no steady rise")
-        out = np.where(speaks & ~any_path, "the rise paused", out)
-        out = np.where(any_path & ~speaks, "too early to say", out)
-        with np.errstate(invalid="ignore"):
-            out = np.where(now >= top, "already beyond the limit", out)
-        out = np.where(~np.isfinite(top), "no limit", out)
-        return np.asarray(np.where(~fresh, "no sample now", out), dtype=object)
+
+def _quota(history: History, limit: Limit, scene: paths.Scene, rows: Bools) -> paths.Path:
+    high, low = oriented(history.long, limit)
+    path = paths.quota(high, low, scene, history.now_s // paths.HOUR % 24)
+    path.eta_s[~rows] = np.nan
+    return path
 
 
 def seconds_to_reset(now_s: Ints, resets: NDArray[np.int8]) -> Array:
     """(n,) seconds until the quantity starts again; infinite where it never does. UTC days and months."""
     out = np.full(len(now_s), np.inf)
-    out[resets == 1] = 86400 - now_s[resets == 1] % 86400
-    monthly = resets == 2
+    out[resets == DAILY] = 86400 - now_s[resets == DAILY] % 86400
+    monthly = resets == MONTHLY
     if monthly.any():
         month = now_s[monthly].astype("datetime64[s]").astype("datetime64[M]") + 1
         out[monthly] = month.astype("datetime64[s]").astype(np.int64) - now_s[monthly]
     return out
 
 
-def _times(values: NDArray[np.float32], sign: Array) -> NDArray[np.float32]:
-    return values * sign.astype(np.float32)[:, None]
-
-
-def _oriented(resolution: Resolution, sign: Array) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(high, low) when up is towards the limit."""
-    down = (sign < 0)[:, None]
-    high = np.where(down, -resolution.low, resolution.high)
-    low = np.where(down, -resolution.high, resolution.low)
-    return high, low
-
-
-def _nanmax(values: NDArray[np.float32]) -> Array:
-    if not values.shape[1]:
-        return np.full(len(values), np.nan)
-    return np.asarray(np.fmax.reduce(values, axis=1), np.float64)
-
-
-def _nanmin(values: NDArray[np.float32]) -> Array:
-    if not values.shape[1]:
-        return np.full(len(values), np.nan)
-    return np.asarray(np.fmin.reduce(values, axis=1), np.float64)
+def _reasons(seen: Evidence, best: Ints, evidence: Bools, speaks: Bools) -> NDArray[np.object_]:
+    texts = np.array([f"{p.name} over {_span(p.window_s)}" for p in seen.paths], dtype=object)
+    silent = np.maximum.reduce([p.why for p in seen.paths])
+    out = np.where(evidence, texts[best], np.array(paths.WHY, dtype=object)[silent])
+    out = np.where(speaks & ~evidence, "the rise paused", out)
+    out = np.where(evidence & ~speaks, "too early to say", out)
+    out = np.where(~seen.inside, "already beyond the limit", out)
+    out = np.where(~np.isfinite(seen.top), "no limit", out)
+    return np.asarray(np.where(~seen.fresh, "no sample now", out), dtype=object)
 
 
 def _span(window_s: float) -> str:
-    return f"{window_s / 60:.0f} min" if window_s < 7200 else f"{window_s / 3600:.0f} h"
-
-
-def _erfinv(level: float) -> float:
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(0.5 + level / 2) / 2**0.5
+    if window_s < 7200:
+        return f"{window_s / 60:.0f} min"
+    return f"{window_s / 3600:.0f} h" if window_s < 2 * paths.DAY else f"{window_s / paths.DAY:.0f} d"
