@@ -59,12 +59,14 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="notify nobody")] = False,
 ) -> None:
     """Run the daemon; without a config it watches this host."""
+    from functools import partial
+
     from aiops.config.settings import load_settings
     from aiops.core.errors import AiopsError
     from aiops.web.serve import run as serve
 
     try:
-        code = serve(load_settings(config, data_dir=data_dir, listen=listen), config, dry_run)
+        code = serve(partial(load_settings, config, data_dir=data_dir, listen=listen), dry_run)
     except AiopsError as e:
         _fail(str(e), 1)
     raise typer.Exit(code)

@@ -34,7 +34,8 @@ class WatchState:
 
     def overdue_s(self, now_s: float) -> float:
         """How long ago the next successful turn should have been done, seconds; 0 while it is on time."""
-        return max(0.0, now_s - (self.last_success_s or self.due_since_s) - 2 * self.every_s)
+        since = self.due_since_s if self.last_success_s is None else self.last_success_s
+        return max(0.0, now_s - since - 2 * self.every_s)
 
 
 class Board:
@@ -45,7 +46,7 @@ class Board:
         self.watches: dict[str, WatchState] = {}
         self.counters: Counter[tuple[str, ...]] = Counter()
         self.reload_ok, self.reload_error, self.reloaded_s = True, "", started_s
-        self.store_error = ""
+        self.store_errors: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def enter(self, watches: Mapping[str, WatchState]) -> None:
@@ -54,7 +55,9 @@ class Board:
             for name, state in watches.items():
                 if (old := self.watches.get(name)) is not None:
                     state.last_turn_s, state.last_success_s = old.last_turn_s, old.last_success_s
+                    state.states, state.error = old.states, old.error
             self.watches = dict(watches)
+            self.store_errors.clear()
 
     def turned(self, result: TurnResult, at_s: float, progress: float) -> None:
         """A turn ended, well or not. A watch whose source fails rests ever longer, so that others get their turns."""
@@ -73,6 +76,23 @@ class Board:
                 if event.kind != "updated":
                     verdict = event.outcome.verdict if event.outcome else ""
                     self.counters["events", state.card, event.kind, verdict] += 1
+
+    def nothing_new(self, name: str, at_s: float) -> None:
+        """A watch was asked for a turn that is done already, as after a restart within one step."""
+        with self._lock:
+            state = self.watches[name]
+            if state.last_turn_s is None:
+                state.last_turn_s = state.last_success_s = at_s
+
+    def store_said(self, who: str, error: str) -> bool:
+        """What a watch, or the relay, heard from the store: an error, or empty. True when the store fails or heals by it."""
+        with self._lock:
+            before = bool(self.store_errors)
+            if error:
+                self.store_errors[who] = error
+            else:
+                self.store_errors.pop(who, None)
+            return before != bool(self.store_errors)
 
     def count(self, *name: str, by: int = 1) -> None:
         """Count something that happened."""
@@ -108,16 +128,16 @@ class Board:
         return out
 
     def ready(self) -> tuple[bool, dict[str, object]]:
-        """Whether the first turns are done and not every source fails, and the body that says why."""
+        """Whether the first turns are done, the store answers and not every source fails, and the body that says why."""
         sources = self.sources()
         waiting = [name for name, why in sources.items() if why.startswith("the first turn")]
         failing = {name: why for name, why in sources.items() if why and name not in waiting}
-        ok = not waiting and len(failing) < max(len(sources), 1) and not self.store_error
+        ok = not waiting and len(failing) < max(len(sources), 1) and not self.store_errors
         body: dict[str, object] = {"ready": ok, "failing": failing, "waiting": waiting}
         watches, _ = self.snapshot()
         cards = {n: f"{w.error.kind}: {w.error.message}" for n, w in watches.items() if w.error and w.source not in failing}
         if cards:
             body["failing_cards"] = cards
-        if self.store_error:
-            body["store"] = self.store_error
+        if store := list(self.store_errors.values()):
+            body["store"] = store[0]
         return ok, body

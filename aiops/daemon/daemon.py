@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 
 from aiops import plugins
-from aiops.config.settings import Settings, load_settings
+from aiops.config.settings import Settings
 from aiops.config.shipped import models_dir, runbooks_dir
-from aiops.core.errors import AiopsError, FileError, Mistake, SourceError
+from aiops.core.errors import AiopsError, FileError, Mistake, SourceError, StoreError
 from aiops.core.text import visible
 from aiops.daemon.board import Board, WatchState
 from aiops.daemon.schedule import Schedule
@@ -52,23 +51,33 @@ def load_all(settings: Settings) -> tuple[list[ModelCard], list[Runbook]]:
 
 
 class Daemon:
-    """One process: opens the store (and its lock), assembles the watches, runs them. Raises AiopsError when it cannot begin."""
+    """One process: opens the store (and its lock), assembles the watches, runs them. Raises AiopsError when it cannot begin.
+
+    `reread` gives the settings anew at a reload; without it only cards and runbooks are read again.
+    """
 
     def __init__(
-        self, settings: Settings, config: Path | None = None, dry_run: bool = False, clock: Callable[[], float] = time.time
-    ) -> None:
-        self.settings, self.config, self.dry_run, self.clock = settings, config, dry_run, clock
+        self, settings: Settings, reread: Callable[[], Settings] | None = None, dry_run: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self.settings, self.dry_run, self.clock = settings, dry_run, clock
         self.board = Board(clock())
+        self._reread = reread or (lambda: settings)
         cards, runbooks = load_all(settings)
         self.store = Store.open(settings.store.url, settings.data_dir)
-        self.token, self.token_is_new = token_of(settings.data_dir)
-        self.rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir)
-        self.relay = self._relay(settings)
+        try:
+            self.token, self.token_is_new = token_of(settings.data_dir)
+            self.rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir)
+            self.relay = self._relay(settings)
+        except BaseException:
+            self.store.close()
+            raise
         self._watches = {watch.name: watch for watch in self.rooms.watches}
         self._saved: dict[str, float] = {}
         self._broken: set[str] = set()
         self._changing = threading.Lock()
         self._schedule: Schedule | None = None
+        self._stopped = False
 
     def start(self) -> None:
         """Begin the turns."""
@@ -81,7 +90,7 @@ class Daemon:
             if watch.window.rebuilt not in ("", "new"):
                 log.warning("history is read anew", watch=watch.name, why=watch.window.rebuilt)
         lanes = [RELAY_LANE, *(f"source {name}" for name in self.rooms.sources)]
-        schedule = Schedule(lanes, lambda job, result: self.board.count("jobs", job, result))
+        schedule = Schedule(lanes, self._ran)
         for watch in self.rooms.watches:
             name = f"turn {watch.name}"
             schedule.every(watch.step_s, f"source {watch.source_name}", name, self._tick, watch.name, first_s=now)
@@ -93,17 +102,34 @@ class Daemon:
     def stop(self) -> None:
         """Let running turns end, send what is due once more, keep everything learnt, let go of the store."""
         with self._changing:
-            self._halt()
-            self._send()
-            for source in self.rooms.sources.values():
-                source.close()
-            self.relay.close()
-            self.store.close()
+            if self._stopped:
+                return
+            self._stopped = True
+            try:
+                self._halt()
+                self._send()
+            finally:
+                for source in self.rooms.sources.values():
+                    source.close()
+                self.relay.close()
+                self.store.close()
+
+    def mind_the_clock(self) -> None:
+        """To be called now and then: when the clock was set back, turns go on all the same."""
+        with self._changing:
+            if self._schedule is not None:
+                self._schedule.mind_the_clock()
 
     def reload(self) -> str:
         """Take up the changed files; what is wrong with them, or empty. A bad file leaves everything as it was."""
         with self._changing:
-            error = self._reload()
+            try:
+                error = "it is stopping" if self._stopped else self._reload()
+            except AiopsError as e:
+                error = str(e)
+            except Exception as e:  # whatever a plug-in or the disk comes up with: the old configuration goes on
+                log.error("reload failed", exc_info=True)
+                error = visible(f"{type(e).__name__}: {e}")
         self.board.reloaded(self.clock(), error)
         if error:
             log.error("reload refused, the old configuration stays", error=error)
@@ -112,27 +138,22 @@ class Daemon:
         return error
 
     def _reload(self) -> str:
-        try:
-            settings = load_settings(self.config, data_dir=self.settings.data_dir, listen=self.settings.web.listen)
-            cards, runbooks = load_all(settings)
-        except AiopsError as e:
-            return str(e)
+        settings = self._reread()
+        cards, runbooks = load_all(settings)
         changed = [name for name in FIXED if getattr(settings, name) != getattr(self.settings, name)]
         if changed:
             return f"{', '.join(changed)} cannot change while the daemon runs; start it again"
+        relay = self._relay(settings)
         self._halt()
         try:
             rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir)
-            relay = self._relay(settings)
-        except AiopsError as e:
+            for source in self.rooms.sources.values():
+                source.close()
+            self.relay.close()
+            self.settings, self.rooms, self.relay = settings, rooms, relay
+            self._watches, self._broken = {watch.name: watch for watch in rooms.watches}, set()
+        finally:
             self.start()
-            return str(e)
-        for source in self.rooms.sources.values():
-            source.close()
-        self.relay.close()
-        self.settings, self.rooms, self.relay = settings, rooms, relay
-        self._watches, self._broken = {watch.name: watch for watch in rooms.watches}, set()
-        self.start()
         return ""
 
     def _halt(self) -> None:
@@ -149,6 +170,11 @@ class Daemon:
             notifiers[name] = kind(name, kind.Params.model_validate(receiver.params))
         return Relay(self.store, notifiers, dry_run=self.dry_run)
 
+    def _ran(self, job: str, result: str, error: BaseException | None) -> None:
+        self.board.count("jobs", job, result)
+        if error is not None:
+            log.error("a job failed", job=job, error=f"{type(error).__name__}: {error}")
+
     def _tick(self, name: str) -> None:
         """One turn of one watch. Whatever goes wrong in it costs this watch this turn, never another watch anything."""
         now = self.clock()
@@ -156,15 +182,24 @@ class Daemon:
             return
         watch = self._watches[name]
         at = int(now) // watch.step_s * watch.step_s
+        if name not in self._broken and watch.done_until(at):
+            self.board.nothing_new(name, now)
+            return
         try:
             if name in self._broken:
                 watch = self._renewed(watch)
             result = turn(watch, at, self.rooms)
+        except StoreError as e:
+            self._broken.add(name)
+            self._store_said(name, str(e))
+            return
         except Exception as e:  # the edge of a job: what is not foreseen is told, and the other watches go on
             self._broken.add(name)
-            log.error("a turn failed", watch=name, exc_info=not isinstance(e, AiopsError), error=str(e))
+            log.error("a turn failed", watch=name, exc_info=True)
             error = SourceError(watch.source_name, "internal", visible(f"{type(e).__name__}: {e}"))
-            result = TurnResult(name, at, self.clock() - now, watch.series_states(at), (), error=error)
+            result = TurnResult(name, at, self.clock() - now, self.board.watches[name].states, (), error=error)
+        if result.error is None:
+            self._store_said(name, "")
         self._tell(watch, result)
         if self.clock() - self._saved.setdefault(name, now) >= SAVE_EVERY_S:
             self._save(watch)
@@ -172,18 +207,29 @@ class Daemon:
     def _renewed(self, watch: Watch) -> Watch:
         """The watch as the store and the disk know it: what a failed turn left in memory is forgotten."""
         fresh = open_watch(self.rooms, self.settings, watch.card, watch.source_name, self.settings.data_dir)
-        self.rooms.watches = [fresh if one is watch else one for one in self.rooms.watches]
-        self._watches[watch.name] = fresh
+        self.rooms.forget(watch.card.name)
+        place = next(i for i, one in enumerate(self.rooms.watches) if one is watch)
+        self.rooms.watches[place] = self._watches[watch.name] = fresh
         self._broken.discard(watch.name)
         return fresh
+
+    def _store_said(self, who: str, error: str) -> None:
+        """An error from the store, or none: told once when it begins and once when it is over."""
+        if not self.board.store_said(who, error):
+            return
+        if error:
+            log.error("the store fails", who=who, error=error)
+        else:
+            log.info("the store is well again")
 
     def _tell(self, watch: Watch, result: TurnResult) -> None:
         before = self.board.watches[result.watch].error
         self.board.turned(result, self.clock(), watch.progress())
         if result.error is not None and (before is None or before.kind != result.error.kind):
-            log.warning("source failed", watch=result.watch, kind=result.error.kind, error=result.error.message)
+            error = result.error
+            log.warning("source failed", source=error.source, watch=result.watch, kind=error.kind, error=error.message)
         elif result.error is None and before is not None:
-            log.info("source is well again", watch=result.watch)
+            log.info("source is well again", source=watch.source_name, watch=result.watch)
         if result.partial:
             log.warning("partial answer", watch=result.watch, said="; ".join(result.partial))
         for event in result.events:
@@ -201,19 +247,20 @@ class Daemon:
             log.error("learnt state could not be kept", watch=watch.name, error=str(e))
 
     def _send(self) -> None:
-        now = self.clock()
         try:
-            sent = self.relay.run_once(now)
-            self.board.store_error = ""
-        except AiopsError as e:
-            self.board.store_error = str(e)
-            log.error("the outbox could not be read", error=str(e))
+            sent = self.relay.run_once(self.clock())
+        except StoreError as e:
+            self._store_said(RELAY_LANE, str(e))
             return
-        for what in ("sent", "retried", "dead"):
+        self._store_said(RELAY_LANE, "")
+        for what in ("sent", "retried", "dead", "superseded"):
             self.board.count("notifications", what, by=int(getattr(sent, what)))
 
     def _prune(self) -> None:
-        self.store.prune_outbox(self.clock() - KEEP_SENT_S)
+        try:
+            self.store.prune_outbox(self.clock() - KEEP_SENT_S)
+        except StoreError as e:
+            self._store_said(RELAY_LANE, str(e))
 
 
 def _state(watch: Watch, rooms: Rooms, now_s: float) -> WatchState:

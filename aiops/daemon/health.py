@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import http.client
 import sys
-import urllib.error
 import urllib.request
+
+from aiops.core.text import visible
 
 TIMEOUT_S = 5.0
 
 
 def check(url: str) -> int:
-    """0 when `url`/-/healthy answers 200, else 1 with the reason on stderr."""
+    """0 when `url`/-/healthy answers 200, else 1 with the reason on stderr. Proxies of the environment are not asked."""
     where = f"{url.rstrip('/')}/-/healthy"
     if not where.startswith(("http://", "https://")):
-        print(f"{url}: give a URL that begins with http:// or https://", file=sys.stderr)
+        print(f"{visible(url)}: give a URL that begins with http:// or https://", file=sys.stderr)
         return 1
     try:
-        with urllib.request.urlopen(where, timeout=TIMEOUT_S) as answer:
-            print(answer.read(200).decode("utf-8", "replace").strip())
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(where, timeout=TIMEOUT_S) as answer:
+            print(visible(answer.read(200).decode("utf-8", "replace").strip()))
             return 0
-    except (urllib.error.URLError, OSError, ValueError) as e:
-        print(f"{where}: {getattr(e, 'reason', e)}", file=sys.stderr)
+    except (OSError, ValueError, http.client.HTTPException) as e:
+        print(f"{visible(where)}: {visible(str(getattr(e, 'reason', e)) or type(e).__name__)}", file=sys.stderr)
         return 1

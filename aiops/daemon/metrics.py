@@ -15,11 +15,12 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPEN
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics
 
 from aiops import __version__
-from aiops.core.errors import AiopsError
+from aiops.core.errors import StoreError
 from aiops.daemon.board import WatchState
 from aiops.daemon.daemon import Daemon
 
 Rows = Iterator[tuple[tuple[str, ...], float]]
+MESSAGE_STATES = ("queued", "sent", "dead")
 VERDICTS = ("hit", "late", "false", "averted", "expired", "unjudgeable", "missed")
 
 
@@ -34,7 +35,7 @@ class Described(NamedTuple):
 
 METRICS = (
     Described("aiops_build_info", "gauge", "Version of the daemon and of Python.", ("version", "python")),
-    Described("aiops_ready", "gauge", "1 when the first turns are done and not every source fails.", ()),
+    Described("aiops_ready", "gauge", "1 when the first turns are done, the store answers and not every source fails.", ()),
     Described("aiops_config_last_reload_successful", "gauge", "1 when the last reload was taken up.", ()),
     Described("aiops_config_last_reload_success_timestamp_seconds", "gauge", "When a configuration was last taken up.", ()),
     Described("aiops_series", "gauge", "Series of a card; active were scored or forecast in the last turn.", ("card", "state")),
@@ -86,6 +87,9 @@ class DaemonCollector:
         def one(value: float) -> Callable[[], Rows]:
             return lambda: iter([((), value)])
 
+        def kept(table: str, values: tuple[str, ...]) -> Callable[[], Rows]:
+            return lambda: iter([((v,), float(stored.get(f"{table}.{v}", 0))) for v in values] if stored is not None else [])
+
         return {
             "aiops_build_info": lambda: iter([((__version__, platform.python_version()), 1.0)]),
             "aiops_ready": one(float(board.ready()[0])),
@@ -101,18 +105,19 @@ class DaemonCollector:
             "aiops_source_errors": counted("source_errors", 2),
             "aiops_warnings_open": self._open,
             "aiops_warnings_opened": lambda: _opened(counters),
-            "aiops_outcomes": lambda: (((v,), float(stored.get(f"outcomes.{v}", 0))) for v in VERDICTS),
+            "aiops_outcomes": kept("outcomes", VERDICTS),
             "aiops_predicted_crossing_timestamp_seconds": self._crossings,
             "aiops_notifications": counted("notifications", 1),
-            "aiops_outbox_messages": lambda: (((s,), float(stored.get(f"outbox.{s}", 0))) for s in ("queued", "sent", "dead")),
+            "aiops_outbox_messages": kept("outbox", MESSAGE_STATES),
             "aiops_state_saves_failed": counted("saves_failed", 1),
         }
 
-    def _stored(self) -> dict[str, int]:
+    def _stored(self) -> dict[str, int] | None:
+        """Counts of the store; None while it cannot be read: then nothing is said, rather than zero."""
         try:
             return self._daemon.store.counts()
-        except AiopsError:
-            return {}
+        except StoreError:
+            return None
 
     def _open(self) -> Rows:
         found: dict[tuple[str, ...], float] = {}

@@ -6,26 +6,40 @@ import os
 import secrets
 from pathlib import Path
 
+from aiops.core.errors import AiopsError
+
+SHORTEST = 32
+
 
 def token_of(data_dir: Path) -> tuple[str, bool]:
-    """(the token, whether it was made just now). An empty or too open file is replaced."""
+    """(the token, whether it was made just now). A missing, short, unreadable or too open file is replaced.
+
+    Raises AiopsError when the data directory cannot be written.
+    """
     path = data_dir / "token"
     try:
-        found = path.read_text().strip()
-        if len(found) >= 32 and not path.stat().st_mode & 0o077:
+        found = path.read_text("ascii").strip()
+        if len(found) >= SHORTEST and not path.stat().st_mode & 0o077:
             return found, False
-    except OSError:
-        pass  # not there yet, or not readable: then a new one takes its place
+    except (OSError, ValueError):
+        pass  # not there yet, not readable or no text: then a new one takes its place
+    try:
+        return _made(path), True
+    except OSError as e:
+        raise AiopsError(f"{path}: the token cannot be kept: {e.strerror}") from e
+
+
+def _made(path: Path) -> str:
     token, temporary = secrets.token_urlsafe(32), path.with_name("token.new")
     temporary.unlink(missing_ok=True)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as f:
         f.write(token + "\n")
     os.replace(temporary, path)
-    return token, True
+    return token
 
 
 def matches(header: str | None, token: str) -> bool:
     """Whether an Authorization header carries the token; compared in constant time."""
     scheme, _, given = (header or "").partition(" ")
-    return scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), token.encode())
+    return secrets.compare_digest(given.strip().encode(), token.encode()) and scheme.lower() == "bearer"

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiops import plugins
 from aiops.config.settings import Route, Settings
-from aiops.core.records import STAGES, Outcome, Stage
+from aiops.core.records import STAGES, Lineage, Outcome, Stage
 from aiops.models.card import ModelCard
 from aiops.pipeline.changes import Journal, StoreJournal
 from aiops.pipeline.keep import restore
@@ -49,6 +49,10 @@ class Rooms:
         """Count an outcome into the record of its card."""
         tally = self._counts(outcome.card)
         tally[outcome.verdict] = tally.get(outcome.verdict, 0) + 1
+
+    def forget(self, card: str) -> None:
+        """Count a card's record anew: a turn that was not kept may have counted what never was."""
+        self._tally.pop(card, None)
 
     def record_of(self, card: str) -> dict[str, Any]:
         """The record that a new warning of a card carries: how many were settled, how many came true, in words."""
@@ -125,6 +129,7 @@ def make_watch(
     watch = Watch(
         card, source, source_name, step_s, window, detector, forecaster, guards, naming, threshold, labels or {},
         horizon_s=card.forecast.horizon_s if card.forecast else 0.0,
+        lineage=Lineage(source_name, card.query, window.begin_s, window.end_s),
     )
     watch.grow()
     return watch

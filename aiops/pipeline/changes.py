@@ -84,18 +84,21 @@ class Journal(Protocol):
 
 
 def _put(store: Store, many: list[Changes]) -> None:
+    """All of several turns in one transaction; of a warning that changed more than once only its last state is written."""
+    last = {warning.id: warning for changes in many for warning in changes.warnings}
     with store.transaction() as tx:
+        for warning in last.values():
+            tx.put_warning(warning)
         for changes in many:
             at = float(changes.now_s)
-            for warning in changes.warnings:
-                tx.put_warning(warning)
             for outcome in changes.outcomes:
                 tx.put_outcome(outcome)
             for entry in changes.outbox:
                 tx.enqueue(entry.receiver, entry.group, entry.dedup_key, dict(entry.payload), at, entry.renewal)
             for action, object_, detail in changes.ledger:
                 tx.record("daemon", action, object_, dict(detail), at)
-            tx.put_turn(changes.card, changes.source, changes.now_s, {})
+        for (card, source), now_s in {(c.card, c.source): c.now_s for c in many}.items():
+            tx.put_turn(card, source, now_s, {})
 
 
 class StoreJournal:

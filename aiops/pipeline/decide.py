@@ -55,7 +55,7 @@ def _remember(watch: Watch, warning: EarlyWarning, number: int) -> None:
         watch.horizon_seen[key(warning.entity)] = warning.updated_s
     if warning.id in watch.pending:
         watch.pending[warning.id].warning = warning
-    else:
+    elif warning.verdict is None:  # an episode may last on after its verdict: it is judged once
         limited = warning.kind == "exhaustion"  # a card without a forecast has no limits
         limits = watch.limit.value[watch.rows_of(number)].tolist() if limited else ()
         watch.pending[warning.id] = Pending(warning, tuple(limits))

@@ -33,7 +33,6 @@ def find_symptoms(watch: Watch, scores: Floats, now_s: int) -> Found:
 def _exhaustion(watch: Watch, now_s: int) -> dict[int, list[Symptom]]:
     assert watch.crossings is not None
     assert watch.held is not None
-    assert watch.lineage is not None
     latest = watch.window.latest(now_s)
     row_now = watch.row_now(now_s)
     gate = watch.gates["exhaustion"]
@@ -42,7 +41,7 @@ def _exhaustion(watch: Watch, now_s: int) -> dict[int, list[Symptom]]:
         guards.step(gate, firing, np.isfinite(latest), watch.guards, row_now)
     over = watch.beyond["beyond"]  # what is there already is no early warning, and begins anew once it has left
     gate["active"][over], gate["bits"][over] = False, 0
-    rows = np.flatnonzero(gate["active"])
+    rows = np.flatnonzero(gate["active"] & np.isfinite(watch.held.time_s[:, 1]))
     symptoms = build.exhaustion(
         rows, watch.window.labels, watch.held, latest, watch.limit, gate["since_s"], row_now, watch.naming, watch.lineage
     )
@@ -50,7 +49,6 @@ def _exhaustion(watch: Watch, now_s: int) -> dict[int, list[Symptom]]:
 
 
 def _anomalies(watch: Watch, scores: Floats, now_s: int) -> dict[int, list[Symptom]]:
-    assert watch.lineage is not None
     gate = watch.gates["anomaly"]
     with np.errstate(invalid="ignore", divide="ignore"):
         firing = scores >= watch.threshold

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from aiops.core.labels import key
-from aiops.core.records import EarlyWarning, Floats, Outcome
+from aiops.core.records import EarlyWarning, Outcome
 from aiops.outcomes import settle as law
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import follow
@@ -56,8 +56,7 @@ def settle(watch: Watch, crossed: Mapping[int, int], now_s: int, rooms: Rooms, c
 
 
 def _verdict(watch: Watch, pending: Pending, by_entity: Mapping[str, int], now_s: int) -> Outcome | None:
-    warning = pending.warning
-    name = key(warning.entity)
+    warning, name = pending.warning, pending.name
     number = watch.entity_number(name)
     here = now_s if number is None else watch.entity_now(number, now_s)
     if warning.kind == "exhaustion" and name in by_entity:
@@ -67,10 +66,10 @@ def _verdict(watch: Watch, pending: Pending, by_entity: Mapping[str, int], now_s
     deadline = law.deadline_s(warning)
     if deadline is None and here - warning.opened_s < law.EXPIRES_AFTER_S:
         return None
-    rows = watch.rows_of(number) if number is not None else np.zeros(0, np.int64)
-    changed = warning.kind == "exhaustion" and len(rows) > 0 and _changed(pending.limits, watch.limit.value[rows])
+    changed = _limit_changed(watch, pending, number)
     if deadline is not None and here <= deadline and not changed:
         return None
+    rows = watch.rows_of(number) if number is not None else np.zeros(0, np.int64)
     shift = here - now_s
     end = int(deadline or here) - shift
     coverage = 0.0
@@ -80,7 +79,11 @@ def _verdict(watch: Watch, pending: Pending, by_entity: Mapping[str, int], now_s
     return law.at_deadline(warning, here, coverage, gone, changed)
 
 
-def _changed(then: tuple[float, ...], now: Floats) -> bool:
+def _limit_changed(watch: Watch, pending: Pending, number: int | None) -> bool:
+    if pending.warning.kind != "exhaustion" or number is None or pending.compared is watch.limit:
+        return False
+    pending.compared = watch.limit
+    then, now = pending.limits, watch.limit.value[watch.rows_of(number)]
     return len(then) == len(now) and not np.array_equal(np.asarray(then), now, equal_nan=True)
 
 

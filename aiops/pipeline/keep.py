@@ -6,21 +6,22 @@ is missing or damaged is learnt anew: nothing here is needed for correctness, on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from aiops.core.labels import key
-from aiops.core.records import State
+from aiops.core.records import EarlyWarning, State
 from aiops.models.state_files import StateLoss, read_state, save_state, saved_at
 from aiops.pipeline.beyond import follow
+from aiops.pipeline.mask import masked_at
 from aiops.pipeline.watch import Pending, Watch
 from aiops.store import Store
 
 SEEN_AT_MOST = 5000
-"""Newest warnings of a card that are looked through after a start: far more than are open or unsettled."""
+"""Newest warnings of a card that are looked through after a start, to know which failures were warned of."""
 
 
 def save(watch: Watch, data_dir: Path) -> None:
@@ -37,20 +38,24 @@ def save(watch: Watch, data_dir: Path) -> None:
 
 def restore(watch: Watch, store: Store, data_dir: Path | None) -> None:
     """Take up open and unsettled warnings from the store, and learnt state from disk, caught up from the window."""
-    for warning in store.warnings(card=watch.card.name, limit=SEEN_AT_MOST):
-        if not warning.symptoms or warning.symptoms[0].lineage.source != watch.source_name:
-            continue
-        if warning.state == "open":
-            watch.open[warning.fingerprint] = warning
-        if warning.verdict is None:
-            watch.pending[warning.id] = Pending(warning, tuple(_limits(warning.symptoms)))
+    card = watch.card.name
+    for warning in _own(watch, store.open_warnings(card)):
+        watch.open[warning.fingerprint] = warning
+    for warning in _own(watch, store.unsettled(card)):
+        watch.pending[warning.id] = Pending(warning, tuple(_limits(warning.symptoms)))
+    for warning in _own(watch, store.warnings(card=card, limit=SEEN_AT_MOST)):
         if warning.kind == "exhaustion":
             name = key(warning.entity)
             watch.horizon_seen[name] = max(warning.updated_s, watch.horizon_seen.get(name, 0))
-    watch.judged_s = store.last_turn(watch.card.name, watch.source_name)
+    watch.judged_s = store.last_turn(card, watch.source_name)
     if data_dir is not None and watch.n:
         _learnt(watch, _folder(watch, data_dir))
-        _reopen_gates(watch)
+    _reopen_gates(watch)
+
+
+def _own(watch: Watch, warnings: Iterable[EarlyWarning]) -> Iterator[EarlyWarning]:
+    """Those that came from this watch's source."""
+    return (w for w in warnings if w.symptoms and w.symptoms[0].lineage.source == watch.source_name)
 
 
 def _learnt(watch: Watch, folder: Path) -> None:
@@ -82,22 +87,18 @@ def _catch_up(watch: Watch, behind: Mapping[str, int]) -> None:
         time_s, values = window.newest(columns)
         if name == "detector" and watch.detector is not None:
             at = time_s[None, :] + window.shift_s[: watch.n, None]
-            watch.detector.score(watch.detector_state, values, at)
+            watch.detector.score(watch.detector_state, np.where(masked_at(watch, time_s), np.nan, values), at)
         elif name == "beyond" and watch.forecaster is not None:
             for _ in follow(watch, values):
                 pass
 
 
 def _reopen_gates(watch: Watch) -> None:
-    """A row whose warning is open is active, whatever the saved gate says: a restart ends no episode."""
-    if "exhaustion" not in watch.gates:
-        return
-    for kind in ("exhaustion", "anomaly"):
-        for number in watch.open_entities("exhaustion" if kind == "exhaustion" else "anomaly"):
-            rows = watch.rows_of(number) if kind == "exhaustion" else np.array([number])
-            gate = watch.gates[kind]
-            gate["active"][rows] = True
-            gate["bits"][rows] |= np.uint32(1)
+    """Active is what has an open warning, whatever the saved gate says: a restart neither ends an episode nor begins one."""
+    for gate in watch.gates.values():
+        gate["bits"][gate["active"]], gate["active"][:] = 0, False
+    watch.resuming = {key(s.labels): s for warning in watch.open.values() for s in warning.symptoms}
+    watch.resume()
 
 
 def _limits(symptoms: tuple[Any, ...]) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from aiops.core.labels import Labels
 from aiops.core.records import Bools, Floats, Ints
 from aiops.pipeline.mask import masked_at
 from aiops.pipeline.watch import Watch
+from aiops.telemetry.source import Answer
 
 CHUNK_SAMPLES = 250_000
 """Samples asked for at once, so that memory stays bounded while history is read."""
@@ -39,18 +41,12 @@ def read(watch: Watch, now_s: int) -> Reading:
     if many == 0 and end > start:
         start, many = _first_sight(watch, start, end, oldest is not None)
     span = max(watch.step_s, CHUNK_SAMPLES // max(many, 1) * watch.step_s)
-    times, values, partial = [], [], []
+    answers = []
     while start <= end:
         stop = min(end, start + span - watch.step_s)
-        time_s, part, notes = _fetch(watch, start, stop)
-        times.append(time_s)
-        values.append(part)
-        partial += [note for note in notes if note not in partial]
+        answers.append(watch.source.fetch(watch.card.query, start, stop, watch.step_s, watch.card.unit))
         start = stop + watch.step_s
-    rows = watch.n
-    padded = [np.vstack([v, np.full((rows - len(v), v.shape[1]), np.nan)]) if len(v) < rows else v for v in values]
-    time_s = np.concatenate(times)
-    return Reading(time_s, np.hstack(padded), masked_at(watch, time_s), tuple(partial))
+    return _kept(watch, answers)
 
 
 def _first_sight(watch: Watch, start: int, end: int, oldest_known: bool) -> tuple[int, int]:
@@ -73,18 +69,38 @@ def _first_sight(watch: Watch, start: int, end: int, oldest_known: bool) -> tupl
     return max(start, oldest // step * step), many
 
 
-def _fetch(watch: Watch, start: int, end: int) -> tuple[Ints, Floats, tuple[str, ...]]:
-    answer = watch.source.fetch(watch.card.query, start, end, watch.step_s, watch.card.unit)
-    block = answer.block
-    labels: list[Labels] = list(block.labels)
-    if watch.external_labels:
-        labels = [{**watch.external_labels, **one} for one in labels]
-    rows = watch.window.rows_for(labels, watch.shift_s(labels) if watch.shift_s else 0)
-    watch.window.append(rows, block.time_s, block.values)
+def _kept(watch: Watch, answers: list[Answer]) -> Reading:
+    """Put what was read into the window, all at once: what the window had and this turn did not would never be learnt."""
+    rows_of = []
+    for answer in answers:
+        labels = _labelled(watch, answer.block.labels)
+        rows_of.append(watch.window.rows_for(labels, watch.shift_s(list(labels)) if watch.shift_s else 0))
+    for rows, answer in zip(rows_of, answers, strict=True):
+        watch.window.append(rows, answer.block.time_s, answer.block.values)
     watch.grow()
-    watch.lineage = block.lineage
-    if len(rows) == watch.n and np.array_equal(rows, np.arange(watch.n)):
-        return block.time_s, block.values, answer.partial
-    values = np.full((watch.n, len(block.time_s)), np.nan)
-    values[rows] = block.values
-    return block.time_s, values, answer.partial
+    watch.lineage = answers[-1].block.lineage
+    time_s = np.concatenate([answer.block.time_s for answer in answers])
+    partial = tuple(dict.fromkeys(note for answer in answers for note in answer.partial))
+    return Reading(time_s, _side_by_side(watch.n, rows_of, answers), masked_at(watch, time_s), partial)
+
+
+def _labelled(watch: Watch, labels: Sequence[Labels]) -> Sequence[Labels]:
+    """Label sets with the source's external labels; what a series says itself counts. The same answer gives the same list."""
+    if not watch.external_labels:
+        return labels
+    if watch.labelled is None or watch.labelled[0] is not labels:
+        watch.labelled = labels, [{**watch.external_labels, **one} for one in labels]
+    return watch.labelled[1]
+
+
+def _side_by_side(n: int, rows_of: list[Ints], answers: list[Answer]) -> Floats:
+    """(n, m) the answers' values in the window's rows, NaN where an answer lacks a row."""
+    whole = np.arange(n)
+    parts: list[Floats] = []
+    for rows, answer in zip(rows_of, answers, strict=True):
+        values = answer.block.values
+        if not np.array_equal(rows, whole):
+            values = np.full((n, len(answer.block.time_s)), np.nan)
+            values[rows] = answer.block.values
+        parts.append(values)
+    return parts[0] if len(parts) == 1 else np.hstack(parts)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from aiops.core.labels import Labels, key, subset
-from aiops.core.records import Bools, Crossings, EarlyWarning, Floats, Ints, Limit, Lineage, State, SymptomKind
+from aiops.core.records import Bools, Crossings, EarlyWarning, Floats, Ints, Limit, Lineage, State, Symptom, SymptomKind
 from aiops.models.card import ModelCard
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster
@@ -23,10 +23,18 @@ from aiops.telemetry.window import Window
 
 @dataclass(slots=True)
 class Pending:
-    """A warning that is not settled yet, and the limits its rows had when it opened."""
+    """A warning that is not settled yet, and the limits its rows had when it opened.
+
+    `name` is the key of its entity; `compared` the limits it was last found unchanged against.
+    """
 
     warning: EarlyWarning
     limits: tuple[float, ...]
+    name: str = field(init=False)
+    compared: Limit | None = None
+
+    def __post_init__(self) -> None:
+        self.name = key(self.warning.entity)
 
 
 @dataclass(slots=True)
@@ -67,7 +75,9 @@ class Watch:
     horizon_seen: dict[str, int] = field(default_factory=dict)
     judged_s: int | None = None
     evaluated: Bools = field(default_factory=lambda: np.zeros(0, bool))
-    lineage: Lineage | None = None
+    lineage: Lineage = field(default_factory=lambda: Lineage("", "", 0, 0))
+    labelled: tuple[Sequence[Labels], Sequence[Labels]] | None = None
+    resuming: dict[str, Symptom] = field(default_factory=dict)
     held: Crossings | None = None
     looked: bool = False
     losses: dict[str, str] = field(default_factory=dict)
@@ -88,6 +98,10 @@ class Watch:
     def row_now(self, now_s: int) -> Ints:
         """(n,) each row's own clock at the shared `now_s`."""
         return now_s + self.window.shift_s[: self.n]
+
+    def done_until(self, now_s: int) -> bool:
+        """Whether a turn at `now_s` is done already, in this life or an earlier one."""
+        return self.judged_s is not None and now_s <= self.judged_s and self.window.end_s >= now_s
 
     def grow(self) -> None:
         """Bring every per-row array up to the window's rows."""
@@ -115,9 +129,26 @@ class Watch:
         self.last_p = np.concatenate([self.last_p, np.full(new, np.nan)])
         self.last_expected = np.concatenate([self.last_expected, np.full(new, np.nan)])
         self.evaluated = np.concatenate([self.evaluated, np.zeros(new, bool)])
+        self.resume(had)
+
+    def resume(self, had: int = 0) -> None:
+        """Take up the symptoms of `resuming` whose rows, from `had` on, are known: a restart ends no episode."""
+        for row in range(had, self.n) if self.resuming else ():
+            symptom = self.resuming.pop(key(self.window.labels[row]), None)
+            if symptom is None or symptom.kind not in self.gates:
+                continue
+            at = int(self.entity_of[row]) if symptom.kind == "anomaly" else row
+            gate = self.gates[symptom.kind]
+            gate["active"][at], gate["since_s"][at] = True, symptom.since_s
+            gate["bits"][at] |= np.uint32(1)
+            if symptom.crossing is not None and self.held is not None:
+                self.held.time_s[row] = symptom.crossing.earliest_s, symptom.crossing.expected_s, symptom.crossing.latest_s
+                self.held.confidence[row], self.held.reason[row] = symptom.confidence, symptom.evidence.get("reason", "")
+                self.held.slope[row] = float(symptom.evidence.get("slope_per_hour") or np.nan) / 3600
+                self.held.window_s[row] = float(symptom.evidence.get("window_s") or np.nan)
 
     def _entity(self, labels: Labels, row: int) -> int:
-        entity = subset(labels, self.card.entity)
+        entity = subset(labels, dict.fromkeys([*self.external_labels, *self.card.entity]))
         name = key(entity)
         if name not in self._entity_number:
             self._entity_number[name] = len(self.entities)

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import ipaddress
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from jinja2 import Environment, FileSystemLoader, select_autoescape
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from aiops import __version__
-from aiops.core.errors import AiopsError
+from aiops.core.errors import StoreError
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.metrics import exposition, make_registry
 from aiops.daemon.token import matches
 from aiops.web import view
 
-T = TypeVar("T")
-LOOPBACK = ["127.0.0.1", "localhost", "[::1]"]
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -36,20 +33,39 @@ def make_app(daemon: Daemon) -> FastAPI:
         title="aiops", version=__version__, description="Early warnings that carry their own track record.",
         docs_url=None, redoc_url=None,
     )  # fmt: skip
-    if daemon.settings.web.listen.rpartition(":")[0] in LOOPBACK:
-        # a page in somebody's browser must not read a loopback service through a name that it controls
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK)
+    local = is_loopback(daemon.settings.web.listen.rpartition(":")[0])
 
     @app.middleware("http")
-    async def _headers(request: Request, call_next: Any) -> Response:
-        response: Response = await call_next(request)
+    async def _guard(request: Request, call_next: Any) -> Response:
+        # a page in somebody's browser must not read a loopback service through a name that it controls
+        if local and not is_loopback(_host_of(request.headers.get("host", ""))):
+            response: Response = PlainTextResponse("this service answers under its loopback address only\n", 400)
+        else:
+            response = await call_next(request)
         response.headers.update(HEADERS)
         return response
+
+    @app.exception_handler(StoreError)
+    async def _store_fails(_request: Request, error: StoreError) -> Response:
+        return JSONResponse({"detail": str(error)}, 503)
 
     _health(app, daemon)
     _api(app, daemon)
     _pages(app, daemon)
     return app
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, an IPv6 address in brackets or not, is this machine's loopback."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _host_of(header: str) -> str:
+    """The host of a Host header, without its port."""
+    return header.partition("]")[0] if header.startswith("[") else header.partition(":")[0]
 
 
 def _health(app: FastAPI, daemon: Daemon) -> None:
@@ -97,26 +113,18 @@ def _api(app: FastAPI, daemon: Daemon) -> None:
 
     @app.get("/api/v1/warnings", summary="Early warnings", tags=["api"])
     def warnings(limit: Limit = 100) -> list[dict[str, Any]]:
-        return _stored(lambda: view.warnings(daemon, limit))
+        return view.warnings(daemon, limit)
 
     @app.get("/api/v1/warnings/{warning_id}", summary="One early warning with its verdict", tags=["api"])
     def warning(warning_id: str) -> dict[str, Any]:
-        found = _stored(lambda: view.warning(daemon, warning_id))
+        found = view.warning(daemon, warning_id)
         if found is None:
             raise HTTPException(404, "no such warning")
         return found
 
     @app.get("/api/v1/outcomes", summary="Verdicts", tags=["api"])
     def outcomes(limit: Limit = 100) -> list[dict[str, Any]]:
-        return _stored(lambda: view.outcomes(daemon, limit))
-
-
-def _stored(read: Callable[[], T]) -> T:
-    """What the store says; 503 with the reason while it cannot."""
-    try:
-        return read()
-    except AiopsError as e:
-        raise HTTPException(503, str(e)) from e
+        return view.outcomes(daemon, limit)
 
 
 def _pages(app: FastAPI, daemon: Daemon) -> None:
@@ -126,11 +134,11 @@ def _pages(app: FastAPI, daemon: Daemon) -> None:
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def overview() -> str:
-        return pages.get_template("overview.html").render(_stored(lambda: view.overview(daemon)))
+        return pages.get_template("overview.html").render(view.overview(daemon))
 
     @app.get("/warnings/{warning_id}", response_class=HTMLResponse, include_in_schema=False)
     def one(warning_id: str) -> str:
-        found = _stored(lambda: view.page(daemon, warning_id))
+        found = view.page(daemon, warning_id)
         if found is None:
             raise HTTPException(404, "no such warning")
         return pages.get_template("warning.html").render(found)

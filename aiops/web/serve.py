@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import queue
 import signal
 import socket
 import sys
 import threading
-from pathlib import Path
+from collections.abc import Callable
 from types import FrameType
 
 import structlog
@@ -19,9 +21,11 @@ from aiops.core.errors import AiopsError
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.logs import configure
 from aiops.web import view
-from aiops.web.app import LOOPBACK, make_app
+from aiops.web.app import is_loopback, make_app
 
 TELL_EVERY_S = 15.0
+Signals = queue.SimpleQueue[int]
+"""A SimpleQueue may be put to from within a signal handler whatever the main thread does; a lock or an Event may not."""
 log = structlog.get_logger()
 
 
@@ -29,27 +33,64 @@ class PortTaken(AiopsError):
     """The address to serve on cannot be had."""
 
 
-def run(settings: Settings, config: Path | None, dry_run: bool = False) -> int:
-    """Serve until SIGTERM or Ctrl-C; SIGHUP reloads, a second signal ends at once. Raises AiopsError when it cannot begin."""
+def run(load: Callable[[], Settings], dry_run: bool = False) -> int:
+    """Serve until SIGTERM or Ctrl-C; SIGHUP reloads, a second signal ends at once. Raises AiopsError when it cannot begin.
+
+    `load` reads the settings, now and at each reload.
+    """
+    _complete_standard_streams()
+    settings = load()
     configure(settings.log_level)
-    wake, wanted = threading.Event(), {"stop": False, "reload": False}
-    _handle_signals(wake, wanted)
-    listening = listen(settings)
-    daemon = Daemon(settings, config, dry_run)
-    try:
-        server = uvicorn.Server(uvicorn.Config(make_app(daemon), log_level="warning", lifespan="off", access_log=False))
-        web = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="web", daemon=True)
-        _greet(daemon, listening)
-        daemon.start()
-        web.start()
-        _until_stopped(daemon, wake, wanted)
-        _say("stopping: running turns end, what was learnt is kept (Ctrl-C again ends at once)")
-        server.should_exit = True
-        web.join(5.0)
-    finally:
-        daemon.stop()
+    signals = _handle_signals()
+    with listen(settings) as listening:
+        daemon = Daemon(settings, load, dry_run)
+        try:
+            web = _Web(daemon, listening)
+            _greet(daemon, listening)
+            daemon.start()
+            web.start()
+            _until_stopped(daemon, web, signals)
+            _say("stopping: running turns end, what was learnt is kept (Ctrl-C again ends at once)")
+            web.stop()
+        finally:
+            daemon.stop()
     _say("stopped")
-    return 0
+    return 1 if web.failed else 0
+
+
+class _Web(threading.Thread):
+    """The HTTP side on a thread of its own; `failed` when it ended though nobody asked it to."""
+
+    def __init__(self, daemon: Daemon, listening: socket.socket) -> None:
+        super().__init__(name="web", daemon=True)
+        config = uvicorn.Config(
+            make_app(daemon), log_config=None, log_level="warning", access_log=False, lifespan="off", http="h11", loop="asyncio",
+            ws="none", server_header=False, timeout_keep_alive=15, timeout_graceful_shutdown=3,
+        )  # fmt: skip
+        self._server, self._listening = uvicorn.Server(config), listening
+        self.failed = False
+
+    def run(self) -> None:
+        try:
+            self._server.run(sockets=[self._listening])
+        finally:
+            self.failed = not self._server.should_exit
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self.join(5.0)
+
+
+def _complete_standard_streams() -> None:
+    """A closed stdin, stdout or stderr becomes /dev/null, so that no database gets its number."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -62,42 +103,48 @@ def listen(settings: Settings) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((host, wanted))
+            sock.listen(128)  # now, and not when the web begins: bound alone, another process could still take it
         except OSError as e:
             sock.close()
             problem = e
             continue
-        if settings.web.listen.rpartition(":")[0] not in LOOPBACK:
+        if not is_loopback(host):
             log.warning("whoever reaches this address can read; put a proxy with a login before it", listen=host)
         return sock
-    raise PortTaken(f"{settings.web.listen}: {problem.strerror}; choose another with --listen HOST:PORT")
+    raise PortTaken(f"{settings.web.listen}: {problem.strerror or problem}; choose another with --listen HOST:PORT")
 
 
-def _handle_signals(wake: threading.Event, wanted: dict[str, bool]) -> None:
+def _handle_signals() -> Signals:
+    signals, ending = Signals(), False
+
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGHUP:
-            wanted["reload"] = True
-        elif wanted["stop"]:
+        nonlocal ending
+        if number != signal.SIGHUP and ending:
             os._exit(130)
-        else:
-            wanted["stop"] = True
-        wake.set()
+        ending = ending or number != signal.SIGHUP
+        signals.put(number)
 
     for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(one, on_signal)
+    return signals
 
 
-def _until_stopped(daemon: Daemon, wake: threading.Event, wanted: dict[str, bool]) -> None:
+def _until_stopped(daemon: Daemon, web: _Web, signals: Signals) -> None:
     told = ""
-    while not wanted["stop"]:
-        wake.wait(2.0 if not told else TELL_EVERY_S)
-        wake.clear()
-        if wanted["reload"]:
-            wanted["reload"] = False
+    while not web.failed:
+        number = 0
+        with contextlib.suppress(queue.Empty):
+            number = signals.get(timeout=TELL_EVERY_S if told else 2.0)
+        if number in (signal.SIGTERM, signal.SIGINT):
+            return
+        if number == signal.SIGHUP:
             daemon.reload()
+        daemon.mind_the_clock()
         now = _progress(daemon)
-        if now != told and not wanted["stop"]:
+        if now != told:
             _say(now)
             told = now
+    log.error("the HTTP side ended; so does the daemon, for nobody could see whether it is well")
 
 
 def _progress(daemon: Daemon) -> str:
@@ -124,8 +171,8 @@ def _greet(daemon: Daemon, sock: socket.socket) -> None:
 
 
 def _say(line: str) -> None:
-    """One line for the person at the terminal; a closed terminal ends nothing."""
+    """One line for the person at the terminal; a closed terminal or a full disk ends nothing."""
     try:
         print(line, flush=True)
-    except BrokenPipeError:
+    except (OSError, ValueError):
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - it lives as long as the process
