@@ -196,7 +196,8 @@ class Symptom:
 class EarlyWarning:
     """The symptoms of one entity in one episode: what a person sees. `fingerprint` = (card, kind, entity), `id` adds opening.
 
-    `told_latest_s` is the largest `latest` ever told; outcomes are judged by it. `closed_s` is None while it is open.
+    `first_crossing` is what was told at the opening, `told_latest_s` the largest `latest` ever told, `trend_start_s` the
+    earliest start of the trend ever told: outcomes are judged by them. `closed_s` is None while it is open.
     """
 
     id: str
@@ -218,6 +219,7 @@ class EarlyWarning:
     told_latest_s: float | None
     act_before_s: float | None
     symptoms: tuple[Symptom, ...]
+    trend_start_s: float | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
     runbooks: tuple[Mapping[str, Any], ...] = ()
     closed_s: int | None = None
@@ -231,7 +233,11 @@ class EarlyWarning:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The verdict on a warning, or on a failure nobody warned of (`warning_id` empty, verdict `missed`)."""
+    """The verdict on a warning, or on a failure nobody warned of (`warning_id` empty, verdict `missed`).
+
+    `told` is the interval told at the opening, None when no time was told; with a crossing at `failed_s`, `eta_error_s` is the
+    expected time told minus `failed_s` (positive: it came earlier than told) and `interval_covered` whether it held it.
+    """
 
     warning_id: str
     card: str
@@ -245,3 +251,4 @@ class Outcome:
     interval_covered: bool | None
     judged_by: str = "daemon"
     detail: str = ""
+    told: Crossing | None = None

@@ -27,11 +27,12 @@ class Rules:
     signal: str
     stage: Stage
     act_margin_s: float = 0.0
+    source: str = ""
 
 
-def warning_fingerprint(card: str, kind: SymptomKind, entity: Labels) -> str:
-    """Identity of an entity's episodes of one kind; the same over restarts and machines."""
-    return fingerprint(card, kind, key(entity))
+def warning_fingerprint(card: str, kind: SymptomKind, entity: Labels, source: str = "") -> str:
+    """Identity of an entity's episodes of one kind, as one source sees it; the same over restarts and machines."""
+    return fingerprint(card, kind, key(entity), source)
 
 
 def next_state(
@@ -65,9 +66,15 @@ def _act_before(crossing: Crossing | None, now_s: int, rules: Rules) -> float | 
     return None if crossing is None else max(float(now_s), crossing.earliest_s - rules.act_margin_s)
 
 
+def _trend_start(symptoms: Sequence[Symptom]) -> float | None:
+    """When the earliest of the trends began."""
+    starts = [s.evidence.get("trend_start_s") for s in symptoms]
+    return min((float(start) for start in starts if start is not None), default=None)
+
+
 def _open(symptoms: Sequence[Symptom], entity: Labels, now_s: int, rules: Rules) -> EarlyWarning:
     lead = _leading(symptoms)
-    mark = warning_fingerprint(rules.card, lead.kind, entity)
+    mark = warning_fingerprint(rules.card, lead.kind, entity, rules.source)
     return EarlyWarning(
         id=fingerprint(mark, str(now_s)),
         fingerprint=mark,
@@ -86,6 +93,7 @@ def _open(symptoms: Sequence[Symptom], entity: Labels, now_s: int, rules: Rules)
         crossing=lead.crossing,
         first_crossing=lead.crossing,
         told_latest_s=lead.crossing.latest_s if lead.crossing else None,
+        trend_start_s=_trend_start(symptoms),
         act_before_s=_act_before(lead.crossing, now_s, rules),
         symptoms=tuple(symptoms),
     )
@@ -96,6 +104,7 @@ def _update(current: EarlyWarning, symptoms: Sequence[Symptom], now_s: int, rule
     told = current.told_latest_s
     if lead.crossing is not None:
         told = max(told or lead.crossing.latest_s, lead.crossing.latest_s)
+    starts = [s for s in (current.trend_start_s, _trend_start(symptoms)) if s is not None]
     return current.having(
         labels=lead.labels,
         updated_s=now_s,
@@ -104,6 +113,7 @@ def _update(current: EarlyWarning, symptoms: Sequence[Symptom], now_s: int, rule
         crossing=lead.crossing,
         severity=max((s.severity for s in symptoms), key=_RANK.__getitem__),
         told_latest_s=told,
+        trend_start_s=min(starts, default=None),
         stage=rules.stage,
         act_before_s=_act_before(lead.crossing, now_s, rules),
         symptoms=tuple(symptoms),

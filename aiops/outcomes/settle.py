@@ -28,10 +28,10 @@ def deadline_s(warning: EarlyWarning) -> float | None:
 
 
 def required_lead_s(warning: EarlyWarning, crossed_s: int, step_s: int) -> float:
-    """How long before the crossing a warning must have opened to be a hit."""
-    starts = [s.evidence.get("trend_start_s") for s in warning.symptoms]
-    start = min((float(s) for s in starts if s is not None), default=float(warning.opened_s))
-    return max(2.0 * step_s, min(3600.0, 0.1 * (crossed_s - min(start, float(warning.opened_s)))))
+    """How long before the crossing a warning must have opened to be a hit; a trend begins with the warning at the latest."""
+    opened = float(warning.opened_s)
+    start = opened if warning.trend_start_s is None else min(opened, warning.trend_start_s)
+    return max(2.0 * step_s, min(3600.0, 0.1 * (crossed_s - start)))
 
 
 def on_crossing(warning: EarlyWarning, crossed_s: int, now_s: int, step_s: int) -> Outcome | None:
@@ -99,4 +99,5 @@ def _outcome(
         interval_covered,
         "daemon",
         detail,
+        warning.first_crossing,
     )

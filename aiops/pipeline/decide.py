@@ -17,14 +17,14 @@ from aiops.pipeline.watch import Pending, Watch
 
 def decide(watch: Watch, found: Found, crossed: Mapping[int, int], now_s: int, rooms: Rooms, changes: Changes) -> None:
     """Bring every episode of this watch to its next state; `crossed` maps a row to when it crossed its limit."""
-    rules = Rules(watch.card.name, watch.card.signal, rooms.stage_of(watch.card))
+    rules = Rules(watch.card.name, watch.card.signal, rooms.stage_of(watch.card), source=watch.source_name)
     over = {int(watch.entity_of[row]) for row in crossed}
     for kind, by_entity in found.by_kind.items():
         kind_: SymptomKind = "anomaly" if kind == "anomaly" else "exhaustion"
         numbers = set(by_entity) | watch.open_entities(kind_)
         for number in sorted(numbers):
             entity = watch.entities[number]
-            mark = warning_fingerprint(watch.card.name, kind_, entity)
+            mark = warning_fingerprint(watch.card.name, kind_, entity, watch.source_name)
             current = watch.open.get(mark)
             at = watch.entity_now(number, now_s)
             crossing = kind_ == "exhaustion" and number in over

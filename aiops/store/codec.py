@@ -46,4 +46,4 @@ def warning_from(value: Mapping[str, Any]) -> EarlyWarning:
 
 def outcome_from(value: Mapping[str, Any]) -> Outcome:
     """The outcome that `to_json` wrote."""
-    return Outcome(**cast(dict[str, Any], dict(value)))
+    return Outcome(**{**cast(dict[str, Any], dict(value)), "told": _crossing(value["told"])})

@@ -44,9 +44,14 @@ class DirectoryLock:
         self._file.close()
 
 
+def in_memory(url: str) -> bool:
+    """Whether a store lives in this process only."""
+    return url in ("sqlite://", "sqlite:///:memory:")
+
+
 def make_engine(url: str, writer: bool) -> sa.Engine:
     """An engine with our pragmas; the writer begins with BEGIN IMMEDIATE, so that writers queue instead of failing."""
-    memory = url in ("sqlite://", "sqlite:///:memory:")
+    memory = in_memory(url)
     options: dict[str, Any] = {}
     if memory:
         options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
@@ -74,20 +79,51 @@ def _begin(connection: sa.Connection) -> None:
 
 
 def prepare(engine: sa.Engine, url: str) -> None:
-    """Bring the schema up to date: made at once when empty, migrated when older. Raises StoreError when newer or damaged."""
+    """Bring the schema up to date: made at once when empty, migrated when older.
+
+    Raises StoreError when it is newer, damaged, or not ours; nothing is changed then.
+    """
     try:
         with engine.begin() as connection:
             names = sa.inspect(connection).get_table_names()
-            version = None
-            if "alembic_version" in names:
-                version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
             if not names:
                 _create(connection)
                 return
+            if "alembic_version" not in names or "ledger" not in names:
+                raise StoreError(f"{_safe(url)}: holds tables of another program; give aiops a database of its own")
+            _check_pages(connection, url)
+            version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
         if version != tables.SCHEMA_VERSION:
             _migrate(engine, url, version)
-    except sa.exc.DatabaseError as e:
-        raise StoreError(f"{_safe(url)}: cannot be opened: {e.orig}; restore it from a backup or move it away") from e
+    except sa.exc.DBAPIError as e:
+        raise StoreError(f"{_safe(url)}: cannot be opened: {e.orig}; {advice(e)}") from e
+
+
+def _check_pages(connection: sa.Connection, url: str) -> None:
+    """Half a second for 400 MB: damage is found before anything is built on it."""
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if found != "ok":
+            raise StoreError(f"{_safe(url)}: is damaged ({' '.join(str(found).split())}); {RESTORE}")
+
+
+RESTORE = "restore it from a backup, or move it away to begin with an empty one"
+_ADVICE = (
+    ("full", "free some space on its disk"),
+    ("readonly", "let this user write there, or give another --data-dir"),
+    ("read-only", "let this user write there, or give another --data-dir"),
+    ("unable to open", "let this user write there, or give another --data-dir"),
+    ("locked", "another program holds it; stop that one"),
+    ("disk i/o", "look after its disk"),
+    ("malformed", RESTORE),
+    ("not a database", RESTORE),
+)
+
+
+def advice(error: sa.exc.SQLAlchemyError) -> str:
+    """What to do about an error of the database."""
+    said = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error).lower()
+    return next((what for sign, what in _ADVICE if sign in said), "see the log of the database")
 
 
 def check_version(engine: sa.Engine, url: str) -> None:
@@ -95,8 +131,8 @@ def check_version(engine: sa.Engine, url: str) -> None:
     try:
         with engine.connect() as connection:
             version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-    except sa.exc.DatabaseError as e:
-        raise StoreError(f"{_safe(url)}: cannot be read: {e.orig}") from e
+    except sa.exc.DBAPIError as e:
+        raise StoreError(f"{_safe(url)}: cannot be read: {e.orig}; {advice(e)}") from e
     if version != tables.SCHEMA_VERSION:
         known = tables.SCHEMA_VERSION
         raise StoreError(f"{_safe(url)}: has schema version {version}, known here is {known}; `aiops run` migrates an older one")

@@ -1,4 +1,8 @@
-"""The hash chain: hash = SHA-256(0x00 || previous hash || canonical JSON of the row)."""
+"""The hash chain: hash = SHA-256(0x00 || previous hash || canonical JSON of the row).
+
+It finds any row changed, taken out, put in or moved. It cannot find that the newest rows were cut off, nor that the whole
+ledger was made anew: nothing in what is left speaks of them. That takes checkpoints of the head kept outside.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +37,13 @@ def row_hash(prev: str, at_ms: int, actor: str, action: str, object_: str, detai
 def verify(rows: Iterable[Any]) -> LedgerCheck:
     """Check rows (seq, prev_hash, hash, at_ms, actor, action, object, detail) in order of seq, from the first one.
 
-    `detail` is JSON as it is stored: that it says the same in other bytes is a change too.
+    `detail` is JSON as it is stored: that it says the same in other bytes is a change too. None in place of a row means that
+    the database could not give it.
     """
     prev, count, expected = GENESIS, 0, 1
     for row in rows:
+        if row is None:
+            return LedgerCheck(False, count, expected, "cannot be read", prev)
         if row.seq != expected:
             return LedgerCheck(False, count, row.seq, f"row {expected} is missing", prev)
         if row.prev_hash != prev:

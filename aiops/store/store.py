@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,11 @@ from aiops.core.errors import StoreError
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.store import tables
 from aiops.store.codec import outcome_from, warning_from
-from aiops.store.engine import DirectoryLock, check_version, install_id, make_engine, prepare
+from aiops.store.engine import DirectoryLock, advice, check_version, in_memory, install_id, make_engine, prepare
 from aiops.store.ledger import LedgerCheck, verify
 from aiops.store.tx import Tx, ms
+
+_ERROR_AT_MOST = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Store:
             where = url or f"sqlite:///{Path(str(data_dir)) / 'aiops.db'}"
             writer = make_engine(where, writer=True)
             prepare(writer, where)
-            reader = writer if where == "sqlite://" else make_engine(where, writer=False)
+            reader = writer if in_memory(where) else make_engine(where, writer=False)
             store = cls(writer, reader, held)
             store._genesis()
         except BaseException:
@@ -81,7 +83,7 @@ class Store:
                 yield tx
                 tx.finish()
         except sa.exc.SQLAlchemyError as e:
-            raise StoreError(f"store: {_why(e)}; nothing of this transaction was kept") from e
+            raise StoreError(f"store: {_why(e)}; nothing of this transaction was kept; {advice(e)}") from e
 
     @contextmanager
     def _read(self) -> Iterator[sa.Connection]:
@@ -89,7 +91,7 @@ class Store:
             with self._reader.connect() as connection:
                 yield connection
         except sa.exc.SQLAlchemyError as e:
-            raise StoreError(f"store: cannot be read: {_why(e)}") from e
+            raise StoreError(f"store: cannot be read: {_why(e)}; {advice(e)}") from e
 
     def open_warnings(self, card: str | None = None) -> list[EarlyWarning]:
         """Warnings that are open, oldest first."""
@@ -101,30 +103,30 @@ class Store:
 
     def _warnings(self, condition: Any, card: str | None) -> list[EarlyWarning]:
         t = tables.warnings
-        query = sa.select(t.c.body).where(condition).order_by(t.c.opened_ms, t.c.id)
+        query = sa.select(t.c.body, t.c.verdict).where(condition).order_by(t.c.opened_ms, t.c.id)
         if card is not None:
             query = query.where(t.c.card == card)
         with self._read() as connection:
-            return [warning_from(row.body) for row in connection.execute(query)]
+            return [_warning(row) for row in connection.execute(query)]
 
     def warnings(self, *, limit: int = 100, card: str | None = None, state: str | None = None) -> list[EarlyWarning]:
         """Warnings, newest first."""
         t = tables.warnings
-        query = sa.select(t.c.body).order_by(t.c.opened_ms.desc(), t.c.id).limit(limit)
+        query = sa.select(t.c.body, t.c.verdict).order_by(t.c.opened_ms.desc(), t.c.id).limit(limit)
         if card is not None:
             query = query.where(t.c.card == card)
         if state is not None:
             query = query.where(t.c.state == state)
         with self._read() as connection:
-            return [warning_from(row.body) for row in connection.execute(query)]
+            return [_warning(row) for row in connection.execute(query)]
 
     def warning(self, id_or_prefix: str) -> EarlyWarning | None:
         """The warning with this id, or the only one whose id begins so."""
         t = tables.warnings
-        query = sa.select(t.c.body).where(t.c.id.startswith(id_or_prefix, autoescape=True)).limit(2)
+        query = sa.select(t.c.body, t.c.verdict).where(t.c.id.startswith(id_or_prefix, autoescape=True)).limit(2)
         with self._read() as connection:
             found = connection.execute(query).all()
-        return warning_from(found[0].body) if len(found) == 1 else None
+        return _warning(found[0]) if len(found) == 1 else None
 
     def outcomes(self, *, limit: int = 100, card: str | None = None) -> list[Outcome]:
         """Current verdicts, newest first."""
@@ -181,17 +183,21 @@ class Store:
 
     def mark_retry(self, seq: int, attempts: int, next_at_s: float, error: str, now_s: float) -> None:
         """A message will be tried again."""
-        self._mark(seq, now_s, "notify.retry", attempts=attempts, next_ms=ms(next_at_s), error=error[:500])
+        self._mark(seq, now_s, "notify.retry", attempts=attempts, next_ms=ms(next_at_s), error=error[:_ERROR_AT_MOST])
 
     def mark_dead(self, seq: int, error: str, now_s: float) -> None:
         """A message was refused for good."""
-        self._mark(seq, now_s, "notify.dead", state="dead", error=error[:500])
+        self._mark(seq, now_s, "notify.dead", state="dead", error=error[:_ERROR_AT_MOST])
 
     def _mark(self, seq: int, now_s: float, action: str, **values: Any) -> None:
         t = tables.outbox
+        waits = (t.c.seq == seq) & (t.c.state == "queued")
         with self.transaction() as tx:
-            tx._connection.execute(sa.update(t).where(t.c.seq == seq, t.c.state == "queued").values(**values))
-            tx.record("daemon", action, str(seq), {"error": values.get("error", "")}, now_s)
+            row = tx._connection.execute(sa.select(t.c.receiver, t.c.dedup_key).where(waits)).first()
+            if row is not None:
+                tx._connection.execute(sa.update(t).where(waits).values(**values))
+                said = {"error": values["error"]} if values["error"] else {}
+                tx.record("daemon", action, row.dedup_key, {"receiver": row.receiver, **said}, now_s)
 
     def prune_outbox(self, before_s: float) -> int:
         """Forget sent messages made before `before_s`; their ledger rows stay."""
@@ -205,7 +211,8 @@ class Store:
         t = tables.ledger
         columns = [sa.type_coerce(c, sa.Text).label(c.name) if c is t.c.detail else c for c in t.c]
         with self._read() as connection:
-            return verify(connection.execution_options(stream_results=True).execute(sa.select(*columns).order_by(t.c.seq)))
+            rows = connection.execution_options(stream_results=True).execute(sa.select(*columns).order_by(t.c.seq))
+            return verify(_unless_unreadable(rows))
 
     def counts(self) -> dict[str, int]:
         """How many rows there are of each kind, for metrics and the page; of verdicts only the current ones."""
@@ -224,6 +231,19 @@ class Store:
             self._reader.dispose()
         if self._lock is not None:
             self._lock.close()
+
+
+def _warning(row: Any) -> EarlyWarning:
+    """The verdict may have been given after the warning was last written."""
+    return warning_from(row.body).having(verdict=row.verdict)
+
+
+def _unless_unreadable(rows: Iterable[Any]) -> Iterator[Any]:
+    """The rows; None in place of one that the database cannot give any more, and of all after it."""
+    try:
+        yield from rows
+    except sa.exc.DBAPIError:
+        yield None
 
 
 def _why(error: sa.exc.SQLAlchemyError) -> str:

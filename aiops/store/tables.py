@@ -1,4 +1,8 @@
-"""The tables. Times are integer milliseconds UTC; the ledger only grows (triggers refuse everything else)."""
+"""The tables. Times are integer milliseconds UTC; the ledger only grows (triggers refuse everything else).
+
+Sequence numbers of outcomes and messages are never used again, also not after the newest row is gone: who holds a number
+of a message that was superseded in the meantime must not mean the message that came in its place.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    text,
 )
 
 SCHEMA_VERSION = "0001"
@@ -50,8 +55,9 @@ outcomes = Table(
     Column("supersedes", Integer),
     Column("current", Integer, nullable=False),
     Column("body", JSON, nullable=False),
-    Index("outcomes_key_current", "key", "current"),
+    Index("outcomes_one_current", "key", unique=True, sqlite_where=text("current = 1"), postgresql_where=text("current = 1")),
     Index("outcomes_card", "card"),
+    sqlite_autoincrement=True,
 )
 
 outbox = Table(
@@ -70,12 +76,13 @@ outbox = Table(
     Column("error", String(512), nullable=False),
     UniqueConstraint("receiver", "dedup_key"),
     Index("outbox_state_next", "state", "next_ms"),
+    sqlite_autoincrement=True,
 )
 
 ledger = Table(
     "ledger",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
@@ -96,8 +103,12 @@ turns = Table(
 )
 
 LEDGER_TRIGGERS = (
-    "CREATE TRIGGER IF NOT EXISTS ledger_no_update BEFORE UPDATE ON ledger "
+    "CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger "
     "BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END",
-    "CREATE TRIGGER IF NOT EXISTS ledger_no_delete BEFORE DELETE ON ledger "
+    "CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger "
+    "BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END",
+    "CREATE TRIGGER ledger_no_replace BEFORE INSERT ON ledger "
+    "WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM ledger) "
     "BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END",
 )
+"""The last one because INSERT OR REPLACE fires no trigger on deletion."""

@@ -25,7 +25,7 @@ class Tx:
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
-        self._head: str | None = None
+        self._head: tuple[int, str] | None = None
         self._ledger: list[dict[str, Any]] = []
         self._insert: Any = sqlite_insert
         if connection.dialect.name == "postgresql":
@@ -34,7 +34,7 @@ class Tx:
             self._insert = insert
 
     def put_warning(self, warning: EarlyWarning) -> None:
-        """Insert a warning, or replace it by its id."""
+        """Insert a warning, or replace it by its id; a verdict once given is not taken back by a warning without one."""
         row = {
             "id": warning.id,
             "fingerprint": warning.fingerprint,
@@ -50,6 +50,7 @@ class Tx:
         }
         statement = self._insert(tables.warnings).values(row)
         changed = {k: v for k, v in row.items() if k != "id"}
+        changed["verdict"] = sa.func.coalesce(statement.excluded.verdict, tables.warnings.c.verdict)
         self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
 
     def put_outcome(self, outcome: Outcome) -> None:
@@ -109,21 +110,13 @@ class Tx:
     def record(self, actor: str, action: str, object_: str, detail: Mapping[str, Any], at_s: float) -> None:
         """Append a row to the ledger."""
         if self._head is None:
-            last = sa.select(tables.ledger.c.hash).order_by(tables.ledger.c.seq.desc()).limit(1)
-            self._head = self._connection.execute(last).scalar() or GENESIS
-        plain, prev = to_json(detail), self._head
-        self._head = row_hash(prev, ms(at_s), actor, action, object_, plain)
-        self._ledger.append(
-            {
-                "prev_hash": prev,
-                "hash": self._head,
-                "at_ms": ms(at_s),
-                "actor": actor,
-                "action": action,
-                "object": object_,
-                "detail": plain,
-            }
-        )
+            last = sa.select(tables.ledger.c.seq, tables.ledger.c.hash).order_by(tables.ledger.c.seq.desc()).limit(1)
+            row = self._connection.execute(last).first()
+            self._head = (0, GENESIS) if row is None else (row.seq, row.hash)
+        seq, prev = self._head
+        row_ = {"at_ms": ms(at_s), "actor": actor, "action": action, "object": object_, "detail": to_json(detail)}
+        self._head = seq + 1, row_hash(prev, ms(at_s), actor, action, object_, row_["detail"])
+        self._ledger.append({"seq": seq + 1, "prev_hash": prev, "hash": self._head[1], **row_})
 
     def put_turn(self, card: str, source: str, now_s: int, detail: Mapping[str, Any]) -> None:
         """Mark how far a watch has come."""

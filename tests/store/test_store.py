@@ -1,0 +1,377 @@
+"""Transactions, warnings, verdicts and the outbox: all of a transaction or nothing, each verdict once, nothing lost."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aiops.core.errors import StoreError
+from aiops.store import Store, Tx
+from tests.store.samples import WARNINGS, outcome, warning
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    one = Store.open("", tmp_path)
+    yield one
+    one.close()
+
+
+def rows(store: Store, table: str) -> list[Any]:
+    with store._reader.connect() as connection:
+        return list(connection.exec_driver_sql(f"SELECT * FROM {table}"))
+
+
+def everything(tx: Tx) -> None:
+    tx.put_warning(warning())
+    tx.put_outcome(outcome())
+    tx.enqueue("am", "g", "k", {"a": 1}, 1.0)
+    tx.record("daemon", "warning.opened", "w", {}, 1.0)
+    tx.put_turn("disk_full", "prod", 60, {})
+
+
+TABLES = ("warnings", "outcomes", "outbox", "ledger", "turns")
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, StoreError])
+def test_a_transaction_that_raises_keeps_nothing(store: Store, error: type[BaseException]) -> None:
+    before = {table: rows(store, table) for table in TABLES}
+
+    def fails() -> None:
+        with store.transaction() as tx:
+            everything(tx)
+            raise error
+
+    with pytest.raises(error):
+        fails()
+    assert {table: rows(store, table) for table in TABLES} == before
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_statement_that_fails_takes_the_whole_transaction_with_it(store: Store, tmp_path: Path, table: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "aiops.db")) as other:
+        other.execute(
+            f"CREATE TRIGGER broken BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'broken {table}'); END"
+        )
+    before = {name: rows(store, name) for name in TABLES}
+    with (
+        pytest.raises(StoreError, match=f"broken {table}; nothing of this transaction was kept"),
+        store.transaction() as tx,
+    ):
+        everything(tx)
+    assert {name: rows(store, name) for name in TABLES} == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger SET actor = 'me'",
+        "DELETE FROM ledger",
+        "INSERT OR REPLACE INTO ledger SELECT 1, prev_hash, hash, 9, actor, action, object, detail FROM ledger",
+    ],
+)
+def test_the_database_itself_refuses_to_change_the_ledger(store: Store, tmp_path: Path, statement: str) -> None:
+    with (
+        closing(sqlite3.connect(tmp_path / "aiops.db")) as other,
+        pytest.raises(sqlite3.IntegrityError, match="the ledger only grows"),
+    ):
+        other.execute(statement)
+    assert store.verify_ledger().ok
+
+
+def test_the_ledger_goes_on_after_a_restart(tmp_path: Path) -> None:
+    for i in range(3):
+        store = Store.open("", tmp_path)
+        with store.transaction() as tx:
+            tx.record("daemon", "x", str(i), {}, 1.0)
+            tx.record("daemon", "y", str(i), {}, 1.0)
+        found = store.verify_ledger()
+        store.close()
+        assert (found.ok, found.rows) == (True, 1 + 2 * (i + 1))
+
+
+def test_two_threads_that_write_wait_for_each_other(store: Store) -> None:
+    def many(name: str) -> None:
+        for i in range(30):
+            with store.transaction() as tx:
+                tx.record(name, "x", str(i), {}, 1.0)
+
+    threads = [threading.Thread(target=many, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (store.verify_ledger().ok, store.verify_ledger().rows) == (True, 91)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(WARNINGS, max_size=4, unique_by=(lambda w: w.id, lambda w: (w.fingerprint, w.opened_s))))
+def test_warnings_come_back_as_they_were(many: list[Any]) -> None:
+    store = Store.open("sqlite://", None)
+    with store.transaction() as tx:
+        for one in many:
+            tx.put_warning(one)
+    found = store.warnings()
+    store.close()
+    assert {w.id: w for w in found} == {w.id: w for w in many}
+    assert [w.opened_s for w in found] == sorted((w.opened_s for w in many), reverse=True)
+
+
+def test_warnings_are_found_by_state_card_and_beginning_of_their_id(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.put_warning(warning(0x10, opened_s=60))
+        tx.put_warning(warning(0x11, opened_s=120, card="memory"))
+        tx.put_warning(warning(0x20, opened_s=180, state="closed", closed_s=200))
+    assert [w.id[-2:] for w in store.open_warnings()] == ["10", "11"]
+    assert [w.id[-2:] for w in store.warnings(limit=2)] == ["20", "11"]
+    assert [w.id[-2:] for w in store.warnings(card="memory", state="open")] == ["11"]
+    assert [w.id[-2:] for w in store.unsettled("disk_full")] == ["10", "20"]
+    one = store.warning(f"{2:015x}")
+    assert one is not None
+    assert one.id[-2:] == "20"
+    assert store.warning("00000000000000") is None
+    assert store.warning("%") is None
+
+
+def test_a_verdict_given_beside_the_warning_is_seen_and_stays(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.put_warning(warning())
+    with store.transaction() as tx:
+        tx.put_outcome(outcome(verdict="false", judged_by="ann"))
+    assert [w.verdict for w in store.warnings()] == ["false"]
+    with store.transaction() as tx:
+        tx.put_warning(warning(updated_s=120))
+    assert [w.verdict for w in store.warnings()] == ["false"]
+    assert store.unsettled("disk_full") == []
+
+
+def test_the_same_verdict_twice_is_kept_once(store: Store) -> None:
+    for _ in range(2):
+        with store.transaction() as tx:
+            tx.put_outcome(outcome())
+    assert store.outcomes() == [outcome()]
+    assert len(rows(store, "outcomes")) == 1
+
+
+def test_another_verdict_supersedes_and_names_the_first(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.put_outcome(outcome(verdict="false"))
+    with store.transaction() as tx:
+        tx.put_outcome(outcome(verdict="averted", judged_by="ann"))
+    assert [o.verdict for o in store.outcomes()] == ["averted"]
+    found = {row.verdict: row for row in rows(store, "outcomes")}
+    assert (found["false"].current, found["averted"].current) == (0, 1)
+    assert found["averted"].supersedes == found["false"].seq
+    assert store.counts()["outcomes.averted"] == 1
+    assert "outcomes.false" not in store.counts()
+
+
+def test_two_verdicts_at_once_are_refused_by_the_database(store: Store, tmp_path: Path) -> None:
+    with store.transaction() as tx:
+        tx.put_outcome(outcome())
+    with (
+        closing(sqlite3.connect(tmp_path / "aiops.db")) as other,
+        pytest.raises(sqlite3.IntegrityError, match="UNIQUE"),
+    ):
+        other.execute(
+            "INSERT INTO outcomes SELECT 99, key, warning_id, card, 'false', settled_ms, NULL, 1, body FROM outcomes"
+        )
+
+
+def test_every_missed_failure_of_an_entity_is_kept(store: Store) -> None:
+    entity = {
+        "instance": "a-very-long-host-name.of-some-region.example:9100",
+        "mountpoint": "/var/lib/containers/storage",
+    }
+    many = [
+        outcome(0, "missed", warning_id="", entity=entity, card=card, failed_s=at)
+        for card in ("one", "two")
+        for at in (100, 200)
+    ]
+    with store.transaction() as tx:
+        for one in many + many:
+            tx.put_outcome(one)
+    assert sorted(store.outcomes(), key=lambda o: (o.card, o.failed_s or 0)) == many
+
+
+def put(
+    store: Store, key: str, group: str = "g", receiver: str = "am", at_s: float = 0.0, renewal: bool = False
+) -> bool:
+    with store.transaction() as tx:
+        return tx.enqueue(receiver, group, key, {"key": key}, at_s, renewal)
+
+
+def due(store: Store, now_s: float = 10.0) -> list[str]:
+    return [row.dedup_key for row in store.due(now_s)]
+
+
+def test_a_message_with_the_same_key_waits_once_for_each_receiver(store: Store) -> None:
+    assert [put(store, "k"), put(store, "k"), put(store, "k", receiver="other")] == [True, False, True]
+    assert due(store) == ["k", "k"]
+
+
+def test_behind_an_unsent_message_of_its_group_none_is_due(store: Store) -> None:
+    for key, group in (("opened", "g"), ("closed", "g"), ("opened2", "h")):
+        put(store, key, group)
+    assert due(store) == ["opened", "opened2"]
+    first = store.due(10.0)[0]
+    store.mark_retry(first.seq, 1, 20.0, "HTTP 503", 10.0)
+    assert due(store, 19.9) == ["opened2"]
+    assert due(store, 20.0) == ["opened", "opened2"]
+    store.mark_sent(first.seq, 21.0)
+    assert due(store, 21.0) == ["closed", "opened2"]
+
+
+def test_what_is_dead_holds_up_nothing(store: Store) -> None:
+    put(store, "opened")
+    put(store, "closed")
+    store.mark_dead(store.due(10.0)[0].seq, "HTTP 400", 10.0)
+    assert due(store) == ["closed"]
+    assert store.counts() == {"outbox.dead": 1, "outbox.queued": 1}
+
+
+def test_the_number_of_a_superseded_message_never_means_another(store: Store) -> None:
+    put(store, "renewal", renewal=True)
+    in_hand = store.due(10.0)[0]
+    put(store, "closed")  # supersedes the renewal while it is being sent
+    store.forget(in_hand.seq)
+    store.mark_retry(in_hand.seq, 5, 99.0, "timeout", 10.0)
+    assert due(store) == ["closed"]
+    assert in_hand.seq not in [row.seq for row in store.due(10.0)]
+
+
+def test_sending_is_in_the_ledger_under_the_message_s_own_key(store: Store) -> None:
+    put(store, "w:opened")
+    put(store, "w:closed")
+    store.mark_sent(store.due(10.0)[0].seq, 11.0)
+    store.mark_dead(store.due(10.0)[0].seq, "x" * 9999, 12.0)
+    store.mark_sent(99, 13.0)  # nothing waits under this number: nothing happened
+    found = [(row.action, row.object) for row in rows(store, "ledger")]
+    assert found[1:] == [("notify.sent", "w:opened"), ("notify.dead", "w:closed")]
+    assert store.verify_ledger().ok
+
+
+def test_only_old_messages_that_arrived_are_forgotten(store: Store) -> None:
+    for key, at in (("sent", 0.0), ("young", 900.0)):
+        put(store, key, group=key, at_s=at)
+        store.mark_sent(store.due(1000.0)[0].seq, at)
+    put(store, "waits", group="waits")
+    put(store, "dead", group="dead")
+    store.mark_dead(next(r for r in store.due(10.0) if r.dedup_key == "dead").seq, "HTTP 400", 10.0)
+    assert store.prune_outbox(500.0) == 1
+    assert sorted(row.dedup_key for row in rows(store, "outbox")) == ["dead", "waits", "young"]
+
+
+def test_the_last_turn_of_each_watch_is_known(store: Store) -> None:
+    assert store.last_turn("disk_full", "prod") is None
+    for now in (60, 120):
+        with store.transaction() as tx:
+            tx.put_turn("disk_full", "prod", now, {})
+            tx.put_turn("disk_full", "other", 10 * now, {})
+    assert (store.last_turn("disk_full", "prod"), store.last_turn("disk_full", "other")) == (120, 1200)
+
+
+def test_a_reader_changes_nothing_and_sees_what_the_writer_kept(store: Store, tmp_path: Path) -> None:
+    reader = Store.reading("", tmp_path)
+    with store.transaction() as tx:
+        tx.put_warning(warning())
+        assert reader.warnings() == []
+    assert reader.warnings() == [warning()]
+    reader.close()
+
+
+def test_another_program_that_holds_the_database_is_named_as_the_reason(tmp_path: Path) -> None:
+    store = Store.open("", tmp_path)
+    with store._writer.connect() as connection:  # the one connection of the writer, so that the test need not wait 5 s
+        connection.exec_driver_sql("PRAGMA busy_timeout=20")
+        connection.rollback()
+    with closing(sqlite3.connect(tmp_path / "aiops.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked; nothing of this transaction was kept; another program holds it"):
+            put(store, "k")
+        other.rollback()
+    assert put(store, "k")
+    store.close()
+
+
+FILLS_UP = """
+import resource, sys
+from pathlib import Path
+from aiops.core.errors import StoreError
+from aiops.store import Store
+store = Store.open("", Path(sys.argv[1]))
+with store.transaction() as tx:
+    tx.record("daemon", "kept", "", {}, 1.0)
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, resource.RLIM_INFINITY))
+failed = 0
+for i in range(60):
+    try:
+        with store.transaction() as tx:
+            tx.record("daemon", "more", "x" * 100, {"text": "y" * 4000}, 1.0)
+    except StoreError as e:
+        failed += 1
+        print(e)
+        break
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+with store.transaction() as tx:
+    tx.record("daemon", "after", "", {}, 1.0)
+print(store.verify_ledger().ok, failed)
+"""
+
+
+def test_a_write_that_fails_keeps_what_was_kept_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FILLS_UP, str(tmp_path)], capture_output=True, text=True, check=True)
+    told, last = done.stdout.splitlines()
+    assert "nothing of this transaction was kept; look after its disk" in told
+    assert last == "True 1"
+
+
+def test_a_full_disk_keeps_what_was_kept_and_says_what_to_do(tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "none", str(folder)], capture_output=True).returncode:
+        pytest.skip("mounting is not permitted here")
+    try:
+        store = Store.open("", folder)
+        with pytest.raises(StoreError, match="full; nothing of this transaction was kept; free some space on its disk"):
+            _fill(store)
+        found = store.verify_ledger()
+        store.close()
+        assert found.ok
+        with closing(sqlite3.connect(folder / "aiops.db")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def _fill(store: Store) -> None:
+    for i in range(1000):
+        with store.transaction() as tx:
+            tx.record("daemon", "more", str(i), {"text": "y" * 4000}, 1.0)
+
+
+def test_what_is_kept_when_a_transaction_ends_survives_sigkill(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom aiops.store import Store\n"
+        "store = Store.open('', Path(sys.argv[1]))\n"
+        "with store.transaction() as tx: tx.record('daemon', 'kept', '', {}, 1.0)\n"
+        "with store.transaction() as tx:\n    tx.record('daemon', 'lost', '', {}, 1.0)\n    tx.finish()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == -9
+    store = Store.open("", tmp_path)
+    assert [row.action for row in rows(store, "ledger")] == ["genesis", "kept"]
+    assert store.verify_ledger().ok
+    store.close()
