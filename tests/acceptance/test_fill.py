@@ -116,6 +116,7 @@ def stage(mounts: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
             for path, *args in ((steady, CALM_S, FILL_S, 1.05), (plateau, CALM_S + 20, 25, 0.6))
         ]
         for filler in fillers:
+            stack.enter_context(filler)
             stack.callback(filler.kill)
         aiops = stack.enter_context(Aiops.started(folder, folder / "aiops.yaml"))
         stage = Stage(aiops, collector, str(steady), str(plateau))
