@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,12 +18,25 @@ from aiops.config.yaml_file import Document, mistakes_of
 from aiops.config.yaml_strict import Loc
 from aiops.core.errors import AiopsError, Mistake
 
-if TYPE_CHECKING:
-    from aiops.config.settings import Settings
-
 _PASSWORD = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/@\s]*:[^/@\s]+@")
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
 _GROUPS = {"sources": "sources", "receivers": "notifiers"}
+
+
+class Configuration(Protocol):
+    """What is judged of the settings: which plug-ins there are by name, and who is told."""
+
+    @property
+    def sources(self) -> Mapping[str, Any]:
+        """Telemetry backends: `kind` and `params`."""
+
+    @property
+    def receivers(self) -> Mapping[str, Any]:
+        """Receivers: `kind` and `params`."""
+
+    @property
+    def routes(self) -> Sequence[Any]:
+        """Routes: `receiver`."""
 
 
 def judged_file(document: Document, path: Path | None) -> tuple[dict[str, Any], list[Mistake]]:
@@ -32,7 +45,7 @@ def judged_file(document: Document, path: Path | None) -> tuple[dict[str, Any], 
     return (document.data if path is None else _anchored(document.data, path.resolve().parent)), mistakes
 
 
-def judged(document: Document, settings: Settings) -> list[Mistake]:
+def judged(document: Document, settings: Configuration) -> list[Mistake]:
     """Mistakes in the parameters of plug-ins, and routes to receivers that there are not."""
     out = []
     for group, chosen in (("sources", settings.sources), ("receivers", settings.receivers)):
@@ -61,7 +74,7 @@ def judged_raw(document: Document, data: dict[str, Any], common: dict[str, tuple
     return out
 
 
-def _routes(document: Document, settings: Settings) -> list[Mistake]:
+def _routes(document: Document, settings: Configuration) -> list[Mistake]:
     out = []
     written = isinstance(document.data, dict) and "routes" in document.data
     for i, route in enumerate(settings.routes):

@@ -20,6 +20,7 @@ from aiops.models.card import ModelCard, load_cards
 from aiops.notify.relay import Relay
 from aiops.pipeline import Rooms, TurnResult, Watch, assemble, keep, turn
 from aiops.pipeline.assemble import open_watch
+from aiops.pipeline.states import series_states
 from aiops.runbooks import Runbook, load_runbooks
 from aiops.store import Store
 
@@ -78,11 +79,11 @@ class Daemon:
         self._changing = threading.Lock()
         self._schedule: Schedule | None = None
         self._stopped = False
+        self._enter()
 
     def start(self) -> None:
         """Begin the turns."""
         now = self.clock()
-        self.board.enter({w.name: _state(w, self.rooms, now) for w in self.rooms.watches})
         for watch in self.rooms.watches:
             for what, why in watch.losses.items():
                 if not why.startswith("no file"):
@@ -93,8 +94,8 @@ class Daemon:
         schedule = Schedule(lanes, self._ran)
         for watch in self.rooms.watches:
             name = f"turn {watch.name}"
-            schedule.every(watch.step_s, f"source {watch.source_name}", name, self._tick, watch.name, first_s=now)
-        schedule.every(RELAY_EVERY_S, RELAY_LANE, "relay", self._send, first_s=now)
+            schedule.every(watch.step_s, f"source {watch.source_name}", name, self.tick, watch.name, first_s=now)
+        schedule.every(RELAY_EVERY_S, RELAY_LANE, "relay", self.send, first_s=now)
         schedule.every(PRUNE_EVERY_S, RELAY_LANE, "prune", self._prune, first_s=now + PRUNE_EVERY_S)
         schedule.start()
         self._schedule = schedule
@@ -107,7 +108,7 @@ class Daemon:
             self._stopped = True
             try:
                 self._halt()
-                self._send()
+                self.send()
             finally:
                 for source in self.rooms.sources.values():
                     source.close()
@@ -152,9 +153,14 @@ class Daemon:
             self.relay.close()
             self.settings, self.rooms, self.relay = settings, rooms, relay
             self._watches, self._broken = {watch.name: watch for watch in rooms.watches}, set()
+            self._enter()
         finally:
             self.start()
         return ""
+
+    def _enter(self) -> None:
+        now = self.clock()
+        self.board.enter({watch.name: _state(watch, self.rooms, now) for watch in self.rooms.watches})
 
     def _halt(self) -> None:
         if self._schedule is not None:
@@ -175,7 +181,7 @@ class Daemon:
         if error is not None:
             log.error("a job failed", job=job, error=f"{type(error).__name__}: {error}")
 
-    def _tick(self, name: str) -> None:
+    def tick(self, name: str) -> None:
         """One turn of one watch. Whatever goes wrong in it costs this watch this turn, never another watch anything."""
         now = self.clock()
         if self.board.watches[name].rests_until_s > now:
@@ -246,7 +252,8 @@ class Daemon:
             self.board.count("saves_failed", watch.card.name)
             log.error("learnt state could not be kept", watch=watch.name, error=str(e))
 
-    def _send(self) -> None:
+    def send(self) -> None:
+        """Send what waits in the outbox."""
         try:
             sent = self.relay.run_once(self.clock())
         except StoreError as e:
@@ -264,6 +271,6 @@ class Daemon:
 
 
 def _state(watch: Watch, rooms: Rooms, now_s: float) -> WatchState:
-    progress, states = watch.progress(), watch.series_states(int(now_s))
+    progress, states = watch.progress(), series_states(watch, int(now_s))
     stage = rooms.stage_of(watch.card)
     return WatchState(watch.card.name, watch.source_name, float(watch.step_s), stage, now_s, states, progress=progress)

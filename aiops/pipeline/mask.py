@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from aiops.core.labels import matches_all
 from aiops.core.records import Bools, Ints
-
-if TYPE_CHECKING:
-    from aiops.pipeline.watch import Watch
-
-
-@dataclass(slots=True)
-class Mask:
-    """What a watch remembers of its card's `exclude`: which rows each one means, and the answer of the current minute."""
-
-    rows: list[Bools] = field(default_factory=list)
-    minute: int = -1
-    now: Bools = field(default_factory=lambda: np.zeros(0, bool))
+from aiops.pipeline.watch import Watch
 
 
 def masked(watch: Watch, now_s: int) -> Bools:

@@ -18,6 +18,7 @@ from aiops.pipeline.evaluate import forecast, score
 from aiops.pipeline.find import find_symptoms
 from aiops.pipeline.judge import crossed_rows, settle
 from aiops.pipeline.read import read
+from aiops.pipeline.states import series_states
 from aiops.pipeline.tell import tell
 from aiops.pipeline.watch import Watch
 
@@ -32,7 +33,7 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
     try:
         reading = read(watch, now_s)
     except SourceError as error:
-        return TurnResult(watch.name, now_s, time.perf_counter() - started, watch.series_states(now_s), (), error=error)
+        return TurnResult(watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), (), error=error)
     scores: Floats = score(watch, reading)
     forecast(watch, now_s)
     crossed = crossed_rows(watch, reading, now_s)
@@ -43,6 +44,6 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
     if changes.warnings or changes.outcomes or rooms.marks_turns:
         rooms.journal.write(changes)
     return TurnResult(
-        watch.name, now_s, time.perf_counter() - started, watch.series_states(now_s), tuple(changes.events),
+        watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), tuple(changes.events),
         scores if np.size(scores) else None, None, reading.partial,
     )

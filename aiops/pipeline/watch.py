@@ -13,7 +13,6 @@ from aiops.core.records import Bools, Crossings, EarlyWarning, Floats, Ints, Lim
 from aiops.models.card import ModelCard
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster
-from aiops.pipeline.mask import Mask, masked
 from aiops.symptoms import guards
 from aiops.symptoms.build import Naming
 from aiops.symptoms.guards import Guards
@@ -35,6 +34,15 @@ class Pending:
 
     def __post_init__(self) -> None:
         self.name = key(self.warning.entity)
+
+
+@dataclass(slots=True)
+class Mask:
+    """What a watch remembers of its card's `exclude`: which rows each one means, and the answer of the current minute."""
+
+    rows: list[Bools] = field(default_factory=list)
+    minute: int = -1
+    now: Bools = field(default_factory=lambda: np.zeros(0, bool))
 
 
 @dataclass(slots=True)
@@ -195,15 +203,6 @@ class Watch:
         """Numbers of the entities with an open warning of a kind, as far as their series are known."""
         numbers = (self._entity_number.get(key(w.entity)) for w in self.open.values() if w.kind == kind)
         return {n for n in numbers if n is not None}
-
-    def series_states(self, now_s: int) -> dict[str, int]:
-        """How many series are active (scored or forecast in the last turn), learning, stale, refused, masked."""
-        hidden = masked(self, now_s)
-        stale = (self.window.newest_s[: self.n] < now_s - max(3 * self.step_s, 300)) & ~hidden
-        active = self.evaluated & ~stale & ~hidden
-        learning = ~active & ~stale & ~hidden
-        found = {"active": active, "learning": learning, "stale": stale, "masked": hidden}
-        return {name: int(rows.sum()) for name, rows in found.items()} | {"refused": 0}
 
     def progress(self) -> float:
         """0-1: how much of the needed learning is done, over all series; 1 when there is nothing to learn."""

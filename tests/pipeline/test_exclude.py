@@ -8,6 +8,7 @@ from aiops.backtest.card_tests import START_S, GivenSource
 from aiops.models.card import ModelCard
 from aiops.pipeline import BatchJournal, Event, Rooms, turn
 from aiops.pipeline.assemble import make_watch
+from aiops.pipeline.states import series_states
 from aiops.pipeline.watch import Watch
 from aiops.store import Store
 
@@ -47,8 +48,8 @@ def test_what_is_strange_in_an_excluded_span_is_not_told() -> None:
     assert kinds(lived(card(detect={}), values, 820)[1]) == ["opened"]
     watch, events = lived(card(detect={}, exclude=[MORNING]), values, 820)
     assert kinds(events) == []
-    assert watch.series_states(START_S + 60 * 820)["masked"] == 1
-    assert watch.series_states(START_S + 60 * 820)["active"] == 0
+    assert series_states(watch, START_S + 60 * 820)["masked"] == 1
+    assert series_states(watch, START_S + 60 * 820)["active"] == 0
 
 
 def test_what_an_excluded_span_held_is_not_learnt() -> None:
