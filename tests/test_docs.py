@@ -101,6 +101,12 @@ def test_every_variable_is_in_the_settings_page(word: str) -> None:
     assert f"| `{word}` |" in PAGES["docs/settings.md"].read_text("utf-8")
 
 
+def test_every_key_is_in_the_example_of_a_config() -> None:
+    example = (ROOT / "config" / "aiops.example.yaml").read_text()
+    leaves = {key.rpartition(".")[2] for key, _ in generate.fields(Settings)}
+    assert [leaf for leaf in sorted(leaves) if not re.search(rf"\b{leaf}:", example)] == []
+
+
 @pytest.mark.parametrize(
     ("group", "kind", "key"),
     [(g, k, p) for g, kinds in plugins.BUILT_IN.items() for k in kinds for p in plugins.load(g, k).Params.model_fields],
