@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -256,8 +255,7 @@ def generated(page: str, parts: dict[str, Callable[[], str]]) -> str:
 
     def filled(found: re.Match[str]) -> str:
         name = found["name"]
-        body = parts[name]().replace(socket.gethostname(), "HOST") if name in parts else found["body"]
-        return f"{found[1]}{body}{found[4]}"
+        return f"{found[1]}{parts[name]() if name in parts else found['body']}{found[4]}"
 
     return PART.sub(filled, page)
 
