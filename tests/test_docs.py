@@ -188,9 +188,16 @@ def _calls(snippet: Snippet, programs: tuple[str, ...]) -> Iterator[list[str]]:
             yield words[1:]
 
 
-@pytest.mark.parametrize(
-    "words", [" ".join(words) for s in snippets("sh") for words in _calls(s, COMMANDS)] or ["none found"]
-)
+def _unit_calls() -> list[str]:
+    unit = (ROOT / "deploy" / "aiops.service").read_text()
+    return re.findall(r"^ExecStart(?:Pre)?=/opt/aiops/bin/aiops (.+)$", unit, re.M)
+
+
+def test_the_unit_checks_before_it_starts() -> None:
+    assert [call.split()[0] for call in _unit_calls()] == ["check", "run"]
+
+
+@pytest.mark.parametrize("words", [" ".join(words) for s in snippets("sh") for words in _calls(s, COMMANDS)] + _unit_calls())
 def test_shown_commands_and_options_exist(words: str) -> None:
     rest, command, name = shlex.split(words), COMMAND_LINE["aiops"], "aiops"
     while rest and f"{name} {rest[0]}" in COMMAND_LINE:
