@@ -37,8 +37,8 @@ test-long: $(VENV)/dev.stamp packages ## the long sweeps
 packages: ## Debian packages that the tests start: installed when missing, as root or with sudo
 	@bash .ci/packages
 
-docs: $(VENV)/dev.stamp ## write the generated parts of docs/ again
-	$(BIN)/python docs/generate.py
+docs: $(VENV)/dev.stamp ## write the generated parts of docs/ again; ARGS=--demo plays the demo into README.md too
+	$(BIN)/python docs/generate.py $(ARGS)
 
 lock: $(VENV)/dev.stamp ## pin what pyproject.toml asks for, with hashes; UPGRADE=--upgrade takes newer versions
 	$(LOCK) -o requirements.txt
