@@ -38,7 +38,18 @@ class HostParams(Params):
 
 
 class HostSource(Source[HostParams]):
-    """Collects this host's figures and evaluates the PromQL subset over them; nothing leaves the machine."""
+    """Collects this host's figures and evaluates the PromQL subset over them; nothing leaves the machine.
+
+    Collected when something newer than the newest collection is asked for, kept in memory for `keep_hours`. What this host
+    does not have (swap, another kernel's counters) gives no series. Raises SourceError for what is outside the subset.
+
+    Source: names, labels and units of node_exporter's series; figures of psutil.
+
+    >>> host = HostSource("host", HostParams(instance="a"), ReadLimits())
+    >>> host.collect(1_700_000_000.0)
+    >>> host.fetch("node_memory_MemTotal_bytes", 1_700_000_000, 1_700_000_000, 5).block.labels
+    ({'instance': 'a', 'job': 'host'},)
+    """
 
     Params = HostParams
 

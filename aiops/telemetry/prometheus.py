@@ -54,7 +54,17 @@ class _Busy(SourceError):
 
 
 class PrometheusSource(Source[PrometheusParams]):
-    """A Prometheus-compatible server."""
+    """Whatever speaks Prometheus' HTTP API: Prometheus, Thanos, Mimir, VictoriaMetrics.
+
+    Asked on the aligned grid, with one deadline and caps on series, samples and decoded bytes; passing one raises, nothing
+    is cut off silently. What the server warns of makes the answer partial. Raises SourceError of every kind.
+
+    Source: Prometheus HTTP API, query and query_range.
+
+    >>> PrometheusSource("prod", PrometheusParams(url="http://127.0.0.1:9"), ReadLimits(seconds=0.2)).probe()
+    Traceback (most recent call last):
+    aiops.core.errors.SourceError: source prod: unreachable: ...
+    """
 
     Params = PrometheusParams
 
