@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from aiops import __version__, plugins
 from aiops.cli.app import app
@@ -222,6 +225,18 @@ def test_shell_that_can_be_run_works(snippet: Snippet, tmp_path: Path) -> None:
         check=False, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_backup_that_is_shown_can_be_verified(tmp_path: Path) -> None:
+    live, copy = tmp_path / "live", tmp_path / "copy"
+    copy.mkdir()
+    Daemon(Settings(data_dir=live)).stop()
+    ((database, sql),) = re.findall(r'^sqlite3 (\S+) "(.+)"$', PAGES["docs/operating.md"].read_text("utf-8"), re.M)
+    assert database == "/var/lib/aiops/aiops.db"
+    with contextlib.closing(sqlite3.connect(live / "aiops.db")) as connection:
+        connection.execute(sql.replace("/backup/aiops", str(copy)))
+    result = CliRunner().invoke(app, ["audit", "verify", "--data-dir", str(copy)])
+    assert (result.exit_code, result.stdout) == (0, "1 rows, unchanged\n")
 
 
 @each("python", note="run")
