@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined
 
 from aiops import plugins
 from aiops.config.environment import variables
+from aiops.config.fields import is_duration
 from aiops.config.messages import model_in
 from aiops.config.settings import Settings
 from aiops.core.durations import text as duration
@@ -80,8 +81,7 @@ def _holds_models(value: Any) -> bool:
 def _written(value: Any, field: FieldInfo) -> str:
     if not isinstance(value, float):
         return str(value)
-    is_duration = any(type(one).__name__ == "BeforeValidator" for one in field.metadata)
-    return duration(value) if is_duration and value else f"{value:g}"
+    return duration(value) if is_duration(field) and value else f"{value:g}"
 
 
 def choices(annotation: Any) -> str:

@@ -6,21 +6,27 @@ import re
 from datetime import UTC, datetime
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0, "y": 31536000.0}
-_DURATION = re.compile(r"(?:\d+(?:ms|s|m|h|d|w|y))+")
-_PART = re.compile(r"(\d+)(ms|s|m|h|d|w|y)")
+_DURATION = re.compile(r"(?:[0-9]+(?:ms|s|m|h|d|w|y))+")
+_PART = re.compile(r"([0-9]{1,15})(ms|s|m|h|d|w|y)")
+LONGEST_S = 100 * _UNITS["y"]
+"""No span is longer: beyond it a slip of the finger is likelier, and no calendar holds the time it leads to."""
 
 
 def seconds(text: str) -> float:
-    """The duration `text` in seconds. Raises ValueError, saying what is allowed, on anything else.
+    """The duration `text` in seconds, at most LONGEST_S. Raises ValueError, saying what is allowed, on anything else.
 
     >>> seconds("1h30m")
     5400.0
     """
     if not _DURATION.fullmatch(text):
         raise ValueError(
-            f"{text!r} is no duration; write a number and a unit of ms s m h d w y, for example 90s or 1h30m"
+            f"{text[:60]!r} is no duration; write a number and a unit of ms s m h d w y, for example 90s or 1h30m"
         )
-    return sum(int(n) * _UNITS[u] for n, u in _PART.findall(text))
+    parts = [(n, u) for n, u in _PART.findall(text)]
+    found = sum(int(n) * _UNITS[u] for n, u in parts)
+    if found > LONGEST_S or sum(len(n) + len(u) for n, u in parts) != len(text):
+        raise ValueError(f"{text[:60]!r} is longer than 100y; write a shorter duration")
+    return found
 
 
 def text(value_s: float) -> str:

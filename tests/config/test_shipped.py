@@ -1,10 +1,27 @@
-"""Where the shipped cards and runbooks are."""
+"""Where shipped files are, in a checkout and in an installed package (see also test_packaging)."""
 
 from __future__ import annotations
 
-from aiops.config.shipped import models_dir, runbooks_dir
+from pathlib import Path
+
+import pytest
+
+from aiops.config import shipped
+
+ROOT = Path(__file__).parents[2]
 
 
-def test_cards_and_runbooks_are_where_they_are_said_to_be() -> None:
-    assert (models_dir() / "disk_full.yaml").is_file()
-    assert (runbooks_dir() / "disk-filling-up.yaml").is_file()
+def test_in_a_checkout_the_folders_at_the_top_are_used() -> None:
+    assert shipped.models_dir() == ROOT / "models"
+    assert shipped.runbooks_dir() == ROOT / "runbooks"
+
+
+def test_in_an_installed_package_its_own_folders_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shipped, "_PACKAGE", tmp_path / "aiops")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "aiops" / "_shipped" / "models").mkdir(parents=True)
+    assert shipped.models_dir() == tmp_path / "aiops" / "_shipped" / "models"
+
+
+def test_the_demo_is_inside_the_package() -> None:
+    assert shipped.demo_dir() == ROOT / "aiops" / "backtest" / "incident"
