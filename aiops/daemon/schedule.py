@@ -11,10 +11,27 @@ from typing import Any
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 
 logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # what it says is counted and told by `on_result`
 RESULTS = {EVENT_JOB_EXECUTED: "ok", EVENT_JOB_ERROR: "error", EVENT_JOB_MISSED: "missed", EVENT_JOB_MAX_INSTANCES: "skipped"}
 OnResult = Callable[[str, str, BaseException | None], None]
+
+
+class _Every(BaseTrigger):  # type: ignore[misc]
+    """Fires at `first` and every `interval` after it, on that grid.
+
+    What was missed is one firing, found in one step: APScheduler's own interval counts through every one that was missed,
+    which after a jump of the clock by years takes hours.
+    """
+
+    def __init__(self, interval: timedelta, first: datetime) -> None:
+        self.interval, self.first = interval, first
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        if previous is None:
+            return self.first
+        return self.first + self.interval * max(1, (now - self.first) // self.interval + 1)
 
 
 class Schedule:
@@ -38,10 +55,8 @@ class Schedule:
 
     def every(self, seconds: float, lane: str, name: str, job: Callable[..., Any], *args: Any, first_s: float) -> None:
         """Run `job(*args)` on `lane` at `first_s` (epoch) and every `seconds` after it."""
-        self._scheduler.add_job(
-            self._run, "interval", seconds=seconds, args=(job, *args), id=name, executor=lane,
-            start_date=datetime.fromtimestamp(first_s, UTC), next_run_time=datetime.fromtimestamp(first_s, UTC),
-        )  # fmt: skip
+        trigger = _Every(timedelta(seconds=seconds), datetime.fromtimestamp(first_s, UTC))
+        self._scheduler.add_job(self._run, trigger, args=(job, *args), id=name, executor=lane)
 
     def _run(self, job: Callable[..., Any], *args: Any) -> None:
         """Run a job, unless it only waited in its lane while everything was told to stop."""

@@ -42,4 +42,4 @@ def _made(path: Path) -> str:
 def matches(header: str | None, token: str) -> bool:
     """Whether an Authorization header carries the token; compared in constant time."""
     scheme, _, given = (header or "").partition(" ")
-    return secrets.compare_digest(given.strip().encode(), token.encode()) and scheme.lower() == "bearer"
+    return secrets.compare_digest(given.strip().encode(errors="replace"), token.encode()) and scheme.lower() == "bearer"

@@ -1,0 +1,148 @@
+"""The board: rest and backoff, what is ready, what is told of a source and of the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiops.core.errors import SourceError
+from aiops.core.records import Outcome
+from aiops.daemon.board import WAITS_AT_MOST_S, Board, WatchState
+from aiops.pipeline import Event, TurnResult
+
+
+def board(*names: str, every_s: float = 5.0) -> Board:
+    found = Board(0.0)
+    found.enter({name: state(name, every_s) for name in names})
+    return found
+
+
+def state(name: str, every_s: float = 5.0) -> WatchState:
+    card, _, source = name.partition("@")
+    return WatchState(card, source, every_s, "shadow", 0.0)
+
+
+def result(name: str, error: str = "", **more: Any) -> TurnResult:
+    kind, _, message = error.partition(":")
+    failed = SourceError(name.partition("@")[2], kind, message) if error else None
+    return TurnResult(name, 0, 0.1, {"active": 1}, (), error=failed, **more)
+
+
+def test_nothing_is_ready_before_the_first_turn_of_every_source() -> None:
+    found = board("a@x", "b@x", "a@y")
+    assert found.ready() == (False, {"ready": False, "failing": {}, "waiting": ["x", "y"]})
+    found.turned(result("a@x"), 1.0, 1.0)
+    assert not found.ready()[0]
+    found.turned(result("a@y"), 1.0, 1.0)
+    assert found.ready() == (True, {"ready": True, "failing": {}, "waiting": []})
+
+
+def test_one_failing_source_of_two_is_named_and_does_not_end_being_ready() -> None:
+    found = board("a@x", "a@y")
+    found.turned(result("a@x", "timeout:no answer within 10 s"), 1.0, 1.0)
+    found.turned(result("a@y"), 1.0, 1.0)
+    ok, body = found.ready()
+    assert ok
+    assert body["failing"] == {"x": "timeout: no answer within 10 s"}
+
+
+def test_when_all_sources_fail_it_is_not_ready() -> None:
+    found = board("a@x", "a@y")
+    for name in ("a@x", "a@y"):
+        found.turned(result(name, "unreachable:refused"), 1.0, 1.0)
+    assert not found.ready()[0]
+
+
+def test_a_failing_card_on_a_source_that_others_read_is_named() -> None:
+    found = board("a@x", "b@x")
+    found.turned(result("a@x", "bad_query:what is this"), 1.0, 1.0)
+    found.turned(result("b@x"), 1.0, 1.0)
+    ok, body = found.ready()
+    assert ok
+    assert body["failing"] == {}
+    assert body["failing_cards"] == {"a@x": "bad_query: what is this"}
+
+
+def test_a_failing_store_is_not_ready_and_heals_when_every_complaint_is_taken_back() -> None:
+    found = board("a@x", "b@x")
+    for name in ("a@x", "b@x"):
+        found.turned(result(name), 1.0, 1.0)
+    assert found.store_said("a@x", "store: read-only")
+    assert not found.store_said("b@x", "store: read-only")
+    ok, body = found.ready()
+    assert not ok
+    assert body["store"] == "store: read-only"
+    assert not found.store_said("a@x", "")
+    assert not found.ready()[0]
+    assert found.store_said("b@x", "")
+    assert found.ready()[0]
+
+
+def test_a_failing_watch_rests_ever_longer_and_at_most_so_long() -> None:
+    found = board("a@x")
+    rests = []
+    for _ in range(12):
+        found.turned(result("a@x", "timeout:"), 100.0, 0.0)
+        rests.append(found.watches["a@x"].rests_until_s - 100.0)
+    assert rests[:4] == [0.0, 5.0, 15.0, 35.0]
+    assert rests == sorted(rests)
+    assert rests[-1] == WAITS_AT_MOST_S
+
+
+def test_one_good_turn_ends_the_rest() -> None:
+    found = board("a@x")
+    for _ in range(5):
+        found.turned(result("a@x", "timeout:"), 100.0, 0.0)
+    found.turned(result("a@x"), 200.0, 0.0)
+    watch = found.watches["a@x"]
+    assert (watch.failures, watch.rests_until_s, watch.last_success_s) == (0, 0.0, 200.0)
+
+
+def test_a_watch_is_overdue_from_the_second_turn_it_owes() -> None:
+    watch = state("a@x", 5.0)
+    assert [watch.overdue_s(t) for t in (0.0, 10.0, 13.0)] == [0.0, 0.0, 3.0]
+    watch.last_success_s = 100.0
+    assert [watch.overdue_s(t) for t in (104.0, 110.0, 125.0)] == [0.0, 0.0, 15.0]
+
+
+def test_failed_reads_are_counted_by_source_and_kind_and_events_by_card() -> None:
+    found = board("a@x")
+    found.turned(result("a@x", "timeout:"), 1.0, 0.0)
+    verdict = Outcome("w", "a", {}, "hit", 1, 0, 1, 1.0, None, None)
+    events = (Event("opened", 0), Event("updated", 0), Event("outcome", 0, None, verdict))
+    found.turned(TurnResult("a@x", 0, 0.1, {}, events), 2.0, 0.0)
+    assert dict(found.counters) == {
+        ("source_errors", "x", "timeout"): 1,
+        ("events", "a", "opened", ""): 1,
+        ("events", "a", "outcome", "hit"): 1,
+    }
+
+
+def test_a_reload_keeps_what_is_known_of_the_watches_that_stay() -> None:
+    found = board("a@x", "b@x")
+    found.turned(result("a@x"), 7.0, 1.0)
+    found.enter({"a@x": state("a@x"), "c@x": state("c@x")})
+    assert set(found.watches) == {"a@x", "c@x"}
+    assert (found.watches["a@x"].last_turn_s, found.watches["a@x"].states) == (7.0, {"active": 1})
+    assert found.watches["c@x"].last_turn_s is None
+
+
+def test_a_reload_does_not_make_a_failing_source_look_well() -> None:
+    found = board("a@x")
+    found.turned(result("a@x", "timeout:slow"), 7.0, 1.0)
+    found.enter({"a@x": state("a@x")})
+    assert found.sources() == {"x": "timeout: slow"}
+
+
+def test_a_turn_that_was_done_before_a_restart_counts_as_the_first_one() -> None:
+    found = board("a@x")
+    found.nothing_new("a@x", 3.0)
+    assert found.ready()[0]
+    found.nothing_new("a@x", 9.0)
+    assert found.watches["a@x"].last_success_s == 3.0
+
+
+def test_a_refused_reload_says_why_and_the_time_of_the_last_good_one_stays() -> None:
+    found = board()
+    found.reloaded(5.0, "")
+    found.reloaded(9.0, "aiops.yaml:1:1: what is this")
+    assert (found.reload_ok, found.reload_error, found.reloaded_s) == (False, "aiops.yaml:1:1: what is this", 5.0)
