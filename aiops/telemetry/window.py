@@ -2,93 +2,138 @@
 
 The step itself for 6 h, 5 min (mean, min, max) for 3 d, 1 h (mean, min, max) for 35 d; float32 relative to a per-series
 float64 offset. Coarse buckets are made from the finest ring when they close, so a late sample only has to be put there.
+
+On disk the rings are mapped files that are always as new as the process was; the description is written by `save`. After a
+kill what is newer than the description, or belongs to rows it does not know, is forgotten and read again from the source.
 """
 
 from __future__ import annotations
 
-import os
+import uuid
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
+from aiops.core.errors import SourceError, StoreError
 from aiops.core.labels import Labels, key
 from aiops.core.records import Floats, History, Ints, Resolution
+from aiops.telemetry import window_file
 from aiops.telemetry.ring import Ring
+from aiops.telemetry.window_file import ROW_ARRAYS, Description
 
 FINE_SPAN_S, MID_STEP_S, MID_COUNT, LONG_STEP_S, LONG_COUNT = 6 * 3600, 300, 864, 3600, 840
-VERSION = 1
+MOST_ROWS = 200_000
+"""Series a window ever knows: each costs about 22 kB on disk."""
+_EMPTY = {"offset": 0, "newest_s": -1, "first_s": -1, "shift_s": 0}
 
 
 class Window:
     """History of one card's series; see `open`."""
 
-    def __init__(self, folder: Path | None, step_s: int, capacity: int) -> None:
+    offset: NDArray[np.float64]
+    newest_s: Ints
+    first_s: Ints
+    shift_s: Ints
+
+    def __init__(self, folder: Path | None, step_s: int) -> None:
         self.step_s, self.folder = step_s, folder
+        self.id = uuid.uuid4().hex
         self.labels: list[Labels] = []
-        self.end_s = self.begin_s = 0
+        self.end_s = self.begin_s = self.read_s = 0
         self.rebuilt = ""
         self._row: dict[str, int] = {}
         self._last: tuple[Any, Ints] | None = None
-        fine = max(FINE_SPAN_S // step_s, 72)
-        self._fine = Ring(folder, "fine", step_s, fine, 1, capacity)
-        self._coarse = [
-            Ring(folder, name, max(step, step_s), count, 3, capacity)
-            for name, step, count in (("mid", MID_STEP_S, MID_COUNT), ("long", LONG_STEP_S, LONG_COUNT))
+        sizes = (("fine", step_s, max(FINE_SPAN_S // step_s, 72), 1), ("mid", MID_STEP_S, MID_COUNT, 3))
+        rings = [
+            Ring(None if folder is None else folder / f"{name}.ring", max(step, step_s), size, parts)
+            for name, step, size, parts in (*sizes, ("long", LONG_STEP_S, LONG_COUNT, 3))
         ]
-        self.offset = np.zeros(capacity)
-        self.newest_s = np.full(capacity, -1, np.int64)
-        self.first_s = np.full(capacity, -1, np.int64)
-        self.shift_s = np.zeros(capacity, np.int64)
+        self._fine, self._coarse = rings[0], rings[1:]
+        for name, kind in ROW_ARRAYS.items():
+            setattr(self, name, np.zeros(0, kind))
+
+    @property
+    def _rings(self) -> tuple[Ring, ...]:
+        return self._fine, *self._coarse
 
     @classmethod
     def open(cls, folder: Path | None, step_s: int, capacity: int = 64) -> Window:
         """A window in memory (None) or on disk; missing, damaged or differently shaped files give an empty one.
 
-        `rebuilt` then says why.
+        `rebuilt` then says why. Series silent for longer than the longest resolution reaches back are forgotten here.
+        Raises StoreError when the folder cannot be written.
         """
-        if folder is None:
-            return cls(None, step_s, capacity)
-        folder.mkdir(parents=True, exist_ok=True)
-        meta = _read_meta(folder)
-        if isinstance(meta, str):
-            window = cls(folder, step_s, capacity)
-            window.rebuilt = meta
-            return window
-        window = cls.__new__(cls)
-        window._from(folder, step_s, meta)
-        if window.rebuilt:
-            why, window = window.rebuilt, cls(folder, step_s, capacity)
-            window.rebuilt = why
+        window = cls(folder, step_s)
+        try:
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+                found = window_file.read(folder)
+                window.rebuilt = found if isinstance(found, str) else window._take_up(found)
+                if not window.rebuilt:
+                    window._forget_the_silent()
+                    window._reserve(max(capacity, window.n))
+                    window._describe()  # as not clean any more
+                    return window
+                why, window = window.rebuilt, cls(folder, step_s)
+                window.rebuilt = why
+                (folder / window_file.NAME).unlink(missing_ok=True)  # it describes none of what follows
+            for ring in window._rings:
+                ring.create(capacity)
+            window._reserve(capacity)
+        except OSError as e:
+            raise StoreError(f"{folder}: history cannot be kept there: {e.strerror}") from e
         return window
 
-    def _from(self, folder: Path, step_s: int, meta: dict[str, Any]) -> None:
-        capacity = int(meta["capacity"])
-        rings = _unopened(folder, step_s)
-        self.rebuilt = ""
-        if meta["step_s"] != step_s or meta["version"] != VERSION:
-            self.rebuilt = "written for another step or version"
-            return
-        if not all(ring.attach(capacity) for ring in rings):
-            self.rebuilt = "a ring is missing or has another shape"
-            return
-        if meta["clean"] and [ring.checksum() for ring in rings] != meta["checksums"]:
-            self.rebuilt = "a ring's checksum does not fit"
-            return
-        self.step_s, self.folder = step_s, folder
-        self._fine, self._coarse = rings[0], rings[1:]
-        self.labels = list(meta["labels"])
+    def _take_up(self, found: Description) -> str:
+        """Become what was described; why that is not possible, "" when it is."""
+        if found.step_s != self.step_s:
+            return "written for another step"
+        n = len(found.labels)
+        if not all(ring.attach(n) for ring in self._rings):
+            return "a ring is missing or too short"
+        if found.clean and tuple(ring.checksum(n) for ring in self._rings) != found.checksums:
+            return "a ring's checksum does not fit"
+        self.id, self.labels = found.id, list(found.labels)
         self._row = {key(labels): i for i, labels in enumerate(self.labels)}
-        self._last = None
-        self.end_s, self.begin_s = int(meta["end_s"]), int(meta["begin_s"])
-        arrays = np.load(folder / "rows.npz", allow_pickle=False)
-        self.offset, self.newest_s = arrays["offset"], arrays["newest_s"]
-        self.first_s, self.shift_s = arrays["first_s"], arrays["shift_s"]
-        _write_meta(folder, meta | {"clean": False, "checksums": []})
+        self.end_s, self.read_s, self.begin_s = found.end_s, found.read_s, found.begin_s
+        for name, values in found.rows.items():
+            setattr(self, name, values)
+        if not found.clean:
+            self._distrust()
+        return ""
+
+    def _distrust(self) -> None:
+        """After a kill: forget what is newer than the description, and make the coarse buckets again that may be half written."""
+        unborn = np.flatnonzero(self.first_s < 0)  # their offsets were not described yet
+        for ring in self._rings:
+            ring.trust(self.end_s // ring.step_s)
+            ring.data[unborn] = np.nan
+        for ring in self._coarse:
+            self._close(ring, self.end_s - self._fine.size * self.step_s, self.end_s)
+
+    def _forget_the_silent(self) -> None:
+        """Free the rows of series that left before the longest resolution begins; the rest is numbered anew."""
+        silent = self.newest_s < self.end_s - LONG_STEP_S * LONG_COUNT
+        if not silent.any():
+            return
+        kept = np.flatnonzero(~silent)
+        self.id = uuid.uuid4().hex
+        self.labels = [self.labels[i] for i in kept]
+        self._row = {key(labels): i for i, labels in enumerate(self.labels)}
+        for name in ROW_ARRAYS:
+            setattr(self, name, getattr(self, name)[kept])
+        assert self.folder is not None
+        (self.folder / window_file.NAME).unlink()  # a kill while rows move must not leave the old numbering
+        for ring in self._rings:
+            for new, old in enumerate(kept):
+                if new != old:
+                    ring.data[new] = ring.data[old]
+            ring.attach(len(kept))
 
     @property
     def n(self) -> int:
@@ -96,47 +141,53 @@ class Window:
         return len(self.labels)
 
     def rows_for(self, labels: Sequence[Labels], shift_s: Ints | int = 0) -> Ints:
-        """Row numbers of label sets; unseen ones get new rows. The very same label objects again cost nothing."""
+        """Row numbers of label sets; unseen ones get new rows. The very same label objects again cost nothing.
+
+        Raises SourceError too_many_series past MOST_ROWS, StoreError when there is no space for their history.
+        """
         if self._last is not None and len(self._last[0]) == len(labels):
             known, rows = self._last
             if all(a is b for a, b in zip(known, labels, strict=True)):
                 return rows
         names = [key(one) for one in labels]
-        fresh = [i for i, name in enumerate(names) if name not in self._row]
-        shifts = np.broadcast_to(np.asarray(shift_s, np.int64), (len(labels),))
+        fresh = {name: i for i, name in enumerate(names) if name not in self._row}
         if fresh:
             self._ensure(self.n + len(fresh))
-        for i in fresh:
-            if names[i] in self._row:
-                continue
-            row = self._row[names[i]] = self.n
-            self.labels.append(dict(labels[i]))
+        shifts = np.broadcast_to(np.asarray(shift_s, np.int64), (len(labels),))
+        for name, i in fresh.items():
+            row = self._row[name] = self.n
+            self.labels.append(labels[i])
             self.shift_s[row] = shifts[i]
         rows = np.array([self._row[name] for name in names], np.int64)
         self._last = (list(labels), rows)
         return rows
 
     def _ensure(self, rows: int) -> None:
+        if rows > MOST_ROWS:
+            message = f"{rows} series were seen, more than {MOST_ROWS}; narrow the query, or drop the label that keeps changing"
+            raise SourceError(self.folder.name if self.folder else "window", "too_many_series", message)
         capacity = len(self.offset)
         if rows <= capacity:
             return
-        while capacity < rows:
-            capacity *= 2
-        for ring in (self._fine, *self._coarse):
+        try:
+            self._reserve(max(rows, capacity + capacity // 2))
+        except OSError as e:
+            raise StoreError(f"{self.folder}: no room for the history of {rows} series: {e.strerror}") from e
+
+    def _reserve(self, capacity: int) -> None:
+        for ring in self._rings:
             ring.grow(capacity)
-        for name, fill in (("offset", 0), ("newest_s", -1), ("first_s", -1), ("shift_s", 0)):
+        for name, fill in _EMPTY.items():
             old = getattr(self, name)
-            new = np.full(capacity, fill, old.dtype)
+            new = np.full(max(capacity, len(old)), fill, old.dtype)
             new[: len(old)] = old
             setattr(self, name, new)
 
     def append(self, rows: Ints, time_s: Ints, values: Floats) -> None:
-        """Put `values` (len(rows), t) at the grid instants `time_s` (t,), ascending; NaN = gap.
+        """Put `values` (len(rows), t) at the grid instants `time_s` (t,), ascending; NaN and infinite = gap.
 
         Newer columns advance the window for all rows; columns not older than the finest ring are replaced.
         """
-        if not len(time_s):
-            return
         half = max(1, self._fine.size // 2)
         for start in range(0, len(time_s), half):
             self._put(rows, time_s[start : start + half], values[:, start : start + half])
@@ -146,13 +197,16 @@ class Window:
         old_end = self.end_s
         if int(time_s[-1]) > self.end_s:
             self._advance(int(time_s[-1]))
+        self.read_s = max(self.read_s, int(time_s[-1]))
         kept = time_s > self.end_s - self._fine.size * self.step_s
         times = time_s[kept]
         if not len(times):
             return
-        relative = (values[:, kept] - self.offset[rows][:, None]).astype(np.float32)
+        with np.errstate(over="ignore"):
+            relative = (values[:, kept] - self.offset[rows][:, None]).astype(np.float32)
+        relative[~np.isfinite(relative)] = np.nan
         slots = times // self.step_s % self._fine.size
-        block = self._fine.data[0]
+        block = self._fine.data[:, 0]
         if len(slots) == 1:
             block[rows, slots[0]] = relative[:, 0]
         else:
@@ -178,27 +232,37 @@ class Window:
     def _advance(self, to_s: int) -> None:
         if self.end_s == 0:
             self.end_s = to_s - self._fine.size * self.step_s
-        self._fine.clear(self.end_s, to_s)
+        hop, old = self.end_s + self._fine.size // 2 * self.step_s, self.end_s
+        if to_s > hop:  # a long gap would wipe out the samples of buckets that are not closed yet
+            self._claim(hop)
+            for ring in self._coarse:
+                self._close(ring, old, hop)
+        self._claim(to_s)
+
+    def _claim(self, to_s: int) -> None:
+        for ring in self._rings:
+            ring.claim(self.end_s // ring.step_s, to_s // ring.step_s)
         self.end_s = to_s
 
     def _close(self, ring: Ring, after_s: int, to_s: int) -> None:
-        """Make the buckets of a coarse ring that end in (after_s, to_s] from the finest ring."""
-        width = ring.step_s // self.step_s
-        first = max(after_s // ring.step_s + 1, (to_s - self._fine.size * self.step_s) // ring.step_s + 2)
-        for number in range(first, to_s // ring.step_s + 1):
+        """Make the buckets of a coarse ring that end in (after_s, to_s] from the finest ring, as far as it reaches back."""
+        step, wide = self.step_s, ring.step_s
+        oldest = -(-(to_s // step - self._fine.size) * step // wide) + 1
+        for number in range(max(after_s // wide + 1, oldest), to_s // wide + 1):
+            last = number * wide // step
+            columns = self._fine.take(0, slice(0, self.n), last, last - (number - 1) * wide // step)
             slot = number % ring.size
-            columns = self._fine.take(0, slice(0, self.n), number * ring.step_s, width)
-            mean, low, high = _summary(columns)
-            ring.data[0, : self.n, slot], ring.data[1, : self.n, slot], ring.data[2, : self.n, slot] = mean, low, high
+            for part, values in enumerate(_summary(columns)):
+                ring.data[: self.n, part, slot] = values
 
     def missing(self, now_s: int, history_s: int, oldest_s: int | None) -> tuple[int, int] | None:
         """The aligned range (start, end) still to be read at `now_s`; None when nothing is missing."""
         end = now_s // self.step_s * self.step_s
         farthest = end - min(history_s, LONG_STEP_S * LONG_COUNT) // self.step_s * self.step_s
-        start = farthest if self.end_s == 0 else max(self.end_s + self.step_s, farthest)
+        start = farthest if self.read_s == 0 else max(self.read_s + self.step_s, farthest)
         if oldest_s is not None:
             start = max(start, -(-oldest_s // self.step_s) * self.step_s)
-        start = min(start, end) if self.end_s == 0 else start
+        start = min(start, end) if self.read_s == 0 else start
         return None if start > end else (start, end)
 
     def history(self, rows: slice | Ints | None, now_s: int) -> History:
@@ -218,19 +282,20 @@ class Window:
         )
 
     def _resolution(self, ring: Ring, rows: slice | Ints, end_s: int) -> Resolution:
-        end = end_s // ring.step_s * ring.step_s
-        count = int(np.clip(end // ring.step_s - (self.begin_s - 1) // ring.step_s, 1, ring.size))
-        mean = ring.take(0, rows, end, count)
+        last = end_s // ring.step_s
+        count = int(np.clip(last - (self.begin_s - 1) // ring.step_s, 1, ring.size))
+        mean = ring.take(0, rows, last, count)
+        end = last * ring.step_s
         if ring.parts == 1:
             return Resolution(ring.step_s, end, mean, mean, mean)
-        return Resolution(ring.step_s, end, mean, ring.take(1, rows, end, count), ring.take(2, rows, end, count))
+        return Resolution(ring.step_s, end, mean, ring.take(1, rows, last, count), ring.take(2, rows, last, count))
 
     def latest(self, now_s: int) -> NDArray[np.float64]:
         """(n,) values at the grid instant `now_s`; NaN where there is none."""
         end = now_s // self.step_s * self.step_s
         if not self.end_s - self._fine.size * self.step_s < end <= self.end_s:
             return np.full(self.n, np.nan)
-        column = self._fine.data[0, : self.n, end // self.step_s % self._fine.size]
+        column = self._fine.data[: self.n, 0, end // self.step_s % self._fine.size]
         return self.offset[: self.n] + column.astype(np.float64)
 
     @property
@@ -241,65 +306,47 @@ class Window:
     def newest(self, columns: int) -> tuple[Ints, NDArray[np.float64]]:
         """The last `columns` of the finest resolution: (time_s (columns,), values (n, columns)), oldest first."""
         time_s = self.end_s - self.step_s * np.arange(columns - 1, -1, -1, dtype=np.int64)
-        values = self._fine.take(0, slice(0, self.n), self.end_s, columns).astype(np.float64)
+        values = self._fine.take(0, slice(0, self.n), self.end_s // self.step_s, columns).astype(np.float64)
         return time_s, self.offset[: self.n, None] + values
 
     def coverage(self, rows: Ints, start_s: int, end_s: int) -> NDArray[np.float64]:
         """Share of grid points present in (start_s, end_s] per row, from the finest resolution that reaches back."""
-        for ring in (self._fine, *self._coarse):
+        for ring in self._rings:
             end = min(end_s, self.end_s) // ring.step_s * ring.step_s
             count = -(-(end - start_s) // ring.step_s)
             if count <= 0:
                 return np.ones(len(rows))
             if count < ring.size - (self.end_s - end) // ring.step_s:
-                present = np.isfinite(ring.take(0, rows, end, count)).mean(axis=1)
+                present = np.isfinite(ring.take(0, rows, end // ring.step_s, count)).mean(axis=1)
                 asked = max(count, (end_s - start_s) // ring.step_s)
                 share: NDArray[np.float64] = present * count / asked
                 return share
         return np.zeros(len(rows))
 
     def save(self) -> None:
-        """Write everything out; the description is replaced in one step, so a crash leaves the old or the new one."""
-        if self.folder is None:
-            return
-        rings = (self._fine, *self._coarse)
-        for ring in rings:
-            ring.flush()
-        temporary = self.folder / "rows.tmp.npz"
-        np.savez(temporary, offset=self.offset, newest_s=self.newest_s, first_s=self.first_s, shift_s=self.shift_s)
-        os.replace(temporary, self.folder / "rows.npz")
-        meta = {
-            "version": VERSION,
-            "step_s": self.step_s,
-            "capacity": len(self.offset),
-            "labels": [dict(x) for x in self.labels],
-            "end_s": self.end_s,
-            "begin_s": self.begin_s,
-            "clean": False,
-            "checksums": [],
-        }
-        _write_meta(self.folder, meta)
+        """Write everything out; the description is replaced in one step, so a kill leaves the old or the new one."""
+        if self.folder is not None:
+            for ring in self._rings:
+                ring.flush()
+            self._describe()
 
     def close(self) -> None:
         """Save, with checksums: nothing will be written until the next `open`."""
-        if self.folder is None:
-            return
-        self.save()
-        meta = _read_meta(self.folder)
-        if isinstance(meta, dict):
-            sums = [ring.checksum() for ring in (self._fine, *self._coarse)]
-            _write_meta(self.folder, meta | {"clean": True, "checksums": sums})
+        if self.folder is not None:
+            self.save()
+            window_file.write(self.folder, replace(self._description(), clean=True, checksums=self._checksums()))
 
+    def _describe(self) -> None:
+        assert self.folder is not None
+        window_file.write(self.folder, self._description())
 
-def _unopened(folder: Path, step_s: int) -> list[Ring]:
-    """The three rings of a folder, not yet attached and without making files."""
-    rings = []
-    sizes = (("fine", step_s, max(FINE_SPAN_S // step_s, 72), 1), ("mid", MID_STEP_S, MID_COUNT, 3))
-    for name, step, size, parts in (*sizes, ("long", LONG_STEP_S, LONG_COUNT, 3)):
-        ring = Ring(None, name, max(step, step_s), size, parts, 0)
-        ring._folder = folder
-        rings.append(ring)
-    return rings
+    def _description(self) -> Description:
+        rows = {name: getattr(self, name)[: self.n] for name in ROW_ARRAYS}
+        labels = [dict(x) for x in self.labels]
+        return Description(self.id, self.step_s, self.end_s, self.read_s, self.begin_s, labels, rows)
+
+    def _checksums(self) -> tuple[int, ...]:
+        return tuple(ring.checksum(self.n) for ring in self._rings)
 
 
 def _summary(columns: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
@@ -311,23 +358,3 @@ def _summary(columns: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray
         mean = np.nanmean(columns, axis=1, dtype=np.float64).astype(np.float32)
         low, high = np.fmin.reduce(columns, axis=1), np.fmax.reduce(columns, axis=1)
         return np.asarray(mean), np.asarray(low), np.asarray(high)
-
-
-def _read_meta(folder: Path) -> dict[str, Any] | str:
-    try:
-        meta: dict[str, Any] = orjson.loads((folder / "meta.json").read_bytes())
-    except FileNotFoundError:
-        return "new"
-    except (OSError, orjson.JSONDecodeError):
-        return "its description cannot be read"
-    wanted = {"version", "step_s", "capacity", "labels", "end_s", "begin_s", "clean", "checksums"}
-    return meta if wanted <= set(meta) and (folder / "rows.npz").exists() else "its description is incomplete"
-
-
-def _write_meta(folder: Path, meta: dict[str, Any]) -> None:
-    temporary = folder / "meta.tmp"
-    with temporary.open("wb") as f:
-        f.write(orjson.dumps(meta))
-        f.flush()
-        os.fsync(f.fileno())
-    os.replace(temporary, folder / "meta.json")

@@ -1,0 +1,80 @@
+"""What describes a window on disk: one file, replaced in one step, with a checksum over all of it."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+VERSION = 2
+NAME = "window.state"
+ROW_ARRAYS = {"offset": np.float64, "newest_s": np.int64, "first_s": np.int64, "shift_s": np.int64}
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """n series (`labels`, and `rows`: one array (n,) for each of ROW_ARRAYS) of a window, and how far it reaches.
+
+    `checksums` of the rings are there only while nothing has been written since (`clean`). `id` names this numbering of rows.
+    """
+
+    id: str
+    step_s: int
+    end_s: int
+    read_s: int
+    begin_s: int
+    labels: list[dict[str, str]]
+    rows: dict[str, NDArray[Any]] = field(default_factory=dict)
+    clean: bool = False
+    checksums: tuple[int, ...] = ()
+
+
+def write(folder: Path, d: Description) -> None:
+    """Replace the description in one step: a kill leaves the old or the new one, whole."""
+    head = {
+        "version": VERSION,
+        "id": d.id,
+        "step_s": d.step_s,
+        "end_s": d.end_s,
+        "read_s": d.read_s,
+        "begin_s": d.begin_s,
+        "clean": d.clean,
+        "checksums": list(d.checksums),
+        "labels": d.labels,
+    }
+    arrays = b"".join(np.ascontiguousarray(d.rows[name], kind).tobytes() for name, kind in ROW_ARRAYS.items())
+    body = orjson.dumps(head) + b"\n" + arrays
+    temporary = folder / f"{NAME}.new"
+    with temporary.open("wb") as f:
+        f.write(b"%08x" % zlib.crc32(body) + body)
+        f.flush()
+        os.fsync(f.fileno())
+    os.replace(temporary, folder / NAME)
+
+
+def read(folder: Path) -> Description | str:
+    """The description, or why there is none: "new" where there was never one."""
+    try:
+        content = (folder / NAME).read_bytes()
+    except FileNotFoundError:
+        return "new"
+    except OSError as e:
+        return f"its description cannot be read: {e.strerror}"
+    body = content[8:]
+    if content[:8] != b"%08x" % zlib.crc32(body):
+        return "its description is damaged"
+    head_text, _, arrays = body.partition(b"\n")
+    head = orjson.loads(head_text)
+    if head.pop("version") != VERSION:
+        return "written by another version"
+    n = len(head["labels"])
+    rows = {}
+    for i, (name, kind) in enumerate(ROW_ARRAYS.items()):
+        rows[name] = np.frombuffer(arrays, kind, n, 8 * n * i).copy()
+    return Description(**head | {"rows": rows, "checksums": tuple(head["checksums"])})
