@@ -7,7 +7,9 @@ which series it is. `*.om` or `*.openmetrics` files hold OpenMetrics text with t
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from aiops.core.errors import FileError, Mistake, SourceError
+from aiops.core.labels import key
 from aiops.core.params import Params
 from aiops.core.records import Block, Lineage
+from aiops.core.text import visible
 from aiops.telemetry.evaluate import evaluate
 from aiops.telemetry.labelling import Labelling
 from aiops.telemetry.samples import FixedSamples, Series
@@ -29,6 +33,8 @@ from aiops.telemetry.vectors import Vector
 
 Array = NDArray[np.float64]
 Table = tuple[str, NDArray[np.int64], list[str], Array]
+LAST_S = 10**11
+"""No epoch seconds are that large, milliseconds are."""
 _NAME = re.compile(r"[^a-zA-Z0-9_:]")
 
 
@@ -57,13 +63,6 @@ class Recording:
         inside = self.folder / "series" if (self.folder / "series").is_dir() else self.folder
         return sorted(p for e in ("parquet", "csv", "om", "openmetrics") for p in inside.glob(f"*.{e}"))
 
-    def tables(self) -> Iterator[Table]:
-        """(entity, time_s (t,), metrics, values (metrics, t)) of each Parquet and CSV file, in time order, last one wins."""
-        for path in self.files():
-            if path.suffix in (".parquet", ".csv"):
-                table, _ = _read(path)
-                yield _ordered(path, table)
-
     def series(self) -> Iterator[Series]:
         """Every series with its label set."""
         for path in self.files():
@@ -79,7 +78,20 @@ class Recording:
 
 
 class RecordingSource(Source[RecordingParams]):
-    """A recording that evaluates the PromQL subset; never says anything of later than was asked."""
+    """A recording that evaluates the PromQL subset; never says anything of later than was asked.
+
+    Files of `series/`, or of the folder itself: Parquet and CSV with a column `time` (whole epoch seconds) and one column a
+    metric, OpenMetrics text. Raises FileError for a file that is none of these, SourceError for what is outside the subset.
+
+    Source: OpenMetrics 1.0 for the text form.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "disk.csv").write_text("time,free\\n0,9\\n60,8\\n")
+    ...     source = RecordingSource("day", RecordingParams(path=Path(folder)), ReadLimits())
+    ...     source.fetch("free", 0, 60, 60).block.values.tolist()
+    [[9.0, 8.0]]
+    """
 
     Params = RecordingParams
 
@@ -92,11 +104,19 @@ class RecordingSource(Source[RecordingParams]):
 
     def _load(self) -> FixedSamples:
         if self._samples is None:
-            series = list(Recording.load(self.params.path).series())
-            times = [t for _, t, _ in series if len(t)]
+            try:
+                series = [one for one in Recording.load(self.params.path).series() if len(one[1])]
+            except FileError as e:
+                raise SourceError(self.name, "bad_data", str(e.mistakes[0])) from e
+            times = [t for _, t, _ in series]
             if not times:
                 raise SourceError(self.name, "bad_data", f"{self.params.path}: no samples")
-            self._span = int(min(t[0] for t in times)), int(max(t[-1] for t in times))
+            name, count = Counter(key(labels) for labels, _, _ in series).most_common(1)[0]
+            if count > 1:
+                raise SourceError(
+                    self.name, "bad_data", f"{self.params.path}: the series {visible(name)} is there {count} times"
+                )
+            self._span = math.floor(min(t[0] for t in times)), math.ceil(max(t[-1] for t in times))
             self._samples = FixedSamples(series)
         return self._samples
 
@@ -141,6 +161,14 @@ def _bad(path: Path, message: str) -> FileError:
     return FileError([Mistake(str(path), 1, 1, "", message)])
 
 
+def read_table(path: Path) -> Table:
+    """(entity, time_s (t,), metrics, values (metrics, t)) of a Parquet or CSV file, in time order.
+
+    Of rows at one instant the last wins; infinite values are gaps. Raises FileError naming the file and what is wrong with it.
+    """
+    return _ordered(path, _read(path)[0])
+
+
 def _read(path: Path) -> tuple[Any, dict[str, dict[str, str]]]:
     """The table of a file and what its metadata says of its columns."""
     import pyarrow as pa
@@ -149,29 +177,34 @@ def _read(path: Path) -> tuple[Any, dict[str, dict[str, str]]]:
 
     try:
         table = pyarrow.parquet.read_table(path) if path.suffix == ".parquet" else pyarrow.csv.read_csv(path)
-    except (pa.ArrowException, OSError) as e:
+        names = table.column_names
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as e:
         raise _bad(path, f"cannot be read: {str(e).splitlines()[0]}") from e
-    if "time" not in table.column_names:
-        raise _bad(path, f"has no column `time`; it has {', '.join(table.column_names[:5])}")
+    if "time" not in names:
+        raise _bad(path, f"has no column `time`; it has {', '.join(names[:5]) or 'none at all'}")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise _bad(path, f"has column `{twice[0]}` more than once")
     described = (table.schema.metadata or {}).get(b"aiops.labels")
-    return table, orjson.loads(described) if described else {}
+    return table, _described(path, described) if described else {}
+
+
+def _described(path: Path, text: bytes) -> dict[str, dict[str, str]]:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError as e:
+        raise _bad(path, f"its metadata `aiops.labels` is no JSON: {e.msg}") from e
+    sets = found.values() if isinstance(found, dict) else [None]
+    if not all(isinstance(one, dict) and all(isinstance(v, str) for v in one.values()) for one in sets):
+        raise _bad(path, "its metadata `aiops.labels` must say for each column: label -> value")
+    return dict(found)
 
 
 def _ordered(path: Path, table: Any) -> Table:
-    import pyarrow as pa
-
     metrics = [name for name in table.column_names if name != "time"]
-    try:
-        time_s = np.asarray(table["time"].cast(pa.int64()).to_numpy(), np.int64)
-    except (pa.ArrowException, ValueError) as e:
-        raise _bad(path, f"column `time` must hold whole epoch seconds: {str(e).splitlines()[0]}") from e
-    rows = []
-    for name in metrics:
-        try:
-            rows.append(np.asarray(table[name].cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64))
-        except (pa.ArrowException, ValueError) as e:
-            raise _bad(path, f"column `{name}` must hold numbers: {str(e).splitlines()[0]}") from e
-    values = np.array(rows).reshape(len(rows), len(time_s))
+    time_s = _times(path, table["time"])
+    rows = [_numbers(path, name, table[name]) for name in metrics]
+    values = np.array(rows, np.float64).reshape(len(rows), len(time_s))
     values[~np.isfinite(values)] = np.nan
     order = np.argsort(time_s, kind="stable")
     if len(order):
@@ -180,10 +213,33 @@ def _ordered(path: Path, table: Any) -> Table:
     return path.stem, time_s[order], metrics, values[:, order]
 
 
+def _times(path: Path, column: Any) -> NDArray[np.int64]:
+    import pyarrow as pa
+
+    if pa.types.is_temporal(column.type):
+        raise _bad(path, f"column `time` must hold whole epoch seconds, not {column.type}")
+    if column.null_count:
+        raise _bad(path, f"column `time` must hold whole epoch seconds; {column.null_count} rows have none")
+    try:
+        time_s = np.asarray(column.cast(pa.int64()).to_numpy(), np.int64)
+    except (pa.ArrowException, ValueError) as e:
+        raise _bad(path, f"column `time` must hold whole epoch seconds: {str(e).splitlines()[0]}") from e
+    if len(time_s) and not -LAST_S < time_s.min() <= time_s.max() < LAST_S:
+        raise _bad(path, f"column `time` must hold whole epoch seconds; {time_s.max()} is none: milliseconds?")
+    return time_s
+
+
+def _numbers(path: Path, name: str, column: Any) -> Array:
+    import pyarrow as pa
+
+    try:
+        return np.asarray(column.cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
+    except (pa.ArrowException, ValueError) as e:
+        raise _bad(path, f"column `{name}` must hold numbers: {str(e).splitlines()[0]}") from e
+
+
 def _openmetrics(path: Path) -> Iterator[Series]:
     from prometheus_client.openmetrics.parser import text_string_to_metric_families
-
-    from aiops.core.labels import key
 
     found: dict[str, tuple[dict[str, str], list[tuple[float, float]]]] = {}
     try:
@@ -193,9 +249,8 @@ def _openmetrics(path: Path) -> Iterator[Series]:
                 if sample.timestamp is None:
                     raise _bad(path, f"{sample.name} has no timestamp")
                 found.setdefault(key(labels), (labels, []))[1].append((float(sample.timestamp), float(sample.value)))
-    except (ValueError, OSError) as e:
-        raise _bad(path, f"is no OpenMetrics text: {e}") from e
+    except (ValueError, OSError, KeyError, IndexError, TypeError, AttributeError) as e:  # what its parser lets through
+        raise _bad(path, f"is no OpenMetrics text: {visible(str(e))}") from e
     for labels, points in found.values():
-        points.sort()
-        times, values = np.array(points).T
+        times, values = np.array(sorted(dict(points).items())).T  # of two samples at one instant the later counts
         yield labels, times, values
