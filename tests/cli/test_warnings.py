@@ -1,0 +1,129 @@
+"""`aiops warnings` and `aiops audit`: what was decided, read beside a daemon that may be running."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from aiops.cli.app import app
+from aiops.store import Store
+from tests.store.samples import outcome, warning
+
+BOOK = {
+    "name": "disk-filling-up", "mode": "suggest", "capped_from": "auto", "summary": "Free it.", "impact": "Writes fail.",
+    "plan": [{"effect": "read", "what": "df -h -- /data"}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Iterator[Path]:
+    """A data directory with three warnings, held open as by a running daemon."""
+    store = Store.open("", tmp_path)
+    hostile = {"instance": "a3\n00000000 FAKE line", "empty": ""}
+    with store.transaction() as tx:
+        tx.put_warning(warning(1, opened_s=60, verdict="hit", state="closed", closed_s=300, closed_why="the limit was crossed"))
+        tx.put_outcome(outcome(1))
+        tx.put_warning(warning(2, opened_s=120, stage="shadow", runbooks=(BOOK,)))
+        tx.put_warning(warning(3, opened_s=180, entity=hostile, crossing=None, told_latest_s=None, kind="anomaly"))
+    yield tmp_path
+    store.close()
+
+
+def aiops(*arguments: str) -> Any:
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def test_warnings_are_listed_newest_first_with_verdict_and_record(data: Path) -> None:
+    head, *lines = aiops("warnings", "list", "--data-dir", str(data)).stdout.splitlines()
+    assert head.split()[:3] == ["ID", "STATE", "VERDICT"]
+    assert [line.split()[0][-1] for line in lines] == ["3", "2", "1"]
+    assert "hit" in lines[2]
+    assert "[shadow: unproven]" in lines[1]
+    assert "[ticket; new: unproven]" in lines[2]
+
+
+def test_label_text_makes_no_line_of_its_own(data: Path) -> None:
+    shown = aiops("warnings", "list", "--data-dir", str(data)).stdout.splitlines()
+    assert len(shown) == 4
+    assert "a3\\n00000000 FAKE line" in shown[1]
+
+
+def test_as_json_each_warning_is_one_object_a_line(data: Path) -> None:
+    lines = aiops("warnings", "list", "--data-dir", str(data), "-o", "json", "--limit", "2").stdout.splitlines()
+    assert [json.loads(line)["opened_s"] for line in lines] == [180, 120]
+
+
+def test_one_warning_is_shown_whole_with_its_plan(data: Path) -> None:
+    shown = aiops("warnings", "show", f"{2:016x}", "--data-dir", str(data)).stdout
+    assert "stage shadow (unproven)" in shown
+    assert "expected   1970-01-01T00:03:20Z" in shown
+    assert "runbook    disk-filling-up (suggest, the file asks for auto): Free it." in shown
+    assert "1. [read] df -h -- /data" in shown
+    assert "verdict    not yet: at the latest " in shown
+
+
+def test_a_judged_warning_shows_its_verdict_and_lead(data: Path) -> None:
+    shown = aiops("warnings", "show", f"{1:016x}", "--data-dir", str(data)).stdout
+    assert "verdict    hit, 3m10s before the failure" in shown
+    assert "closed 1970-01-01T00:05:00Z: the limit was crossed" in shown
+
+
+def test_a_warning_that_told_no_time_waits_for_a_person(data: Path) -> None:
+    shown = aiops("warnings", "show", f"{3:016x}", "--data-dir", str(data)).stdout
+    assert "expected" not in shown
+    assert "verdict    not yet: a person's, or expired after 7 days" in shown
+    assert "runbook    none matches" in shown
+
+
+def test_shown_as_json_the_outcome_is_there(data: Path) -> None:
+    whole = json.loads(aiops("warnings", "show", f"{1:016x}", "--data-dir", str(data), "-o", "json").stdout)
+    assert whole["outcome"]["verdict"] == "hit"
+
+
+@pytest.mark.parametrize("wanted", ["ffff", "0000"])
+def test_an_id_of_no_warning_or_of_several_is_refused(data: Path, wanted: str) -> None:
+    result = aiops("warnings", "show", wanted, "--data-dir", str(data))
+    assert result.exit_code == 1
+    assert f"no warning {wanted}" in result.stderr
+
+
+def test_where_nothing_was_warned_of_it_says_so(tmp_path: Path) -> None:
+    Store.open("", tmp_path).close()
+    assert aiops("warnings", "list", "--data-dir", str(tmp_path)).stdout == "no warnings yet\n"
+
+
+def test_a_folder_without_database_is_told_and_not_made(tmp_path: Path) -> None:
+    result = aiops("warnings", "list", "--data-dir", str(tmp_path / "none"))
+    assert result.exit_code == 1
+    assert "holds no aiops.db" in result.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_unchanged_ledger_verifies(data: Path) -> None:
+    result = aiops("audit", "verify", "--data-dir", str(data), "-o", "json")
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["ok"], found["first_bad"]) == (0, True, None)
+
+
+def test_a_changed_ledger_is_found_and_the_row_named(tmp_path: Path) -> None:
+    store = Store.open("", tmp_path)
+    with store.transaction() as tx:
+        tx.record("daemon", "turn", "disk_full", {"n": 1}, 60.0)
+        tx.record("daemon", "turn", "disk_full", {"n": 2}, 120.0)
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "aiops.db")) as connection:
+        connection.execute("DROP TRIGGER ledger_no_update")
+        connection.execute("UPDATE ledger SET actor = 'nobody' WHERE seq = 2")
+        connection.commit()
+    result = aiops("audit", "verify", "--data-dir", str(tmp_path))
+    assert result.exit_code == 1
+    assert result.stdout.startswith("row 2: ")
