@@ -207,7 +207,7 @@ class Daemon:
         if result.error is None:
             self._store_said(name, "")
         self._tell(watch, result)
-        if self.clock() - self._saved.setdefault(name, now) >= SAVE_EVERY_S:
+        if result.error is None and self.clock() - self._saved.get(name, 0.0) >= SAVE_EVERY_S:  # at once after the first turn
             self._save(watch)
 
     def _renewed(self, watch: Watch) -> Watch:

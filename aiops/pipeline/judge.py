@@ -16,14 +16,14 @@ from aiops.pipeline.read import Reading
 from aiops.pipeline.watch import Pending, Watch
 
 
-def crossed_rows(watch: Watch, reading: Reading, now_s: int) -> dict[int, int]:
+def crossed_rows(watch: Watch, reading: Reading) -> dict[int, int]:
     """Row to the instant, on its own clock, at which it crossed its limit in the new columns.
 
     What stood beyond its limit when first seen, and what crossed in history read at the first start, is no failure that
     anybody could have warned of, nor is what happens while a row is excluded; what an earlier life of the daemon has
     judged is not judged again. After a crossing a row must stay inside for REARM_STEPS steps before the next one counts.
     """
-    judged, watch.judged_s = watch.judged_s, now_s
+    judged = watch.judged_s
     if watch.forecaster is None or not watch.n or not len(reading.time_s):
         return {}
     crossed: dict[int, int] = {}

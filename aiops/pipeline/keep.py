@@ -1,12 +1,13 @@
 """What a watch keeps on disk between two lives, and how it takes it up again.
 
-Decisions live in the store and windows on disk; learnt state is saved now and then and caught up from the window. Whatever
-is missing or damaged is learnt anew: nothing here is needed for correctness, only for not starting from nothing.
+Decisions live in the store, each turn's as it is made; windows and learnt state are saved now and then, so after a kill they
+are older. The turns in between are lived again (`pipeline.again`): what is known then is what was known when the last turn was
+kept. State that is missing or damaged is learnt anew from the window.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +26,18 @@ SEEN_AT_MOST = 5000
 
 
 def save(watch: Watch, data_dir: Path) -> None:
-    """Save the window and the learnt state of a watch; each file is replaced in one step.
+    """Save the learnt state and the window of a watch; each is replaced in one step.
 
-    The window goes first: state that is older than it is caught up, state that were newer would learn twice.
+    The state goes first: what the window then lacks is read again and not learnt twice, for the state says how far it came.
     """
+    parts = {f"{part}.{name}": array for part, state in _states(watch).items() for name, array in state.items()}
+    if watch.lived_s is not None:
+        save_state(_folder(watch, data_dir), "learnt", parts, _meta(watch) | {"end_s": watch.lived_s})
     watch.window.save()
-    folder = _folder(watch, data_dir)
-    meta = _meta(watch) | {"end_s": watch.window.end_s}
-    for name, state in _states(watch).items():
-        save_state(folder, name, state, meta)
 
 
 def restore(watch: Watch, store: Store, data_dir: Path | None) -> None:
-    """Take up open and unsettled warnings from the store, and learnt state from disk, caught up from the window."""
+    """Take up open and unsettled warnings from the store, and learnt state from disk."""
     card = watch.card.name
     for warning in _own(watch, store.open_warnings(card)):
         watch.open[warning.fingerprint] = warning
@@ -49,8 +49,9 @@ def restore(watch: Watch, store: Store, data_dir: Path | None) -> None:
             watch.horizon_seen[name] = max(warning.updated_s, watch.horizon_seen.get(name, 0))
     watch.judged_s = store.last_turn(card, watch.source_name)
     if data_dir is not None and watch.n:
-        _learnt(watch, _folder(watch, data_dir))
-    _reopen_gates(watch)
+        watch.lived_s = _learnt(watch, _folder(watch, data_dir))
+    if watch.judged_s is None or watch.lived_s is None or watch.lived_s >= watch.judged_s:
+        open_gates(watch, whole=watch.lived_s is not None and "learnt" not in watch.losses)
 
 
 def _own(watch: Watch, warnings: Iterable[EarlyWarning]) -> Iterator[EarlyWarning]:
@@ -58,45 +59,40 @@ def _own(watch: Watch, warnings: Iterable[EarlyWarning]) -> Iterator[EarlyWarnin
     return (w for w in warnings if w.symptoms and w.symptoms[0].lineage.source == watch.source_name)
 
 
-def _learnt(watch: Watch, folder: Path) -> None:
-    """Load each state that fits; the detector and the limits' state then see what the window holds and they do not."""
-    behind = {"detector": 0, "beyond": 0}
-    for name, state in _states(watch).items():
-        found = read_state(folder, name, _meta(watch))
-        if isinstance(found, StateLoss):
-            watch.losses[name] = str(found)
-            continue
-        rows = {len(array) for array in found.values()}
-        fits = {k: v.shape[1:] for k, v in found.items()} == {k: v.shape[1:] for k, v in state.items()}
-        if not fits or len(rows) != 1 or (count := rows.pop()) > len(next(iter(state.values()))):
-            watch.losses[name] = "made for other series"
-            continue
-        for part, array in found.items():
-            state[part][:count] = array
-        if name in behind:
-            behind[name] = saved_at(folder, name)
-    _catch_up(watch, behind)
+def _learnt(watch: Watch, folder: Path) -> int:
+    """Load the state, or learn it from the window; the instant up to which the watch has lived."""
+    found = read_state(folder, "learnt", _meta(watch))
+    why = str(found) if isinstance(found, StateLoss) else _load(_states(watch), found)
+    if not why:
+        return saved_at(folder, "learnt")
+    watch.losses["learnt"] = why
+    time_s, values = watch.window.newest(watch.window.fine_count)
+    if watch.detector is not None:
+        at = time_s[None, :] + watch.window.shift_s[: watch.n, None]
+        watch.detector.score(watch.detector_state, np.where(masked_at(watch, time_s), np.nan, values), at)
+    if watch.forecaster is not None:
+        for _ in follow(watch, values):
+            pass
+    return watch.window.end_s
 
 
-def _catch_up(watch: Watch, behind: Mapping[str, int]) -> None:
-    window = watch.window
-    for name, end_s in behind.items():
-        columns = min((window.end_s - end_s) // watch.step_s, window.fine_count)
-        if columns <= 0:
-            continue
-        time_s, values = window.newest(columns)
-        if name == "detector" and watch.detector is not None:
-            at = time_s[None, :] + window.shift_s[: watch.n, None]
-            watch.detector.score(watch.detector_state, np.where(masked_at(watch, time_s), np.nan, values), at)
-        elif name == "beyond" and watch.forecaster is not None:
-            for _ in follow(watch, values):
-                pass
+def _load(states: dict[str, State], found: State) -> str:
+    """Put what was found into the first rows of each array; why it does not fit, then nothing is changed."""
+    into = {f"{part}.{name}": array for part, state in states.items() for name, array in state.items()}
+    if set(into) != set(found) or any(found[k].shape[1:] != array.shape[1:] for k, array in into.items()):
+        return "made by another model"
+    for name, array in into.items():
+        rows = min(len(array), len(found[name]))  # rows that the window did not keep any more are seen anew
+        array[:rows] = found[name][:rows]
+    return ""
 
 
-def _reopen_gates(watch: Watch) -> None:
-    """Active is what has an open warning, whatever the saved gate says: a restart neither ends an episode nor begins one."""
-    for gate in watch.gates.values():
-        gate["bits"][gate["active"]], gate["active"][:] = 0, False
+def open_gates(watch: Watch, whole: bool) -> None:
+    """What has an open warning is active, whatever the gates say: a restart ends no episode. Unless the state is `whole` (as
+    of the last turn that was kept), nothing else is: a restart begins no episode either."""
+    if not whole:
+        for gate in watch.gates.values():
+            gate["bits"][gate["active"]], gate["active"][:] = 0, False
     watch.resuming = {key(s.labels): s for warning in watch.open.values() for s in warning.symptoms}
     watch.resume()
 
@@ -113,7 +109,7 @@ def _states(watch: Watch) -> dict[str, State]:
 
 
 def _meta(watch: Watch) -> dict[str, Any]:
-    return {"card": watch.card.name, "sha": watch.card.sha, "step_s": watch.step_s}
+    return {"card": watch.card.name, "sha": watch.card.sha, "step_s": watch.step_s, "window": watch.window.id}
 
 
 def _folder(watch: Watch, data_dir: Path) -> Path:

@@ -10,14 +10,12 @@ import time
 import numpy as np
 
 from aiops.core.errors import SourceError
-from aiops.core.records import Floats
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes, TurnResult
 from aiops.pipeline.decide import decide
-from aiops.pipeline.evaluate import forecast, score
-from aiops.pipeline.find import find_symptoms
-from aiops.pipeline.judge import crossed_rows, settle
+from aiops.pipeline.judge import settle
 from aiops.pipeline.read import read
+from aiops.pipeline.sense import live_again, sense
 from aiops.pipeline.states import series_states
 from aiops.pipeline.tell import tell
 from aiops.pipeline.watch import Watch
@@ -31,19 +29,18 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
     started = time.perf_counter()
     changes = Changes(watch.card.name, watch.source_name, now_s)
     try:
+        live_again(watch)
         reading = read(watch, now_s)
     except SourceError as error:
         return TurnResult(watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), (), error=error)
-    scores: Floats = score(watch, reading)
-    forecast(watch, now_s)
-    crossed = crossed_rows(watch, reading, now_s)
-    symptoms = find_symptoms(watch, scores, now_s)
-    decide(watch, symptoms, crossed, now_s, rooms, changes)
-    settle(watch, crossed, now_s, rooms, changes)
+    seen = sense(watch, reading, now_s)
+    decide(watch, seen.symptoms, seen.crossed, now_s, rooms, changes)
+    settle(watch, seen.crossed, now_s, rooms, changes)
     tell(watch, now_s, rooms, changes)
     if changes.warnings or changes.outcomes or rooms.marks_turns:
         rooms.journal.write(changes)
+    watch.judged_s = now_s
     return TurnResult(
         watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), tuple(changes.events),
-        scores if np.size(scores) else None, None, reading.partial,
+        seen.scores if np.size(seen.scores) else None, None, reading.partial,
     )

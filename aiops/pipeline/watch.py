@@ -47,7 +47,11 @@ class Mask:
 
 @dataclass(slots=True)
 class Watch:
-    """One card on one source. Arrays have one row a series, in the window's order; `entity_of` (n,) indexes `entities`."""
+    """One card on one source. Arrays have one row a series, in the window's order; `entity_of` (n,) indexes `entities`.
+
+    `judged_s` is the last turn whose decisions were kept, `lived_s` the last one that the learnt state has gone through; None:
+    there was none. Between two turns they are the same; after a start `lived_s` may be older.
+    """
 
     card: ModelCard
     source: Source[Any]
@@ -82,6 +86,7 @@ class Watch:
     pending: dict[str, Pending] = field(default_factory=dict)
     horizon_seen: dict[str, int] = field(default_factory=dict)
     judged_s: int | None = None
+    lived_s: int | None = None
     evaluated: Bools = field(default_factory=lambda: np.zeros(0, bool))
     lineage: Lineage = field(default_factory=lambda: Lineage("", "", 0, 0))
     labelled: tuple[Sequence[Labels], Sequence[Labels]] | None = None
@@ -109,7 +114,7 @@ class Watch:
 
     def done_until(self, now_s: int) -> bool:
         """Whether a turn at `now_s` is done already, in this life or an earlier one."""
-        return self.judged_s is not None and now_s <= self.judged_s and self.window.end_s >= now_s
+        return self.judged_s is not None and now_s <= self.judged_s
 
     def grow(self) -> None:
         """Bring every per-row array up to the window's rows."""
@@ -147,9 +152,10 @@ class Watch:
                 continue
             at = int(self.entity_of[row]) if symptom.kind == "anomaly" else row
             gate = self.gates[symptom.kind]
-            gate["active"][at], gate["since_s"][at] = True, symptom.since_s
-            gate["bits"][at] |= np.uint32(1)
-            if symptom.crossing is not None and self.held is not None:
+            if not gate["active"][at]:
+                gate["active"][at], gate["since_s"][at] = True, symptom.since_s
+                gate["bits"][at] |= np.uint32(1)
+            if symptom.crossing is not None and self.held is not None and np.isnan(self.held.time_s[row, 1]):
                 self.held.time_s[row] = symptom.crossing.earliest_s, symptom.crossing.expected_s, symptom.crossing.latest_s
                 self.held.confidence[row], self.held.reason[row] = symptom.confidence, symptom.evidence.get("reason", "")
                 self.held.slope[row] = float(symptom.evidence.get("slope_per_hour") or np.nan) / 3600

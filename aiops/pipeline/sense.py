@@ -1,0 +1,55 @@
+"""Steps 2 to 4 of a turn: what the new points say, before anything is decided by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiops.core.records import Floats
+from aiops.pipeline import keep
+from aiops.pipeline.evaluate import forecast, score
+from aiops.pipeline.find import Found, find_symptoms
+from aiops.pipeline.judge import crossed_rows
+from aiops.pipeline.read import Reading, read
+from aiops.pipeline.watch import Watch
+
+AGAIN_AT_MOST = 100
+"""Turns lived again after a start: more than pass between two saves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Scores (entities,) of the newest column, rows that crossed their limit (row to instant), symptoms."""
+
+    scores: Floats
+    crossed: Mapping[int, int]
+    symptoms: Found
+
+
+def sense(watch: Watch, reading: Reading, now_s: int) -> Seen:
+    """Score, forecast, see crossings, find symptoms: the watch learns what was read, and decides nothing."""
+    scores = score(watch, reading)
+    forecast(watch, now_s)
+    seen = Seen(scores, crossed_rows(watch, reading), find_symptoms(watch, scores, now_s))
+    watch.lived_s = now_s
+    return seen
+
+
+def live_again(watch: Watch) -> None:
+    """After a start: go through the turns that an earlier life kept after it last saved what it had learnt. Nothing is decided
+    in them, for it was; what is known afterwards is what was known then. Raises SourceError; the next turn then goes on.
+
+    Where nothing was saved, one turn up to the last one stands for all. A source that does not have that time any more (this
+    host) is not asked for it.
+    """
+    lived, judged, step = watch.lived_s, watch.judged_s, watch.step_s
+    if judged is None or (lived is not None and lived >= judged):
+        return
+    oldest = watch.source.oldest_s()
+    whole = lived is not None and (oldest is None or oldest <= lived) and "learnt" not in watch.losses
+    if lived is not None and (oldest is None or oldest <= lived):
+        read(watch, lived)  # what the state has seen and the window has not kept
+        for now_s in range(max(lived, judged - AGAIN_AT_MOST * step) + step, judged, step):
+            sense(watch, read(watch, now_s), now_s)
+    sense(watch, read(watch, judged), judged)
+    keep.open_gates(watch, whole)
