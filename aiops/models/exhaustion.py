@@ -23,6 +23,7 @@ RUNS: tuple[tuple[float, float], ...] = (
     (72, 1.1),
 )  # fmt: skip
 """Hours of a window, and how many windows ahead it looks: what lasted long may be carried on longer."""
+YOUNG_REACH = 1.0
 ENVELOPES = ((12, 1.3), (24, 1.3), (48, 1.3), (72, 1.1))
 DAYS = (4, 5, 7, 10, 14)
 FAST_S = (135, 155, 180, 210, 240, 280, 320, 360, 540, 810, 1200, 1800, 2700, 3600, 5400, 8100, 10800)
@@ -38,12 +39,12 @@ class ExhaustionParams(Params):
     """Parameters of `Exhaustion`."""
 
     level: float = Field(0.8, gt=0, lt=1, description="stated coverage of the interval")
-    pending_s: float = Field(600, ge=0, description="how long windows of 90 min and more must agree before a row speaks, s")
+    pending_s: float = Field(1200, ge=0, description="how long windows of 90 min and more must agree before a row speaks, s")
     patience_s: float = Field(1800, ge=0, description="how long a row speaks on without evidence, at least, s")
     patience_share: float = Field(0.15, ge=0, description="and this share of the window that spoke, up to 10 h")
     settle_s: float = Field(3000, ge=0, description="silence after a limit was changed, s")
-    early: float = Field(0.65, gt=0, le=1, description="earliest = now + early * the soonest time found")
-    late: float = Field(1.7, ge=1, description="latest = now + late * the longest time found")
+    early: float = Field(0.6, gt=0, le=1, description="earliest = now + early * the soonest time found")
+    late: float = Field(1.8, ge=1, description="latest = now + late * the longest time found")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,7 +181,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         return Forecast(time_s, mean, mean - half, mean + half, level)
 
     def _ways(self, history: History, limit: Limit, scene: paths.Scene) -> list[paths.Path]:
-        found = [paths.run(scene, hours, reach, 0.85) for hours, reach in RUNS]
+        found = [paths.run(scene, hours, reach, YOUNG_REACH) for hours, reach in RUNS]
         found += [paths.envelope(scene, hours, reach) for hours, reach in ENVELOPES]
         found += [paths.daily(scene, days, 1.1) for days in DAYS]
         found.append(paths.weekly(scene, 2.1))
@@ -188,7 +189,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             found += self._fast(history, limit, scene)
         daily = limit.resets == DAILY
         if daily.any():
-            usual = daily & (scene.age_s > 3 * paths.DAY)
+            usual = daily & (scene.age_s > paths.DAY)
             for path in found:
                 path.eta_s[usual] = np.nan
             found.append(_quota(history, limit, scene, daily))

@@ -18,6 +18,7 @@ HOUR, DAY = 3600, 86400
 BLOCKS, PARTS = 8, 6
 RECORD = 0.2
 """A rise must stand above all that was before its window, by this share of the range seen there."""
+FADES = 1.2
 NEW = 0.6
 """In a window of up to a day this share of the rise must be new: not made at the same time yesterday as well."""
 
@@ -89,8 +90,11 @@ def _path(says: Bools, eta: Array, pace: Array, window_s: float, name: str, why:
     return Path(np.where(says, eta, np.nan), pace, window_s, name, why.astype(np.int8))
 
 
-def _why(found: Rise, record: Bools, near: Bools) -> NDArray[Any]:
+def _why(found: Rise, room: Array, record: Bools, near: Bools) -> NDArray[Any]:
     silent = np.where(~found.open_ended, LEVELS, np.where(~found.even, UNEVEN, np.where(~record, BEFORE, FAR)))
+    with np.errstate(invalid="ignore"):
+        silent = np.where(found.step, UNEVEN, silent)
+        silent = np.where(found.total < 0.15 * room, FAR, silent)  # too small to have a shape
     return np.where(found.rises & ~(found.good & record & near), silent, NOTHING)
 
 
@@ -117,8 +121,9 @@ def run(scene: Scene, hours: float, reach: float, young_reach: float) -> Path:
         whole = (hours >= 6) & (scene.age_s < 1.35 * window_s) & (found.noise < 0.05 * found.total)
         whole &= found.late > 0.8 * found.early
         near = eta <= reach * window_s
+        eta = found.parts_to(scene.room) * (window_s / BLOCKS)
         says = good & ((known & record & near) | (whole & ~known & (eta <= young_reach * window_s)))
-    return _path(says, eta, pace, window_s, "rises steadily", _why(found, record, near))
+    return _path(says, eta, pace, window_s, "rises steadily", _why(found, scene.room, record, near))
 
 
 def envelope(scene: Scene, hours: int, reach: float) -> Path:
@@ -142,9 +147,11 @@ def envelope(scene: Scene, hours: int, reach: float) -> Path:
         if hours <= 24:
             good &= _new_today(scene, k, high.total)
         swing = ceiling[:, -1] - floor[:, -1]
-        saw = (np.abs(low.total) < 0.15 * swing) & (swing > 0.2 * scene.room) & np.isfinite(swing)
+        near = eta <= reach * window_s
+        eta = 0.5 * (low.parts_to(room) + high.parts_to(room)) * (window_s / PARTS)
+        saw = (np.abs(low.total) < 0.15 * swing) & (swing > 0.35 * scene.room) & np.isfinite(swing)
     return _path(
-        good & (eta <= reach * window_s), eta, pace, window_s, "floor and ceiling rise", np.where(saw, SAWTOOTH, NOTHING)
+        good & near, eta, pace, window_s, "floor and ceiling rise", np.where(saw, SAWTOOTH, NOTHING)
     )
 
 
@@ -179,7 +186,7 @@ def daily(scene: Scene, days: int, reach: float) -> Path:
         if days < 7:
             needed *= np.where(scene.age_s >= (7 + days) * DAY, 2.0, 4.0)
         clear = (slope * spread > 1.2 * needed * noise) & (up * spread > 0.6 * needed * peak_noise) & (slope > 0) & (up > 0)
-        most = (0.6 if days < 7 else 0.4) * (days - 1)
+        most = {4: 0.6, 5: 0.6, 7: 0.4, 10: 0.35, 14: 0.3}[days] * (days - 1)
         mean_gain = gains.mean(axis=1)
         middle = np.sort(gains, axis=1)
         middle = 0.5 * (middle[:, (days - 2) // 2] + middle[:, (days - 1) // 2])
@@ -187,10 +194,16 @@ def daily(scene: Scene, days: int, reach: float) -> Path:
         even = (gains.max(axis=1) < most * slope) & (peak_gains.max(axis=1) < most * up) & ~steps
         ups = (peak_gains > 0).sum(axis=1) >= (days - 2 if days < 7 else 0.6 * (days - 1))
         early, late = gains[:, :half].mean(axis=1), gains[:, -half:].mean(axis=1)
-        ongoing = (gains[:, -1] > 0.3 * mean_gain) & ~(late < 0.5 * early)
+        shrink = np.clip(late / early, 1e-3, 1.0) ** (1.0 / (days - 1 - half))
+        levels = (late * shrink / (1.0 - shrink) < 1.5 * eta / DAY * up) & (early - late > FADES * noise)
+        a, b, c = gains[:, -3], gains[:, -2], gains[:, -1]
+        levels |= (a > b) & (b > c) & (c > 0) & (c * np.sqrt(c / a) / (1.0 - np.sqrt(c / a)) < 1.5 * eta / DAY * up)
+        ongoing = (c > 0.3 * mean_gain) & ~(late < 0.5 * early) & ~levels
         record = np.isnan(highest) | (peaks[:, -1] > highest + 0.5 * RECORD * (highest - lowest))
         rises = clear & ups & (eta > 0)
         near = eta <= reach * window_s
+        quicker = (late > 1.5 * early) & (late - early > FADES * noise)
+        eta = np.where(quicker, eta * np.clip(slope / late, 0.3, 1.0), eta)
     says = rises & even & ongoing & record & near
     silent = np.where(~ongoing, LEVELS, np.where(~even, UNEVEN, np.where(~record, BEFORE, FAR)))
     return _path(says, eta, pace, window_s, "grows from day to day", np.where(rises & ~says, silent, NOTHING))
@@ -239,7 +252,7 @@ def fast(
         near = (eta > 0) & going & (scene.now - means[:, 0] >= behind * (scene.top - means[:, 0]))
         if tight:
             near &= np.diff(means, axis=1).min(axis=1) >= 0.5 * found.total / (BLOCKS - 1)
-    return _path(found.good & record & near, eta, pace, window_s, "rises steadily", _why(found, record, near))
+    return _path(found.good & record & near, eta, pace, window_s, "rises steadily", _why(found, scene.room, record, near))
 
 
 def quota(

@@ -1,0 +1,119 @@
+"""From a history to a scene: oriented towards the limit, with its past summed up once for all ways."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiops.core.records import Bools, History, Ints, Limit, Resolution
+from aiops.models.paths import DAY, HOUR, Scene
+from aiops.models.shape import Array, Sums
+
+DAYS = 15
+DAY_HOURS = 16
+"""A day with fewer hours present says nothing."""
+
+Fine = NDArray[np.float32]
+
+
+def scene_of(history: History, limit: Limit) -> tuple[Scene, Bools, Array]:
+    """(scene, rows (n,) with one of the last three samples, the lowest oriented level known (n,)).
+
+    The level now is the median of the last three samples. Of a quantity that resets, only what came after the last reset
+    counts; rows without resets are not touched.
+    """
+    sign = np.where(limit.above, 1.0, -1.0)
+    now = sign * _median3(history.fine.mean[:, -3:].astype(np.float64))
+    mid_high, mid_low = oriented(history.mid, limit)
+    mid_mean = _turned(history.mid.mean, limit)
+    high, low = oriented(history.long, limit)
+    mean = _turned(history.long.mean, limit)
+    again = np.flatnonzero(limit.resets)
+    if len(again):
+        begin = _period_start(history.now_s[again], limit.resets[again])
+        mid_high, mid_low, mid_mean = (_since(a, history.mid, history, again, begin) for a in (mid_high, mid_low, mid_mean))
+        high, low, mean = (_since(a, history.long, history, again, begin) for a in (high, low, mean))
+    record, floor = _lasting(high, np.fmin), _lasting(low, np.fmax)
+    day_mean, day_peak = _days(mean, record)
+    record = np.fmax.accumulate(record, axis=1)
+    floor = np.fmin.accumulate(floor, axis=1)
+    lowest = np.fmin(floor[:, -1], np.fmin.reduce(mid_low, axis=1)) if mid_low.shape[1] else floor[:, -1]
+    scene = Scene(
+        now, sign * (limit.value - history.offset), (history.now_s - history.first_s).astype(np.float64),
+        history.mid.step_s, Sums.of(mid_mean), mid_low, mid_high, record, floor, day_mean, day_peak,
+    )  # fmt: skip
+    return scene, np.isfinite(now), np.asarray(np.fmin(lowest, _lowest_fine(history, sign)), np.float64)
+
+
+def oriented(resolution: Resolution, limit: Limit) -> tuple[Fine, Fine]:
+    """(high, low) when up is towards the limit."""
+    down = ~limit.above
+    if not down.any():
+        return resolution.high, resolution.low
+    if down.all():
+        return -resolution.low, -resolution.high
+    turned = down[:, None]
+    return np.where(turned, -resolution.low, resolution.high), np.where(turned, -resolution.high, resolution.low)
+
+
+def _turned(values: Fine, limit: Limit) -> Fine:
+    return values if limit.above.all() else values * np.where(limit.above, 1.0, -1.0).astype(np.float32)[:, None]
+
+
+def _median3(last: Array) -> Array:
+    """(n,) median of up to three values, NaN = none."""
+    count = np.isfinite(last).sum(axis=1)
+    ordered = np.sort(last, axis=1)  # NaN last
+    rows = np.arange(len(last))
+    at = np.maximum(count - 1, 0)
+    return np.asarray(0.5 * (ordered[rows, at // 2] + ordered[rows, (at + 1) // 2]))
+
+
+def _lowest_fine(history: History, sign: Array) -> Array:
+    fine = history.fine.mean
+    if history.fine.step_s >= history.mid.step_s or not fine.shape[1]:
+        return np.full(len(sign), np.nan)
+    recent = fine[:, -(2 * HOUR // history.fine.step_s) :]
+    lowest = np.where(sign > 0, np.fmin.reduce(recent, axis=1), -np.fmax.reduce(recent, axis=1))
+    return np.asarray(lowest, np.float64)
+
+
+def _period_start(now_s: Ints, resets: NDArray[np.int8]) -> Ints:
+    day = now_s // DAY * DAY
+    month = now_s.astype("datetime64[s]").astype("datetime64[M]").astype("datetime64[s]").astype(np.int64)
+    return np.where(resets == 1, day, month)
+
+
+def _since(values: Fine, resolution: Resolution, history: History, rows: Ints, begin: Ints) -> Fine:
+    """Values with those of `rows` that began before `begin` (len(rows),) taken out."""
+    out = values.copy()
+    step = resolution.step_s
+    end = history.now_s[rows] // step * step
+    starts = end[:, None] - step * np.arange(values.shape[1], 0, -1)
+    out[rows] = np.where(starts >= begin[:, None], values[rows], np.nan)
+    return out
+
+
+def _lasting(values: Fine, inner: np.ufunc) -> Fine:
+    """(n, t - 1): what two hours in a row reach, so that a lone hour's spike does not count."""
+    return np.asarray(inner(values[:, :-1], values[:, 1:])) if values.shape[1] > 1 else values
+
+
+def _days(mean: Fine, high: Fine) -> tuple[Array, Array]:
+    """(n, DAYS) mean and peak of 24 hours each, ending now; NaN for a day with fewer than DAY_HOURS hours."""
+    n, hours = mean.shape[0], DAYS * 24
+    mean, high = (_padded(a, hours).reshape(n, DAYS, 24) for a in (mean, high))
+    present = np.isfinite(mean)
+    count = present.sum(axis=2)
+    enough = count >= DAY_HOURS
+    total = np.where(present, mean, 0).sum(axis=2, dtype=np.float64)
+    means = np.where(enough, total / np.maximum(count, 1), np.nan)
+    return means, np.where(enough, np.fmax.reduce(high, axis=2), np.nan).astype(np.float64)
+
+
+def _padded(values: Fine, columns: int) -> Fine:
+    """The last `columns` columns, with gaps in front where there are fewer."""
+    missing = columns - values.shape[1]
+    if missing <= 0:
+        return values[:, -columns:]
+    return np.concatenate([np.full((len(values), missing), np.nan, np.float32), values], axis=1)

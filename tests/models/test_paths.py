@@ -1,0 +1,256 @@
+"""Each way on its own: what makes it speak, what keeps it silent, and which reason it gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aiops.core.records import History, Limit, Resolution
+from aiops.models import paths
+from aiops.models.scene import oriented, scene_of
+from aiops.models.shape import Sums
+
+NOON = 1_767_571_200 + 12 * 3600
+Array = np.ndarray
+
+
+def history(values: Array, end: int = NOON) -> History:
+    """(n, t) 5-min samples up to `end` as a window would hold them."""
+    n = len(values)
+
+    def coarse(bucket: int, count: int) -> Resolution:
+        k = bucket // 300
+        parts = values[:, values.shape[1] % k :].reshape(n, -1, k)[:, -count:].astype(np.float32)
+        present = np.isfinite(parts).sum(axis=2)
+        mean = np.where(present > 0, np.nansum(parts, axis=2) / np.maximum(present, 1), np.nan).astype(np.float32)
+        return Resolution(bucket, end, mean, np.fmin.reduce(parts, axis=2), np.fmax.reduce(parts, axis=2))
+
+    fine = values[:, -72:].astype(np.float32)
+    first = np.full(n, end - 300 * (values.shape[1] - 1))
+    now = np.full(n, end)
+    return History(Resolution(300, end, fine, fine, fine), coarse(300, 864), coarse(3600, 840), np.zeros(n), now, first)
+
+
+def scene(values: Array, limit: float = 1.0) -> paths.Scene:
+    return scene_of(history(values[None]), Limit.uniform(1, limit, True))[0]
+
+
+def hours(count: float) -> Array:
+    return np.arange(-round(12 * count) + 1, 1) / 12
+
+
+def eta_hours(path: paths.Path) -> float:
+    return float(path.eta_s[0]) / 3600
+
+
+def why(path: paths.Path) -> str:
+    return paths.WHY[int(path.why[0])]
+
+
+NOISE = 0.0005 * np.random.default_rng(0).normal(size=12 * 24 * 16)
+
+
+# --- run --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_tells_how_long_a_straight_rise_takes() -> None:
+    path = paths.run(scene(0.6 + 0.01 * hours(96)), 48, 1.3, 1.0)
+    assert eta_hours(path) == pytest.approx(40, rel=0.01)
+    assert path.pace[0] * 3600 == pytest.approx(0.01, rel=0.01)
+
+
+def test_a_run_looks_only_so_many_windows_ahead() -> None:
+    path = paths.run(scene(0.6 + 0.004 * hours(96)), 48, 1.3, 1.0)
+    assert np.isnan(path.eta_s[0])
+    assert why(path) == "rises, but the limit is too far away to tell"
+
+
+def test_a_run_of_hours_wants_a_day_before_it_to_know_the_rhythm() -> None:
+    ramp = 0.3 + 0.06 * np.clip(hours(60) + 8, 0, None)
+    assert np.isfinite(paths.run(scene(ramp), 8, 1.3, 1.0).eta_s[0])
+    assert np.isnan(paths.run(scene(ramp[-12 * 20 :]), 8, 1.3, 1.0).eta_s[0])
+
+
+def test_a_young_row_speaks_when_all_it_ever_did_was_rise_straight() -> None:
+    line = 0.2 + 0.06 * (hours(8) + 8)
+    assert np.isfinite(paths.run(scene(line), 6, 1.0, 1.0).eta_s[0])
+    wavy = line + 0.06 * np.sin(hours(8) * 2)
+    assert np.isnan(paths.run(scene(wavy), 6, 1.0, 1.0).eta_s[0])
+
+
+def test_what_also_happened_yesterday_at_this_hour_is_not_new() -> None:
+    t = hours(72)
+    wave = 0.5 * (1 - np.cos(2 * np.pi * (t + 10) / 24))  # rises from ten hours ago on
+    again = 0.1 + 0.6 * wave * np.where(t > -12, 1.3, 1.0)
+    once = 0.1 + 0.6 * wave * np.where(t > -12, 1.3, 0.0)
+    assert np.isnan(paths.run(scene(again), 8, 5.0, 1.0).eta_s[0])
+    assert np.isfinite(paths.run(scene(once), 8, 5.0, 1.0).eta_s[0])
+
+
+def test_a_run_must_stand_above_what_was_before_it() -> None:
+    t = hours(120)
+    path = paths.run(scene(np.where(t < -30, 0.75 + 0.001 * np.sin(t), 0.2 + 0.07 * np.clip(t + 8, 0, None))), 8, 1.3, 1.0)
+    assert np.isnan(path.eta_s[0])
+    assert why(path) == "rises, but not above where it has been before"
+
+
+def test_a_lone_hours_spike_is_no_record_but_two_hours_are() -> None:
+    t = hours(96)
+    ramp = 0.3 + 0.05 * np.clip(t + 8, 0, None)
+    spike = np.where((t > -50.5) & (t < -50.2), 0.9, ramp)
+    plateau = np.where((t > -52) & (t < -48), 0.9, ramp)
+    assert np.isfinite(paths.run(scene(spike), 8, 1.3, 1.0).eta_s[0])
+    assert np.isnan(paths.run(scene(plateau), 8, 1.3, 1.0).eta_s[0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "reason"),
+    [
+        (np.where(hours(96) > -3, 0.7, 0.2) + 0.001 * hours(96), "a step, not a steady rise"),
+        (0.8 - 0.5 * np.exp(-np.clip(hours(96) + 12, 0, None) / 4), "levels off below the limit"),
+        (np.full(96 * 12, 0.4), "no steady rise"),
+        (0.9 + 0.005 * -hours(96), "no steady rise"),
+        (np.full(96 * 12, np.nan), "no steady rise"),
+    ],
+)
+def test_a_silent_run_says_why(shape: Array, reason: str) -> None:
+    path = paths.run(scene(shape), 12, 1.3, 1.0)
+    assert np.isnan(path.eta_s[0])
+    assert why(path) == reason
+
+
+def test_too_little_history_says_nothing() -> None:
+    short = scene(0.6 + 0.01 * hours(2))
+    for path in (
+        paths.run(short, 24, 1.3, 1.0), paths.envelope(short, 24, 1.3), paths.daily(short, 7, 1.1), paths.weekly(short, 2.0),
+    ):  # fmt: skip
+        assert np.isnan(path.eta_s[0])
+
+
+# --- envelope ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_envelope_meets_the_limit_with_its_ceiling() -> None:
+    t = hours(96)
+    path = paths.envelope(scene(0.4 + 0.008 * t + 0.2 * ((t / 2) % 1)), 48, 1.3)
+    assert eta_hours(path) == pytest.approx((1 - 0.6) / 0.008, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("floor", "ceiling"), [(0.0, 0.0), (0.0, 0.004), (0.004, 0.0)], ids=["both flat", "floor flat", "ceiling flat"]
+)
+def test_an_envelope_needs_floor_and_ceiling(floor: float, ceiling: float) -> None:
+    t = hours(96)
+    low, high = 0.3 + floor * (t + 96), 0.8 + ceiling * (t + 96) * 0.4
+    path = paths.envelope(scene(low + (high - low) * ((t / 2) % 1)), 48, 9.0)
+    assert np.isnan(path.eta_s[0])
+    if not floor:
+        assert why(path) == "sawtooth, floor flat"
+
+
+# --- days and weeks ---------------------------------------------------------------------------------------------------
+
+
+def rhythm(t: Array) -> Array:
+    return 0.5 * (1 + np.cos(2 * np.pi * t / 24))
+
+
+def test_peaks_that_grow_daily_reach_the_limit_with_a_peak() -> None:
+    t = hours(24 * 12)
+    path = paths.daily(scene((0.3 + 0.4 * rhythm(t)) * (1 + 0.05 * t / 24)), 7, 1.5)
+    assert eta_hours(path) / 24 == pytest.approx(0.3 / (0.7 * 0.05), rel=0.1)
+
+
+@pytest.mark.parametrize("days", [4, 5, 7, 10, 14])
+def test_days_that_merely_scatter_are_silent(days: int) -> None:
+    rng = np.random.default_rng(3)
+    t = hours(24 * 16)
+    size = (1 + 0.03 * rng.normal(size=(50, 20)))[:, ((t + 24 * 17) // 24).astype(int)]
+    many = scene_of(history(0.2 + 0.65 * rhythm(t) * size), Limit.uniform(50, 1.0, True))[0]
+    assert np.isnan(paths.daily(many, days, 1.1).eta_s).all()
+
+
+def test_days_that_stop_growing_level_off() -> None:
+    t = hours(24 * 12)
+    path = paths.daily(scene(0.4 + 0.05 * np.minimum(t + 24 * 5, 24 * 3) / 24 + NOISE[: len(t)]), 7, 1.5)
+    assert np.isnan(path.eta_s[0])
+
+
+def test_a_few_deploys_are_steps_not_growth() -> None:
+    t = hours(24 * 12)
+    stairs = 0.3 + 0.12 * sum((t > -24 * day).astype(float) for day in (6.2, 4.3, 1.6)) + NOISE[: len(t)]
+    assert np.isnan(paths.daily(scene(stairs), 7, 1.5).eta_s[0])
+
+
+def test_a_weekly_peak_that_grows_returns_on_its_day() -> None:
+    t = hours(24 * 16)
+    day = (NOON / 3600 + t) // 24 % 7
+    size = np.where(day == 1, 1.0, 0.6)
+    values = size * (0.3 + 0.5 * rhythm(t)) * (1 + 0.08 * t / 168)
+    path = paths.weekly(scene(values, 0.84), 2.1)
+    since = (np.argmax(values[-7 * 288 :]) - 7 * 288) / 288
+    assert eta_hours(path) / 24 == pytest.approx(14 + since, abs=1.0)  # it just misses the limit next week
+
+
+def test_a_flat_week_is_silent() -> None:
+    t = hours(24 * 16)
+    size = np.where((NOON / 3600 + t) // 24 % 7 == 1, 1.0, 0.6)
+    assert np.isnan(paths.weekly(scene(size * (0.3 + 0.5 * rhythm(t)) + NOISE[: len(t)], 0.84), 2.1).eta_s[0])
+
+
+# --- quota ------------------------------------------------------------------------------------------------------------
+
+
+def quota(values: Array, end: int = NOON) -> paths.Path:
+    limit = Limit(np.ones(1), np.ones(1, bool), np.full(1, np.nan), np.ones(1, np.int8))
+    seen = history(values[None], end)
+    high, low = oriented(seen.long, limit)
+    return paths.quota(high, low, scene_of(seen, limit)[0], np.array([end // 3600 % 24]))
+
+
+def test_a_quota_follows_the_usual_course_of_a_day() -> None:
+    t = hours(24 * 4 + 12)
+    course = ((t + 12 - 1e-6) % 24 / 24) ** 2
+    values = course * np.where(t > -12, 2.0, 0.6)
+    assert eta_hours(quota(values)) == pytest.approx(24 * np.sqrt(0.5) - 12, abs=0.4)
+    assert np.isnan(quota(course * 0.6).eta_s[0])
+
+
+def test_a_quota_without_two_earlier_days_is_silent() -> None:
+    t = hours(24 + 12)
+    assert np.isnan(quota(((t + 12 - 1e-6) % 24 / 24) * np.where(t > -12, 2.0, 0.6)).eta_s[0])
+
+
+# --- minutes ----------------------------------------------------------------------------------------------------------
+
+
+def fast(values: Array, columns: int, behind: float, tight: bool) -> paths.Path:
+    """`values` at 5 s, level now = the last one."""
+    base = scene(np.full(600, 0.0))
+    here = paths.Scene(
+        values[-1:], base.top, base.age_s, 300, base.mid, base.low, base.high, base.record, base.floor, base.day_mean,
+        base.day_peak,
+    )  # fmt: skip
+    nothing = np.full(1, np.nan)
+    return paths.fast(Sums.of(values[None]), here, (nothing, nothing), columns, 5, behind, tight)
+
+
+RAMP = np.clip(np.arange(-30, 30) / 60, 0, None)
+
+
+def test_minutes_of_a_straight_fill_give_its_pace() -> None:
+    path = fast(RAMP, 27, 0.3, True)
+    assert path.eta_s[0] == pytest.approx((1 - RAMP[-1]) * 300, rel=0.05)
+
+
+def test_a_tight_window_holds_nothing_but_the_rise() -> None:
+    assert np.isnan(fast(RAMP, 45, 0.3, True).eta_s[0])
+
+
+def test_minutes_need_their_share_of_the_way_behind_them() -> None:
+    assert np.isnan(fast(RAMP, 27, 0.6, True).eta_s[0])
+
+
+def test_a_rise_that_stopped_seconds_ago_is_over() -> None:
+    stopped = np.concatenate([RAMP, np.full(4, RAMP[-1])])
+    assert np.isnan(fast(stopped, 27, 0.3, True).eta_s[0])
