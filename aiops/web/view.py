@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from aiops import __version__
 from aiops.core.durations import rfc3339, text
-from aiops.core.labels import key
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
+from aiops.notify.wording import quantity
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline import Watch
 from aiops.store.codec import to_json
@@ -132,7 +132,7 @@ def page(daemon: Daemon, warning_id: str) -> dict[str, Any] | None:
     return {
         "w": found, "line": line(found, daemon.clock()), "outcome": None if outcome is None else judged(outcome),
         "judged_at": None if deadline is None else rfc3339(deadline), "now": rfc3339(daemon.clock()),
-        "symptoms": [(key(s.labels), {k: v for k, v in s.evidence.items() if v is not None}) for s in found.symptoms],
+        "symptoms": [(series_text(s.labels), facts(s.evidence)) for s in found.symptoms],
     }  # fmt: skip
 
 
@@ -150,6 +150,29 @@ def line(warning: EarlyWarning, now_s: float) -> dict[str, Any]:
         "runbooks": [str(r.get("name", "")) for r in warning.runbooks],
         "why": warning.closed_why or (str(warning.symptoms[0].evidence.get("reason", "")) if warning.symptoms else ""),
     }  # fmt: skip
+
+
+def series_text(labels: Mapping[str, str]) -> str:
+    """A label set on one line, fit to be shown."""
+    return visible(", ".join(f"{k}={v}" for k, v in labels.items()), 600)
+
+
+def facts(evidence: Mapping[str, Any]) -> dict[str, str]:
+    """The evidence of a symptom in words, without what is not known."""
+    unit = str(evidence.get("unit") or "1")
+    known = {k: v for k, v in evidence.items() if v is not None}
+    out = {"why": visible(str(known.get("reason", "")))}
+    out |= {name: quantity(known[name], unit) for name in ("now", "limit", "expected") if name in known}
+    if "slope_per_hour" in known:
+        out["slope"] = f"{quantity(known['slope_per_hour'], unit)} an hour"
+    if "window_s" in known:
+        out["seen over"] = text(float(known["window_s"]))
+    if "trend_start_s" in known:
+        out["trend since"] = rfc3339(float(known["trend_start_s"]))
+    if "level" in known and "limit" in known:
+        out["interval"] = f"{float(known['level']):.0%}"
+    out |= {name: quantity(known[name], "1") for name in ("score", "threshold") if name in known}
+    return out
 
 
 def judged(outcome: Outcome) -> dict[str, Any]:
