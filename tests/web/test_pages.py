@@ -59,7 +59,7 @@ def test_pages_on_a_phone_and_on_a_desk(rig: Rig, served: str, browser: Any) -> 
         page = browser.new_page(viewport={"width": width, "height": 844})
         said: list[str] = []
         page.on("dialog", lambda d, said=said: (said.append(f"dialog {d.message}"), d.dismiss()))
-        page.on("console", lambda m, said=said: said.append(m.text))
+        page.on("console", lambda m, said=said: said.append(f"{m.text} {m.location}"))
         page.on("pageerror", lambda e, said=said: said.append(str(e)))
         for path in paths:
             page.goto(served + path)
