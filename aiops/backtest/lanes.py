@@ -1,47 +1,135 @@
-"""From a folder of recordings (`series/`, `limits.json`, `labels.json`) to lanes. Bad input names file and place."""
+"""From a folder of recordings (`series/`, `limits.json`, `labels.json`) to lanes. Bad input names file and place.
+
+A recording is surveyed first, file by file, so that every mistake is found before anything is replayed and no more than
+one file is in memory; whoever replays a lane reads its file again.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import orjson
 
+from aiops.backtest.annexes import BEFORE_ALL, LimitRule, read_limits, read_train_ends
 from aiops.backtest.replay import Lane, on_grid
 from aiops.core.errors import FileError, Mistake
-from aiops.telemetry.recording import Recording
+from aiops.core.records import Ints
+from aiops.telemetry.recording import Recording, read_table
 
-BEFORE_ALL = -(2**62)
+HOUR, DAY = 3600, 86400
+STEPS = (
+    [s for s in range(1, 300) if 300 % s == 0] + [s for s in range(300, HOUR + 1) if HOUR % s == 0]
+    + [h * HOUR for h in (2, 3, 4, 6, 8, 12, 24)]
+)  # fmt: skip
+"""Steps on which buckets of every resolution meet; beyond a day: whole days."""
+CELLS, CELLS_A_SAMPLE = 20_000_000, 50
+"""A grid may have this many places, or this many for each sample: more is one wrong time, not a recording with gaps."""
 
 
-def load_lanes(folder: Path) -> list[Lane]:
-    """All entities of a recording. Raises FileError naming the file when the folder is not one."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entity of a recording: where it is read from and how large it is on its grid (`metrics` x `columns`)."""
+
+    entity: str
+    path: Path
+    step_s: int
+    metrics: int
+    columns: int
+    emit_from_s: int = BEFORE_ALL
+    limits: Mapping[str, LimitRule] = field(default_factory=dict)
+
+    def load(self) -> Lane:
+        """Read its file onto the grid."""
+        _, time_s, metrics, values = read_table(self.path)
+        start, grid = on_grid(time_s, values, self.step_s)
+        return Lane(self.entity, tuple(metrics), start, self.step_s, grid, self.emit_from_s, self.limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The entities of a recording, by name, and what was left out of account and why."""
+
+    entries: tuple[Entry, ...]
+    notes: tuple[str, ...]
+
+
+def survey(folder: Path) -> Survey:
+    """Look at every file of a recording. Raises FileError with every mistake when something is wrong with it."""
     if not (folder / "series").is_dir():
         raise FileError([Mistake(str(folder), 1, 1, "", "no folder series/ in it; --data takes a recording folder")])
-    limits = _json(folder / "limits.json")
-    labels = _json(folder / "labels.json").get("entities", {})
-    lanes = []
-    for name, time_s, metrics, values in Recording.load(folder).tables():
-        if not len(time_s):
+    limits, train_ends = read_limits(folder), read_train_ends(folder)
+    entries: dict[str, Entry] = {}
+    mistakes: list[Mistake] = []
+    notes: list[str] = []
+    for path in Recording.load(folder).files():
+        try:
+            entry = _entry(path, limits.get(path.stem, {}), train_ends.get(path.stem, BEFORE_ALL), folder)
+            if path.stem in entries:
+                raise _bad(path, f"holds the same entity as {entries[path.stem].path.name}")
+        except FileError as e:
+            mistakes += e.mistakes
             continue
-        step = int(np.median(np.diff(time_s))) if len(time_s) > 1 else 60
-        start, grid = on_grid(time_s, values, max(step, 1))
-        emit = labels.get(name, {}).get("train_end", BEFORE_ALL)
-        lanes.append(Lane(name, tuple(metrics), start, max(step, 1), grid, int(emit), limits.get(name, {})))
-    if not lanes:
-        raise FileError([Mistake(str(folder / "series"), 1, 1, "", "no series in it")])
-    return lanes
+        if entry is None:
+            notes.append(f"{path}: no rows, left out")
+        else:
+            entries[entry.entity] = entry
+    if mistakes:
+        raise FileError(mistakes)
+    if not entries:
+        raise _bad(folder / "series", "no series in it")
+    unknown = sorted(set(limits) - set(entries))
+    notes += [f"{folder / 'limits.json'}: {entity}: no series of this entity, its limits are not used" for entity in unknown]
+    return Survey(tuple(entries[name] for name in sorted(entries)), tuple(notes))
 
 
-def _json(path: Path) -> Mapping[str, Any]:
-    if not path.exists():
-        return {}
+def _entry(path: Path, limits: Mapping[str, LimitRule], emit_from_s: int, folder: Path) -> Entry | None:
+    if path.suffix not in (".parquet", ".csv"):
+        raise _bad(path, "a backtest reads Parquet and CSV")
     try:
-        found = orjson.loads(path.read_bytes())
-    except orjson.JSONDecodeError as e:
-        raise FileError([Mistake(str(path), e.lineno, e.colno, "", f"no JSON: {e.msg}")]) from e
-    if not isinstance(found, dict):
-        raise FileError([Mistake(str(path), 1, 1, "", "must be a JSON object")])
-    return found
+        os.fsencode(path.stem).decode()
+    except UnicodeDecodeError as e:
+        raise _bad(path, "its name, which is the entity's, is not UTF-8") from e
+    entity, time_s, metrics, values = read_table(path)
+    if not metrics:
+        raise _bad(path, "has no column beside `time`")
+    unknown = sorted(set(limits) - set(metrics))
+    if unknown:
+        what = f"no column of that name in {path.name}; it has {', '.join(metrics[:5])}"
+        raise FileError([Mistake(str(folder / "limits.json"), 1, 1, f"{entity}.{name}", what) for name in unknown])
+    if not len(time_s):
+        return None
+    step_s = step_of(time_s)
+    return Entry(entity, path, step_s, len(metrics), _columns(path, time_s, step_s, values.size), emit_from_s, limits)
+
+
+def step_of(time_s: Ints) -> int:
+    """The replay step for samples at `time_s` (t,), ascending: the usual distance, rounded down to one of STEPS or whole days.
+
+    A step a little shorter than the samples' leaves gaps, a longer one would lose samples; up to 5 % are rounded up.
+
+    >>> import numpy as np
+    >>> [step_of(d * np.arange(9)) for d in (7, 59, 60, 61, 90, 7000, 200000)]
+    [6, 60, 60, 60, 75, 7200, 172800]
+    """
+    usual = float(np.median(np.diff(time_s))) * 1.05 if len(time_s) > 1 else 60.0
+    if usual >= 2 * DAY:
+        return int(usual // DAY) * DAY
+    return max(step for step in STEPS if step <= max(usual, 1.0))
+
+
+def _columns(path: Path, time_s: Ints, step_s: int, samples: int) -> int:
+    first, last = int(time_s[0]), int(time_s[-1])
+    columns = -(-(last - first) // step_s) + 1
+    metrics = samples // len(time_s)
+    if metrics * columns > max(CELLS, CELLS_A_SAMPLE * samples):
+        gap = int(np.argmax(np.diff(time_s)))
+        message = f"its {len(time_s)} rows span {columns} steps of {step_s} s: is a time wrong? The largest gap is"
+        raise _bad(path, f"{message} from {int(time_s[gap])} to {int(time_s[gap + 1])}")
+    return columns
+
+
+def _bad(path: Path, message: str) -> FileError:
+    return FileError([Mistake(str(path), 1, 1, "", message)])

@@ -6,12 +6,13 @@ buckets of every resolution fall where they would fall if the entity were replay
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
+from aiops.backtest.annexes import BEFORE_ALL, LimitRule
 from aiops.core.labels import Labels
 from aiops.core.params import Params
 from aiops.core.records import Block, Floats, Ints, Limit, Lineage
@@ -33,8 +34,8 @@ class Lane:
     start_s: int
     step_s: int
     values: Floats
-    emit_from_s: int = -(2**62)
-    limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    emit_from_s: int = BEFORE_ALL
+    limits: Mapping[str, LimitRule] = field(default_factory=dict)
 
     @property
     def phase_s(self) -> int:
@@ -48,6 +49,11 @@ class Lane:
     def first(self) -> int:
         """The shared instant of the first column."""
         return self.start_s - self.phase_s
+
+    @property
+    def end_s(self) -> int:
+        """The instant of the last column on its own clock."""
+        return int(self.start_s + (self.values.shape[1] - 1) * self.step_s)
 
 
 def on_grid(time_s: Ints, values: Floats, step_s: int) -> tuple[int, Floats]:
@@ -70,8 +76,9 @@ class ReplaySource(Source[ReplayParams]):
     def __init__(self, lanes: Sequence[Lane], limited_only: bool = False) -> None:
         super().__init__("replay", ReplayParams(), ReadLimits())
         self.step_s = lanes[0].step_s
-        self.labels: list[Labels] = []
-        shifts, limits, places = [], [], []
+        labels: list[Labels] = []
+        rules: list[LimitRule | None] = []
+        shifts, places = [], []
         self.first_s = min(lane.first for lane in lanes)
         self.last_s = max(lane.first + (lane.values.shape[1] - 1) * self.step_s for lane in lanes)
         columns = (self.last_s - self.first_s) // self.step_s + 1
@@ -79,17 +86,17 @@ class ReplaySource(Source[ReplayParams]):
             for i, metric in enumerate(lane.metrics):
                 if limited_only and metric not in lane.limits:
                     continue
-                self.labels.append({"entity": lane.entity, "metric": metric})
+                labels.append({"entity": lane.entity, "metric": metric})
                 shifts.append(lane.phase_s)
-                limits.append((lane.limits.get(metric, {}), lane.phase_s))
+                rules.append(lane.limits.get(metric))
                 places.append((lane, i))
-        self.values = np.full((len(self.labels), columns), np.nan, np.float64)
+        self.values = np.full((len(labels), columns), np.nan, np.float64)
         for row, (lane, i) in enumerate(places):
             at = (lane.first - self.first_s) // self.step_s
             self.values[row, at : at + lane.values.shape[1]] = lane.values[i]
         self.shifts = np.array(shifts, np.int64)
-        self.limits = limits
-        self._block_labels = tuple(self.labels)
+        self.rules = rules
+        self.labels = tuple(labels)
 
     def fetch(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Answer:
         """The columns start … end; nothing before the recording or after it."""
@@ -99,7 +106,7 @@ class ReplaySource(Source[ReplayParams]):
         low, high = max(a, 0), min(b, self.values.shape[1])
         if high > low:
             values[:, low - a : high - a] = self.values[:, low:high]
-        return Answer(Block(self._block_labels, times, values, unit, Lineage("replay", query, start_s, end_s)))
+        return Answer(Block(self.labels, times, values, unit, Lineage("replay", query, start_s, end_s)))
 
     def probe(self) -> str:
         """What there is."""
@@ -114,31 +121,21 @@ class ReplaySource(Source[ReplayParams]):
         return self.shifts
 
     def limit_at(self, now_s: int) -> Limit:
-        """The limits in force at the shared instant `now_s`: where `steps` is present it alone counts."""
-        n = len(self.limits)
+        """The limits in force at the shared instant `now_s`, as far as known by then."""
+        n = len(self.rules)
         value, above = np.full(n, np.nan), np.ones(n, bool)
         capacity, resets = np.full(n, np.nan), np.zeros(n, np.int8)
-        for i, (rule, shift) in enumerate(self.limits):
-            if not rule:
-                continue
-            above[i] = "above" in rule
-            value[i] = _value_at(rule, now_s + shift)
-            capacity[i] = float(rule.get("capacity", np.nan))
-            resets[i] = {"daily": 1, "monthly": 2}.get(rule.get("resets", ""), 0)
+        for i, (rule, shift) in enumerate(zip(self.rules, self.shifts.tolist(), strict=True)):
+            if rule is not None:
+                value[i], above[i] = rule.at(now_s + shift), rule.above
+                capacity[i], resets[i] = rule.capacity, rule.resets
         return Limit(value, above, capacity, resets)
 
     def limit_instants(self) -> set[int]:
         """The shared grid instants at which some limit changes."""
         return {
-            -(-(int(at) - shift) // self.step_s) * self.step_s
-            for rule, shift in self.limits
-            for at, _ in rule.get("steps", ())
+            -(-math.ceil(at - shift) // self.step_s) * self.step_s
+            for rule, shift in zip(self.rules, self.shifts.tolist(), strict=True)
+            if rule is not None
+            for at, _ in rule.steps
         }
-
-
-def _value_at(rule: Mapping[str, Any], own_s: int) -> float:
-    steps = rule.get("steps")
-    if not steps:
-        return float(rule["above"] if "above" in rule else rule["below"])
-    known = [float(value) for at, value in steps if at <= own_s]
-    return known[-1] if known else float("nan")

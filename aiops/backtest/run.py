@@ -2,47 +2,65 @@
 
 from __future__ import annotations
 
-import heapq
 import os
+import statistics
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import orjson
-
-from aiops.backtest.lanes import load_lanes
+from aiops.backtest.lanes import Entry, survey
+from aiops.backtest.lines import Writer
 from aiops.backtest.replay import Lane, ReplaySource
+from aiops.backtest.spool import Spool, merge
 from aiops.core.durations import text
-from aiops.core.records import EarlyWarning
+from aiops.core.errors import AiopsError, FileError, Mistake
+from aiops.core.records import Outcome
 from aiops.models.card import ModelCard
 from aiops.pipeline import BatchJournal, Rooms, Watch, turn
 from aiops.pipeline.assemble import make_watch
 from aiops.store import Store
 
+CELLS_A_JOB = 40_000_000
+"""Samples replayed side by side at most: what keeps the memory of a process bounded."""
+CELLS_ALONE = 400_000
+"""A recording this small is replayed in this process: starting others would take longer."""
+TURNS_A_MARK = 64
+"""Turns between two reports of progress."""
+
+Progress = Callable[[float], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a backtest is asked for."""
+    """What a backtest is asked for. Raises ValueError on what makes no sense."""
 
     horizon_s: float = 14 * 86400.0
     score_floor: float | None = None
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
 
+    def __post_init__(self) -> None:
+        if not self.horizon_s >= 1:
+            raise ValueError("a horizon must be at least a second")
+        if self.score_floor is not None and self.score_floor != self.score_floor:
+            raise ValueError("a score floor must be a number")
+
 
 @dataclass(slots=True)
 class Summary:
-    """What came out: turns done, lines written, verdicts by kind of card."""
+    """What came out: turns done, lines written, verdicts by kind, the lead of each hit (s), what was left out and why."""
 
     entities: int = 0
     turns: int = 0
     lines: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
+    leads_s: list[float] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     def add(self, other: Summary) -> None:
         """Add another part's figures."""
@@ -50,92 +68,166 @@ class Summary:
         self.turns += other.turns
         self.lines += other.lines
         self.verdicts += other.verdicts
+        self.leads_s += other.leads_s
+
+    @property
+    def precision(self) -> float | None:
+        """The share of judged forecasts that came true; None when none was judged."""
+        came = self.verdicts["hit"] + self.verdicts["late"]
+        judged = came + self.verdicts["false"]
+        return came / judged if judged else None
+
+    @property
+    def median_lead_s(self) -> float | None:
+        """The median lead of the hits; None without one."""
+        return statistics.median(self.leads_s) if self.leads_s else None
+
+    def judged(self, outcome: Outcome) -> None:
+        """Count a verdict."""
+        self.verdicts[outcome.verdict] += 1
+        if outcome.verdict == "hit" and outcome.lead_s is not None:
+            self.leads_s.append(outcome.lead_s)
 
 
-Line = tuple[int, str, bytes]
+def backtest(data: Path, out: Path, options: Options, progress: Progress = lambda _: None) -> Summary:
+    """Replay `data` and write `out`, one JSON object a line in time order; `out` is written whole or not at all.
 
-
-def backtest(data: Path, out: Path, options: Options, progress: Callable[[float], None] = lambda _: None) -> Summary:
-    """Replay `data` and write `out`, one JSON object a line in time order. Raises FileError or SourceError on bad input."""
-    jobs = _jobs(load_lanes(data), options.workers)
-    total = Summary()
-    with tempfile.TemporaryDirectory(dir=out.resolve().parent) as folder:
+    Raises FileError on bad input, with every mistake found, and when `out` cannot be written.
+    """
+    _check_out(out)
+    found = survey(data)
+    jobs = jobs_of(found.entries, options.workers)
+    total = Summary(notes=found.notes)
+    with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".backtest-") as folder:
         parts = [Path(folder) / f"{i}.part" for i in range(len(jobs))]
-        if options.workers > 1 and len(jobs) > 1:
-            with ProcessPoolExecutor(options.workers, mp_context=get_context("forkserver")) as pool:
-                done = [pool.submit(_replay_to, lanes, part, options) for lanes, part in zip(jobs, parts, strict=True)]
-                for i, future in enumerate(done):
-                    total.add(future.result())
-                    progress((i + 1) / len(jobs))
-        else:
-            for i, (lanes, part) in enumerate(zip(jobs, parts, strict=True)):
-                total.add(_replay_to(lanes, part, options))
-                progress((i + 1) / len(jobs))
+        alone = options.workers == 1 or len(jobs) == 1 or sum(_cells(job) for job in jobs) <= CELLS_ALONE
+        for summary in (_alone if alone else _side_by_side)(jobs, parts, options, progress):
+            total.add(summary)
         temporary = Path(folder) / "out"
-        with temporary.open("wb") as f:
-            for _, _, line in heapq.merge(*map(_read_part, parts)):
-                f.write(line + b"\n")
+        merge(parts, temporary)
         temporary.replace(out)
     return total
 
 
-def _jobs(lanes: Sequence[Lane], workers: int) -> list[list[Lane]]:
-    """Lanes of one step together, the longest first, dealt out to the workers so that each gets about the same work."""
-    by_step: dict[int, list[Lane]] = defaultdict(list)
-    for lane in sorted(lanes, key=lambda one: (-one.values.shape[1], one.entity)):
-        by_step[lane.step_s].append(lane)
+def _check_out(out: Path) -> None:
+    folder = out.resolve().parent
+    problem = ""
+    if out.is_dir():
+        problem = "is a folder; --warnings takes a file"
+    elif not folder.is_dir():
+        problem = f"cannot be written: there is no folder {folder}"
+    elif not os.access(folder, os.W_OK):
+        problem = f"cannot be written: {folder} is not writable"
+    if problem:
+        raise FileError([Mistake(str(out), 1, 1, "", problem)])
+
+
+def _cells(job: Sequence[Entry]) -> int:
+    return sum(entry.columns * entry.metrics for entry in job)
+
+
+def jobs_of(entries: Sequence[Entry], workers: int) -> list[list[Entry]]:
+    """Entities of one step together, the longest first, dealt out so that each worker gets about the same work.
+
+    A job has at most CELLS_A_JOB samples, or one entity.
+    """
+    by_step: dict[int, list[Entry]] = defaultdict(list)
+    for entry in sorted(entries, key=lambda one: (-one.columns, one.entity)):
+        by_step[entry.step_s].append(entry)
     jobs = []
     for same in by_step.values():
-        shares = min(workers, len(same))
+        shares = min(max(workers, -(-_cells(same) // CELLS_A_JOB)), len(same))
         jobs += [same[i::shares] for i in range(shares)]
-    return sorted(jobs, key=lambda job: -sum(lane.values.size for lane in job))
+    return sorted(jobs, key=lambda job: -_cells(job))
 
 
-def _replay_to(lanes: Sequence[Lane], part: Path, options: Options) -> Summary:
-    summary, lines = replay(lanes, options)
-    lines.sort()
-    with part.open("wb") as f:
-        for at, entity, line in lines:
-            f.write(b"%d\t%s\t%s\n" % (at, entity.encode(), line))
+def _turns(jobs: Sequence[Sequence[Entry]]) -> int:
+    return sum(max(entry.columns for entry in job) for job in jobs)
+
+
+def _alone(jobs: Sequence[Sequence[Entry]], parts: Sequence[Path], options: Options, progress: Progress) -> list[Summary]:
+    total, done = _turns(jobs), 0
+
+    def mark(turns: int) -> None:
+        nonlocal done
+        done += turns
+        progress(min(1.0, done / total))
+
+    return [_replay_to(job, part, options, mark) for job, part in zip(jobs, parts, strict=True)]
+
+
+def _side_by_side(
+    jobs: Sequence[Sequence[Entry]], parts: Sequence[Path], options: Options, progress: Progress
+) -> list[Summary]:
+    total, context = _turns(jobs), get_context("forkserver")
+    counter = context.Value("q", 0)
+    with ProcessPoolExecutor(options.workers, context, initializer=_count_in, initargs=(counter,)) as pool:
+        futures = [pool.submit(_worker, job, part, options) for job, part in zip(jobs, parts, strict=True)]
+        waiting: set[Future[Summary]] = set(futures)
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.3)
+            progress(min(1.0, counter.value / total))
+            if any(future.exception() is not None for future in done):
+                pool.shutdown(cancel_futures=True)
+                break
+        try:
+            return [future.result() for future in futures]
+        except BrokenProcessPool as e:
+            raise AiopsError("a process of the replay was killed, perhaps for want of memory; try --workers 1") from e
+
+
+_counter: Any = None
+"""In a worker: the turns that all workers have done."""
+
+
+def _count_in(counter: Any) -> None:
+    global _counter
+    _counter = counter
+
+
+def _worker(job: Sequence[Entry], part: Path, options: Options) -> Summary:
+    def mark(turns: int) -> None:
+        with _counter.get_lock():
+            _counter.value += turns
+
+    return _replay_to(job, part, options, mark)
+
+
+def _replay_to(job: Sequence[Entry], part: Path, options: Options, mark: Callable[[int], None]) -> Summary:
+    spool = Spool(part, [entry.entity for entry in job])
+    summary = replay([entry.load() for entry in job], options, spool, mark)
+    spool.close()
     return summary
 
 
-def _read_part(part: Path) -> Iterator[Line]:
-    with part.open("rb") as f:
-        for row in f:
-            at, entity, line = row.rstrip(b"\n").split(b"\t", 2)
-            yield int(at), entity.decode(), line
-
-
-def replay(lanes: Sequence[Lane], options: Options) -> tuple[Summary, list[Line]]:
+def replay(lanes: Sequence[Lane], options: Options, spool: Spool, mark: Callable[[int], None] = lambda _: None) -> Summary:
     """Replay lanes of one step side by side, turn by turn, with the default detector and forecaster."""
     step = lanes[0].step_s
     store = Store.open("sqlite://", None)
     journal = BatchJournal(store)
     rooms = Rooms(store, journal, marks_turns=False)
-    emit = {lane.entity: lane.emit_from_s for lane in lanes}
-    watches = [_watch(_anomaly_card(step), ReplaySource(lanes), step)]
+    source = ReplaySource(lanes)
+    watches = [_watch(_anomaly_card(step), source, step)]
     if any(lane.limits for lane in lanes):
         watches.append(_limit_watch(lanes, step, options))
-    lines: list[Line] = []
+    writers = [Writer(lanes, spool, options.score_floor) for _ in watches]
+    ends = {lane.entity: lane.end_s for lane in lanes}
     summary = Summary(entities=len(lanes))
-    source = watches[0].source
-    assert isinstance(source, ReplaySource)
-    for now in range(source.first_s, source.last_s + 1, step):
-        for watch in watches:
+    for i, now in enumerate(range(source.first_s, source.last_s + 1, step), 1):
+        for watch, writer in zip(watches, writers, strict=True):
             result = turn(watch, now, rooms)
             summary.turns += 1
             for event in result.events:
-                if event.outcome is not None and event.kind == "outcome":
-                    summary.verdicts[event.outcome.verdict] += 1
-            if watch.detector is not None and options.score_floor is not None and result.scores is not None:
-                lines += _score_lines(watch, result.scores, options.score_floor, now, emit)
-            else:
-                lines += _warning_lines(watch, now, emit)
+                outcome = event.outcome if event.kind == "outcome" else None
+                if outcome is not None and outcome.settled_s <= ends[outcome.entity["entity"]]:
+                    summary.judged(outcome)
+            writer.write(watch, result.scores, now)
+        if i % TURNS_A_MARK == 0:
+            mark(TURNS_A_MARK)
     journal.flush()
     store.close()
-    summary.lines = len(lines)
-    return summary, lines
+    summary.lines = len(spool)
+    return summary
 
 
 def _watch(card: ModelCard, source: ReplaySource, step: int) -> Watch:
@@ -172,69 +264,6 @@ def _exhaustion_card(step: int, options: Options) -> ModelCard:
             "forecast": {"model": "exhaustion", "limit": {"above": 1.0}, "horizon": f"{int(options.horizon_s)}s"},
         }
     )
-
-
-def _score_lines(watch: Watch, scores: Any, floor: float, now: int, emit: dict[str, int]) -> list[Line]:
-    with np.errstate(invalid="ignore"):
-        numbers = np.flatnonzero(scores >= floor)
-    if not len(numbers):
-        return []
-    assert watch.index is not None
-    out: list[Line] = []
-    with np.errstate(divide="ignore"):
-        row_scores = -np.log10(watch.last_p)
-    strongest = watch.index.strongest(watch.last_p)
-    for number in numbers.tolist():
-        entity = watch.entities[number]["entity"]
-        at = watch.entity_now(number, now)
-        if at < emit[entity]:
-            continue
-        metrics = [
-            {"metric": watch.window.labels[row]["metric"], "score": round(float(row_scores[row]), 4)}
-            for row in strongest[number].tolist()
-            if row >= 0 and np.isfinite(row_scores[row])
-        ]
-        score = round(float(scores[number]), 5)
-        out.append(_line(entity, None, "anomaly", at, watch.step_s, score, _confidence(score, watch.threshold), None, metrics))
-    return out
-
-
-def _warning_lines(watch: Watch, now: int, emit: dict[str, int]) -> list[Line]:
-    out: list[Line] = []
-    for warning in watch.open.values():
-        entity = warning.entity["entity"]
-        number = watch.entity_number_of(warning.entity)
-        at = watch.entity_now(number, now)
-        if at < emit[entity]:
-            continue
-        metrics = [{"metric": s.labels["metric"], "score": round(s.score, 4)} for s in warning.symptoms]
-        out.append(
-            _line(
-                entity, warning.entity.get("metric"), warning.kind, at, watch.step_s, round(warning.score, 5),
-                warning.confidence, warning, metrics,
-            )
-        )
-    return out
-
-
-def _confidence(score: float, threshold: float) -> float:
-    return float(min(0.95, 1.0 - 0.5 * 10.0 ** -(score - threshold))) if score >= threshold else 0.0
-
-
-def _line(
-    entity: str, metric: str | None, kind: str, at: int, step: int, score: float, confidence: float,
-    warning: EarlyWarning | None, metrics: list[dict[str, Any]],
-) -> Line:
-    crossing = warning.crossing if warning is not None else None
-    row = {
-        "entity": entity, "metric": metric, "kind": kind, "at": at, "end": at + step, "score": score,
-        "confidence": round(confidence, 4),
-        "expected_at": None if crossing is None else round(crossing.expected_s, 1),
-        "earliest": None if crossing is None else round(crossing.earliest_s, 1),
-        "latest": None if crossing is None else round(crossing.latest_s, 1),
-        "metrics": metrics,
-    }
-    return at, entity, orjson.dumps(row)
 
 
 def describe(summary: Summary, seconds: float) -> str:

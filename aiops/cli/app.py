@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from aiops import __version__
+from aiops.cli.rules import rules_app
 
 if TYPE_CHECKING:
     from aiops.store import Store
@@ -24,6 +25,7 @@ warnings_app = typer.Typer(no_args_is_help=True, help="Early warnings: list and 
 audit_app = typer.Typer(no_args_is_help=True, help="The ledger: verify it.")
 app.add_typer(warnings_app, name="warnings")
 app.add_typer(audit_app, name="audit")
+app.add_typer(rules_app, name="rules")
 
 
 class Output(StrEnum):
@@ -102,6 +104,7 @@ def backtest(
     score_floor: Annotated[float | None, typer.Option(help="write every entity score from this -log10 p on")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")] = None,
     min_precision: Annotated[float | None, typer.Option(min=0, max=1, help="exit 1 below this share that comes true")] = None,
+    min_lead: Annotated[str | None, typer.Option(help="exit 1 when the median lead of the hits is below this duration")] = None,
     output: Out = Output.text,
 ) -> None:
     """Replay a recording through the live path and write what it would have said, one JSON object a line."""
@@ -115,26 +118,29 @@ def backtest(
 
     try:
         options = Options(seconds(horizon), score_floor, workers or os.cpu_count() or 1)
+        least_lead = seconds(min_lead) if min_lead is not None else None
     except ValueError as e:
-        _fail(f"--horizon: {e}", 2)
+        _fail(f"--horizon, --score-floor or --min-lead: {e}", 2)
     began = time.monotonic()
     try:
         with _progress("replaying") as advance:
             summary = replay(data, warnings, options, advance)
     except AiopsError as e:
         _fail(str(e), 1)
+    for note in summary.notes:
+        typer.echo(note, err=True)
     took = time.monotonic() - began
-    judged = sum(summary.verdicts[v] for v in ("hit", "late", "false"))
-    precision = (summary.verdicts["hit"] + summary.verdicts["late"]) / judged if judged else None
     if output is Output.json:
         _print({
             "entities": summary.entities, "turns": summary.turns, "lines": summary.lines, "seconds": round(took, 1),
-            "verdicts": dict(summary.verdicts), "precision": precision,
+            "verdicts": dict(summary.verdicts), "precision": summary.precision, "median_lead_s": summary.median_lead_s,
         })
     else:
         typer.echo(describe(summary, took), err=True)
-    if min_precision is not None and (precision is None or precision < min_precision):
-        _fail(f"precision {'unknown' if precision is None else f'{precision:.2f}'} is below {min_precision}", 1)
+    gates = (("precision", summary.precision, min_precision), ("median lead in s", summary.median_lead_s, least_lead))
+    for gate, found, least in gates:
+        if least is not None and (found is None or found < least):
+            _fail(f"{gate} {'unknown' if found is None else f'{found:.4g}'} is below {least:g}", 1)
 
 
 @app.command()

@@ -1,0 +1,124 @@
+"""What may lie beside the series of a recording: `limits.json` and the `train_end` of `labels.json`, checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from aiops.core.errors import FileError, Mistake
+
+BEFORE_ALL = -(2**62)
+RESETS = {"daily": 1, "monthly": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRule:
+    """The limit of one metric: `value` until the first of `steps` says otherwise; where there are steps they alone count.
+
+    `steps` ((epoch s, limit), …) in time order; `resets` as in `Limit`; `capacity` NaN = unknown.
+    """
+
+    above: bool
+    value: float
+    capacity: float = math.nan
+    resets: int = 0
+    steps: tuple[tuple[float, float], ...] = ()
+
+    def at(self, own_s: int) -> float:
+        """The limit in force at an instant; NaN before the first step."""
+        if not self.steps:
+            return self.value
+        known = [value for at, value in self.steps if at <= own_s]
+        return known[-1] if known else math.nan
+
+
+Limits = Mapping[str, Mapping[str, LimitRule]]
+
+
+def read_limits(folder: Path) -> Limits:
+    """Limits by entity and metric; none without the file. Raises FileError with every mistake in it."""
+    path = folder / "limits.json"
+    mistakes: list[Mistake] = []
+    out: dict[str, dict[str, LimitRule]] = {}
+    for entity, metrics in _json(path).items():
+        if not isinstance(metrics, dict):
+            mistakes.append(_mistake(path, entity, "must be an object: metric to limit"))
+            continue
+        for metric, rule in metrics.items():
+            try:
+                out.setdefault(entity, {})[metric] = _rule(rule)
+            except ValueError as e:
+                mistakes.append(_mistake(path, f"{entity}.{metric}", str(e)))
+    if mistakes:
+        raise FileError(mistakes)
+    return out
+
+
+def read_train_ends(folder: Path) -> Mapping[str, int]:
+    """The first instant of each entity at which a line may be written. Raises FileError with every mistake in it."""
+    path = folder / "labels.json"
+    entities = _json(path).get("entities", {})
+    if not isinstance(entities, dict):
+        raise FileError([_mistake(path, "entities", "must be an object: entity to its labels")])
+    out, mistakes = {}, []
+    for entity, labels in entities.items():
+        end = labels.get("train_end") if isinstance(labels, dict) else None
+        if end is None:
+            continue
+        try:
+            out[entity] = math.ceil(_number(end))
+        except ValueError as e:
+            mistakes.append(_mistake(path, f"entities.{entity}.train_end", str(e)))
+    if mistakes:
+        raise FileError(mistakes)
+    return out
+
+
+def _rule(rule: Any) -> LimitRule:
+    if not isinstance(rule, dict) or ("above" in rule) == ("below" in rule):
+        raise ValueError('must be an object with either "above" or "below"')
+    side = "above" if "above" in rule else "below"
+    steps = rule.get("steps")
+    value = math.nan if steps else _number(rule[side])
+    capacity = _number(rule["capacity"]) if rule.get("capacity") is not None else math.nan
+    resets = rule.get("resets")
+    if resets is not None and resets not in list(RESETS):
+        raise ValueError(f'resets: must be "daily" or "monthly", not {resets!r}')
+    return LimitRule(side == "above", value, capacity, RESETS.get(resets or "", 0), _steps(steps))
+
+
+def _steps(steps: Any) -> tuple[tuple[float, float], ...]:
+    if steps is None:
+        return ()
+    if not isinstance(steps, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in steps):
+        raise ValueError("steps: must be a list of pairs [epoch seconds, limit]")
+    return tuple(sorted(((_number(at), _number(value)) for at, value in steps), key=lambda pair: pair[0]))
+
+
+def _number(x: Any) -> float:
+    if isinstance(x, bool) or not isinstance(x, int | float) or not math.isfinite(x):
+        raise ValueError(f"must be a finite number, not {x!r}")
+    return float(x)
+
+
+def _mistake(path: Path, field: str, message: str) -> Mistake:
+    return Mistake(str(path), 1, 1, field, message)
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        found = orjson.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except OSError as e:
+        raise FileError([_mistake(path, "", f"cannot be read: {e.strerror}")]) from e
+    except orjson.JSONDecodeError as e:
+        raise FileError([Mistake(str(path), e.lineno, e.colno, "", f"no JSON: {e.msg}")]) from e
+    if not isinstance(found, dict):
+        raise FileError([_mistake(path, "", "must be a JSON object")])
+    return found
