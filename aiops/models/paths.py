@@ -16,6 +16,8 @@ from aiops.models.shape import Array, Rise, Sums, bridged, line, rise
 
 HOUR, DAY = 3600, 86400
 BLOCKS, PARTS = 8, 6
+AGES = (2, 3, 4, 6, 8, 12, 16, 24, 36, 48, 72, 96, 120, 168, 240, 336)
+"""Hours: how old a level must be to count as the past of a window."""
 RECORD = 0.2
 """A rise must stand above all that was before its window, by this share of the range seen there."""
 FADES = 1.2
@@ -51,8 +53,8 @@ class Path:
 class Scene:
     """What every way needs to know of n rows, oriented: the level now, the limit, how long a row is known, and its past.
 
-    `mid` sums of 5-min means, `low` and `high` (n, t) of the same; `record` and `floor` (n, hours): the highest and lowest
-    level that lasted for two hours, up to each hour; `day_mean`, `day_peak` (n, 15) of 24 h that end now, oldest first.
+    `mid` sums of 5-min means, `low` and `high` (n, t) of the same; `record` and `floor` (n, len(AGES)): the highest and
+    lowest level older than each age that lasted for two hours; `day_mean`, `day_peak` (n, 15) of 24 h that end now, oldest first.
     """
 
     now: Array
@@ -73,11 +75,8 @@ class Scene:
         return np.asarray(self.top - self.now)
 
     def before(self, hours: int) -> tuple[Array, Array]:
-        """(highest, lowest) level that is older than `hours`; NaN where there is nothing."""
-        if self.record.shape[1] <= hours:
-            nothing = np.full(len(self.now), np.nan)
-            return nothing, nothing
-        at = self.record.shape[1] - 1 - hours
+        """(highest, lowest) level that is older than `hours` (one of AGES); NaN where there is nothing."""
+        at = AGES.index(hours)
         return self.record[:, at].astype(np.float64), self.floor[:, at].astype(np.float64)
 
 

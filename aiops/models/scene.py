@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Bools, History, Ints, Limit, Resolution
-from aiops.models.paths import DAY, HOUR, Scene
+from aiops.models.paths import AGES, DAY, HOUR, Scene
 from aiops.models.shape import Array, Sums
 
 DAYS = 15
@@ -35,9 +35,9 @@ def scene_of(history: History, limit: Limit) -> tuple[Scene, Bools, Array]:
         high, low, mean = (_since(a, history.long, history, again, begin) for a in (high, low, mean))
     record, floor = _lasting(high, np.fmin), _lasting(low, np.fmax)
     day_mean, day_peak = _days(mean, record)
-    record = np.fmax.accumulate(record, axis=1)
-    floor = np.fmin.accumulate(floor, axis=1)
-    lowest = np.fmin(floor[:, -1], np.fmin.reduce(mid_low, axis=1)) if mid_low.shape[1] else floor[:, -1]
+    all_low = np.fmin.reduce(floor, axis=1)
+    record, floor = _older(record, np.fmax), _older(floor, np.fmin)
+    lowest = np.fmin(all_low, np.fmin.reduce(mid_low, axis=1)) if mid_low.shape[1] else all_low
     scene = Scene(
         now, sign * (limit.value - history.offset), (history.now_s - history.first_s).astype(np.float64),
         history.mid.step_s, Sums.of(mid_mean), mid_low, mid_high, record, floor, day_mean, day_peak,
@@ -97,6 +97,18 @@ def _since(values: Fine, resolution: Resolution, history: History, rows: Ints, b
 def _lasting(values: Fine, inner: np.ufunc) -> Fine:
     """(n, t - 1): what two hours in a row reach, so that a lone hour's spike does not count."""
     return np.asarray(inner(values[:, :-1], values[:, 1:])) if values.shape[1] > 1 else values
+
+
+def _older(values: Fine, outer: np.ufunc) -> Fine:
+    """(n, len(AGES)): the extreme of everything older than each age; NaN where there is nothing."""
+    columns = values.shape[1]
+    known = [age for age in AGES if age < columns]
+    out = np.full((len(values), len(AGES)), np.nan, np.float32)
+    if known:
+        edges = [0, *(columns - age for age in reversed(known[1:]))]
+        parts = outer.reduceat(values[:, : columns - known[0]], edges, axis=1)
+        out[:, : len(known)] = outer.accumulate(parts, axis=1)[:, ::-1]
+    return out
 
 
 def _days(mean: Fine, high: Fine) -> tuple[Array, Array]:

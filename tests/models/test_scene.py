@@ -41,8 +41,8 @@ def test_the_record_before_a_window_leaves_out_the_window_and_lone_hours() -> No
     t = hours(96)
     values = np.where((t > -30.6) & (t < -30.4), 0.9, np.where((t > -50) & (t < -45), 0.6, 0.3))
     scene = scene_of(seen(values), Limit.uniform(1, 1.0, True))[0]
-    assert [round(float(scene.before(h)[0][0]), 3) for h in (24, 44, 60)] == [0.6, 0.6, 0.3]
-    assert np.isnan(scene.before(200)[0]).all()
+    assert [round(float(scene.before(h)[0][0]), 3) for h in (24, 36, 72)] == [0.6, 0.6, 0.3]
+    assert np.isnan(scene.before(240)[0]).all()
 
 
 def test_only_what_came_after_the_last_reset_counts() -> None:
@@ -51,7 +51,7 @@ def test_only_what_came_after_the_last_reset_counts() -> None:
     limit = Limit(np.ones(1), np.ones(1, bool), np.full(1, np.nan), np.ones(1, np.int8))
     scene = scene_of(seen(course), limit)[0]
     assert np.isfinite(scene.high[0]).sum() == NOON % 86400 // 300
-    assert np.isnan(scene.before(13)[0]).all()
+    assert np.isnan(scene.before(16)[0]).all()
 
 
 def test_a_day_with_too_few_hours_has_no_mean() -> None:
