@@ -118,7 +118,7 @@ class Window:
 
     def _forget_the_silent(self) -> None:
         """Free the rows of series that left before the longest resolution begins; the rest is numbered anew."""
-        silent = self.newest_s < self.end_s - LONG_STEP_S * LONG_COUNT
+        silent = (self.newest_s >= 0) & (self.newest_s < self.end_s - LONG_STEP_S * LONG_COUNT)
         if not silent.any():
             return
         kept = np.flatnonzero(~silent)
