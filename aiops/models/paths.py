@@ -122,7 +122,7 @@ def run(scene: Scene, hours: float, reach: float, young_reach: float) -> Path:
         near = eta <= reach * window_s
         eta = found.parts_to(scene.room) * (window_s / BLOCKS)
         says = good & ((known & record & near) | (whole & ~known & (eta <= young_reach * window_s)))
-    return _path(says, eta, pace, window_s, "rises steadily", _why(found, scene.room, record, near))
+    return _path(says, eta, pace, window_s, "steadily nearer to the limit", _why(found, scene.room, record, near))
 
 
 def envelope(scene: Scene, hours: int, reach: float) -> Path:
@@ -130,7 +130,7 @@ def envelope(scene: Scene, hours: int, reach: float) -> Path:
     n, k, window_s = len(scene.now), hours * HOUR // scene.mid_step_s // PARTS * PARTS, float(hours * HOUR)
     if scene.low.shape[1] < k:
         nothing = np.full(n, np.nan)
-        return _path(np.zeros(n, bool), nothing, nothing, window_s, "floor and ceiling rise", np.zeros(n))
+        return _path(np.zeros(n, bool), nothing, nothing, window_s, "both edges of a sawtooth nearer to the limit", np.zeros(n))
     floor = bridged(np.fmin.reduce(scene.low[:, -k:].reshape(n, PARTS, -1), axis=2).astype(np.float64))
     ceiling = bridged(np.fmax.reduce(scene.high[:, -k:].reshape(n, PARTS, -1), axis=2).astype(np.float64))
     room = scene.top - ceiling[:, -1]
@@ -150,7 +150,7 @@ def envelope(scene: Scene, hours: int, reach: float) -> Path:
         eta = 0.5 * (low.parts_to(room) + high.parts_to(room)) * (window_s / PARTS)
         saw = (np.abs(low.total) < 0.15 * swing) & (swing > 0.35 * scene.room) & np.isfinite(swing)
     return _path(
-        good & near, eta, pace, window_s, "floor and ceiling rise", np.where(saw, SAWTOOTH, NOTHING)
+        good & near, eta, pace, window_s, "both edges of a sawtooth nearer to the limit", np.where(saw, SAWTOOTH, NOTHING)
     )
 
 
@@ -205,7 +205,7 @@ def daily(scene: Scene, days: int, reach: float) -> Path:
         eta = np.where(quicker, eta * np.clip(slope / late, 0.3, 1.0), eta)
     says = rises & even & ongoing & record & near
     silent = np.where(~ongoing, LEVELS, np.where(~even, UNEVEN, np.where(~record, BEFORE, FAR)))
-    return _path(says, eta, pace, window_s, "grows from day to day", np.where(rises & ~says, silent, NOTHING))
+    return _path(says, eta, pace, window_s, "nearer to the limit from day to day", np.where(rises & ~says, silent, NOTHING))
 
 
 def weekly(scene: Scene, reach: float) -> Path:
@@ -226,7 +226,7 @@ def weekly(scene: Scene, reach: float) -> Path:
         clear = known & ((gains > 0).sum(axis=1) >= 6) & (mean * np.sqrt(7) > needed * scatter) & (gain > 0)
         eta = np.maximum(np.ceil(weeks) * 7 - since_peak - 0.5, 0.25) * DAY
     says = clear & (weeks > 0) & (weeks <= reach)
-    return _path(says, eta, gain / (7 * DAY), 14.0 * DAY, "grows from week to week", np.zeros(len(peak)))
+    return _path(says, eta, gain / (7 * DAY), 14.0 * DAY, "nearer to the limit from week to week", np.zeros(len(peak)))
 
 
 def fast(
@@ -251,7 +251,8 @@ def fast(
         near = (eta > 0) & going & (scene.now - means[:, 0] >= behind * (scene.top - means[:, 0]))
         if tight:
             near &= np.diff(means, axis=1).min(axis=1) >= 0.5 * found.total / (BLOCKS - 1)
-    return _path(found.good & record & near, eta, pace, window_s, "rises steadily", _why(found, scene.room, record, near))
+    why = _why(found, scene.room, record, near)
+    return _path(found.good & record & near, eta, pace, window_s, "steadily nearer to the limit", why)
 
 
 def quota(
