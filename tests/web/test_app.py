@@ -158,10 +158,10 @@ def test_json_of_series_is_filtered_and_bounded(client: TestClient) -> None:
     assert one["expected_crossing"] > one["at"]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=-1", "limit=1001", "limit=x", "limit=1e9", "limit=9999999999999999999999"])
-@pytest.mark.parametrize("path", ["warnings", "series", "outcomes"])
-def test_how_many_is_bounded(client: TestClient, path: str, query: str) -> None:
-    assert client.get(f"/api/v1/{path}?{query}").status_code == 422
+def test_how_many_is_bounded(client: TestClient) -> None:
+    for path in ("warnings", "series", "outcomes"):
+        for limit in ("0", "-1", "1001", "x", "1e9", "9999999999999999999999", ""):
+            assert client.get(f"/api/v1/{path}?limit={limit}").status_code == 422, (path, limit)
 
 
 def test_json_of_status_and_cards(client: TestClient) -> None:
@@ -178,18 +178,17 @@ def test_json_of_status_and_cards(client: TestClient) -> None:
 HOSTILE_IDS = ["nothing", "%", "_", "..%2f..%2fetc%2fpasswd", "%00", "a" * 5000, "' OR 1=1 --", "%f0%9f%92%a9", "%ed%a0%80"]
 
 
-@pytest.mark.parametrize("bad", HOSTILE_IDS)
-def test_ids_that_are_none_are_not_found(client: TestClient, bad: str) -> None:
-    assert client.get(f"/api/v1/warnings/{bad}").status_code == 404
-    assert client.get(f"/warnings/{bad}").status_code == 404
+def test_ids_that_are_none_are_not_found(client: TestClient) -> None:
+    for bad in HOSTILE_IDS:
+        assert client.get(f"/api/v1/warnings/{bad}").status_code == 404, bad
+        assert client.get(f"/warnings/{bad}").status_code == 404, bad
 
 
 MISSING = ["/static/../app.py", "/static/%2e%2e/app.py", "/docs", "/redoc", "/-/quit", "/api/v1", "/api/v2/status"]
 
 
-@pytest.mark.parametrize("path", MISSING)
-def test_what_does_not_exist_is_not_found(client: TestClient, path: str) -> None:
-    assert client.get(path).status_code == 404
+def test_what_does_not_exist_is_not_found(client: TestClient) -> None:
+    assert {path: client.get(path).status_code for path in MISSING} == dict.fromkeys(MISSING, 404)
 
 
 def test_the_api_describes_itself(app: Any, client: TestClient) -> None:
@@ -273,18 +272,18 @@ def test_a_store_that_cannot_be_read_is_503_with_the_reason(
     assert client.get("/metrics").status_code == 200
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:9464", "localhost:1", "LOCALHOST", "[::1]:9464", "127.9.9.9", "[::1]"])
-def test_a_loopback_service_answers_under_loopback_names(client: TestClient, host: str) -> None:
-    assert client.get("/-/healthy", headers={"Host": host}).status_code == 200
+def test_a_loopback_service_answers_under_loopback_names(client: TestClient) -> None:
+    for host in ("127.0.0.1:9464", "localhost:1", "LOCALHOST", "[::1]:9464", "127.9.9.9", "[::1]"):
+        assert client.get("/-/healthy", headers={"Host": host}).status_code == 200, host
 
 
 OTHERS = ["evil.example", "evil.example:9464", "127.0.0.1.evil.example", "localhost.evil", "", "[::2]:1", "a]b"]
 
 
-@pytest.mark.parametrize("host", OTHERS)
-def test_and_under_no_other(client: TestClient, host: str) -> None:
-    for path in ("/", "/api/v1/warnings", "/metrics"):
-        assert client.get(path, headers={"Host": host}).status_code == 400
+def test_and_under_no_other(client: TestClient) -> None:
+    for host in OTHERS:
+        for path in ("/", "/api/v1/warnings", "/metrics"):
+            assert client.get(path, headers={"Host": host}).status_code == 400, (host, path)
 
 
 def test_off_loopback_any_name_will_do(rig: Rig) -> None:
