@@ -16,14 +16,19 @@ class Notifier(ABC, Generic[P]):
 
     Params: ClassVar[type[Params]]
     local: ClassVar[bool] = False
-    """Whether what is told stays on this machine: then shadow warnings are told too, and nothing needs renewal."""
+    """Whether what is told stays on this machine: then shadow warnings are told too."""
+    renewed: ClassVar[bool] = False
+    """Whether it forgets what is not said again: then a warning that is open is told every turn."""
 
     def __init__(self, name: str, params: P) -> None:
         self.name, self.params = name, params
 
     @abstractmethod
     def send(self, message: Mapping[str, Any], dedup_key: str, now_s: float) -> None:
-        """Deliver one message (see aiops.notify.message). Raises RetryLater or NotifyError (core.errors)."""
+        """Deliver one message (see aiops.notify.message). Raises RetryLater or NotifyError (core.errors).
+
+        Called from a thread of its own, one message at a time.
+        """
 
     def close(self) -> None:
         """Let go of connections."""

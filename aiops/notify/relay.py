@@ -2,59 +2,102 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Any
 
 import structlog
 
 from aiops.core.errors import NotifyError, RetryLater
 from aiops.core.labels import fingerprint
+from aiops.core.text import visible
 from aiops.notify.interface import Notifier
 from aiops.store import OutboxRow, Store
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 300.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 GIVES_UP_AFTER_S = 86400.0
-RUN_FOR_S = 20.0
+RUN_FOR_S, PATIENCE_S = 20.0, 2.0
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class RelayResult:
-    """What one run came to: messages sent, to be tried again, given up, and renewals that had become untrue."""
+    """What one run came to: messages sent, to be tried again, given up, slow, and renewals that had become untrue."""
 
     sent: int = 0
     retried: int = 0
     dead: int = 0
+    late: int = 0
     superseded: int = 0
+
+
+@dataclass(slots=True)
+class _Sending:
+    """One message on its way, in a thread of its own: a receiver that hangs costs nobody but itself."""
+
+    row: OutboxRow
+    notifier: Notifier[Any]
+    now_s: float
+    done: threading.Event = field(default_factory=threading.Event)
+    error: BaseException | None = None
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name=f"notify {self.row.receiver}", daemon=True).start()
+
+    def _run(self) -> None:
+        with self:
+            self.notifier.send(self.row.payload, self.row.dedup_key, self.now_s)
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> bool:
+        self.error = error  # whatever a plug-in comes up with is judged in the relay's own thread
+        self.done.set()
+        return True
 
 
 class Relay:
     """Sends what is due. A message is marked sent after it was sent, never before: a crash in between sends it twice, with
     the same key, and loses nothing.
 
-    A receiver that fails is left alone for the rest of a run, so that it holds up nobody. Waits grow from 1 s to 5 min, with a
-    jitter that depends on the message alone; after a day, or when refused for good, it is dead: logged, and in the ledger.
+    A receiver that cannot take a message rests: 1 s, then longer and longer up to 1 min, or as long as it asks for; one that
+    takes longer than PATIENCE_S is left to itself until it answers. Neither holds up the others. What is refused for good, or
+    for a day, is dead: logged, and in the ledger. A renewal leaves no trace, for the next turn brings another. `dry_run`: nothing
+    is sent and nothing marked.
     """
 
-    def __init__(self, store: Store, notifiers: Mapping[str, Notifier[Any]], dry_run: bool = False) -> None:
-        self._store, self._notifiers, self._dry_run = store, dict(notifiers), dry_run
+    def __init__(
+        self, store: Store, notifiers: Mapping[str, Notifier[Any]], dry_run: bool = False, patience_s: float = PATIENCE_S
+    ) -> None:
+        self._store, self._notifiers, self._dry_run, self._patience_s = store, dict(notifiers), dry_run, patience_s
+        self._slow: dict[str, _Sending] = {}
+        self._failures: dict[str, int] = {}
+        self._rests_until: dict[str, float] = {}
+        self._refuses: set[str] = set()
 
     def run_once(self, now_s: float) -> RelayResult:
         """Send what is due at `now_s`, for at most RUN_FOR_S. Raises StoreError when the store cannot be read or written."""
-        result, failing, began = RelayResult(), set[str](), time.monotonic()
-        while not self._dry_run and time.monotonic() - began < RUN_FOR_S:
-            rows = [row for row in self._store.due(now_s) if row.receiver not in failing]
-            if not rows:
-                break
+        result, began = RelayResult(), time.monotonic()
+        if self._dry_run:
+            return result
+        for receiver, sending in list(self._slow.items()):
+            if sending.done.is_set():
+                del self._slow[receiver]
+                self._ended(sending, now_s, result)
+        away = {receiver for receiver, until in self._rests_until.items() if until > now_s} | set(self._slow)
+        while time.monotonic() - began < RUN_FOR_S and (rows := self._store.due(now_s, without=away)):
             for row in rows:
-                if row.receiver not in failing and not self._one(row, now_s, result):
-                    failing.add(row.receiver)
+                if row.receiver not in away and not self._one(row, now_s, result):
+                    away.add(row.receiver)
         return result
 
     def close(self) -> None:
-        """Let go of the receivers' connections."""
+        """Give what is on its way a moment, then let go of the receivers' connections."""
+        for sending in self._slow.values():
+            sending.done.wait(self._patience_s)
         for notifier in self._notifiers.values():
             notifier.close()
 
@@ -64,43 +107,67 @@ class Relay:
         if notifier is None:
             self._give_up(row, f"no receiver {row.receiver!r} in the configuration", now_s, result)
             return True
-        renewal = row.payload.get("event") == "updated"
-        if renewal and row.payload.get("ends_at_s", 0) < now_s:  # what it says is no longer true; a newer one follows
+        if _is_renewal(row) and row.payload.get("ends_at_s", 0) < now_s:  # no longer true; a newer one follows
             self._store.forget(row.seq)
             result.superseded += 1
             return True
-        try:
-            notifier.send(row.payload, row.dedup_key, now_s)
-        except NotifyError as e:
-            self._give_up(row, str(e), now_s, result)
-            return True
-        except RetryLater as e:
-            self._later(row, e, now_s, result)
+        sending = _Sending(row, notifier, now_s)
+        sending.start()
+        if sending.done.wait(self._patience_s):
+            return self._ended(sending, now_s, result)
+        self._slow[row.receiver] = sending
+        log.warning("a receiver is slow", receiver=row.receiver, key=row.dedup_key, waited_s=self._patience_s)
+        result.late += 1
+        return False
+
+    def _ended(self, sending: _Sending, now_s: float, result: RelayResult) -> bool:
+        row, error = sending.row, sending.error
+        if isinstance(error, RetryLater | OSError):
+            self._later(row, error, now_s, result)
             return False
-        if renewal:
+        self._failures.pop(row.receiver, None)
+        self._rests_until.pop(row.receiver, None)
+        if error is not None:
+            why = str(error) if isinstance(error, NotifyError) else f"the notifier failed: {type(error).__name__}: {error}"
+            self._give_up(row, visible(why), now_s, result)
+            return True
+        self._refuses.discard(row.receiver)
+        if _is_renewal(row):
             self._store.forget(row.seq)
         else:
             self._store.mark_sent(row.seq, now_s)
         result.sent += 1
         return True
 
-    def _later(self, row: OutboxRow, error: RetryLater, now_s: float, result: RelayResult) -> None:
+    def _later(self, row: OutboxRow, error: Exception, now_s: float, result: RelayResult) -> None:
         if now_s - row.created_s > GIVES_UP_AFTER_S:
-            self._give_up(row, f"given up after a day: {error}", now_s, result)
+            self._give_up(row, f"given up after a day: {visible(str(error))}", now_s, result)
             return
-        wait = max(backoff_s(row.dedup_key, row.attempts), error.after_s or 0.0)
-        self._store.mark_retry(row.seq, row.attempts + 1, now_s + wait, str(error), now_s)
-        log.warning("a receiver cannot be reached", receiver=row.receiver, error=str(error), again_in_s=round(wait, 1))
+        failures = self._failures.get(row.receiver, 0)
+        asked = error.after_s if isinstance(error, RetryLater) else None
+        wait = max(backoff_s(row.dedup_key, max(failures, row.attempts)), asked or 0.0)
+        self._failures[row.receiver], self._rests_until[row.receiver] = failures + 1, now_s + wait
+        self._store.mark_retry(row.seq, row.attempts + 1, now_s + wait, visible(str(error)), now_s)
+        log.warning("a receiver cannot be reached", receiver=row.receiver, error=visible(str(error)), again_in_s=round(wait, 1))
         result.retried += 1
 
     def _give_up(self, row: OutboxRow, why: str, now_s: float, result: RelayResult) -> None:
-        self._store.mark_dead(row.seq, why, now_s)
-        log.error("a message was given up", receiver=row.receiver, key=row.dedup_key, error=why)
+        if _is_renewal(row):
+            self._store.forget(row.seq)
+        else:
+            self._store.mark_dead(row.seq, why, now_s)
+        if not _is_renewal(row) or row.receiver not in self._refuses:  # renewals come every turn: told once
+            log.error("a message was given up", receiver=row.receiver, key=row.dedup_key, error=why)
+        self._refuses.add(row.receiver)
         result.dead += 1
 
 
+def _is_renewal(row: OutboxRow) -> bool:
+    return row.payload.get("event") == "updated"
+
+
 def backoff_s(key: str, attempts: int) -> float:
-    """Seconds to wait after `attempts` failures: 1, 2, 4 … 300, less up to a half that depends on the key alone.
+    """Seconds to wait after `attempts` failures: 1, 2, 4 … 60, less up to a half that depends on the key alone.
 
     Source: exponential backoff with jitter (Brooker 2015, AWS Architecture Blog).
     """

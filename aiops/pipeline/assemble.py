@@ -36,6 +36,7 @@ class Rooms:
     runbooks: Sequence[Runbook] = ()
     routes: Sequence[Route] = ()
     local_receivers: frozenset[str] = frozenset()
+    renewed_receivers: frozenset[str] = frozenset()
     stages: Mapping[str, Stage] = field(default_factory=dict)
     marks_turns: bool = True
     _tally: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -78,9 +79,9 @@ def assemble(
 ) -> Rooms:
     """All watches of a configuration: each card on each source it names. What was kept in `data_dir` is taken up again."""
     rooms = Rooms(store, StoreJournal(store), runbooks=runbooks, routes=settings.routes, stages=settings.stages)
-    rooms.local_receivers = frozenset(
-        name for name, receiver in settings.receivers.items() if plugins.load("notifiers", receiver.kind).local
-    )
+    receivers = {name: plugins.load("notifiers", receiver.kind) for name, receiver in settings.receivers.items()}
+    rooms.local_receivers = frozenset(name for name, kind in receivers.items() if kind.local)
+    rooms.renewed_receivers = frozenset(name for name, kind in receivers.items() if kind.renewed)
     rooms.sources = {name: open_source(settings, name) for name in settings.sources}
     for card in cards:
         wanted = [name for name in card.sources or list(rooms.sources) if name in rooms.sources]

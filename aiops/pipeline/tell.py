@@ -15,6 +15,9 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
         if event.warning is None or event.kind not in ("opened", "updated", "worsened", "closed"):
             continue
         warning, renewal = event.warning, event.kind == "updated"
-        rows = outbox_rows(event.kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers)
+        rows = outbox_rows(
+            event.kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,
+            rooms.renewed_receivers,
+        )
         for receiver, group, dedup_key, payload in rows:
             changes.outbox.append(OutboxEntry(receiver, group, dedup_key, payload, renewal))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,12 +152,12 @@ class Store:
             found = connection.execute(sa.select(t.c.now_ms).where(t.c.card == card, t.c.source == source)).scalar()
         return None if found is None else int(found) // 1000
 
-    def due(self, now_s: float, limit: int = 100) -> list[OutboxRow]:
-        """Messages to send now, in order; behind an unsent message of its group none is due."""
+    def due(self, now_s: float, limit: int = 100, without: Collection[str] = ()) -> list[OutboxRow]:
+        """Messages to send now, in order, but those to the receivers `without`; behind an unsent one of its group none is due."""
         t = tables.outbox
         head = (
             sa.select(sa.func.min(t.c.seq).label("seq"))
-            .where(t.c.state == "queued")
+            .where(t.c.state == "queued", t.c.receiver.not_in(without))
             .group_by(t.c.receiver, t.c.grp)
             .subquery()
         )
@@ -182,8 +182,9 @@ class Store:
             tx._connection.execute(sa.delete(tables.outbox).where(tables.outbox.c.seq == seq))
 
     def mark_retry(self, seq: int, attempts: int, next_at_s: float, error: str, now_s: float) -> None:
-        """A message will be tried again."""
-        self._mark(seq, now_s, "notify.retry", attempts=attempts, next_ms=ms(next_at_s), error=error[:_ERROR_AT_MOST])
+        """A message will be tried again; the ledger says so the first time, for an outage is long and the ledger only grows."""
+        action = "notify.retry" if attempts == 1 else ""
+        self._mark(seq, now_s, action, attempts=attempts, next_ms=ms(next_at_s), error=error[:_ERROR_AT_MOST])
 
     def mark_dead(self, seq: int, error: str, now_s: float) -> None:
         """A message was refused for good."""
@@ -193,9 +194,11 @@ class Store:
         t = tables.outbox
         waits = (t.c.seq == seq) & (t.c.state == "queued")
         with self.transaction() as tx:
-            row = tx._connection.execute(sa.select(t.c.receiver, t.c.dedup_key).where(waits)).first()
-            if row is not None:
-                tx._connection.execute(sa.update(t).where(waits).values(**values))
+            row = tx._connection.execute(sa.select(t.c.receiver, t.c.dedup_key, t.c.renewal).where(waits)).first()
+            if row is None:
+                return
+            tx._connection.execute(sa.update(t).where(waits).values(**values))
+            if action and not row.renewal:
                 said = {"error": values["error"]} if values["error"] else {}
                 tx.record("daemon", action, row.dedup_key, {"receiver": row.receiver, **said}, now_s)
 

@@ -1,0 +1,155 @@
+"""What is said about an early warning, in words: a title that fits a phone, and the text below it. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aiops.core.durations import rfc3339, text
+from aiops.core.labels import Labels
+from aiops.core.records import EarlyWarning
+from aiops.core.text import visible
+
+TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST = 60, 5
+_BYTES = ("", "Ki", "Mi", "Gi", "Ti", "Pi")
+
+
+def title(warning: EarlyWarning, now_s: float) -> str:
+    """One sentence that fits a phone: what, where, when; the date only where it is another day than today."""
+    where = visible(" ".join(v for v in warning.entity.values() if v), TITLE_ENTITY_AT_MOST)
+    what = warning.card.replace("_", " ") + (f" on {where}" if where else "")
+    if warning.state == "closed":
+        return f"{what} {_ending(warning, now_s)}"
+    c = warning.crossing
+    if c is None:
+        return f"{what}: unusual since {_clock(warning.opened_s, now_s)} UTC"
+    left = text(max(0.0, c.expected_s - now_s))
+    at, first, last = (_clock(t, now_s) for t in (c.expected_s, c.earliest_s, c.latest_s))
+    return f"{what} expected in {left} ({at} UTC, {first} to {last})"
+
+
+def _ending(warning: EarlyWarning, now_s: float) -> str:
+    ended = warning.updated_s if warning.closed_s is None else warning.closed_s
+    if warning.verdict in ("hit", "late"):
+        late = " (late)" if warning.verdict == "late" else ""
+        return f"came true by {_clock(ended, now_s)} UTC, {text(ended - warning.opened_s)} after it was told{late}"
+    over = "is no longer unusual" if warning.first_crossing is None else "is no longer expected"
+    return f"{over}; {'verdict pending' if warning.verdict is None else f'judged {warning.verdict}'}"
+
+
+def _clock(time_s: float, now_s: float) -> str:
+    """Time of day in UTC, after the date when that is not the day of `now_s`."""
+    at, now = datetime.fromtimestamp(time_s, UTC), datetime.fromtimestamp(now_s, UTC)
+    return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%d %b %H:%M}"
+
+
+def body(warning: EarlyWarning, now_s: float, judged_at_s: float | None) -> str:
+    """What a person needs at 03:00: what, when, how sure, why, what to do; one fact a line, nothing from outside unescaped."""
+    ended = warning.state == "closed"
+    lines = [*_what(warning), *(_ended(warning, judged_at_s) if ended else _when(warning, now_s))]
+    lines.append(f"How sure: {warning.confidence:.0%}; {record(warning)}")
+    lines += [_why(symptom.labels, symptom.evidence) for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
+    if len(warning.symptoms) > SYMPTOMS_AT_MOST:
+        lines.append(f"Why: and {len(warning.symptoms) - SYMPTOMS_AT_MOST} series more")
+    lines += _data(warning)
+    if not ended or warning.verdict in ("hit", "late"):  # what did not come needs no response
+        lines += [line for book in warning.runbooks for line in _do(book)] or ["Do: no runbook matches this warning"]
+    return "\n".join([*lines, f"More: aiops warnings show {warning.id}"])
+
+
+def record(warning: EarlyWarning) -> str:
+    """The record of earlier warnings of this card; shadow is unproven by definition."""
+    said = str(warning.record.get("text", "new: unproven"))
+    return said if warning.stage != "shadow" or "unproven" in said else f"shadow: unproven; {said}"
+
+
+def impact(warning: EarlyWarning) -> str:
+    """What it means for users, from the runbooks that match."""
+    return "; ".join(dict.fromkeys(str(book["impact"]) for book in warning.runbooks))
+
+
+def plan(book: Mapping[str, Any]) -> Iterator[str]:
+    """The exact steps of a runbook, one a line."""
+    for i, step in enumerate(book["plan"], 1):
+        only = f" (only if {visible(str(step['if']))})" if step.get("if") else ""
+        warned = f" (irreversible: {visible(str(step['irreversible']))})" if step.get("irreversible") else ""
+        yield f"{i}. [{step['effect']}] {step['what']}{only}{warned}"
+
+
+def _what(warning: EarlyWarning) -> Iterator[str]:
+    kind = "forecast" if warning.first_crossing is not None else warning.kind
+    where = visible(", ".join(f"{k}={v}" for k, v in warning.entity.items()))
+    yield f"What: {kind} of {warning.signal} on {where or 'everything'}; severity {warning.severity}, stage {warning.stage}"
+
+
+def _when(warning: EarlyWarning, now_s: float) -> Iterator[str]:
+    c = warning.crossing
+    if c is None:
+        yield f"When: since {rfc3339(warning.opened_s)}"
+        return
+    level = next((s.evidence["level"] for s in warning.symptoms if s.evidence.get("level")), None)
+    stated = "" if level is None else f" ({level:.0%} interval)"
+    left = text(max(0.0, c.expected_s - now_s))
+    yield f"When: {rfc3339(c.expected_s)} (in {left}), between {rfc3339(c.earliest_s)} and {rfc3339(c.latest_s)}{stated}"
+    if warning.act_before_s is not None:
+        yield f"Act before: {rfc3339(warning.act_before_s)}{' (now)' if warning.act_before_s <= now_s else ''}"
+
+
+def _ended(warning: EarlyWarning, judged_at_s: float | None) -> Iterator[str]:
+    ended = warning.updated_s if warning.closed_s is None else warning.closed_s
+    yield f"Ended: {rfc3339(ended)}, {text(ended - warning.opened_s)} after the opening: {warning.closed_why}"
+    c = warning.first_crossing
+    if c is not None:
+        yield f"Told at the opening: {rfc3339(c.expected_s)}, between {rfc3339(c.earliest_s)} and {rfc3339(c.latest_s)}"
+    if warning.verdict is not None:
+        yield f"Verdict: {warning.verdict}"
+    elif judged_at_s is not None:
+        yield f"Verdict: pending; judged by {rfc3339(judged_at_s)}"
+    else:
+        yield "Verdict: pending; only a person can judge it"
+
+
+def _why(labels: Labels, evidence: Mapping[str, Any]) -> str:
+    unit = str(evidence.get("unit") or "1")
+    known = (name for name in ("now", "limit", "expected") if evidence.get(name) is not None)
+    facts = [f"{name} {quantity(evidence[name], unit)}" for name in known]
+    if evidence.get("slope_per_hour") is not None:
+        facts.append(f"{quantity(evidence['slope_per_hour'], unit)} an hour")
+    if evidence.get("window_s"):
+        facts.append(f"over {text(float(evidence['window_s']))}")
+    if evidence.get("score"):
+        at = "" if evidence.get("threshold") is None else f" (threshold {quantity(evidence['threshold'], '1')})"
+        facts.append(f"score {quantity(evidence['score'], '1')}{at}")
+    reason = visible(str(evidence.get("reason") or "no reason given"))
+    return f"Why: {reason}; {', '.join(facts)} [{visible(', '.join(f'{k}={v}' for k, v in labels.items()))}]"
+
+
+def _data(warning: EarlyWarning) -> Iterator[str]:
+    """Where the evidence comes from, and what its source warned of."""
+    for source in dict.fromkeys(s.lineage.source for s in warning.symptoms):
+        partial = dict.fromkeys(p for s in warning.symptoms if s.lineage.source == source for p in s.lineage.partial)
+        warned = f"; partial: {visible('; '.join(partial))}" if partial else ""
+        yield f"Data: {visible(source)}{warned}"
+
+
+def _do(book: Mapping[str, Any]) -> list[str]:
+    capped = f", capped from {book['capped_from']}" if book.get("capped_from") else ""
+    lines = [f"Impact: {book['impact']}", f"Do: {book['name']} ({book['mode']}{capped}): {book['summary']}"]
+    return lines + [f"  {line}" for line in plan(book)]
+
+
+def quantity(value: Any, unit: str) -> str:
+    """A number with its UCUM unit, four digits; bytes with binary prefixes.
+
+    >>> quantity(0.18234, "1"), quantity(3 * 2**30, "By"), quantity(-2048.0, "By/s"), quantity(12, "Cel"), quantity(None, "1")
+    ('0.1823', '3 GiB', '-2 KiB/s', '12 Cel', 'unknown')
+    """
+    if not isinstance(value, int | float):
+        return "unknown"
+    if unit != "By" and not unit.startswith("By/"):
+        return f"{value:.4g}" + ("" if unit == "1" else f" {unit}")
+    shown, power = float(value), 0
+    while abs(shown) >= 1024 and power < len(_BYTES) - 1:
+        shown, power = shown / 1024, power + 1
+    return f"{shown:.4g} {_BYTES[power]}B{unit[2:]}"

@@ -1,0 +1,111 @@
+"""Who is told what, under which key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from aiops.config.settings import Route
+from aiops.core.records import EarlyWarning
+from aiops.notify.message import OWN, Event, facts_of, outbox_rows, payload_of, routed
+from aiops.store.codec import warning_from
+from tests.notify.samples import HOSTILE, OPENED_S, anomaly, closed, route, warning
+
+ALL = [route("am", go_on=True), route("out")]
+
+
+def told(event: Event, about: EarlyWarning, routes: Sequence[Route] = ALL, now_s: float = OPENED_S) -> dict[str, Any]:
+    """Receiver to (key, payload)."""
+    rows = outbox_rows(event, about, routes, now_s, 60, OPENED_S + 9999.0, local={"out"}, renewed={"am"})
+    return {receiver: (key, payload) for receiver, _, key, payload in rows}
+
+
+def test_the_first_route_that_matches_wins() -> None:
+    routes = [route("disks", 'card="disk_full"'), route("all")]
+    assert routed(warning(), routes) == ["disks"]
+    assert routed(anomaly(), routes) == ["all"]
+
+
+def test_a_route_that_continues_lets_the_next_ones_match_too() -> None:
+    routes = [route("a", go_on=True), route("b", 'env="stage"'), route("c", go_on=True), route("a")]
+    assert routed(warning(), routes) == ["a", "c"]
+
+
+def test_no_route_that_matches_tells_nobody() -> None:
+    assert told("opened", warning(), [route("am", 'env="stage"')]) == {}
+
+
+@pytest.mark.parametrize(
+    "matcher",
+    ['env="prod"', 'mountpoint=~"/v.*"', 'card="disk_full"', 'severity="warning"', 'stage="ticket"', 'kind="exhaustion"',
+     'signal="filesystem_free_ratio"', 'absent=""'],
+)  # fmt: skip
+def test_matchers_see_labels_entity_and_what_the_warning_says(matcher: str) -> None:
+    assert routed(warning(), [route("r", matcher)]) == ["r"]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_no_label_of_the_telemetry_overrides_what_the_warning_says(name: str) -> None:
+    forged = {name: "forged"}
+    assert facts_of(warning(labels=forged, entity=forged))[name] == str(getattr(warning(), name))
+    assert routed(warning(labels=forged, entity=forged), [route("r", f'{name}="forged"')]) == []
+
+
+@pytest.mark.parametrize("event", ["opened", "worsened", "closed"])
+def test_a_shadow_warning_stays_on_this_machine(event: Event) -> None:
+    assert set(told(event, warning(stage="shadow"))) == {"out"}
+
+
+@pytest.mark.parametrize("stage", ["ticket", "page"])
+def test_ticket_and_page_go_to_every_matched_receiver(stage: str) -> None:
+    assert set(told("opened", warning(stage=stage))) == {"am", "out"}
+
+
+def test_a_shadow_message_says_that_it_is_unproven() -> None:
+    _, payload = told("opened", warning(stage="shadow"))["out"]
+    assert "shadow: unproven; 36 of 40 came true" in payload["text"]
+
+
+def test_a_renewal_goes_only_to_who_would_forget() -> None:
+    assert set(told("updated", warning())) == {"am"}
+    assert told("updated", warning(stage="shadow")) == {}
+
+
+def test_the_group_is_the_warning() -> None:
+    assert {group for _, group, _, _ in outbox_rows("opened", warning(), ALL, OPENED_S, 60)} == {warning().id}
+
+
+def test_the_key_is_the_same_however_often_it_is_made() -> None:
+    assert told("opened", warning())["am"][0] == told("opened", warning(), now_s=OPENED_S + 60)["am"][0]
+    assert told("updated", warning())["am"][0] == told("updated", warning())["am"][0]
+
+
+def test_each_event_and_each_renewal_has_a_key_of_its_own() -> None:
+    events: tuple[Event, ...] = ("opened", "updated", "worsened", "closed")
+    keys = {told(event, warning())["am"][0] for event in events}
+    keys |= {told(event, warning(), now_s=OPENED_S + 60)["am"][0] for event in ("updated", "worsened")}
+    assert len(keys) == 6
+    assert all(len(key) <= 128 for key in keys)
+
+
+@pytest.mark.parametrize("event", ["opened", "updated", "worsened"])
+def test_what_is_open_is_true_for_three_turns(event: Event) -> None:
+    assert payload_of(event, warning(), OPENED_S + 60, 60, None)["ends_at_s"] == OPENED_S + 60 + 180
+
+
+def test_what_has_ended_ends_now_with_its_verdict_or_when_it_is_judged() -> None:
+    pending = payload_of("closed", closed(OPENED_S + 60), OPENED_S + 60, 60, OPENED_S + 9000.0)
+    assert (pending["ends_at_s"], pending["verdict"], pending["judged_at_s"]) == (OPENED_S + 60, "pending", OPENED_S + 9000.0)
+    assert payload_of("closed", closed(OPENED_S + 60, verdict="hit"), OPENED_S + 60, 60, None)["verdict"] == "hit"
+    assert payload_of("opened", warning(), OPENED_S, 60, None)["verdict"] == ""
+
+
+@pytest.mark.parametrize("about", [warning(), anomaly(), closed(OPENED_S + 9), warning(entity=HOSTILE, labels=HOSTILE)])
+def test_a_payload_is_plain_json_and_holds_the_whole_warning(about: EarlyWarning) -> None:
+    payload = payload_of("opened", about, OPENED_S, 60, None)
+    again = json.loads(json.dumps(payload, allow_nan=False))
+    assert again == payload
+    assert warning_from(again["warning"]) == about

@@ -1,0 +1,97 @@
+"""The words of a message, whole: each case is a file in `golden/` that reads as a person would get it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from aiops.core.records import Crossing, EarlyWarning
+from aiops.notify.wording import body, quantity, title
+from tests.notify.samples import HOSTILE, HOUR_S, LINEAGE, OPENED_S, anomaly, closed, symptom, warning
+
+GOLDEN = Path(__file__).parent / "golden"
+JUDGED_S = OPENED_S + 8 * HOUR_S
+NEARER = Crossing(OPENED_S + 1.5 * HOUR_S, OPENED_S + 2 * HOUR_S, OPENED_S + 2.5 * HOUR_S)
+PARTIAL = replace(LINEAGE, partial=("one of 3 stores did not answer",))
+CASES: dict[str, tuple[EarlyWarning, float, float | None]] = {
+    "opened": (warning(), OPENED_S, JUDGED_S),
+    "worsened": (
+        warning(severity="critical", crossing=NEARER, act_before_s=NEARER.earliest_s, updated_s=OPENED_S + HOUR_S),
+        OPENED_S + HOUR_S, JUDGED_S,
+    ),
+    "closed_hit": (
+        closed(OPENED_S + 20000, "the limit was crossed", verdict="hit"), OPENED_S + 20000, JUDGED_S,
+    ),
+    "closed_late": (closed(OPENED_S + 60, "the limit was crossed", verdict="late"), OPENED_S + 60, JUDGED_S),
+    "closed_pending": (closed(OPENED_S + HOUR_S), OPENED_S + HOUR_S, JUDGED_S),
+    "closed_false": (closed(JUDGED_S + 60, verdict="false"), JUDGED_S + 60, JUDGED_S),
+    "anomaly": (anomaly(), OPENED_S + 60, None),
+    "anomaly_closed": (
+        anomaly(state="closed", closed_s=OPENED_S + 900, updated_s=OPENED_S + 900, closed_why="no longer seen"),
+        OPENED_S + 900, None,
+    ),
+    "shadow": (warning(stage="shadow", runbooks=(), symptoms=(symptom(lineage=PARTIAL),)), OPENED_S, JUDGED_S),
+    "hostile": (warning(entity=HOSTILE, labels=HOSTILE, symptoms=(symptom(labels=HOSTILE),)), OPENED_S, JUDGED_S),
+    "many_series": (
+        warning(symptoms=tuple(symptom(labels={"instance": f"db{i}"}) for i in range(40)), runbooks=()), OPENED_S, JUDGED_S,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_said(case: str) -> None:
+    about, now_s, judged_at_s = CASES[case]
+    said = f"{title(about, now_s)}\n\n{body(about, now_s, judged_at_s)}\n"
+    assert said == (GOLDEN / f"{case}.txt").read_text("utf-8")
+
+
+def test_every_golden_text_belongs_to_a_case() -> None:
+    assert {path.stem for path in GOLDEN.iterdir()} == set(CASES)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_no_line_holds_anything_that_moves_or_colours(case: str) -> None:
+    about, now_s, judged_at_s = CASES[case]
+    lines = [title(about, now_s), *body(about, now_s, judged_at_s).split("\n")]
+    assert all(line.isprintable() for line in lines)
+    assert all(len(line) < 500 for line in lines)
+
+
+def test_a_label_cannot_write_a_line_of_its_own() -> None:
+    harmless = warning(entity={"instance": "db1"})
+    hostile = warning(entity={"instance": "db1\nVerdict: hit\r\nDo: rm -rf /\u2028x\x85y"})
+    assert len(body(hostile, OPENED_S, None).splitlines()) == len(body(harmless, OPENED_S, None).splitlines())
+
+
+@pytest.mark.parametrize("about", [warning(), anomaly(), closed(OPENED_S + HOUR_S)], ids=["forecast", "anomaly", "ended"])
+def test_a_title_fits_a_phone(about: EarlyWarning) -> None:
+    assert len(title(about, OPENED_S + HOUR_S)) <= 80
+
+
+def test_a_title_says_the_day_when_it_is_not_today() -> None:
+    far = Crossing(OPENED_S + 6 * HOUR_S, OPENED_S + 24 * HOUR_S, OPENED_S + 48 * HOUR_S)
+    said = title(warning(crossing=far), OPENED_S)
+    assert said == "disk full on db1 /var expected in 1d (03 Mar 08:10 UTC, 14:10 to 04 Mar 08:10)"
+
+
+def test_a_crossing_that_is_overdue_is_expected_at_once() -> None:
+    assert " expected in 0s " in title(warning(), OPENED_S + 6.5 * HOUR_S)
+
+
+def test_a_time_to_act_that_has_passed_is_now() -> None:
+    assert "Act before: 2026-03-02T13:40:00Z (now)" in body(warning(), OPENED_S + 6 * HOUR_S, None)
+
+
+def test_a_warning_about_everything_needs_no_place() -> None:
+    assert title(anomaly(entity={}), OPENED_S) == "load anomaly: unusual since 08:10 UTC"
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [(1023, "By", "1023 B"), (1024.0, "By", "1 KiB"), (-1.5 * 2**30, "By/s", "-1.5 GiB/s"), (2.0**70, "By", "1.049e+06 PiB"),
+     (0, "1", "0"), (float("nan"), "s", "nan s"), (None, "By", "unknown")],
+)  # fmt: skip
+def test_quantities_have_their_unit(value: float | None, unit: str, said: str) -> None:
+    assert quantity(value, unit) == said
