@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 MAX_OPERATORS = 1000
 """The parser recurses into operators and brackets: far more of them than anybody writes would overflow its stack."""
 _OPERATOR = re.compile(r"[-+*/%^<>=(\[{]|\b(?:and|or|unless|atan2)\b")
 _NAMED = re.compile(r"'([^']+)'|for (\S+)$|: (\S+)$")
+_STRINGS = re.compile(r"""#[^\n]*|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?P<raw>[^`]*)`""")
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 
 
@@ -19,10 +21,19 @@ def mistake_in(query: str) -> tuple[int, str] | None:
     if many > MAX_OPERATORS:
         return 0, f"has {many} operators and brackets, more than {MAX_OPERATORS}; split it"
     try:
-        promql_parser.parse(query)
+        promql_parser.parse(plain_strings(query))
     except ValueError as e:
         return where_in(query, str(e)), f"is no PromQL: {e}; correct it here"
     return None
+
+
+def plain_strings(query: str) -> str:
+    """The same query with each `raw` string in double quotes: the parser looks for escapes inside raw strings too.
+
+    >>> print(plain_strings("a{b=~`\\\\d+`} # `c"))
+    a{b=~"\\\\d+"} # `c
+    """
+    return _STRINGS.sub(lambda m: json.dumps(m["raw"], ensure_ascii=False) if m["raw"] is not None else m[0], query)
 
 
 def where_in(query: str, message: str) -> int:

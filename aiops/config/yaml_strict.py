@@ -42,7 +42,7 @@ def dotted(loc: Loc) -> str:
     return out
 
 
-def read(path: Path) -> str:
+def read(path: Path, max_bytes: int = MAX_BYTES) -> str:
     """The text of a regular file. Raises FileError for anything else: a device, a FIFO, a link out of its folder, no UTF-8.
 
     Never blocks: what is no regular file is not opened, and what became one in between is opened without waiting.
@@ -53,11 +53,11 @@ def read(path: Path) -> str:
             raise _refused(path, "is a link that leads out of its folder; put the file itself there")
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
             _refuse_kind(path, os.fstat(file.fileno()))
-            raw = file.read(MAX_BYTES + 1)
+            raw = file.read(max_bytes + 1)
     except OSError as e:
         raise _refused(path, f"cannot be read: {e.strerror or e}") from e
-    if len(raw) > MAX_BYTES:
-        raise _refused(path, f"has more than {MAX_BYTES} bytes; split it")
+    if len(raw) > max_bytes:
+        raise _refused(path, f"has more than {max_bytes} bytes; split it")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as e:

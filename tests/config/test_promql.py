@@ -7,7 +7,7 @@ import pytest
 from aiops.config.promql import MAX_OPERATORS, mistake_in
 
 
-@pytest.mark.parametrize("query", ["up", 'sum by (a) (rate(x{b=~"c|d"}[5m]))', "-1", "a and on (b) c"])
+@pytest.mark.parametrize("query", ["up", 'sum by (a) (rate(x{b=~"c|d"}[5m]))', "a{b=~`\\d+`} # `", "-1", "a and on (b) c"])
 def test_promql_is_no_mistake(query: str) -> None:
     assert mistake_in(query) is None
 

@@ -1,0 +1,104 @@
+"""Margins put together: set operators stay set operators, so that absence and NaN keep meaning what they mean.
+
+Each takes margins (m > 0 ⇔ the side's rule returns that label set) or the side's own rule, and gives the margin of the whole.
+"""
+
+from __future__ import annotations
+
+import math
+
+from aiops.rules.tree import Aggregate, Binary, Call, Matching, Negative, Node, Number
+
+LARGEST = 1.7976931348623157e308
+"""The largest finite number: what stands for ±Inf where Inf − Inf would hide that both sides are equal."""
+
+UNNOTICED = 1e-300
+"""Added to any margin but 0 it changes nothing: the sum rounds back."""
+
+
+def difference(left: Node, op: str, right: Node, matching: Matching, alone: bool) -> Node:
+    """The margin of `left op right`, op ordered: left − right, or right − left; two infinite sides are level for >= and <=.
+
+    It is 0 where both are equal if the comparison stands alone. Inside a larger rule 0 would decide nothing, so there it is
+    moved to the side that the operator says; any other number is too large to notice.
+    """
+    if op in (">=", "<=") and not isinstance(left, Number) and not isinstance(right, Number):
+        left, right = _finite(left), _finite(right)
+    apart = minus(left, right, matching) if op in (">", ">=") else minus(right, left, matching.swapped())
+    return apart if alone else _decided(apart, op)
+
+
+def _decided(margin: Node, op: str) -> Node:
+    return Binary("-" if op in (">", "<") else "+", margin, Number(UNNOTICED))
+
+
+def minus(left: Node, right: Node, matching: Matching) -> Node:
+    """left − right; a negative number on the right is added."""
+    if isinstance(right, Number) and right.value < 0:
+        return Binary("+", left, Number(-right.value))
+    return Binary("-", left, right, matching)
+
+
+def _finite(node: Node) -> Node:
+    return Call("clamp", (node, Number(-LARGEST), Number(LARGEST)))
+
+
+def down_to_zero(quantity: Node, alone: bool) -> Node:
+    """The margin of `quantity == 0`: −|quantity|, moved above 0 there inside a larger rule."""
+    below = Binary("-", Number(0), Call("abs", (quantity,)))
+    return below if alone else _decided(below, "==")
+
+
+def firing(rule: Node) -> Node:
+    """1 for each label set that a rule returns, without the metric's name."""
+    return Aggregate("group", rule, by=False)
+
+
+def always(rule: Node) -> Node:
+    """The margin of what is there or not: +Inf for each label set that the rule returns."""
+    return Binary("*", firing(rule), Number(math.inf))
+
+
+def both(mine: Node, theirs: Node, matching: Matching) -> Node:
+    """The margin of `x and y`: the smaller of x's and the largest of the matching y's; absent where y is."""
+    best = _best(theirs, matching)
+    return Binary("or", Binary("<=", mine, best, _left(matching)), _where_known(best, mine, matching))
+
+
+def held(rule: Node, theirs: Node, matching: Matching) -> Node:
+    """The margin of `x and y` with x a gate, given by its rule: the largest of the matching y's, where x holds."""
+    return Binary("*", _best(theirs, matching), firing(rule), _right(matching))
+
+
+def unless(mine: Node, theirs: Node, matching: Matching) -> Node:
+    """The margin of `x unless y`: the smaller of x's and the negative of the largest matching y's; x's where there is no y."""
+    known = Binary("==", theirs, theirs)
+    worst = Negative(known if matching.default else _best(known, matching))
+    limited = Binary("or", Binary("<=", mine, worst, _left(matching)), _where_known(worst, mine, matching))
+    return Binary("or", limited, mine)
+
+
+def either(mine: Node, theirs: Node) -> Node:
+    """The margin of `x or y`: the larger one, or the one that is there and a number."""
+    larger = Binary(">=", mine, theirs)
+    return Binary("or", Binary("or", larger, Binary("==", theirs, theirs)), mine)
+
+
+def _best(margin: Node, matching: Matching) -> Node:
+    """The largest margin of those that share the matching labels."""
+    if matching.default:
+        return margin
+    return Aggregate("max", margin, by=matching.on, labels=matching.labels)
+
+
+def _where_known(other: Node, mine: Node, matching: Matching) -> Node:
+    """`other`, carried to each label set of `mine` that is a number."""
+    return Binary("*", other, Binary(">", Binary("==", mine, mine, to_bool=True), Number(0)), _right(matching))
+
+
+def _left(matching: Matching) -> Matching:
+    return matching if matching.default else Matching(matching.on, matching.labels, "left")
+
+
+def _right(matching: Matching) -> Matching:
+    return matching if matching.default else Matching(matching.on, matching.labels, "right")

@@ -1,0 +1,107 @@
+"""Whether one comparison can be anticipated: None, or the reason why not."""
+
+from __future__ import annotations
+
+import math
+
+from aiops.rules.quantity import (
+    by_the_clock,
+    counts_bad_things,
+    falls_to_zero,
+    grows,
+    happenings,
+    is_info,
+    is_signed,
+    is_state,
+    slope,
+    whole,
+)
+from aiops.rules.tree import Aggregate, Binary, Call, Node, Selector, walk
+
+REASONS = (
+    "binary", "presence", "absent", "event_counter", "equality", "always_fires", "name_collision", "infinite", "no_comparison",
+    "unsupported_syntax", "not_equivalent",
+)  # fmt: skip
+ABSENT = ("absent", "absent_over_time")
+
+
+def refusal(quantity: Node, op: str, limit: float | None) -> str | None:
+    """Why `quantity op limit` has no continuous margin, or None; `limit` None: compared with another quantity."""
+    if _only_absence(quantity):
+        return "absent"
+    if limit is None:
+        return "equality" if op in ("==", "!=") else None
+    if not math.isfinite(limit):
+        return "infinite"
+    if by_the_clock(quantity):
+        return "always_fires"
+    if op in ("==", "!="):
+        return _equal(quantity, op, limit)
+    if _exact_filter(quantity):
+        return "equality"
+    return _ordered(quantity, op, limit)
+
+
+def _equal(quantity: Node, op: str, limit: float) -> str | None:
+    if is_info(quantity):
+        return "presence"
+    if is_state(quantity, limit) and limit in (0, 1):
+        return "binary"
+    if op == "==" and limit == 0 and falls_to_zero(quantity) and not happenings(quantity):
+        return None
+    return "equality"
+
+
+def _ordered(quantity: Node, op: str, limit: float) -> str | None:
+    rising = op in (">", ">=")
+    at_zero = limit == 0
+    if is_state(quantity, limit):
+        return "event_counter" if _adds_up(quantity) or (rising and counts_bad_things(quantity)) else "binary"
+    if is_info(quantity) and rising and limit < 1:
+        return "presence"
+    if happenings(quantity) or (at_zero and slope(quantity)):
+        return "event_counter"
+    if rising and _first_one(quantity, op, limit) and whole(quantity) and not _difference(quantity):
+        return "event_counter"
+    if is_signed(quantity):
+        return None
+    if rising and at_zero:
+        return "event_counter" if op == ">" else "presence"
+    if not rising and _never_zero(quantity) and (limit < 1 or (limit == 1 and op == "<")):
+        return "equality"
+    return None
+
+
+def _first_one(quantity: Node, op: str, limit: float) -> bool:
+    """Whether the limit is passed by the first of a count; growth is interpolated, so 0.5 is as good as 1 there."""
+    if grows(quantity) and 0 < limit < 1:
+        return True
+    return limit == (0 if op == ">" else 1)
+
+
+def _difference(quantity: Node) -> bool:
+    """A difference of two quantities may rest anywhere; one with its own past rests at zero."""
+    return is_signed(quantity) and not slope(quantity)
+
+
+def _never_zero(quantity: Node) -> bool:
+    return isinstance(quantity, Aggregate) and quantity.op in ("count", "group")
+
+
+def _adds_up(quantity: Node) -> bool:
+    return isinstance(quantity, Aggregate) and quantity.op in ("sum", "count")
+
+
+def _exact_filter(quantity: Node) -> bool:
+    """Whether the value itself already went through `==` or `!=`."""
+    return isinstance(quantity, Binary) and quantity.op in ("==", "!=") and not quantity.to_bool
+
+
+def _only_absence(quantity: Node) -> bool:
+    """Whether absent() is in it, and no series stands outside of it."""
+    inside = [one for one in walk(quantity) if isinstance(one, Call) and one.name in ABSENT]
+    return bool(inside) and _series(quantity) == sum(map(_series, inside))
+
+
+def _series(node: Node) -> int:
+    return sum(isinstance(one, Selector) for one in walk(node))

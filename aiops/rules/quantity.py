@@ -1,0 +1,237 @@
+"""What sort of quantity an expression is, as far as its functions, operators and the words of its names tell.
+
+Nothing here asks a server: a name is split into words and the words looked up. Where they say nothing, the quantity is taken
+for a real number that does not fall below zero.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from aiops.rules.tree import (
+    COMPARISONS,
+    NOW,
+    SET_OPERATORS,
+    Aggregate,
+    Binary,
+    Call,
+    Negative,
+    Node,
+    Number,
+    Selector,
+    Subquery,
+    rebuilt,
+    walk,
+)
+from aiops.rules.words import (
+    BAD_COUNTS,
+    CODES,
+    COUNTED,
+    INSTANTS,
+    KEPT,
+    NO_PLURALS,
+    NUMBERED,
+    PLAIN_STATES,
+    REALS,
+    SIGNED,
+    SIGNED_FUNCTIONS,
+    STATES,
+    SUFFIXES,
+)
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+RATES = frozenset({"rate", "irate"})
+GROWTHS = frozenset({"increase", "count_over_time", "present_over_time"})
+CHANGES = frozenset({"changes", "resets"})
+SLOPES = frozenset({"delta", "idelta", "deriv"})
+CLOCK = frozenset(
+    {"hour", "minute", "month", "year", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "time", "pi"}
+)
+_MANY_FUNCTIONS = RATES | {"increase", "histogram_quantile", "sum_over_time", "stddev_over_time", "avg_over_time"}
+_SIGNED_FUNCTIONS = SLOPES | SIGNED_FUNCTIONS
+_UNSIGNED_FUNCTIONS = RATES | GROWTHS | CHANGES | {"abs", "time", "sqrt", "exp", "histogram_quantile", "histogram_count"}
+
+
+def words(name: str) -> tuple[str, ...]:
+    """The words of a name, lower case, without endings that say how it was aggregated.
+
+    >>> words("jobs_numRunning"), words("node_mem_percent_average")
+    (('jobs', 'num', 'running'), ('node', 'mem', 'percent'))
+    """
+    found = [w.lower() for w in _WORD.findall(name)]
+    while len(found) > 1 and found[-1] in SUFFIXES:
+        found.pop()
+    return tuple(found)
+
+
+def name_of(node: Selector) -> str:
+    """The metric's name; empty where only an expression for names is given."""
+    named = [value for label, op, value in node.matchers if label == "__name__" and op == "="]
+    return node.name or (named[0] if named else "")
+
+
+def inner(node: Node) -> Node | None:
+    """What an expression is a version of in the same sort: behind filters, guards, smoothing and rounding; else None."""
+    if isinstance(node, Binary):
+        return node.left if node.op in (*SET_OPERATORS, *COMPARISONS) and not node.to_bool else None
+    if isinstance(node, Aggregate):
+        return node.of if node.op in ("min", "max", "topk", "bottomk", "quantile") else None
+    if isinstance(node, Call) and node.args:
+        kept = node.name in KEPT
+        return node.args[-1] if node.name == "quantile_over_time" else node.args[0] if kept else None
+    return node.of if isinstance(node, Subquery) else None
+
+
+def is_state(node: Node, limit: float) -> bool:
+    """Whether it only takes the values of a state near `limit`: 0/1 between 0 and 1, a numbered state at small integers."""
+    if isinstance(node, Selector):
+        ends = words(name_of(node))[-1:]
+        if not ends:
+            return False
+        last = ends[0]
+        if last in CODES or (last in NUMBERED and limit == int(limit) and abs(limit) <= 10):
+            return True
+        if 0 < limit < 1:
+            return last in PLAIN_STATES
+        return limit in (0, 1) and (last in STATES or _asks(name_of(node)))
+    if isinstance(node, Binary) and node.to_bool:
+        return True
+    if isinstance(node, Aggregate) and node.op in ("avg", "group"):
+        return is_state(node.of, limit) and limit in (0, 1)
+    below = inner(node)
+    return below is not None and is_state(below, limit)
+
+
+def _asks(name: str) -> bool:
+    """Whether the name is a yes-or-no question or answer: `is_…`, `has_…`, `…_last_reload_successful`, a lone error flag."""
+    found = words(name)
+    return bool({"is", "has"} & set(found)) or found[-2:] in (("scrape", "error"), ("last", "error"))
+
+
+def counts_bad_things(node: Node) -> bool:
+    """Whether the name may as well count what is failed or offline as flag it."""
+    if isinstance(node, Selector):
+        return bool(BAD_COUNTS & set(words(name_of(node))[-1:])) and not _asks(name_of(node))
+    below = inner(node)
+    return below is not None and counts_bad_things(below)
+
+
+def is_info(node: Node) -> bool:
+    """Whether it is a series that only carries labels and always is 1."""
+    if isinstance(node, Selector):
+        return words(name_of(node))[-1:] in (("info",), ("infos",))
+    below = inner(node)
+    return below is not None and is_info(below)
+
+
+def is_signed(node: Node) -> bool:
+    """Whether it may well be negative."""
+    if isinstance(node, Number):
+        return node.value < 0
+    if isinstance(node, Selector):
+        return bool(SIGNED & set(words(name_of(node))))
+    if isinstance(node, Negative):
+        return True
+    if isinstance(node, Binary):
+        if node.op in (*SET_OPERATORS, *COMPARISONS):
+            return not node.to_bool and is_signed(node.left)
+        return node.op == "-" or is_signed(node.left) or is_signed(node.right)
+    if isinstance(node, Aggregate):
+        return node.op not in ("count", "group", "stddev", "stdvar", "count_values") and is_signed(node.of)
+    if isinstance(node, Call):
+        if node.name in _SIGNED_FUNCTIONS:
+            return True
+        return node.name not in _UNSIGNED_FUNCTIONS and any(map(is_signed, node.args))
+    return isinstance(node, Subquery) and is_signed(node.of)
+
+
+def falls_to_zero(node: Node) -> bool:
+    """Whether it takes many values ≥ 0 and can come down to 0: something that runs out or stops."""
+    if is_signed(node):
+        return False
+    if isinstance(node, Selector):
+        return _runs_out(words(name_of(node)))
+    if isinstance(node, Aggregate) and node.op == "sum":
+        return True
+    if isinstance(node, Aggregate) and node.op == "avg":
+        return falls_to_zero(node.of)
+    if isinstance(node, Binary) and node.op in ("+", "*", "/"):
+        return falls_to_zero(node.left) or (node.op == "+" and falls_to_zero(node.right)) or isinstance(node.left, Number)
+    if isinstance(node, Call) and node.name in _MANY_FUNCTIONS:
+        return True
+    below = inner(node)
+    return below is not None and falls_to_zero(below)
+
+
+def _runs_out(found: tuple[str, ...]) -> bool:
+    if not found or found[-1] in STATES or found[-1] == "total" or INSTANTS & set(found):
+        return False
+    plural = found[-1].endswith("s") and found[-1] not in NO_PLURALS
+    return plural or bool(COUNTED & set(found)) or any(w.startswith("num") for w in found)
+
+
+def whole(node: Node) -> bool:
+    """Whether it counts in ones, unscaled: a counter, its growth, a count, a number of things."""
+    if isinstance(node, Selector):
+        return not REALS & set(words(name_of(node)))
+    if isinstance(node, Aggregate):
+        return node.op in ("count", "count_values") or (node.op in ("sum", "min", "max") and whole(node.of))
+    if isinstance(node, Binary) and node.op in ("-", "+"):
+        return whole(node.left) and whole(node.right)
+    if isinstance(node, Call) and node.name in GROWTHS | CHANGES | {"delta"}:
+        return True
+    below = inner(node)
+    return below is not None and whole(below)
+
+
+def grows(node: Node) -> bool:
+    """Whether it is the growth of a counter over a window, or a sum of such."""
+    if isinstance(node, Call) and node.name in GROWTHS | {"delta"}:
+        return True
+    below = node.of if isinstance(node, Aggregate) and node.op == "sum" else inner(node)
+    return below is not None and grows(below)
+
+
+def happenings(node: Node) -> bool:
+    """Whether its size is a number of changes or resets, whatever it is scaled or summed by."""
+    if isinstance(node, Call) and node.name in CHANGES:
+        return True
+    if isinstance(node, Binary) and node.op in ("*", "/", "+"):
+        return happenings(node.left) or (node.op != "/" and happenings(node.right))
+    below = node.of if isinstance(node, Aggregate) and node.op in ("sum", "avg") else inner(node)
+    return below is not None and happenings(below)
+
+
+def slope(node: Node) -> bool:
+    """Whether it is a change over time, which is 0 at rest: delta, deriv, or a quantity less its own past."""
+    if isinstance(node, Call) and node.name in SLOPES:
+        return True
+    if isinstance(node, Binary) and node.op == "-":
+        return _now(node.left) == _now(node.right) and node.left != node.right
+    if isinstance(node, Binary) and node.op in ("*", "/") and isinstance(node.right, Number):
+        return slope(node.left)
+    below = node.of if isinstance(node, Aggregate) and node.op in ("sum", "avg") else inner(node)
+    return below is not None and slope(below)
+
+
+def _now(node: Node) -> Node:
+    """The expression with every selector at the present."""
+    return replace(node, when=NOW) if isinstance(node, Selector) else rebuilt(node, _now)
+
+
+def by_the_clock(node: Node) -> bool:
+    """Whether nothing measured is in it: constants, the time of day, vector(1)."""
+    return not any(isinstance(one, Selector) for one in walk(node))
+
+
+def in_steps(node: Node) -> bool:
+    """Whether it counts or adds up what passes a filter, and so moves in steps."""
+    return any(
+        isinstance(one, Aggregate) and (one.op in ("count", "count_values") or _filters(one.of)) for one in walk(node)
+    )
+
+
+def _filters(node: Node) -> bool:
+    return any(isinstance(one, Binary) and one.op in COMPARISONS and not one.to_bool for one in walk(node))

@@ -1,0 +1,144 @@
+"""On a real Prometheus: a margin is above 0 exactly where its rule fires, for every construct."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from aiops.rules.compiler import Compiled, Leaf, compile_rule
+from aiops.rules.files import read_rules
+from tests.rules.engine import Verdict, judged, prove
+from tests.rules.scene import examples
+
+RULES = """
+tank_level_litres > 90
+tank_level_litres >= 90
+tank_level_litres < 10
+tank_level_litres <= 10
+90 < tank_level_litres
+tank_level_litres > -3.5
+tank_used / tank_size > 0.9
+tank_used / tank_size >= on(instance) tank_limit
+tank_used >= tank_size
+tank_used > on(instance) tank_soft_limit
+tank_used < ignoring(kind) tank_soft_limit{kind="soft"}
+tank_used{pump=~"a|b"} > on(instance) group_left(zone) tank_soft_limit
+tank_soft_limit < on(instance) group_right(zone) tank_used{pump=~"a|b"}
+pipe_flow_litres == 0
+pipe_flow_litres <= 0
+tank_used / tank_size > 0.9 and tank_size > 0
+tank_used > 5 and tank_temp < 3
+tank_used > 5 and on(instance) tank_temp{pump=~"a|b"} < 3
+tank_used > 5 and ignoring(pump) tank_temp{pump=~"a|b"} < 3
+tank_used > 5 and tank_temp < 3 and tank_load > 0.5
+tank_used > 5 or tank_temp < 3
+tank_used > 5 or on(instance) tank_temp{pump=~"a|b"} < 3
+tank_used > 5 unless tank_temp < 3
+tank_used > 5 unless on(instance) tank_temp{pump=~"a|b"} < 3
+tank_used > 5 unless ignoring(pump) tank_temp{pump=~"a|b"} < 3
+tank_used > 5 unless on(instance) tank_spare
+tank_size > 0 and tank_used > 5
+tank_size > 0 and on(instance) tank_used{pump=~"a|b"} > 5
+tank_used > 5 or tank_ready == 0
+tank_used > 5 or on(instance) tank_ready == 0
+(tank_used > 2) > 5
+3 <= tank_used < 7
+sum by (zone) (tank_used > 1) > 6
+count by (zone) (tank_used > 1) > 1
+max by (zone) (tank_used > 5)
+sum(rate(pump_strokes_total[2m])) by (zone) > 3
+avg without (pump) (tank_used) < 5
+increase(pump_strokes_total[2m]) > 30
+histogram_quantile(0.9, sum by (le, zone) (rate(valve_seconds_bucket[2m]))) > 0.5
+quantile_over_time(0.9, tank_used[5m]) > 4
+time() - last_pumped_timestamp_seconds > 600
+filter_expires_seconds - time() < 3600
+max_over_time(tank_used[5m:1m]) > 4
+tank_used - (tank_used offset 10m) > 3
+tank_used > 1.5 * tank_used offset 5m
+tank_used > tank_size @ 1600003000
+predict_linear(tank_free[10m], 3600) < 0
+predict_linear(tank_free[10m:1m], 600) < 5 and tank_free > 2
+(tank_used > 3 and tank_temp > 1) or (tank_size < 2 unless on(instance) tank_ready == 1)
+rate(a_sent[2m]) == 0 and rate(b_sent[2m]) > 0
+(tank_used > tank_size) * 100
+-(tank_used > 3)
+abs(tank_used > 3)
+label_replace(tank_used > 3, "place", "$1", "instance", "(.*)")
+tank_used > 5 and on() hour() >= 0
+clamp_max(tank_used / tank_size, 5) >= tank_ratio
+tank_used > scalar(tank_other)
+tank_used{zone=~`[a-c]\\d+`} > 3
+""".strip().splitlines()
+SHARED = Path(__file__).parents[3] / "shared" / "rules"
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
+    tags = {str(i): rule for i, rule in enumerate(RULES)}
+    total = {rule: Verdict() for rule in RULES}
+    for seed in (1, 2):
+        for tag, verdict in prove(tmp_path_factory.mktemp("prometheus"), tags, seed).items():
+            total[tags[tag]].add(verdict)
+    return total
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_margin_says_what_the_rule_says(rule: str, verdicts: dict[str, Verdict]) -> None:
+    verdict = verdicts[rule]
+    assert verdict.wrong == []
+    assert verdict.undecided == 0
+    assert verdict.proven, f"{verdict.firing} times firing, {verdict.silent} silent"
+
+
+def test_the_engine_refused_some_instants_on_both_sides(verdicts: dict[str, Verdict]) -> None:
+    assert sum(v.failed for v in verdicts.values()) > 0, "no two partners were ever tried"
+
+
+def compiled(op: str = ">", leaves: int = 1) -> Compiled:
+    found = compile_rule(f"a {op} 5" + " and b > 3" * (leaves - 1))
+    assert all(isinstance(leaf, Leaf) for leaf in found.leaves)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("margin", "fires", "op", "right"),
+    [
+        (1.0, True, ">", True), (1.0, False, ">", False), (-1.0, True, ">", False), (-1.0, False, ">", True),
+        (0.0, False, ">", True), (0.0, True, ">", False), (0.0, True, ">=", True), (0.0, False, ">=", False),
+        (math.nan, False, ">", True), (math.nan, True, ">", False), (math.inf, True, ">", True), (None, True, ">", False),
+    ],
+)  # fmt: skip
+def test_one_wrong_instant_is_seen(margin: float | None, fires: bool, op: str, right: bool) -> None:
+    margins = {} if margin is None else {7: {"x": margin}}
+    verdict = judged(margins, {7: {"x": 1.0}} if fires else {}, compiled(op), [7])
+    assert (verdict.wrong == []) is right
+
+
+def test_zero_is_undecided_for_a_compound_rule() -> None:
+    assert judged({7: {"x": 0.0}}, {7: {"x": 1.0}}, compiled(leaves=2), [7]) == Verdict(undecided=1)
+
+
+@pytest.mark.parametrize("pattern", ["a|b", "v[0-9]+", ".*x.*", "(?:5..|failed)", r"\d\d", "(a|b)-c?", "x{2}"])
+def test_examples_are_taken_by_their_pattern(pattern: str) -> None:
+    import re
+
+    assert all(re.fullmatch(pattern, text) for text in examples(pattern))
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no collection of rules beside the project")
+def test_no_margin_of_a_collection_is_ever_wrong(tmp_path: Path) -> None:
+    rules = [rule.expr for path in sorted(SHARED.rglob("*.yml")) for rule in read_rules(path).rules]
+    claimed = [expr for expr in dict.fromkeys(rules) if compile_rule(expr).forecastable]
+    total = {expr: Verdict() for expr in claimed}
+    for seed in (0, 3):
+        for begin in range(0, len(claimed), 60):
+            batch = {str(i): claimed[i] for i in range(begin, min(begin + 60, len(claimed)))}
+            for tag, verdict in prove(tmp_path / f"{seed}-{begin}", batch, seed).items():
+                total[batch[tag]].add(verdict)
+    assert {expr: v.wrong[:1] for expr, v in total.items() if v.wrong} == {}
+    assert sum(v.undecided for v in total.values()) == 0
+    assert sum(v.proven for v in total.values()) > 0.9 * len(claimed)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from aiops.rules.compiler import compile_rule
+from aiops.rules.judge import REASONS
+
+FORECAST = """
+tank_level_litres > 90
+tank_level_litres <= 10
+tank_level_litres == 0
+pumps_running_count == 0
+sum(pump_up) == 0
+rate(strokes_total[5m]) == 0
+rate(strokes_total[5m]) > 0.1
+increase(leaks_total[1h]) > 5
+valve_closed_ratio > 0.9
+filter_expires_timestamp_seconds - time() < 3600
+time() - last_pumped_timestamp_seconds > 600
+water_temperature_celsius > 0
+clock_offset_seconds > 0
+pumps_wanted - pumps_there > 0
+pumps_there < pumps_wanted
+deriv(tank_level_litres[1h]) > 3
+count(pump_level < 3) > 2
+quantile_over_time(0.9, flow[5m]) > 4
+predict_linear(tank_free_bytes[1h], 3600) < 0
+memory_pressure > 0.9
+histogram_quantile(0.9, rate(valve_seconds_bucket[5m])) > 0.5
+avg(pump_up) < 0.5
+valve_state{state="stuck"} > 20
+count(count by (version) (pump_info)) > 1
+"""
+REFUSED = """
+binary          pump_up == 0
+binary          pump_up < 1
+binary          min by (zone) (pump_up) == 0
+binary          valve_is_open == 1
+binary          valve_last_reload_successful != 1
+binary          valve_state < 3
+binary          (pump_up > bool 0) == 1
+equality        valve_state == 3
+equality        tank_level_litres != 7
+equality        tank_a_litres == tank_b_litres
+equality        (pumps_wanted != pumps_there) > 0
+equality        count(pump_level) == 0
+equality        last_pumped_timestamp_seconds == 0
+equality        count(voters) % 2 == 0
+equality        delta(level[5m]) == 0
+event_counter   leaks_total > 0
+event_counter   increase(leaks_total[5m]) > 0
+event_counter   increase(leaks_total[5m]) >= 1
+event_counter   rate(leaks_total[5m]) > 0
+event_counter   sum(rate(leaks_total[5m])) / sum(rate(strokes_total[5m])) > 0
+event_counter   changes(pump_start_seconds[1h]) > 3
+event_counter   resets(strokes_total[1h]) > 2
+event_counter   pumps_broken > 0
+event_counter   delta(level[5m]) < 0
+event_counter   leaks_total - leaks_total offset 10m >= 1
+event_counter   count(pump_level < 3) > 0
+event_counter   sum(pump_failed) > 0
+presence        pump_info{model="old"} == 1
+presence        pump_info{model="old"} > 0
+presence        tank_level_litres >= 0
+presence        pump_seen unless pump_known
+presence        pump_seen and on (zone) pump_known
+absent          absent(pump_up)
+absent          absent(pump_up{zone="a"}) == 1
+absent          absent_over_time(pump_up[5m])
+infinite        tank_level_litres > Inf
+infinite        tank_level_litres > 1 / 0
+always_fires    vector(1)
+always_fires    1
+always_fires    tank_level_litres > bool 5
+always_fires    hour() > 9
+always_fires    vector(1) > 0
+name_collision  {__name__=~"tank_.+"} > 5
+name_collision  last_over_time({zone="a"}[5m]) > 5
+name_collision  tank_a > on (__name__) tank_b
+no_comparison   tank_level_litres
+no_comparison   sum by (zone) (tank_level_litres)
+no_comparison   tank_level_litres - tank_free_litres
+no_comparison   abs(tank_level_litres)
+not_equivalent  (pump_up == 0) * on (zone) tank_level_litres
+not_equivalent  topk(3, tank_level_litres > 5)
+not_equivalent  count_over_time((tank_level_litres > 5)[1h:1m])
+unsupported_syntax  mad_over_time(tank_level_litres[1h]) > 5
+"""
+CASES = [line.split(None, 1) for line in REFUSED.strip().splitlines()]
+
+
+@pytest.mark.parametrize("expr", FORECAST.strip().splitlines())
+def test_an_ordered_comparison_of_what_takes_many_values_can_be_anticipated(expr: str) -> None:
+    found = compile_rule(expr)
+    assert found.reason is None
+    assert found.margin is not None
+
+
+@pytest.mark.parametrize(("reason", "expr"), CASES)
+def test_what_cannot_be_anticipated_is_refused_for_its_reason(reason: str, expr: str) -> None:
+    found = compile_rule(expr)
+    assert (found.reason, found.margin, found.target) == (reason, None, None)
+
+
+def test_every_reason_of_the_list_has_a_case() -> None:
+    assert {reason for reason, _ in CASES} == set(REASONS)
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text("utf-8")
+DEFINED = dict(re.findall(r"^\| `(\w+)` \| .+ \| `(.+)` \|$", PAGE, re.M))
+MARGINS = dict(re.findall(r"^\| `([^`]+)` \| `([^`]+)` \| forecast ", PAGE, re.M))
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_each_reason_is_defined_in_the_documentation_with_an_example(reason: str) -> None:
+    assert compile_rule(DEFINED[reason]).reason == reason
+
+
+@pytest.mark.parametrize("expr", MARGINS)
+def test_margins_in_the_documentation_are_those_of_the_compiler(expr: str) -> None:
+    assert compile_rule(expr).margin == MARGINS[expr]
