@@ -1,9 +1,8 @@
 """Exhaustion forecasts, ours beside the usual ones, on the same corpus and by the same scorer.
 
-Usage: python benchmarks/exhaustion.py [BENCH] [--seeds 0-3] [--extra MODULE] [--keep DIR] [--ets]
+Usage: python benchmarks/exhaustion.py [BENCH] [--seeds 0-3] [--extra MODULE] [--keep DIR]
 BENCH   the folder with exhaustion.py, score_exhaustion.py and baselines_exhaustion.py (default ../shared/bench).
 --extra a module with more kinds, passed on to the corpus writer; --keep leaves corpus and warnings in DIR.
---ets   adds hourly MSTL + ETS, refitted every 3 h (minutes: 10 ms and more a fit).
 
 Ours runs through `aiops backtest`, that is through the live turn. Prints a table, then what went wrong kind by kind.
 """
@@ -17,14 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-HOUR = 3600
 BASELINES = {
     "predict_linear[6h] to 24 h, guard 60 %, for 1 h": ["--window", "21600", "--horizon", "86400", "--guard", "0.6"],
     "predict_linear[6h] to 24 h, no guard, for 1 h": ["--window", "21600", "--horizon", "86400"],
@@ -50,68 +46,6 @@ def score(bench: Path, corpus: Path, lines: Path) -> dict[str, Any]:
     return result
 
 
-def ets_lines(job: tuple[Path, str, dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Hourly MSTL + ETS of one entity: a line every 3 h in which its mean reaches the limit within 3 d."""
-    import pyarrow.parquet as pq
-
-    folder, entity, limits = job
-    table = pq.read_table(folder / "series" / f"{entity}.parquet")
-    time_s = table["time"].to_numpy()
-    out = []
-    for metric, limit in limits.items():
-        for now, expected, early, late in _ets(time_s, table[metric].to_numpy().astype(float), limit):
-            out.append(
-                {"entity": entity, "metric": metric, "kind": "exhaustion", "at": now, "end": now + 3 * HOUR,
-                 "expected_at": expected, "earliest": early, "latest": late}
-            )  # fmt: skip
-    return out
-
-
-def _ets(time_s: Any, values: Any, limit: dict[str, Any]) -> Iterator[tuple[int, float, float, float]]:
-    import numpy as np
-    from statsmodels.tsa.forecasting.stl import STLForecast
-    from statsmodels.tsa.holtwinters import ExponentialSmoothing
-
-    sign = 1.0 if "above" in limit else -1.0
-    steps = limit.get("steps") or [[0, limit.get("above", limit.get("below"))]]
-    hour = time_s // HOUR
-    first = int(hour[0]) + 1
-    level = np.full(int(hour[-1]) + 1 - first, np.nan)
-    for i in range(len(level)):
-        here = values[hour == first + i]
-        if np.isfinite(here).any():
-            level[i] = sign * np.nanmean(here)
-    level = np.where(np.isfinite(level), level, np.interp(np.arange(len(level)), *_known(level)))
-    for end in range(72, len(level), 3):
-        now = (first + end) * HOUR
-        top = sign * [value for at, value in steps if at <= now][-1]
-        past = level[max(0, end - 24 * 14) : end]
-        if past[-1] >= top:
-            continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            fit = STLForecast(past, ExponentialSmoothing, model_kwargs={"trend": "add"}, period=24).fit()
-            mean = fit.forecast(72)
-        spread = 1.28 * np.std(np.diff(past)) * np.sqrt(np.arange(1, 73))
-        if (mean >= top).any():
-            hours = [float(np.argmax(x >= top)) if (x >= top).any() else 144.0 for x in (mean, mean + spread, mean - spread)]
-            yield now, *(now + h * HOUR for h in hours)
-
-
-def _known(level: Any) -> tuple[Any, Any]:
-    import numpy as np
-
-    at = np.flatnonzero(np.isfinite(level))
-    return at, level[at]
-
-
-def run_ets(corpus: Path, out: Path) -> None:
-    limits = json.loads((corpus / "limits.json").read_text())
-    with ProcessPoolExecutor() as pool, out.open("w") as f:
-        for lines in pool.map(ets_lines, [(corpus, entity, metrics) for entity, metrics in limits.items()], chunksize=4):
-            f.writelines(json.dumps(line) + "\n" for line in lines)
-
-
 def table(rows: dict[str, dict[str, Any]], seconds: dict[str, float]) -> Iterator[str]:
     width = max(map(len, rows))
     yield " ".join([" " * width, *(f"{title:>13}" for _, title, _ in COLUMNS), f"{'seconds':>9}"])
@@ -132,7 +66,6 @@ def main() -> None:
     parser.add_argument("--seeds", default="0-3")
     parser.add_argument("--extra")
     parser.add_argument("--keep", type=Path)
-    parser.add_argument("--ets", action="store_true")
     args = parser.parse_args()
     if not (args.bench / "score_exhaustion.py").is_file():
         sys.exit(f"{args.bench}: no score_exhaustion.py there; give the folder of the bench as an argument")
@@ -155,11 +88,6 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
             done(job[0], job[1], out, *job[2])
         seconds[name] = time.monotonic() - begin
         rows[name] = score(args.bench, corpus, out)
-    if args.ets:
-        out, begin = folder / "ets.jsonl", time.monotonic()
-        run_ets(corpus, out)
-        name = "hourly MSTL + ETS to 3 d"
-        seconds[name], rows[name] = time.monotonic() - begin, score(args.bench, corpus, out)
     print(f"{rows['aiops']['cases']} crossings, {os.cpu_count()} cores\n")
     print("\n".join(table(rows, seconds)))
     print("\nours, kinds with a miss or a false warning:")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import inspect
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -204,8 +205,8 @@ def history(x: np.ndarray, step: int = STEP, now: int = START) -> History:
     def coarse(bucket: int, count: int) -> Resolution:
         k = bucket // step
         parts = y[:, y.shape[1] % k :].reshape(len(y), -1, k)[:, -count:]
-        with np.testing.suppress_warnings() as quiet:
-            quiet.filter(RuntimeWarning)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # an empty bucket is a gap
             mean = np.nanmean(parts, 2, dtype=np.float64).astype(np.float32)
         return Resolution(bucket, now, mean, np.fmin.reduce(parts, 2), np.fmax.reduce(parts, 2))
 
