@@ -87,7 +87,8 @@ def fill(path: pathlib.Path, start_min: float, minutes: float, share: float) -> 
 
 def metrics() -> str:
     """This process in the standard names of Prometheus client libraries."""
-    virtual, resident = (int(n) * os.sysconf("SC_PAGE_SIZE") for n in pathlib.Path("/proc/self/statm").read_text().split()[:2])
+    pages = pathlib.Path("/proc/self/statm").read_text().split()[:2]
+    virtual, resident = (int(n) * os.sysconf("SC_PAGE_SIZE") for n in pages)
     cpu = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])
     values = {
         "process_virtual_memory_bytes": virtual,
@@ -155,7 +156,8 @@ def make_mount(images: pathlib.Path, mount: str, size_mib: int) -> None:
 def scrape_config(jobs: dict[str, tuple[str, int]]) -> str:
     lines = [f"global: {{scrape_interval: {STEP}s, scrape_timeout: 4s}}", "scrape_configs:"]
     for instance, (job, port) in jobs.items():
-        lines += [f"- job_name: {job}", f"  static_configs: [{{targets: ['127.0.0.1:{port}'], labels: {{instance: {instance}}}}}]"]
+        target = f"{{targets: ['127.0.0.1:{port}'], labels: {{instance: {instance}}}}}"
+        lines += [f"- job_name: {job}", f"  static_configs: [{target}]"]
     return "\n".join(lines) + "\n"
 
 
@@ -202,7 +204,8 @@ def query_range(base: str, query: str, start: int, end: int) -> list[dict]:
         args = {"query": query, "start": a, "end": min(end, a + STEP * 9_999), "step": STEP}
         with urllib.request.urlopen(f"{base}/api/v1/query_range?{urllib.parse.urlencode(args)}", timeout=60) as r:
             for s in json.load(r)["data"]["result"]:
-                out.setdefault(json.dumps(s["metric"], sort_keys=True), {"metric": s["metric"], "values": []})["values"] += s["values"]
+                key = json.dumps(s["metric"], sort_keys=True)
+                out.setdefault(key, {"metric": s["metric"], "values": []})["values"] += s["values"]
     return list(out.values())
 
 

@@ -120,9 +120,9 @@ def ours(url: str, turns: int, folder: pathlib.Path) -> dict:
     memory = anonymous_mib()
     store.close()
     return {
-        "series": watch.n, "backfill_s": backfill, "turn_s": statistics.median(c for c, _ in costs), "mean_s": statistics.mean(c for c, _ in costs),
-        "worst_s": max(c for c, _ in costs), "with_forecast_s": statistics.median(looked) if looked else None, "anon_mib": memory,
-        "open": len(watch.open),
+        "series": watch.n, "backfill_s": backfill, "anon_mib": memory, "open": len(watch.open),
+        "turn_s": statistics.median(c for c, _ in costs), "mean_s": statistics.mean(c for c, _ in costs),
+        "worst_s": max(c for c, _ in costs), "with_forecast_s": statistics.median(looked) if looked else None,
     }
 
 
@@ -153,7 +153,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=a.work) as folder:
             print(json.dumps(ours(url, a.turns, pathlib.Path(folder)) if which == "ours" else peer(url, a.turns)))
         return
-    print(f"{'series':>7} {'turn CPU s':>11} {'worst':>7} {'µs/series':>10} {'RssAnon MiB':>12} {'backfill s':>11} {'client alone s':>15} {'ours/client':>12}")
+    heads = ("series", "turn CPU s", "worst", "µs/series", "RssAnon MiB", "backfill s", "client alone s", "ours/client")
+    print(" ".join(f"{head:>14}" for head in heads))
     with tempfile.TemporaryDirectory(dir=a.work) as work:
         for series in a.series:
             folder = pathlib.Path(work) / str(series)
@@ -165,13 +166,15 @@ def main() -> None:
             with prometheus(folder) as url:
                 rows = []
                 for which in ("ours", "peer"):
-                    command = [sys.executable, __file__, "--turns", str(a.turns), "--work", str(folder), "--child", which, url]
-                    rows.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]))
+                    options = ["--turns", str(a.turns), "--work", str(folder), "--child", which, url]
+                    child = subprocess.run([sys.executable, __file__, *options], check=True, capture_output=True, text=True)
+                    rows.append(json.loads(child.stdout.splitlines()[-1]))
             o, c = rows
-            print(
-                f"{o['series']:>7} {o['turn_s']:>11.3f} {o['worst_s']:>7.3f} {1e6 * o['mean_s'] / o['series']:>10.1f} {o['anon_mib']:>12.0f}"
-                f" {o['backfill_s']:>11.1f} {c['turn_s']:>15.3f} {o['turn_s'] / c['turn_s']:>12.2f}", flush=True,
-            )
+            cells = (
+                f"{o['series']}", f"{o['turn_s']:.3f}", f"{o['worst_s']:.3f}", f"{1e6 * o['mean_s'] / o['series']:.1f}",
+                f"{o['anon_mib']:.0f}", f"{o['backfill_s']:.1f}", f"{c['turn_s']:.3f}", f"{o['turn_s'] / c['turn_s']:.2f}",
+            )  # fmt: skip
+            print(" ".join(f"{cell:>14}" for cell in cells), flush=True)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ def changed(folder: Path, change: Callable[[str, pa.ChunkedArray], Any]) -> Path
     for path in sorted((demo_dir() / "series").glob("*.parquet")):
         table = pq.read_table(path)
         columns = [pa.array(change(name, table[name])) for name in table.column_names]
-        pq.write_table(pa.table(columns, table.column_names).replace_schema_metadata(table.schema.metadata), folder / "series" / path.name)
+        other = pa.table(columns, table.column_names).replace_schema_metadata(table.schema.metadata)
+        pq.write_table(other, folder / "series" / path.name)
     return folder
 
 
@@ -72,8 +73,8 @@ def test_the_story_is_told_in_its_order(played: list[Line]) -> None:
 def test_both_failures_are_hits_long_before_they_happen(played: list[Line]) -> None:
     found = hits(played)
     assert set(found) == FAILING
-    assert found["/srv/shop/data"] > 15 * 60
-    assert found["checkout-1"] > 30 * 60
+    assert found["/srv/shop/data"] > 10 * 60
+    assert found["checkout-1"] > 20 * 60
 
 
 def test_the_interval_holds_the_failure(played: list[Line]) -> None:
