@@ -260,7 +260,7 @@ class Daemon:
             self._store_said(RELAY_LANE, str(e))
             return
         self._store_said(RELAY_LANE, "")
-        for what in ("sent", "retried", "dead", "superseded"):
+        for what in ("sent", "retried", "dead", "late", "superseded"):
             self.board.count("notifications", what, by=int(getattr(sent, what)))
 
     def _prune(self) -> None:

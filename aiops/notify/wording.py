@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from aiops.core.durations import rfc3339, text
@@ -25,7 +25,8 @@ def title(warning: EarlyWarning, now_s: float) -> str:
     if c is None:
         return f"{what}: unusual since {_clock(warning.opened_s, now_s)} UTC"
     left = text(max(0.0, c.expected_s - now_s))
-    at, first, last = (_clock(t, now_s) for t in (c.expected_s, c.earliest_s, c.latest_s))
+    at, same_day = _clock(c.expected_s, now_s), _day(c.earliest_s) == _day(c.expected_s) == _day(c.latest_s)
+    first, last = (_clock(t, c.expected_s if same_day else now_s) for t in (c.earliest_s, c.latest_s))
     return f"{what} expected in {left} ({at} UTC, {first} to {last})"
 
 
@@ -40,8 +41,12 @@ def _ending(warning: EarlyWarning, now_s: float) -> str:
 
 def _clock(time_s: float, now_s: float) -> str:
     """Time of day in UTC, after the date when that is not the day of `now_s`."""
-    at, now = datetime.fromtimestamp(time_s, UTC), datetime.fromtimestamp(now_s, UTC)
-    return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%d %b %H:%M}"
+    at = datetime.fromtimestamp(time_s, UTC)
+    return f"{at:%H:%M}" if _day(time_s) == _day(now_s) else f"{at:%d %b %H:%M}"
+
+
+def _day(time_s: float) -> date:
+    return datetime.fromtimestamp(time_s, UTC).date()
 
 
 def body(warning: EarlyWarning, now_s: float, judged_at_s: float | None) -> str:
@@ -116,12 +121,12 @@ def _why(labels: Labels, evidence: Mapping[str, Any]) -> str:
     facts = [f"{name} {quantity(evidence[name], unit)}" for name in known]
     if evidence.get("slope_per_hour") is not None:
         facts.append(f"{quantity(evidence['slope_per_hour'], unit)} an hour")
-    if evidence.get("window_s"):
+    reason = visible(str(evidence.get("reason") or "no reason given"))
+    if evidence.get("window_s") and " over " not in reason:  # some reasons name their window
         facts.append(f"over {text(float(evidence['window_s']))}")
     if evidence.get("score"):
         at = "" if evidence.get("threshold") is None else f" (threshold {quantity(evidence['threshold'], '1')})"
         facts.append(f"score {quantity(evidence['score'], '1')}{at}")
-    reason = visible(str(evidence.get("reason") or "no reason given"))
     return f"Why: {reason}; {', '.join(facts)} [{visible(', '.join(f'{k}={v}' for k, v in labels.items()))}]"
 
 

@@ -76,6 +76,17 @@ def test_a_title_says_the_day_when_it_is_not_today() -> None:
     assert said == "disk full on db1 /var expected in 1d (03 Mar 08:10 UTC, 14:10 to 04 Mar 08:10)"
 
 
+def test_a_title_says_another_day_once_when_it_is_the_same() -> None:
+    tomorrow = Crossing(OPENED_S + 20 * HOUR_S, OPENED_S + 21 * HOUR_S, OPENED_S + 23 * HOUR_S)
+    said = title(warning(crossing=tomorrow), OPENED_S)
+    assert said == "disk full on db1 /var expected in 21h (03 Mar 05:10 UTC, 04:10 to 07:10)"
+
+
+def test_a_window_that_the_reason_names_is_not_named_again() -> None:
+    one = symptom(evidence={**symptom().evidence, "reason": "steadily nearer to the limit over 8 h"})
+    assert "over 8 h; now 0.1823, limit 0.05, -0.0214 an hour [" in body(warning(symptoms=(one,)), OPENED_S, None)
+
+
 def test_a_crossing_that_is_overdue_is_expected_at_once() -> None:
     assert " expected in 0s " in title(warning(), OPENED_S + 6.5 * HOUR_S)
 
