@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -177,6 +178,6 @@ def test_whatever_comes_an_episode_is_lived_in_order(turns: list[tuple[list[Symp
         assert "closed" not in events[:-1]
         told = [w.told_latest_s for w, _ in life]
         starts = [w.trend_start_s for w, _ in life]
-        assert all(b is not None and b >= a for a, b in zip(told, told[1:], strict=False) if a is not None)
-        assert all(b is not None and b <= a for a, b in zip(starts, starts[1:], strict=False) if a is not None)
-        assert len({(w.fingerprint.__len__(), w.opened_s, w.first_crossing) for w, _ in life}) == 1
+        assert all(b is not None and b >= a for a, b in pairwise(told) if a is not None)
+        assert all(b is not None and b <= a for a, b in pairwise(starts) if a is not None)
+        assert len({(w.opened_s, w.first_crossing) for w, _ in life}) == 1

@@ -52,8 +52,8 @@ def crossings() -> Crossings:
 def test_only_the_rows_asked_for_become_symptoms_each_with_its_own_values() -> None:
     now = np.array([500, 600, 700], np.int64)
     found = exhaustion(
-        np.array([0, 2]), LABELS, crossings(), np.array([7.0, 8.0, np.nan]), Limit.uniform(3, 10.0, True), np.array([400, 0, 650]),
-        now, NAMING, LINEAGE,
+        np.array([0, 2]), LABELS, crossings(), np.array([7.0, 8.0, np.nan]), Limit.uniform(3, 10.0, True),
+        np.array([400, 0, 650]), now, NAMING, LINEAGE,
     )  # fmt: skip
     first, second = found
     assert (first.card, first.signal, first.labels, first.kind) == ("disk_full", "free", {"disk": "a"}, "exhaustion")
