@@ -13,7 +13,8 @@ node_exporter and four small services every 5 s and plays this timetable, in min
     90  somebody deletes the filler's files; the filler has ended
    126  end
 
-`export` reads the samples back over `query_range` and writes one Parquet file an instance in the recording layout.
+`export` reads the samples back over `query_range` and writes one Parquet file an instance in the recording layout. CPU and
+load are left out: the machine that records has other work, and what it does then is not part of the incident.
 """
 
 from __future__ import annotations
@@ -46,11 +47,11 @@ CLEANUP = 90
 SERVICES = ("checkout-1", "catalog-1", "cart-1", "payments-1")
 EXPORTED = {
     "shop-db-1": (
-        '{__name__=~"node_filesystem_(avail_bytes|size_bytes|files|files_free)",mountpoint=~"/srv/shop/.+"}',
-        '{__name__=~"node_filefd_(allocated|maximum)"}',
-        '{__name__=~"node_memory_(MemTotal|SwapTotal|SwapFree)_bytes"}',
-        '{__name__=~"node_network_(receive|transmit)_(errs|drop)_total",device="lo"}',
-        '{__name__=~"node_disk_io_time_seconds_total",device=~"loop.+"}',
+        '{__name__=~"node_filesystem_(avail_bytes|size_bytes|files|files_free)",mountpoint=~"/|/srv/shop/.+"}',
+        '{__name__=~"node_filefd_(allocated|maximum)|node_procs_(running|blocked)"}',
+        '{__name__=~"node_memory_(MemTotal|MemAvailable|SwapTotal|SwapFree)_bytes"}',
+        '{__name__=~"node_network_(receive|transmit)_(packets|errs|drop)_total",device=~"lo|eth0"}',
+        '{__name__=~"node_disk_io_time_seconds_total",device=~"vda|loop.+"}',
     ),
     **{service: ('{__name__=~"process_.+"}',) for service in SERVICES},
 }
@@ -228,8 +229,8 @@ def export(work_dir: pathlib.Path, out: pathlib.Path, minutes: float) -> None:
                 row = np.full(len(grid), np.nan)
                 at = ((np.array([t for t, _ in s["values"]], np.int64) - start) // STEP).astype(int)
                 row[at] = [float(v) for _, v in s["values"]]
-                told = s["metric"].get("mountpoint", s["metric"].get("device", ""))
-                name = s["metric"]["__name__"] + (f"{{{told}}}" if told else "")
+                told = [s["metric"][key] for key in ("cpu", "mode", "device", "mountpoint") if key in s["metric"]]
+                name = s["metric"]["__name__"] + (f"{{{','.join(told)}}}" if told else "")
                 columns[name], labels[name] = pa.array(row, from_pandas=True), s["metric"]
         table = pa.table(columns).replace_schema_metadata({"aiops.labels": json.dumps(labels)})
         pq.write_table(table, out / "series" / f"{instance}.parquet", compression="zstd", compression_level=19)
