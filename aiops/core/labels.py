@@ -11,8 +11,12 @@ from typing import TypeAlias
 
 Labels: TypeAlias = Mapping[str, str]
 
-_MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^"\s]+))\s*')
+_MATCHER = re.compile(
+    r"""\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*(?:"((?:[^"\\]|\\.)*)"|([^\s{}!=~,\\"'`]+))\s*""", re.DOTALL
+)
 _UNESCAPE = {"n": "\n", '"': '"', "\\": "\\"}
+_NOT_RE2 = re.compile(r"\(\?(?:[=!(>#]|<[=!]|P=|[a-zA-Z-]*[aLux])|[*+?}]\+|\{,|\[\[:")
+"""What Python reads in a regular expression and Prometheus and Alertmanager do not, or otherwise."""
 
 
 def key(labels: Labels) -> str:
@@ -44,7 +48,11 @@ def escape(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """One Alertmanager matcher `name op "value"`; regular expressions are anchored. An absent label is empty."""
+    """One Alertmanager matcher `name op "value"`; regular expressions are anchored. An absent label is empty.
+
+    Unlike RE2, a regular expression with a repeat inside a repeat, `(a+)+`, may take very long on a hostile label value: it is
+    the author's to avoid.
+    """
 
     name: str
     op: str
@@ -53,19 +61,26 @@ class Matcher:
 
     @classmethod
     def parse(cls, text: str) -> Matcher:
-        """Read `env=~"prod|stage"`. Raises ValueError naming the text when it is no matcher or no regular expression."""
+        """Read `env=~"prod|stage"`; quotes may be left out where Alertmanager's old and new grammar agree on what is meant.
+
+        In quotes \\n, \\" and \\\\ are escapes, any other backslash stands for itself. Raises ValueError naming the text when
+        it is no matcher or no regular expression.
+        """
         found = _MATCHER.fullmatch(text)
         if not found:
             raise ValueError(f'{text!r} is no matcher; write for example env="prod" or env=~"prod|stage"')
         name, op, quoted, bare = found.groups()
-        value = bare if quoted is None else re.sub(r"\\(.)", lambda m: _UNESCAPE.get(m[1], m[0]), quoted)
+        value = bare if quoted is None else re.sub(r"(?s)\\(.)", lambda m: _UNESCAPE.get(m[1], m[0]), quoted)
         return cls.make(name, op, value)
 
     @classmethod
     def make(cls, name: str, op: str, value: str) -> Matcher:
-        """A matcher from its parts. Raises ValueError when the value of =~ or !~ is no regular expression."""
+        """A matcher from its parts. Raises ValueError when the value of =~ or !~ is no regular expression of RE2, too."""
         regex = None
         if op in ("=~", "!~"):
+            foreign = _foreign(value)
+            if foreign:
+                raise ValueError(f"{name}{op}: {value!r} is no regular expression that Prometheus knows: {foreign!r}")
             try:
                 regex = re.compile(value, re.ASCII)  # as RE2 reads \d, \s, \w
             except re.error as e:
@@ -81,6 +96,14 @@ class Matcher:
 
     def __str__(self) -> str:
         return f'{self.name}{self.op}"{escape(self.value)}"'
+
+
+def _foreign(regex: str) -> str:
+    """The first construct that RE2 does not know or reads otherwise; empty when there is none."""
+    escapes = re.findall(r"(?s)\\(.)", regex)
+    back = next((f"\\{c}" for c in escapes if c in "123456789Z"), "")
+    found = _NOT_RE2.search(re.sub(r"(?s)\\.", "__", regex))
+    return back or (found[0] if found else "")
 
 
 def matches_all(matchers: Iterable[Matcher], labels: Labels) -> bool:
