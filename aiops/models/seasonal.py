@@ -1,4 +1,4 @@
-"""The default detector: jumps, level, spread and steps on an adaptive heavy-tail scale, with a time-of-day profile."""
+"""The default detector: jumps, level, spread, steps and drift on an adaptive heavy-tail scale, with a time-of-day profile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aiops.models.interface import Detector
 Row: TypeAlias = NDArray[np.float64]
 
 DAY_S, WEEK_S = 86400, 7 * 86400.0
-KINDS = ("jump", "departure", "spread", "step")
+KINDS = ("jump", "departure", "spread", "step", "drift")
 RESOLUTION, TINY, HUGE = 1e-9, 1e-290, 1e150
 SEEN_AT_MOST = 250
 LEVEL_AT_ONE, LEVEL_PER_DECADE = 1.7, 0.8
@@ -29,7 +29,8 @@ class SeasonalParams(Params):
     medium_s: float = Field(
         10800.0, gt=0, description="time constant of the level beside the time-of-day profile, seconds"
     )
-    memory_s: float = Field(259200.0, gt=0, description="time constant of the residuals' scale, seconds")
+    recent_s: float = Field(600.0, gt=0, description="time constant of the mean departure called drift, seconds")
+    memory_s: float = Field(432000.0, gt=0, description="time constant of the residuals' scale, seconds")
     block_s: int = Field(
         1800, ge=60, le=21600, description="length of the looks whose largest residuals make the scale, seconds"
     )
@@ -42,20 +43,23 @@ class SeasonalParams(Params):
 
 
 class Seasonal(Detector[SeasonalParams]):
-    """p = (1 + largest r / s)^-3 over four residuals r of a point, each with its own scale s.
+    """p = (1 + largest r / s)^-3 over five residuals r of a point, each with its own scale s.
 
-    Residuals of a point x, all against what came before it: |x - short level|, |x - (profile at this time of day + medium
-    level)|, the short spread, |x - the point before|; levels are exponentially weighted means. s^3 is the exponentially
-    weighted mean of M^3 over the last days, M the largest r of a block of `block_s`, so that it does not matter how often a
-    series is sampled. By Markov's inequality a block exceeds c s with probability <= c^-3 whatever its distribution (p is
-    that bound, made smooth and 1 at r = 0): scores of different series mean the same. An episode raises s, so that
-    what repeats stops firing; what is learnt of one block is capped at `cap` times s.
+    All against what came before the point x. departure: how far x lies outside of what the profile holds for this block of
+    the day and the ones beside it, around a level of some hours; jump: |x - the level of half an hour|; step: |x - the point
+    before|, both no larger than the departure, so that the return to a usual course, or a routine, is no surprise; spread:
+    the root mean square of recent jumps; drift: the mean departure of the last minutes, which single points hardly move.
+    Levels are exponentially weighted means. s^3 is the exponentially weighted mean of M^3 over the last days, M the largest r
+    of a block of `block_s`, so that it does not matter how often a series is sampled. By Markov's inequality a block exceeds
+    c s with probability <= c^-3 whatever its distribution (p is that bound, made smooth and 1 at r = 0): scores of different
+    series mean the same. An episode raises s, so that what repeats stops firing; what is learnt of one block is capped at
+    `cap` times s.
 
     s >= `floor` times the series' standard deviation and its float resolution. The profile (one mean a block of the day,
     relative to the level of the days) takes part from the third day on. Before `warmup_s`, `warmup_points` and two blocks p
     is NaN. NaN, and anything beyond 1e150, scores NaN and teaches nothing. A constant series scores p = 1 until it
-    moves. `expected` = profile + level; `lower`, `upper` lie where that residual alone has p = 0.05.
-    Shapes: values (n, m), time_s (n, m); state about 650 bytes a series. Raises nothing.
+    moves. `expected` = profile + level; beyond `lower`, `upper` the departure alone has p < 0.05.
+    Shapes: values (n, m), time_s (n, m); state about 700 bytes a series. Raises nothing.
 
     Source: Markov's inequality for the third moment (Feller 1971, An Introduction to Probability Theory II, V.7);
     exponentially weighted moments (Roberts 1959, Control Chart Tests Based on Geometric Moving Averages); block maxima
@@ -79,13 +83,17 @@ class Seasonal(Detector[SeasonalParams]):
         self._interpolates = self._block_s >= 2 * step_s
         self._warmup = max(params.warmup_points, params.warmup_s / step_s)
         self._short = 1.0 - math.exp(-step_s / params.short_s)
+        self._recent = 1.0 - math.exp(-step_s / params.recent_s)
         self._medium = 1.0 - math.exp(-step_s / params.medium_s)
         self._slow = 1.0 - math.exp(-self._block_s / params.memory_s)
         self._band = 0.05 ** (-1 / 3) - 1.0
 
     def initial(self, n: int) -> State:
         """Nothing known of n series."""
-        names = ("count", "short", "level", "before", "square", "base", "power", "total", "squares", "points", "blocks")
+        names = (
+            "count", "short", "level", "before", "square", "drift", "low", "high", "base", "power", "total", "squares", "points",
+            "blocks",
+        )  # fmt: skip
         return {name: np.zeros(n) for name in names} | {
             "block": np.full(n, np.iinfo(np.int64).min, np.int64),
             "peak": np.zeros((n, len(KINDS))),
@@ -97,11 +105,11 @@ class Seasonal(Detector[SeasonalParams]):
 
     def score(self, state: State, values: Floats, time_s: Ints) -> Scores:
         """Score, then learn, column by column; see the interface."""
-        p, expected, width = (np.empty(values.shape) for _ in range(3))
+        p, expected, lower, upper = (np.empty(values.shape) for _ in range(4))
         for j in range(values.shape[1]):
             x = np.asarray(values[:, j], np.float64)
-            p[:, j], expected[:, j], width[:, j] = self._column(state, x, time_s[:, j])
-        return Scores(p, expected, expected - width, expected + width)
+            p[:, j], expected[:, j], lower[:, j], upper[:, j] = self._column(state, x, time_s[:, j])
+        return Scores(p, expected, lower, upper)
 
     def ready(self, state: State) -> Floats:
         """Share of the warm-up that is done."""
@@ -116,11 +124,11 @@ class Seasonal(Detector[SeasonalParams]):
         """
         return max(0.5, LEVEL_AT_ONE - LEVEL_PER_DECADE * math.log10(max(budget_per_week, 1e-9)))
 
-    def _column(self, state: State, x: Row, time_s: Ints) -> tuple[Row, Row, Row]:
+    def _column(self, state: State, x: Row, time_s: Ints) -> tuple[Row, Row, Row, Row]:
         block = time_s // self._block_s
-        changed = block != state["block"]
-        if changed.any():
-            self._close(state, np.flatnonzero(changed), block)
+        changed = np.flatnonzero(block != state["block"])
+        if len(changed):
+            self._close(state, changed, block)
         here = np.abs(x) < HUGE
         first = here & (state["count"] == 0)
         if first.any():
@@ -128,9 +136,12 @@ class Seasonal(Detector[SeasonalParams]):
                 state[name][first] = x[first]
         season = self._season(state, time_s)
         expected = season + state["level"]
+        low, high = state["low"] + state["level"], state["high"] + state["level"]
         x = np.where(here, x, expected)
         young = 1.0 / (state["count"] + 1.0)
-        residuals, spread = self._residuals(state, x, expected, np.maximum(young, self._short))
+        away = x - np.clip(x, low, high)
+        drift = state["drift"] + np.maximum(young, self._recent) * (away - state["drift"])
+        residuals, square = self._residuals(state, x, away, drift, np.maximum(young, self._short))
         scale = state["scale"]
         ratio = np.minimum(residuals / scale, self.params.cap)
         strongest = ratio[:, 0]
@@ -140,24 +151,27 @@ class Seasonal(Detector[SeasonalParams]):
         known = (state["count"] >= self._warmup) & (state["blocks"] >= 2)
         p = np.where(known & here, q * q * q, np.nan)
         width = np.where(known, scale[:, 1] * self._band, np.nan)
-        self._learn(state, x, here, residuals, spread, season, young)
-        return p, np.where(known, expected, np.nan), width
+        self._learn(state, x, here, residuals, (square, drift), season, young)
+        return p, np.where(known, expected, np.nan), low - width, high + width
 
-    def _residuals(self, state: State, x: Row, expected: Row, rate: Row) -> tuple[Row, Row]:
-        """(n, 4) residuals in the order of KINDS, and the new mean square behind the spread."""
+    def _residuals(self, state: State, x: Row, away: Row, drift: Row, rate: Row) -> tuple[Row, Row]:
+        """(n, 5) residuals in the order of KINDS, and the new mean square behind the spread."""
         residuals = np.empty((len(x), len(KINDS)))
-        jump = x - state["short"]
-        square = (1.0 - rate) * (state["square"] + rate * jump * jump)
-        np.abs(jump, out=residuals[:, 0])
-        np.abs(x - expected, out=residuals[:, 1])
+        np.abs(away, out=residuals[:, 1])
+        np.minimum(np.abs(x - state["short"]), residuals[:, 1], out=residuals[:, 0])
+        np.minimum(np.abs(x - state["before"]), residuals[:, 1], out=residuals[:, 3])
+        np.abs(drift, out=residuals[:, 4])
+        square = (1.0 - rate) * (state["square"] + rate * residuals[:, 0] * residuals[:, 0])
         np.sqrt(square, out=residuals[:, 2])
-        np.abs(x - state["before"], out=residuals[:, 3])
         return residuals, square
 
     def _learn(
-        self, state: State, x: Row, here: NDArray[np.bool_], residuals: Row, square: Row, season: Row, young: Row
+        self, state: State, x: Row, here: NDArray[np.bool_], residuals: Row, moved: tuple[Row, Row], season: Row, young: Row
     ) -> None:
-        """Take the point into levels and into the open block; rows without a point keep everything."""
+        """Take the point into levels and into the open block; rows without a point keep everything.
+
+        `moved`: the mean square behind the spread and the mean departure behind the drift, with this point in them.
+        """
         weight = here.astype(np.float64)
         state["short"] += weight * np.maximum(young, self._short) * (x - state["short"])
         state["level"] += weight * np.maximum(young, self._medium) * (x - season - state["level"])
@@ -166,13 +180,14 @@ class Seasonal(Detector[SeasonalParams]):
         state["squares"] += away * away
         state["points"] += weight
         state["count"] += weight
+        new = {"square": moved[0], "drift": moved[1], "before": x}
         if here.all():
-            state["square"][...] = square
-            state["before"][...] = x
+            for name, array in new.items():
+                state[name][...] = array
             np.maximum(state["peak"], residuals, out=state["peak"])
         else:
-            np.copyto(state["square"], square, where=here)
-            np.copyto(state["before"], x, where=here)
+            for name, array in new.items():
+                np.copyto(state[name], array, where=here)
             np.maximum(state["peak"], residuals, out=state["peak"], where=here[:, None])
 
     def _season(self, state: State, time_s: Ints) -> Row:
@@ -188,11 +203,19 @@ class Seasonal(Detector[SeasonalParams]):
         low = left.astype(np.int64) % self._slots
         return self._slot(state, low) * (1.0 - part) + self._slot(state, (low + 1) % self._slots) * part
 
-    def _slot(self, state: State, slot: Ints) -> Row:
-        rows = np.arange(len(slot))
+    def _slot(self, state: State, slot: Ints, rows: Ints | None = None) -> Row:
+        rows = np.arange(len(slot)) if rows is None else rows
         days = state["days"][rows, slot].astype(np.float64)
         share: Row = state["profile"][rows, slot] * np.maximum(days - 1.0, 0.0) / (days + 1.0)
         return share
+
+    def _around(self, state: State, rows: Ints, block: Ints) -> tuple[Row, Row]:
+        """The lowest and the highest part of the profile in a block of the day and beside it."""
+        if self._slots < 2:
+            return np.zeros(len(rows)), np.zeros(len(rows))
+        slot = block * self._block_s % DAY_S // self._block_s
+        beside = np.stack([self._slot(state, (slot + k) % self._slots, rows) for k in (-1, 0, 1)])
+        return beside.min(axis=0), beside.max(axis=0)
 
     def _close(self, state: State, changed: Ints, block: Ints) -> None:
         """Learn the blocks that have ended, for rows whose clock entered another one."""
@@ -200,6 +223,7 @@ class Seasonal(Detector[SeasonalParams]):
         if len(rows):
             self._learn_block(state, rows)
         state["block"][changed] = block[changed]
+        state["low"][changed], state["high"][changed] = self._around(state, changed, block[changed])
         for name in ("total", "squares", "points", "peak"):
             state[name][changed] = 0.0
 
