@@ -91,7 +91,7 @@ def test_limits_of_an_entity_that_is_not_there_are_said(tmp_path: Path) -> None:
         (pa.array(TIMES, pa.timestamp("ms")), {"x": VALUES}, r"whole epoch seconds, not timestamp\[ms\]"),
         (["a", "b", "c", "d", "e"], {"x": VALUES}, "column `time` must hold whole epoch seconds"),
         (TIMES * 1000, {"x": VALUES}, "milliseconds"),
-        (np.append(TIMES[:4], 4_000_000_000), {"x": VALUES}, "is a time wrong\\? The largest gap is from 1767571380 to 4000000000"),
+        (np.append(TIMES[:4], 4_000_000_000), {"x": VALUES}, "is a time wrong\\? The largest gap is from 1767571380"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_named_with_what_is_wrong(time_s: Any, metrics: dict[str, Any], said: str, tmp_path: Path) -> None:
