@@ -6,6 +6,7 @@ import doctest
 import inspect
 import sys
 import warnings
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,7 @@ def test_chunks_do_not_matter(name: str, chunks: list[int]) -> None:
     whole, parts = detector.initial(len(x)), detector.initial(len(x))
     want = detector.score(whole, x, times).p
     edges = np.cumsum([0, *chunks])
-    got = [detector.score(parts, x[:, a:b], times[:, a:b]).p for a, b in zip(edges, edges[1:], strict=False)]
+    got = [detector.score(parts, x[:, a:b], times[:, a:b]).p for a, b in pairwise(edges)]
     np.testing.assert_array_equal(want, np.concatenate(got, axis=1))
     equal(whole, parts)
 
