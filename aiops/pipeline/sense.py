@@ -39,17 +39,17 @@ def live_again(watch: Watch) -> None:
     """After a start: go through the turns that an earlier life kept after it last saved what it had learnt. Nothing is decided
     in them, for it was; what is known afterwards is what was known then. Raises SourceError; the next turn then goes on.
 
-    Where nothing was saved, one turn up to the last one stands for all. A source that does not have that time any more (this
-    host) is not asked for it.
+    Where nothing was saved, one turn up to the last one stands for all. A source that does not keep the past (this host) is not
+    asked for it: that time stays a gap.
     """
     lived, judged, step = watch.lived_s, watch.judged_s, watch.step_s
     if judged is None or (lived is not None and lived >= judged):
         return
-    oldest = watch.source.oldest_s()
-    whole = lived is not None and (oldest is None or oldest <= lived) and "learnt" not in watch.losses
-    if lived is not None and (oldest is None or oldest <= lived):
-        read(watch, lived)  # what the state has seen and the window has not kept
-        for now_s in range(max(lived, judged - AGAIN_AT_MOST * step) + step, judged, step):
-            sense(watch, read(watch, now_s), now_s)
-    sense(watch, read(watch, judged), judged)
-    keep.open_gates(watch, whole)
+    if watch.source.keeps_past:
+        if lived is not None:
+            read(watch, lived)  # what the state has seen and the window has not kept
+            for now_s in range(max(lived, judged - AGAIN_AT_MOST * step) + step, judged, step):
+                sense(watch, read(watch, now_s), now_s)
+        sense(watch, read(watch, judged), judged)
+    watch.lived_s = judged
+    keep.open_gates(watch, whole=lived is not None and watch.source.keeps_past and "learnt" not in watch.losses)

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import psutil
@@ -52,6 +53,7 @@ class HostSource(Source[HostParams]):
     """
 
     Params = HostParams
+    keeps_past: ClassVar[bool] = False
 
     def __init__(self, name: str, params: HostParams, limits: ReadLimits) -> None:
         super().__init__(name, params, limits)

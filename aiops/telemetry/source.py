@@ -34,6 +34,8 @@ class Source(ABC, Generic[P]):
     """A telemetry backend that evaluates PromQL, or the documented subset, on an aligned grid."""
 
     Params: ClassVar[type[Params]]
+    keeps_past: ClassVar[bool] = True
+    """Whether it can be asked for what was before it was opened."""
 
     def __init__(self, name: str, params: P, limits: ReadLimits) -> None:
         self.name, self.params, self.limits = name, params, limits
