@@ -68,7 +68,7 @@ class Daemon:
         self.store = Store.open(settings.store.url, settings.data_dir)
         try:
             self.token, self.token_is_new = token_of(settings.data_dir)
-            self.rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir)
+            self.rooms = self._assemble(settings, cards, runbooks)
             self.relay = self._relay(settings)
         except BaseException:
             self.store.close()
@@ -147,7 +147,7 @@ class Daemon:
         relay = self._relay(settings)
         self._halt()
         try:
-            rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir)
+            rooms = self._assemble(settings, cards, runbooks)
             for source in self.rooms.sources.values():
                 source.close()
             self.relay.close()
@@ -168,6 +168,12 @@ class Daemon:
             self._schedule = None
         for watch in self.rooms.watches:
             self._save(watch)
+
+    def _assemble(self, settings: Settings, cards: list[ModelCard], runbooks: list[Runbook]) -> Rooms:
+        rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir)
+        if self.dry_run:
+            rooms.routes = ()  # what is not to be told must not wait in the outbox for the next start either
+        return rooms
 
     def _relay(self, settings: Settings) -> Relay:
         notifiers = {}

@@ -122,6 +122,7 @@ class Rig:
     world: World
     sources: dict[str, dict[str, Any]] = field(default_factory=lambda: {"made": {"kind": "made"}})
     more: dict[str, Any] = field(default_factory=dict)
+    dry_run: bool = False
     daemon: Daemon | None = None
 
     @property
@@ -147,7 +148,7 @@ class Rig:
         if cards:
             self.write(*cards)
         load = lambda: load_settings(self.config, data_dir=self.data_dir)  # noqa: E731
-        self.daemon = Daemon(load(), load, clock=self.clock)
+        self.daemon = Daemon(load(), load, self.dry_run, self.clock)
         return self.daemon
 
     def at(self, after_s: float) -> None:

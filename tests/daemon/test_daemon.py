@@ -56,6 +56,18 @@ def test_a_turn_reads_decides_keeps_and_tells_the_board(rig: Rig) -> None:
     assert daemon.board.ready() == (True, {"ready": True, "failing": {}, "waiting": []})
 
 
+def test_a_dry_run_tells_nobody_and_leaves_nothing_to_be_told_later(rig: Rig) -> None:
+    rig.dry_run = True
+    daemon = warned(rig)
+    assert only_open(daemon).state == "open"
+    assert not [name for name in daemon.store.counts() if name.startswith("outbox")]
+
+
+def test_told_is_what_opens(rig: Rig) -> None:
+    daemon = warned(rig)
+    assert daemon.store.counts()["outbox.queued"] == 1
+
+
 def test_jobs_run_on_the_real_schedule(rig: Rig) -> None:
     rig.world.add("free", {"instance": "a"}, calm())
     rig.world.begins_s = int(time.time()) - 600
