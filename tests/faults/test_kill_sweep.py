@@ -207,6 +207,30 @@ def test_killed_again_while_it_recovers_it_ends_the_same(
         assert differences(world, undisturbed, first, second) == []
 
 
+def failures(ended: dict[str, Any]) -> list[tuple[str, int]]:
+    """(disk, when it failed) of every verdict on a failure."""
+    bodies = [json.loads(body) for *_, body in ended["outcomes"]]
+    return sorted((body["entity"]["disk"], body["failed_s"]) for body in bodies if body["failed_s"])
+
+
+@pytest.mark.parametrize("away", [1, pytest.param(4, marks=pytest.mark.long), pytest.param(12, marks=pytest.mark.long)])
+def test_away_for_some_turns_every_failure_is_judged_once_and_all_is_told(
+    world: World, undisturbed: dict[str, Any], points: list[str], away: int
+) -> None:
+    for first in telling(points, 2)[:9:3]:
+        world.begin()
+        assert world.live(first) == KILLED
+        clock = world.folder / "clock"
+        clock.write_text(str(int(clock.read_text()) + away * 15))
+        assert world.live() == 0
+        ended = world.ended()
+        assert failures(ended) == failures(undisturbed)
+        assert (ended["whole"], ended["waiting"], ended["same"]) == (undisturbed["whole"], [], True)
+        assert ended["delivered"] == [(name, key) for name, key, _ in ended["sent"]]
+        judged = [warning for warning, _, _, _, current, _ in ended["outcomes"] if warning and current]
+        assert sorted(judged) == sorted({one[0] for one in ended["warnings"]})
+
+
 def caught(world: World, undisturbed: dict[str, Any], points: list[str], mutant: str, tries: int) -> bool:
     world.begin()
     assert world.live(None, mutant) == 0
