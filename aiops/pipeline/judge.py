@@ -7,13 +7,16 @@ from collections.abc import Mapping
 import numpy as np
 
 from aiops.core.labels import key
-from aiops.core.records import EarlyWarning, Outcome
+from aiops.core.records import EarlyWarning, Ints, Outcome
 from aiops.outcomes import settle as law
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.read import Reading
 from aiops.pipeline.watch import Pending, Watch
+
+GONE_S, GONE_STEPS = 300, 3
+NO_SERIES = "its series is gone"
 
 
 def crossed_rows(watch: Watch, reading: Reading) -> dict[int, int]:
@@ -53,6 +56,7 @@ def settle(watch: Watch, crossed: Mapping[int, int], now_s: int, rooms: Rooms, c
         if outcome is not None:
             _settled(watch, outcome, pending.warning, changes)
             rooms.settled(outcome)
+            _end_if_gone(watch, pending, now_s, changes)
 
 
 def _verdict(watch: Watch, pending: Pending, by_entity: Mapping[str, int], now_s: int) -> Outcome | None:
@@ -75,8 +79,29 @@ def _verdict(watch: Watch, pending: Pending, by_entity: Mapping[str, int], now_s
     coverage = 0.0
     if len(rows):
         coverage = float(np.max(watch.window.coverage(rows, warning.opened_s - shift, min(now_s, end))))
-    gone = not len(rows) or bool(np.all(watch.window.newest_s[rows] < warning.opened_s - shift))
-    return law.at_deadline(warning, here, coverage, gone, changed)
+    return law.at_deadline(warning, here, coverage, _gone(watch, rows, min(now_s, end)), changed)
+
+
+def _gone(watch: Watch, rows: Ints, at_s: int) -> bool:
+    """Whether no series of an entity had a sample at the shared instant `at_s`, or shortly before it, or later."""
+    return bool(np.all(watch.window.newest_s[rows] < at_s - max(GONE_STEPS * watch.step_s, GONE_S)))
+
+
+def _end_if_gone(watch: Watch, pending: Pending, now_s: int, changes: Changes) -> None:
+    """An episode of what is not there any more ends with its verdict: a gap alone ends none, for it may be a source's."""
+    number, mark = watch.entity_number(pending.name), pending.warning.fingerprint
+    current = watch.open.get(mark)
+    if current is None or current.id != pending.warning.id or number is None:
+        return
+    rows = watch.rows_of(number)
+    if not _gone(watch, rows, now_s):
+        return
+    gate, at = watch.gates[current.kind], rows if current.kind == "exhaustion" else np.array([number])
+    gate["active"][at], gate["bits"][at] = False, 0
+    here = watch.entity_now(number, now_s)
+    ended = watch.open.pop(mark).having(state="closed", updated_s=here, closed_s=here, closed_why=NO_SERIES)
+    changes.warnings[:] = [w for w in changes.warnings if w.id != ended.id] + [ended]
+    changes.event("closed", ended)
 
 
 def _limit_changed(watch: Watch, pending: Pending, number: int | None) -> bool:
