@@ -1,0 +1,240 @@
+"""The window store after a kill, and with damaged files: nothing stale, nothing invented, never a crash."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aiops.core.errors import StoreError
+from aiops.core.records import Ints
+from aiops.telemetry.window import Window
+from tests.telemetry.test_window import filled, grid, holds, labels_of, truth
+
+T0 = 1_700_000_000 // 7200 * 7200
+
+
+def visible_is_true(window: Window, step: int) -> None:
+    """Nothing that a window shows is anything but the truth."""
+    names = np.array([int(labels["i"]) for labels in window.labels], np.int64)
+    if not window.n or window.end_s == 0:
+        return
+
+    def values_at(times: Ints) -> np.ndarray:
+        known = (times >= np.maximum(window.first_s[: window.n], T0)[:, None]) & (times <= window.end_s)
+        return np.where(known, truth(names, times), np.nan)
+
+    history = window.history(None, window.end_s)
+    for resolution in (history.fine, history.mid, history.long):
+        holds(window, resolution, values_at, history.offset, exact=False)
+
+
+def lives(step: int, window: Window) -> Iterator[None]:
+    """A window's life with growth, saves and turns, each step of it a moment to be killed in."""
+    filled(window, step, 2, 0, 50)
+    yield
+    window.save()
+    yield
+    for k in range(4):
+        filled(window, step, 99 if k == 3 else 3 + 30 * k, 50 + 5 * k, 5)
+        yield
+        window.history(None, window.end_s)
+        if k == 2:
+            window.rows_for(labels_of(99))  # known, and without a sample when it is described
+            window.save()
+            yield
+            window.append(
+                np.array([98]), grid(step, 64, 1), truth(np.array([98]), grid(step, 64, 1))
+            )  # late, and its first
+    filled(window, step, 100, 70, 4)
+    yield
+    window.close()
+
+
+@pytest.mark.parametrize("step", [60, 7200])
+def test_after_a_kill_between_two_steps_nothing_stale_is_visible(tmp_path: Path, step: int) -> None:
+    window = Window.open(tmp_path / "live", step, capacity=2)
+    for moment, _ in enumerate(lives(step, window)):
+        copy = tmp_path / f"copy{moment}"
+        shutil.copytree(tmp_path / "live", copy)
+        revived_is_right(copy, step)
+
+
+def revived_is_right(folder: Path, step: int) -> None:
+    revived = Window.open(folder, step, capacity=2)
+    assert revived.rebuilt in ("", "new")
+    visible_is_true(revived, step)
+    end = int(grid(step, 90, 1)[0])
+    missing = revived.missing(end, 90 * step, None)
+    assert missing is not None
+    times = np.arange(missing[0], missing[1] + 1, step, dtype=np.int64)
+    order = labels_of(100)[::-1]  # re-added with other numbers and offsets
+    names = np.array([int(one["i"]) for one in order], np.int64)
+    revived.append(revived.rows_for(order), times, truth(names, times))
+    visible_is_true(revived, step)
+    assert np.isfinite(revived.latest(end)).sum() == np.isfinite(truth(names, np.array([end]))).sum()
+
+
+STORE = ("window.py", "ring.py", "window_file.py")
+
+
+def killed_at(line: int, work: Callable[[], Any], files: tuple[str, ...] = STORE) -> bool:
+    """Run `work` in a child that is killed when it executes its `line`-th line of these files; False if it ended before."""
+    child = os.fork()
+    if child:
+        return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    count = 0
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        if not frame.f_code.co_filename.endswith(files):
+            return None
+        if event == "line":
+            count += 1
+            if count == line:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    try:
+        sys.settrace(trace)
+        work()
+    finally:
+        os._exit(0)
+
+
+def killed_everywhere(folder: Path, stride: int) -> int:
+    """Kill a life and two restarts at every `stride`-th line, and look at each after; how many kills there were."""
+
+    def work(inside: Path) -> None:
+        for _ in lives(60, Window.open(inside, 60, capacity=2)):
+            pass
+        silent = Window.open(inside, 60, capacity=2)
+        silent.newest_s[[0, 5, 50]] = 0
+        silent.save()
+        Window.open(inside, 60, capacity=2).close()
+
+    for kills, line in enumerate(range(3, 10**6, stride)):
+        inside = folder / str(line)
+        if not killed_at(line, functools.partial(work, inside)):
+            return kills
+        revived_is_right(inside, 60)
+        shutil.rmtree(inside)
+    raise AssertionError("it never ends")
+
+
+def test_killed_at_many_lines_nothing_stale_is_visible_and_the_rest_is_read_again(tmp_path: Path) -> None:
+    assert killed_everywhere(tmp_path, 331) > 15
+
+
+def test_killed_at_any_line_of_its_writing_the_description_is_the_old_or_the_new_one(tmp_path: Path) -> None:
+    def work(folder: Path) -> None:
+        window = Window.open(folder, 60, capacity=2)
+        for k in range(2):
+            filled(window, 60, 3, 10 * k, 10)
+            window.save()
+
+    for line in itertools.count(1):
+        folder = tmp_path / str(line)
+        killed = killed_at(line, functools.partial(work, folder), ("window_file.py",))
+        if not killed:
+            break
+        found = Window.open(folder, 60)
+        assert found.rebuilt in ("", "new")
+        assert found.end_s in [0, *(int(grid(60, 10 * k + 9, 1)[0]) for k in range(2))]
+    assert line > 30
+
+
+@pytest.mark.long
+def test_killed_at_any_line_nothing_stale_is_visible_and_the_rest_is_read_again(tmp_path: Path) -> None:
+    assert killed_everywhere(tmp_path, 7) > 500
+
+
+@pytest.mark.parametrize("how", ["flip", "truncate", "empty", "remove", "garbage"])
+@pytest.mark.parametrize("clean", [True, False])
+def test_damaged_files_are_rebuilt_and_never_a_crash(tmp_path: Path, how: str, clean: bool) -> None:
+    whole = tmp_path / "whole"
+    window = Window.open(whole, 60)
+    end = filled(window, 60, 5, 0, 400)
+    before = window.history(None, end)
+    window.close() if clean else window.save()
+    rng = np.random.default_rng(3)
+    for file in sorted(p.name for p in whole.iterdir()):
+        for k in range(12 if how in ("flip", "truncate") else 1):
+            folder = tmp_path / f"{file}{k}"
+            shutil.copytree(whole, folder)
+            damage(folder / file, how, rng)
+            again = Window.open(folder, 60)
+            if again.rebuilt:
+                assert again.missing(end, 400 * 60, None) == (end - 400 * 60, end)
+                assert again.n == 0
+                if k == 0:
+                    filled(again, 60, 5, 0, 400)
+                    visible_is_true(again, 60)
+            elif clean or file == "window.state":  # what was damaged stood behind the last series
+                np.testing.assert_array_equal(again.history(None, end).fine.mean, before.fine.mean)
+            else:  # a flipped bit in a ring that carries no checksum: a wrong number, not a crash
+                assert not np.isinf(again.history(None, end).fine.mean).any()
+            shutil.rmtree(folder)
+
+
+def damage(file: Path, how: str, rng: np.random.Generator) -> None:
+    content = bytearray(file.read_bytes())
+    if how == "remove":
+        file.unlink()
+    elif how == "flip":
+        content[int(rng.integers(len(content)))] ^= 1 << int(rng.integers(8))
+        file.write_bytes(content)
+    else:
+        cut = content[: int(rng.integers(len(content)))]
+        file.write_bytes({"truncate": cut, "empty": b"", "garbage": rng.bytes(5000)}[how])
+
+
+@pytest.mark.parametrize("file", ["fine.ring", "window.state"])
+def test_a_folder_in_the_place_of_a_file_is_a_store_error(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).mkdir()
+    with pytest.raises(StoreError):
+        Window.open(tmp_path, 60)
+
+
+def test_another_step_is_another_window(tmp_path: Path) -> None:
+    filled(window := Window.open(tmp_path, 60), 60, 2, 0, 10)
+    window.close()
+    assert Window.open(tmp_path, 30).rebuilt == "written for another step"
+
+
+def test_a_folder_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="file"):
+        Window.open(tmp_path / "file" / "window", 60)
+
+
+def test_no_space_is_a_store_error_and_the_window_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource")
+    window = Window.open(tmp_path, 60)
+    end = filled(window, 60, 3, 0, 50)
+    before = window.history(None, end).fine.mean
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, limit[1]))
+        with pytest.raises(StoreError, match="no room"):
+            window.rows_for(labels_of(5000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, previous)
+    assert window.n == 3
+    np.testing.assert_array_equal(window.history(None, end).fine.mean, before)
+    filled(window, 60, 200, 50, 5)
+    visible_is_true(window, 60)
