@@ -19,7 +19,7 @@ DAY_S, WEEK_S = 86400, 7 * 86400.0
 KINDS = ("jump", "departure", "spread", "step", "drift")
 RESOLUTION, TINY, HUGE = 1e-9, 1e-290, 1e150
 SEEN_AT_MOST = 250
-LEVEL_AT_ONE, LEVEL_PER_DECADE = 1.7, 0.8
+LEVEL_AT_ONE, LEVEL_PER_DECADE = 1.95, 0.6
 
 
 class SeasonalParams(Params):
@@ -32,11 +32,11 @@ class SeasonalParams(Params):
     recent_s: float = Field(600.0, gt=0, description="time constant of the mean departure called drift, seconds")
     memory_s: float = Field(432000.0, gt=0, description="time constant of the residuals' scale, seconds")
     block_s: int = Field(
-        1800, ge=60, le=21600, description="length of the looks whose largest residuals make the scale, seconds"
+        900, ge=60, le=21600, description="length of the looks whose largest residuals make the scale, seconds"
     )
     warmup_s: float = Field(3600.0, gt=0, description="time learnt before anything is scored, seconds")
     warmup_points: int = Field(60, ge=8, description="points learnt before anything is scored")
-    floor: float = Field(0.05, ge=0, description="smallest scale, as a share of the series' own standard deviation")
+    floor: float = Field(0.2, ge=0, description="smallest scale, as a share of the series' own standard deviation")
     young: float = Field(4.0, ge=0, description="after n blocks scales are wider by the factor 1 + young / n")
     profile_rate: float = Field(0.2, gt=0, le=1, description="weight of the newest day in the time-of-day profile")
     cap: float = Field(200.0, gt=1, description="largest ratio of a residual to its scale that is told apart or learnt")
@@ -59,7 +59,7 @@ class Seasonal(Detector[SeasonalParams]):
     relative to the level of the days) takes part from the third day on. Before `warmup_s`, `warmup_points` and two blocks p
     is NaN. NaN, and anything beyond 1e150, scores NaN and teaches nothing. A constant series scores p = 1 until it
     moves. `expected` = profile + level; beyond `lower`, `upper` the departure alone has p < 0.05.
-    Shapes: values (n, m), time_s (n, m); state about 700 bytes a series. Raises nothing.
+    Shapes: values (n, m), time_s (n, m); state about 1.1 kB a series. Raises nothing.
 
     Source: Markov's inequality for the third moment (Feller 1971, An Introduction to Probability Theory II, V.7);
     exponentially weighted moments (Roberts 1959, Control Chart Tests Based on Geometric Moving Averages); block maxima
@@ -119,8 +119,8 @@ class Seasonal(Detector[SeasonalParams]):
     def threshold(self, budget_per_week: float) -> float:
         """The entity score (-log10 p) that keeps false warnings at about `budget_per_week` an entity.
 
-        Measured, see LEVEL_AT_ONE: Markov's bound alone (336 blocks a week: log10(336 / budget) = 2.5 at one a week) is twice
-        as careful as real series need.
+        Measured on labelled telemetry, see LEVEL_AT_ONE; Markov's bound alone (672 blocks a week: log10(672 / budget) = 2.8
+        at one a week) is more careful than real series need.
         """
         return max(0.5, LEVEL_AT_ONE - LEVEL_PER_DECADE * math.log10(max(budget_per_week, 1e-9)))
 
