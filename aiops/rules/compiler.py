@@ -7,6 +7,7 @@ import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from aiops.config.promql import mistake_in
 from aiops.rules import compose
 from aiops.rules.judge import ABSENT, refusal
 from aiops.rules.names import collide
@@ -112,7 +113,10 @@ def compile_rule(expr: str) -> Compiled:
         return Compiled(reason="unsupported_syntax", detail=f"not understood: {e}")
     if side.margin is None:
         return Compiled(reason=side.reason, detail=side.detail)
-    return Compiled(write(side.margin), None if side.target is None else write(side.target), side.condition)
+    margin = write(side.margin)
+    if (mistake := mistake_in(margin)) is not None:
+        return Compiled(reason="unsupported_syntax", detail=f"its margin {mistake[1]}")
+    return Compiled(margin, None if side.target is None else write(side.target), side.condition)
 
 
 def _side(node: Node, alone: bool = False) -> _Side:
@@ -150,7 +154,7 @@ def _comparison(node: Binary, alone: bool) -> _Side:
         reason = "name_collision"
     if limit is not None and not math.isfinite(limit):
         return _gate(node, reason or "infinite", f"the limit is {limit}")
-    quantity = left if limit is not None else compose.minus(left, right, node.matching)
+    quantity = left if limit is not None else compose.quantity(left, op, right, node.matching)
     shown_op = "<=" if op == "==" and reason is None else op
     role = "forecast" if reason is None else "gate"
     leaf = Leaf(write(without_prediction(quantity)), shown_op, limit or 0.0, role, in_steps(quantity))

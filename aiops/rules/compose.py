@@ -24,8 +24,25 @@ def difference(left: Node, op: str, right: Node, matching: Matching, alone: bool
     """
     if op in (">=", "<=") and not isinstance(left, Number) and not isinstance(right, Number):
         left, right = _finite(left), _finite(right)
-    apart = minus(left, right, matching) if op in (">", ">=") else minus(right, left, matching.swapped())
+    rising = op in (">", ">=")
+    apart = minus(left, right, _twins(matching)) if rising else minus(right, left, _twins(matching).swapped())
+    apart = _united(apart, "max", matching)
     return apart if alone else _decided(apart, op)
+
+
+def quantity(left: Node, op: str, right: Node, matching: Matching) -> Node:
+    """`left − right`, what an ordered comparison of two quantities compares with 0."""
+    return _united(minus(left, right, _twins(matching)), "max" if op in (">", ">=") else "min", matching)
+
+
+def _twins(matching: Matching) -> Matching:
+    """A comparison may have several lefts for one right as long as at most one fires; a difference has to be told."""
+    return matching if matching.default or matching.group else Matching(matching.on, matching.labels, "left")
+
+
+def _united(apart: Node, op: str, matching: Matching) -> Node:
+    """The label sets that a one-to-one matching gives; of twins the one nearest to firing."""
+    return apart if _twins(matching) == matching else Aggregate(op, apart, matching.on, matching.labels)
 
 
 def _decided(margin: Node, op: str) -> Node:

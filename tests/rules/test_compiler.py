@@ -58,7 +58,14 @@ def test_a_leaf_is_in_the_quantitys_own_unit() -> None:
 
 
 def test_two_quantities_are_compared_by_their_difference() -> None:
-    assert leaves("used > on (x) soft_limit") == [("used - on (x) soft_limit", ">", 0, "forecast")]
+    assert leaves("used > soft_limit") == [("used - soft_limit", ">", 0, "forecast")]
+
+
+def test_of_twins_the_one_nearest_to_firing_counts() -> None:
+    largest = "max by (x) (used - on (x) group_left () soft_limit)"
+    assert leaves("used > on (x) soft_limit") == [(largest, ">", 0, "forecast")]
+    assert compile_rule("used > on (x) soft_limit").margin == largest
+    assert leaves("used < ignoring (x) soft_limit")[0][0] == "min without (x) (used - ignoring (x) group_left () soft_limit)"
 
 
 def test_what_has_run_out_is_a_fall_to_its_limit() -> None:

@@ -14,7 +14,9 @@ ON, IGNORING = Matching(True, ("k",)), Matching(False, ("k",))
 @pytest.mark.parametrize(
     ("node", "text"),
     [
-        (compose.difference(X, ">", Y, ON, True), "x - on (k) y"),
+        (compose.difference(X, ">", Y, DEFAULT, True), "x - y"),
+        (compose.difference(X, ">", Y, ON, True), "max by (k) (x - on (k) group_left () y)"),
+        (compose.difference(X, "<", Y, IGNORING, True), "max without (k) (y - ignoring (k) group_right () x)"),
         (compose.difference(X, "<", Y, Matching(True, ("k",), "left"), True), "y - on (k) group_right () x"),
         (compose.difference(X, ">", Number(3), DEFAULT, False), "x - 3 - 1e-300"),
         (compose.difference(X, "<=", Number(3), DEFAULT, False), "3 - x + 1e-300"),

@@ -10,6 +10,7 @@ import pytest
 from aiops.rules.compiler import Compiled, Leaf, compile_rule
 from aiops.rules.files import read_rules
 from tests.rules.engine import Verdict, judged, prove
+from tests.rules.invented import invented
 from tests.rules.scene import examples
 
 RULES = """
@@ -22,6 +23,8 @@ tank_level_litres > -3.5
 tank_used / tank_size > 0.9
 tank_used / tank_size >= on(instance) tank_limit
 tank_used >= tank_size
+tank_used{pump=~"a|b"} > on(instance) tank_soft_limit
+tank_used{pump=~"a|b"} <= ignoring(pump) tank_soft_limit
 tank_used > on(instance) tank_soft_limit
 tank_used < ignoring(kind) tank_soft_limit{kind="soft"}
 tank_used{pump=~"a|b"} > on(instance) group_left(zone) tank_soft_limit
@@ -69,20 +72,25 @@ abs(tank_used > 3)
 label_replace(tank_used > 3, "place", "$1", "instance", "(.*)")
 tank_used > 5 and on() hour() >= 0
 clamp_max(tank_used / tank_size, 5) >= tank_ratio
-tank_used > scalar(tank_other)
+tank_used > scalar(sum(tank_other))
 tank_used{zone=~`[a-c]\\d+`} > 3
 """.strip().splitlines()
 SHARED = Path(__file__).parents[3] / "shared" / "rules"
 
 
+def prove_all(folder: Path, rules: list[str], seeds: tuple[int, ...], length: int = 500) -> dict[str, Verdict]:
+    total = {rule: Verdict() for rule in rules}
+    for seed in seeds:
+        for begin in range(0, len(rules), 60):
+            batch = {str(i): rules[i] for i in range(begin, min(begin + 60, len(rules)))}
+            for tag, verdict in prove(folder / f"{seed}-{begin}", batch, seed, length).items():
+                total[batch[tag]].add(verdict)
+    return total
+
+
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Verdict]:
-    tags = {str(i): rule for i, rule in enumerate(RULES)}
-    total = {rule: Verdict() for rule in RULES}
-    for seed in (1, 2):
-        for tag, verdict in prove(tmp_path_factory.mktemp("prometheus"), tags, seed).items():
-            total[tags[tag]].add(verdict)
-    return total
+    return prove_all(tmp_path_factory.mktemp("prometheus"), RULES, (1, 2))
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -129,16 +137,20 @@ def test_examples_are_taken_by_their_pattern(pattern: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_margin_of_invented_rules_is_ever_wrong(tmp_path: Path, seed: int) -> None:
+    total = prove_all(tmp_path, invented(seed, 120), (0, 3), 300)
+    assert {rule: v.wrong[:1] for rule, v in total.items() if v.wrong} == {}
+    assert sum(v.undecided for v in total.values()) == 0
+    assert sum(v.proven for v in total.values()) > 0.6 * len(total)
+
+
+@pytest.mark.long
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no collection of rules beside the project")
 def test_no_margin_of_a_collection_is_ever_wrong(tmp_path: Path) -> None:
     rules = [rule.expr for path in sorted(SHARED.rglob("*.yml")) for rule in read_rules(path).rules]
     claimed = [expr for expr in dict.fromkeys(rules) if compile_rule(expr).forecastable]
-    total = {expr: Verdict() for expr in claimed}
-    for seed in (0, 3):
-        for begin in range(0, len(claimed), 60):
-            batch = {str(i): claimed[i] for i in range(begin, min(begin + 60, len(claimed)))}
-            for tag, verdict in prove(tmp_path / f"{seed}-{begin}", batch, seed).items():
-                total[batch[tag]].add(verdict)
+    total = prove_all(tmp_path, claimed, (0, 3))
     assert {expr: v.wrong[:1] for expr, v in total.items() if v.wrong} == {}
     assert sum(v.undecided for v in total.values()) == 0
     assert sum(v.proven for v in total.values()) > 0.9 * len(claimed)
