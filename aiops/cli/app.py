@@ -84,6 +84,7 @@ def demo(
     import time
 
     from aiops.backtest.demo import paced, play, sentence
+    from aiops.core.errors import AiopsError
 
     try:
         while True:
@@ -92,6 +93,8 @@ def demo(
             if once:
                 return
             time.sleep(10)
+    except AiopsError as e:
+        _fail(str(e), 1)
     except KeyboardInterrupt:
         return
 
