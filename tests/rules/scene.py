@@ -18,7 +18,8 @@ START, ENTITIES, LOOKBACK_S = 1_600_000_000, 3, 300
 COUNTING = ("rate", "irate", "increase", "delta", "idelta", "deriv")
 PARTNERS = 12
 MOODS = ("free", "free", "free", "free", "low", "high", "zero")
-TOPS = {"free": 5, "high": 5, "low": 1, "zero": 0}
+TOGETHER = ("", "", "", "", "", "", "zero", "gone")
+TOPS = {"free": 5, "high": 5, "low": 1, "zero": 0, "gone": 0}
 PARTS = ({"part": "p0"}, {"part": "p1"})
 BUCKETS = (0.25, 0.5, 1.0, 1.5, 3.0)
 Labels = tuple[tuple[str, str], ...]
@@ -98,6 +99,8 @@ class _Maker:
         self.gone = 0.3 if counts or any(isinstance(n, Call) and n.name.startswith("absent") for n in walk(rule)) else 0.04
         self.parts: tuple[dict[str, str], ...] = PARTS if seed % 2 == 0 else ({},)
         self.carry = seed % 4 in (0, 1)
+        free = sorted(self.wanted.free)
+        self.same = set(self.random.sample(free, len(free) - 1)) if seed % 4 == 3 and free else set[str]()
         self.moods: dict[tuple[str, int], str] = {}
 
     def label_sets(self, selector: Selector) -> Iterator[Labels]:
@@ -106,7 +109,7 @@ class _Maker:
         choices = {name: _values(name, own) for name in dict.fromkeys(m[0] for m in own)}
         for entity in range(ENTITIES):
             labels = {"instance": f"i{entity}"} if self.carry or not (self.wanted.free or self.wanted.fixed) else {}
-            labels |= {name: f"v{entity}" for name in self.wanted.free}
+            labels |= {name: "v0" if name in self.same else f"v{entity}" for name in self.wanted.free}
             for name, values in self.wanted.fixed.items():
                 if self.carry or name in self.wanted.free:
                     labels[name] = values[entity % len(values)]
@@ -150,13 +153,15 @@ class _Maker:
     def _mood(self, name: str, at: int) -> str:
         """What all series of a name do for a while."""
         block = at // (24 * self.scene.step_s)
-        return self.moods.setdefault((name, block), self.random.choice(MOODS))
+        shared = self.moods.setdefault(("", block), self.random.choice(TOGETHER))
+        return shared or self.moods.setdefault((name, block), self.random.choice(MOODS))
 
     def _gauge(self, name: str, begin: int, instant: bool) -> Iterator[float | None]:
         at = begin
         for steps, absent in self._holds():
             value = self._instant(at) if instant and self.random.random() < 0.8 else self._value(name, at)
             slope = self.random.choice([0.0, 0.0, value / 50])
+            absent = absent or (self.gone > 0.1 and self._mood(name, at) == "gone")
             for i in range(steps):
                 yield None if absent else value + slope * i if math.isfinite(value + slope * i) else value
             at += steps * self.scene.step_s
