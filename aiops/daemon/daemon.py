@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 
 import structlog
@@ -77,6 +78,7 @@ class Daemon:
         self._saved: dict[str, float] = {}
         self._broken: set[str] = set()
         self._changing = threading.Lock()
+        self._turning: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._schedule: Schedule | None = None
         self._stopped = False
         self._enter()
@@ -189,6 +191,10 @@ class Daemon:
 
     def tick(self, name: str) -> None:
         """One turn of one watch. Whatever goes wrong in it costs this watch this turn, never another watch anything."""
+        with self._turning[name]:
+            self._turn(name)
+
+    def _turn(self, name: str) -> None:
         now = self.clock()
         if self.board.watches[name].rests_until_s > now:
             return
