@@ -10,7 +10,6 @@ kill what is newer than the description, or belongs to rows it does not know, is
 from __future__ import annotations
 
 import uuid
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -353,8 +352,9 @@ def _summary(columns: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray
     """(mean, low, high) along the last axis, NaN where all are missing."""
     if columns.shape[1] == 1:
         return columns[:, 0], columns[:, 0], columns[:, 0]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # an empty bucket is a gap, not a mistake
-        mean = np.nanmean(columns, axis=1, dtype=np.float64).astype(np.float32)
+    present = ~np.isnan(columns)
+    with np.errstate(invalid="ignore"):  # an empty bucket is a gap; and unlike warnings' filters this is each thread's own
+        total = np.where(present, columns, 0).sum(axis=1, dtype=np.float64)
+        mean = (total / present.sum(axis=1)).astype(np.float32)
         low, high = np.fmin.reduce(columns, axis=1), np.fmax.reduce(columns, axis=1)
-        return np.asarray(mean), np.asarray(low), np.asarray(high)
+    return mean, np.asarray(low), np.asarray(high)
