@@ -20,6 +20,8 @@ from tests.daemon.rig import Rig, calm, card
 from tests.daemon.rig import rig as rig
 from tests.daemon.test_metrics import scraped
 
+# urllib3 lets go of the socket of a body that was cut off before it closes it; it is freed all the same
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")
 PATIENCE_S = 60.0
 CAPS = {"series": 1000, "bytes": 32 * 2**20, "seconds": "2s"}
 Series = list[tuple[dict[str, str], list[tuple[float, str]]]]
@@ -181,7 +183,7 @@ def test_a_good_source_keeps_its_turns_and_every_bad_one_is_named_and_heals(rig:
     def good_turns() -> int:
         return board.counters["jobs", "turn disk@made", "ok"]
 
-    with structlog.testing.capture_logs() as logs:
+    with structlog.testing.capture_logs(processors=[structlog.processors.format_exc_info]) as logs:
         daemon.start()
         assert eventually(lambda: set(daemon.board.ready()[1]["failing"]) == set(FAILING))  # type: ignore[call-overload]
         before = good_turns()
