@@ -87,7 +87,7 @@ def test_history_that_is_read_at_the_first_start_is_not_judged() -> None:
 def test_after_a_restart_only_what_came_since_is_judged() -> None:
     watch = watch_of(World())
     new = reading(watch, [[IN, OUT, OUT, OUT], [IN, IN, IN, OUT]])
-    watch.judged_s = int(new.time_s[2])
+    watch.judged_s = int(new.time_s[1])
     assert crossed_rows(watch, new) == {1: int(new.time_s[3])}
 
 

@@ -102,6 +102,17 @@ def test_damaged_state_is_learnt_anew_from_the_window_and_says_why(store: Store,
     assert np.isfinite(after.last_p).all()
 
 
+def test_what_is_excluded_is_not_learnt_anew_either(store: Store, tmp_path: Path) -> None:
+    first = watch_of(world(), EXCLUDED, folder=tmp_path)
+    turns(first, store, SAVED, SAVED)
+    keep.save(first, tmp_path)
+    shutil.rmtree(tmp_path / "state")
+    second = watch_of(world(), EXCLUDED, folder=tmp_path)
+    keep.restore(second, store, tmp_path)
+    columns = second.window.fine_count
+    assert second.detector_state["count"].tolist() == [columns * 2 // 3] * 3, "20 min of each hour are excluded"
+
+
 def test_a_card_that_was_changed_learns_anew(store: Store, tmp_path: Path) -> None:
     first = watch_of(world(), EXCLUDED, folder=tmp_path)
     turns(first, store, SAVED, SAVED)
