@@ -61,7 +61,7 @@ class Window:
         return self._fine, *self._coarse
 
     @classmethod
-    def open(cls, folder: Path | None, step_s: int, capacity: int = 64) -> Window:
+    def open(cls, folder: Path | None, step_s: int, capacity: int = 8) -> Window:
         """A window in memory (None) or on disk; missing, damaged or differently shaped files give an empty one.
 
         `rebuilt` then says why. Series silent for longer than the longest resolution reaches back are forgotten here.
