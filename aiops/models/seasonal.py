@@ -113,7 +113,8 @@ class Seasonal(Detector[SeasonalParams]):
 
     def ready(self, state: State) -> Floats:
         """Share of the warm-up that is done."""
-        ready: Floats = np.minimum(1.0, np.minimum(state["count"] / self._warmup, state["blocks"] / 2.0))
+        learnt = np.minimum(1.0, state["count"] / self._warmup)
+        ready: Floats = np.where(state["blocks"] >= 2, learnt, np.minimum(learnt, 0.99))
         return ready
 
     def threshold(self, budget_per_week: float) -> float:
