@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -165,3 +165,37 @@ def yaml_files(paths: Iterable[Path]) -> list[Path]:
         else:
             out.append(path)
     return out
+
+
+class Named(Protocol):
+    """What a file of its own holds, known by its name."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def path(self) -> str:
+        """Its file."""
+
+
+N = TypeVar("N", bound=Named)
+
+
+def load_named(paths: Iterable[Path], load_one: Callable[[Path], tuple[N, Document]]) -> list[N]:
+    """What the files and folders hold, by name. Raises FileError with every mistake in all of them, a name twice included."""
+    found: dict[str, N] = {}
+    mistakes: list[Mistake] = []
+    for path in yaml_files(paths):
+        try:
+            one, document = load_one(path)
+        except FileError as e:
+            mistakes += e.mistakes
+            continue
+        if one.name in found:
+            message = f"{one.name} is also in {found[one.name].path}; rename one of them"
+            mistakes.append(document.mistake(("name",), message))
+        found[one.name] = one
+    if mistakes:
+        raise FileError(mistakes)
+    return [found[name] for name in sorted(found)]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, PrivateAttr, WithJsonSchema, field_validator, model_validator
 
 from aiops.config.fields import Duration, Found, MatcherText, Step, Strict, at, items, repeated, schema_of_file, span
-from aiops.config.yaml_file import Document, load, validate, yaml_files
+from aiops.config.yaml_file import Document, load, load_named, validate
 from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Bools, Ints, Stage
 from aiops.models.card_check import mistakes_in
@@ -320,23 +320,10 @@ def _load(path: Path) -> tuple[ModelCard, Document]:
 def load_cards(paths: Iterable[Path]) -> list[ModelCard]:
     """Cards of files and folders, by name. Raises FileError with every mistake in all of them, or when there is none."""
     paths = list(paths)
-    cards: dict[str, ModelCard] = {}
-    mistakes: list[Mistake] = []
-    for path in yaml_files(paths):
-        try:
-            card, document = _load(path)
-        except FileError as e:
-            mistakes += e.mistakes
-            continue
-        if card.name in cards:
-            message = f"{card.name} is also in {cards[card.name].path}; rename one of them"
-            mistakes.append(document.mistake(("name",), message))
-        cards[card.name] = card
-    if not cards and not mistakes:
-        mistakes = [Mistake(str(p), 1, 1, "", "holds no model card; put at least one .yaml file there") for p in paths]
-    if mistakes:
-        raise FileError(mistakes)
-    return [cards[name] for name in sorted(cards)]
+    cards = load_named(paths, _load)
+    if not cards:
+        raise FileError(Mistake(str(p), 1, 1, "", "holds no model card; put at least one .yaml file there") for p in paths)
+    return cards
 
 
 def json_schema() -> dict[str, Any]:

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aiops.config.fields import schema_of_file
-from aiops.config.yaml_file import Document, load, validate, yaml_files
-from aiops.core.errors import FileError, Mistake
+from aiops.config.yaml_file import Document, load, load_named, validate
 from aiops.runbooks.schema import Runbook
 
 
@@ -28,21 +27,7 @@ def _load(path: Path) -> tuple[Runbook, Document]:
 
 def load_runbooks(paths: Iterable[Path]) -> list[Runbook]:
     """Runbooks of files and folders, by name. Raises FileError with every mistake in all of them."""
-    found: dict[str, Runbook] = {}
-    mistakes: list[Mistake] = []
-    for path in yaml_files(paths):
-        try:
-            runbook, document = _load(path)
-        except FileError as e:
-            mistakes += e.mistakes
-            continue
-        if runbook.name in found:
-            message = f"{runbook.name} is also in {found[runbook.name].path}; rename one of them"
-            mistakes.append(document.mistake(("name",), message))
-        found[runbook.name] = runbook
-    if mistakes:
-        raise FileError(mistakes)
-    return [found[name] for name in sorted(found)]
+    return load_named(paths, _load)
 
 
 def json_schema() -> dict[str, Any]:
