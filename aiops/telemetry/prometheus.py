@@ -7,6 +7,7 @@ kept, and errors that say which kind they are.
 from __future__ import annotations
 
 import functools
+import re
 import time
 from collections import OrderedDict
 from datetime import UTC, datetime
@@ -208,11 +209,15 @@ def _quiet_retries() -> Any:
     return stamina.retry_context
 
 
+_CONNECTION = re.compile(r"^\w+\(host=[^)]*\): ")
+"""How urllib3 names the connection object before the reason."""
+
+
 def _cause(error: Exception) -> str:
     """The innermost reason on one line, without the layers that requests and urllib3 put around it."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     text = str(reason or error) or type(error).__name__
-    return " ".join(text.split())
+    return " ".join(_CONNECTION.sub("", text).split())
 
 
 def _said(body: bytes) -> str:

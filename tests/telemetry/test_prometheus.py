@@ -211,6 +211,7 @@ def test_nobody_listening_and_a_name_that_does_not_exist_are_unreachable() -> No
         with pytest.raises(SourceError) as raised:
             source(url).fetch("up", T, T, 60)
         assert raised.value.kind == "unreachable"
+        assert "(host=" not in raised.value.message, "how a library names its objects is no reason"
 
 
 def test_more_series_than_allowed_is_an_error_that_names_the_query() -> None:
