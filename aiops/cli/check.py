@@ -122,6 +122,8 @@ def _everything(config: Path | None) -> Iterator[Mistake]:
     if settings is not None:
         yield from _references(settings, cards or [], runbooks or [])
         yield from _config_references(config, settings, cards)
+    elif cards is not None and config is not None:
+        yield from _unknown_stages(config, cards)
     if cards is not None and runbooks is not None:
         yield from _unmatched(runbooks, cards)
         yield from _unanswered(cards, runbooks)
@@ -155,10 +157,8 @@ def _references(settings: Settings, cards: Iterable[ModelCard], runbooks: Iterab
 def _config_references(config: Path | None, settings: Settings, cards: list[ModelCard] | None) -> Iterator[Mistake]:
     """What the config names and there is not."""
     document = Document("(no file)", "", {}) if config is None else load(config)
-    names = None if cards is None else [card.name for card in cards]
-    for name in settings.stages:
-        if names is not None and name not in names:
-            yield document.mistake(("stages", name), f"no card {name!r}{did_you_mean(name, names)}")
+    if cards is not None:
+        yield from _stages(document, settings.stages, cards)
     told = {route.receiver for route in settings.routes}
     for name in settings.receivers:
         if name not in told:
@@ -166,6 +166,24 @@ def _config_references(config: Path | None, settings: Settings, cards: list[Mode
     for group, chosen in (("sources", settings.sources), ("receivers", settings.receivers)):
         for name, one in chosen.items():
             yield from _secret_files(document, (group, name), one.params)
+
+
+def _stages(document: Document, stages: Iterable[str], cards: Sequence[ModelCard]) -> Iterator[Mistake]:
+    names = [card.name for card in cards]
+    for name in stages:
+        if name not in names:
+            yield document.mistake(("stages", name), f"no card {name!r}{did_you_mean(name, names)}")
+
+
+def _unknown_stages(config: Path, cards: Sequence[ModelCard]) -> Iterator[Mistake]:
+    """Stages of cards that there are not, in a config that is wrong elsewhere."""
+    try:
+        document = load(config)
+    except FileError:
+        return  # told already
+    stages = document.data.get("stages") if isinstance(document.data, dict) else None
+    if isinstance(stages, dict):
+        yield from _stages(document, stages, cards)
 
 
 def _secret_files(document: Document, loc: Loc, params: dict[str, Any]) -> Iterator[Mistake]:

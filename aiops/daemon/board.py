@@ -64,7 +64,7 @@ class Board:
         with self._lock:
             state = self.watches[result.watch]
             state.last_turn_s, state.seconds, state.states = at_s, result.seconds, result.states
-            state.progress, state.error, state.partial = progress, result.error, result.partial
+            state.progress, state.error, state.partial = progress, _said(result.error), result.partial
             if result.error is None:
                 state.last_success_s, state.failures, state.rests_until_s = at_s, 0, 0.0
             else:
@@ -141,3 +141,8 @@ class Board:
         if store := list(self.store_errors.values()):
             body["store"] = store[0]
         return ok, body
+
+
+def _said(error: SourceError | None) -> SourceError | None:
+    """The same error without its traceback: that would keep everything the failed read had in its hands, an answer included."""
+    return None if error is None else SourceError(error.source, error.kind, error.message)

@@ -151,11 +151,10 @@ def _progress(daemon: Daemon) -> str:
     status = view.status(daemon)
     series, done = sum(status["series"].values()), status["learning"]
     failing = [f"{s['name']}: {s['error']}" for s in status["sources"] if s["error"]]
-    if failing:
-        return "waiting: " + "; ".join(failing)
-    if done < 0.995:
-        return f"watching {series} series; learning what is usual: {int(20 * done) * 5} %"
-    return f"watching {series} series"
+    told = [f"watching {series} series"] if series or not failing else []
+    if done < 0.995 and series:
+        told.append(f"learning what is usual: {int(20 * done) * 5} %")
+    return "; ".join([*told, *(f"waiting for {one}" for one in failing)])
 
 
 def _greet(daemon: Daemon, sock: socket.socket) -> None:

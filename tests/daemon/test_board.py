@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from aiops.core.errors import SourceError
@@ -146,3 +147,18 @@ def test_a_refused_reload_says_why_and_the_time_of_the_last_good_one_stays() -> 
     found.reloaded(5.0, "")
     found.reloaded(9.0, "aiops.yaml:1:1: what is this")
     assert (found.reload_ok, found.reload_error, found.reloaded_s) == (False, "aiops.yaml:1:1: what is this", 5.0)
+
+
+def test_what_is_kept_of_an_error_is_what_it_says_and_nothing_that_it_held() -> None:
+    found = board("a@x")
+    try:
+        try:
+            raise ValueError("an answer of 64 MB")
+        except ValueError as cause:
+            raise SourceError("x", "too_many_bytes", "larger than the cap") from cause
+    except SourceError as error:
+        found.turned(replace(result("a@x"), error=error), 1.0, 1.0)
+    kept = found.watches["a@x"].error
+    assert kept is not None
+    assert (kept.kind, kept.message) == ("too_many_bytes", "larger than the cap")
+    assert (kept.__traceback__, kept.__cause__, kept.__context__) == (None, None, None)
