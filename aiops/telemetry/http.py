@@ -158,6 +158,7 @@ def _body(response: requests.Response, cap: int) -> bytes:
         except zlib.error as e:
             raise BrokenBody(f"the body is no gzip: {e}") from e
         if len(body) > cap:
+            body.clear()  # the traceback holds on to this frame as long as anybody holds on to the error
             raise TooLarge
     if inflate and not inflate.eof:
         raise BrokenBody("the body ended early")
