@@ -123,7 +123,7 @@ def _everything(config: Path | None) -> Iterator[Mistake]:
         yield from _references(settings, cards or [], runbooks or [])
         yield from _config_references(config, settings, cards)
     elif cards is not None and config is not None:
-        yield from _unknown_stages(config, cards)
+        yield from _raw_references(config, cards)
     if cards is not None and runbooks is not None:
         yield from _unmatched(runbooks, cards)
         yield from _unanswered(cards, runbooks)
@@ -159,10 +159,7 @@ def _config_references(config: Path | None, settings: Settings, cards: list[Mode
     document = Document("(no file)", "", {}) if config is None else load(config)
     if cards is not None:
         yield from _stages(document, settings.stages, cards)
-    told = {route.receiver for route in settings.routes}
-    for name in settings.receivers:
-        if name not in told:
-            yield document.mistake(("receivers", name), "no route leads here; add one under routes, or remove it")
+    yield from _untold(document, settings.receivers, {route.receiver for route in settings.routes})
     for group, chosen in (("sources", settings.sources), ("receivers", settings.receivers)):
         for name, one in chosen.items():
             yield from _secret_files(document, (group, name), one.params)
@@ -175,15 +172,34 @@ def _stages(document: Document, stages: Iterable[str], cards: Sequence[ModelCard
             yield document.mistake(("stages", name), f"no card {name!r}{did_you_mean(name, names)}")
 
 
-def _unknown_stages(config: Path, cards: Sequence[ModelCard]) -> Iterator[Mistake]:
-    """Stages of cards that there are not, in a config that is wrong elsewhere."""
+def _raw_references(config: Path, cards: Sequence[ModelCard]) -> Iterator[Mistake]:
+    """What a config that is wrong elsewhere names and there is not, as far as its parts can be read."""
     try:
         document = load(config)
     except FileError:
         return  # told already
-    stages = document.data.get("stages") if isinstance(document.data, dict) else None
-    if isinstance(stages, dict):
-        yield from _stages(document, stages, cards)
+    data = document.data if isinstance(document.data, dict) else {}
+    parts = {key: data[key] for key in ("stages", "receivers", "sources") if isinstance(data.get(key), dict)}
+    yield from _stages(document, parts.get("stages", {}), cards)
+    if isinstance(data.get("routes"), list):
+        told = {str(route.get("receiver")) for route in data["routes"] if isinstance(route, dict)}
+        yield from _untold(document, parts.get("receivers", {}), told)
+    for group in ("sources", "receivers"):
+        for name, one in parts.get(group, {}).items():
+            if isinstance(one, dict):
+                yield from _secret_files(document, (group, name), _anchored(config, one))
+
+
+def _anchored(config: Path, params: dict[str, Any]) -> dict[str, Any]:
+    """Parameters with the paths of files relative to the config's folder made absolute."""
+    folder = config.resolve().parent
+    return {k: str(folder / v) if k.endswith("_file") and isinstance(v, str) and v else v for k, v in params.items()}
+
+
+def _untold(document: Document, receivers: Iterable[str], told: set[str]) -> Iterator[Mistake]:
+    for name in receivers:
+        if name not in told:
+            yield document.mistake(("receivers", name), "no route leads here; add one under routes, or remove it")
 
 
 def _secret_files(document: Document, loc: Loc, params: dict[str, Any]) -> Iterator[Mistake]:

@@ -182,3 +182,15 @@ def test_label_text_in_a_file_cannot_break_the_line(tree: Path) -> None:
     code, lines = check("x.yaml")
     assert code == 1
     assert all(line.startswith("x.yaml:") for line in lines)
+
+
+def test_a_mistake_in_the_config_hides_none_of_its_references(tmp_path: Path) -> None:
+    config = tmp_path / "wrong.yaml"
+    config.write_text(
+        "sources:\n  prod: {kind: prometheus, url: 'http://127.0.0.1:9090', stepp: 5s, bearer_token_file: nowhere/token}\n"
+        "receivers:\n  a: {kind: stdout}\n  b: {kind: stdout}\nroutes: [{receiver: a}]\nstages: {disk_ful: ticket}\n"
+    )
+    code, lines = check("--config", str(config))
+    assert code == 1
+    fields = {line.split(": ")[1] for line in lines}
+    assert fields == {"sources.prod.stepp", "sources.prod.bearer_token_file", "receivers.b", "stages.disk_ful"}
