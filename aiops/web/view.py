@@ -19,6 +19,8 @@ from aiops.outcomes.settle import deadline_s
 from aiops.pipeline import Watch
 from aiops.store.codec import to_json
 
+SERIES_ON_THE_PAGE = 200
+
 
 def status(daemon: Daemon) -> dict[str, Any]:
     """Health, sources, learning, and what the store holds."""
@@ -118,8 +120,16 @@ def overview(daemon: Daemon) -> dict[str, Any]:
         "outcomes": [judged(o) for o in daemon.store.outcomes(limit=20)],
         "series": sum(sum(r["series"].values()) for r in rows),
         "active": sum(r["series"].get("active", 0) for r in rows),
+        "watched": [_watched(row) for row in series(daemon, "", SERIES_ON_THE_PAGE)],
         "now": rfc3339(daemon.clock()), "up": text(daemon.clock() - daemon.board.started_s),
     }  # fmt: skip
+
+
+def _watched(row: dict[str, Any]) -> dict[str, Any]:
+    """One series as a row of a table."""
+    name = visible(", ".join(f"{k}={v}" for k, v in row["labels"].items()))
+    numbers = {k: "" if row[k] is None else f"{row[k]:.4g}" for k in ("value", "score")}
+    return {"card": row["card"], "name": name, **numbers, "reason": row["reason"]}
 
 
 def page(daemon: Daemon, warning_id: str) -> dict[str, Any] | None:

@@ -149,6 +149,13 @@ def test_json_of_warnings(rig: Rig, client: TestClient) -> None:
     assert one["outcome"] is None
 
 
+def test_the_overview_lists_the_series_that_are_watched(client: TestClient) -> None:
+    page = client.get("/").text
+    listed = re.findall(r'data-is="Series" class="long">([^<]*)<', page)
+    assert len(listed) == len(client.get("/api/v1/series").json()) == 3
+    assert sum("instance=a" in name for name in listed) == 2
+
+
 def test_json_of_series_is_filtered_and_bounded(client: TestClient) -> None:
     assert {s["card"] for s in client.get("/api/v1/series").json()} == {"disk", "strange"}
     assert {s["card"] for s in client.get("/api/v1/series?card=strange").json()} == {"strange"}
