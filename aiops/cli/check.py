@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from aiops.config import environment
+from aiops.config.judge import judged_file
 from aiops.config.messages import did_you_mean
 from aiops.config.settings import Settings, load_settings
 from aiops.config.shipped import models_dir, runbooks_dir
@@ -178,7 +179,7 @@ def _raw_references(config: Path, cards: Sequence[ModelCard]) -> Iterator[Mistak
         document = load(config)
     except FileError:
         return  # told already
-    data = document.data if isinstance(document.data, dict) else {}
+    data = judged_file(document, config)[0] if isinstance(document.data, dict) else {}
     parts = {key: data[key] for key in ("stages", "receivers", "sources") if isinstance(data.get(key), dict)}
     yield from _stages(document, parts.get("stages", {}), cards)
     if isinstance(data.get("routes"), list):
@@ -187,13 +188,7 @@ def _raw_references(config: Path, cards: Sequence[ModelCard]) -> Iterator[Mistak
     for group in ("sources", "receivers"):
         for name, one in parts.get(group, {}).items():
             if isinstance(one, dict):
-                yield from _secret_files(document, (group, name), _anchored(config, one))
-
-
-def _anchored(config: Path, params: dict[str, Any]) -> dict[str, Any]:
-    """Parameters with the paths of files relative to the config's folder made absolute."""
-    folder = config.resolve().parent
-    return {k: str(folder / v) if k.endswith("_file") and isinstance(v, str) and v else v for k, v in params.items()}
+                yield from _secret_files(document, (group, name), one)
 
 
 def _untold(document: Document, receivers: Iterable[str], told: set[str]) -> Iterator[Mistake]:
