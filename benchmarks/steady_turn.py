@@ -11,19 +11,15 @@ CPU is the process's own user + system time; memory is RssAnon after the turns.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import pathlib
-import resource
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 
 import numpy as np
+from common import cpu, load, memory_mib, prometheus
 
 STEP, HOURS = 60, 8
 START = 1_790_000_000 // 3600 * 3600
@@ -59,38 +55,6 @@ def openmetrics(path: pathlib.Path, series: int) -> None:
         f.write("# EOF\n")
 
 
-@contextlib.contextmanager
-def prometheus(folder: pathlib.Path):
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    (folder / "prom.yml").write_text("scrape_configs: []\n")
-    command = ["prometheus", f"--config.file={folder}/prom.yml", f"--storage.tsdb.path={folder}/tsdb", "--log.level=error",
-               "--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}", "--query.max-samples=100000000"]
-    with open(folder / "prom.log", "w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
-        try:
-            for _ in range(600):
-                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready") as r:
-                    if r.status == 200:
-                        break
-                time.sleep(0.1)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-
-
-def cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def anonymous_mib() -> float:
-    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon"):
-            return int(line.split()[1]) / 1024
-    return float("nan")
-
-
 def ours(url: str, turns: int, folder: pathlib.Path) -> dict:
     """One card's steady turns, in this process."""
     from aiops.config.settings import Settings, SourceSettings
@@ -117,7 +81,7 @@ def ours(url: str, turns: int, folder: pathlib.Path) -> dict:
         assert result.error is None, result.error
         costs.append((cpu() - began, now % 300 == 0))
     looked = [c for c, look in costs if look]
-    memory = anonymous_mib()
+    memory = memory_mib("RssAnon")
     store.close()
     return {
         "series": watch.n, "backfill_s": backfill, "anon_mib": memory, "open": len(watch.open),
@@ -138,7 +102,7 @@ def peer(url: str, turns: int) -> dict:
         began = cpu()
         found = client.custom_query_range("bench_used_ratio", at, at, STEP)
         costs.append(cpu() - began)
-    return {"series": len(found), "turn_s": statistics.median(costs), "anon_mib": anonymous_mib()}
+    return {"series": len(found), "turn_s": statistics.median(costs), "anon_mib": memory_mib("RssAnon")}
 
 
 def main() -> None:
@@ -160,13 +124,11 @@ def main() -> None:
             folder = pathlib.Path(work) / str(series)
             folder.mkdir()
             openmetrics(folder / "samples.om", series)
-            load = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=240h"]
-            subprocess.run([*load, folder / "samples.om", folder / "tsdb"], check=True, stdout=subprocess.DEVNULL)
-            (folder / "samples.om").unlink()
-            with prometheus(folder) as url:
+            load(folder / "samples.om", folder)
+            with prometheus(folder) as server:
                 rows = []
                 for which in ("ours", "peer"):
-                    options = ["--turns", str(a.turns), "--work", str(folder), "--child", which, url]
+                    options = ["--turns", str(a.turns), "--work", str(folder), "--child", which, server.url]
                     child = subprocess.run([sys.executable, __file__, *options], check=True, capture_output=True, text=True)
                     rows.append(json.loads(child.stdout.splitlines()[-1]))
             o, c = rows
