@@ -20,6 +20,7 @@ class ReadLimits:
     samples: int = 20_000_000
     decoded_bytes: int = 64 * 2**20
     seconds: float = 10.0
+    queries: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ class Source(ABC, Generic[P]):
     Params: ClassVar[type[Params]]
     keeps_past: ClassVar[bool] = True
     """Whether it can be asked for what was before it was opened."""
+
+    concurrent: ClassVar[bool] = False
+    """Whether several queries may be asked at once, up to `limits.queries`."""
 
     def __init__(self, name: str, params: P, limits: ReadLimits) -> None:
         self.name, self.params, self.limits = name, params, limits
