@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import overload
 
 
 class AiopsError(Exception):
@@ -56,6 +57,19 @@ class SourceError(AiopsError):
         assert kind in SOURCE_ERROR_KINDS, kind
         self.source, self.kind, self.message = source, kind, message
         super().__init__(f"source {source}: {kind}: {message}")
+
+
+@overload
+def said(error: SourceError) -> SourceError: ...
+
+
+@overload
+def said(error: None) -> None: ...
+
+
+def said(error: SourceError | None) -> SourceError | None:
+    """The same error without its traceback: that would keep everything the failed read had in its hands, an answer included."""
+    return None if error is None else SourceError(error.source, error.kind, error.message)
 
 
 class StoreError(AiopsError):

@@ -1,0 +1,89 @@
+"""What makes two series one: their labels with those of the source, without those that only tell replicas apart."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from aiops.core.labels import Labels, key
+from aiops.core.records import Ints
+
+T = TypeVar("T")
+LabelSets = tuple[Labels, ...]
+KNOWN_AT_MOST = 256
+"""Tuples of label sets that are remembered: a source has as many queries in use."""
+
+
+class Remembered(Generic[T]):
+    """A function of a tuple of label sets that is called once for each tuple *object*.
+
+    A source hands on the very same tuple while a query's series stay the same, so that looking is all it costs.
+    """
+
+    def __init__(self, make: Callable[[LabelSets], T]) -> None:
+        self._make = make
+        self._known: OrderedDict[int, tuple[LabelSets, T]] = OrderedDict()
+
+    def __call__(self, labels: LabelSets) -> T:
+        known = self._known.get(id(labels))
+        if known is not None and known[0] is labels:
+            return known[1]
+        made = self._make(labels)
+        self._known[id(labels)] = labels, made
+        while len(self._known) > KNOWN_AT_MOST:
+            self._known.popitem(last=False)
+        return made
+
+
+def with_external(external: Mapping[str, str], labels: LabelSets) -> LabelSets:
+    """Label sets with a source's external labels; what a series says itself counts. None to merge: the same tuple.
+
+    >>> with_external({"cluster": "eu", "job": "x"}, ({"job": "node"},))
+    ({'cluster': 'eu', 'job': 'node'},)
+    """
+    return tuple({**external, **one} for one in labels) if external else labels
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identities:
+    """`labels` (k,): the identities, all different. `layers`: (series (m,), identity (m,)) index pairs, so that within a
+    layer each identity stands once; None = one layer, series i is identity i.
+    """
+
+    labels: LabelSets
+    layers: tuple[tuple[Ints, Ints], ...] | None
+
+
+def identities(without: frozenset[str], labels: LabelSets) -> Identities:
+    """The identities of label sets: without the labels that only tell replicas apart.
+
+    Series that become equal are copies of one series. The one whose removed labels sort first is in the first layer: the
+    same replica whatever the order of an answer.
+
+    >>> identities(frozenset({"replica"}), ({"a": "1", "replica": "y"}, {"a": "1", "replica": "x"})).labels
+    ({'a': '1'},)
+    """
+    if not without or not any(name in one for one in labels for name in without):
+        return Identities(labels, None)
+    cut = [{name: value for name, value in one.items() if name not in without} for one in labels]
+    names = [key(one) for one in cut]
+    number = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    by_replica = sorted(range(len(labels)), key=lambda i: [(n, labels[i].get(n, "")) for n in sorted(without)])
+    layers: list[tuple[list[int], list[int]]] = []
+    seen = dict.fromkeys(number, 0)
+    for i in by_replica:
+        depth = seen[names[i]]
+        seen[names[i]] = depth + 1
+        if depth == len(layers):
+            layers.append(([], []))
+        layers[depth][0].append(i)
+        layers[depth][1].append(number[names[i]])
+    first = {name: one for name, one in zip(reversed(names), reversed(cut), strict=True)}
+    return Identities(
+        tuple(first[name] for name in number),
+        tuple((np.array(a, np.int64), np.array(b, np.int64)) for a, b in layers),
+    )

@@ -1,0 +1,135 @@
+"""A source as the plane uses it: bounded, shared between cards, gated, and left alone for a while when it fails."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aiops.core.errors import SourceError
+from aiops.core.records import Block, Floats, Ints, Lineage
+from aiops.telemetry.breaker import Breaker
+from aiops.telemetry.identity import Identities, LabelSets, Remembered, identities, with_external
+from aiops.telemetry.source import Answer, Source
+
+AWAY = frozenset({"unreachable", "timeout", "auth", "not_prometheus", "server_error"})
+"""Kinds of errors that say something of the source, not of what it was asked."""
+SHARED_COLUMNS, SHARED_ANSWERS = 2, 64
+Admit = Callable[[Block], Block]
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """What one source said of the instants `time_s` (t,). `labels` (k,): identities. `layers`: (rows (m,) of `labels`, None = all
+    in order; values (m, t)), the preferred first; more than one only where the source holds copies of one series.
+    """
+
+    labels: LabelSets
+    time_s: Ints
+    layers: tuple[tuple[Ints | None, Floats], ...]
+    lineage: Lineage
+    partial: tuple[str, ...] = ()
+
+
+def _as_is(block: Block) -> Block:
+    return block
+
+
+class Link:
+    """One source: its name, its external labels, its place among others, and what holds it in bounds.
+
+    Higher `priority` is preferred. `lateness_s`: how late a sample may come and still count. `admit` decides what of a block
+    may be used. One outage is one outage for all cards: see `Breaker`.
+    """
+
+    def __init__(
+        self, source: Source[Any], labels: Mapping[str, str] | None = None, priority: int = 0, lateness_s: float = 0.0,
+        admit: Admit = _as_is, without: Iterable[str] = (), pause_s: float = 1.0, clock: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self.source, self.labels, self.priority, self.lateness_s = source, dict(labels or {}), priority, lateness_s
+        self.breaker = Breaker(clock, pause_s)
+        self.newest_s = 0
+        self.at_once = source.limits.queries if source.concurrent else 1
+        self._slots = threading.BoundedSemaphore(self.at_once)
+        self._admit = admit
+        self._external: Remembered[LabelSets] = Remembered(functools.partial(with_external, self.labels))
+        self._identify: Remembered[Identities] = Remembered(functools.partial(identities, frozenset(without)))
+        self._lock = threading.Lock()
+        self._recent: dict[tuple[str, int, int, int], Future[Piece]] = {}
+        self._pool: ThreadPoolExecutor | None = None
+
+    @property
+    def name(self) -> str:
+        """The source's."""
+        return self.source.name
+
+    def ask(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Piece:
+        """What the source says; cards that ask for the same newest instants share one fetch. Raises SourceError."""
+        if end_s - start_s >= SHARED_COLUMNS * step_s:
+            return self._asked(query, start_s, end_s, step_s, unit)
+        name = query, start_s, end_s, step_s
+        with self._lock:
+            future = self._recent.get(name)
+            mine = future is None
+            if future is None:
+                future = self._recent[name] = Future()
+                self._forget(end_s, step_s)
+        if mine:
+            try:
+                future.set_result(self._asked(query, start_s, end_s, step_s, unit))
+            except BaseException as e:
+                with self._lock:
+                    self._recent.pop(name, None)
+                future.set_exception(e)
+                raise
+        return future.result()
+
+    def submit(self, query: str, ranges: Sequence[Range], step_s: int, unit: str) -> list[Future[Piece]]:
+        """Ask for several ranges, as many at once as the source allows, on the source's own threads."""
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self.at_once, thread_name_prefix=f"source {self.name}")
+        return [self._pool.submit(self.ask, query, start, end, step_s, unit) for start, end in ranges]
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        self.source.close()
+
+    def _forget(self, end_s: int, step_s: int) -> None:
+        for one in [one for one in self._recent if one[3] == step_s and one[2] < end_s]:
+            del self._recent[one]
+        while len(self._recent) > SHARED_ANSWERS:
+            del self._recent[next(iter(self._recent))]
+
+    def _asked(self, query: str, start_s: int, end_s: int, step_s: int, unit: str) -> Piece:
+        with self._slots:
+            entered = self.breaker.enter()
+            try:
+                answer = self.source.fetch(query, start_s, end_s, step_s, unit)
+            except SourceError as e:
+                if e.kind in AWAY:
+                    self.breaker.failed(e, entered)
+                else:
+                    self.breaker.well()
+                raise
+            except BaseException:
+                self.breaker.let_go()
+                raise
+            self.breaker.well()
+        return self._piece(answer)
+
+    def _piece(self, answer: Answer) -> Piece:
+        block, labels = answer.block, self._external(tuple(answer.block.labels))
+        block = self._admit(block if labels is block.labels else replace(block, labels=labels))
+        found = self._identify(block.labels)
+        layers: tuple[tuple[Ints | None, Floats], ...] = ((None, block.values),)
+        if found.layers is not None:
+            layers = tuple((rows, block.values[series]) for series, rows in found.layers)
+        return Piece(found.labels, block.time_s, layers, block.lineage, answer.partial)
