@@ -24,7 +24,9 @@ from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Stage
 
 DEFAULT_LISTEN = "127.0.0.1:9464"
-_SOURCE_KEYS = ("kind", "step", "labels", "data_class", "residency", "owner")
+_SOURCE_KEYS = (
+    "kind", "step", "labels", "priority", "lateness", "data_class", "residency", "purpose", "owner", "failure_domain", "limits",
+)  # fmt: skip
 _RECEIVER_KEYS = ("kind",)
 _LISTEN = r"^(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):\d{1,5}$"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
@@ -39,15 +41,30 @@ def _flat(value: Any, common: tuple[str, ...]) -> Any:
     return {k: v for k, v in value.items() if k in common} | {"params": own}
 
 
+class SourceLimits(Strict):
+    """Caps of one source; what is absent is as under `limits`."""
+
+    series: int | None = Field(None, gt=0, description="series in one answer")
+    samples: int | None = Field(None, gt=0, description="samples in one answer")
+    bytes: int | None = Field(None, gt=0, description="decoded bytes in one answer")
+    seconds: Duration | None = Field(None, gt=0, description="time one answer may take, retries included")
+    queries: int | None = Field(None, gt=0, le=64, description="queries in flight")
+
+
 class SourceSettings(Strict):
     """One telemetry backend; its own parameters stand beside these keys."""
 
     kind: str = Field(description="which plug-in: host, prometheus or recording")
     step: Step | None = Field(None, description="time between two samples, for every card on this source")
     labels: dict[str, str] = Field(default_factory=dict, description="external labels, merged into every series")
-    data_class: str = Field("internal", description="classification of everything that comes from here")
+    priority: int = Field(0, description="of several sources that see one series the one with the higher number counts")
+    lateness: Duration = Field(0.0, ge=0, description="how late a sample may come and still count; each is then read twice")
+    data_class: str = Field("", description="classification of everything that comes from here; empty: unclassified")
     residency: list[str] = Field(default_factory=list, description="where its data may be kept")
+    purpose: list[str] = Field(default_factory=lambda: ["operations"], description="what its data may be used for")
     owner: str = Field("", description="who answers for this source")
+    failure_domain: str = Field("", description="what it fails together with: told as one outage; empty: nothing")
+    limits: SourceLimits | None = Field(None, description="caps of its own, in the place of those under `limits`")
     params: dict[str, Any] = Field(default_factory=dict, description="the plug-in's own parameters")
 
     @model_validator(mode="before")
@@ -63,6 +80,18 @@ class Limits(Strict):
     samples: int = Field(20_000_000, gt=0, description="samples in one answer")
     bytes: int = Field(64 * 2**20, gt=0, description="decoded bytes in one answer")
     seconds: Duration = Field(10.0, gt=0, description="time one answer may take, retries included")
+    queries: int = Field(4, gt=0, le=64, description="queries in flight on one source")
+
+
+class Plane(Strict):
+    """What makes two series one, and when their sources disagree."""
+
+    replica_labels: list[str] = Field(
+        default_factory=lambda: ["prometheus_replica", "__replica__"],
+        description="labels that only tell copies of a series apart: left out of its identity",
+    )
+    tolerance: float = Field(0.05, gt=0, lt=1, description="share by which two sources may differ on one series")
+    conflict_after: Duration = Field(600.0, gt=0, description="how long they must differ by more to be a conflict")
 
 
 class Route(Strict):
@@ -137,6 +166,8 @@ class Settings(BaseSettings):
         default_factory=list, description="files or folders of runbooks; empty: the shipped ones"
     )
     limits: Limits = Field(default_factory=lambda: Limits(), description="caps on what one answer may cost")
+    plane: Plane = Field(default_factory=lambda: Plane(), description="one view over all sources")
+    policy: Path | None = Field(None, description="file of the data policy; empty: the built-in one")
     store: StoreSettings = Field(default_factory=lambda: StoreSettings(), description="where decisions are kept")
     web: WebSettings = Field(default_factory=lambda: WebSettings(), description="where the daemon serves")
     data_dir: Path = Field(
