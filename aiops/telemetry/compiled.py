@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -67,18 +67,25 @@ def module(name: str, size: int) -> ModuleType | None:
     return found
 
 
-def kernel(*signatures: object) -> Callable[[F], F]:
-    """The decorator of a kernel: compiled for these signatures when its module is imported; runs without the interpreter's lock."""
+def kernel(*signatures: str, inline: bool = False) -> Callable[[F], F]:
+    """The decorator of a kernel: compiled for these signatures as its module is imported; runs without the interpreter's lock."""
     import numba
 
-    keep = bool(numba.config.CACHE_DIR)
-    return cast(Callable[[F], F], numba.njit(list(signatures), nogil=True, cache=keep, error_model="numpy"))
+    config: Any = numba.config
+    keep = bool(config.CACHE_DIR)
+    return cast(
+        Callable[[F], F],
+        numba.njit(
+            list(signatures), nogil=True, cache=keep, error_model="numpy", inline="always" if inline else "never"
+        ),
+    )
 
 
 def _loaded(folder: Path | None) -> dict[str, ModuleType]:
     import numba
 
-    numba.config.CACHE_DIR = str(folder or "")
+    config: Any = numba.config
+    config.CACHE_DIR = str(folder or "")
     modules = {}
     try:
         for name in MODULES:

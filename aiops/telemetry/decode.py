@@ -66,10 +66,9 @@ class Points:
 
 @dataclass(slots=True)
 class Memory:
-    """The skeleton that was seen last, as its digest, and what it says."""
+    """The skeleton that was seen last, as its digest, and what it says: one pair, so that threads never mix two answers."""
 
-    digest: bytes = b""
-    frame: Frame | None = None
+    seen: tuple[bytes, Frame] | None = None
 
 
 def decode(body: bytes, kind: str, memory: Memory, series: int, samples: int) -> tuple[Frame, Points]:
@@ -86,16 +85,17 @@ def decode(body: bytes, kind: str, memory: Memory, series: int, samples: int) ->
     if taken is not None:
         skeleton, points = taken
         digest = hashlib.blake2b(skeleton, digest_size=16).digest()
-        if memory.frame is None or digest != memory.digest:
-            memory.digest, memory.frame = digest, _framed(skeleton, kind, found)
-        if memory.frame is not None:
-            return memory.frame, _placed(points, memory.frame)
-    memory.digest = b""
+        seen = memory.seen
+        frame = seen[1] if seen is not None and seen[0] == digest else _framed(skeleton, kind, found)
+        if frame is not None:
+            memory.seen = digest, frame
+            return frame, _placed(points, frame)
+    memory.seen = None
     if len(body) > WHOLE_BYTES:
         message = f"{len(body)} bytes not written as Prometheus writes them, more than {WHOLE_BYTES}; narrow the query"
         raise BadAnswer("too_many_bytes", message)
-    memory.frame, points = _whole(body, kind, series)
-    return memory.frame, _placed(points, memory.frame)
+    frame, points = _whole(body, kind, series)
+    return frame, _placed(points, frame)
 
 
 def _too_many(found: int, series: int) -> BadAnswer:
@@ -147,12 +147,12 @@ def _framed(skeleton: bytes, kind: str, series: int) -> Frame | None:
     parts = skeleton.count(b",") + skeleton.count(b"[") + skeleton.count(b"{")
     if parts > (series + 1) * (MAX_LABELS + 8):
         raise BadAnswer("bad_data", f"{parts} parts of JSON for {series} series")
-    result, notes = _opened(skeleton, kind)
+    result, notes = opened(skeleton, kind)
     cut = sum(1 for one in result if isinstance(one, dict) and one.get("cut") == 0)
-    return _rows(result, "cut", notes) if len(result) == cut == skeleton.count(_CUT) else None
+    return frame_of(result, "cut", notes) if len(result) == cut == skeleton.count(_CUT) else None
 
 
-def _opened(body: bytes, kind: str) -> tuple[list[Any], tuple[str, ...]]:
+def opened(body: bytes, kind: str) -> tuple[list[Any], tuple[str, ...]]:
     """(result, warnings) of an answer."""
     try:
         answer = orjson.loads(body)
@@ -172,26 +172,26 @@ def _opened(body: bytes, kind: str) -> tuple[list[Any], tuple[str, ...]]:
     return result, tuple(str(one)[:200] for one in warnings[:20])
 
 
-def _rows(result: list[Any], numbers: str, notes: tuple[str, ...]) -> Frame:
+def frame_of(result: list[Any], numbers: str, notes: tuple[str, ...]) -> Frame:
     """The label sets of a result whose series have their numbers under the key `numbers`."""
-    fits = [_fits(one, numbers) for one in result]
+    within = [fits(one, numbers) for one in result]
     try:
-        labels, rows = united([one["metric"] for one, fit in zip(result, fits, strict=True) if fit])
+        labels, rows = united([one["metric"] for one, fit in zip(result, within, strict=True) if fit])
     except SameLabels as e:
         raise BadAnswer("bad_query", str(e)) from e
-    if not all(fits):
+    if not all(within):
         caps = f"more than {MAX_LABELS} labels or {MAX_LABEL_BYTES} characters of them"
-        notes = (*notes, f"{fits.count(False)} series left out: {caps}")
+        notes = (*notes, f"{within.count(False)} series left out: {caps}")
     if len(labels) < len(rows):
         notes = (*notes, f"{len(rows) - len(labels)} series came twice; the later sample counts")
     if len(labels) == len(result):
         return Frame(labels, notes, None)
     places = np.full(len(result), -1)
-    places[fits] = rows
+    places[within] = rows
     return Frame(labels, notes, places)
 
 
-def _fits(one: Any, numbers: str) -> bool:
+def fits(one: Any, numbers: str) -> bool:
     """Whether a series is within the caps on labels. Raises BadAnswer when it is none."""
     if not isinstance(one, dict) or not isinstance(one.get("metric"), dict):
         raise BadAnswer("bad_data", "a series without `metric`")
@@ -217,11 +217,11 @@ def _placed(points: Points, frame: Frame) -> Points:
 
 def _whole(body: bytes, kind: str, series: int) -> tuple[Frame, Points]:
     """The answer decoded the long way, with every part checked."""
-    result, notes = _opened(body, kind)
+    result, notes = opened(body, kind)
     if len(result) > series:
         raise _too_many(len(result), series)
     key = _KEYS[kind]
-    frame = _rows(result, key, notes)
+    frame = frame_of(result, key, notes)
     found: list[tuple[int, float, float, bool]] = []
     for i, one in enumerate(result):
         points = one[key] if kind == "matrix" else [one[key]]

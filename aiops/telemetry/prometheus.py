@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+import threading
 import time
 from collections import OrderedDict
 from datetime import UTC, datetime
@@ -25,7 +26,8 @@ from aiops.core.labels import key
 from aiops.core.params import Params
 from aiops.core.records import Block, Floats, Ints, Lineage
 from aiops.core.text import visible
-from aiops.telemetry.decode import BadAnswer, Frame, Memory, Points, decode
+from aiops.telemetry.decode import BadAnswer, Frame
+from aiops.telemetry.fast_decode import Grid, Memory, decode_grid
 from aiops.telemetry.http import SourceSession, TooLarge, TooLate
 from aiops.telemetry.source import Answer, ReadLimits, Source
 
@@ -76,6 +78,7 @@ class PrometheusSource(Source[PrometheusParams]):
         self._session.verify = str(params.ca_file) if params.ca_file else True
         self._client: Any = None
         self._known: OrderedDict[str, Memory] = OrderedDict()
+        self._lock = threading.Lock()
 
     def fetch(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Answer:
         """See `Source.fetch`; ranges longer than 10,000 points are asked for in parts, all before one deadline."""
@@ -109,18 +112,18 @@ class PrometheusSource(Source[PrometheusParams]):
             # step: VictoriaMetrics looks back as far as in a range query of that step only if it is told
             kind, args = "vector", {"query": query, "params": {"time": int(times[0]), "step": step_s}}
         body = self._asked(kind, args, deadline)
-        frame, points = self._decoded(body, kind, query)
-        values = _grid(len(frame.labels), points, times, step_s)
-        unread = (f"{points.unread} samples were no numbers",) if points.unread else ()
-        return frame.labels, values, frame.notes + unread
+        frame, values, unread = self._decoded(body, kind, query, Grid(int(times[0]), step_s, len(times)))
+        noted = (f"{unread} samples were no numbers",) if unread else ()
+        return frame.labels, values, frame.notes + noted
 
-    def _decoded(self, body: bytes, kind: str, query: str) -> tuple[Frame, Points]:
-        memory = self._known.setdefault(query, Memory())
-        self._known.move_to_end(query)
-        if len(self._known) > QUERIES_KNOWN:
-            self._known.popitem(last=False)
+    def _decoded(self, body: bytes, kind: str, query: str, grid: Grid) -> tuple[Frame, Floats, int]:
+        with self._lock:
+            memory = self._known.setdefault(query, Memory())
+            self._known.move_to_end(query)
+            if len(self._known) > QUERIES_KNOWN:
+                self._known.popitem(last=False)
         try:
-            return decode(body, kind, memory, self.limits.series, self.limits.samples)
+            return decode_grid(body, kind, memory, self.limits.series, self.limits.samples, grid)
         except BadAnswer as e:
             raise SourceError(self.name, e.kind, f"{visible(query)}: {visible(str(e))}") from e
 
@@ -252,13 +255,3 @@ def _joined(parts: list[tuple[tuple[dict[str, str], ...], Floats]]) -> tuple[tup
         values[place, first : first + part.shape[1]] = part
         first += part.shape[1]
     return tuple(labels), values
-
-
-def _grid(n: int, points: Points, times: Ints, step_s: int) -> Floats:
-    """Samples on the grid: later duplicates win, order does not matter, what is off the grid or not finite is a gap."""
-    values = np.full((n, len(times)), np.nan)
-    slot = (points.time_s - float(times[0])) / step_s
-    on = (slot == np.floor(slot)) & (slot >= 0) & (slot < len(times))
-    finite = np.where(np.isfinite(points.value), points.value, np.nan)
-    values[points.row[on], slot[on].astype(np.int64)] = finite[on]
-    return values
