@@ -68,17 +68,17 @@ def module(name: str, size: int) -> ModuleType | None:
 
 
 def kernel(*signatures: str, inline: bool = False) -> Callable[[F], F]:
-    """The decorator of a kernel: compiled for these signatures as its module is imported; runs without the interpreter's lock."""
+    """The decorator of a kernel: compiled for these signatures as its module is imported; runs without the interpreter's lock.
+
+    `inline`, without signatures: put into the kernels that call it. A small one that takes an array would only count references.
+    """
     import numba
 
     config: Any = numba.config
-    keep = bool(config.CACHE_DIR)
-    return cast(
-        Callable[[F], F],
-        numba.njit(
-            list(signatures), nogil=True, cache=keep, error_model="numpy", inline="always" if inline else "never"
-        ),
-    )
+    options: dict[str, Any] = {"nogil": True, "cache": bool(config.CACHE_DIR), "error_model": "numpy"}
+    if inline:
+        return cast(Callable[[F], F], numba.njit(inline="always", **options))
+    return cast(Callable[[F], F], numba.njit(list(signatures), **options))
 
 
 def _loaded(folder: Path | None) -> dict[str, ModuleType]:

@@ -20,8 +20,6 @@ from aiops.telemetry.decode import BadAnswer, Frame, Points
 
 Values = NDArray[np.float64]
 Rows = NDArray[np.int64]
-LEAST_SERIES, LEAST_BYTES = 500, 1 << 16
-"""Answers with fewer series and fewer bytes go the plain way: there is less than a millisecond to win."""
 _HEADS = tuple(b'{"status":"success",%b"data":{"resultType":' % more for more in (b"", b'"isPartial":false,'))
 _RESULT = b',"result":['
 _LONGEST_TAIL = 1 << 16
@@ -79,7 +77,7 @@ def decode_grid(
             f"{found} series × {grid.count} instants, more than limits.samples = {samples}; ask for less or raise it"
         )
         raise BadAnswer("too_many_points", message)
-    if found <= series and (found >= LEAST_SERIES or len(body) >= LEAST_BYTES):
+    if found <= series:
         kernels = compiled.module("aiops.telemetry.fast_json", len(body))
         if kernels is not None and (read := _fast(kernels, body, kind, memory, found, samples, grid)) is not None:
             return read

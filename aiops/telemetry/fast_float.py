@@ -9,6 +9,8 @@ Without Fallback (2023), which proves that 128 bits are always enough.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +23,7 @@ DIGITS = 19
 READ, LATER, WRONG = 0, 1, 2
 """A number that was read; one that `float` has to read; none."""
 
-U = np.uint64
+U: Any = np.uint64
 _LOW, _HALF = U(0xFFFF_FFFF), U(32)
 _ONE, _THREE = U(1), U(3)
 
@@ -50,7 +52,7 @@ def _powers() -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
 _HIGH, _LOWER = _powers()
 
 
-@kernel("UniTuple(uint64, 2)(uint64, uint64)", inline=True)
+@kernel("UniTuple(uint64, 2)(uint64, uint64)")
 def _product(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
     """Upper and lower 64 bits of a · b."""
     a1, a0, b1, b0 = a >> _HALF, a & _LOW, b >> _HALF, b & _LOW
@@ -59,7 +61,7 @@ def _product(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
     return high + (mid >> _HALF) + (other >> _HALF) + (carried >> _HALF), (carried << _HALF) | (low & _LOW)
 
 
-@kernel("int64(uint64)", inline=True)
+@kernel("int64(uint64)")
 def _leading_zeros(w: np.uint64) -> int:
     zeros = 0
     for step in (32, 16, 8, 4, 2, 1):
@@ -69,7 +71,7 @@ def _leading_zeros(w: np.uint64) -> int:
     return zeros
 
 
-@kernel("Tuple((int64, uint64))(uint64, int64)", inline=True)
+@kernel("Tuple((int64, uint64))(uint64, int64)")
 def nearest(w: np.uint64, q: int) -> tuple[int, np.uint64]:
     """(READ or LATER, the bits of the float64 nearest to w · 10^q)."""
     if w == U(0):

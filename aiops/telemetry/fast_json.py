@@ -7,7 +7,7 @@ slower judges it. No byte is looked at before its place was compared with the le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from aiops.telemetry.compiled import kernel
 from aiops.telemetry.fast_float import DIGITS, LATER, READ, WRONG, nearest
 
-Bytes = Sequence[int]
+Bytes = Any
 Words = NDArray[np.uint64]
 Table = NDArray[np.int64]
-U = np.uint64
+U: Any = np.uint64
+S: Any = np.int64
 _BYTES, _TABLE, _GRID = "Array(uint8, 1, 'C', True)", "int64[:, ::1]", "uint64[:, ::1]"
 
 _METRIC = np.frombuffer(b'{"metric":{', np.uint8)
@@ -33,7 +34,7 @@ _TENS = np.array([10**k for k in range(9)], np.uint64)
 _LONGEST_EXPONENT = 5
 
 
-@kernel(f"int64({_BYTES}, int64, {_BYTES})", inline=True)
+@kernel(f"int64({_BYTES}, int64, {_BYTES})")
 def _after(body: Bytes, at: int, text: NDArray[np.uint8]) -> int:
     """The place behind `text`, which must stand at `at`; else -1."""
     if at + len(text) > len(body):
@@ -44,7 +45,7 @@ def _after(body: Bytes, at: int, text: NDArray[np.uint8]) -> int:
     return at + len(text)
 
 
-@kernel(f"int64({_BYTES}, int64)", inline=True)
+@kernel(f"int64({_BYTES}, int64)")
 def _after_string(body: Bytes, at: int) -> int:
     """The place behind the string that begins at `at`; what stands in it is not judged. Else -1."""
     size = len(body)
@@ -56,7 +57,7 @@ def _after_string(body: Bytes, at: int) -> int:
     return at + 1 if at < size else -1
 
 
-@kernel(f"int64({_BYTES}, int64)", inline=True)
+@kernel(f"int64({_BYTES}, int64)")
 def _after_labels(body: Bytes, at: int) -> int:
     """The place behind the label set whose brace stands just before `at`; else -1."""
     size = len(body)
@@ -77,8 +78,8 @@ def _after_labels(body: Bytes, at: int) -> int:
     return -1
 
 
-@kernel(f"uint64({_BYTES}, int64)", inline=True)
-def _eight(body: Bytes, at: int) -> np.uint64:
+@kernel(inline=True)
+def _eight(body: Bytes, at: int) -> Any:
     """The eight bytes from `at` on, which must be there, the first one lowest."""
     i = U(at)  # an unsigned place needs no look whether it counts from the end: one load
     return (
@@ -87,18 +88,19 @@ def _eight(body: Bytes, at: int) -> np.uint64:
     )  # fmt: skip
 
 
-@kernel("int64(uint64)", inline=True)
+@kernel("int64(uint64)")
 def _how_many_digits(eight: np.uint64) -> int:
     """How many of the eight bytes are digits, up to the first that is none."""
     odd = ((eight + U(0x4646464646464646)) | (eight - U(0x3030303030303030))) & U(0x8080808080808080)
     if odd == U(0):
         return 8
     below = ((odd & (~odd + U(1))) - U(1)) & U(0x0101010101010101)  # one bit for each byte up to the first odd one
-    return np.int64((below * U(0x0101010101010101)) >> U(56)) - 1
+    count: int = S((below * U(0x0101010101010101)) >> U(56)) - 1
+    return count
 
 
-@kernel("uint64(uint64)", inline=True)
-def _number_of(eight: np.uint64) -> np.uint64:
+@kernel("uint64(uint64)")
+def _number_of(eight: np.uint64) -> Any:
     """What eight digits say: neighbours are added by two, by four, by eight."""
     eight -= U(0x3030303030303030)
     eight = eight * U(10) + (eight >> U(8))
@@ -106,12 +108,12 @@ def _number_of(eight: np.uint64) -> np.uint64:
     return (low * U(0x000F424000000064) + high * U(0x0000271000000001)) >> U(32)
 
 
-@kernel(f"UniTuple(int64, 2)({_BYTES}, int64)", inline=True)
+@kernel(inline=True)
 def _instant(body: Bytes, at: int) -> tuple[int, int]:
     """(place behind the seconds at `at`, or -1; milliseconds)."""
     size, first, ms = len(body), at, 0
     if at + 8 <= size and _how_many_digits(_eight(body, at)) == 8:
-        ms = np.int64(_number_of(_eight(body, at)))
+        ms = S(_number_of(_eight(body, at)))
         at += 8
     while at < size and _ZERO <= body[at] <= _NINE and at - first < 12:
         ms = ms * 10 + body[at] - _ZERO
@@ -131,7 +133,7 @@ def _instant(body: Bytes, at: int) -> tuple[int, int]:
     return at, ms
 
 
-@kernel(f"UniTuple(uint64, 3)({_BYTES}, int64, uint64)", inline=True)
+@kernel(inline=True)
 def _digits(body: Bytes, at: int, w: np.uint64) -> tuple[np.uint64, np.uint64, np.uint64]:
     """(w with the digits at `at` behind it, how many without leading zeros, place behind them); w holds up to DIGITS."""
     size = len(body)
@@ -156,20 +158,20 @@ def _digits(body: Bytes, at: int, w: np.uint64) -> tuple[np.uint64, np.uint64, n
     return w, U(at - first), U(at)
 
 
-@kernel(f"Tuple((uint64, int64, int64, int64))({_BYTES}, int64)", inline=True)
+@kernel(inline=True)
 def _decimal(body: Bytes, at: int) -> tuple[np.uint64, int, int, int]:
     """(w, its digits, q, place behind it or -1) of digits with or without a point: w · 10^q; w holds while digits ≤ DIGITS."""
     w, digits, end = _digits(body, at, U(0))
-    place, count = np.int64(end), np.int64(digits)
+    place, count = S(end), S(digits)
     if place == at:
         return w, 0, 0, -1
     if place >= len(body) or body[place] != _POINT:
         return w, count, 0, place
     w, digits, end = _digits(body, place + 1, w)
-    return w, count + np.int64(digits), place + 1 - np.int64(end), np.int64(end)
+    return w, count + S(digits), place + 1 - S(end), S(end)
 
 
-@kernel(f"UniTuple(int64, 2)({_BYTES}, int64)", inline=True)
+@kernel(f"UniTuple(int64, 2)({_BYTES}, int64)")
 def _exponent(body: Bytes, at: int) -> tuple[int, int]:
     """(place behind the exponent at `at`, or -1; the exponent)."""
     size, sign, exponent = len(body), 1, 0
@@ -183,7 +185,7 @@ def _exponent(body: Bytes, at: int) -> tuple[int, int]:
     return (at if at > first else -1), sign * exponent
 
 
-@kernel(f"Tuple((int64, int64, uint64))({_BYTES}, int64)", inline=True)
+@kernel(inline=True)
 def _number(body: Bytes, at: int) -> tuple[int, int, np.uint64]:
     """(READ, LATER or WRONG; the place behind the number at `at`; its bits): digits, a point, digits, an exponent; Inf, NaN."""
     size, sign = len(body), U(0)
@@ -207,7 +209,7 @@ def _number(body: Bytes, at: int) -> tuple[int, int, np.uint64]:
     return state, at, bits | sign
 
 
-@kernel("UniTuple(uint64, 4)(uint64, uint64, uint64, uint64)", inline=True)
+@kernel("UniTuple(uint64, 4)(uint64, uint64, uint64, uint64)")
 def _round(a: np.uint64, b: np.uint64, c: np.uint64, d: np.uint64) -> tuple[np.uint64, np.uint64, np.uint64, np.uint64]:
     a, c = a + b, c + d
     b, d = ((b << U(13)) | (b >> U(51))) ^ a, ((d << U(16)) | (d >> U(48))) ^ c
@@ -217,7 +219,7 @@ def _round(a: np.uint64, b: np.uint64, c: np.uint64, d: np.uint64) -> tuple[np.u
     return a, b, (c << U(32)) | (c >> U(32)), d
 
 
-@kernel(f"UniTuple(uint64, 2)({_BYTES}, int64, int64, uint64, uint64)", inline=True)
+@kernel(f"UniTuple(uint64, 2)({_BYTES}, int64, int64, uint64, uint64)")
 def digest(body: Bytes, at: int, end: int, key: np.uint64, other: np.uint64) -> tuple[np.uint64, np.uint64]:
     """SipHash-1-3 with 128 bits of body[at:end]: who does not know the key cannot make two label sets look the same.
 
@@ -250,7 +252,7 @@ def digest(body: Bytes, at: int, end: int, key: np.uint64, other: np.uint64) -> 
     return one, a ^ b ^ c ^ d
 
 
-@kernel(f"Tuple((int64, int64, int64, int64, uint64))({_BYTES}, int64)", inline=True)
+@kernel(inline=True)
 def _sample(body: Bytes, at: int) -> tuple[int, int, int, int, np.uint64]:
     """(place behind the sample at `at`, or -1; milliseconds; where the text of its number begins; READ or LATER; its bits)."""
     size = len(body)

@@ -1,0 +1,18 @@
+"""The compiled kernels, loaded once for all tests of a process."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aiops.telemetry import compiled
+
+
+@cache
+def loaded(name: str = "fast_json") -> Any:
+    """The module of kernels; what is compiled is thrown away at once."""
+    with tempfile.TemporaryDirectory() as folder:
+        compiled.warm(Path(folder) / "compiled")
+    return compiled.module(f"aiops.telemetry.{name}", 0)
