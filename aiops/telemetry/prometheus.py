@@ -6,11 +6,13 @@ kept, and errors that say which kind they are.
 
 from __future__ import annotations
 
+import base64
 import functools
 import re
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,8 @@ from aiops.telemetry.source import Answer, ReadLimits, Source
 
 POINTS_A_QUERY = 10_000
 RETRY_AFTER_S, RETRY_AFTER_AT_MOST_S = 0.3, 5.0
+SHORTEST_SECRET = 4
+"""Shorter texts stand in any page by chance: a tenant called 1 is no secret."""
 QUERIES_KNOWN = 256
 """Queries whose label sets are remembered."""
 
@@ -183,13 +187,12 @@ class PrometheusSource(Source[PrometheusParams]):
     def _judged(self, response: requests.Response) -> bytes:
         """The body of a good response. Raises SourceError for every other."""
         status, body = response.status_code, response.content
-        if status == 200:
-            if body[:1] == b"<" or "html" in response.headers.get("Content-Type", ""):
-                raise SourceError(
-                    self.name, "not_prometheus", f"HTTP 200, but a page: {_said(body)}; a login in between?"
-                )
+        page = body[:1] == b"<" or "html" in response.headers.get("Content-Type", "")
+        if status == 200 and not page:
             return body
-        said = _said(body)
+        said = _said(body, _secrets(response.request.headers, self.params.headers))
+        if status == 200:
+            raise SourceError(self.name, "not_prometheus", f"HTTP 200, but a page: {said}; a login in between?")
         if status in (401, 403):
             raise SourceError(self.name, "auth", f"HTTP {status}: {said}; check the credentials of this source")
         if 300 <= status < 400:
@@ -223,14 +226,27 @@ def _cause(error: Exception) -> str:
     return " ".join(_CONNECTION.sub("", text).split())
 
 
-def _said(body: bytes) -> str:
-    """What an answer says of itself, fit to be shown: the `error` of Prometheus' JSON, else how it begins."""
+def _said(body: bytes, secrets: Iterable[str] = ()) -> str:
+    """What an answer says of itself, fit to be shown: the `error` of Prometheus' JSON, else how it begins; no `secrets`."""
     try:
         answer = orjson.loads(body[: 1 << 16])
     except orjson.JSONDecodeError:
         answer = None
     error = answer.get("error") if isinstance(answer, dict) else None
-    return visible(" ".join(str(error or body[:200].decode("utf-8", "replace")).split()))
+    text = str(error or body[: 1 << 12].decode("utf-8", "replace"))
+    for secret in secrets:
+        text = text.replace(secret, "[redacted]")
+    return visible(" ".join((text if error else text[:200]).split()))
+
+
+def _secrets(sent: Mapping[str, str], more: Mapping[str, str]) -> list[str]:
+    """What a page might echo of the headers that were sent: credentials whole and in parts, and the configured headers."""
+    scheme, _, value = sent.get("Authorization", "").partition(" ")
+    plain = ""
+    if scheme == "Basic":
+        plain = base64.b64decode(value).decode("utf-8", "replace").partition(":")[2]
+    found = {value, plain, *more.values()}
+    return sorted((one for one in found if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _patience(retry_after: str) -> float:
