@@ -16,6 +16,7 @@ from aiops.pipeline import BatchJournal, Rooms, turn
 from aiops.pipeline.assemble import make_watch
 from aiops.runbooks import Runbook
 from aiops.store import Store
+from aiops.telemetry.link import Link
 from aiops.telemetry.source import Answer, ReadLimits, Source
 
 START_S = 1_750_000_200
@@ -69,7 +70,7 @@ def open_warnings(card: ModelCard, test: CardTest, runbooks: Sequence[Runbook] =
     store = Store.open("sqlite://", None)
     try:
         rooms = Rooms(store, BatchJournal(store), runbooks=runbooks, marks_turns=False)
-        watch = make_watch(card, GivenSource(test.series, card.step_s), "given", card.step_s, None)
+        watch = make_watch(card, [Link(GivenSource(test.series, card.step_s))], card.step_s, None)
         rooms.watches = [watch]
         end = START_S + int(test.at) // card.step_s * card.step_s
         first = max(START_S, end - LIVE_S // card.step_s * card.step_s)

@@ -16,6 +16,7 @@ from aiops.pipeline import BatchJournal, Event, Rooms, turn
 from aiops.pipeline.assemble import make_watch
 from aiops.runbooks import Runbook, load_runbooks
 from aiops.store import Store
+from aiops.telemetry.link import Link
 from aiops.telemetry.recording import RecordingParams, RecordingSource
 from aiops.telemetry.source import ReadLimits
 
@@ -42,7 +43,7 @@ def play(
     journal = BatchJournal(store)
     rooms = Rooms(store, journal, runbooks=load_runbooks([runbooks_dir()]) if runbooks is None else runbooks, marks_turns=False)
     rooms.watches = [
-        make_watch(card, source, "demo", STEP_S, None) for card in (load_cards([models_dir()]) if cards is None else cards)
+        make_watch(card, [Link(source)], STEP_S, None) for card in (load_cards([models_dir()]) if cards is None else cards)
     ]
     try:
         yield from _play(source, rooms, whole)

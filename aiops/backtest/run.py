@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
+import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from aiops.models.card import ModelCard
 from aiops.pipeline import BatchJournal, Rooms, Watch, turn
 from aiops.pipeline.assemble import make_watch
 from aiops.store import Store
+from aiops.telemetry.link import Link
 
 CELLS_A_JOB = 40_000_000
 """Samples replayed side by side at most: what keeps the memory of a process bounded."""
@@ -231,8 +233,9 @@ def replay(lanes: Sequence[Lane], options: Options, spool: Spool, mark: Callable
 
 
 def _watch(card: ModelCard, source: ReplaySource, step: int) -> Watch:
-    watch = make_watch(card, source, "replay", step, None)
+    watch = make_watch(card, [Link(source)], step, None)
     watch.shift_s = source.shift_of
+    watch.forget_from = sys.maxsize  # what has ended is still reported on
     return watch
 
 

@@ -18,6 +18,8 @@ State: TypeAlias = dict[str, NDArray[Any]]
 """What a model remembers: arrays whose leading axis is the series."""
 
 SymptomKind = Literal["anomaly", "exhaustion", "rule", "absence", "conflict"]
+FORETELLING: frozenset[SymptomKind] = frozenset({"anomaly", "exhaustion", "rule"})
+"""Kinds that say what will come, and so are judged; a conflict or an absence is what it is."""
 Severity = Literal["info", "warning", "critical"]
 Stage = Literal["shadow", "ticket", "page"]
 Verdict = Literal["hit", "averted", "late", "false", "expired", "unjudgeable", "missed"]
@@ -150,6 +152,12 @@ class Crossings:
     window_s: NDArray[np.float64]
     reason: NDArray[np.object_]
 
+    def take(self, rows: Any) -> Crossings:
+        """Those of some rows (slice or index array)."""
+        return Crossings(
+            self.time_s[rows], self.level, self.confidence[rows], self.slope[rows], self.window_s[rows], self.reason[rows]
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
@@ -197,7 +205,8 @@ class EarlyWarning:
     """The symptoms of one entity in one episode: what a person sees. `fingerprint` = (card, kind, entity), `id` adds opening.
 
     `first_crossing` is what was told at the opening, `told_latest_s` the largest `latest` ever told, `trend_start_s` the
-    earliest start of the trend ever told: outcomes are judged by them. `closed_s` is None while it is open.
+    earliest start of the trend ever told: outcomes are judged by them. `closed_s` is None while it is open. `stale_since_s`:
+    since when its sources have been away, so that nothing newer is known of it; None = they are there.
     """
 
     id: str
@@ -225,6 +234,7 @@ class EarlyWarning:
     closed_s: int | None = None
     closed_why: str = ""
     verdict: Verdict | None = None
+    stale_since_s: int | None = None
 
     def having(self, **changes: Any) -> EarlyWarning:
         """A copy with some fields changed."""

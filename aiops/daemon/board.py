@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from aiops.core.errors import SourceError
+from aiops.core.errors import SourceError, said
 from aiops.pipeline import TurnResult
+from aiops.telemetry.breaker import Resting
+from aiops.telemetry.link import AWAY
 
 WAITS_AT_MOST_S = 300.0
 
 
 @dataclass(slots=True)
 class WatchState:
-    """The last turns of one watch. `every_s`: how often it is due; `failures`: failed turns in a row."""
+    """The last turns of one watch. `source` names it, `sources` are those it reads; `every_s`: how often it is due.
+
+    `failed`: sources that the last turn went without; `failures`: turns in a row that failed for no source's fault.
+    """
 
     card: str
     source: str
+    sources: tuple[str, ...]
     every_s: float
     stage: str
     due_since_s: float
@@ -28,6 +34,7 @@ class WatchState:
     seconds: float = 0.0
     progress: float = 0.0
     error: SourceError | None = None
+    failed: Mapping[str, SourceError] = field(default_factory=dict)
     partial: tuple[str, ...] = ()
     failures: int = 0
     rests_until_s: float = 0.0
@@ -47,27 +54,32 @@ class Board:
         self.counters: Counter[tuple[str, ...]] = Counter()
         self.reload_ok, self.reload_error, self.reloaded_s = True, "", started_s
         self.store_errors: dict[str, str] = {}
+        self._down: dict[str, dict[str, SourceError]] = {}
+        self._domains: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def enter(self, watches: Mapping[str, WatchState]) -> None:
-        """Begin with these watches; those that were there before keep what is known of them."""
+    def enter(self, watches: Mapping[str, WatchState], domains: Mapping[str, str] | None = None) -> None:
+        """Begin with these watches; those that were there before keep what is known of them. `domains`: source to what it fails
+        with, so that one outage is told once."""
         with self._lock:
+            self._domains, self._down = dict(domains or {}), {}
             for name, state in watches.items():
                 if (old := self.watches.get(name)) is not None:
                     state.last_turn_s, state.last_success_s = old.last_turn_s, old.last_success_s
-                    state.states, state.error = old.states, old.error
+                    state.states, state.error, state.failed = old.states, old.error, old.failed
             self.watches = dict(watches)
             self.store_errors.clear()
 
-    def turned(self, result: TurnResult, at_s: float, progress: float) -> None:
-        """A turn ended, well or not. A watch whose source fails rests ever longer, so that others get their turns."""
+    def turned(self, result: TurnResult, at_s: float, progress: float) -> list[tuple[str, SourceError | None]]:
+        """A turn ended, well or not. What is new of the sources: (which, its error when it went away, None when it is back)."""
         with self._lock:
             state = self.watches[result.watch]
             state.last_turn_s, state.seconds, state.states = at_s, result.seconds, result.states
-            state.progress, state.error, state.partial = progress, _said(result.error), result.partial
+            state.progress, state.error, state.partial = progress, said(result.error), result.partial
+            before, state.failed = state.failed, {name: said(error) for name, error in result.failed.items()}
             if result.error is None:
                 state.last_success_s, state.failures, state.rests_until_s = at_s, 0, 0.0
-            else:
+            elif not result.failed:
                 state.failures += 1
                 wait = min(state.every_s * (2 ** min(state.failures - 1, 10) - 1), WAITS_AT_MOST_S)
                 state.rests_until_s = at_s + wait
@@ -76,6 +88,24 @@ class Board:
                 if event.kind != "updated":
                     verdict = event.outcome.verdict if event.outcome else ""
                     self.counters["events", state.card, event.kind, verdict] += 1
+            return [new for name in state.sources for new in self._news(name, result.failed.get(name), before.get(name))]
+
+    def _news(self, name: str, error: SourceError | None, before: SourceError | None) -> Iterator[tuple[str, SourceError | None]]:
+        """What a turn says of one source that was not known: an outage is told once for all cards and all that fails with it."""
+        if error is not None and not isinstance(error, Resting):
+            self.counters["source_errors", name, error.kind] += 1
+        down = self._down.setdefault(self._domains.get(name, name), {})
+        if error is not None and error.kind in AWAY:
+            if not down:
+                yield name, error
+            down[name] = said(error)
+        elif down.pop(name, None) is not None:
+            if not down:
+                yield name, None
+        elif error is not None and (before is None or before.kind != error.kind):
+            yield name, error
+        elif error is None and before is not None and before.kind not in AWAY:
+            yield name, None
 
     def nothing_new(self, name: str, at_s: float) -> None:
         """A watch was asked for a turn that is done already, as after a restart within one step."""
@@ -115,14 +145,13 @@ class Board:
         """Source to what is wrong with it: empty = at least one of its cards was read last time; `first turn …` before."""
         watches, _ = self.snapshot()
         out: dict[str, str] = {}
-        for name in sorted({w.source for w in watches.values()}):
-            mine = [w for w in watches.values() if w.source == name]
-            done = [w for w in mine if w.last_turn_s is not None]
-            failed = [w.error for w in done if w.error is not None]
+        for name in sorted({name for w in watches.values() for name in w.sources}):
+            done = [w for w in watches.values() if name in w.sources and w.last_turn_s is not None]
+            failed = [w.failed.get(name, w.error) for w in done if name in w.failed or w.error is not None]
             if not done:
                 out[name] = "the first turn is not done yet"
             elif len(failed) == len(done):
-                out[name] = f"{failed[0].kind}: {failed[0].message}"
+                out[name] = _text(failed[0])
             else:
                 out[name] = ""
         return out
@@ -135,7 +164,7 @@ class Board:
         ok = not waiting and len(failing) < max(len(sources), 1) and not self.store_errors
         body: dict[str, object] = {"ready": ok, "failing": failing, "waiting": waiting}
         watches, _ = self.snapshot()
-        cards = {n: f"{w.error.kind}: {w.error.message}" for n, w in watches.items() if w.error and w.source not in failing}
+        cards = {n: _text(w.error) for n, w in watches.items() if w.error and not set(w.sources) <= set(failing)}
         if cards:
             body["failing_cards"] = cards
         if store := list(self.store_errors.values()):
@@ -143,6 +172,5 @@ class Board:
         return ok, body
 
 
-def _said(error: SourceError | None) -> SourceError | None:
-    """The same error without its traceback: that would keep everything the failed read had in its hands, an answer included."""
-    return None if error is None else SourceError(error.source, error.kind, error.message)
+def _text(error: SourceError | None) -> str:
+    return "" if error is None else f"{error.kind}: {error.message}"

@@ -92,11 +92,11 @@ class Daemon:
                     log.warning("learnt state is learnt anew", watch=watch.name, state=what, why=why)
             if watch.window.rebuilt not in ("", "new"):
                 log.warning("history is read anew", watch=watch.name, why=watch.window.rebuilt)
-        lanes = [RELAY_LANE, *(f"source {name}" for name in self.rooms.sources)]
-        schedule = Schedule(lanes, self._ran)
+        lanes = {_lane(watch): watch.at_once for watch in self.rooms.watches}
+        schedule = Schedule({RELAY_LANE: 1, **lanes}, self._ran)
         for watch in self.rooms.watches:
             name = f"turn {watch.name}"
-            schedule.every(watch.step_s, f"source {watch.source_name}", name, self.tick, watch.name, first_s=now)
+            schedule.every(watch.step_s, _lane(watch), name, self.tick, watch.name, first_s=now)
         schedule.every(RELAY_EVERY_S, RELAY_LANE, "relay", self.send, first_s=now)
         schedule.every(PRUNE_EVERY_S, RELAY_LANE, "prune", self._prune, first_s=now + PRUNE_EVERY_S)
         schedule.start()
@@ -112,8 +112,8 @@ class Daemon:
                 self._halt()
                 self.send()
             finally:
-                for source in self.rooms.sources.values():
-                    source.close()
+                for link in self.rooms.links.values():
+                    link.close()
                 self.relay.close()
                 self.store.close()
 
@@ -150,8 +150,8 @@ class Daemon:
         self._halt()
         try:
             rooms = self._assemble(settings, cards, runbooks)
-            for source in self.rooms.sources.values():
-                source.close()
+            for link in self.rooms.links.values():
+                link.close()
             self.relay.close()
             self.settings, self.rooms, self.relay = settings, rooms, relay
             self._watches, self._broken = {watch.name: watch for watch in rooms.watches}, set()
@@ -162,7 +162,8 @@ class Daemon:
 
     def _enter(self) -> None:
         now = self.clock()
-        self.board.enter({watch.name: _state(watch, self.rooms, now) for watch in self.rooms.watches})
+        domains = {name: one.failure_domain or name for name, one in self.settings.sources.items()}
+        self.board.enter({watch.name: _state(watch, self.rooms, now) for watch in self.rooms.watches}, domains)
 
     def _halt(self) -> None:
         if self._schedule is not None:
@@ -172,7 +173,7 @@ class Daemon:
             self._save(watch)
 
     def _assemble(self, settings: Settings, cards: list[ModelCard], runbooks: list[Runbook]) -> Rooms:
-        rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir)
+        rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir, self.clock)
         if self.dry_run:
             rooms.routes = ()  # what is not to be told must not wait in the outbox for the next start either
         return rooms
@@ -224,7 +225,8 @@ class Daemon:
 
     def _renewed(self, watch: Watch) -> Watch:
         """The watch as the store and the disk know it: what a failed turn left in memory is forgotten."""
-        fresh = open_watch(self.rooms, self.settings, watch.card, watch.source_name, self.settings.data_dir)
+        names = [feed.name for feed in watch.feeds]
+        fresh = open_watch(self.rooms, self.settings, watch.card, names, watch.step_s, self.settings.data_dir)
         self.rooms.forget(watch.card.name)
         place = next(i for i, one in enumerate(self.rooms.watches) if one is watch)
         self.rooms.watches[place] = self._watches[watch.name] = fresh
@@ -241,13 +243,11 @@ class Daemon:
             log.info("the store is well again")
 
     def _tell(self, watch: Watch, result: TurnResult) -> None:
-        before = self.board.watches[result.watch].error
-        self.board.turned(result, self.clock(), watch.progress())
-        if result.error is not None and (before is None or before.kind != result.error.kind):
-            error = result.error
-            log.warning("source failed", source=error.source, watch=result.watch, kind=error.kind, error=error.message)
-        elif result.error is None and before is not None:
-            log.info("source is well again", source=watch.source_name, watch=result.watch)
+        for name, error in self.board.turned(result, self.clock(), watch.progress()):
+            if error is None:
+                log.info("source is well again", source=name, watch=result.watch)
+            else:
+                log.warning("source failed", source=name, watch=result.watch, kind=error.kind, error=error.message)
         if result.partial:
             log.warning("partial answer", watch=result.watch, said="; ".join(result.partial))
         for event in result.events:
@@ -285,4 +285,9 @@ class Daemon:
 def _state(watch: Watch, rooms: Rooms, now_s: float) -> WatchState:
     progress, states = watch.progress(), series_states(watch, int(now_s))
     stage = rooms.stage_of(watch.card)
-    return WatchState(watch.card.name, watch.source_name, float(watch.step_s), stage, now_s, states, progress=progress)
+    names = tuple(feed.name for feed in watch.feeds)
+    return WatchState(watch.card.name, watch.source_name, names, float(watch.step_s), stage, now_s, states, progress=progress)
+
+
+def _lane(watch: Watch) -> str:
+    return f"cards of {watch.source_name}"

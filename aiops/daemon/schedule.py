@@ -1,10 +1,10 @@
-"""The only place that knows APScheduler: a tick, nothing more. Every duty runs on its source's own thread."""
+"""The only place that knows APScheduler: a tick, nothing more. Every duty runs on the threads of its lane."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,17 +35,17 @@ class _Every(BaseTrigger):  # type: ignore[misc]
 
 
 class Schedule:
-    """Jobs on lanes; one lane is one thread, so that what hangs on one lane holds up nobody else.
+    """Jobs on lanes (name to how many run at once), so that what hangs on one lane holds up nobody else.
 
     Memory job store, coalesce, at most one instance of a job, no misfire grace: a late tick runs once, late, and is not lost.
     `on_result` gets (job, result of RESULTS, what it raised).
     """
 
-    def __init__(self, lanes: Iterable[str], on_result: OnResult) -> None:
+    def __init__(self, lanes: Mapping[str, int], on_result: OnResult) -> None:
         self._stopping = threading.Event()
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={lane: ThreadPoolExecutor(1) for lane in lanes},
+            executors={lane: ThreadPoolExecutor(threads) for lane, threads in lanes.items()},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
         self._scheduler.add_listener(

@@ -117,4 +117,5 @@ def _update(current: EarlyWarning, symptoms: Sequence[Symptom], now_s: int, rule
         stage=rules.stage,
         act_before_s=_act_before(lead.crossing, now_s, rules),
         symptoms=tuple(symptoms),
+        stale_since_s=None,
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiops.core.durations import rfc3339, text
 from aiops.core.labels import Labels
-from aiops.core.records import EarlyWarning
+from aiops.core.records import FORETELLING, EarlyWarning
 from aiops.core.text import visible
 
 TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST = 60, 5
@@ -109,6 +109,8 @@ def _ended(warning: EarlyWarning, judged_at_s: float | None) -> Iterator[str]:
         yield f"Told at the opening: {rfc3339(c.expected_s)}, between {rfc3339(c.earliest_s)} and {rfc3339(c.latest_s)}"
     if warning.verdict is not None:
         yield f"Verdict: {warning.verdict}"
+    elif warning.kind not in FORETELLING:
+        return
     elif judged_at_s is not None:
         yield f"Verdict: pending; judged by {rfc3339(judged_at_s)}"
     else:
@@ -119,6 +121,8 @@ def _why(labels: Labels, evidence: Mapping[str, Any]) -> str:
     unit = str(evidence.get("unit") or "1")
     known = (name for name in ("now", "limit", "expected") if evidence.get(name) is not None)
     facts = [f"{name} {quantity(evidence[name], unit)}" for name in known]
+    if evidence.get("other") is not None:
+        facts.append(f"{visible(str(evidence.get('other_source')))} {quantity(evidence['other'], unit)}")
     if evidence.get("slope_per_hour") is not None:
         facts.append(f"{quantity(evidence['slope_per_hour'], unit)} an hour")
     reason = visible(str(evidence.get("reason") or "no reason given"))
@@ -131,11 +135,12 @@ def _why(labels: Labels, evidence: Mapping[str, Any]) -> str:
 
 
 def _data(warning: EarlyWarning) -> Iterator[str]:
-    """Where the evidence comes from, and what its source warned of."""
+    """Where the evidence comes from, what its source warned of, and since when it says nothing."""
     for source in dict.fromkeys(s.lineage.source for s in warning.symptoms):
         partial = dict.fromkeys(p for s in warning.symptoms if s.lineage.source == source for p in s.lineage.partial)
         warned = f"; partial: {visible('; '.join(partial))}" if partial else ""
-        yield f"Data: {visible(source)}{warned}"
+        away = "" if warning.stale_since_s is None else f"; away since {rfc3339(warning.stale_since_s)}: nothing newer is known"
+        yield f"Data: {visible(source)}{warned}{away}"
 
 
 def _do(book: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from aiops.core.records import STAGES, Lineage, Outcome, Stage
 from aiops.models.card import ModelCard
 from aiops.pipeline.changes import Journal, StoreJournal
 from aiops.pipeline.keep import restore
-from aiops.pipeline.watch import Watch
+from aiops.pipeline.plane import anchor, groups, open_links, window_dir
+from aiops.pipeline.watch import Feed, Watch
 from aiops.runbooks import Runbook
 from aiops.store import Store
 from aiops.symptoms.build import Naming
 from aiops.symptoms.guards import Guards
-from aiops.telemetry.source import ReadLimits, Source
+from aiops.telemetry.breaker import Breaker
+from aiops.telemetry.link import Link
+from aiops.telemetry.merge import Agreement
 from aiops.telemetry.window import Window
 
 UNPROVEN_BELOW = 20
@@ -32,13 +36,14 @@ class Rooms:
     store: Store
     journal: Journal
     watches: list[Watch] = field(default_factory=list)
-    sources: dict[str, Source[Any]] = field(default_factory=dict)
+    links: dict[str, Link] = field(default_factory=dict)
     runbooks: Sequence[Runbook] = ()
     routes: Sequence[Route] = ()
     local_receivers: frozenset[str] = frozenset()
     renewed_receivers: frozenset[str] = frozenset()
     stages: Mapping[str, Stage] = field(default_factory=dict)
     marks_turns: bool = True
+    clock: Callable[[], float] = time.monotonic
     _tally: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def stage_of(self, card: ModelCard) -> Stage:
@@ -75,45 +80,45 @@ class Rooms:
 
 
 def assemble(
-    settings: Settings, cards: Sequence[ModelCard], runbooks: Sequence[Runbook], store: Store, data_dir: Path | None
-) -> Rooms:
-    """All watches of a configuration: each card on each source it names. What was kept in `data_dir` is taken up again."""
+    settings: Settings, cards: Sequence[ModelCard], runbooks: Sequence[Runbook], store: Store, data_dir: Path | None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Rooms:  # fmt: skip
+    """All watches of a configuration: each card on all sources it names. What was kept in `data_dir` is taken up again.
+
+    `clock` says when a source that failed may be asked again.
+    """
     rooms = Rooms(store, StoreJournal(store), runbooks=runbooks, routes=settings.routes, stages=settings.stages)
     receivers = {name: plugins.load("notifiers", receiver.kind) for name, receiver in settings.receivers.items()}
     rooms.local_receivers = frozenset(name for name, kind in receivers.items() if kind.local)
     rooms.renewed_receivers = frozenset(name for name, kind in receivers.items() if kind.renewed)
-    rooms.sources = {name: open_source(settings, name) for name in settings.sources}
+    rooms.clock = clock
+    rooms.links = open_links(settings, clock)
     for card in cards:
-        wanted = [name for name in card.sources or list(rooms.sources) if name in rooms.sources]
-        rooms.watches += [open_watch(rooms, settings, card, name, data_dir) for name in wanted]
+        for step_s, names in groups(settings, card, rooms.links):
+            rooms.watches.append(open_watch(rooms, settings, card, names, step_s, data_dir))
     return rooms
 
 
-def open_watch(rooms: Rooms, settings: Settings, card: ModelCard, name: str, data_dir: Path | None) -> Watch:
-    """One card on the source called `name`, with what an earlier life kept of it."""
-    chosen = settings.sources[name]
-    watch = make_watch(card, rooms.sources[name], name, int(chosen.step or card.step_s), data_dir, dict(chosen.labels))
+def open_watch(
+    rooms: Rooms, settings: Settings, card: ModelCard, names: Sequence[str], step_s: int, data_dir: Path | None
+) -> Watch:
+    """One card on the sources called `names`, with what an earlier life kept of it."""
+    links = [rooms.links[name] for name in names]
+    watch = make_watch(card, links, step_s, data_dir, anchor(card, names, data_dir), rooms.clock)
+    watch.agreement = Agreement(settings.plane.tolerance, settings.plane.conflict_after)
     watch.stage = rooms.stage_of(card)
     restore(watch, rooms.store, data_dir)
     return watch
 
 
-def open_source(settings: Settings, name: str) -> Source[Any]:
-    """The source called `name`, with the configuration's caps on what one answer may cost."""
-    chosen, caps = settings.sources[name], settings.limits
-    kind = plugins.load("sources", chosen.kind)
-    limits = ReadLimits(caps.series, caps.samples, caps.bytes, caps.seconds)
-    source: Source[Any] = kind(name, kind.Params.model_validate(chosen.params), limits)
-    return source
-
-
 def make_watch(
-    card: ModelCard, source: Source[Any], source_name: str, step_s: int, data_dir: Path | None,
-    labels: Mapping[str, str] | None = None,
-) -> Watch:
-    """One card on one source, knowing nothing yet but what its window kept."""
-    folder = None if data_dir is None else data_dir / "windows" / f"{card.name}@{source_name}"
-    window = Window.open(folder, step_s)
+    card: ModelCard, links: Sequence[Link], step_s: int, data_dir: Path | None, name: str = "",
+    clock: Callable[[], float] = time.monotonic,
+) -> Watch:  # fmt: skip
+    """One card on these sources, knowing nothing yet but what its window kept; named after the first, or after `name`."""
+    name = name or links[0].name
+    folder = None if data_dir is None else window_dir(data_dir, card.name, name)
+    window = Window.open(folder, step_s, query=card.query)
     detector = forecaster = None
     threshold = float("inf")
     if card.detect is not None:
@@ -128,9 +133,9 @@ def make_watch(
     critical, warning = card.severity.critical_within_s, card.severity.warning_within_s
     naming = Naming(card.name, card.signal, card.unit, critical, warning)
     watch = Watch(
-        card, source, source_name, step_s, window, detector, forecaster, guards, naming, threshold, labels or {},
-        horizon_s=card.forecast.horizon_s if card.forecast else 0.0,
-        lineage=Lineage(source_name, card.query, window.begin_s, window.end_s),
+        card, [Feed(link, Breaker(clock, step_s / 2)) for link in links], step_s, window, detector, forecaster, guards,
+        naming, threshold, source_name=name, horizon_s=card.forecast.horizon_s if card.forecast else 0.0,
+        lineage=Lineage(name, card.query, window.begin_s, window.end_s),
     )
     watch.grow()
     return watch

@@ -37,7 +37,7 @@ class OutboxEntry:
 
 @dataclass(slots=True)
 class Changes:
-    """Everything one turn writes; it is kept in one transaction or not at all."""
+    """Everything one turn writes; it is kept in one transaction or not at all. `judged`: the turn is done with it."""
 
     card: str
     source: str
@@ -47,6 +47,7 @@ class Changes:
     outbox: list[OutboxEntry] = field(default_factory=list)
     ledger: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    judged: bool = True
 
     def event(self, kind: EventKind, warning: EarlyWarning | None = None, outcome: Outcome | None = None, **detail: Any) -> None:
         """Remember what happened; `updated` is no decision and stays out of the ledger."""
@@ -64,7 +65,10 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """What one turn of one watch came to. `scores` (entities,) -log10 p of this turn, NaN = not scored."""
+    """What one turn of one watch came to. `scores` (entities,) -log10 p of this turn, NaN = not scored.
+
+    `failed`: sources that could not be asked, and why; `error` only when none of them could.
+    """
 
     watch: str
     now_s: int
@@ -74,6 +78,7 @@ class TurnResult:
     scores: Floats | None = None
     error: SourceError | None = None
     partial: tuple[str, ...] = ()
+    failed: Mapping[str, SourceError] = field(default_factory=dict)
 
 
 class Journal(Protocol):
@@ -97,7 +102,7 @@ def _put(store: Store, many: list[Changes]) -> None:
                 tx.enqueue(entry.receiver, entry.group, entry.dedup_key, dict(entry.payload), at, entry.renewal)
             for action, object_, detail in changes.ledger:
                 tx.record("daemon", action, object_, dict(detail), at)
-        for (card, source), now_s in {(c.card, c.source): c.now_s for c in many}.items():
+        for (card, source), now_s in {(c.card, c.source): c.now_s for c in many if c.judged}.items():
             tx.put_turn(card, source, now_s, {})
 
 

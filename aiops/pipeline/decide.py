@@ -5,33 +5,55 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from aiops import runbooks
 from aiops.core.labels import key
-from aiops.core.records import EarlyWarning, SymptomKind
+from aiops.core.records import FORETELLING, Bools, EarlyWarning
 from aiops.early_warnings.episode import Rules, next_state, warning_fingerprint
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes
-from aiops.pipeline.find import Found
+from aiops.pipeline.find import Found, entities_held
+from aiops.pipeline.tell import tell
 from aiops.pipeline.watch import Pending, Watch
 
 
-def decide(watch: Watch, found: Found, crossed: Mapping[int, int], now_s: int, rooms: Rooms, changes: Changes) -> None:
-    """Bring every episode of this watch to its next state; `crossed` maps a row to when it crossed its limit."""
+def stay(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
+    """No source could be asked: what is open stays open, stale, and is told on: an alert that nobody renews looks resolved."""
+    changes.judged = False
+    for warning in list(watch.open.values()):
+        stale = warning if warning.stale_since_s is not None else warning.having(stale_since_s=now_s)
+        if stale is not warning:
+            changes.warnings.append(stale)
+        watch.open[warning.fingerprint] = stale
+        changes.event("updated", stale)
+    tell(watch, now_s, rooms, changes)
+    if changes.warnings or changes.outbox:
+        rooms.journal.write(changes)
+
+
+def decide(
+    watch: Watch, found: Found, crossed: Mapping[int, int], now_s: int, rooms: Rooms, changes: Changes, held: Bools | None = None
+) -> None:
+    """Bring every episode of this watch to its next state; `crossed` maps a row to when it crossed its limit, `held` (n,) are
+    rows of which nothing new is known."""
     rules = Rules(watch.card.name, watch.card.signal, rooms.stage_of(watch.card), source=watch.source_name)
+    away = set() if held is None else set(np.flatnonzero(entities_held(watch, held)).tolist())
     over = {int(watch.entity_of[row]) for row in crossed}
     for kind, by_entity in found.by_kind.items():
-        kind_: SymptomKind = "anomaly" if kind == "anomaly" else "exhaustion"
-        numbers = set(by_entity) | watch.open_entities(kind_)
+        numbers = set(by_entity) | watch.open_entities(kind)
         for number in sorted(numbers):
             entity = watch.entities[number]
-            mark = warning_fingerprint(watch.card.name, kind_, entity, watch.source_name)
+            mark = warning_fingerprint(watch.card.name, kind, entity, watch.source_name)
             current = watch.open.get(mark)
             at = watch.entity_now(number, now_s)
-            crossing = kind_ == "exhaustion" and number in over
+            crossing = kind == "exhaustion" and number in over
             result = next_state(current, by_entity.get(number, []), entity, at, rules, crossing)
             if result is None:
                 continue
             warning, event = result
+            if number in away and current is not None:
+                warning = warning.having(stale_since_s=current.stale_since_s or at)
             if event == "opened":
                 warning = warning.having(record=rooms.record_of(watch.card.name))
             if event != "closed":  # a runbook may fit only once the time left is short enough
@@ -55,7 +77,7 @@ def _remember(watch: Watch, warning: EarlyWarning, number: int) -> None:
         watch.horizon_seen[key(warning.entity)] = warning.updated_s
     if warning.id in watch.pending:
         watch.pending[warning.id].warning = warning
-    elif warning.verdict is None:  # an episode may last on after its verdict: it is judged once
+    elif warning.verdict is None and warning.kind in FORETELLING:  # an episode may last on after its verdict: it is judged once
         limited = warning.kind == "exhaustion"  # a card without a forecast has no limits
         limits = watch.limit.value[watch.rows_of(number)].tolist() if limited else ()
         watch.pending[warning.id] = Pending(warning, tuple(limits))

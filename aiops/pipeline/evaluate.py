@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiops.core.records import Crossings, Floats, Ints
-from aiops.pipeline.read import Reading
+from aiops.core.records import Crossings, Floats, Ints, Scores, State
+from aiops.pipeline.reading import Reading
 from aiops.pipeline.watch import Watch, no_crossings
 
 CHUNK_ROWS = 512
@@ -20,19 +20,36 @@ def score(watch: Watch, reading: Reading) -> Floats:
     """(entities,) -log10 p of the newest column, NaN = not scored; the detector learns every new column."""
     if watch.detector is None or not watch.n:
         return np.zeros(0)
-    columns = len(reading.time_s)
-    if not columns:
+    everyone = slice(0, watch.n)
+    for late in reading.late:
+        learn(watch, watch.detector_state, late.rows, late.time_s, np.where(late.masked, np.nan, late.values))
+    if not len(reading.time_s):
         return np.full(len(watch.entities), np.nan)
-    shift = watch.window.shift_s[: watch.n]
-    for start in range(0, columns, CHUNK_COLUMNS):
-        part = slice(start, start + CHUNK_COLUMNS)
-        time_s = reading.time_s[part][None, :] + shift[:, None]
-        values = np.where(reading.masked[:, part], np.nan, reading.values[:, part])
-        found = watch.detector.score(watch.detector_state, values, time_s)
-    watch.last_p, watch.last_expected = found.p[:, -1], found.expected[:, -1]
+    rows = everyone if reading.held is None else np.flatnonzero(~reading.held)
+    values = np.where(reading.masked, np.nan, reading.values)[rows]
+    found = learn(watch, watch.detector_state, rows, reading.time_s, values)
+    watch.last_p, watch.last_expected = np.full(watch.n, np.nan), np.full(watch.n, np.nan)
+    if found is not None:
+        watch.last_p[rows], watch.last_expected[rows] = found.p[:, -1], found.expected[:, -1]
     watch.evaluated = np.isfinite(watch.last_p)
     assert watch.index is not None
-    return watch.index.combine(found.p[:, -1:])[:, 0]
+    return watch.index.combine(watch.last_p[:, None])[:, 0]
+
+
+def learn(watch: Watch, state: State, rows: slice | Ints, time_s: Ints, values: Floats) -> Scores | None:
+    """Score and learn columns (k, m) of some rows of a detector's `state` (n, …); the scores of the last part."""
+    assert watch.detector is not None
+    whole = rows == slice(0, watch.n) if isinstance(rows, slice) else False
+    part_state = state if whole else {name: array[rows] for name, array in state.items()}
+    shift = watch.window.shift_s[: watch.n][rows]
+    found = None
+    for start in range(0, values.shape[1] if len(values) else 0, CHUNK_COLUMNS):
+        part = slice(start, start + CHUNK_COLUMNS)
+        found = watch.detector.score(part_state, values[:, part], time_s[part][None, :] + shift[:, None])
+    if not whole:
+        for name, array in part_state.items():
+            state[name][rows] = array
+    return found
 
 
 def forecast(watch: Watch, now_s: int) -> None:
@@ -58,7 +75,7 @@ def forecast(watch: Watch, now_s: int) -> None:
     watch.crossings, watch.looked = found, True
     assert watch.held is not None
     speaks = np.flatnonzero(np.isfinite(found.time_s[:, 1]))
-    _put(watch.held, speaks, _taken(found, speaks))
+    _put(watch.held, speaks, found.take(speaks))
     if watch.detector is None:
         watch.evaluated = np.isfinite(latest)
 
@@ -70,8 +87,3 @@ def _put(found: Crossings, rows: Ints, some: Crossings) -> None:
     found.window_s[rows] = some.window_s
     found.reason[rows] = some.reason
 
-
-def _taken(found: Crossings, rows: Ints) -> Crossings:
-    return Crossings(
-        found.time_s[rows], found.level, found.confidence[rows], found.slope[rows], found.window_s[rows], found.reason[rows]
-    )

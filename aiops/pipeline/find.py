@@ -7,30 +7,48 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aiops.core.records import Floats, Ints, Symptom
+from aiops.core.records import Bools, Floats, Ints, Symptom, SymptomKind
 from aiops.pipeline.mask import masked
 from aiops.pipeline.watch import Watch
 from aiops.symptoms import build, guards
+from aiops.symptoms.guards import Guards
+
+SETTLES = Guards(1, 5)
+"""A conflict has ended once five turns found none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """Symptoms of this turn by kind and entity number."""
 
-    by_kind: dict[str, dict[int, list[Symptom]]] = field(default_factory=dict)
+    by_kind: dict[SymptomKind, dict[int, list[Symptom]]] = field(default_factory=dict)
 
 
-def find_symptoms(watch: Watch, scores: Floats, now_s: int) -> Found:
-    """The symptoms of this turn; a row fires when its guards let it."""
+def find_symptoms(watch: Watch, scores: Floats, now_s: int, held: Bools | None = None) -> Found:
+    """The symptoms of this turn; a row fires when its guards let it. Rows that are `held` stay as they were."""
     found = Found()
     if watch.forecaster is not None and watch.n:
-        found.by_kind["exhaustion"] = _exhaustion(watch, now_s)
+        found.by_kind["exhaustion"] = _exhaustion(watch, now_s, held)
     if watch.detector is not None and len(scores):
-        found.by_kind["anomaly"] = _anomalies(watch, scores, now_s)
+        found.by_kind["anomaly"] = _anomalies(watch, scores, now_s, held)
+    if watch.disputed:
+        found.by_kind["conflict"] = _conflicts(watch, now_s)
     return found
 
 
-def _exhaustion(watch: Watch, now_s: int) -> dict[int, list[Symptom]]:
+def _step(watch: Watch, kind: SymptomKind, firing: Bools, present: Bools, at: Ints, held: Bools | None) -> Bools:
+    """One turn of a gate; of what is held nothing is known, whatever the card says of missing samples."""
+    gate = watch.gates[kind]
+    if held is None or not held.any():
+        return guards.step(gate, firing, present, watch.guards, at)
+    before = {name: array[held] for name, array in gate.items()}
+    guards.step(gate, firing, present, watch.guards, at)
+    for name, array in before.items():
+        gate[name][held] = array
+    return gate["active"]
+
+
+def _exhaustion(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[Symptom]]:
     assert watch.crossings is not None
     assert watch.held is not None
     latest = watch.window.latest(now_s)
@@ -38,17 +56,17 @@ def _exhaustion(watch: Watch, now_s: int) -> dict[int, list[Symptom]]:
     gate = watch.gates["exhaustion"]
     if watch.looked:
         firing = np.isfinite(watch.crossings.time_s[:, 1]) & ~masked(watch, now_s)
-        guards.step(gate, firing, np.isfinite(latest), watch.guards, row_now)
+        _step(watch, "exhaustion", firing, np.isfinite(latest), row_now, held)
     over = watch.beyond["beyond"]  # what is there already is no early warning, and begins anew once it has left
     gate["active"][over], gate["bits"][over] = False, 0
     rows = np.flatnonzero(gate["active"] & np.isfinite(watch.held.time_s[:, 1]))
     symptoms = build.exhaustion(
-        rows, watch.window.labels, watch.held, latest, watch.limit, gate["since_s"], row_now, watch.naming, watch.lineage
+        rows, watch.window.labels, watch.held, latest, watch.limit, gate["since_s"], row_now, watch.naming, watch.lineage_of
     )
     return _grouped(watch, rows, symptoms)
 
 
-def _anomalies(watch: Watch, scores: Floats, now_s: int) -> dict[int, list[Symptom]]:
+def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> dict[int, list[Symptom]]:
     gate = watch.gates["anomaly"]
     with np.errstate(invalid="ignore", divide="ignore"):
         firing = scores >= watch.threshold
@@ -59,7 +77,8 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int) -> dict[int, list[Sympt
         np.logical_or.at(moved, watch.entity_of, far)
         firing &= moved
     at = now_s + watch.window.shift_s[watch.first_rows]
-    active = guards.step(gate, firing, np.isfinite(scores), watch.guards, at)
+    whole = None if held is None else entities_held(watch, held)
+    active = _step(watch, "anomaly", firing, np.isfinite(scores), at, whole)
     entities = np.flatnonzero(active)
     if not len(entities):
         return {}
@@ -73,9 +92,27 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int) -> dict[int, list[Sympt
         score_of = np.where(np.isfinite(row_score), row_score, 0.0)
         out[entity] = build.anomalies(
             leading, watch.window.labels, score_of, watch.threshold, latest, watch.last_expected, since, watch.naming,
-            watch.lineage,
+            watch.lineage_of,
         )
     return out
+
+
+def entities_held(watch: Watch, held: Bools) -> Bools:
+    """(entities,) whether every row of an entity is held: nothing new is known of it."""
+    out = np.ones(len(watch.entities), bool)
+    np.logical_and.at(out, watch.entity_of, held)
+    return out
+
+
+def _conflicts(watch: Watch, now_s: int) -> dict[int, list[Symptom]]:
+    """Series that two sources have told apart for long."""
+    state = watch.dispute
+    lasting = watch.agreement.lasting(state, watch.step_s) & ~masked(watch, now_s)
+    active = guards.step(watch.gates["conflict"], lasting, state["first_of"] >= 0, SETTLES, watch.row_now(now_s))
+    rows = np.flatnonzero(active)
+    names = [feed.name for feed in watch.feeds]
+    symptoms = build.conflicts(rows, watch.window.labels, state, names, watch.agreement.tolerance, watch.naming, watch.lineage_of)
+    return _grouped(watch, rows, symptoms)
 
 
 def _grouped(watch: Watch, rows: Ints, symptoms: list[Symptom]) -> dict[int, list[Symptom]]:

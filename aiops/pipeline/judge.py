@@ -12,7 +12,7 @@ from aiops.outcomes import settle as law
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.changes import Changes
-from aiops.pipeline.read import Reading
+from aiops.pipeline.reading import Reading
 from aiops.pipeline.watch import Pending, Watch
 
 GONE_S, GONE_STEPS = 300, 3
@@ -27,10 +27,15 @@ def crossed_rows(watch: Watch, reading: Reading) -> dict[int, int]:
     judged is not judged again. After a crossing a row must stay inside for REARM_STEPS steps before the next one counts.
     """
     judged = watch.judged_s
-    if watch.forecaster is None or not watch.n or not len(reading.time_s):
+    if watch.forecaster is None or not watch.n:
         return {}
     crossed: dict[int, int] = {}
     shift = watch.window.shift_s[: watch.n]
+    for late in reading.late:  # nobody judged them: their source was away
+        for j, begins in follow(watch, late.values, late.rows):
+            if judged is not None:
+                for row in late.rows[begins & ~late.masked[:, j]].tolist():
+                    crossed.setdefault(row, int(late.time_s[j] + shift[row]))
     for j, begins in follow(watch, reading.values):
         if judged is not None and int(reading.time_s[j]) > judged:
             for row in np.flatnonzero(begins & ~reading.masked[:, j]).tolist():

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from aiops.core.labels import key
-from aiops.core.records import EarlyWarning, State
+from aiops.core.records import FORETELLING, EarlyWarning, State
 from aiops.models.state_files import StateLoss, read_state, save_state, saved_at
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.mask import masked_at
@@ -42,7 +42,8 @@ def restore(watch: Watch, store: Store, data_dir: Path | None) -> None:
     for warning in _own(watch, store.open_warnings(card)):
         watch.open[warning.fingerprint] = warning
     for warning in _own(watch, store.unsettled(card)):
-        watch.pending[warning.id] = Pending(warning, tuple(_limits(warning.symptoms)))
+        if warning.kind in FORETELLING:
+            watch.pending[warning.id] = Pending(warning, tuple(_limits(warning.symptoms)))
     for warning in _own(watch, store.warnings(card=card, limit=SEEN_AT_MOST)):
         if warning.kind == "exhaustion":
             name = key(warning.entity)
@@ -50,13 +51,15 @@ def restore(watch: Watch, store: Store, data_dir: Path | None) -> None:
     watch.judged_s = store.last_turn(card, watch.source_name)
     if data_dir is not None and watch.n:
         watch.lived_s = _learnt(watch, _folder(watch, data_dir))
+        watch.seen_s[:] = watch.lived_s
     if watch.judged_s is None or watch.lived_s is None or watch.lived_s >= watch.judged_s:
         open_gates(watch, whole=watch.lived_s is not None and "learnt" not in watch.losses)
 
 
 def _own(watch: Watch, warnings: Iterable[EarlyWarning]) -> Iterator[EarlyWarning]:
     """Those that came from this watch's source."""
-    return (w for w in warnings if w.symptoms and w.symptoms[0].lineage.source == watch.source_name)
+    names = {feed.name for feed in watch.feeds}
+    return (w for w in warnings if w.symptoms and not names.isdisjoint(w.symptoms[0].lineage.source.split("+")))
 
 
 def _learnt(watch: Watch, folder: Path) -> int:

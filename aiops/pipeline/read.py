@@ -1,106 +1,224 @@
-"""Step 1 of a turn: read what is missing, and no more, into the window."""
+"""Step 1 of a turn: read what is missing, and no more, from every source, into one window."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from aiops.core.labels import Labels
+from aiops.core.errors import SourceError, said
 from aiops.core.records import Bools, Floats, Ints
 from aiops.pipeline.mask import masked_at
-from aiops.pipeline.watch import Watch
-from aiops.telemetry.source import Answer
+from aiops.pipeline.reading import Late, Reading
+from aiops.pipeline.revise import provisional, put_final
+from aiops.pipeline.watch import Feed, Watch
+from aiops.telemetry.breaker import Resting
+from aiops.telemetry.link import AWAY, Piece, Range
+from aiops.telemetry.merge import Layer, Merged, merged
+from aiops.telemetry.window import Progress
 
 CHUNK_SAMPLES = 250_000
 """Samples asked for at once, so that memory stays bounded while history is read."""
 HOUR_S = 3600
 BACKFILL_SAMPLES = 6_000_000
-"""Samples read at first sight at most: many series start with less history, one turn never reads for long."""
+"""Samples read at first sight at most; what is older comes in later turns, so that no turn reads for long."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """The new columns of a turn: `values` and `masked` (n, m) over all rows in the window's order, at `time_s` (m,)."""
+class _Got:
+    """What one feed gave: its pieces, oldest first; the older range left to later turns; what was provisional, read anew."""
 
-    time_s: Ints
-    values: Floats
-    masked: Bools
-    partial: tuple[str, ...] = ()
+    feed: int
+    pieces: list[Piece]
+    older: Range | None = None
+    final: Piece | None = None
 
 
 def read(watch: Watch, now_s: int) -> Reading:
-    """Read what the window misses up to `now_s` and append it. Raises SourceError; the window then stays as it was."""
-    oldest = watch.source.oldest_s()
-    missing = watch.window.missing(now_s, watch.card.history_s, oldest)
-    if missing is None:
+    """Read what the window misses up to `now_s` and append it. Raises SourceError when no source could be asked; the window
+    then stays as it was. A source that fails beside others costs the rows that only it delivers their new columns.
+    """
+    found = _ask_all(watch, now_s)
+    errors = [one for one in found if isinstance(one, SourceError)]
+    for feed, one in zip(watch.feeds, found, strict=True):
+        feed.error = one if isinstance(one, SourceError) else None
+    if len(errors) == len(found):
+        raise next((e for e in errors if not isinstance(e, Resting)), errors[0])
+    got = [one for one in found if isinstance(one, _Got) and one.pieces]
+    if not got:
         return Reading(np.zeros(0, np.int64), np.zeros((watch.n, 0)), np.zeros((watch.n, 0), bool))
+    return _kept(watch, got, [i for i, one in enumerate(found) if not isinstance(one, SourceError)])
+
+
+def progress_of(watch: Watch, feed: Feed) -> Progress:
+    """How far a feed was read."""
+    return watch.window.progress.setdefault(feed.name, Progress())
+
+
+def _ask_all(watch: Watch, now_s: int) -> list[_Got | SourceError]:
+    """What each feed gave, or why it could not; each source has threads and a deadline of its own."""
+    if len(watch.feeds) == 1:
+        return [_ask(watch, 0, now_s)]
+    with ThreadPoolExecutor(len(watch.feeds)) as pool:
+        return list(pool.map(lambda i: _ask(watch, i, now_s), range(len(watch.feeds))))
+
+
+def _ask(watch: Watch, number: int, now_s: int) -> _Got | SourceError:
+    feed = watch.feeds[number]
+    try:
+        entered = feed.rest.enter()
+    except Resting as error:
+        return error
+    try:
+        pieces, older = _pieces(watch, feed, now_s)
+        final = provisional(watch, feed, pieces)
+    except SourceError as error:
+        if error.kind in AWAY:
+            feed.rest.let_go()  # that is the link's to remember, for all cards
+        else:
+            feed.rest.failed(error, entered)
+        return error if isinstance(error, Resting) else said(error)
+    except BaseException:
+        feed.rest.let_go()
+        raise
+    feed.rest.well()
+    return _Got(number, pieces, older, final)
+
+
+def _pieces(watch: Watch, feed: Feed, now_s: int) -> tuple[list[Piece], Range | None]:
+    card, link, step = watch.card, feed.link, watch.step_s
+    oldest = link.source.oldest_s()
+    missing = watch.window.missing(feed.name, now_s, card.history_s, oldest)
+    if missing is None:
+        return [], None
     start, end = missing
+    older: Range | None = None
     many = watch.n
-    if many == 0 and end > start:
-        start, many = _first_sight(watch, start, end, oldest is not None)
-    span = max(watch.step_s, CHUNK_SAMPLES // max(many, 1) * watch.step_s)
-    answers = []
-    while start <= end:
-        stop = min(end, start + span - watch.step_s)
-        answers.append(watch.source.fetch(watch.card.query, start, stop, watch.step_s, watch.card.unit))
-        start = stop + watch.step_s
-    return _kept(watch, answers)
+    if end > start:
+        first = start
+        if not progress_of(watch, feed).read_s:
+            first, many = _first_sight(watch, feed, start, end, oldest is not None)
+        affordable = max(1, BACKFILL_SAMPLES // max(many, 1))
+        start = max(first, end - (affordable - 1) * step)
+        older = (first, start - step) if start > first else None
+    span = max(1, CHUNK_SAMPLES // max(many, 1)) * step
+    ranges = [(at, min(end, at + span - step)) for at in range(start, end + 1, span)]
+    if len(ranges) == 1:
+        return [link.ask(card.query, start, end, step, card.unit)], older
+    futures = link.submit(card.query, ranges, step, card.unit)
+    try:
+        return [future.result() for future in futures], older
+    finally:
+        for future in futures:
+            future.cancel()
 
 
-def _first_sight(watch: Watch, start: int, end: int, oldest_known: bool) -> tuple[int, int]:
-    """(where history worth reading begins, how many series there are now).
+def _first_sight(watch: Watch, feed: Feed, start: int, end: int, oldest_known: bool) -> tuple[int, int]:
+    """(where there is history, how many series there are now).
 
     A source that does not know its oldest sample is asked how many series there were, an hour apart: otherwise a young
     server would be asked for weeks of seconds that it does not have.
     """
-    query, step = watch.card.query, watch.step_s
-    many = len(watch.source.fetch(query, end, end, step).block.labels)
-    start = max(start, end - BACKFILL_SAMPLES // max(many, 1) * step)
+    query, step, link = watch.card.query, watch.step_s, feed.link
+    many = len(link.ask(query, end, end, step).labels)
     hours = np.arange(-(-start // HOUR_S) * HOUR_S, end + 1, HOUR_S)
     if oldest_known or not many:
         return (start if many or oldest_known else end), many
     if not len(hours):
         return start, many
-    found = watch.source.fetch(f"count({query})", int(hours[0]), int(hours[-1]), HOUR_S).block.values
+    found = link.ask(f"count({query})", int(hours[0]), int(hours[-1]), HOUR_S).layers[0][1]
     known = hours[np.isfinite(found).any(axis=0)] if len(found) else hours[:0]
     oldest = int(known[0] if len(known) else end) - HOUR_S
     return max(start, oldest // step * step), many
 
 
-def _kept(watch: Watch, answers: list[Answer]) -> Reading:
+def _kept(watch: Watch, got: Sequence[_Got], asked: Sequence[int]) -> Reading:
     """Put what was read into the window, all at once: what the window had and this turn did not would never be learnt."""
-    rows_of = []
-    for answer in answers:
-        labels = _labelled(watch, answer.block.labels)
-        rows_of.append(watch.window.rows_for(labels, watch.shift_s(list(labels)) if watch.shift_s else 0))
-    for rows, answer in zip(rows_of, answers, strict=True):
-        watch.window.append(rows, answer.block.time_s, answer.block.values)
+    window, step = watch.window, watch.step_s
+    places = {id(piece): watch.rows_of_labels(piece.labels) for one in got for piece in one.pieces}
+    had = int(watch.seen_s.max(initial=0))
     watch.grow()
-    watch.lineage = answers[-1].block.lineage
-    time_s = np.concatenate([answer.block.time_s for answer in answers])
-    partial = tuple(dict.fromkeys(note for answer in answers for note in answer.partial))
-    return Reading(time_s, _side_by_side(watch.n, rows_of, answers), masked_at(watch, time_s), partial)
+    start = min(int(one.pieces[0].time_s[0]) for one in got)
+    end = max(int(one.pieces[-1].time_s[-1]) for one in got)
+    time_s = np.arange(start, end + 1, step, dtype=np.int64)
+    values = _merged(watch, got, places, time_s)
+    everywhere = np.arange(watch.n)
+    old = time_s <= window.end_s if window.end_s else np.zeros(len(time_s), bool)
+    if old.any():
+        window.fill(everywhere, time_s[old], values[:, old])
+    if not old.all():
+        window.append(everywhere, time_s[~old], values[:, ~old])
+    for one in got:
+        feed = watch.feeds[one.feed]
+        progress = progress_of(watch, feed)
+        progress.read_s = int(one.pieces[-1].time_s[-1])
+        progress.todo += [one.older] if one.older else []
+        feed.lineage, feed.partial = one.pieces[-1].lineage, _notes(one.pieces)
+        feed.link.newest_s = max(feed.link.newest_s, progress.read_s)
+        for piece in one.pieces:
+            feed.sees(watch.n, places[id(piece)])
+    finals = [put_final(watch, watch.feeds[one.feed], one.final) for one in got if one.final is not None]
+    watch.trace()
+    held = _held(watch, asked)
+    new = time_s > had
+    return Reading(
+        time_s[new], values[:, new], masked_at(watch, time_s[new]), _notes(piece for one in got for piece in one.pieces), held,
+        _late(watch, time_s[~new], values[:, ~new], held), min(finals, default=0),
+    )
 
 
-def _labelled(watch: Watch, labels: Sequence[Labels]) -> Sequence[Labels]:
-    """Label sets with the source's external labels; what a series says itself counts. The same answer gives the same list."""
-    if not watch.external_labels:
-        return labels
-    if watch.labelled is None or watch.labelled[0] is not labels:
-        watch.labelled = labels, [{**watch.external_labels, **one} for one in labels]
-    return watch.labelled[1]
+def _notes(pieces: Iterable[Piece]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(note for piece in pieces for note in piece.partial))
 
 
-def _side_by_side(n: int, rows_of: list[Ints], answers: list[Answer]) -> Floats:
-    """(n, m) the answers' values in the window's rows, NaN where an answer lacks a row."""
-    whole = np.arange(n)
-    parts: list[Floats] = []
-    for rows, answer in zip(rows_of, answers, strict=True):
-        values = answer.block.values
-        if not np.array_equal(rows, whole):
-            values = np.full((n, len(answer.block.time_s)), np.nan)
-            values[rows] = answer.block.values
-        parts.append(values)
-    return parts[0] if len(parts) == 1 else np.hstack(parts)
+def _merged(watch: Watch, got: Sequence[_Got], places: dict[int, Ints], time_s: Ints) -> Floats:
+    """(n, t) one value for each series and instant; how far the sources agree is remembered."""
+    whole = got[0].pieces[0]
+    if len(got) == len(got[0].pieces) == len(whole.layers) == 1 and np.array_equal(places[id(whole)], np.arange(watch.n)):
+        return whole.layers[0][1]
+    by_feed = {one.feed: one for one in got}
+    layers, copies = [], 0
+    for number in (i for i in watch.preferred if i in by_feed):
+        for piece in by_feed[number].pieces:
+            copies = max(copies, len(piece.layers))
+            column = (int(piece.time_s[0]) - int(time_s[0])) // watch.step_s
+            rows = places[id(piece)]
+            layers += [Layer(number, rows if at is None else rows[at], column, found) for at, found in piece.layers]
+    found = merged(watch.n, len(time_s), layers)
+    if len(got) > 1 or copies > 1:
+        _compare(watch, found, int(time_s[-1]))
+    return found.values
+
+
+def _compare(watch: Watch, found: Merged, now_s: int) -> None:
+    watch.disputed = True
+    watch.agreement.observe(watch.dispute, found, watch.step_s, now_s)
+
+
+def _held(watch: Watch, asked: Sequence[int]) -> Bools | None:
+    """(n,) rows that none of the feeds that answered is known to deliver; None when all feeds answered."""
+    if len(asked) == len(watch.feeds):
+        return None
+    held = np.ones(watch.n, bool)
+    for number in asked:
+        seen = watch.feeds[number].seen
+        held[: len(seen)] &= ~seen
+    return held
+
+
+def _late(watch: Watch, time_s: Ints, values: Floats, held: Bools | None) -> tuple[Late, ...]:
+    """Older columns that the models of some rows have not seen yet."""
+    if not len(time_s):
+        return ()
+    out = []
+    behind = watch.seen_s < time_s[-1]
+    if held is not None:
+        behind &= ~held
+    behind &= np.isfinite(values).any(axis=1)
+    for seen_s in np.unique(watch.seen_s[behind]).tolist():
+        rows, columns = np.flatnonzero(behind & (watch.seen_s == seen_s)), time_s > seen_s
+        times = time_s[columns]
+        out.append(Late(rows, times, values[np.ix_(rows, columns)], masked_at(watch, times)[rows]))
+    return tuple(out)

@@ -10,7 +10,9 @@ from aiops.pipeline import keep
 from aiops.pipeline.evaluate import forecast, score
 from aiops.pipeline.find import Found, find_symptoms
 from aiops.pipeline.judge import crossed_rows
-from aiops.pipeline.read import Reading, read
+from aiops.pipeline.read import read
+from aiops.pipeline.reading import Reading
+from aiops.pipeline.revise import remember_final, score_again
 from aiops.pipeline.watch import Watch
 
 AGAIN_AT_MOST = 100
@@ -28,11 +30,24 @@ class Seen:
 
 def sense(watch: Watch, reading: Reading, now_s: int) -> Seen:
     """Score, forecast, see crossings, find symptoms: the watch learns what was read, and decides nothing."""
+    if reading.final_s:
+        score_again(watch, reading.final_s)
     scores = score(watch, reading)
     forecast(watch, now_s)
-    seen = Seen(scores, crossed_rows(watch, reading), find_symptoms(watch, scores, now_s))
+    seen = Seen(scores, crossed_rows(watch, reading), find_symptoms(watch, scores, now_s, reading.held))
+    _remember(watch, reading)
+    remember_final(watch)
     watch.lived_s = now_s
     return seen
+
+
+def _remember(watch: Watch, reading: Reading) -> None:
+    """Up to where the models of each row have come."""
+    for late in reading.late:
+        watch.seen_s[late.rows] = late.time_s[-1]
+    if len(reading.time_s):
+        here = slice(None) if reading.held is None else ~reading.held
+        watch.seen_s[here] = reading.time_s[-1]
 
 
 def live_again(watch: Watch) -> None:
@@ -45,11 +60,11 @@ def live_again(watch: Watch) -> None:
     lived, judged, step = watch.lived_s, watch.judged_s, watch.step_s
     if judged is None or (lived is not None and lived >= judged):
         return
-    if watch.source.keeps_past:
+    if watch.keeps_past:
         if lived is not None:
             read(watch, lived)  # what the state has seen and the window has not kept
             for now_s in range(max(lived, judged - AGAIN_AT_MOST * step) + step, judged, step):
                 sense(watch, read(watch, now_s), now_s)
         sense(watch, read(watch, judged), judged)
     watch.lived_s = judged
-    keep.open_gates(watch, whole=lived is not None and watch.source.keeps_past and "learnt" not in watch.losses)
+    keep.open_gates(watch, whole=lived is not None and watch.keeps_past and "learnt" not in watch.losses)

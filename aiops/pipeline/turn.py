@@ -11,8 +11,10 @@ import numpy as np
 
 from aiops.core.errors import SourceError
 from aiops.pipeline.assemble import Rooms
+from aiops.pipeline.backfill import fill_in
 from aiops.pipeline.changes import Changes, TurnResult
-from aiops.pipeline.decide import decide
+from aiops.pipeline.decide import decide, stay
+from aiops.pipeline.forget import forget
 from aiops.pipeline.judge import settle
 from aiops.pipeline.read import read
 from aiops.pipeline.sense import live_again, sense
@@ -24,23 +26,29 @@ from aiops.pipeline.watch import Watch
 def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
     """Do one turn of `watch` at the grid instant `now_s`; everything it decides is kept in one transaction.
 
-    A source that fails costs this watch its new samples and nothing else: the error is returned, open warnings stay.
+    A source that fails costs this watch the new samples of its series and nothing else: what is open stays open. When none can
+    be asked, nothing is decided, what is open is told on as stale, and the error is returned.
     """
     started = time.perf_counter()
     changes = Changes(watch.card.name, watch.source_name, now_s)
     try:
         live_again(watch)
+        forget(watch)
         reading = read(watch, now_s)
     except SourceError as error:
-        return TurnResult(watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), (), error=error)
+        stay(watch, now_s, rooms, changes)
+        return TurnResult(
+            watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), (), error=error, failed=watch.failed
+        )
     seen = sense(watch, reading, now_s)
-    decide(watch, seen.symptoms, seen.crossed, now_s, rooms, changes)
+    decide(watch, seen.symptoms, seen.crossed, now_s, rooms, changes, reading.held)
     settle(watch, seen.crossed, now_s, rooms, changes)
     tell(watch, now_s, rooms, changes)
     if changes.warnings or changes.outcomes or rooms.marks_turns:
         rooms.journal.write(changes)
     watch.judged_s = now_s
+    fill_in(watch)
     return TurnResult(
         watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), tuple(changes.events),
-        seen.scores if np.size(seen.scores) else None, None, reading.partial,
+        seen.scores if np.size(seen.scores) else None, None, reading.partial, watch.failed,
     )

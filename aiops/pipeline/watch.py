@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from aiops.core.errors import SourceError
 from aiops.core.labels import Labels, key, subset
 from aiops.core.records import Bools, Crossings, EarlyWarning, Floats, Ints, Limit, Lineage, State, Symptom, SymptomKind
 from aiops.models.card import ModelCard
@@ -16,7 +17,10 @@ from aiops.models.interface import Detector, Forecaster
 from aiops.symptoms import guards
 from aiops.symptoms.build import Naming
 from aiops.symptoms.guards import Guards
-from aiops.telemetry.source import Source
+from aiops.telemetry.breaker import Breaker
+from aiops.telemetry.identity import LabelSets, Remembered
+from aiops.telemetry.link import Link
+from aiops.telemetry.merge import Agreement, no_agreement
 from aiops.telemetry.window import Window
 
 
@@ -46,16 +50,65 @@ class Mask:
 
 
 @dataclass(slots=True)
+class Feed:
+    """One source of a watch. `rest`: left alone while it cannot answer this card's query. `seen` (n,): rows it ever delivered.
+
+    `lineage`, `partial`: of its last answer; `error`: why the last turn went without it. Late samples are not looked for any
+    more up to `final_s`.
+    """
+
+    link: Link
+    rest: Breaker
+    seen: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    lineage: Lineage | None = None
+    partial: tuple[str, ...] = ()
+    error: SourceError | None = None
+    final_s: int = 0
+
+    @property
+    def name(self) -> str:
+        """The source's."""
+        return self.link.name
+
+    def sees(self, n: int, rows: Ints) -> None:
+        """Remember that it delivers `rows` of n."""
+        if len(self.seen) < n:
+            self.seen = np.concatenate([self.seen, np.zeros(n - len(self.seen), bool)])
+        self.seen[rows] = True
+
+
+@dataclass(slots=True)
+class Apprentice:
+    """A detector's state that learns older history, up to `seen_s`, while the one in use does its work."""
+
+    state: State
+    seen_s: int
+
+
+def joined(lineages: Sequence[Lineage]) -> Lineage:
+    """The lineage of what was made of several blocks: their sources, the time they span, everything noted of them."""
+    first = lineages[0]
+    if len(lineages) == 1:
+        return first
+    notes = tuple(dict.fromkeys(note for one in lineages for note in one.partial))
+    names = "+".join(sorted({name for one in lineages for name in one.source.split("+")}))
+    return replace(
+        first, source=names, start_s=min(one.start_s for one in lineages), end_s=max(one.end_s for one in lineages), partial=notes
+    )
+
+
+@dataclass(slots=True)
 class Watch:
-    """One card on one source. Arrays have one row a series, in the window's order; `entity_of` (n,) indexes `entities`.
+    """One card on all its sources of one step. Arrays have one row a series, in the window's order; `entity_of` (n,) indexes
+    `entities`. Of several feeds that see one series `preferred` says whose value counts; `source_name` names the watch.
 
     `judged_s` is the last turn whose decisions were kept, `lived_s` the last one that the learnt state has gone through; None:
-    there was none. Between two turns they are the same; after a start `lived_s` may be older.
+    there was none. Between two turns they are the same; after a start `lived_s` may be older. `seen_s` (n,) is the newest
+    instant that the models of a row have seen: rows whose sources are away stand still.
     """
 
     card: ModelCard
-    source: Source[Any]
-    source_name: str
+    feeds: list[Feed]
     step_s: int
     window: Window
     detector: Detector[Any] | None
@@ -63,9 +116,8 @@ class Watch:
     guards: Guards
     naming: Naming
     threshold: float
-    external_labels: Mapping[str, str] = field(default_factory=dict)
-    data_class: str = "internal"
-    residency: tuple[str, ...] = ()
+    source_name: str
+    agreement: Agreement = field(default_factory=lambda: Agreement(0.05, 600.0))
     stage: str = "shadow"
     shift_s: Callable[[list[Labels]], Ints] | None = None
     limit_of: Callable[[list[Labels]], Limit] | None = None
@@ -89,19 +141,68 @@ class Watch:
     lived_s: int | None = None
     evaluated: Bools = field(default_factory=lambda: np.zeros(0, bool))
     lineage: Lineage = field(default_factory=lambda: Lineage("", "", 0, 0))
-    labelled: tuple[Sequence[Labels], Sequence[Labels]] | None = None
+    seen_s: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    dispute: State = field(default_factory=dict)
+    disputed: bool = False
+    apprentice: Apprentice | None = None
+    final: Apprentice | None = None
+    forget_from: int = 4096
     resuming: dict[str, Symptom] = field(default_factory=dict)
     held: Crossings | None = None
     looked: bool = False
     losses: dict[str, str] = field(default_factory=dict)
     mask: Mask = field(default_factory=Mask)
+    rows_of_labels: Remembered[Ints] = field(init=False)
+    join: Callable[[Sequence[Lineage]], Lineage] = joined
+    _lineages: dict[tuple[int, ...], Lineage] = field(default_factory=dict)
     _entity_number: dict[str, int] = field(default_factory=dict)
     _first_row: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rows_of_labels = Remembered(self._rows_of_labels)
 
     @property
     def name(self) -> str:
         """`card@source`."""
         return f"{self.card.name}@{self.source_name}"
+
+    @property
+    def preferred(self) -> list[int]:
+        """Numbers of the feeds, the one whose values count first: by priority, then in the order of the configuration."""
+        return sorted(range(len(self.feeds)), key=lambda i: -self.feeds[i].link.priority)
+
+    @property
+    def at_once(self) -> int:
+        """How many watches of the same sources may take their turns at once."""
+        return min(feed.link.at_once for feed in self.feeds)
+
+    @property
+    def keeps_past(self) -> bool:
+        """Whether every source can be asked for what was before it was opened."""
+        return all(feed.link.source.keeps_past for feed in self.feeds)
+
+    @property
+    def failed(self) -> dict[str, SourceError]:
+        """The sources that the last turn went without, and why."""
+        return {feed.name: feed.error for feed in self.feeds if feed.error is not None}
+
+    def trace(self) -> None:
+        """Bring `lineage` up to the feeds' last answers."""
+        self._lineages.clear()
+        self.lineage = self.join([feed.lineage for feed in self.feeds if feed.lineage is not None])
+
+    def lineage_of(self, row: int) -> Lineage:
+        """The lineage of one row: joined over the feeds that deliver it."""
+        if len(self.feeds) == 1:
+            return self.lineage
+        who = tuple(i for i, feed in enumerate(self.feeds) if row < len(feed.seen) and feed.seen[row])
+        if who not in self._lineages:
+            parts = [feed.lineage for feed in (self.feeds[i] for i in who) if feed.lineage is not None]
+            self._lineages[who] = self.join(parts) if parts else self.lineage
+        return self._lineages[who]
+
+    def _rows_of_labels(self, labels: LabelSets) -> Ints:
+        return self.window.rows_for(labels, self.shift_s(list(labels)) if self.shift_s else 0)
 
     @property
     def n(self) -> int:
@@ -133,7 +234,7 @@ class Watch:
             self.limit = self._limit_for(fresh)
             self.crossings = _more_crossings(self.crossings, new)
             self.held = _more_crossings(self.held, new)
-        for kind in ("anomaly", "exhaustion"):
+        for kind in ("anomaly", "exhaustion", "conflict"):
             rows = len(self.entities) if kind == "anomaly" else n
             state = self.gates.get(kind, guards.initial(0))
             self.gates[kind] = extended(state, guards.initial(rows - len(state["bits"])))
@@ -142,7 +243,19 @@ class Watch:
         self.last_p = np.concatenate([self.last_p, np.full(new, np.nan)])
         self.last_expected = np.concatenate([self.last_expected, np.full(new, np.nan)])
         self.evaluated = np.concatenate([self.evaluated, np.zeros(new, bool)])
+        self.seen_s = np.concatenate([self.seen_s, np.zeros(new, np.int64)])
+        self.dispute = extended(self.dispute, no_agreement(new))
         self.resume(had)
+
+    def number_anew(self, entities: Ints) -> None:
+        """After rows were let go: keep only these entities, and number them, the rows' labels and places anew."""
+        new = np.full(len(self.entities), -1, np.int64)
+        new[entities] = np.arange(len(entities))
+        self.entity_of = new[self.entity_of]
+        self.entities = [self.entities[i] for i in entities.tolist()]
+        self._entity_number = {key(entity): i for i, entity in enumerate(self.entities)}
+        self._first_row = np.unique(self.entity_of, return_index=True)[1].tolist()
+        self.rows_of_labels = Remembered(self._rows_of_labels)
 
     def resume(self, had: int = 0) -> None:
         """Take up the symptoms of `resuming` whose rows, from `had` on, are known: a restart ends no episode."""
@@ -162,7 +275,8 @@ class Watch:
                 self.held.window_s[row] = float(symptom.evidence.get("window_s") or np.nan)
 
     def _entity(self, labels: Labels, row: int) -> int:
-        entity = subset(labels, dict.fromkeys([*self.external_labels, *self.card.entity]))
+        external = (name for feed in self.feeds for name in feed.link.labels)
+        entity = subset(labels, dict.fromkeys([*external, *self.card.entity]))
         name = key(entity)
         if name not in self._entity_number:
             self._entity_number[name] = len(self.entities)

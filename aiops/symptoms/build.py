@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aiops.core.labels import Labels
@@ -15,6 +15,7 @@ from aiops.core.records import (
     Limit,
     Lineage,
     Severity,
+    State,
     Symptom,
 )
 
@@ -46,7 +47,7 @@ def exhaustion(
     since_s: Ints,
     now_s: Ints,
     naming: Naming,
-    lineage: Lineage,
+    lineage: Callable[[int], Lineage],
 ) -> list[Symptom]:
     """Symptoms of rows that will cross their limit; `rows` indexes all the other (n, …) arguments."""
     out = []
@@ -76,7 +77,7 @@ def exhaustion(
                 0.0,
                 crossing,
                 evidence,
-                lineage,
+                lineage(i),
             )
         )
     return out
@@ -91,7 +92,7 @@ def anomalies(
     expected: Floats,
     since_s: Ints,
     naming: Naming,
-    lineage: Lineage,
+    lineage: Callable[[int], Lineage],
 ) -> list[Symptom]:
     """Symptoms of rows that are strange; `score` (n,) is -log10 p; confidence grows with the distance to `threshold`."""
     out = []
@@ -118,9 +119,32 @@ def anomalies(
                 value,
                 None,
                 evidence,
-                lineage,
+                lineage(i),
             )
         )
+    return out
+
+
+def conflicts(
+    rows: Ints, labels: Sequence[Labels], state: State, sources: Sequence[str], tolerance: float, naming: Naming,
+    lineage: Callable[[int], Lineage],
+) -> list[Symptom]:  # fmt: skip
+    """Symptoms of rows whose sources disagree; `state` (n, …) is what `aiops.telemetry.merge.Agreement` remembers of each row."""
+    out = []
+    for i in rows.tolist():
+        first, second = float(state["first"][i]), float(state["second"][i])
+        here, there = (sources[int(state[name][i])] for name in ("first_of", "second_of"))
+        copies = " (two copies of one series)" if here == there else ""
+        evidence = {
+            "now": _plain(first), "other": _plain(second), "source": here, "other_source": there, "tolerance": tolerance,
+            "unit": naming.unit, "reason": f"{here} and {there} tell different values{copies}; that of {here} is used",
+        }  # fmt: skip
+        out.append(
+            Symptom(
+                naming.card, naming.signal, labels[i], "conflict", int(state["since_s"][i]), "info", 0.9, 0.0, None, evidence,
+                lineage(i),
+            )
+        )  # fmt: skip
     return out
 
 

@@ -29,6 +29,7 @@ class Remembered(Generic[T]):
         self._known: OrderedDict[int, tuple[LabelSets, T]] = OrderedDict()
 
     def __call__(self, labels: LabelSets) -> T:
+        """What `make` says of this tuple."""
         known = self._known.get(id(labels))
         if known is not None and known[0] is labels:
             return known[1]

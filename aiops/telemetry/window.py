@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,14 @@ MOST_ROWS = 200_000
 _EMPTY = {"offset": 0, "newest_s": -1, "first_s": -1, "shift_s": 0}
 
 
+@dataclass(slots=True)
+class Progress:
+    """Up to where a feed was read, and which older ranges (first, last instant) are still to be read."""
+
+    read_s: int = 0
+    todo: list[tuple[int, int]] = field(default_factory=list)
+
+
 class Window:
     """History of one card's series; see `open`."""
 
@@ -45,6 +53,7 @@ class Window:
         self.labels: list[Labels] = []
         self.end_s = self.begin_s = self.read_s = 0
         self.rebuilt = ""
+        self.progress: dict[str, Progress] = {}
         self._row: dict[str, int] = {}
         self._last: tuple[Any, Ints] | None = None
         sizes = (("fine", step_s, max(FINE_SPAN_S // step_s, 72), 1), ("mid", MID_STEP_S, MID_COUNT, 3))
@@ -61,7 +70,7 @@ class Window:
         return self._fine, *self._coarse
 
     @classmethod
-    def open(cls, folder: Path | None, step_s: int, capacity: int = 8) -> Window:
+    def open(cls, folder: Path | None, step_s: int, capacity: int = 8, query: str = "") -> Window:
         """A window in memory (None) or on disk; missing, damaged or differently shaped files give an empty one.
 
         `rebuilt` then says why. Series silent for longer than the longest resolution reaches back are forgotten here.
@@ -254,14 +263,15 @@ class Window:
             for part, values in enumerate(_summary(columns)):
                 ring.data[: self.n, part, slot] = values
 
-    def missing(self, now_s: int, history_s: int, oldest_s: int | None) -> tuple[int, int] | None:
+    def missing(self, feed: str, now_s: int, history_s: int, oldest_s: int | None) -> tuple[int, int] | None:
         """The aligned range (start, end) still to be read at `now_s`; None when nothing is missing."""
         end = now_s // self.step_s * self.step_s
+        read_s = self.progress.setdefault(feed, Progress(0 if self.progress else self.read_s)).read_s
         farthest = end - min(history_s, LONG_STEP_S * LONG_COUNT) // self.step_s * self.step_s
-        start = farthest if self.read_s == 0 else max(self.read_s + self.step_s, farthest)
+        start = farthest if read_s == 0 else max(read_s + self.step_s, farthest)
         if oldest_s is not None:
             start = max(start, -(-oldest_s // self.step_s) * self.step_s)
-        start = min(start, end) if self.read_s == 0 else start
+        start = min(start, end) if read_s == 0 else start
         return None if start > end else (start, end)
 
     def history(self, rows: slice | Ints | None, now_s: int) -> History:
@@ -296,6 +306,16 @@ class Window:
             return np.full(self.n, np.nan)
         column = self._fine.data[: self.n, 0, end // self.step_s % self._fine.size]
         return self.offset[: self.n] + column.astype(np.float64)
+
+    def fill(self, rows: Ints, time_s: Ints, values: Floats, replace: bool = False) -> None:
+        """Put older columns (k, t): finite values fill gaps, or with `replace` take the place of what is there."""
+        had = self.value_at(rows, time_s)
+        self.append(rows, time_s, np.where(np.isfinite(values) & (replace | np.isnan(had)), values, had))
+
+    def value_at(self, rows: Ints, time_s: Ints) -> NDArray[np.float64]:
+        """(k, t) values of the finest resolution at instants that it holds."""
+        block = self._fine.data[:, 0][np.ix_(rows, time_s // self.step_s % self._fine.size)].astype(np.float64)
+        return self.offset[rows][:, None] + block
 
     @property
     def fine_count(self) -> int:

@@ -9,6 +9,7 @@ from aiops.core.errors import SourceError
 from aiops.core.records import Outcome
 from aiops.daemon.board import WAITS_AT_MOST_S, Board, WatchState
 from aiops.pipeline import Event, TurnResult
+from aiops.telemetry.breaker import Resting
 
 
 def board(*names: str, every_s: float = 5.0) -> Board:
@@ -19,12 +20,16 @@ def board(*names: str, every_s: float = 5.0) -> Board:
 
 def state(name: str, every_s: float = 5.0) -> WatchState:
     card, _, source = name.partition("@")
-    return WatchState(card, source, every_s, "shadow", 0.0)
+    return WatchState(card, source, tuple(source.split("+")), every_s, "shadow", 0.0)
 
 
 def result(name: str, error: str = "", **more: Any) -> TurnResult:
+    """A turn of a watch; an error that is none of ours is that of its only source."""
     kind, _, message = error.partition(":")
-    failed = SourceError(name.partition("@")[2], kind, message) if error else None
+    source = name.partition("@")[2]
+    failed = SourceError(source, kind, message) if error else None
+    if failed is not None and kind != "internal":
+        more.setdefault("failed", {source: failed})
     return TurnResult(name, 0, 0.1, {"active": 1}, (), error=failed, **more)
 
 
@@ -78,11 +83,11 @@ def test_a_failing_store_is_not_ready_and_heals_when_every_complaint_is_taken_ba
     assert found.ready()[0]
 
 
-def test_a_failing_watch_rests_ever_longer_and_at_most_so_long() -> None:
+def test_a_watch_that_fails_for_no_sources_fault_rests_ever_longer_and_at_most_so_long() -> None:
     found = board("a@x")
     rests = []
     for _ in range(12):
-        found.turned(result("a@x", "timeout:"), 100.0, 0.0)
+        found.turned(result("a@x", "internal:"), 100.0, 0.0)
         rests.append(found.watches["a@x"].rests_until_s - 100.0)
     assert rests[:4] == [0.0, 5.0, 15.0, 35.0]
     assert rests == sorted(rests)
@@ -92,7 +97,7 @@ def test_a_failing_watch_rests_ever_longer_and_at_most_so_long() -> None:
 def test_one_good_turn_ends_the_rest() -> None:
     found = board("a@x")
     for _ in range(5):
-        found.turned(result("a@x", "timeout:"), 100.0, 0.0)
+        found.turned(result("a@x", "internal:"), 100.0, 0.0)
     found.turned(result("a@x"), 200.0, 0.0)
     watch = found.watches["a@x"]
     assert (watch.failures, watch.rests_until_s, watch.last_success_s) == (0, 0.0, 200.0)
@@ -116,6 +121,56 @@ def test_failed_reads_are_counted_by_source_and_kind_and_events_by_card() -> Non
         ("events", "a", "opened", ""): 1,
         ("events", "a", "outcome", "hit"): 1,
     }
+
+
+def away(name: str, source: str, error: str = "") -> TurnResult:
+    """A turn that went without one of its sources."""
+    kind, _, message = error.partition(":")
+    return TurnResult(name, 0, 0.1, {}, (), failed={source: SourceError(source, kind, message)} if error else {})
+
+
+def test_a_source_that_fails_beside_others_is_named_though_the_card_goes_on() -> None:
+    found = board("a@x+y", "b@x+y")
+    for name in ("a@x+y", "b@x+y"):
+        found.turned(away(name, "y", "timeout:slow"), 1.0, 1.0)
+    ok, body = found.ready()
+    assert ok
+    assert body["failing"] == {"y": "timeout: slow"}
+    assert "failing_cards" not in body
+
+
+def test_an_outage_is_told_once_for_all_cards_and_once_when_it_is_over() -> None:
+    found = board("a@x+y", "b@x+y", "c@x+y")
+    names = ("a@x+y", "b@x+y", "c@x+y")
+    told = [new for name in names for new in found.turned(away(name, "y", "unreachable:refused"), 1.0, 1.0)]
+    assert [(name, error and error.kind) for name, error in told] == [("y", "unreachable")]
+    back = [new for name in names for new in found.turned(away(name, "y"), 2.0, 1.0)]
+    assert back == [("y", None)]
+
+
+def test_sources_that_fail_together_are_one_outage() -> None:
+    found = board()
+    found.enter({"a@x+y+z": state("a@x+y+z")}, {"x": "dc1", "y": "dc1", "z": "z"})
+    error = SourceError("s", "timeout", "slow")
+    told = found.turned(TurnResult("a@x+y+z", 0, 0.1, {}, (), error=error, failed=dict.fromkeys("xyz", error)), 1.0, 1.0)
+    assert [name for name, _ in told] == ["x", "z"]
+    assert [name for name, _ in found.turned(away("a@x+y+z", "y", "timeout:slow"), 2.0, 1.0)] == ["z"]
+    assert [name for name, _ in found.turned(away("a@x+y+z", "y"), 3.0, 1.0)] == ["y"]
+
+
+def test_what_only_rests_is_no_new_failure() -> None:
+    found = board("a@x", "b@x")
+    found.turned(result("a@x", "timeout:slow"), 1.0, 1.0)
+    resting = Resting("x", "timeout", "slow")
+    found.turned(result("b@x", "timeout:slow", failed={"x": resting}), 1.0, 1.0)
+    assert found.counters["source_errors", "x", "timeout"] == 1
+
+
+def test_a_query_that_one_source_cannot_answer_is_told_for_that_card() -> None:
+    found = board("a@x", "b@x")
+    told = [found.turned(result(name, "bad_query:what"), 1.0, 1.0) for name in ("a@x", "b@x", "a@x")]
+    assert [[name for name, _ in one] for one in told] == [["x"], ["x"], []]
+    assert found.turned(result("a@x"), 2.0, 1.0) == [("x", None)]
 
 
 def test_a_reload_keeps_what_is_known_of_the_watches_that_stay() -> None:

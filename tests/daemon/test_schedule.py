@@ -26,7 +26,7 @@ class Results:
 @contextmanager
 def running(*lanes: str) -> Iterator[tuple[Schedule, Results]]:
     results = Results()
-    schedule = Schedule(lanes, results)
+    schedule = Schedule(dict.fromkeys(lanes, 1), results)
     try:
         yield schedule, results
     finally:
@@ -151,4 +151,4 @@ def test_minding_the_clock_leaves_jobs_alone_that_wait_as_they_should() -> None:
 
 
 def test_stopping_what_never_began_is_fine() -> None:
-    Schedule(["lane"], Results()).stop()
+    Schedule({"lane": 1}, Results()).stop()

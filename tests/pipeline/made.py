@@ -14,6 +14,7 @@ from aiops.pipeline import Rooms, StoreJournal, Watch
 from aiops.pipeline.assemble import make_watch
 from aiops.pipeline.read import Reading
 from aiops.store import Store
+from aiops.telemetry.link import Link
 from aiops.telemetry.source import ReadLimits
 from tests.daemon.rig import START_S, WORLDS, MadeParams, MadeSource, World, anomaly_card, card
 
@@ -28,7 +29,7 @@ def watch_of(
     WORLDS["pipeline"] = world
     source = MadeSource("made", MadeParams(world="pipeline"), ReadLimits())
     model = ModelCard.model_validate(written or card())
-    return make_watch(model, source, "made", int(model.step_s), folder, labels)
+    return make_watch(model, [Link(source, labels, pause_s=0.0)], int(model.step_s), folder)
 
 
 def rooms_of(store: Store) -> Rooms:

@@ -11,6 +11,7 @@ from aiops.pipeline.assemble import make_watch
 from aiops.pipeline.states import series_states
 from aiops.pipeline.watch import Watch
 from aiops.store import Store
+from aiops.telemetry.link import Link
 
 STEADY = "2+0.04x100 6-0.04x100 2+0.04x100 6-0.04x100 2+0.04x100 6-0.04x100 2+0.04x100 6-0.04x100 "
 """808 minutes, from 15:10 to 04:38 the next morning."""
@@ -30,7 +31,7 @@ def lived(card: ModelCard, values: str, minutes: int, live: int = 120) -> tuple[
     store = Store.open("sqlite://", None)
     try:
         rooms = Rooms(store, BatchJournal(store), marks_turns=False)
-        watch = make_watch(card, GivenSource({'{instance="a"}': values}, 60), "given", 60, None)
+        watch = make_watch(card, [Link(GivenSource({'{instance="a"}': values}, 60))], 60, None)
         rooms.watches, events = [watch], []
         for now in range(START_S + 60 * (minutes - live), START_S + 60 * minutes + 1, 60):
             events += turn(watch, now, rooms).events

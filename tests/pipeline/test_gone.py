@@ -10,6 +10,7 @@ from aiops.pipeline import Rooms, StoreJournal, turn
 from aiops.pipeline.assemble import make_watch
 from aiops.pipeline.judge import NO_SERIES
 from aiops.store import Store
+from aiops.telemetry.link import Link
 from aiops.telemetry.source import Answer, ReadLimits
 from tests.faults.world import STEP_S, T0_S, MadeUp, cards, level
 
@@ -33,7 +34,7 @@ class Vanishing(MadeUp):
 def test_its_episode_ends_unjudgeable_at_the_deadline(vanishes: int) -> None:
     store = Store.open("sqlite://", None)
     rooms = Rooms(store, StoreJournal(store))
-    watch = make_watch(cards()[0], Vanishing("crosses" if vanishes < 290 else "stops", vanishes), "made_up", STEP_S, None)
+    watch = make_watch(cards()[0], [Link(Vanishing("crosses" if vanishes < 290 else "stops", vanishes))], STEP_S, None)
     for now in range(T0_S - 30, T0_S + 1500, STEP_S):
         turn(watch, now, rooms)
     warning, outcome = store.warnings()[0], store.outcomes()[0]

@@ -11,6 +11,7 @@ from aiops.models.card import ModelCard
 from aiops.pipeline.assemble import make_watch
 from aiops.pipeline.mask import masked, masked_at
 from aiops.pipeline.watch import Watch
+from aiops.telemetry.link import Link
 
 NIGHT = {"cron": "0 3 * * *", "for": "40m", "match": ['mountpoint="/var/tmp"']}
 
@@ -33,7 +34,7 @@ def watch_of(exclude: list[dict[str, object]], mountpoints: list[str], shift_s: 
             "exclude": exclude,
         }
     )
-    watch = make_watch(card, GivenSource({"{}": "1"}, 60), "given", 60, None)
+    watch = make_watch(card, [Link(GivenSource({"{}": "1"}, 60))], 60, None)
     add(watch, mountpoints, shift_s)
     return watch
 

@@ -15,6 +15,7 @@ from aiops.pipeline import Rooms, StoreJournal, Watch, keep, turn
 from aiops.pipeline.assemble import make_watch
 from aiops.pipeline.sense import AGAIN_AT_MOST, live_again
 from aiops.store import Store
+from aiops.telemetry.link import Link
 from aiops.telemetry.source import Answer, ReadLimits
 from tests.faults.world import STEP_S, T0_S, MadeUp, cards
 
@@ -51,7 +52,7 @@ def card() -> ModelCard:
 def lived(card: ModelCard, store: Store, folder: Path, source: Asked) -> Watch:
     """A life from FIRST to LAST that was saved at SAVED."""
     rooms = Rooms(store, StoreJournal(store))
-    watch = make_watch(card, source, "made_up", STEP_S, folder)
+    watch = make_watch(card, [Link(source, pause_s=0.0)], STEP_S, folder)
     for now in range(FIRST, LAST + 1, STEP_S):
         turn(watch, now, rooms)
         if now == SAVED:
@@ -61,7 +62,7 @@ def lived(card: ModelCard, store: Store, folder: Path, source: Asked) -> Watch:
 
 def again(card: ModelCard, store: Store, folder: Path, source: Asked) -> Watch:
     """The same watch as the next life finds it."""
-    watch = make_watch(card, source, "made_up", STEP_S, folder)
+    watch = make_watch(card, [Link(source, pause_s=0.0)], STEP_S, folder)
     keep.restore(watch, store, folder)
     return watch
 

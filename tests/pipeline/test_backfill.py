@@ -1,0 +1,113 @@
+"""Older history comes in later turns: the first is quick, nothing is read twice, and what is learnt comes to the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aiops.core.errors import SourceError
+from aiops.models.card import ModelCard
+from aiops.pipeline import Rooms, StoreJournal, Watch, backfill, turn
+from aiops.pipeline import read as read_module
+from aiops.pipeline.assemble import make_watch
+from aiops.pipeline.backfill import missing
+from aiops.store import Store
+from aiops.telemetry.link import Link
+from aiops.telemetry.source import ReadLimits
+from tests.daemon.rig import START_S, MadeParams, MadeSource, World, anomaly_card, calm
+
+STEP_S = 300
+FIRST = START_S + 40 * 3600
+
+
+@pytest.fixture
+def rooms() -> Iterator[Rooms]:
+    store = Store.open("sqlite://", None)
+    yield Rooms(store, StoreJournal(store))
+    store.close()
+
+
+def started(**more: Any) -> tuple[Watch, World]:
+    source = MadeSource("made", MadeParams(world="backfill"), ReadLimits())
+    source.world = World()
+    for instance in "ab":
+        source.world.add("load", {"instance": instance}, calm(0.4 if instance == "a" else 0.6))
+    link = Link(source, clock=lambda: 0.0, pause_s=0.0)
+    return make_watch(ModelCard.model_validate(anomaly_card(**more)), [link], STEP_S, None), source.world
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first turn of 4 h and chunks of 2 h: 40 h of history take many turns."""
+    monkeypatch.setattr(read_module, "BACKFILL_SAMPLES", 2 * 48)
+    monkeypatch.setattr(backfill, "TURN_SAMPLES", 2 * 24)
+
+
+def lived(turns: int, rooms: Rooms) -> tuple[Watch, World]:
+    watch, world = started()
+    for i in range(turns):
+        turn(watch, FIRST + i * STEP_S, rooms)
+    return watch, world
+
+
+@pytest.mark.usefixtures("small")
+def test_the_first_turn_reads_the_newest_part_and_scores_it(rooms: Rooms) -> None:
+    watch, world = started()
+    result = turn(watch, FIRST, rooms)
+    newest = [one for one in world.asked if one[2] == FIRST and one[1] < FIRST]
+    assert newest == [("load", FIRST - 47 * STEP_S, FIRST, STEP_S)]
+    assert result.error is None
+    assert missing(watch) > 30 * 3600
+
+
+@pytest.mark.usefixtures("small")
+def test_every_sample_is_asked_for_once_whatever_the_order(rooms: Rooms) -> None:
+    watch, world = lived(40, rooms)
+    assert missing(watch) == 0
+    asked = Counter(t for _, start, end, _ in world.asked[1:] for t in range(start, end + 1, STEP_S))
+    assert set(asked) == set(range(START_S, FIRST + 39 * STEP_S + 1, STEP_S))
+    again = sum(n - 1 for n in asked.values())
+    assert again <= 0.1 * len(asked)
+
+
+@pytest.mark.usefixtures("small")
+def test_the_window_holds_the_same_as_read_at_once(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts, _ = lived(40, rooms)
+    monkeypatch.setattr(read_module, "BACKFILL_SAMPLES", 10**9)
+    whole, _ = lived(40, rooms)
+    now = FIRST + 39 * STEP_S
+    a, b = parts.window.history(None, now), whole.window.history(None, now)
+    for name in ("fine", "mid", "long"):
+        for part in ("mean", "low", "high"):
+            x, y = getattr(getattr(a, name), part), getattr(getattr(b, name), part)
+            assert x.shape == y.shape, name
+            np.testing.assert_allclose(x + a.offset[:, None], y + b.offset[:, None], rtol=1e-5, equal_nan=True, err_msg=name)
+
+
+@pytest.mark.usefixtures("small")
+def test_the_detector_that_takes_over_has_learnt_everything_in_order(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts, _ = lived(60, rooms)
+    assert parts.apprentice is None, "it has taken over"
+    monkeypatch.setattr(read_module, "BACKFILL_SAMPLES", 10**9)
+    whole, _ = lived(60, rooms)
+    for name, array in whole.detector_state.items():
+        np.testing.assert_allclose(parts.detector_state[name], array, rtol=1e-3, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_source_that_fails_meanwhile_is_asked_for_the_rest_later(rooms: Rooms) -> None:
+    watch, world = started()
+    turn(watch, FIRST, rooms)
+    before = missing(watch)
+    world.error = SourceError("made", "timeout", "slow")
+    for i in range(1, 4):
+        turn(watch, FIRST + i * STEP_S, rooms)
+    assert missing(watch) == before
+    world.error = None
+    for i in range(4, 50):
+        turn(watch, FIRST + i * STEP_S, rooms)
+    assert missing(watch) == 0
