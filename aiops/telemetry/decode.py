@@ -22,6 +22,8 @@ from aiops.telemetry.labelling import SameLabels, united
 Array = NDArray[np.float64]
 Rows = NDArray[np.int64]
 MAX_LABELS, MAX_LABEL_BYTES = 64, 4096
+SPARE_PARTS = 1 << 16
+"""Parts of JSON beyond what series within the caps need: few series with far too many labels spoil no answer."""
 WHOLE_BYTES = 16 * 2**20
 """An answer that has to be decoded whole may be this long: it costs many times its size."""
 _KEYS = {"matrix": "values", "vector": "value"}
@@ -145,7 +147,7 @@ def _apart_matrix(body: bytes, samples: int) -> tuple[bytes, Points] | None:
 def _framed(skeleton: bytes, kind: str, series: int) -> Frame | None:
     """What a skeleton says; None when it is not that of an answer whose every series had its numbers cut out."""
     parts = skeleton.count(b",") + skeleton.count(b"[") + skeleton.count(b"{")
-    if parts > (series + 1) * (MAX_LABELS + 8):
+    if parts > (series + 1) * (MAX_LABELS + 8) + SPARE_PARTS:
         raise BadAnswer("bad_data", f"{parts} parts of JSON for {series} series")
     result, notes = opened(skeleton, kind)
     cut = sum(1 for one in result if isinstance(one, dict) and one.get("cut") == 0)
