@@ -87,3 +87,11 @@ def loaded(folder: Path) -> Path:
     """A folder for a Prometheus that holds the plant."""
     load(folder, plant())
     return folder
+
+
+def failing(rig: Rig) -> dict[str, str]:
+    """Kind of failure by source, as the daemon tells it."""
+    assert rig.daemon is not None
+    told = rig.daemon.board.ready()[1]["failing"]
+    assert isinstance(told, dict)
+    return {name: str(why).partition(":")[0] for name, why in told.items()}

@@ -12,19 +12,13 @@ import structlog
 
 from tests.daemon.rig import Rig
 from tests.daemon.test_metrics import scraped
-from tests.faults.plant import NOW_S, STEP_S, disk, on, turns, window
+from tests.faults.plant import NOW_S, STEP_S, disk, failing, on, turns, window
 from tests.faults.proxy import Fault, Proxy, cut, drip, hang, in_turn, late, says
 
 # urllib3 lets go of the socket of a body that was cut off before it closes it; it is freed all the same
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")
 DEADLINE_S = 1.0
 PAGE = b"<html><title>Sign in</title>\n<script>alert(1)</script>" + b"x" * 10_000
-
-
-def failing(rig: Rig) -> dict[str, str]:
-    """Kind of failure by source, as the daemon tells it."""
-    assert rig.daemon is not None
-    return {name: str(why).partition(":")[0] for name, why in rig.daemon.board.ready()[1]["failing"].items()}  # type: ignore[attr-defined]
 
 
 def took(rig: Rig) -> float:
