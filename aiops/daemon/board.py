@@ -20,6 +20,7 @@ class WatchState:
     """The last turns of one watch. `source` names it, `sources` are those it reads; `every_s`: how often it is due.
 
     `failed`: sources that the last turn went without; `failures`: turns in a row that failed for no source's fault.
+    `behind_s`: history that is still to be read, at first `behind_first_s`.
     """
 
     card: str
@@ -33,6 +34,8 @@ class WatchState:
     last_success_s: float | None = None
     seconds: float = 0.0
     progress: float = 0.0
+    behind_s: int = 0
+    behind_first_s: int = 0
     error: SourceError | None = None
     failed: Mapping[str, SourceError] = field(default_factory=dict)
     partial: tuple[str, ...] = ()
@@ -76,6 +79,8 @@ class Board:
             state = self.watches[result.watch]
             state.last_turn_s, state.seconds, state.states = at_s, result.seconds, result.states
             state.progress, state.error, state.partial = progress, said(result.error), result.partial
+            if result.error is None:
+                state.behind_s, state.behind_first_s = result.behind_s, max(state.behind_first_s, result.behind_s)
             before, state.failed = state.failed, {name: said(error) for name, error in result.failed.items()}
             if result.error is None:
                 state.last_success_s, state.failures, state.rests_until_s = at_s, 0, 0.0
@@ -140,6 +145,12 @@ class Board:
         """Copies of the states' table and the counters."""
         with self._lock:
             return dict(self.watches), Counter(self.counters)
+
+    def backfilled(self) -> float:
+        """0-1: how much of the older history, of all cards, has been read; 1 when there is none to read."""
+        watches, _ = self.snapshot()
+        whole = sum(w.behind_first_s for w in watches.values())
+        return 1.0 - sum(w.behind_s for w in watches.values()) / whole if whole else 1.0
 
     def sources(self) -> dict[str, str]:
         """Source to what is wrong with it: empty = at least one of its cards was read last time; `first turn …` before."""

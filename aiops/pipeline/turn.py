@@ -11,7 +11,7 @@ import numpy as np
 
 from aiops.core.errors import SourceError
 from aiops.pipeline.assemble import Rooms
-from aiops.pipeline.backfill import fill_in
+from aiops.pipeline.backfill import fill_in, missing
 from aiops.pipeline.changes import Changes, TurnResult
 from aiops.pipeline.decide import decide, stay
 from aiops.pipeline.forget import forget
@@ -50,5 +50,5 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
     fill_in(watch)
     return TurnResult(
         watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), tuple(changes.events),
-        seen.scores if np.size(seen.scores) else None, None, reading.partial, watch.failed,
+        seen.scores if np.size(seen.scores) else None, None, reading.partial, watch.failed, missing(watch),
     )

@@ -154,7 +154,19 @@ def _progress(daemon: Daemon) -> str:
     told = [f"watching {series} series"] if series or not failing else []
     if done < 0.995 and series:
         told.append(f"learning what is usual: {int(20 * done) * 5} %")
+    if (read := daemon.board.backfilled()) < 1:
+        told.append(f"reading older history {bar(read)} {int(20 * read) * 5} %")
     return "; ".join([*told, *(f"waiting for {one}" for one in failing)])
+
+
+def bar(share: float, width: int = 20) -> str:
+    """A bar of `width` characters, filled to `share`, 0-1.
+
+    >>> bar(0.5, 4)
+    '[##--]'
+    """
+    full = int(width * share)
+    return f"[{'#' * full}{'-' * (width - full)}]"
 
 
 def _greet(daemon: Daemon, sock: socket.socket) -> None:

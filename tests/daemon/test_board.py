@@ -158,6 +158,18 @@ def test_sources_that_fail_together_are_one_outage() -> None:
     assert [name for name, _ in found.turned(away("a@x+y+z", "y"), 3.0, 1.0)] == ["y"]
 
 
+def test_how_much_older_history_has_been_read_is_counted_over_all_cards() -> None:
+    found = board("a@x", "b@x")
+    assert found.backfilled() == 1.0
+    found.turned(result("a@x", behind_s=300), 1.0, 1.0)
+    found.turned(result("b@x", behind_s=100), 1.0, 1.0)
+    assert found.backfilled() == 0.0
+    found.turned(result("a@x", behind_s=100), 2.0, 1.0)
+    assert found.backfilled() == 0.5
+    found.turned(result("a@x", "timeout:slow"), 3.0, 1.0)
+    assert found.backfilled() == 0.5, "a turn that failed read nothing and lost nothing"
+
+
 def test_what_only_rests_is_no_new_failure() -> None:
     found = board("a@x", "b@x")
     found.turned(result("a@x", "timeout:slow"), 1.0, 1.0)
