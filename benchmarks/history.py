@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +29,8 @@ from common import cpu, load, memory_mib, prometheus
 STEP = 60
 START = 1_790_000_000 // 86_400 * 86_400
 QUERY = "bench_history"
+PART_S = 3 * 3600
+"""A part of the range that is asked for at once."""
 
 
 def openmetrics(path: pathlib.Path, series: int, hours: int) -> None:
@@ -72,22 +75,33 @@ def client_as_shipped(url: str, hours: int, folder: pathlib.Path) -> Any:
 
 
 def json_answers(url: str, hours: int, folder: pathlib.Path) -> Any:
-    """Ours over query_range, which every PromQL API has."""
+    """Ours over query_range, which every PromQL API has: parts of the range in flight, each placed when its turn comes."""
     from aiops.telemetry import compiled
     from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
     from aiops.telemetry.source import ReadLimits
     from aiops.telemetry.window import Window
 
     compiled.warm(folder.parent / "compiled")
-    source = PrometheusSource("bench", PrometheusParams(url=url), ReadLimits(seconds=120, decoded_bytes=2**30))
+    limits = ReadLimits(seconds=120)
+    source = PrometheusSource("bench", PrometheusParams(url=url), limits)
     window = Window.open(folder / "window", STEP)
 
+    def part(start: int) -> Any:
+        return source.fetch(QUERY, start, min(start + PART_S, START + hours * 3600) - STEP, STEP).block
+
     def read() -> Any:
-        block = source.fetch(QUERY, START, START + hours * 3600 - STEP, STEP).block
-        window.append(window.rows_for(block.labels), block.time_s, block.values)
-        return int(np.isfinite(block.values).sum()), lambda: dict(zip(map(_name, block.labels), block.values, strict=True))
+        blocks = []
+        with ThreadPoolExecutor(limits.queries) as pool:
+            for block in pool.map(part, range(START, START + hours * 3600, PART_S)):
+                window.append(window.rows_for(block.labels), block.time_s, block.values)
+                blocks.append(block)
+        return sum(int(np.isfinite(one.values).sum()) for one in blocks), lambda: _side_by_side(blocks)
 
     return read
+
+
+def _side_by_side(blocks: list[Any]) -> Found:
+    return dict(zip(map(_name, blocks[0].labels), np.concatenate([one.values for one in blocks], axis=1), strict=True))
 
 
 METHODS: dict[str, Method] = {"client": client, "as shipped": client_as_shipped, "json": json_answers}

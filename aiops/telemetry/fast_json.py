@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.telemetry.compiled import kernel
+from aiops.telemetry.fast_arrays import borrowed
 from aiops.telemetry.fast_float import DIGITS, LATER, READ, WRONG, nearest
 
 Bytes = Any
@@ -29,6 +30,8 @@ _INF, _NAN_TEXT = np.frombuffer(b"Inf", np.uint8), np.frombuffer(b"NaN", np.uint
 _QUOTE, _BACKSLASH, _COMMA, _COLON, _POINT, _PLUS, _MINUS = (ord(c) for c in '"\\,:.+-')
 _OPEN, _SHUT, _BRACE, _UNBRACE, _ZERO, _NINE, _E, _LARGE_E, _I, _N = (ord(c) for c in "[]{}09eEIN")
 _NAN, _SIGN = U(0x7FF8_0000_0000_0000), U(1 << 63)
+_ZEROS = U(0x3030303030303030)
+"""Eight times the digit 0."""
 _MOST_LABELS = 72
 _TENS = np.array([10**k for k in range(9)], np.uint64)
 _LONGEST_EXPONENT = 5
@@ -91,7 +94,7 @@ def _eight(body: Bytes, at: int) -> Any:
 @kernel("int64(uint64)")
 def _how_many_digits(eight: np.uint64) -> int:
     """How many of the eight bytes are digits, up to the first that is none."""
-    odd = ((eight + U(0x4646464646464646)) | (eight - U(0x3030303030303030))) & U(0x8080808080808080)
+    odd = ((eight + U(0x4646464646464646)) | (eight - _ZEROS)) & U(0x8080808080808080)
     if odd == U(0):
         return 8
     below = ((odd & (~odd + U(1))) - U(1)) & U(0x0101010101010101)  # one bit for each byte up to the first odd one
@@ -102,19 +105,15 @@ def _how_many_digits(eight: np.uint64) -> int:
 @kernel("uint64(uint64)")
 def _number_of(eight: np.uint64) -> Any:
     """What eight digits say: neighbours are added by two, by four, by eight."""
-    eight -= U(0x3030303030303030)
+    eight -= _ZEROS
     eight = eight * U(10) + (eight >> U(8))
     low, high = eight & U(0x000000FF000000FF), (eight >> U(16)) & U(0x000000FF000000FF)
     return (low * U(0x000F424000000064) + high * U(0x0000271000000001)) >> U(32)
 
 
-@kernel(inline=True)
-def _instant(body: Bytes, at: int) -> tuple[int, int]:
-    """(place behind the seconds at `at`, or -1; milliseconds)."""
+@kernel(f"UniTuple(int64, 2)({_BYTES}, int64)")
+def _any_instant(body: Bytes, at: int) -> tuple[int, int]:
     size, first, ms = len(body), at, 0
-    if at + 8 <= size and _how_many_digits(_eight(body, at)) == 8:
-        ms = S(_number_of(_eight(body, at)))
-        at += 8
     while at < size and _ZERO <= body[at] <= _NINE and at - first < 12:
         ms = ms * 10 + body[at] - _ZERO
         at += 1
@@ -134,6 +133,16 @@ def _instant(body: Bytes, at: int) -> tuple[int, int]:
 
 
 @kernel(inline=True)
+def _instant(body: Bytes, at: int) -> tuple[int, int]:
+    """(place behind the seconds at `at`, or -1; milliseconds)."""
+    if at + 16 <= len(body) and body[at] != _ZERO and body[at + 10] == _COMMA:  # ten digits: 2001 to 2286
+        first, rest = _eight(body, at), _eight(body, at + 8)
+        if _how_many_digits(first) == 8 and _how_many_digits(rest) == 2:
+            return at + 10, 1000 * S(_number_of(first) * U(100) + _number_of((rest << U(48)) | _ZEROS >> U(16)))
+    return _any_instant(body, at)
+
+
+@kernel(inline=True)
 def _digits(body: Bytes, at: int, w: np.uint64) -> tuple[np.uint64, np.uint64, np.uint64]:
     """(w with the digits at `at` behind it, how many without leading zeros, place behind them); w holds up to DIGITS."""
     size = len(body)
@@ -150,7 +159,7 @@ def _digits(body: Bytes, at: int, w: np.uint64) -> tuple[np.uint64, np.uint64, n
             continue
         if some > 0:
             free = U(8 * some)
-            w = w * _TENS[some] + _number_of((eight << (U(64) - free)) | (U(0x3030303030303030) >> free))
+            w = w * _TENS[some] + _number_of((eight << (U(64) - free)) | (_ZEROS >> free))
         return w, U(at + some - first), U(at + some)
     while at < size and _ZERO <= body[at] <= _NINE:
         w = w * U(10) + U(body[at] - _ZERO)
@@ -273,15 +282,18 @@ def _points(
     body: Bytes, at: int, row: int, many: bool, start_ms: int, step_ms: int, bits: Words, later: Table, found: int
 ) -> tuple[int, int, int]:
     """One series' samples from `at` on, into its row: (place behind them, or -1; how many; how many are `later` by now)."""
-    size, last_ms, count = len(body), -1, 0
+    size, last_ms, count, slot, next_ms = len(body), -1, 0, -1, -1
     while True:
         at, ms, begin, state, value = _sample(body, at)
         if at < 0 or ms <= last_ms:
             return -1, 0, 0
         last_ms = ms
         count += 1
-        slot = (ms - start_ms) // step_ms
-        if slot * step_ms == ms - start_ms and 0 <= slot < bits.shape[1]:
+        slot += 1
+        if ms != next_ms:  # as after a gap; a division each time would be a sixth of the work
+            slot = (ms - start_ms) // step_ms
+        next_ms = start_ms + (slot + 1) * step_ms
+        if next_ms - ms == step_ms and 0 <= slot < bits.shape[1]:
             bits[row, slot] = value
             if state == LATER:
                 if found == len(later):
@@ -310,6 +322,13 @@ def read(
     the grid as the bits of float64, untouched where there is none. later (k, 4): row, slot, begin and end of the text of samples
     that `float` has to read. `many`: a matrix. More than n series, `samples` samples or k such texts end the reading.
     """
+    body, spans, digests, bits, later = (
+        borrowed(body),
+        borrowed(spans),
+        borrowed(digests),
+        borrowed(bits),
+        borrowed(later),
+    )
     size, row, count, found = len(body), 0, 0, 0
     while row < len(spans):
         begin = _after(body, at, _METRIC)
