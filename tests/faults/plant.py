@@ -14,7 +14,7 @@ from tests.servers import load
 
 HOUR_S = 3600
 STEP_S = 300
-SPAN_S = 12 * HOUR_S
+SPAN_S = 33 * HOUR_S
 NOW_S = 8 * HOUR_S
 """Where most tests begin, seconds after START_S."""
 HOSTILE = '"} or up{x="'

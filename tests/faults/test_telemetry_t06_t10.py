@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -199,7 +200,7 @@ def test_T10_a_bad_certificate_is_refused_and_no_credential_sent(rig: Rig, real:
     context, trusted = TLS[way](tmp_path / "tls")
     (tmp_path / "token").write_text("canary-77aa01")
     with proxied(real, tls=context) as proxy:
-        more = {"ca_file": str(tmp_path / "tls" / "crt")} if trusted else {}
+        more: dict[str, Any] = {"ca_file": str(tmp_path / "tls" / "crt")} if trusted else {}
         on(rig, proxy, bearer_token_file=str(tmp_path / "token"), **more)
         rig.start(disk())
         turns(rig, 0, 0)
