@@ -117,6 +117,8 @@ def make_watch(
 ) -> Watch:  # fmt: skip
     """One card on these sources, knowing nothing yet but what its window kept; named after the first, or after `name`."""
     name = name or links[0].name
+    for link in links:
+        link.expect(card.query, step_s)
     folder = None if data_dir is None else window_dir(data_dir, card.name, name)
     window = Window.open(folder, step_s, query=card.query)
     detector = forecaster = None

@@ -67,8 +67,8 @@ class Changes:
 class TurnResult:
     """What one turn of one watch came to. `scores` (entities,) -log10 p of this turn, NaN = not scored.
 
-    `failed`: sources that could not be asked, and why; `error` only when none of them could. `behind_s`: history, in seconds, that
-    is still to be read.
+    `failed`: sources that could not be asked, and why; `error` only when none of them could. `behind_s`: history,
+    in seconds, that is still to be read.
     """
 
     watch: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -104,7 +105,8 @@ def _pieces(watch: Watch, feed: Feed, now_s: int) -> tuple[list[Piece], Range | 
         start = max(first, end - (affordable - 1) * step)
         older = (first, start - step) if start > first else None
     span = max(1, CHUNK_SAMPLES // max(many, 1)) * step
-    ranges = [(at, min(end, at + span - step)) for at in range(start, end + 1, span)]
+    edges = [start, *range((start // span + 1) * span, end + 1, span), end + step]  # the same for every card that asks the same
+    ranges = [(a, b - step) for a, b in itertools.pairwise(edges)]
     if len(ranges) == 1:
         return [link.ask(card.query, start, end, step, card.unit)], older
     futures = link.submit(card.query, ranges, step, card.unit)
@@ -143,7 +145,7 @@ def _kept(watch: Watch, got: Sequence[_Got], asked: Sequence[int]) -> Reading:
     start = min(int(one.pieces[0].time_s[0]) for one in got)
     end = max(int(one.pieces[-1].time_s[-1]) for one in got)
     time_s = np.arange(start, end + 1, step, dtype=np.int64)
-    values = _merged(watch, got, places, time_s)
+    values, asked = refuse(watch, time_s, _merged(watch, got, places, time_s))
     everywhere = np.arange(watch.n)
     old = time_s <= window.end_s if window.end_s else np.zeros(len(time_s), bool)
     if old.any():

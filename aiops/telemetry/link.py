@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,6 +20,9 @@ from aiops.telemetry.source import Answer, Source
 AWAY = frozenset({"unreachable", "timeout", "auth", "not_prometheus", "server_error"})
 """Kinds of errors that say something of the source, not of what it was asked."""
 SHARED_COLUMNS, SHARED_ANSWERS = 2, 64
+"""Answers of so few columns are kept for other cards while they are the newest, so many at most."""
+SHARED_BYTES, SHARED_S = 64 * 2**20, 300.0
+"""Longer ones only where other cards are known to ask the same: until they did, for so long, or until the room is needed."""
 Admit = Callable[[Block], Block]
 Range = tuple[int, int]
 
@@ -34,6 +38,16 @@ class Piece:
     layers: tuple[tuple[Ints | None, Floats], ...]
     lineage: Lineage
     partial: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Kept:
+    """An answer, or one under way, kept for `left` more askers, since `at_s`."""
+
+    future: Future[Piece]
+    left: int
+    at_s: float
+    size: int = 0
 
 
 def _as_is(block: Block) -> Block:
@@ -52,7 +66,7 @@ class Link:
         admit: Admit = _as_is, without: Iterable[str] = (), pause_s: float = 1.0, clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.source, self.labels, self.priority, self.lateness_s = source, dict(labels or {}), priority, lateness_s
-        self.breaker = Breaker(clock, pause_s)
+        self.breaker, self._clock = Breaker(clock, pause_s), clock
         self.newest_s = 0
         self.at_once = source.limits.queries if source.concurrent else 1
         self._slots = threading.BoundedSemaphore(self.at_once)
@@ -60,7 +74,8 @@ class Link:
         self._external: Remembered[LabelSets] = Remembered(functools.partial(with_external, self.labels))
         self._identify: Remembered[Identities] = Remembered(functools.partial(identities, frozenset(without)))
         self._lock = threading.Lock()
-        self._recent: dict[tuple[str, int, int, int], Future[Piece]] = {}
+        self._askers: Counter[tuple[str, int]] = Counter()
+        self._recent: dict[tuple[str, int, int, int], _Kept] = {}
         self._pool: ThreadPoolExecutor | None = None
 
     @property
@@ -68,26 +83,39 @@ class Link:
         """The source's."""
         return self.source.name
 
+    def expect(self, query: str, step_s: int) -> None:
+        """One more card will ask this query at this step."""
+        self._askers[query, step_s] += 1
+
     def ask(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Piece:
-        """What the source says; cards that ask for the same newest instants share one fetch. Raises SourceError."""
-        if end_s - start_s >= SHARED_COLUMNS * step_s:
+        """What the source says; cards that ask for the same instants share one fetch. Raises SourceError."""
+        others = self._askers[query, step_s] - 1
+        if end_s - start_s < SHARED_COLUMNS * step_s:
+            others = SHARED_ANSWERS
+        if others <= 0:
             return self._asked(query, start_s, end_s, step_s, unit)
         name = query, start_s, end_s, step_s
         with self._lock:
-            future = self._recent.get(name)
-            mine = future is None
-            if future is None:
-                future = self._recent[name] = Future()
-                self._forget(end_s, step_s)
+            self._forget(end_s, step_s)
+            kept = self._recent.get(name)
+            mine = kept is None
+            if kept is None:
+                kept = self._recent[name] = _Kept(Future(), others, self._clock())
+            else:
+                kept.left -= 1
+                if not kept.left:
+                    del self._recent[name]
         if mine:
             try:
-                future.set_result(self._asked(query, start_s, end_s, step_s, unit))
+                piece = self._asked(query, start_s, end_s, step_s, unit)
             except BaseException as e:
                 with self._lock:
                     self._recent.pop(name, None)
-                future.set_exception(e)
+                kept.future.set_exception(e)
                 raise
-        return future.result()
+            kept.size = sum(values.nbytes for _, values in piece.layers)
+            kept.future.set_result(piece)
+        return kept.future.result()
 
     def submit(self, query: str, ranges: Sequence[Range], step_s: int, unit: str) -> list[Future[Piece]]:
         """Ask for several ranges, as many at once as the source allows, on the source's own threads."""
@@ -103,10 +131,17 @@ class Link:
         self.source.close()
 
     def _forget(self, end_s: int, step_s: int) -> None:
-        for one in [one for one in self._recent if one[3] == step_s and one[2] < end_s]:
-            del self._recent[one]
-        while len(self._recent) > SHARED_ANSWERS:
-            del self._recent[next(iter(self._recent))]
+        """Let go of what nobody will ask for any more, or what takes too much room."""
+        now, newest = self._clock(), [one for one in self._recent if one[2] - one[1] < SHARED_COLUMNS * one[3]]
+        old = [one for one in newest if one[3] == step_s and one[2] < end_s] + newest[: max(0, len(newest) - SHARED_ANSWERS)]
+        old += [one for one, kept in self._recent.items() if not 0 <= now - kept.at_s <= SHARED_S]
+        for one in old:
+            self._recent.pop(one, None)
+        size = sum(kept.size for kept in self._recent.values())
+        for one in list(self._recent):
+            if size <= SHARED_BYTES:
+                return
+            size -= self._recent.pop(one).size
 
     def _asked(self, query: str, start_s: int, end_s: int, step_s: int, unit: str) -> Piece:
         with self._slots:

@@ -14,8 +14,9 @@ import pytest
 from aiops.core.errors import SourceError
 from aiops.core.params import Params
 from aiops.core.records import Block, Lineage
+from aiops.telemetry import link as module
 from aiops.telemetry.breaker import Resting
-from aiops.telemetry.link import Link
+from aiops.telemetry.link import SHARED_S, Link
 from aiops.telemetry.source import Answer, ReadLimits, Source
 
 
@@ -99,6 +100,36 @@ def test_long_ranges_are_not_kept_in_memory_for_others() -> None:
     for _ in range(2):
         link.ask("q", 0, 6000, 60)
     assert len(source.asked) == 2
+
+
+def test_history_that_other_cards_are_known_to_want_is_fetched_once_and_then_let_go() -> None:
+    source = Counted()
+    link = Link(source)
+    for _ in range(3):
+        link.expect("q", 60)
+    first = link.ask("q", 0, 6000, 60)
+    assert link.ask("q", 0, 6000, 60) is first
+    assert link.ask("q", 0, 6000, 60) is first
+    assert len(source.asked) == 1
+    link.ask("q", 0, 6000, 60)
+    assert len(source.asked) == 2, "all three had it: it was not kept any longer"
+
+
+def test_history_is_kept_for_others_for_a_while_and_as_far_as_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, now = Counted(), [0.0]
+    link = Link(source, clock=lambda: now[0])
+    for _ in range(2):
+        link.expect("q", 60)
+    link.ask("q", 0, 6000, 60)
+    now[0] = SHARED_S + 1
+    link.ask("other", 600, 600, 60)
+    link.ask("q", 0, 6000, 60)
+    assert len(source.asked) == 3, "too old"
+    monkeypatch.setattr(module, "SHARED_BYTES", 1000)
+    link.ask("q", 12000, 18000, 60)
+    link.ask("q", 24000, 30000, 60)
+    link.ask("q", 12000, 18000, 60)
+    assert len(source.asked) == 6, "no room"
 
 
 @pytest.mark.parametrize(("kind", "at_once"), [(Counted, 3), (Alone, 1)])
