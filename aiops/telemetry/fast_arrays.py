@@ -21,4 +21,4 @@ def _borrowed(context: Any, array: Any) -> tuple[Any, Callable[..., Any]]:
 
 
 borrowed: Any = intrinsic(_borrowed)
-"""Of an array the same array without its owner; the caller of the kernel keeps that alive. Places are checked, or not, as ever."""
+"""Of an array the same one without its owner; the caller of the kernel keeps that alive. Places are checked, or not, as ever."""

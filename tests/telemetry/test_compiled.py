@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,15 @@ def test_the_first_large_answer_has_them_loaded_once_while_the_plain_way_serves(
     anew: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(compiled, "warm", asked.append)
+    done = threading.Event()
+    monkeypatch.setattr(compiled, "warm", lambda folder: (asked.append(folder), done.set())[0])
     compiled.allow(Path("kept"))
-    body = success([{"metric": {"i": str(i)}, "value": [60, "1.5"]} for i in range(25_000)], "vector")
+    body = success([{"metric": {"i": str(i), "pad": "x" * 100}, "value": [60, "1.5"]} for i in range(30_000)], "vector")
     assert len(body) > compiled.WORTH_BYTES
     for _ in range(2):
         _, values, _ = decode_grid(body, "vector", Memory(), 50_000, 10**6, Grid(60, 60, 1))
         assert (values == 1.5).all()
+    assert done.wait(10)
     assert asked == [Path("kept")]
 
 
@@ -92,6 +95,21 @@ except Exception as e:
         kept.write_bytes(b"\0" * 100)
     assert running(code) == ["failed", "False"]
     assert (tmp_path / "kept").exists() is False
+
+
+def test_where_no_memory_may_be_executable_the_plain_way_serves(tmp_path: Path) -> None:
+    """As under systemd's MemoryDenyWriteExecute."""
+    code = f"""
+import ctypes, pathlib
+from aiops.telemetry import compiled
+refused = ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN
+why = "" if refused else compiled.warm(pathlib.Path({str(tmp_path / "kept")!r}))
+print(refused, bool(why), compiled.module({NAME!r}, 0))
+"""
+    refused, why, module = running(code)
+    if refused != "0":
+        pytest.skip("this kernel cannot forbid executable memory")
+    assert (why, module) == ("True", "None")
 
 
 @pytest.mark.parametrize(("mode", "own"), [(0o700, True), (0o755, True), (0o775, False), (0o777, False)])
