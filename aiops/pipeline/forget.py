@@ -53,7 +53,7 @@ def keep_only(watch: Watch, kept: Ints) -> None:
     watch.window.keep_only(kept)
     for name in ("entity_of", "last_p", "last_expected", "evaluated", "seen_s"):
         setattr(watch, name, getattr(watch, name)[kept])
-    for name in ("detector_state", "forecaster_state", "beyond", "dispute"):
+    for name in ("detector_state", "forecaster_state", "beyond", "dispute", "refusal"):
         setattr(watch, name, {part: array[kept] for part, array in getattr(watch, name).items()})
     for kind, gate in watch.gates.items():
         rows = entities if kind == "anomaly" else kept

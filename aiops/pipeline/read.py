@@ -12,6 +12,7 @@ import numpy as np
 from aiops.core.errors import SourceError, said
 from aiops.core.records import Bools, Floats, Ints
 from aiops.pipeline.mask import masked_at
+from aiops.pipeline.quarantine import refuse
 from aiops.pipeline.reading import Late, Reading
 from aiops.pipeline.revise import provisional, put_final
 from aiops.pipeline.watch import Feed, Watch
@@ -145,7 +146,7 @@ def _kept(watch: Watch, got: Sequence[_Got], asked: Sequence[int]) -> Reading:
     start = min(int(one.pieces[0].time_s[0]) for one in got)
     end = max(int(one.pieces[-1].time_s[-1]) for one in got)
     time_s = np.arange(start, end + 1, step, dtype=np.int64)
-    values, asked = refuse(watch, time_s, _merged(watch, got, places, time_s))
+    values, questions = refuse(watch, time_s, _merged(watch, got, places, time_s))
     everywhere = np.arange(watch.n)
     old = time_s <= window.end_s if window.end_s else np.zeros(len(time_s), bool)
     if old.any():
@@ -164,9 +165,9 @@ def _kept(watch: Watch, got: Sequence[_Got], asked: Sequence[int]) -> Reading:
     finals = [put_final(watch, watch.feeds[one.feed], one.final) for one in got if one.final is not None]
     watch.trace()
     held = _held(watch, asked)
-    new = time_s > had
+    new, notes = time_s > had, _notes(piece for one in got for piece in one.pieces) + questions
     return Reading(
-        time_s[new], values[:, new], masked_at(watch, time_s[new]), _notes(piece for one in got for piece in one.pieces), held,
+        time_s[new], values[:, new], masked_at(watch, time_s[new]), notes, held,
         _late(watch, time_s[~new], values[:, ~new], held), min(finals, default=0),
     )
 

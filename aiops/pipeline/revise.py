@@ -11,6 +11,7 @@ import numpy as np
 from aiops.core.records import Ints, State
 from aiops.pipeline.evaluate import learn
 from aiops.pipeline.mask import masked_at
+from aiops.pipeline.quarantine import refused
 from aiops.pipeline.watch import Apprentice, Feed, Watch, extended
 from aiops.telemetry.link import Piece
 
@@ -45,6 +46,7 @@ def put_final(watch: Watch, feed: Feed, piece: Piece) -> int:
         mine[: len(other.seen)] &= ~other.seen
     for depth, (at, values) in enumerate(piece.layers):
         here = rows if at is None else rows[at]
+        values = np.where(refused(watch, int(piece.time_s[-1]))[here, None], np.nan, values)
         own = mine[here] if depth == 0 else np.zeros(len(here), bool)
         watch.window.fill(here[own], piece.time_s, values[own], replace=True)
         watch.window.fill(here[~own], piece.time_s, values[~own])

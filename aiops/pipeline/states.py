@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiops.pipeline.mask import masked
+from aiops.pipeline.quarantine import refused
 from aiops.pipeline.watch import Watch
 
 STALE_STEPS, STALE_AT_LEAST_S = 3, 300
@@ -11,9 +12,10 @@ STALE_STEPS, STALE_AT_LEAST_S = 3, 300
 def series_states(watch: Watch, now_s: int) -> dict[str, int]:
     """Series that are active (scored or forecast in the last turn), learning, stale, masked, refused; each counted once."""
     hidden = masked(watch, now_s)
+    other_unit = refused(watch, now_s) & ~hidden
     oldest = now_s - max(STALE_STEPS * watch.step_s, STALE_AT_LEAST_S)
-    stale = (watch.window.newest_s[: watch.n] < oldest) & ~hidden
-    active = watch.evaluated & ~stale & ~hidden
-    learning = ~active & ~stale & ~hidden
-    found = {"active": active, "learning": learning, "stale": stale, "masked": hidden}
-    return {name: int(rows.sum()) for name, rows in found.items()} | {"refused": 0}
+    stale = (watch.window.newest_s[: watch.n] < oldest) & ~hidden & ~other_unit
+    active = watch.evaluated & ~stale & ~hidden & ~other_unit
+    learning = ~active & ~stale & ~hidden & ~other_unit
+    found = {"active": active, "learning": learning, "stale": stale, "masked": hidden, "refused": other_unit}
+    return {name: int(rows.sum()) for name, rows in found.items()}

@@ -143,6 +143,7 @@ class Watch:
     lineage: Lineage = field(default_factory=lambda: Lineage("", "", 0, 0))
     seen_s: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     dispute: State = field(default_factory=dict)
+    refusal: State = field(default_factory=dict)
     disputed: bool = False
     apprentice: Apprentice | None = None
     final: Apprentice | None = None
