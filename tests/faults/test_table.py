@@ -1,0 +1,27 @@
+"""The table of faults and the tests agree: a row has a test of its number in the file it names, and no test lacks its row."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).parent
+TABLE = HERE.parents[1] / "docs" / "faults.md"
+ROW = re.compile(r"^\| ([TS]\d+) \|.*\| `(test_\w+\.py)` \|$", re.MULTILINE)
+
+
+def numbers(file: str) -> set[str]:
+    """Rows that a file's tests name: `test_T01_T02_…` is of T1 and T2."""
+    heads = re.findall(r"^def test_((?:[TS]\d+_)+)", (HERE / file).read_text("utf-8"), re.MULTILINE)
+    return {f"{one[0]}{int(one[1:])}" for head in heads for one in head.strip("_").split("_")}
+
+
+def test_every_row_has_a_test_in_the_file_it_names() -> None:
+    rows = ROW.findall(TABLE.read_text("utf-8"))
+    assert {row for row, _ in rows} >= {f"T{i}" for i in range(1, 28)}
+    assert {(row, file) for row, file in rows if row not in numbers(file)} == set()
+
+
+def test_every_test_of_a_row_stands_in_the_table() -> None:
+    rows = {row for row, _ in ROW.findall(TABLE.read_text("utf-8"))}
+    assert {row for file in HERE.glob("test_*.py") for row in numbers(file.name)} <= rows
