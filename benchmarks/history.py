@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -91,7 +92,7 @@ def json_answers(url: str, hours: int, folder: pathlib.Path) -> Any:
 
     def read() -> Any:
         blocks = []
-        with ThreadPoolExecutor(limits.queries) as pool:
+        with ThreadPoolExecutor(min(limits.queries, os.cpu_count() or 1)) as pool:
             for block in pool.map(part, range(START, START + hours * 3600, PART_S)):
                 window.append(window.rows_for(block.labels), block.time_s, block.values)
                 blocks.append(block)

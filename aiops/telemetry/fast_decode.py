@@ -71,15 +71,10 @@ def decode_grid(
     Later samples of an instant win; what is off the grid or not finite is a gap, NaN. The frame is the very same object while the
     series stay the same. Raises BadAnswer as `decode`, too_many_points also when series × instants are more than `samples`.
     """
-    found = body.count(b'"metric":')
-    if found <= series and found * grid.count > max(samples, found):
-        message = (
-            f"{found} series × {grid.count} instants, more than limits.samples = {samples}; ask for less or raise it"
-        )
-        raise BadAnswer("too_many_points", message)
-    if found <= series:
-        kernels = compiled.module("aiops.telemetry.fast_json", len(body))
-        if kernels is not None and (read := _fast(kernels, body, kind, memory, found, samples, grid)) is not None:
+    found = body.count(b'{"metric":{')
+    if 0 < found <= series and (kernels := compiled.module("aiops.telemetry.fast_json", len(body))) is not None:
+        read = _fast(kernels, body, kind, memory, found, samples, grid)
+        if read is not None:
             return read
     frame, points = decode.decode(body, kind, memory, series, samples)
     memory.known = None
@@ -87,12 +82,19 @@ def decode_grid(
     if same is not frame and memory.seen is not None and memory.seen[1] is frame:
         memory.seen = memory.seen[0], same
     frame = same
-    return frame, _placed(len(frame.labels), points, grid), points.unread
+    return frame, _placed(_room(len(frame.labels), grid, samples), points, grid), points.unread
 
 
-def _placed(n: int, points: Points, grid: Grid) -> Values:
-    """(n, t) samples on the grid."""
-    values = np.full((n, grid.count), np.nan)
+def _room(n: int, grid: Grid, samples: int) -> Values:
+    """(n, t) of NaN. Raises BadAnswer when that is more than there may be: series that come and go fill memory with gaps."""
+    if n * grid.count > max(samples, n):
+        message = f"{n} series × {grid.count} instants, more than limits.samples = {samples}; ask for less or raise it"
+        raise BadAnswer("too_many_points", message)
+    return np.full((n, grid.count), np.nan)
+
+
+def _placed(values: Values, points: Points, grid: Grid) -> Values:
+    """`values` (n, t) with the samples put on the grid."""
     slot = (points.time_s - float(grid.start_s)) / grid.step_s
     on = (slot == np.floor(slot)) & (slot >= 0) & (slot < grid.count)
     finite = np.where(np.isfinite(points.value), points.value, np.nan)
@@ -105,10 +107,10 @@ def _fast(
 ) -> tuple[Frame, Values, int] | None:
     """As `decode_grid`; None when anything is not as the kernel knows it."""
     head = _head(body, kind)
-    if head == 0 or found == 0:
+    if head == 0:
         return None
     spans, digests = np.empty((found, 2), np.int64), np.empty((found, 2), np.uint64)
-    values, later = np.full((found, grid.count), np.nan), np.empty((64 + found * grid.count // 8, 4), np.int64)
+    values, later = _room(found, grid, samples), np.empty((64 + found * grid.count // 8, 4), np.int64)
     end, rows, _, left = kernels.read(
         np.frombuffer(body, np.uint8), head, kind == "matrix", grid.start_s * 1000, grid.step_s * 1000, samples,
         _KEYS[0], _KEYS[1], spans, digests, values.view(np.uint64), later,

@@ -54,7 +54,7 @@ def fast(body: bytes, kind: str = "matrix", memory: Memory | None = None, grid: 
 
 def plain(body: bytes, kind: str = "matrix", grid: Grid = GRID) -> Any:
     frame, points = decode.decode(body, kind, decode.Memory(), 1000, 10**6)
-    return frame, fast_decode._placed(len(frame.labels), points, grid), points.unread
+    return frame, fast_decode._placed(np.full((len(frame.labels), grid.count), np.nan), points, grid), points.unread
 
 
 def outcome(way: Callable[..., Any], *arguments: Any) -> Any:
@@ -122,32 +122,42 @@ def test_answers_of_a_real_server_are_read_the_compiled_way(
         assert np.isfinite(values).mean() > 0.2 or b"odd" in body
 
 
-MUTANTS = 6000
-
-
-def test_mutated_answers_of_a_real_server_give_what_the_plain_way_gives(bodies: list[tuple[bytes, str, Grid]]) -> None:
-    rng = np.random.default_rng(3)
-    alphabet = np.frombuffer(b'{}[]",:0123456789.eE+-\\INa \xc3\xff\x00u', np.uint8)
+@pytest.mark.parametrize(
+    ("seed", "mutants"), [(3, 6000), *(pytest.param(seed, 100_000, marks=pytest.mark.long) for seed in range(10, 14))]
+)
+def test_mutated_answers_of_a_real_server_give_what_the_plain_way_gives(
+    bodies: list[tuple[bytes, str, Grid]], seed: int, mutants: int
+) -> None:
+    rng = np.random.default_rng(seed)
     answered = refused = 0
-    for number in range(MUTANTS):
+    for number in range(mutants):
         whole, kind, grid = bodies[number % len(bodies)]
-        body = bytearray(whole[:4000] + whole[-2000:] if len(whole) > 6000 and number % 3 == 0 else whole)
-        for _ in range(rng.integers(0, 3)):
-            at = int(rng.integers(0, len(body) + 1))
-            match int(rng.integers(0, 4)):
-                case 0:
-                    del body[at : at + int(rng.integers(1, 20))]
-                case 1:
-                    start = int(rng.integers(0, len(whole)))
-                    body[at:at] = whole[start : start + int(rng.integers(1, 60))]
-                case 2:
-                    body[at : at + 1] = rng.choice(alphabet).tobytes()
-                case _:
-                    body = body[:at] if number % 5 == 0 else body
-        want = outcome(plain, bytes(body), kind, grid)
-        assert outcome(fast, bytes(body), kind, None, grid) == want
+        body = mutated(whole[:4000] + whole[-2000:] if len(whole) > 6000 and number % 3 == 0 else whole, rng)
+        want = outcome(plain, body, kind, grid)
+        assert outcome(fast, body, kind, None, grid) == want, body
         answered, refused = answered + isinstance(want, tuple), refused + isinstance(want, str)
-    assert min(answered, refused) > MUTANTS // 10
+    assert min(answered, refused) > mutants // 10
+
+
+def mutated(whole: bytes, rng: np.random.Generator) -> bytes:
+    """None, one or two changes: bytes cut out, put in from elsewhere, changed, or all cut off from there."""
+    body, alphabet = bytearray(whole), b'{}[]",:0123456789.eE+-\\INa \xc3\xff\x00u'
+    for _ in range(rng.integers(0, 3)):
+        at, start, length = (
+            int(rng.integers(0, len(body) + 1)),
+            int(rng.integers(0, len(whole))),
+            int(rng.integers(1, 60)),
+        )
+        match int(rng.integers(0, 10)):
+            case 0:
+                body = body[:at]
+            case 1 | 2:
+                del body[at : at + length // 3]
+            case 3 | 4 | 5:
+                body[at:at] = whole[start : start + length]
+            case _:
+                body[at : at + 1] = alphabet[start % len(alphabet)].to_bytes()
+    return bytes(body)
 
 
 A, B, C = ({"__name__": "up", "i": one} for one in "abc")
@@ -269,11 +279,17 @@ def test_samples_on_the_grid(ways: str, request: pytest.FixtureRequest) -> None:
     np.testing.assert_array_equal(values, [[np.nan, 3, np.nan, 4, np.nan], [np.nan] * 4 + [5]])
 
 
-def test_few_series_over_a_grid_beyond_the_cap_are_refused_before_there_is_one() -> None:
+@pytest.mark.parametrize("spaces", [False, True])
+def test_few_samples_over_a_grid_beyond_the_cap_are_refused_before_there_is_one(spaces: bool) -> None:
     body = success([{"metric": {"i": str(i)}, "values": [[60, "1"]]} for i in range(200)])
     with pytest.raises(BadAnswer) as raised:
-        fast(body, grid=Grid(60, 60, 10_000))
+        fast(json.dumps(json.loads(body)).encode() if spaces else body, grid=Grid(60, 60, 10_000))
     assert raised.value.kind == "too_many_points"
+
+
+def test_a_label_named_metric_is_a_label_as_any(only_fast: None) -> None:
+    found = fast(vector({"metric": "m", "a": '"metric":{'}, {"metric": "n"}), "vector", None, ONCE, series=2)
+    assert found[0].labels == ({"metric": "m", "a": '"metric":{'}, {"metric": "n"})
 
 
 def test_threads_that_share_a_memory_never_mix_their_answers() -> None:
