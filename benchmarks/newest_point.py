@@ -76,6 +76,7 @@ def client(url: str, folder: pathlib.Path) -> Turn:
 
 def ours(url: str, folder: pathlib.Path, query: str = QUERY, compile_: bool = True) -> Turn:
     from aiops.telemetry import compiled
+    from aiops.telemetry.identity import Remembered
     from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
     from aiops.telemetry.source import ReadLimits
     from aiops.telemetry.window import Window
@@ -83,11 +84,10 @@ def ours(url: str, folder: pathlib.Path, query: str = QUERY, compile_: bool = Tr
     if compile_:
         compiled.warm(folder / "compiled")
     source = PrometheusSource("bench", PrometheusParams(url=url), ReadLimits(seconds=120, series=200_000))
-    window = Window.open(pathlib.Path(tempfile.mkdtemp(dir=folder)), STEP)
+    rows_of = Remembered(Window.open(pathlib.Path(tempfile.mkdtemp(dir=folder)), STEP).rows_for)
 
     def turn(at: int) -> int:
-        block = source.fetch(query, at, at, STEP).block
-        return len(window.rows_for(block.labels))
+        return len(rows_of(source.fetch(query, at, at, STEP).block.labels))
 
     return turn
 
