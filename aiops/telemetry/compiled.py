@@ -69,7 +69,7 @@ def module(name: str, size: int) -> ModuleType | None:
     found = _loading.modules.get(name)
     if found is None and size >= WORTH_BYTES and _loading.allowed and not _loading.begun:
         _loading.begun = True
-        threading.Thread(target=_warm_and_tell, name="kernels", daemon=True).start()
+        threading.Thread(target=_warm_and_tell, name="kernels").start()  # an end of the process waits for the compiler
     return found
 
 

@@ -6,6 +6,7 @@ import json
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from aiops.telemetry.fast_decode import Grid, Memory, decode_grid
 from tests.servers import load, prometheus
 from tests.telemetry.hostile import success
 from tests.telemetry.kernels import loaded
-from tests.telemetry.real import openmetrics
+from tests.telemetry.real import openmetrics, victoria_metrics
 from tests.telemetry.test_decode import numbers, texts, unique_sets
 from tests.telemetry.test_evaluate import SERIES, SPAN_S, START_S
 
@@ -89,25 +90,25 @@ def test_the_compiled_way_equals_the_plain_way(data: st.DataObject) -> None:
     assert outcome(fast, body, kind) == outcome(plain, body, kind)
 
 
+def asked(url: str, path: str, **options: Any) -> bytes:
+    with urllib.request.urlopen(f"{url}/api/v1/{path}?{urllib.parse.urlencode(options)}") as answer:
+        return bytes(answer.read())
+
+
 @pytest.fixture(scope="module")
 def bodies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[bytes, str, Grid]]]:
     """Answers of a real Prometheus."""
     folder = tmp_path_factory.mktemp("prometheus")
     load(folder, openmetrics(SERIES))
     with prometheus(folder) as url:
-
-        def asked(path: str, **options: Any) -> bytes:
-            with urllib.request.urlopen(f"{url}/api/v1/{path}?{urllib.parse.urlencode(options)}") as answer:
-                return bytes(answer.read())
-
         ranges = {"start": START_S, "end": START_S + SPAN_S, "step": 60}
         grid, at = Grid(START_S, 60, SPAN_S // 60 + 1), Grid(START_S + 600, 60, 1)
         yield [
             *(
-                (asked("query_range", query=q, **ranges), "matrix", grid)
+                (asked(url, "query_range", query=q, **ranges), "matrix", grid)
                 for q in ("g", "h / 3", "rate(c_total[2m])", "odd")
             ),
-            *((asked("query", query=q, time=START_S + 600), "vector", at) for q in ("g", "up", "h / 3", "time()")),
+            *((asked(url, "query", query=q, time=START_S + 600), "vector", at) for q in ("g", "up", "h / 3", "time()")),
         ]
 
 
@@ -256,9 +257,17 @@ def test_what_stands_behind_the_series_may_not_change_what_they_are() -> None:
         assert outcome(fast, body, "vector", None, ONCE) == outcome(plain, body, "vector", ONCE)
 
 
-def test_victoria_metrics_writes_whether_the_answer_is_partial(only_fast: None) -> None:
-    body = vector(A).replace(b'"success",', b'"success","isPartial":false,')
-    assert fast(body, "vector", None, ONCE)[0].labels == ({"i": "a"},)
+def test_answers_of_victoria_metrics_are_read_the_compiled_way(tmp_path: Path, only_fast: None) -> None:
+    text = openmetrics(SERIES, unit_s=0.001, typed=False)
+    with victoria_metrics(tmp_path, text) as url:
+        for path, kind, grid, options in (
+            ("query_range", "matrix", Grid(START_S, 60, 11), {"start": START_S, "end": START_S + 600, "step": 60}),
+            ("query", "vector", Grid(START_S + 600, 60, 1), {"time": START_S + 600, "step": 60}),
+        ):
+            body = asked(url, path, query="h", **options)
+            frame, values, _ = fast(body, kind, None, grid)
+            assert len(frame.labels) == len(values) > 1
+            assert np.isfinite(values).mean() > 0.5
 
 
 def test_numbers_of_many_digits_are_rounded_as_float_does(only_fast: None) -> None:
