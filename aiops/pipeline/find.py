@@ -13,6 +13,8 @@ from aiops.pipeline.watch import Watch
 from aiops.symptoms import build, guards
 from aiops.symptoms.guards import Guards
 
+LEAST_COVERAGE = 0.8
+"""Share of samples below which a forecast that is not seen any more may only be one that cannot be seen."""
 SETTLES = Guards(1, 5)
 """A conflict has ended once five turns found none."""
 
@@ -56,7 +58,8 @@ def _exhaustion(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[
     gate = watch.gates["exhaustion"]
     if watch.looked:
         firing = np.isfinite(watch.crossings.time_s[:, 1]) & ~masked(watch, now_s)
-        _step(watch, "exhaustion", firing, np.isfinite(latest), row_now, held)
+        present = np.isfinite(latest) & ~_unsure(watch, np.flatnonzero(gate["active"] & ~firing), now_s)
+        _step(watch, "exhaustion", firing, present, row_now, held)
     over = watch.beyond["beyond"]  # what is there already is no early warning, and begins anew once it has left
     gate["active"][over], gate["bits"][over] = False, 0
     rows = np.flatnonzero(gate["active"] & np.isfinite(watch.held.time_s[:, 1]))
@@ -64,6 +67,20 @@ def _exhaustion(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[
         rows, watch.window.labels, watch.held, latest, watch.limit, gate["since_s"], row_now, watch.naming, watch.lineage_of
     )
     return _grouped(watch, rows, symptoms)
+
+
+def _unsure(watch: Watch, rows: Ints, now_s: int) -> Bools:
+    """(n,) which of `rows`, silent now, lack samples in the window that their forecast was seen in: a gap is no all-clear.
+
+    It is none up to the latest crossing that was told; what has not come by then is judged by what there is.
+    """
+    assert watch.held is not None
+    rows = rows[watch.row_now(now_s)[rows] <= watch.held.time_s[rows, 2]]
+    out, spans = np.zeros(watch.n, bool), watch.held.window_s[rows]
+    for span_s in np.unique(spans[np.isfinite(spans)]).tolist():
+        some = rows[spans == span_s]
+        out[some] = watch.window.coverage(some, now_s - int(span_s), now_s) < LEAST_COVERAGE
+    return out
 
 
 def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> dict[int, list[Symptom]]:

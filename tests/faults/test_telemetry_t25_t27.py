@@ -42,9 +42,11 @@ def test_T26_an_answer_that_becomes_empty_is_no_data_and_resolves_nothing(rig: R
     assert states["disk", "active"] == 0
     assert failing(rig) == {}, "the source is well, it has nothing to say"
     proxy.fault = None
-    rig.clock.now += STEP_S
-    rig.turn()
+    for _ in range(12):
+        rig.clock.now += STEP_S
+        rig.turn()
     assert scraped(daemon)["aiops_series"]["disk", "stale"] == 0
+    assert [one.id for one in daemon.store.open_warnings()] == [warning.id], "a gap of two hours is no all-clear either"
 
 
 def test_T27_two_sources_of_one_name_are_refused_with_both_lines(rig: Rig, proxy: Proxy) -> None:
