@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from aiops.telemetry import compiled
 
 
-@cache
 def loaded(name: str = "fast_json") -> Any:
-    """The module of kernels; what is compiled is thrown away at once."""
+    """The module of kernels, compiled by the first who asks; what is kept of it is thrown away at once."""
     with tempfile.TemporaryDirectory() as folder:
         compiled.warm(Path(folder) / "compiled")
     return compiled.module(f"aiops.telemetry.{name}", 0)

@@ -67,7 +67,6 @@ def test_the_first_large_answer_has_them_loaded_once_while_the_plain_way_serves(
 
 
 def test_warm_gives_the_modules_it_names_once(anew: Any, tmp_path: Path) -> None:
-    loaded()  # so that nothing is compiled here
     compiled.warm(tmp_path / "kept")
     found = compiled.module(NAME, 0)
     assert found is sys.modules[NAME]
