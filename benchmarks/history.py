@@ -78,6 +78,7 @@ def client_as_shipped(url: str, hours: int, folder: pathlib.Path) -> Any:
 def json_answers(url: str, hours: int, folder: pathlib.Path) -> Any:
     """Ours over query_range, which every PromQL API has: parts of the range in flight, each placed when its turn comes."""
     from aiops.telemetry import compiled
+    from aiops.telemetry.identity import Remembered
     from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
     from aiops.telemetry.source import ReadLimits
     from aiops.telemetry.window import Window
@@ -86,6 +87,7 @@ def json_answers(url: str, hours: int, folder: pathlib.Path) -> Any:
     limits = ReadLimits(seconds=120)
     source = PrometheusSource("bench", PrometheusParams(url=url), limits)
     window = Window.open(folder / "window", STEP)
+    rows_of = Remembered(window.rows_for)  # as a watch does
 
     def part(start: int) -> Any:
         return source.fetch(QUERY, start, min(start + PART_S, START + hours * 3600) - STEP, STEP).block
@@ -94,7 +96,7 @@ def json_answers(url: str, hours: int, folder: pathlib.Path) -> Any:
         blocks = []
         with ThreadPoolExecutor(min(limits.queries, os.cpu_count() or 1)) as pool:
             for block in pool.map(part, range(START, START + hours * 3600, PART_S)):
-                window.append(window.rows_for(block.labels), block.time_s, block.values)
+                window.append(rows_of(block.labels), block.time_s, block.values)
                 blocks.append(block)
         return sum(int(np.isfinite(one.values).sum()) for one in blocks), lambda: _side_by_side(blocks)
 
