@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+
 SHOWN = 200
+codecs.lookup("unicode_escape")  # its module is read now: where no file can be opened any more a log line needs it
 
 
 def visible(value: str, shown: int = SHOWN) -> str:

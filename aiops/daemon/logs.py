@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import time
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from structlog.stdlib import ProcessorFormatter
 from aiops.core.text import visible
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+SELDOM_S, KINDS_AT_MOST = 60.0, 100
 
 
 def configure(level: str) -> None:
@@ -36,10 +38,29 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(_Stderr())
     before = [structlog.stdlib.add_logger_name, *shared]
     after = [ProcessorFormatter.remove_processors_meta, *render]
+    handler.addFilter(_Seldom())
     handler.setFormatter(ProcessorFormatter(foreign_pre_chain=before, processors=after))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(LEVELS[level], logging.WARNING))
+
+
+class _Seldom(logging.Filter):
+    """Lets one error of a kind of asyncio through in a while: without file descriptors it has thousands of them a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told_s: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is told; every other library's is."""
+        if record.name != "asyncio":
+            return True
+        kind, now = str(record.msg).partition("\n")[0][:80], time.monotonic()
+        if now - self._told_s.get(kind, -SELDOM_S) < SELDOM_S:
+            return False
+        self._told_s = {kind: now} if len(self._told_s) > KINDS_AT_MOST else self._told_s | {kind: now}
+        return True
 
 
 class _Stderr:

@@ -23,6 +23,8 @@ from aiops.daemon.logs import configure
 from aiops.web import view
 from aiops.web.app import is_loopback, make_app
 
+BACKLOG = 128
+"""Connections that wait to be accepted; as often a second asyncio tries in vain when no file descriptor is left."""
 TELL_EVERY_S = 15.0
 Signals = queue.SimpleQueue[int]
 """A SimpleQueue may be put to from within a signal handler whatever the main thread does; a lock or an Event may not."""
@@ -65,7 +67,7 @@ class _Web(threading.Thread):
         super().__init__(name="web", daemon=True)
         config = uvicorn.Config(
             make_app(daemon), log_config=None, log_level="warning", access_log=False, lifespan="off", http="h11", loop="asyncio",
-            ws="none", server_header=False, timeout_keep_alive=15, timeout_graceful_shutdown=3,
+            ws="none", server_header=False, backlog=BACKLOG, timeout_keep_alive=15, timeout_graceful_shutdown=3,
         )  # fmt: skip
         self._server, self._listening = uvicorn.Server(config), listening
         self.failed = False
@@ -103,7 +105,7 @@ def listen(settings: Settings) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((host, wanted))
-            sock.listen(128)  # now, and not when the web begins: bound alone, another process could still take it
+            sock.listen(BACKLOG)  # now, and not when the web begins: bound alone, another process could still take it
         except OSError as e:
             sock.close()
             problem = e

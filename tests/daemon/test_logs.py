@@ -114,3 +114,17 @@ def test_a_log_that_cannot_be_written_stops_nobody(monkeypatch: pytest.MonkeyPat
     configure("info")
     structlog.get_logger().error("said into the void")
     logging.getLogger("library").error("and so did this")
+
+
+def test_an_error_of_the_event_loop_is_told_once_in_a_while_and_other_libraries_are_always_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = logged(monkeypatch, io.StringIO())
+    for number in range(1000):
+        logging.getLogger("asyncio").error(f"socket.accept() out of system resource\nsocket: {number}")
+        logging.getLogger("urllib3").error("twice")
+    logging.getLogger("asyncio").error("something else")
+    events = [json.loads(line)["event"] for line in out.getvalue().splitlines()]
+    assert sum("out of system resource" in one for one in events) == 1
+    assert events.count("twice") == 1000
+    assert events.count("something else") == 1

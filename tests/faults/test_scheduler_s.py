@@ -118,6 +118,8 @@ def test_S6_without_files_left_turns_and_store_go_on_and_the_api_comes_back(tmp_
         before = len(proxy.calls)
         assert eventually(lambda: len(proxy.calls) >= before + 3), "it goes on without a restart"
         assert daemon.process.poll() is None
+        assert len(daemon.output()) < 200_000, "it is said once, and does not fill the disk"
+        assert daemon.output().count("out of system resource") == 1
 
 
 @pytest.mark.parametrize("text", ["sources: [", "sources: {a: {kind: nonsense}}", "x" * 2_000_000])
