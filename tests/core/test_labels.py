@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -25,6 +26,15 @@ def test_the_order_of_labels_does_not_matter(labels: dict[str, str], random: obj
 @given(label_sets, label_sets)
 def test_different_label_sets_have_different_keys(a: dict[str, str], b: dict[str, str]) -> None:
     assert (key(a) == key(b)) == (a == b)
+
+
+@given(st.dictionaries(st.text(max_size=6), st.text(max_size=6), max_size=5))
+def test_a_key_is_sorted_compact_json_whatever_writes_it(labels: dict[str, str]) -> None:
+    assert key(labels) == json.dumps(labels, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def test_half_of_a_surrogate_pair_has_a_key_too() -> None:
+    assert key({"b": "\ud800", "a": "1"}) == '{"a":"1","b":"\ud800"}'
 
 
 @given(st.lists(st.text(alphabet="ab,\"", max_size=4), max_size=4), st.lists(st.text(alphabet="ab,\"", max_size=4), max_size=4))
