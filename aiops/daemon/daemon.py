@@ -24,6 +24,7 @@ from aiops.pipeline.assemble import open_watch
 from aiops.pipeline.states import series_states
 from aiops.runbooks import Runbook, load_runbooks
 from aiops.store import Store
+from aiops.telemetry import compiled
 
 SAVE_EVERY_S = 300.0
 RELAY_EVERY_S, RELAY_LANE = 1.0, "notify"
@@ -74,6 +75,7 @@ class Daemon:
         except BaseException:
             self.store.close()
             raise
+        compiled.allow(settings.data_dir / "compiled")
         self._watches = {watch.name: watch for watch in self.rooms.watches}
         self._saved: dict[str, float] = {}
         self._broken: set[str] = set()
