@@ -51,7 +51,8 @@ def restore(watch: Watch, store: Store, data_dir: Path | None) -> None:
     watch.judged_s = store.last_turn(card, watch.source_name)
     if data_dir is not None and watch.n:
         watch.lived_s = _learnt(watch, _folder(watch, data_dir))
-        watch.seen_s[:] = watch.lived_s
+        anew = watch.window.begun_anew and "learnt" in watch.losses  # what is read again is to be learnt then
+        watch.seen_s[:] = 0 if anew else watch.lived_s
     if watch.judged_s is None or watch.lived_s is None or watch.lived_s >= watch.judged_s:
         open_gates(watch, whole=watch.lived_s is not None and "learnt" not in watch.losses)
 

@@ -19,7 +19,7 @@ from aiops.pipeline.watch import Feed, Watch
 from aiops.telemetry.breaker import Resting
 from aiops.telemetry.link import AWAY, Piece, Range
 from aiops.telemetry.merge import Layer, Merged, merged
-from aiops.telemetry.window import Progress
+from aiops.telemetry.window_recovery import Progress
 
 CHUNK_SAMPLES = 250_000
 """Samples asked for at once, so that memory stays bounded while history is read."""
@@ -104,6 +104,8 @@ def _pieces(watch: Watch, feed: Feed, now_s: int) -> tuple[list[Piece], Range | 
             first, many = _first_sight(watch, feed, start, end, oldest is not None)
         affordable = max(1, BACKFILL_SAMPLES // max(many, 1))
         start = max(first, end - (affordable - 1) * step)
+        if start > first:  # on the coarsest grid, so that every bucket comes whole from one side
+            start = min(-(-start // HOUR_S) * HOUR_S // step * step + step, end)
         older = (first, start - step) if start > first else None
     span = max(1, CHUNK_SAMPLES // max(many, 1)) * step
     edges = [start, *range((start // span + 1) * span, end + 1, span), end + step]  # the same for every card that asks the same

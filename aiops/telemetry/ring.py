@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 Rows = slice | NDArray[np.int64]
+Slots = NDArray[np.int64]
 NEVER = -(2**62)
 """The stamp of a slot that was never used."""
+_EMPTY_BITS = np.uint32(0x7FC00000)
+"""How a gap is written: the canonical NaN."""
+CHUNK_ROWS = 256
 
 
 class Ring:
     """`data` (capacity, parts, size) float32: mean, or mean, low, high, of buckets of `step_s`; `stamps` (size,): which bucket.
 
-    Bucket k covers ((k - 1) * step_s, k * step_s]. A file holds the stamps and then the rows, so that it grows at its end:
-    nothing is copied, and no row is in anonymous memory. A slot is emptied before it is stamped for a newer bucket, so that
+    Bucket k covers ((k - 1) * step_s, k * step_s]. A file holds the stamps, the sums, and then the rows, so that it grows at its
+    end: nothing is copied, and no row is in anonymous memory. A slot is emptied before it is stamped for a newer bucket, so that
     after a kill at any moment a slot that does not bear the stamp of the bucket it should hold is known to be newer.
+
+    `sums` (size,) uint64, of a file only: for each slot the sum, over rows and parts, of the bits that differ from an empty
+    value's, taken as whole numbers. One flipped bit anywhere changes one of them, and an empty row adds nothing.
     """
 
     def __init__(self, path: Path | None, step_s: int, size: int, parts: int) -> None:
         self.path, self.step_s, self.size, self.parts = path, step_s, size, parts
         self.data = np.empty((0, parts, size), np.float32)
         self.stamps = np.full(size, NEVER, np.int64)
+        self.sums: NDArray[np.uint64] | None = None if path is None else np.zeros(size, np.uint64)
         self._maps: list[np.memmap[tuple[int, ...], np.dtype[np.generic]]] = []
 
     @property
@@ -34,7 +41,7 @@ class Ring:
 
     @property
     def _head_bytes(self) -> int:
-        return 8 * self.size
+        return 16 * self.size
 
     @property
     def _row_bytes(self) -> int:
@@ -43,19 +50,34 @@ class Ring:
     def create(self, capacity: int) -> None:
         """Begin empty. Raises OSError when there is no space for the file."""
         if self.path is not None:
-            self.path.write_bytes(self.stamps.tobytes())
+            assert self.sums is not None
+            self.path.write_bytes(self.stamps.tobytes() + self.sums.tobytes())
         self.grow(capacity)
 
-    def attach(self, rows: int) -> bool:
-        """Take up the first `rows` rows of the file, whatever stands behind them; False when they are not all there."""
+    def attach(self, rows: int, last: int, clean: bool) -> Slots | None:
+        """Take up a file that holds the buckets up to bucket `last` of at least `rows` rows; None when they are not all there.
+
+        Slots that hold another bucket than they should, or other bits than were written, are emptied; returned are the buckets
+        up to `last` that were lost by that, and not merely overwritten by newer ones, as happens unless the end was `clean`.
+        """
         assert self.path is not None
         try:
-            if self.path.stat().st_size < self._head_bytes + rows * self._row_bytes:
-                return False
+            there = (self.path.stat().st_size - self._head_bytes) // self._row_bytes
         except OSError:
-            return False
-        self._map(rows)
-        return True
+            return None
+        if there < rows:
+            return None
+        self._map(there)
+        assert self.sums is not None
+        damaged = self._added_up(slice(0, there)) != self.sums
+        expected = np.empty(self.size, np.int64)
+        expected[self.slots(last, self.size)] = np.arange(last - self.size + 1, last + 1)
+        strange = self.stamps != expected
+        newer = (self.stamps > last) & (self.stamps <= last + self.size) & (not clean)
+        lost = (damaged | strange) & ~newer & (self.stamps != NEVER)
+        self.empty(np.flatnonzero(damaged | strange))
+        self.stamps[:] = expected
+        return np.sort(expected[lost])
 
     def grow(self, capacity: int) -> None:
         """Make room for more rows. Raises OSError when there is no space; the ring then stays as it was."""
@@ -75,15 +97,16 @@ class Ring:
 
     def _map(self, rows: int) -> None:
         assert self.path is not None
-        stamps = np.memmap(self.path, np.int64, "r+", shape=(self.size,))
-        self._maps, self.stamps = [stamps], np.asarray(stamps)
+        head = np.memmap(self.path, np.int64, "r+", shape=(2 * self.size,))
+        self._maps, self.stamps = [head], np.asarray(head[: self.size])
+        self.sums = np.asarray(head[self.size :]).view(np.uint64)
         self.data = np.empty((0, self.parts, self.size), np.float32)
         if rows:
             data = np.memmap(self.path, np.float32, "r+", self._head_bytes, (rows, self.parts, self.size))
             self._maps.append(data)
             self.data = np.asarray(data)
 
-    def slots(self, last: int, count: int) -> NDArray[np.int64]:
+    def slots(self, last: int, count: int) -> Slots:
         """Slots of the `count` buckets up to bucket `last`, oldest first."""
         return np.arange(last - count + 1, last + 1) % self.size
 
@@ -92,20 +115,54 @@ class Ring:
         count = min(last - after, self.size)
         if count <= 0:
             return
-        slots = last % self.size if count == 1 else self.slots(last, count)
-        self.data[:, :, slots] = np.nan
-        self.stamps[slots] = last if count == 1 else np.arange(last - count + 1, last + 1)
+        slots = self.slots(last, count)
+        self.empty(slots)
+        self.stamps[slots] = np.arange(last - count + 1, last + 1)
 
-    def trust(self, last: int) -> None:
-        """Empty every slot that holds another bucket than its one of those up to bucket `last`, and every infinite value."""
-        expected = np.empty(self.size, np.int64)
-        expected[self.slots(last, self.size)] = np.arange(last - self.size + 1, last + 1)
-        wrong = np.flatnonzero(self.stamps != expected)
-        self.data[:, :, wrong] = np.nan
-        self.stamps[wrong] = expected[wrong]
-        for start in range(0, self.capacity, 256):
-            block = self.data[start : start + 256]
-            np.copyto(block, np.nan, where=np.isinf(block))
+    def empty(self, slots: Slots) -> None:
+        """Empty some slots."""
+        if len(slots) == 1:
+            self.data[:, :, int(slots[0])] = np.nan
+        else:
+            self.data[:, :, slots] = np.nan
+        if self.sums is not None:
+            self.sums[slots] = 0
+
+    def put(self, part: int, rows: Rows, slots: Slots, values: NDArray[np.float32]) -> None:
+        """Put `values` (k, s) of `rows` (k) into different `slots` (s,)."""
+        block = self.data[:, part]
+        if len(slots) == 1:  # one column is written a thousand times for each time that several are
+            column = block[:, int(slots[0])]
+            before = column[rows].copy()[:, None]
+            column[rows] = values[:, 0]
+        else:
+            where = np.ix_(np.arange(*rows.indices(len(block))) if isinstance(rows, slice) else rows, slots)
+            before = block[where]
+            block[where] = values
+        if self.sums is not None:
+            self.sums[slots] += _bits(values) - _bits(before)
+
+    def empty_rows(self, rows: NDArray[np.int64]) -> None:
+        """Empty some rows whole."""
+        if len(rows):
+            if self.sums is not None:
+                self.sums -= self._added_up(rows)
+            self.data[rows] = np.nan
+
+    def keep_only(self, kept: NDArray[np.int64]) -> None:
+        """Keep these rows, ascending, numbered anew, and give the room of the others back. Not safe against a kill midway."""
+        if self.path is None:
+            self.data = self.data[kept]
+            return
+        for start in range(0, len(kept), CHUNK_ROWS):
+            part = kept[start : start + CHUNK_ROWS]
+            self.data[start : start + len(part)] = self.data[part]
+        self.data, self._maps = np.empty((0, self.parts, self.size), np.float32), []
+        with self.path.open("r+b") as f:
+            f.truncate(self._head_bytes + len(kept) * self._row_bytes)
+        self._map(len(kept))
+        assert self.sums is not None
+        self.sums[:] = self._added_up(slice(0, len(kept)))
 
     def take(self, part: int, rows: Rows, last: int, count: int) -> NDArray[np.float32]:
         """(rows, count) contiguous copy of the buckets up to bucket `last`, oldest first."""
@@ -116,11 +173,22 @@ class Ring:
             return np.ascontiguousarray(block[rows, first : end + 1])
         return np.concatenate([block[rows, first:], block[rows, : end + 1]], axis=1)
 
-    def checksum(self, rows: int) -> int:
-        """CRC-32 of the stamps and of the first `rows` rows."""
-        return zlib.crc32(self.data[:rows].data, zlib.crc32(self.stamps.data)) if rows else zlib.crc32(self.stamps.data)
-
     def flush(self) -> None:
         """Ask the system to write a mapped ring out."""
         for one in self._maps:
             one.flush()
+
+    def _added_up(self, rows: Rows) -> NDArray[np.uint64]:
+        """(size,) what `sums` should be over some rows."""
+        total = np.zeros(self.size, np.uint64)
+        numbers = np.arange(*rows.indices(self.capacity)) if isinstance(rows, slice) else rows
+        for start in range(0, len(numbers), CHUNK_ROWS):
+            part = self.data[numbers[start : start + CHUNK_ROWS]]
+            total += _bits(part.reshape(-1, self.size))
+        return total
+
+
+def _bits(values: NDArray[np.float32]) -> NDArray[np.uint64]:
+    """(s,) the sum down each column of (k, s) of the bits that differ from an empty value's."""
+    found: NDArray[np.uint64] = (np.ascontiguousarray(values).view(np.uint32) ^ _EMPTY_BITS).sum(axis=0, dtype=np.uint64)
+    return found

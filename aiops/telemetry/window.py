@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,21 +21,14 @@ from aiops.core.errors import SourceError, StoreError
 from aiops.core.labels import Labels, key
 from aiops.core.records import Floats, History, Ints, Resolution
 from aiops.telemetry import window_file
+from aiops.telemetry.buckets import bucketed, summary
 from aiops.telemetry.ring import Ring
 from aiops.telemetry.window_file import ROW_ARRAYS, Description
+from aiops.telemetry.window_recovery import LONG_COUNT, LONG_STEP_S, Progress, rings_of, take_up
 
-FINE_SPAN_S, MID_STEP_S, MID_COUNT, LONG_STEP_S, LONG_COUNT = 6 * 3600, 300, 864, 3600, 840
 MOST_ROWS = 200_000
 """Series a window ever knows: each costs about 22 kB on disk."""
 _EMPTY = {"offset": 0, "newest_s": -1, "first_s": -1, "shift_s": 0}
-
-
-@dataclass(slots=True)
-class Progress:
-    """Up to where a feed was read, and which older ranges (first, last instant) are still to be read."""
-
-    read_s: int = 0
-    todo: list[tuple[int, int]] = field(default_factory=list)
 
 
 class Window:
@@ -47,20 +39,15 @@ class Window:
     first_s: Ints
     shift_s: Ints
 
-    def __init__(self, folder: Path | None, step_s: int) -> None:
-        self.step_s, self.folder = step_s, folder
+    def __init__(self, folder: Path | None, step_s: int, query: str = "") -> None:
+        self.step_s, self.folder, self.query = step_s, folder, query
         self.id = uuid.uuid4().hex
         self.labels: list[Labels] = []
-        self.end_s = self.begin_s = self.read_s = 0
-        self.rebuilt = ""
+        self.end_s = self.begin_s = 0
+        self.rebuilt, self.begun_anew = "", False
         self.progress: dict[str, Progress] = {}
         self._row: dict[str, int] = {}
-        self._last: tuple[Any, Ints] | None = None
-        sizes = (("fine", step_s, max(FINE_SPAN_S // step_s, 72), 1), ("mid", MID_STEP_S, MID_COUNT, 3))
-        rings = [
-            Ring(None if folder is None else folder / f"{name}.ring", max(step, step_s), size, parts)
-            for name, step, size, parts in (*sizes, ("long", LONG_STEP_S, LONG_COUNT, 3))
-        ]
+        rings = rings_of(folder, step_s)
         self._fine, self._coarse = rings[0], rings[1:]
         for name, kind in ROW_ARRAYS.items():
             setattr(self, name, np.zeros(0, kind))
@@ -71,23 +58,23 @@ class Window:
 
     @classmethod
     def open(cls, folder: Path | None, step_s: int, capacity: int = 8, query: str = "") -> Window:
-        """A window in memory (None) or on disk; missing, damaged or differently shaped files give an empty one.
+        """A window in memory (None) or on disk; missing or damaged files, and those of another query, give an empty one.
 
-        `rebuilt` then says why. Series silent for longer than the longest resolution reaches back are forgotten here.
-        Raises StoreError when the folder cannot be written.
+        `rebuilt` then says why; `window_recovery` says what else is taken up again. Series silent for longer than the longest
+        resolution reaches back are forgotten here. Raises StoreError when the folder cannot be written.
         """
-        window = cls(folder, step_s)
+        window = cls(folder, step_s, query)
         try:
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
                 found = window_file.read(folder)
-                window.rebuilt = found if isinstance(found, str) else window._take_up(found)
+                window.rebuilt = found if isinstance(found, str) else take_up(window, found)
                 if not window.rebuilt:
                     window._forget_the_silent()
                     window._reserve(max(capacity, window.n))
                     window._describe()  # as not clean any more
                     return window
-                why, window = window.rebuilt, cls(folder, step_s)
+                why, window = window.rebuilt, cls(folder, step_s, query)
                 window.rebuilt = why
                 (folder / window_file.NAME).unlink(missing_ok=True)  # it describes none of what follows
             for ring in window._rings:
@@ -97,51 +84,33 @@ class Window:
             raise StoreError(f"{folder}: history cannot be kept there: {e.strerror}") from e
         return window
 
-    def _take_up(self, found: Description) -> str:
-        """Become what was described; why that is not possible, "" when it is."""
-        if found.step_s != self.step_s:
-            return "written for another step"
-        n = len(found.labels)
-        if not all(ring.attach(n) for ring in self._rings):
-            return "a ring is missing or too short"
-        if found.clean and tuple(ring.checksum(n) for ring in self._rings) != found.checksums:
-            return "a ring's checksum does not fit"
-        self.id, self.labels = found.id, list(found.labels)
-        self._row = {key(labels): i for i, labels in enumerate(self.labels)}
-        self.end_s, self.read_s, self.begin_s = found.end_s, found.read_s, found.begin_s
-        for name, values in found.rows.items():
-            setattr(self, name, values)
-        if not found.clean:
-            self._distrust()
-        return ""
-
-    def _distrust(self) -> None:
-        """After a kill: forget what is newer than the description, and make the coarse buckets again that may be half written."""
-        unborn = np.flatnonzero(self.first_s < 0)  # their offsets were not described yet
-        for ring in self._rings:
-            ring.trust(self.end_s // ring.step_s)
-            ring.data[unborn] = np.nan
-        for ring in self._coarse:
-            self._close(ring, self.end_s - self._fine.size * self.step_s, self.end_s)
-
     def _forget_the_silent(self) -> None:
-        """Free the rows of series that left before the longest resolution begins; the rest is numbered anew."""
-        silent = (self.newest_s >= 0) & (self.newest_s < self.end_s - LONG_STEP_S * LONG_COUNT)
-        if not silent.any():
-            return
-        kept = np.flatnonzero(~silent)
+        """Free the rows of series that left before the longest resolution begins."""
+        silent = self.silent(self.end_s - LONG_STEP_S * LONG_COUNT)
+        if len(silent):
+            self.keep_only(np.setdiff1d(np.arange(self.n), silent))
+
+    def silent(self, before_s: int) -> Ints:
+        """Rows whose newest sample is older than that; one that never had any is none of them."""
+        newest = self.newest_s[: self.n]
+        return np.flatnonzero((newest >= 0) & (newest < before_s))
+
+    def keep_only(self, kept: Ints) -> None:
+        """Keep these rows, ascending, numbered anew under a new `id`; the room of the others is given back.
+
+        After a kill in the middle nothing is left, and all is read anew.
+        """
         self.id = uuid.uuid4().hex
-        self.labels = [self.labels[i] for i in kept]
+        self.labels = [self.labels[i] for i in kept.tolist()]
         self._row = {key(labels): i for i, labels in enumerate(self.labels)}
         for name in ROW_ARRAYS:
             setattr(self, name, getattr(self, name)[kept])
-        assert self.folder is not None
-        (self.folder / window_file.NAME).unlink()  # a kill while rows move must not leave the old numbering
+        if self.folder is not None:
+            (self.folder / window_file.NAME).unlink(missing_ok=True)  # a kill while rows move must not leave the old numbering
         for ring in self._rings:
-            for new, old in enumerate(kept):
-                if new != old:
-                    ring.data[new] = ring.data[old]
-            ring.attach(len(kept))
+            ring.keep_only(kept)
+        if self.folder is not None:
+            self._describe()
 
     @property
     def n(self) -> int:
@@ -149,14 +118,10 @@ class Window:
         return len(self.labels)
 
     def rows_for(self, labels: Sequence[Labels], shift_s: Ints | int = 0) -> Ints:
-        """Row numbers of label sets; unseen ones get new rows. The very same label objects again cost nothing.
+        """Row numbers of label sets; unseen ones get new rows.
 
         Raises SourceError too_many_series past MOST_ROWS, StoreError when there is no space for their history.
         """
-        if self._last is not None and len(self._last[0]) == len(labels):
-            known, rows = self._last
-            if all(a is b for a, b in zip(known, labels, strict=True)):
-                return rows
         names = [key(one) for one in labels]
         fresh = {name: i for i, name in enumerate(names) if name not in self._row}
         if fresh:
@@ -166,9 +131,7 @@ class Window:
             row = self._row[name] = self.n
             self.labels.append(labels[i])
             self.shift_s[row] = shifts[i]
-        rows = np.array([self._row[name] for name in names], np.int64)
-        self._last = (list(labels), rows)
-        return rows
+        return np.array([self._row[name] for name in names], np.int64)
 
     def _ensure(self, rows: int) -> None:
         if rows > MOST_ROWS:
@@ -205,7 +168,6 @@ class Window:
         old_end = self.end_s
         if int(time_s[-1]) > self.end_s:
             self._advance(int(time_s[-1]))
-        self.read_s = max(self.read_s, int(time_s[-1]))
         kept = time_s > self.end_s - self._fine.size * self.step_s
         times = time_s[kept]
         if not len(times):
@@ -213,12 +175,7 @@ class Window:
         with np.errstate(over="ignore"):
             relative = (values[:, kept] - self.offset[rows][:, None]).astype(np.float32)
         relative[~np.isfinite(relative)] = np.nan
-        slots = times // self.step_s % self._fine.size
-        block = self._fine.data[:, 0]
-        if len(slots) == 1:
-            block[rows, slots[0]] = relative[:, 0]
-        else:
-            block[np.ix_(rows, slots)] = relative
+        self._fine.put(0, rows, times // self.step_s % self._fine.size, relative)
         for ring in self._coarse:
             self._close(ring, min(old_end, int(times[0]) - 1), self.end_s)
 
@@ -231,7 +188,8 @@ class Window:
         if fresh.any():
             at = rows[fresh]
             self.offset[at] = values[fresh, first[fresh]]
-            self.first_s[at] = time_s[first[fresh]]
+        earlier = some & ((self.first_s[rows] < 0) | (self.first_s[rows] > time_s[first]))
+        self.first_s[rows[earlier]] = time_s[first[earlier]]
         at = rows[some]
         self.newest_s[at] = np.maximum(self.newest_s[at], time_s[last[some]])
         if self.begin_s == 0 or int(time_s[0]) < self.begin_s:
@@ -259,14 +217,14 @@ class Window:
         for number in range(max(after_s // wide + 1, oldest), to_s // wide + 1):
             last = number * wide // step
             columns = self._fine.take(0, slice(0, self.n), last, last - (number - 1) * wide // step)
-            slot = number % ring.size
-            for part, values in enumerate(_summary(columns)):
-                ring.data[: self.n, part, slot] = values
+            slot = np.array([number % ring.size])
+            for part, values in enumerate(summary(columns)):
+                ring.put(part, slice(0, self.n), slot, values[:, None])
 
     def missing(self, feed: str, now_s: int, history_s: int, oldest_s: int | None) -> tuple[int, int] | None:
-        """The aligned range (start, end) still to be read at `now_s`; None when nothing is missing."""
+        """The aligned range (start, end) that `feed` has still to be asked for at `now_s`; None when nothing is missing."""
         end = now_s // self.step_s * self.step_s
-        read_s = self.progress.setdefault(feed, Progress(0 if self.progress else self.read_s)).read_s
+        read_s = self.progress.setdefault(feed, Progress()).read_s
         farthest = end - min(history_s, LONG_STEP_S * LONG_COUNT) // self.step_s * self.step_s
         start = farthest if read_s == 0 else max(read_s + self.step_s, farthest)
         if oldest_s is not None:
@@ -308,14 +266,43 @@ class Window:
         return self.offset[: self.n] + column.astype(np.float64)
 
     def fill(self, rows: Ints, time_s: Ints, values: Floats, replace: bool = False) -> None:
-        """Put older columns (k, t): finite values fill gaps, or with `replace` take the place of what is there."""
-        had = self.value_at(rows, time_s)
-        self.append(rows, time_s, np.where(np.isfinite(values) & (replace | np.isnan(had)), values, had))
+        """Put columns (k, t) that are older than the newest, ascending: finite values fill gaps, or with `replace` take the place
+        of what is there. What the finest ring does not hold any more goes into the coarse buckets it belongs to; a chunk should
+        hold those whole, for a bucket that has a value is full, whatever it was made from.
+        """
+        reach = self.end_s - self._fine.size * self.step_s
+        inside = time_s > reach
+        if not inside.all():
+            self._begin(rows, time_s, values)
+            for ring in self._coarse:
+                whole = (-(-time_s // ring.step_s) - 1) * ring.step_s < reach  # also buckets that only begin before it
+                self._merge(ring, rows, time_s[whole], values[:, whole], replace)
+        if inside.any():
+            time_s, values = time_s[inside], values[:, inside]
+            had = self.value_at(rows, time_s)
+            self.append(rows, time_s, np.where(np.isfinite(values) & (replace | np.isnan(had)), values, had))
+
+    def _merge(self, ring: Ring, rows: Ints, time_s: Ints, values: Floats, replace: bool) -> None:
+        """Put columns into the buckets of a coarse ring that they belong to."""
+        number = -(-time_s // ring.step_s)
+        last = self.end_s // ring.step_s
+        held = (number > last - ring.size) & (number <= last)
+        if not held.any():
+            return
+        number = number[held]
+        starts = np.flatnonzero(np.diff(number, prepend=number[0] - 1))
+        slots = number[starts] % ring.size
+        found = bucketed(values[:, held] - self.offset[rows][:, None], starts)
+        had = ring.data[:, :, slots][rows]
+        taken = np.isfinite(found[0]) & (replace | np.isnan(had[:, 0]))
+        for part, column in enumerate(found):
+            ring.put(part, rows, slots, np.where(taken, column, had[:, part]))
 
     def value_at(self, rows: Ints, time_s: Ints) -> NDArray[np.float64]:
-        """(k, t) values of the finest resolution at instants that it holds."""
-        block = self._fine.data[:, 0][np.ix_(rows, time_s // self.step_s % self._fine.size)].astype(np.float64)
-        return self.offset[rows][:, None] + block
+        """(k, t) values of the finest resolution at instants `time_s` (t,); NaN where it has none."""
+        held = (time_s > self.end_s - self._fine.size * self.step_s) & (time_s <= self.end_s)
+        block = self._fine.data[:, 0][np.ix_(rows, time_s // self.step_s % self._fine.size)]
+        return np.where(held, self.offset[rows][:, None] + block, np.nan)
 
     @property
     def fine_count(self) -> int:
@@ -350,10 +337,10 @@ class Window:
             self._describe()
 
     def close(self) -> None:
-        """Save, with checksums: nothing will be written until the next `open`."""
+        """Save, as complete: nothing will be written until the next `open`."""
         if self.folder is not None:
             self.save()
-            window_file.write(self.folder, replace(self._description(), clean=True, checksums=self._checksums()))
+            window_file.write(self.folder, replace(self._description(), clean=True))
 
     def _describe(self) -> None:
         assert self.folder is not None
@@ -362,19 +349,5 @@ class Window:
     def _description(self) -> Description:
         rows = {name: getattr(self, name)[: self.n] for name in ROW_ARRAYS}
         labels = [dict(x) for x in self.labels]
-        return Description(self.id, self.step_s, self.end_s, self.read_s, self.begin_s, labels, rows)
-
-    def _checksums(self) -> tuple[int, ...]:
-        return tuple(ring.checksum(self.n) for ring in self._rings)
-
-
-def _summary(columns: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """(mean, low, high) along the last axis, NaN where all are missing."""
-    if columns.shape[1] == 1:
-        return columns[:, 0], columns[:, 0], columns[:, 0]
-    present = ~np.isnan(columns)
-    with np.errstate(invalid="ignore"):  # an empty bucket is a gap; and unlike warnings' filters this is each thread's own
-        total = np.where(present, columns, 0).sum(axis=1, dtype=np.float64)
-        mean = (total / present.sum(axis=1)).astype(np.float32)
-        low, high = np.fmin.reduce(columns, axis=1), np.fmax.reduce(columns, axis=1)
-    return mean, np.asarray(low), np.asarray(high)
+        progress = {feed: (one.read_s, one.todo) for feed, one in self.progress.items()}
+        return Description(self.id, self.step_s, self.query, self.end_s, self.begin_s, labels, rows, progress)

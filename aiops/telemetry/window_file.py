@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-VERSION = 2
+VERSION = 3
 NAME = "window.state"
 ROW_ARRAYS = {"offset": np.float64, "newest_s": np.int64, "first_s": np.int64, "shift_s": np.int64}
 
@@ -21,18 +21,19 @@ ROW_ARRAYS = {"offset": np.float64, "newest_s": np.int64, "first_s": np.int64, "
 class Description:
     """n series (`labels`, and `rows`: one array (n,) for each of ROW_ARRAYS) of a window, and how far it reaches.
 
-    `checksums` of the rings are there only while nothing has been written since (`clean`). `id` names this numbering of rows.
+    `query`: what they are the answer to. `progress`: feed to (read up to, ranges still to be read). `clean` only while nothing
+    has been written since. `id` names this numbering of rows.
     """
 
     id: str
     step_s: int
+    query: str
     end_s: int
-    read_s: int
     begin_s: int
     labels: list[dict[str, str]]
     rows: dict[str, NDArray[Any]] = field(default_factory=dict)
+    progress: dict[str, tuple[int, list[tuple[int, int]]]] = field(default_factory=dict)
     clean: bool = False
-    checksums: tuple[int, ...] = ()
 
 
 def write(folder: Path, d: Description) -> None:
@@ -41,11 +42,11 @@ def write(folder: Path, d: Description) -> None:
         "version": VERSION,
         "id": d.id,
         "step_s": d.step_s,
+        "query": d.query,
         "end_s": d.end_s,
-        "read_s": d.read_s,
         "begin_s": d.begin_s,
+        "progress": d.progress,
         "clean": d.clean,
-        "checksums": list(d.checksums),
         "labels": d.labels,
     }
     arrays = b"".join(np.ascontiguousarray(d.rows[name], kind).tobytes() for name, kind in ROW_ARRAYS.items())
@@ -77,4 +78,5 @@ def read(folder: Path) -> Description | str:
     rows = {}
     for i, (name, kind) in enumerate(ROW_ARRAYS.items()):
         rows[name] = np.frombuffer(arrays, kind, n, 8 * n * i).copy()
-    return Description(**head | {"rows": rows, "checksums": tuple(head["checksums"])})
+    progress = {feed: (read_s, [(a, b) for a, b in todo]) for feed, (read_s, todo) in head["progress"].items()}
+    return Description(**head | {"rows": rows, "progress": progress})

@@ -19,9 +19,8 @@ def rows(*numbers: int) -> np.ndarray:
 
 
 def test_the_preferred_value_counts_and_its_gaps_are_filled_from_the_next() -> None:
-    found = merged(
-        2, 3, [Layer(0, rows(0), 0, np.array([[1.0, NAN, 3.0]])), Layer(1, rows(1, 0), 0, np.array([[7.0, 8.0, 9.0], [4.0, 5.0, 6.0]]))]
-    )
+    second = Layer(1, rows(1, 0), 0, np.array([[7.0, 8.0, 9.0], [4.0, 5.0, 6.0]]))
+    found = merged(2, 3, [Layer(0, rows(0), 0, np.array([[1.0, NAN, 3.0]])), second])
     np.testing.assert_array_equal(found.values, [[1, 5, 3], [7, 8, 9]])
 
 

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from aiops.core.errors import SourceError
 from aiops.core.records import Ints, Resolution
 from aiops.telemetry import window as window_module
-from aiops.telemetry.window import LONG_COUNT, LONG_STEP_S, Window
+from aiops.telemetry.window import Window
+from aiops.telemetry.window_recovery import LONG_COUNT, LONG_STEP_S, Progress
 
 T0 = 1_700_000_000 // 7200 * 7200
 STEPS = [1, 5, 7, 60, 300, 420, 7200]
@@ -92,6 +93,8 @@ def filled(window: Window, step: int, n: int, first: int, count: int, model: Mod
     times = grid(step, first, count)
     rows = window.rows_for(labels_of(n))
     window.append(rows, times, truth(rows, times))
+    progress = window.progress.setdefault("s", Progress())
+    progress.read_s = max(progress.read_s, int(times[-1]))
     if model is not None:
         model.append(rows, times, truth(rows, times))
     return int(times[-1])
@@ -152,6 +155,36 @@ def test_a_long_history_in_chunks_equals_it_at_once(chunk: int) -> None:
     same(once, parts, once.end_s)
 
 
+@settings(max_examples=40, deadline=None)
+@given(step=st.sampled_from([60, 300, 420, 7200]), order=st.permutations(range(6)), wide=st.integers(1, 40))
+def test_older_chunks_in_any_order_come_to_the_same_as_reading_at_once(step: int, order: list[int], wide: int) -> None:
+    """Chunks hold whole buckets of the coarsest resolution."""
+    bucket = np.lcm(3600, step) // step
+    span = int(bucket * wide)
+    once, parts = Window.open(None, step), Window.open(None, step)
+    filled(once, step, 3, 1, 7 * span)
+    filled(parts, step, 3, 6 * span + 1, span)
+    for k in order:
+        times = grid(step, k * span + 1, span)
+        rows = parts.rows_for(labels_of(3))
+        parts.fill(rows, times, truth(rows, times))
+    same(once, parts, once.end_s)
+
+
+def test_older_values_fill_gaps_and_take_the_place_of_others_only_when_told() -> None:
+    window = Window.open(None, 60)
+    times = grid(60, 0, 20)
+    values = np.full((1, 20), 5.0)
+    values[0, 3] = np.nan
+    rows = window.rows_for(labels_of(1))
+    window.append(rows, times, values)
+    window.fill(rows, times[2:6], np.array([[1.0, 2.0, np.nan, np.inf]]))
+    assert window.value_at(rows, times[1:7])[0].tolist() == [5, 5, 2, 5, 5, 5]
+    window.fill(rows, times[2:6], np.array([[1.0, 3.0, np.nan, np.inf]]), replace=True)
+    assert window.value_at(rows, times[1:7])[0].tolist() == [5, 1, 3, 5, 5, 5]
+    assert np.isnan(window.value_at(rows, np.array([times[-1] + 60, times[0] - 10**6])))[0].all()
+
+
 def test_a_gap_longer_than_the_rings_shows_nothing_of_the_time_before() -> None:
     window, model = Window.open(None, 60), Model(60, columns=70_000)
     filled(window, 60, 2, 0, 500)
@@ -176,7 +209,7 @@ def test_reading_history_ahead_of_what_was_read_leaves_it_to_be_read() -> None:
     window, model = Window.open(None, 60), Model(60)
     end = filled(window, 60, 2, 0, 100, model)
     window.history(None, end + 1800)
-    assert window.missing(end + 1800, 10**6, None) == (end + 60, end + 1800)
+    assert window.missing("s", end + 1800, 10**6, None) == (end + 60, end + 1800)
     filled(window, 60, 2, 100, 30, model)
     model.check(window, end + 1800)
 
@@ -199,11 +232,10 @@ def test_infinite_and_overflowing_values_are_gaps() -> None:
     np.testing.assert_array_equal(fine, [0.0, np.nan, np.nan, np.nan, np.nan, 1.0])
 
 
-def test_rows_keep_their_numbers_and_the_very_same_labels_are_not_looked_up_again() -> None:
+def test_rows_keep_their_numbers() -> None:
     window = Window.open(None, 60)
     labels = labels_of(5)
-    rows = window.rows_for(labels)
-    assert window.rows_for(labels) is rows
+    assert window.rows_for(labels).tolist() == [0, 1, 2, 3, 4]
     assert window.rows_for(labels[::-1]).tolist() == [4, 3, 2, 1, 0]
     assert window.rows_for([{"job": "x", "i": "2"}, {"new": "one"}, {"new": "one"}]).tolist() == [2, 5, 5]
 
@@ -241,23 +273,23 @@ def test_on_disk_a_restart_reads_only_what_it_missed(tmp_path: Path, step: int) 
     assert again.id == window.id
     same(reference, again, end)
     now = end + 40 * step
-    assert again.missing(now, 10**6, None) == (end + step, now)
+    assert again.missing("s", now, 10**6, None) == (end + step, now)
     filled(again, step, 4, 900, 40)
     filled(reference, step, 4, 900, 40)
     same(reference, again, now)
-    assert again.missing(now, 10**6, None) is None
+    assert again.missing("s", now, 10**6, None) is None
 
 
 def test_nothing_missing_is_asked_beyond_history_or_before_the_source_begins() -> None:
     window = Window.open(None, 60)
     now = int(grid(60, 1000, 1)[0]) + 13
-    assert window.missing(now, 600, None) == (now - 13 - 600, now - 13)
-    assert window.missing(now, 600, now - 100) == (now - 13 - 60, now - 13)
-    assert window.missing(now, 600, now + 1000) == (now - 13, now - 13)
+    assert window.missing("s", now, 600, None) == (now - 13 - 600, now - 13)
+    assert window.missing("s", now, 600, now - 100) == (now - 13 - 60, now - 13)
+    assert window.missing("s", now, 600, now + 1000) == (now - 13, now - 13)
     filled(window, 60, 1, 0, 10)
-    assert window.missing(now, 600, None) == (now - 13 - 600, now - 13)
-    assert window.missing(int(grid(60, 9, 1)[0]) + 59, 600, None) is None
-    assert window.missing(int(grid(60, 5, 1)[0]), 600, None) is None
+    assert window.missing("s", now, 600, None) == (now - 13 - 600, now - 13)
+    assert window.missing("s", int(grid(60, 9, 1)[0]) + 59, 600, None) is None
+    assert window.missing("s", int(grid(60, 5, 1)[0]), 600, None) is None
 
 
 def test_the_rings_are_mapped_files_and_growth_copies_nothing(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def revived_is_right(folder: Path, step: int) -> None:
     assert revived.rebuilt in ("", "new")
     visible_is_true(revived, step)
     end = int(grid(step, 90, 1)[0])
-    missing = revived.missing(end, 90 * step, None)
+    missing = revived.missing("s", end, 90 * step, None)
     assert missing is not None
     times = np.arange(missing[0], missing[1] + 1, step, dtype=np.int64)
     order = labels_of(100)[::-1]  # re-added with other numbers and offsets
@@ -175,15 +175,18 @@ def test_damaged_files_are_rebuilt_and_never_a_crash(tmp_path: Path, how: str, c
             damage(folder / file, how, rng)
             again = Window.open(folder, 60)
             if again.rebuilt:
-                assert again.missing(end, 400 * 60, None) == (end - 400 * 60, end)
+                assert again.missing("s", end, 400 * 60, None) == (end - 400 * 60, end)
                 assert again.n == 0
                 if k == 0:
                     filled(again, 60, 5, 0, 400)
                     visible_is_true(again, 60)
-            elif clean or file == "window.state":  # what was damaged stood behind the last series
-                np.testing.assert_array_equal(again.history(None, end).fine.mean, before.fine.mean)
-            else:  # a flipped bit in a ring that carries no checksum: a wrong number, not a crash
-                assert not np.isinf(again.history(None, end).fine.mean).any()
+            else:  # single slots: what is shown is right, what is not is asked for again
+                fine = again.history(None, end).fine.mean
+                gaps = np.isnan(fine) & ~np.isnan(before.fine.mean)
+                np.testing.assert_array_equal(np.where(gaps, np.nan, before.fine.mean), fine)
+                lost = end - 60 * (fine.shape[1] - 1 - np.flatnonzero(gaps.any(axis=0)))
+                asked = {t for first, last in again.progress["s"].todo for t in range(first, last + 1, 60)}
+                assert set(lost.tolist()) <= asked
             shutil.rmtree(folder)
 
 
@@ -206,10 +209,87 @@ def test_a_folder_in_the_place_of_a_file_is_a_store_error(tmp_path: Path, file: 
         Window.open(tmp_path, 60)
 
 
-def test_another_step_is_another_window(tmp_path: Path) -> None:
-    filled(window := Window.open(tmp_path, 60), 60, 2, 0, 10)
+def test_another_query_is_another_window(tmp_path: Path) -> None:
+    filled(window := Window.open(tmp_path, 60, query="up"), 60, 2, 0, 10)
     window.close()
-    assert Window.open(tmp_path, 30).rebuilt == "written for another step"
+    assert Window.open(tmp_path, 60, query="up").rebuilt == ""
+    assert Window.open(tmp_path, 60, query="down").rebuilt == "written for another query"
+
+
+@pytest.mark.parametrize(("step", "again_s"), [(30, 6 * 3600), (120, 6 * 3600), (600, 864 * 600)])
+def test_at_another_step_only_what_the_coarse_resolutions_do_not_hold_is_asked_for_again(
+    tmp_path: Path, step: int, again_s: int
+) -> None:
+    window = Window.open(tmp_path, 60)
+    end = filled(window, 60, 3, 0, 20 * 24 * 60)
+    before = window.history(None, end)
+    window.close()
+    other = Window.open(tmp_path, step)
+    assert (other.rebuilt, other.n) == ("", 3)
+    missing = other.missing("s", end, 35 * 86400, None)
+    assert missing is not None
+    assert abs(end - missing[0] - again_s) <= 3600
+    np.testing.assert_array_equal(other.history(None, end).long.mean, before.long.mean)
+    if step < 600:
+        np.testing.assert_array_equal(other.history(None, end).mid.mean, before.mid.mean)
+    times = np.arange(missing[0], missing[1] + 1, step, dtype=np.int64)
+    other.fill(np.arange(3), times, truth(np.arange(3), times))
+    visible_is_true_from(other, missing[0])
+
+
+def visible_is_true_from(window: Window, start: int) -> None:
+    """The finest resolution holds the truth from `start` on."""
+    times = np.arange(start, window.end_s + 1, window.step_s, dtype=np.int64)
+    held = times > window.end_s - window.fine_count * window.step_s
+    rows = np.arange(window.n)
+    np.testing.assert_allclose(window.value_at(rows, times[held]), truth(rows, times[held]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_every_flipped_bit_is_noticed_and_what_it_hit_is_read_again(tmp_path: Path, clean: bool) -> None:
+    whole = tmp_path / "whole"
+    window = Window.open(whole, 60, capacity=1)
+    end = filled(window, 60, 2, 0, 5000)
+    before = window.history(None, end)
+    window.close() if clean else window.save()
+    rng = np.random.default_rng(5)
+    for ring in ("fine.ring", "mid.ring", "long.ring"):
+        size = (whole / ring).stat().st_size
+        for bit in rng.integers(0, 8 * size, 40).tolist():
+            shutil.copytree(whole, tmp_path / "one", dirs_exist_ok=True)
+            content = bytearray((whole / ring).read_bytes())
+            content[bit // 8] ^= 1 << bit % 8
+            (tmp_path / "one" / ring).write_bytes(content)
+            again = Window.open(tmp_path / "one", 60)
+            history = again.history(None, end)
+            for name in ("fine", "mid", "long"):
+                for part in ("mean", "low", "high"):
+                    was, now = getattr(getattr(before, name), part), getattr(getattr(history, name), part)
+                    assert (np.isnan(now) | (now == was)).all(), (ring, bit, name, part)
+            if again.rebuilt:
+                continue
+            for first, last in again.progress["s"].todo:
+                times = np.arange(first, last + 1, 60, dtype=np.int64)
+                again.fill(np.arange(2), times, truth(np.arange(2), times))
+            visible_is_true(again, 60)
+            fine = again.history(None, end).fine.mean
+            if clean:
+                np.testing.assert_array_equal(np.isnan(fine), np.isnan(before.fine.mean))
+
+
+def test_rows_that_are_let_go_of_give_their_room_back_and_the_rest_stays(tmp_path: Path) -> None:
+    window = Window.open(tmp_path, 60)
+    end = filled(window, 60, 50, 0, 500)
+    before, size = window.history(np.arange(0, 50, 5), end), (tmp_path / "mid.ring").stat().st_size
+    window.keep_only(np.arange(0, 50, 5))
+    assert [one["i"] for one in window.labels] == [str(i) for i in range(0, 50, 5)]
+    assert (tmp_path / "mid.ring").stat().st_size < size / 3
+    for name in ("fine", "mid", "long"):
+        np.testing.assert_array_equal(getattr(window.history(None, end), name).mean, getattr(before, name).mean)
+    rows = window.rows_for(labels_of(7))
+    window.append(rows, grid(60, 500, 1), truth(np.arange(7), grid(60, 500, 1)))
+    window.close()
+    assert Window.open(tmp_path, 60).rebuilt == ""
 
 
 def test_a_folder_that_cannot_be_made_is_a_store_error(tmp_path: Path) -> None:

@@ -1,0 +1,107 @@
+"""What an earlier life kept of a window, taken up again: after a clean end, a kill, damage, or with another step.
+
+Single slots that are damaged become gaps that are to be read again. What was written at another step keeps its coarse
+resolutions; the finest begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aiops.core.labels import key
+from aiops.core.records import Ints
+from aiops.telemetry.ring import Ring
+from aiops.telemetry.window_file import Description
+
+if TYPE_CHECKING:
+    from aiops.telemetry.window import Window
+
+FINE_SPAN_S, MID_STEP_S, MID_COUNT, LONG_STEP_S, LONG_COUNT = 6 * 3600, 300, 864, 3600, 840
+MOST_LOST = 0.1
+"""Share of a ring's slots that may be damaged: more, and everything is begun anew."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """Up to where a feed was read, and which older ranges (first, last instant) are still to be read."""
+
+    read_s: int = 0
+    todo: list[tuple[int, int]] = field(default_factory=list)
+
+
+def rings_of(folder: Path | None, step_s: int) -> tuple[Ring, ...]:
+    """The rings of a window, not opened yet: fine, mid, long."""
+    sizes = (("fine", step_s, max(FINE_SPAN_S // step_s, 72), 1), ("mid", MID_STEP_S, MID_COUNT, 3))
+    return tuple(
+        Ring(None if folder is None else folder / f"{name}.ring", max(step, step_s), size, parts)
+        for name, step, size, parts in (*sizes, ("long", LONG_STEP_S, LONG_COUNT, 3))
+    )
+
+
+def take_up(window: Window, found: Description) -> str:
+    """Make an empty window what was described; why that is not possible, "" when it is."""
+    if found.query != window.query:
+        return "written for another query"
+    n = len(found.labels)
+    window.begun_anew = found.step_s != window.step_s
+    lost: list[tuple[Ring, Ints]] = []
+    fresh: list[Ring] = []
+    for ring, was in zip(window._rings, rings_of(None, found.step_s), strict=True):
+        if (ring.step_s, ring.size) != (was.step_s, was.size):
+            ring.create(n)
+            fresh.append(ring)
+            continue
+        gone = ring.attach(n, found.end_s // ring.step_s, found.clean)
+        if gone is None or len(gone) > ring.size * MOST_LOST:
+            return "a ring is missing or too short" if gone is None else "a ring is damaged"
+        lost.append((ring, gone))
+    window.id, window.labels = found.id, list(found.labels)
+    window._row = {key(labels): i for i, labels in enumerate(window.labels)}
+    window.end_s, window.begin_s = found.end_s // window.step_s * window.step_s, found.begin_s
+    for name, values in found.rows.items():
+        setattr(window, name, values)
+    window.progress = {feed: Progress(read_s, todo) for feed, (read_s, todo) in found.progress.items()}
+    window._reserve(max(ring.capacity for ring in window._rings))
+    unborn = np.flatnonzero(window.first_s[:n] < 0)  # their offsets were not described yet
+    for ring in window._rings:
+        ring.empty_rows(np.concatenate([unborn, np.arange(n, ring.capacity)]))
+    if fresh:
+        _read_again(window, fresh)
+    _mend(window, lost, whole=found.clean)
+    return ""
+
+
+def _read_again(window: Window, fresh: Sequence[Ring]) -> None:
+    """What rings of another step span is to be read again."""
+    step, begin = window.step_s, window.end_s - max(ring.size * ring.step_s for ring in fresh)
+    for ring in fresh:
+        ring.claim(window.end_s // ring.step_s - ring.size, window.end_s // ring.step_s)
+    for progress in window.progress.values():
+        progress.read_s = min(progress.read_s, max(begin, window.begin_s)) // step * step
+        aligned = ((-(-first // step) * step, last // step * step) for first, last in progress.todo)
+        progress.todo = [(first, last) for first, last in aligned if first <= last]
+
+
+def _mend(window: Window, lost: Sequence[tuple[Ring, Ints]], whole: bool) -> None:
+    """Make coarse buckets again from the finest ring where it reaches back, unless all is `whole`; the rest is read again."""
+    step, reach = window.step_s, window.end_s - window._fine.size * window.step_s
+    holes = []
+    for ring, gone in lost:
+        buckets = gone[gone * ring.step_s > window.begin_s - ring.step_s]
+        if ring is not window._fine:
+            buckets = buckets[(buckets - 1) * ring.step_s < reach]
+        first = np.maximum(((buckets - 1) * ring.step_s // step + 1) * step, window.begin_s)
+        holes += list(zip(first.tolist(), (buckets * ring.step_s // step * step).tolist(), strict=True))
+    for progress in window.progress.values():
+        progress.todo += [hole for hole in reversed(holes) if hole not in progress.todo]  # the coarsest first
+    if not window.begun_anew and (not whole or any(len(gone) for _, gone in lost)):
+        gaps = next((gone for ring, gone in lost if ring is window._fine), np.zeros(0, np.int64)) * step
+        for ring in window._coarse:
+            window._close(ring, reach, window.end_s)
+            around = np.unique(-(-gaps // ring.step_s))  # half of a bucket is a wrong bucket, until the gap is filled
+            ring.empty(around[around > window.end_s // ring.step_s - ring.size] % ring.size)
