@@ -61,6 +61,23 @@ def test_T01_a_source_that_is_down_is_told_once_ends_no_warning_and_holds_up_no_
     assert np.isfinite(window(rig, "disk@a")["x"][-13:]).all(), "what was missed is read"
 
 
+@pytest.mark.parametrize("on_missing", ["zero", "alert"])
+def test_T01_an_outage_is_no_missing_sample_whatever_the_card_says_of_those(
+    rig: Rig, proxy: Proxy, other: Proxy, on_missing: str
+) -> None:
+    on(rig, proxy, other)
+    rig.sources["a"]["labels"], rig.sources["b"]["labels"] = {"site": "a"}, {"site": "b"}
+    daemon = rig.start(disk("falling", guards={"on_missing": on_missing}))
+    rig.until_warned()
+    at, before = rig.clock.now, {(w.entity["site"], w.entity["instance"]) for w in daemon.store.open_warnings()}
+    proxy.down()
+    for i in range(1, 7):
+        rig.clock.now = at + STEP_S * i
+        rig.turn()
+    assert {(w.entity["site"], w.entity["instance"]) for w in daemon.store.open_warnings()} == before
+    assert ("a", "x") in before
+
+
 def test_T01_a_name_that_does_not_exist_is_a_source_that_is_down(rig: Rig) -> None:
     rig.sources = {"a": {"kind": "prometheus", "url": "http://no-such-host.invalid:9090"}}
     rig.start(disk())
