@@ -296,6 +296,12 @@ def test_few_samples_over_a_grid_beyond_the_cap_are_refused_before_there_is_one(
     assert raised.value.kind == "too_many_points"
 
 
+@pytest.mark.parametrize("text", ["{", "}", "{{{{", '{"metric":{', "{}{}{}"])
+def test_labels_may_hold_braces(only_fast: None, text: str) -> None:
+    found = fast(vector({"a": text}, {"a": "b"}, warnings=["{"]), "vector", None, ONCE, series=2)
+    assert found[0].labels == ({"a": text}, {"a": "b"})
+
+
 def test_a_label_named_metric_is_a_label_as_any(only_fast: None) -> None:
     found = fast(vector({"metric": "m", "a": '"metric":{'}, {"metric": "n"}), "vector", None, ONCE, series=2)
     assert found[0].labels == ({"metric": "m", "a": '"metric":{'}, {"metric": "n"})
