@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,12 @@ class Ring:
             self.path.write_bytes(self.stamps.tobytes() + self.sums.tobytes())
         self.grow(capacity)
 
+    def anew(self, capacity: int) -> None:
+        """Begin empty in the place of a file that is no good. Raises OSError when there is no space for it."""
+        self._maps, self.data = [], np.empty((0, self.parts, self.size), np.float32)
+        self.stamps, self.sums = np.full(self.size, NEVER, np.int64), np.zeros(self.size, np.uint64)
+        self.create(capacity)
+
     def attach(self, rows: int, last: int, clean: bool) -> Slots | None:
         """Take up a file that holds the buckets up to bucket `last` of at least `rows` rows; None when they are not all there.
 
@@ -73,7 +80,7 @@ class Ring:
         expected = np.empty(self.size, np.int64)
         expected[self.slots(last, self.size)] = np.arange(last - self.size + 1, last + 1)
         strange = self.stamps != expected
-        newer = (self.stamps > last) & (self.stamps <= last + self.size) & (not clean)
+        newer = (self.stamps > last) & (self.stamps % self.size == expected % self.size) & (not clean)
         lost = (damaged | strange) & ~newer & (self.stamps != NEVER)
         self.empty(np.flatnonzero(damaged | strange))
         self.stamps[:] = expected
@@ -106,6 +113,10 @@ class Ring:
             self._maps.append(data)
             self.data = np.asarray(data)
 
+    def begin(self, last: int) -> None:
+        """Stamp the slots of an empty ring for the buckets up to bucket `last`."""
+        self.stamps[self.slots(last, self.size)] = np.arange(last - self.size + 1, last + 1)
+
     def slots(self, last: int, count: int) -> Slots:
         """Slots of the `count` buckets up to bucket `last`, oldest first."""
         return np.arange(last - count + 1, last + 1) % self.size
@@ -129,18 +140,23 @@ class Ring:
             self.sums[slots] = 0
 
     def put(self, part: int, rows: Rows, slots: Slots, values: NDArray[np.float32]) -> None:
-        """Put `values` (k, s) of `rows` (k) into different `slots` (s,)."""
+        """Put `values` (k, s) of different `rows` (k) into different `slots` (s,)."""
         block = self.data[:, part]
         if len(slots) == 1:  # one column is written a thousand times for each time that several are
             column = block[:, int(slots[0])]
             before = column[rows].copy()[:, None]
             column[rows] = values[:, 0]
         else:
-            where = np.ix_(np.arange(*rows.indices(len(block))) if isinstance(rows, slice) else rows, slots)
+            where = _places(rows, slots)
             before = block[where]
             block[where] = values
         if self.sums is not None:
             self.sums[slots] += _bits(values) - _bits(before)
+
+    def cells(self, part: int, rows: Rows, slots: Slots) -> NDArray[np.float32]:
+        """(k, s) copy of what some rows have in some slots."""
+        block = self.data[:, part]
+        return block[rows, int(slots[0])].copy()[:, None] if len(slots) == 1 else block[_places(rows, slots)]
 
     def empty_rows(self, rows: NDArray[np.int64]) -> None:
         """Empty some rows whole."""
@@ -186,6 +202,10 @@ class Ring:
             part = self.data[numbers[start : start + CHUNK_ROWS]]
             total += _bits(part.reshape(-1, self.size))
         return total
+
+
+def _places(rows: Rows, slots: Slots) -> tuple[Any, ...]:
+    return (rows, slots) if isinstance(rows, slice) else np.ix_(rows, slots)
 
 
 def _bits(values: NDArray[np.float32]) -> NDArray[np.uint64]:

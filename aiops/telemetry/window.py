@@ -10,7 +10,7 @@ kill what is newer than the description, or belongs to rows it does not know, is
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from aiops.core.errors import SourceError, StoreError
 from aiops.core.labels import Labels, key
 from aiops.core.records import Floats, History, Ints, Resolution
 from aiops.telemetry import window_file
-from aiops.telemetry.buckets import bucketed, summary
+from aiops.telemetry.buckets import join, last_of_each, summary
 from aiops.telemetry.ring import Ring
 from aiops.telemetry.window_file import ROW_ARRAYS, Description
 from aiops.telemetry.window_recovery import LONG_COUNT, LONG_STEP_S, Progress, rings_of, take_up
@@ -141,7 +141,7 @@ class Window:
         if rows <= capacity:
             return
         try:
-            self._reserve(max(rows, capacity + capacity // 2))
+            self._reserve(max(rows, capacity + capacity // 8))
         except OSError as e:
             raise StoreError(f"{self.folder}: no room for the history of {rows} series: {e.strerror}") from e
 
@@ -159,6 +159,7 @@ class Window:
 
         Newer columns advance the window for all rows; columns not older than the finest ring are replaced.
         """
+        rows, values = last_of_each(rows, values)
         half = max(1, self._fine.size // 2)
         for start in range(0, len(time_s), half):
             self._put(rows, time_s[start : start + half], values[:, start : start + half])
@@ -198,6 +199,8 @@ class Window:
     def _advance(self, to_s: int) -> None:
         if self.end_s == 0:
             self.end_s = to_s - self._fine.size * self.step_s
+            for ring in self._rings:  # older history may come later, into buckets that nothing claims
+                ring.begin(self.end_s // ring.step_s)
         hop, old = self.end_s + self._fine.size // 2 * self.step_s, self.end_s
         if to_s > hop:  # a long gap would wipe out the samples of buckets that are not closed yet
             self._claim(hop)
@@ -210,11 +213,13 @@ class Window:
             ring.claim(self.end_s // ring.step_s, to_s // ring.step_s)
         self.end_s = to_s
 
-    def _close(self, ring: Ring, after_s: int, to_s: int) -> None:
-        """Make the buckets of a coarse ring that end in (after_s, to_s] from the finest ring, as far as it reaches back."""
+    def _close(self, ring: Ring, after_s: int, to_s: int, but: Container[int] = ()) -> None:
+        """Make the buckets of a coarse ring of (after_s, to_s], all `but` some, from the finest as far as it reaches back."""
         step, wide = self.step_s, ring.step_s
         oldest = -(-(to_s // step - self._fine.size) * step // wide) + 1
         for number in range(max(after_s // wide + 1, oldest), to_s // wide + 1):
+            if number in but:
+                continue
             last = number * wide // step
             columns = self._fine.take(0, slice(0, self.n), last, last - (number - 1) * wide // step)
             slot = np.array([number % ring.size])
@@ -266,42 +271,32 @@ class Window:
         return self.offset[: self.n] + column.astype(np.float64)
 
     def fill(self, rows: Ints, time_s: Ints, values: Floats, replace: bool = False) -> None:
-        """Put columns (k, t) that are older than the newest, ascending: finite values fill gaps, or with `replace` take the place
-        of what is there. What the finest ring does not hold any more goes into the coarse buckets it belongs to; a chunk should
-        hold those whole, for a bucket that has a value is full, whatever it was made from.
+        """Put columns (k, t) at grid instants (t,), ascending: finite values fill gaps, or with `replace` take the place of
+        what is there. Coarse buckets are made again from the finest ring as far as it reaches back; where it does not,
+        `buckets.join` says what one becomes: exactly what its samples make of it, if a chunk holds all of them, or all that
+        are older than what is there.
         """
+        rows, values = last_of_each(rows, values)
         reach = self.end_s - self._fine.size * self.step_s
         inside = time_s > reach
-        if not inside.all():
+        if self.end_s and not inside.all():
+            first_s = self.first_s[rows]
             self._begin(rows, time_s, values)
+            parted = time_s <= reach + max(LONG_STEP_S, self.step_s)  # also buckets that only begin before the finest ring
+            relative = values[:, parted] - self.offset[rows][:, None]
             for ring in self._coarse:
-                whole = (-(-time_s // ring.step_s) - 1) * ring.step_s < reach  # also buckets that only begin before it
-                self._merge(ring, rows, time_s[whole], values[:, whole], replace)
+                join(ring, self.step_s, rows, time_s[parted], relative, first_s, (reach, self.end_s), replace)
+        else:
+            inside[:] = True
         if inside.any():
             time_s, values = time_s[inside], values[:, inside]
             had = self.value_at(rows, time_s)
             self.append(rows, time_s, np.where(np.isfinite(values) & (replace | np.isnan(had)), values, had))
 
-    def _merge(self, ring: Ring, rows: Ints, time_s: Ints, values: Floats, replace: bool) -> None:
-        """Put columns into the buckets of a coarse ring that they belong to."""
-        number = -(-time_s // ring.step_s)
-        last = self.end_s // ring.step_s
-        held = (number > last - ring.size) & (number <= last)
-        if not held.any():
-            return
-        number = number[held]
-        starts = np.flatnonzero(np.diff(number, prepend=number[0] - 1))
-        slots = number[starts] % ring.size
-        found = bucketed(values[:, held] - self.offset[rows][:, None], starts)
-        had = ring.data[:, :, slots][rows]
-        taken = np.isfinite(found[0]) & (replace | np.isnan(had[:, 0]))
-        for part, column in enumerate(found):
-            ring.put(part, rows, slots, np.where(taken, column, had[:, part]))
-
     def value_at(self, rows: Ints, time_s: Ints) -> NDArray[np.float64]:
         """(k, t) values of the finest resolution at instants `time_s` (t,); NaN where it has none."""
         held = (time_s > self.end_s - self._fine.size * self.step_s) & (time_s <= self.end_s)
-        block = self._fine.data[:, 0][np.ix_(rows, time_s // self.step_s % self._fine.size)]
+        block = self._fine.cells(0, rows, time_s // self.step_s % self._fine.size)
         return np.where(held, self.offset[rows][:, None] + block, np.nan)
 
     @property

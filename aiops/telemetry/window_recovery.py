@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FINE_SPAN_S, MID_STEP_S, MID_COUNT, LONG_STEP_S, LONG_COUNT = 6 * 3600, 300, 864, 3600, 840
 MOST_LOST = 0.1
-"""Share of a ring's slots that may be damaged: more, and everything is begun anew."""
+"""Share of a ring's slots that may be damaged: more, and the ring is begun anew."""
 
 
 @dataclass(slots=True)
@@ -48,18 +48,21 @@ def take_up(window: Window, found: Description) -> str:
     if found.query != window.query:
         return "written for another query"
     n = len(found.labels)
-    window.begun_anew = found.step_s != window.step_s
     lost: list[tuple[Ring, Ints]] = []
     fresh: list[Ring] = []
     for ring, was in zip(window._rings, rings_of(None, found.step_s), strict=True):
-        if (ring.step_s, ring.size) != (was.step_s, was.size):
-            ring.create(n)
-            fresh.append(ring)
-            continue
-        gone = ring.attach(n, found.end_s // ring.step_s, found.clean)
+        gone = None
+        if found.end_s and (ring.step_s, ring.size) == (was.step_s, was.size):
+            end_s = found.end_s // window.step_s * window.step_s
+            gone = ring.attach(n, end_s // ring.step_s, found.clean and end_s == found.end_s)
         if gone is None or len(gone) > ring.size * MOST_LOST:
-            return "a ring is missing or too short" if gone is None else "a ring is damaged"
-        lost.append((ring, gone))
+            ring.anew(n)
+            fresh.append(ring)
+        else:
+            lost.append((ring, gone))
+    if found.end_s and fresh and fresh[-1] is window._coarse[-1]:
+        return "written for another step" if found.step_s != window.step_s else "a ring is missing, too short or damaged"
+    window.begun_anew = bool(found.end_s) and window._fine in fresh
     window.id, window.labels = found.id, list(found.labels)
     window._row = {key(labels): i for i, labels in enumerate(window.labels)}
     window.end_s, window.begin_s = found.end_s // window.step_s * window.step_s, found.begin_s
@@ -70,7 +73,7 @@ def take_up(window: Window, found: Description) -> str:
     unborn = np.flatnonzero(window.first_s[:n] < 0)  # their offsets were not described yet
     for ring in window._rings:
         ring.empty_rows(np.concatenate([unborn, np.arange(n, ring.capacity)]))
-    if fresh:
+    if found.end_s and fresh:
         _read_again(window, fresh)
     _mend(window, lost, whole=found.clean)
     return ""
@@ -80,9 +83,9 @@ def _read_again(window: Window, fresh: Sequence[Ring]) -> None:
     """What rings of another step span is to be read again."""
     step, begin = window.step_s, window.end_s - max(ring.size * ring.step_s for ring in fresh)
     for ring in fresh:
-        ring.claim(window.end_s // ring.step_s - ring.size, window.end_s // ring.step_s)
+        ring.begin(window.end_s // ring.step_s)
     for progress in window.progress.values():
-        progress.read_s = min(progress.read_s, max(begin, window.begin_s)) // step * step
+        progress.read_s = min(progress.read_s, max(begin, window.begin_s - 1)) // step * step
         aligned = ((-(-first // step) * step, last // step * step) for first, last in progress.todo)
         progress.todo = [(first, last) for first, last in aligned if first <= last]
 
@@ -97,11 +100,23 @@ def _mend(window: Window, lost: Sequence[tuple[Ring, Ints]], whole: bool) -> Non
             buckets = buckets[(buckets - 1) * ring.step_s < reach]
         first = np.maximum(((buckets - 1) * ring.step_s // step + 1) * step, window.begin_s)
         holes += list(zip(first.tolist(), (buckets * ring.step_s // step * step).tolist(), strict=True))
+    ranges = _united(holes, step)
     for progress in window.progress.values():
-        progress.todo += [hole for hole in reversed(holes) if hole not in progress.todo]  # the coarsest first
+        progress.todo += [hole for hole in ranges if hole not in progress.todo]
     if not window.begun_anew and (not whole or any(len(gone) for _, gone in lost)):
-        gaps = next((gone for ring, gone in lost if ring is window._fine), np.zeros(0, np.int64)) * step
+        gone_of = {id(ring): gone for ring, gone in lost}
+        holes_s = gone_of.get(id(window._fine), np.zeros(0, np.int64)) * step
         for ring in window._coarse:
-            window._close(ring, reach, window.end_s)
-            around = np.unique(-(-gaps // ring.step_s))  # half of a bucket is a wrong bucket, until the gap is filled
-            ring.empty(around[around > window.end_s // ring.step_s - ring.size] % ring.size)
+            without = set((-(-holes_s // ring.step_s)).tolist()) - set(gone_of.get(id(ring), holes_s[:0]).tolist())
+            window._close(ring, reach, window.end_s, without)  # those know of samples that the finest ring has lost
+
+
+def _united(ranges: Sequence[tuple[int, int]], step_s: int) -> list[tuple[int, int]]:
+    """Ranges (first, last instant) in order, those that touch or overlap as one."""
+    united: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if united and first <= united[-1][1] + step_s:
+            united[-1] = united[-1][0], max(united[-1][1], last)
+        else:
+            united.append((first, last))
+    return united
