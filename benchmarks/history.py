@@ -77,8 +77,8 @@ def client_as_shipped(url: str, hours: int, folder: pathlib.Path) -> Any:
 
 def json_answers(url: str, hours: int, folder: pathlib.Path) -> Any:
     """Ours over query_range, which every PromQL API has: parts of the range in flight, each placed when its turn comes."""
+    from aiops.core.remembered import Remembered
     from aiops.telemetry import compiled
-    from aiops.telemetry.identity import Remembered
     from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
     from aiops.telemetry.source import ReadLimits
     from aiops.telemetry.window import Window
