@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -165,20 +166,34 @@ class Ring:
                 self.sums -= self._added_up(rows)
             self.data[rows] = np.nan
 
+    @property
+    def other(self) -> Path:
+        """Where rows that are numbered anew are written, beside the file in use."""
+        assert self.path is not None
+        name = self.path.name.split(".")[0]
+        return self.path.with_name(f"{name}.other.ring" if self.path.name == f"{name}.ring" else f"{name}.ring")
+
+    def write_other(self, kept: NDArray[np.int64]) -> None:
+        """Write these rows, ascending and numbered anew, to `other`. Raises OSError when there is no space for them."""
+        assert self.sums is not None
+        gone = np.ones(self.capacity, bool)
+        gone[kept] = False
+        sums = self.sums - self._added_up(np.flatnonzero(gone))
+        with self.other.open("wb") as f:
+            f.write(self.stamps.tobytes() + sums.tobytes())
+            for start in range(0, len(kept), CHUNK_ROWS):
+                f.write(self.data[kept[start : start + CHUNK_ROWS]].tobytes())
+            f.flush()
+            os.fsync(f.fileno())
+
     def keep_only(self, kept: NDArray[np.int64]) -> None:
-        """Keep these rows, ascending, numbered anew, and give the room of the others back. Not safe against a kill midway."""
+        """Keep these rows; a file's are those of `other`, and its room is given back."""
         if self.path is None:
             self.data = self.data[kept]
             return
-        for start in range(0, len(kept), CHUNK_ROWS):
-            part = kept[start : start + CHUNK_ROWS]
-            self.data[start : start + len(part)] = self.data[part]
-        self.data, self._maps = np.empty((0, self.parts, self.size), np.float32), []
-        with self.path.open("r+b") as f:
-            f.truncate(self._head_bytes + len(kept) * self._row_bytes)
+        old, self.path = self.path, self.other
         self._map(len(kept))
-        assert self.sums is not None
-        self.sums[:] = self._added_up(slice(0, len(kept)))
+        old.unlink()
 
     def take(self, part: int, rows: Rows, last: int, count: int) -> NDArray[np.float32]:
         """(rows, count) contiguous copy of the buckets up to bucket `last`, oldest first."""

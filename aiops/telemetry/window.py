@@ -73,6 +73,7 @@ class Window:
                     window._forget_the_silent()
                     window._reserve(max(capacity, window.n))
                     window._describe()  # as not clean any more
+                    window._drop_others()
                     return window
                 why, window = window.rebuilt, cls(folder, step_s, query)
                 window.rebuilt = why
@@ -80,6 +81,8 @@ class Window:
             for ring in window._rings:
                 ring.create(capacity)
             window._reserve(capacity)
+            if folder is not None:
+                window._drop_others()
         except OSError as e:
             raise StoreError(f"{folder}: history cannot be kept there: {e.strerror}") from e
         return window
@@ -98,19 +101,31 @@ class Window:
     def keep_only(self, kept: Ints) -> None:
         """Keep these rows, ascending, numbered anew under a new `id`; the room of the others is given back.
 
-        After a kill in the middle nothing is left, and all is read anew.
+        A kill leaves the old numbering or the new one, whole. Raises StoreError when there is no space to write the rows beside
+        the old ones; nothing is changed then.
         """
-        self.id = uuid.uuid4().hex
-        self.labels = [self.labels[i] for i in kept.tolist()]
-        self._row = {key(labels): i for i, labels in enumerate(self.labels)}
-        for name in ROW_ARRAYS:
-            setattr(self, name, getattr(self, name)[kept])
+        labels, rows = [self.labels[i] for i in kept.tolist()], {name: getattr(self, name)[kept] for name in ROW_ARRAYS}
+        new_id = uuid.uuid4().hex
         if self.folder is not None:
-            (self.folder / window_file.NAME).unlink(missing_ok=True)  # a kill while rows move must not leave the old numbering
+            names = [ring.other.name for ring in self._rings]
+            plain = [dict(one) for one in labels]
+            try:
+                for ring in self._rings:
+                    ring.write_other(kept)
+                window_file.write(self.folder, replace(self._description(), id=new_id, labels=plain, rows=rows, rings=names))
+            except OSError as e:
+                self._drop_others()
+                raise StoreError(f"{self.folder}: no room to let go of series: {e.strerror}") from e
         for ring in self._rings:
             ring.keep_only(kept)
-        if self.folder is not None:
-            self._describe()
+        self.id, self.labels = new_id, labels
+        self._row = {key(one): i for i, one in enumerate(labels)}
+        for name, array in rows.items():
+            setattr(self, name, array)
+
+    def _drop_others(self) -> None:
+        for ring in self._rings:
+            ring.other.unlink(missing_ok=True)
 
     @property
     def n(self) -> int:
@@ -345,4 +360,5 @@ class Window:
         rows = {name: getattr(self, name)[: self.n] for name in ROW_ARRAYS}
         labels = [dict(x) for x in self.labels]
         progress = {feed: (one.read_s, one.todo) for feed, one in self.progress.items()}
-        return Description(self.id, self.step_s, self.query, self.end_s, self.begin_s, labels, rows, progress)
+        rings = [ring.path.name for ring in self._rings if ring.path is not None]
+        return Description(self.id, self.step_s, self.query, self.end_s, self.begin_s, labels, rows, progress, rings)

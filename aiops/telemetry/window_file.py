@@ -21,8 +21,8 @@ ROW_ARRAYS = {"offset": np.float64, "newest_s": np.int64, "first_s": np.int64, "
 class Description:
     """n series (`labels`, and `rows`: one array (n,) for each of ROW_ARRAYS) of a window, and how far it reaches.
 
-    `query`: what they are the answer to. `progress`: feed to (read up to, ranges still to be read). `clean` only while nothing
-    has been written since. `id` names this numbering of rows.
+    `query`: what they are the answer to. `progress`: feed to (read up to, ranges still to be read). `rings`: the names of their
+    files. `clean` only while nothing has been written since. `id` names this numbering of rows.
     """
 
     id: str
@@ -33,6 +33,7 @@ class Description:
     labels: list[dict[str, str]]
     rows: dict[str, NDArray[Any]] = field(default_factory=dict)
     progress: dict[str, tuple[int, list[tuple[int, int]]]] = field(default_factory=dict)
+    rings: list[str] = field(default_factory=list)
     clean: bool = False
 
 
@@ -46,6 +47,7 @@ def write(folder: Path, d: Description) -> None:
         "end_s": d.end_s,
         "begin_s": d.begin_s,
         "progress": d.progress,
+        "rings": d.rings,
         "clean": d.clean,
         "labels": d.labels,
     }

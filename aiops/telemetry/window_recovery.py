@@ -50,7 +50,9 @@ def take_up(window: Window, found: Description) -> str:
     n = len(found.labels)
     lost: list[tuple[Ring, Ints]] = []
     fresh: list[Ring] = []
-    for ring, was in zip(window._rings, rings_of(None, found.step_s), strict=True):
+    for ring, name, was in zip(window._rings, found.rings, rings_of(None, found.step_s), strict=True):
+        assert window.folder is not None
+        ring.path = window.folder / name
         gone = None
         if found.end_s and (ring.step_s, ring.size) == (was.step_s, was.size):
             end_s = found.end_s // window.step_s * window.step_s

@@ -14,6 +14,7 @@ from aiops.core.records import Resolution
 from aiops.telemetry.window import Window
 from aiops.telemetry.window_recovery import Progress
 from tests.telemetry.test_window import grid, labels_of, truth
+from tests.telemetry.test_window_kill import killed_at
 
 HOUR_S = 3600
 
@@ -225,6 +226,30 @@ def test_rows_that_are_let_go_of_give_their_room_back_and_the_others_stay_as_the
             np.testing.assert_array_equal(getattr(before, name).mean, getattr(after, name).mean)
         assert now.progress["s"].todo == []
         now.close()
+
+
+def test_a_kill_while_rows_are_let_go_of_leaves_all_of_them_or_only_the_others(tmp_path: Path) -> None:
+    stored(tmp_path / "whole", n=20)
+    kept = np.arange(0, 20, 4)
+    want = Window.open(tmp_path / "whole", 60).history(None, grid(60, 2400, 1)[0]).long.mean
+    seen, line = set(), 1
+    while True:
+        folder = tmp_path / str(line)
+        shutil.copytree(tmp_path / "whole", folder)
+        window = Window.open(folder, 60)
+        killed = killed_at(line, lambda window=window: window.keep_only(kept))  # type: ignore[misc]
+        again = Window.open(folder, 60)
+        assert again.rebuilt == ""
+        left = kept if again.n == len(kept) else np.arange(20)
+        assert again.n == len(left)
+        np.testing.assert_array_equal(again.history(None, again.end_s).long.mean, want[left])
+        assert len(list(folder.glob("*.ring"))) == 3
+        seen.add(again.n)
+        shutil.rmtree(folder)
+        if not killed:
+            break
+        line += 7
+    assert seen == {5, 20}
 
 
 def test_the_disk_that_a_window_takes_is_at_most_six_bytes_a_slot(tmp_path: Path) -> None:
