@@ -19,6 +19,7 @@ from aiops.config.yaml_file import Document, load, yaml_files
 from aiops.config.yaml_strict import Loc
 from aiops.core.durations import text
 from aiops.core.errors import FileError, Mistake
+from aiops.governance.policy import Policy, load_policy
 from aiops.models.card import ModelCard, load_card, load_cards
 from aiops.runbooks import Runbook, load_runbook, load_runbooks
 
@@ -87,7 +88,7 @@ def _loadable(paths: Iterable[Path], load_one: Callable[[Path], T]) -> list[T]:
     return out
 
 
-def _judge(path: Path) -> ModelCard | Runbook | Settings:
+def _judge(path: Path) -> ModelCard | Runbook | Policy | Settings:
     """One file, by its `kind`; the config has none. Raises FileError."""
     document = load(path)
     data = document.data if isinstance(document.data, dict) else {}
@@ -96,9 +97,11 @@ def _judge(path: Path) -> ModelCard | Runbook | Settings:
         return load_card(path)
     if kind == "Runbook":
         return load_runbook(path)
+    if kind == "Policy":
+        return load_policy(path)
     if "kind" in data or {"apiVersion", "query", "match", "steps"} & set(data):
         said = f"no kind {kind!r}" if "kind" in data else "is missing"
-        raise FileError([document.mistake(("kind",), f"{said}; write ModelCard or Runbook; the config has no kind")])
+        raise FileError([document.mistake(("kind",), f"{said}; write ModelCard, Runbook or Policy; the config has no kind")])
     return load_settings(path)
 
 
@@ -121,6 +124,10 @@ def _everything(config: Path | None) -> Iterator[Mistake]:
     except FileError as e:
         yield from e.mistakes
     if settings is not None:
+        try:
+            load_policy(settings.policy)
+        except FileError as e:
+            yield from e.mistakes
         yield from _references(settings, cards or [], runbooks or [])
         yield from _config_references(config, settings, cards)
     elif cards is not None and config is not None:

@@ -159,8 +159,9 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     for key in ("cards", "runbooks"):
         if isinstance(out.get(key), list):
             out[key] = [str(folder / p) if isinstance(p, str) else p for p in out[key]]
-    if isinstance(out.get("data_dir"), str):
-        out["data_dir"] = str(folder / out["data_dir"])
+    for key in ("data_dir", "policy"):
+        if isinstance(out.get(key), str):
+            out[key] = str(folder / out[key])
     for group, plugin_group in _GROUPS.items():
         if isinstance(out.get(group), dict):
             out[group] = {name: _anchored_params(one, plugin_group, folder) for name, one in out[group].items()}

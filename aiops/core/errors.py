@@ -46,6 +46,7 @@ SOURCE_ERROR_KINDS = (
     "not_prometheus",
     "server_error",
     "bad_data",
+    "policy",
     "internal",
 )
 

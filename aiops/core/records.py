@@ -41,6 +41,7 @@ class Lineage:
     residency: tuple[str, ...] = ()
     card: str = ""
     partial: tuple[str, ...] = ()
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,10 +17,12 @@ from aiops.core.text import visible
 from aiops.daemon.board import Board, WatchState
 from aiops.daemon.schedule import Schedule
 from aiops.daemon.token import token_of
+from aiops.governance.policy import load_policy
 from aiops.models.card import ModelCard, load_cards
 from aiops.notify.relay import Relay
 from aiops.pipeline import Rooms, TurnResult, Watch, assemble, keep, turn
 from aiops.pipeline.assemble import open_watch
+from aiops.pipeline.plane import origin_of
 from aiops.pipeline.states import series_states
 from aiops.runbooks import Runbook, load_runbooks
 from aiops.store import Store
@@ -29,6 +31,7 @@ from aiops.telemetry import compiled
 SAVE_EVERY_S = 300.0
 RELAY_EVERY_S, RELAY_LANE = 1.0, "notify"
 PRUNE_EVERY_S, KEEP_SENT_S = 3600.0, 7 * 86400.0
+POLICY_CHANGED = "policy.changed"
 FIXED = ("data_dir", "store", "web")
 """Settings that a reload cannot change: the process must be started again."""
 
@@ -46,6 +49,10 @@ def load_all(settings: Settings) -> tuple[list[ModelCard], list[Runbook]]:
         mistakes += e.mistakes
     try:
         runbooks = load_runbooks(settings.runbooks or [runbooks_dir()])
+    except FileError as e:
+        mistakes += e.mistakes
+    try:
+        load_policy(settings.policy)
     except FileError as e:
         mistakes += e.mistakes
     if mistakes:
@@ -94,6 +101,9 @@ class Daemon:
                     log.warning("learnt state is learnt anew", watch=watch.name, state=what, why=why)
             if watch.window.rebuilt not in ("", "new"):
                 log.warning("history is read anew", watch=watch.name, why=watch.window.rebuilt)
+        for name in self.settings.sources:
+            if not self.rooms.gate.dataset(origin_of(self.settings, name)).data_class:
+                log.warning("source is not classified: what comes from it leaves masked", source=name, write="data_class")
         lanes = {_lane(watch): watch.at_once for watch in self.rooms.watches}
         schedule = Schedule({RELAY_LANE: 1, **lanes}, self._ran)
         for watch in self.rooms.watches:
@@ -163,7 +173,13 @@ class Daemon:
         return ""
 
     def _enter(self) -> None:
-        now = self.clock()
+        """Take up what was assembled: what is decided by another policy from now on stands in the ledger."""
+        now, policy = self.clock(), self.rooms.gate.policy.version
+        last = self.store.last_recorded(POLICY_CHANGED)
+        before = None if last is None else last.get("to")
+        if before != policy:
+            with self.store.transaction() as tx:
+                tx.record("daemon", POLICY_CHANGED, policy, {"from": before, "to": policy}, now)
         domains = {name: one.failure_domain or name for name, one in self.settings.sources.items()}
         self.board.enter({watch.name: _state(watch, self.rooms, now) for watch in self.rooms.watches}, domains)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, Literal
 
 from aiops.config.settings import Route
@@ -21,23 +21,28 @@ TURNS_UNTIL_STALE = 3
 def outbox_rows(
     event: Event, warning: EarlyWarning, routes: Sequence[Route], now_s: float, step_s: float,
     judged_at_s: float | None = None, local: Collection[str] = (), renewed: Collection[str] = (),
+    told: Callable[[str], EarlyWarning | None] | None = None,
 ) -> Iterator[Row]:
     """(receiver, group, dedup key, payload) for every receiver that is told of an event.
 
     The first route that matches wins, unless it says `continue`. A shadow warning is told to `local` receivers only, marked
     unproven; a renewal (`updated`) to those in `renewed` only, which would forget it else. The group is the warning, so that
     what is said of one episode arrives in order; the key is the same over retries and restarts. `judged_at_s`: when at the
-    latest a warning that has ended is judged.
+    latest a warning that has ended is judged. `told`: the warning as a receiver may see it, None when it must not.
     """
     receivers = [name for name in routed(warning, routes) if warning.stage != "shadow" or name in local]
     if event == "updated":
         receivers = [name for name in receivers if name in renewed]
     if not receivers:
         return
-    payload = payload_of(event, warning, now_s, step_s, judged_at_s)
+    payloads: list[tuple[EarlyWarning, dict[str, Any]]] = []
     key = f"{warning.id}:{event}" + (f":{int(now_s)}" if event in ("updated", "worsened") else "")
     for name in receivers:
-        yield name, warning.id, key, payload
+        seen = warning if told is None else told(name)
+        if seen is not None:
+            if not payloads or payloads[-1][0] is not seen:
+                payloads.append((seen, payload_of(event, seen, now_s, step_s, judged_at_s)))
+            yield name, warning.id, key, payloads[-1][1]
 
 
 def routed(warning: EarlyWarning, routes: Sequence[Route]) -> list[str]:

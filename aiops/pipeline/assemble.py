@@ -11,6 +11,9 @@ from typing import Any
 from aiops import plugins
 from aiops.config.settings import Route, Settings
 from aiops.core.records import STAGES, Lineage, Outcome, Stage
+from aiops.governance.gate import Gate, open_gate
+from aiops.governance.masking import Masker, key_of
+from aiops.governance.policy import Policy
 from aiops.models.card import ModelCard
 from aiops.pipeline.changes import Journal, StoreJournal
 from aiops.pipeline.keep import restore
@@ -44,6 +47,7 @@ class Rooms:
     stages: Mapping[str, Stage] = field(default_factory=dict)
     marks_turns: bool = True
     clock: Callable[[], float] = time.monotonic
+    gate: Gate = field(default_factory=lambda: Gate(Policy(), Masker(key_of(None))))
     _tally: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def stage_of(self, card: ModelCard) -> Stage:
@@ -92,7 +96,8 @@ def assemble(
     rooms.local_receivers = frozenset(name for name, kind in receivers.items() if kind.local)
     rooms.renewed_receivers = frozenset(name for name, kind in receivers.items() if kind.renewed)
     rooms.clock = clock
-    rooms.links = open_links(settings, clock)
+    rooms.gate = open_gate(settings.policy, data_dir)
+    rooms.links = open_links(settings, rooms.gate, clock)
     for card in cards:
         for step_s, names in groups(settings, card, rooms.links):
             rooms.watches.append(open_watch(rooms, settings, card, names, step_s, data_dir))
@@ -106,7 +111,7 @@ def open_watch(
     links = [rooms.links[name] for name in names]
     watch = make_watch(card, links, step_s, data_dir, anchor(card, names, data_dir), rooms.clock)
     watch.agreement = Agreement(settings.plane.tolerance, settings.plane.conflict_after)
-    watch.stage = rooms.stage_of(card)
+    watch.join, watch.stage = rooms.gate.joined, rooms.stage_of(card)
     restore(watch, rooms.store, data_dir)
     return watch
 

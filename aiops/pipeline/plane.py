@@ -8,6 +8,7 @@ from typing import Any
 
 from aiops import plugins
 from aiops.config.settings import Settings
+from aiops.governance.gate import Gate, Origin
 from aiops.models.card import ModelCard
 from aiops.telemetry.link import Link
 from aiops.telemetry.source import ReadLimits, Source
@@ -15,16 +16,25 @@ from aiops.telemetry.source import ReadLimits, Source
 USUAL_STEP_S = 60.0
 
 
-def open_links(settings: Settings, clock: Callable[[], float]) -> dict[str, Link]:
+def open_links(settings: Settings, gate: Gate, clock: Callable[[], float]) -> dict[str, Link]:
     """A link to every source of a configuration, by name."""
-    return {name: open_link(settings, name, clock) for name in settings.sources}
+    return {name: open_link(settings, name, gate, clock) for name in settings.sources}
 
 
-def open_link(settings: Settings, name: str, clock: Callable[[], float]) -> Link:
+def origin_of(settings: Settings, name: str) -> Origin:
+    """What the configuration says of a source; this host's own telemetry is internal, and stays here."""
+    one = settings.sources[name]
+    at_home = one.kind == "host"
+    residency = tuple(one.residency) or (("local",) if at_home else ())
+    return Origin(name, one.data_class or ("internal" if at_home else ""), residency, tuple(one.purpose), one.owner)
+
+
+def open_link(settings: Settings, name: str, gate: Gate, clock: Callable[[], float]) -> Link:
     """The link to the source called `name`, as the configuration bounds it."""
     chosen = settings.sources[name]
     return Link(
-        open_source(settings, name), chosen.labels, chosen.priority, chosen.lateness, without=settings.plane.replica_labels,
+        open_source(settings, name), chosen.labels, chosen.priority, chosen.lateness,
+        admit=gate.admission(origin_of(settings, name)), without=settings.plane.replica_labels,
         pause_s=(chosen.step or USUAL_STEP_S) / 2, clock=clock,
     )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+from aiops.core.records import EarlyWarning
 from aiops.notify.message import outbox_rows
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.assemble import Rooms
-from aiops.pipeline.changes import Changes, OutboxEntry
+from aiops.pipeline.changes import Changes, EventKind, OutboxEntry
 from aiops.pipeline.watch import Watch
 
 
@@ -17,7 +20,17 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
         warning, renewal = event.warning, event.kind == "updated"
         rows = outbox_rows(
             event.kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,
-            rooms.renewed_receivers,
+            rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning),
         )
         for receiver, group, dedup_key, payload in rows:
             changes.outbox.append(OutboxEntry(receiver, group, dedup_key, payload, renewal))
+
+
+def _seen(rooms: Rooms, changes: Changes, kind: EventKind, warning: EarlyWarning, receiver: str) -> EarlyWarning | None:
+    """The warning as a receiver may see it; what was withheld stands in the ledger, once for each thing that happened."""
+    place = rooms.gate.location(receiver, receiver in rooms.local_receivers)
+    seen, decision = rooms.gate.outbound(warning, "notify", place)
+    if decision.effect != "allow" and kind != "updated":
+        facts = {"receiver": receiver, "rule": decision.rule, "why": decision.reason, "policy": rooms.gate.policy.version}
+        changes.ledger.append((f"notify.{'denied' if seen is None else 'masked'}", warning.id, facts))
+    return seen

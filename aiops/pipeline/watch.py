@@ -11,6 +11,7 @@ import numpy as np
 from aiops.core.errors import SourceError
 from aiops.core.labels import Labels, key, subset
 from aiops.core.records import Bools, Crossings, EarlyWarning, Floats, Ints, Limit, Lineage, State, Symptom, SymptomKind
+from aiops.core.remembered import LabelSets, Remembered
 from aiops.models.card import ModelCard
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster
@@ -18,7 +19,6 @@ from aiops.symptoms import guards
 from aiops.symptoms.build import Naming
 from aiops.symptoms.guards import Guards
 from aiops.telemetry.breaker import Breaker
-from aiops.telemetry.identity import LabelSets, Remembered
 from aiops.telemetry.link import Link
 from aiops.telemetry.merge import Agreement, no_agreement
 from aiops.telemetry.window import Window

@@ -209,6 +209,14 @@ class Store:
             done = tx._connection.execute(sa.delete(t).where(t.c.state == "sent", t.c.created_ms < ms(before_s)))
         return int(done.rowcount)
 
+    def last_recorded(self, action: str) -> dict[str, Any] | None:
+        """The detail of the newest ledger row of an action; None when there is none."""
+        t = tables.ledger
+        with self._read() as connection:
+            newest = sa.select(t.c.detail).where(t.c.action == action).order_by(t.c.seq.desc()).limit(1)
+            found = connection.execute(newest).scalar()
+        return None if found is None else dict(found)
+
     def verify_ledger(self) -> LedgerCheck:
         """Recompute the whole chain."""
         t = tables.ledger

@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 import numpy as np
 
-from aiops.core.labels import Labels, key
+from aiops.core.labels import key
 from aiops.core.records import Ints
-
-T = TypeVar("T")
-LabelSets = tuple[Labels, ...]
-KNOWN_AT_MOST = 256
-"""Tuples of label sets that are remembered: a source has as many queries in use."""
-
-
-class Remembered(Generic[T]):
-    """A function of a tuple of label sets that is called once for each tuple *object*.
-
-    A source hands on the very same tuple while a query's series stay the same, so that looking is all it costs.
-    """
-
-    def __init__(self, make: Callable[[LabelSets], T]) -> None:
-        self._make = make
-        self._known: OrderedDict[int, tuple[LabelSets, T]] = OrderedDict()
-
-    def __call__(self, labels: LabelSets) -> T:
-        """What `make` says of this tuple."""
-        known = self._known.get(id(labels))
-        if known is not None and known[0] is labels:
-            return known[1]
-        made = self._make(labels)
-        self._known[id(labels)] = labels, made
-        while len(self._known) > KNOWN_AT_MOST:
-            self._known.popitem(last=False)
-        return made
+from aiops.core.remembered import LabelSets
 
 
 def with_external(external: Mapping[str, str], labels: LabelSets) -> LabelSets:

@@ -13,8 +13,9 @@ from typing import Any
 
 from aiops.core.errors import SourceError
 from aiops.core.records import Block, Floats, Ints, Lineage
+from aiops.core.remembered import LabelSets, Remembered
 from aiops.telemetry.breaker import Breaker
-from aiops.telemetry.identity import Identities, LabelSets, Remembered, identities, with_external
+from aiops.telemetry.identity import Identities, identities, with_external
 from aiops.telemetry.source import Answer, Source
 
 AWAY = frozenset({"unreachable", "timeout", "auth", "not_prometheus", "server_error"})

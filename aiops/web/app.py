@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,9 @@ from aiops.core.errors import StoreError
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.metrics import exposition, make_registry
 from aiops.daemon.token import matches
+from aiops.governance.policy import LOCAL
 from aiops.web import view
+from aiops.web.sight import Sight
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -98,7 +101,19 @@ def _health(app: FastAPI, daemon: Daemon) -> None:
         return {"reloaded": True}
 
 
+def _sight(daemon: Daemon) -> Callable[[Request], Sight]:
+    """What a client may see, by where it stands: a proxy before us stands for everybody behind it."""
+
+    def of(request: Request) -> Sight:
+        home = request.client is not None and is_loopback(request.client.host) and "x-forwarded-for" not in request.headers
+        return Sight(daemon, LOCAL if home else daemon.rooms.gate.location("web"))
+
+    return of
+
+
 def _api(app: FastAPI, daemon: Daemon) -> None:
+    see = Depends(_sight(daemon))
+
     @app.get("/api/v1/status", summary="Health, sources and learning", tags=["api"])
     def status() -> dict[str, Any]:
         return view.status(daemon)
@@ -108,37 +123,38 @@ def _api(app: FastAPI, daemon: Daemon) -> None:
         return view.cards(daemon)
 
     @app.get("/api/v1/series", summary="Series that are watched, with their newest value and score", tags=["api"])
-    def series(card: str = "", limit: Limit = 200) -> list[dict[str, Any]]:
-        return view.series(daemon, card, limit)
+    def series(card: str = "", limit: Limit = 200, sight: Sight = see) -> list[dict[str, Any]]:
+        return view.series(daemon, card, limit, sight)
 
     @app.get("/api/v1/warnings", summary="Early warnings", tags=["api"])
-    def warnings(limit: Limit = 100) -> list[dict[str, Any]]:
-        return view.warnings(daemon, limit)
+    def warnings(limit: Limit = 100, sight: Sight = see) -> list[dict[str, Any]]:
+        return view.warnings(daemon, limit, sight)
 
     @app.get("/api/v1/warnings/{warning_id}", summary="One early warning with its verdict", tags=["api"])
-    def warning(warning_id: str) -> dict[str, Any]:
-        found = view.warning(daemon, warning_id)
+    def warning(warning_id: str, sight: Sight = see) -> dict[str, Any]:
+        found = view.warning(daemon, warning_id, sight)
         if found is None:
             raise HTTPException(404, "no such warning")
         return found
 
     @app.get("/api/v1/outcomes", summary="Verdicts", tags=["api"])
-    def outcomes(limit: Limit = 100) -> list[dict[str, Any]]:
-        return view.outcomes(daemon, limit)
+    def outcomes(limit: Limit = 100, sight: Sight = see) -> list[dict[str, Any]]:
+        return view.outcomes(daemon, limit, sight)
 
 
 def _pages(app: FastAPI, daemon: Daemon) -> None:
     folder = Path(__file__).parent
     pages = Environment(loader=FileSystemLoader(folder / "templates"), autoescape=select_autoescape(default=True))
+    see = Depends(_sight(daemon))
     style = (folder / "static" / "aiops.css").read_text()
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def overview() -> str:
-        return pages.get_template("overview.html").render(view.overview(daemon))
+    def overview(sight: Sight = see) -> str:
+        return pages.get_template("overview.html").render(view.overview(daemon, sight))
 
     @app.get("/warnings/{warning_id}", response_class=HTMLResponse, include_in_schema=False)
-    def one(warning_id: str) -> str:
-        found = view.page(daemon, warning_id)
+    def one(warning_id: str, sight: Sight = see) -> str:
+        found = view.page(daemon, warning_id, sight)
         if found is None:
             raise HTTPException(404, "no such warning")
         return pages.get_template("warning.html").render(found)

@@ -18,6 +18,7 @@ from aiops.notify.wording import quantity
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline import Watch
 from aiops.store.codec import to_json
+from aiops.web.sight import Sight
 
 SERIES_ON_THE_PAGE = 200
 
@@ -68,22 +69,24 @@ def _card(watch: Watch, state: Any, daemon: Daemon) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def series(daemon: Daemon, card: str, limit: int) -> list[dict[str, Any]]:
+def series(daemon: Daemon, card: str, limit: int, sight: Sight) -> list[dict[str, Any]]:
     """Series with their newest value, score and expected crossing."""
-    rows = (row for watch in daemon.rooms.watches if card in ("", watch.card.name) for row in _series(watch))
+    rows = (row for watch in daemon.rooms.watches if card in ("", watch.card.name) for row in _series(watch, sight))
     return list(islice(rows, limit))
 
 
-def _series(watch: Watch) -> Iterator[dict[str, Any]]:
+def _series(watch: Watch, sight: Sight) -> Iterator[dict[str, Any]]:
     count = min(watch.n, len(watch.last_p), len(watch.entity_of))
     latest = watch.window.latest(watch.window.end_s)
     crossings = watch.crossings
     for i in range(min(count, len(latest))):
+        if (labels := sight.labels(watch, i)) is None:
+            continue
         expected = float(crossings.time_s[i, 1]) if crossings is not None and i < len(crossings.time_s) else math.nan
         reason = str(crossings.reason[i]) if crossings is not None and i < len(crossings.reason) else ""
         p = float(watch.last_p[i])
         yield {
-            "card": watch.card.name, "source": watch.source_name, "labels": dict(watch.window.labels[i]),
+            "card": watch.card.name, "source": watch.source_name, "labels": dict(labels),
             "value": _plain(latest[i]), "unit": watch.card.unit, "at": watch.window.end_s,
             "score": _plain(-math.log10(p)) if p > 0 else None, "expected_crossing": _plain(expected), "reason": reason,
         }  # fmt: skip
@@ -93,34 +96,41 @@ def _plain(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def warnings(daemon: Daemon, limit: int) -> list[dict[str, Any]]:
-    """Early warnings as they are stored, newest first."""
-    return [to_json(w) for w in daemon.store.warnings(limit=limit)]
+def warnings(daemon: Daemon, limit: int, sight: Sight) -> list[dict[str, Any]]:
+    """Early warnings as they are stored and may be seen, newest first."""
+    return [to_json(w) for w in sight.warnings(daemon.store.warnings(limit=limit))]
 
 
-def warning(daemon: Daemon, warning_id: str) -> dict[str, Any] | None:
-    """One early warning with its verdict; None when there is none with this id."""
-    found = daemon.store.warning(warning_id)
+def warning(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None:
+    """One early warning with its verdict; None when there is none with this id that may be seen."""
+    found = _seen(daemon, warning_id, sight)
     if found is None:
         return None
     outcome = daemon.store.outcome_of(found.id)
-    return {**to_json(found), "judged_at": deadline_s(found), "outcome": None if outcome is None else to_json(outcome)}
+    judged_as = None if outcome is None else next(sight.outcomes([outcome]), None)
+    return {**to_json(found), "judged_at": deadline_s(found), "outcome": None if judged_as is None else to_json(judged_as)}
 
 
-def outcomes(daemon: Daemon, limit: int) -> list[dict[str, Any]]:
+def _seen(daemon: Daemon, warning_id: str, sight: Sight) -> EarlyWarning | None:
+    found = daemon.store.warning(warning_id)
+    return None if found is None else sight.warning(found)
+
+
+def outcomes(daemon: Daemon, limit: int, sight: Sight) -> list[dict[str, Any]]:
     """Verdicts, newest first."""
-    return [to_json(o) for o in daemon.store.outcomes(limit=limit)]
+    return [to_json(o) for o in sight.outcomes(daemon.store.outcomes(limit=limit))]
 
 
-def overview(daemon: Daemon) -> dict[str, Any]:
+def overview(daemon: Daemon, sight: Sight) -> dict[str, Any]:
     """Everything the first page shows."""
     rows = cards(daemon)
     return {
-        "status": status(daemon), "cards": rows, "warnings": [line(w, daemon.clock()) for w in daemon.store.warnings(limit=50)],
-        "outcomes": [judged(o) for o in daemon.store.outcomes(limit=20)],
+        "status": status(daemon), "cards": rows,
+        "warnings": [line(w, daemon.clock()) for w in sight.warnings(daemon.store.warnings(limit=50))],
+        "outcomes": [judged(o) for o in sight.outcomes(daemon.store.outcomes(limit=20))],
         "series": sum(sum(r["series"].values()) for r in rows),
         "active": sum(r["series"].get("active", 0) for r in rows),
-        "watched": [_watched(row) for row in series(daemon, "", SERIES_ON_THE_PAGE)],
+        "watched": [_watched(row) for row in series(daemon, "", SERIES_ON_THE_PAGE, sight)],
         "now": rfc3339(daemon.clock()), "up": text(daemon.clock() - daemon.board.started_s),
     }  # fmt: skip
 
@@ -132,12 +142,12 @@ def _watched(row: dict[str, Any]) -> dict[str, Any]:
     return {"card": row["card"], "name": name, **numbers, "reason": row["reason"]}
 
 
-def page(daemon: Daemon, warning_id: str) -> dict[str, Any] | None:
+def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None:
     """Everything the page of one warning shows."""
-    found = daemon.store.warning(warning_id)
+    found = _seen(daemon, warning_id, sight)
     if found is None:
         return None
-    outcome = daemon.store.outcome_of(found.id)
+    outcome = next(sight.outcomes(o for o in [daemon.store.outcome_of(found.id)] if o is not None), None)
     deadline = deadline_s(found)
     return {
         "w": found, "line": line(found, daemon.clock()), "outcome": None if outcome is None else judged(outcome),

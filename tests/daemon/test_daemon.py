@@ -241,7 +241,7 @@ def test_damaged_state_is_told_and_learnt_anew(rig: Rig) -> None:
     with structlog.testing.capture_logs() as logs:
         daemon.start()
     rig.stop()
-    said = {(one["event"], one["watch"]) for one in logs if one["log_level"] == "warning"}
+    said = {(one["event"], one.get("watch")) for one in logs if one["log_level"] == "warning"}
     assert ("learnt state is learnt anew", "disk@made") in said
     assert ("history is read anew", "strange@made") in said
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 
-from aiops.telemetry.identity import KNOWN_AT_MOST, Remembered, identities, with_external
+from aiops.telemetry.identity import identities, with_external
 
 WITHOUT = frozenset({"replica", "prometheus_replica"})
 
@@ -48,20 +47,3 @@ def test_a_replica_label_that_makes_nothing_equal_is_left_out_all_the_same() -> 
 
 def test_no_series_have_no_identities() -> None:
     assert identities(WITHOUT, ()).labels == ()
-
-
-def test_a_tuple_is_looked_at_once_and_another_with_equal_content_again() -> None:
-    calls: list[tuple[object, ...]] = []
-    remembered = Remembered(lambda labels: calls.append(labels) or len(labels))
-    one, other = ({"a": "1"},), ({"a": "1"},)
-    assert [remembered(one), remembered(one), remembered(other)] == [1, 1, 1]
-    assert len(calls) == 2
-
-
-def test_only_so_many_tuples_are_remembered() -> None:
-    remembered = Remembered(functools.partial(with_external, {"x": "y"}))
-    first = ({"a": "1"},)
-    made = remembered(first)
-    for i in range(KNOWN_AT_MOST):
-        remembered(({"a": str(i)},))
-    assert remembered(first) is not made

@@ -33,7 +33,7 @@ def app(rig: Rig) -> Any:
 
 @pytest.fixture
 def client(app: Any) -> Iterator[TestClient]:
-    with TestClient(app, base_url=BASE, raise_server_exceptions=False) as found:
+    with TestClient(app, base_url=BASE, raise_server_exceptions=False, client=("127.0.0.1", 50000)) as found:
         yield found
 
 
@@ -296,10 +296,22 @@ def test_and_under_no_other(client: TestClient) -> None:
 def test_off_loopback_any_name_will_do(rig: Rig) -> None:
     rig.more = {"web": {"listen": "0.0.0.0:9464"}}
     daemon = rig.start(card())
-    with TestClient(make_app(daemon), base_url="http://aiops.internal:9464") as client:
+    with TestClient(make_app(daemon), base_url="http://aiops.internal:9464", client=("127.0.0.1", 50000)) as client:
         assert client.get("/-/healthy").status_code == 200
 
 
 def test_what_counts_as_loopback() -> None:
     assert [is_loopback(h) for h in ("127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost")] == [True] * 5
     assert [is_loopback(h) for h in ("0.0.0.0", "::", "10.0.0.1", "localhost.", "example", "")] == [False] * 6
+
+
+def test_who_is_not_on_this_machine_sees_what_the_policy_lets_leave(rig: Rig) -> None:
+    rig.world.add("free", {"instance": "db-secret"}, falling(0.001))
+    daemon = rig.start(card())
+    rig.until_warned()
+    seen = []
+    for place, headers in (("127.0.0.1", {}), ("10.1.2.3", {}), ("127.0.0.1", {"x-forwarded-for": "10.1.2.3"})):
+        with TestClient(make_app(daemon), base_url=BASE, client=(place, 50000), headers=headers) as client:
+            paths = ("/api/v1/warnings", "/api/v1/series", "/", f"/warnings/{daemon.store.open_warnings()[0].id}")
+            seen.append(["db-secret" in client.get(path).text for path in paths])
+    assert seen == [[True] * 4, [False] * 4, [False] * 4]

@@ -1,0 +1,36 @@
+"""Functions of label sets that are called once while the label sets are the same object."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from aiops.core.labels import Labels
+
+T = TypeVar("T")
+LabelSets = tuple[Labels, ...]
+KNOWN_AT_MOST = 256
+"""Tuples of label sets that are remembered: a source has as many queries in use."""
+
+
+class Remembered(Generic[T]):
+    """A function of a tuple of label sets that is called once for each tuple *object*.
+
+    A source hands on the very same tuple while a query's series stay the same, so that looking is all it costs.
+    """
+
+    def __init__(self, make: Callable[[LabelSets], T]) -> None:
+        self._make = make
+        self._known: OrderedDict[int, tuple[LabelSets, T]] = OrderedDict()
+
+    def __call__(self, labels: LabelSets) -> T:
+        """What `make` says of this tuple."""
+        known = self._known.get(id(labels))
+        if known is not None and known[0] is labels:
+            return known[1]
+        made = self._make(labels)
+        self._known[id(labels)] = labels, made
+        while len(self._known) > KNOWN_AT_MOST:
+            self._known.popitem(last=False)
+        return made

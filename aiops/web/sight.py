@@ -1,0 +1,44 @@
+"""What somebody at a place may see: at home everything, elsewhere what the policy allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from aiops.core.labels import Labels
+from aiops.core.records import EarlyWarning, Lineage, Outcome
+from aiops.daemon.daemon import Daemon
+from aiops.governance.policy import LOCAL
+from aiops.pipeline import Watch
+
+
+class Sight:
+    """The view of a client that stands at `location`; LOCAL is this machine's loopback."""
+
+    def __init__(self, daemon: Daemon, location: str) -> None:
+        self._gate, self._watches, self.location = daemon.rooms.gate, daemon.rooms.watches, location
+
+    def warning(self, warning: EarlyWarning) -> EarlyWarning | None:
+        """A warning as it may be seen here; None when it may not."""
+        return self._gate.outbound(warning, "serve", self.location)[0]
+
+    def warnings(self, found: Iterable[EarlyWarning]) -> Iterator[EarlyWarning]:
+        """Those that may be seen, as they may be."""
+        return (seen for one in found if (seen := self.warning(one)) is not None)
+
+    def labels(self, watch: Watch, row: int) -> Labels | None:
+        """The labels of a series as they may be seen here."""
+        return self._labels(watch.window.labels[row], [watch.lineage_of(row)])
+
+    def outcomes(self, found: Iterable[Outcome]) -> Iterator[Outcome]:
+        """Verdicts, with what they are about as it may be seen here: as anything of their card may be."""
+        for one in found:
+            lineages = [watch.lineage for watch in self._watches if watch.card.name == one.card]
+            entity = self._labels(one.entity, lineages)
+            if entity is not None:
+                yield one if entity is one.entity else replace(one, entity=entity)
+
+    def _labels(self, labels: Labels, lineages: list[Lineage]) -> Labels | None:
+        if self.location == LOCAL:
+            return labels
+        return self._gate.labels(labels, lineages, "serve", self.location)
