@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aiops import plugins
+from aiops.config.counters import raw_counter
 from aiops.config.promql import mistake_in
 from aiops.config.yaml_file import Document, mistakes_of
 from aiops.core.errors import AiopsError, Mistake
@@ -30,6 +31,8 @@ def mistakes_in(document: Document) -> Iterator[Mistake]:
 
 def _query(document: Document, query: str) -> Iterator[Mistake]:
     found = mistake_in(query)
+    if found is None and (raw := raw_counter(query)) is not None:
+        found = raw.offset, raw.message
     if found is not None:
         offset, why = found
         line, column = document.inside(("query",), offset)

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aiops.config.counters import metrics_of, raw_counter
 from aiops.core.errors import SourceError, said
 from aiops.core.records import Bools, Floats, Ints
+from aiops.core.text import visible
 from aiops.pipeline.mask import masked_at
 from aiops.pipeline.quarantine import refuse
 from aiops.pipeline.reading import Late, Reading
 from aiops.pipeline.revise import provisional, put_final
 from aiops.pipeline.watch import Feed, Watch
 from aiops.telemetry.breaker import Resting
-from aiops.telemetry.link import AWAY, Piece, Range
+from aiops.telemetry.link import AWAY, Link, Piece, Range
 from aiops.telemetry.merge import Layer, Merged, merged
 from aiops.telemetry.window_recovery import Progress
 
@@ -127,6 +129,7 @@ def _first_sight(watch: Watch, feed: Feed, start: int, end: int, oldest_known: b
     server would be asked for weeks of seconds that it does not have.
     """
     query, step, link = watch.card.query, watch.step_s, feed.link
+    _refuse_raw_counters(query, link)
     many = len(link.ask(query, end, end, step).labels)
     hours = np.arange(-(-start // HOUR_S) * HOUR_S, end + 1, HOUR_S)
     if oldest_known or not many:
@@ -137,6 +140,15 @@ def _first_sight(watch: Watch, feed: Feed, start: int, end: int, oldest_known: b
     known = hours[np.isfinite(found).any(axis=0)] if len(found) else hours[:0]
     oldest = int(known[0] if len(known) else end) - HOUR_S
     return max(start, oldest // step * step), many
+
+
+def _refuse_raw_counters(query: str, link: Link) -> None:
+    """Raises SourceError bad_query when the source says that something asked for raw is a counter."""
+    metrics = metrics_of(query)
+    types = link.source.types(metrics) if metrics else {}
+    raw = raw_counter(query, types) if types else None
+    if raw is not None:
+        raise SourceError(link.name, "bad_query", visible(raw.message))
 
 
 def _kept(watch: Watch, got: Sequence[_Got], asked: Sequence[int]) -> Reading:

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ POINTS_A_QUERY = 10_000
 RETRY_AFTER_S, RETRY_AFTER_AT_MOST_S = 0.3, 5.0
 SHORTEST_SECRET = 4
 """Shorter texts stand in any page by chance: a tenant called 1 is no secret."""
+PARTS = ("_bucket", "_count", "_sum")
 QUERIES_KNOWN = 256
 """Queries whose label sets are remembered."""
 
@@ -100,6 +101,29 @@ class PrometheusSource(Source[PrometheusParams]):
         deadline = time.monotonic() + self.limits.seconds
         self._asked("vector", {"query": "1", "params": {}}, deadline)
         return f"{visible(self.params.url)} answers PromQL"
+
+    def types(self, metrics: Collection[str]) -> Mapping[str, str]:
+        """See `Source.types`; what a metric is a part of (a histogram's _bucket) is asked for too."""
+        names = {base for name in metrics for base in (name, *(name.removesuffix(part) for part in PARTS))}
+        deadline = time.monotonic() + self.limits.seconds
+        found: dict[str, str] = {}
+        for name in sorted(names):
+            try:
+                body = self._metadata(name, deadline)
+                entries = orjson.loads(body)["data"].get(name, [])
+                kinds = {entry["type"] for entry in entries}
+            except (SourceError, requests.RequestException, TooLarge, TooLate, ValueError, KeyError, TypeError, AttributeError):
+                return found  # it only helps to refuse what makes no sense: the query itself says what is wrong
+            if len(kinds) == 1:
+                found[name] = str(kinds.pop())
+        return found
+
+    def _metadata(self, metric: str, deadline: float) -> bytes:
+        """What the server says of the type of a metric."""
+        url = f"{self.params.url.rstrip('/')}/api/v1/metadata"
+        answer: Any = self._session.get(url, params={"metric": metric}, timeout=deadline - time.monotonic())
+        body: bytes = answer.result
+        return body
 
     def close(self) -> None:
         """Close connections."""

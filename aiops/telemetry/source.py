@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
 
@@ -59,6 +60,10 @@ class Source(ABC, Generic[P]):
     def oldest_s(self) -> int | None:
         """The oldest instant worth asking for, None = unknown: how far a backfill may reach."""
         return None
+
+    def types(self, metrics: Collection[str]) -> Mapping[str, str]:
+        """What the source knows of metrics: name to counter, gauge, histogram or summary. Never raises; {} = nothing is known."""
+        return {}
 
     def close(self) -> None:
         """Let go of connections and threads."""
