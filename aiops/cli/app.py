@@ -161,6 +161,29 @@ def check(
     raise typer.Exit(code)
 
 
+@app.command()
+def plan(
+    files: Annotated[list[Path] | None, typer.Argument(help="cards, files or folders; none: those of the config")] = None,
+    config: ConfigPath = None,
+    source: Annotated[list[str] | None, typer.Option(help="only on this source; again for more")] = None,
+    output: Out = Output.text,
+) -> None:
+    """Measure what cards cost before they are switched on; exit 1 when a limit would break, 3 when a source is away."""
+    from aiops.cli.plan import as_lines, as_objects, exit_code, plan_of
+    from aiops.config.settings import load_settings
+    from aiops.core.errors import AiopsError
+
+    try:
+        settings = load_settings(config)
+        with _progress("measuring") as advance:
+            found = plan_of(settings, files or [], source or [], advance)
+    except AiopsError as e:
+        _fail(str(e), 1)
+    for line in as_objects(found) if output is Output.json else as_lines(found):
+        _print(line)
+    raise typer.Exit(exit_code(found))
+
+
 @app.command("test")
 def author_tests(
     files: Annotated[list[Path] | None, typer.Argument(help="cards and runbooks, files or folders; none: shipped ones")] = None,
@@ -230,14 +253,14 @@ def audit_verify(config: ConfigPath = None, data_dir: DataDir = None, output: Ou
 
 
 @app.command()
-def schema(kind: Annotated[str, typer.Argument(help="card, runbook or config")]) -> None:
+def schema(kind: Annotated[str, typer.Argument(help="card, runbook, config or policy")]) -> None:
     """Print the JSON Schema of a file that people write."""
     from aiops.cli.schemas import schema_of
 
     try:
         _print(schema_of(kind), indent=True)
     except KeyError:
-        _fail(f"no schema {kind!r}; known: card, runbook, config", 2)
+        _fail(f"no schema {kind!r}; known: card, runbook, config, policy", 2)
 
 
 @app.command()

@@ -81,6 +81,9 @@ class Limits(Strict):
     bytes: int = Field(64 * 2**20, gt=0, description="decoded bytes in one answer")
     seconds: Duration = Field(10.0, gt=0, description="time one answer may take, retries included")
     queries: int = Field(4, gt=0, le=64, description="queries in flight on one source")
+    memory: int | None = Field(None, gt=0, description="bytes of memory that all cards may take; `aiops plan` refuses more")
+    total_series: int | None = Field(None, gt=0, description="series of all cards; `aiops plan` refuses more")
+    queries_per_minute: int | None = Field(None, gt=0, description="queries a minute on one source; `aiops plan` refuses more")
 
 
 class Plane(Strict):

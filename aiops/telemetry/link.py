@@ -11,6 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from aiops.core.errors import SourceError
 from aiops.core.records import Block, Floats, Ints, Lineage
 from aiops.core.remembered import LabelSets, Remembered
@@ -146,10 +148,11 @@ class Link:
 
     def _asked(self, query: str, start_s: int, end_s: int, step_s: int, unit: str) -> Piece:
         with self._slots:
-            entered = self.breaker.enter()
+            entered, began = self.breaker.enter(), time.perf_counter()
             try:
                 answer = self.source.fetch(query, start_s, end_s, step_s, unit)
             except SourceError as e:
+                self.source.spent.add(queries=1, seconds=time.perf_counter() - began)
                 if e.kind in AWAY:
                     self.breaker.failed(e, entered)
                 else:
@@ -159,6 +162,9 @@ class Link:
                 self.breaker.let_go()
                 raise
             self.breaker.well()
+            samples = int(np.count_nonzero(~np.isnan(answer.block.values)))
+            took = time.perf_counter() - began
+            self.source.spent.add(queries=1, seconds=took, samples=samples, partial=bool(answer.partial))
         return self._piece(answer)
 
     def _piece(self, answer: Answer) -> Piece:

@@ -211,6 +211,7 @@ class PrometheusSource(Source[PrometheusParams]):
     def _judged(self, response: requests.Response) -> bytes:
         """The body of a good response. Raises SourceError for every other."""
         status, body = response.status_code, response.content
+        self.spent.add(size=len(body))
         page = body[:1] == b"<" or "html" in response.headers.get("Content-Type", "")
         if status == 200 and not page:
             return body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -32,6 +33,25 @@ class Answer:
     partial: tuple[str, ...] = ()
 
 
+class Spent:
+    """Running totals of what a source was asked for: queries, seconds, samples that came (gaps left out), decoded bytes, partial
+    answers. Thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self.queries, self.seconds, self.samples, self.bytes, self.partial = 0, 0.0, 0, 0, 0
+        self._lock = threading.Lock()
+
+    def add(self, queries: int = 0, seconds: float = 0.0, samples: int = 0, size: int = 0, partial: bool = False) -> None:
+        """Count something that was asked for and came, or did not."""
+        with self._lock:
+            self.queries += queries
+            self.seconds += seconds
+            self.samples += samples
+            self.bytes += size
+            self.partial += partial
+
+
 class Source(ABC, Generic[P]):
     """A telemetry backend that evaluates PromQL, or the documented subset, on an aligned grid."""
 
@@ -43,7 +63,7 @@ class Source(ABC, Generic[P]):
     """Whether several queries may be asked at once, up to `limits.queries`."""
 
     def __init__(self, name: str, params: P, limits: ReadLimits) -> None:
-        self.name, self.params, self.limits = name, params, limits
+        self.name, self.params, self.limits, self.spent = name, params, limits, Spent()
 
     @abstractmethod
     def fetch(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Answer:

@@ -1,0 +1,88 @@
+"""`aiops plan`: what cards cost before they are switched on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from aiops.config.settings import Settings
+from aiops.config.shipped import models_dir
+from aiops.core.durations import text
+from aiops.core.errors import AiopsError
+from aiops.core.text import visible
+from aiops.models.card import load_cards
+from aiops.pipeline.plan import CardPlan, Plan, make_plan
+
+HEADS = (
+    "card", "on", "series", "points/turn", "answer", "CPU/turn", "cores", "queries/min", "memory", "disk", "history",
+    "first read", "out",
+)  # fmt: skip
+
+
+def plan_of(settings: Settings, files: Sequence[Path], only: Sequence[str], mark: Callable[[float], None]) -> Plan:
+    """The plan of the cards in `files`, or of all of the configuration. Raises AiopsError for a source that there is not."""
+    unknown = [name for name in only if name not in settings.sources]
+    if unknown:
+        raise AiopsError(f"no source {unknown[0]!r}; known: {', '.join(settings.sources)}")
+    return make_plan(settings, load_cards(files or settings.cards or [models_dir()]), time.time(), only, mark)
+
+
+def exit_code(plan: Plan) -> int:
+    """0 = it fits, 1 = a limit would break, 3 = a source could not be reached."""
+    if plan.total()["refused"]:
+        return 1
+    return 3 if any(one.unreachable for one in plan.cards) else 0
+
+
+def as_objects(plan: Plan) -> Iterator[dict[str, Any]]:
+    """One object a card, and one for all of them together."""
+    yield from (one.as_json() for one in plan.cards)
+    yield {"total": plan.total()}
+
+
+def as_lines(plan: Plan) -> Iterator[str]:
+    """A table for people, what it comes to, and what would be refused."""
+    rows = [HEADS, *(_row(one) for one in plan.cards)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADS))]
+    for row in rows:
+        first = (cell.ljust(width) for cell, width in zip(row[:2], widths, strict=False))
+        yield "  ".join([*first, *(cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True))]).rstrip()
+    total = plan.total()
+    yield ""
+    yield (
+        f"together: {total['series']} series, {total['cores']:.3f} cores, {total['queries_a_minute']:.1f} queries a minute, "
+        f"{size(total['bytes_a_minute'])} of answers a minute, {size(total['memory_bytes'])} of memory, "
+        f"{size(total['disk_bytes'])} on disk, {total['output_series']} series in /metrics"
+    )
+    for one in plan.cards:
+        if one.shares:
+            yield f"{one.card} asks what {one.shares} asks: it is read once"
+        if one.backfill_s:
+            yield f"{one.card}: older history comes in later turns, in about {text(one.backfill_s)}"
+        for why in one.unreachable:
+            yield f"unreachable: {one.card} on {visible(why)}"
+    for why in total["refused"]:
+        yield f"refused: {visible(why)}"
+
+
+def _row(one: CardPlan) -> tuple[str, ...]:
+    return (
+        one.card, ",".join(one.sources), str(one.series), str(one.points_a_turn), size(one.bytes_a_turn),
+        f"{1000 * one.cpu_s_a_turn:.1f} ms", f"{one.cpu_s_a_turn / one.step_s:.4f}", f"{one.queries_a_minute:.2f}",
+        size(one.memory_bytes), size(one.disk_bytes), text(one.history_s), size(one.backfill_bytes), str(one.output_series),
+    )  # fmt: skip
+
+
+def size(count: float) -> str:
+    """Bytes for people.
+
+    >>> size(1536), size(20_000_000)
+    ('1.5 kB', '19.1 MB')
+    """
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GB"
