@@ -22,8 +22,10 @@ app = typer.Typer(
     help="Early warnings that carry their own track record.",
 )
 warnings_app = typer.Typer(no_args_is_help=True, help="Early warnings: list and show.")
+sources_app = typer.Typer(no_args_is_help=True, help="Sources: which there are, and what answers there.")
 audit_app = typer.Typer(no_args_is_help=True, help="The ledger: verify it.")
 app.add_typer(warnings_app, name="warnings")
+app.add_typer(sources_app, name="sources")
 app.add_typer(audit_app, name="audit")
 app.add_typer(rules_app, name="rules")
 
@@ -205,6 +207,44 @@ def author_tests(
     failed = sum(not r.ok for r in results)
     typer.echo(f"{len(results) - failed} passed, {failed} failed", err=True)
     raise typer.Exit(1 if failed else 0)
+
+
+@sources_app.command("list")
+def sources_list(config: ConfigPath = None, output: Out = Output.text) -> None:
+    """List the sources of the config: class, residency, owner, priority, limits."""
+    from aiops.cli.sources import list_lines, listed
+    from aiops.config.settings import load_settings
+    from aiops.core.errors import AiopsError
+
+    try:
+        rows = list(listed(load_settings(config)))
+    except AiopsError as e:
+        _fail(str(e), 1)
+    for line in rows if output is Output.json else list_lines(rows):
+        _print(line)
+
+
+@sources_app.command("probe")
+def sources_probe(
+    names: Annotated[list[str] | None, typer.Argument(help="which sources; none: all")] = None,
+    config: ConfigPath = None,
+    query: Annotated[str, typer.Option(help="a query whose cost is measured; default: up")] = "",
+    output: Out = Output.text,
+) -> None:
+    """Ask each source what it is, how far back it goes and what a query costs; exit 3 when one cannot be reached."""
+    from aiops.cli.sources import now, probe_lines, probed
+    from aiops.config.settings import load_settings
+    from aiops.core.errors import AiopsError
+
+    failed = False
+    try:
+        for row in probed(load_settings(config), names or [], query):
+            failed |= not row["ok"]
+            for line in [row] if output is Output.json else probe_lines(row, now()):
+                _print(line)
+    except AiopsError as e:
+        _fail(str(e), 1)
+    raise typer.Exit(3 if failed else 0)
 
 
 @warnings_app.command("list")

@@ -18,6 +18,7 @@ from aiops import __version__
 from aiops.core.errors import StoreError
 from aiops.daemon.board import WatchState
 from aiops.daemon.daemon import Daemon
+from aiops.telemetry.link import Link
 
 Rows = Iterator[tuple[tuple[str, ...], float]]
 MESSAGE_STATES = ("queued", "sent", "dead")
@@ -46,6 +47,13 @@ METRICS = (
     Described("aiops_job_overdue_seconds", "gauge", "How long ago the next good turn should have ended.", ("card", "source")),
     Described("aiops_job_runs", "counter", "Runs of scheduled jobs by what came of them.", ("job", "result")),
     Described("aiops_source_up", "gauge", "1 when at least one card could be read last time.", ("source",)),
+    Described("aiops_source_staleness_seconds", "gauge", "Age of the newest instant that was read.", ("source",)),
+    Described("aiops_source_queries", "counter", "Queries asked.", ("source",)),
+    Described("aiops_source_query_seconds", "counter", "Time that queries took.", ("source",)),
+    Described("aiops_source_samples", "counter", "Samples that came.", ("source",)),
+    Described("aiops_source_answer_bytes", "counter", "Decoded bytes of answers.", ("source",)),
+    Described("aiops_source_partial_answers", "counter", "Answers that the source warned of.", ("source",)),
+    Described("aiops_source_clock_skew_seconds", "gauge", "The source's clock less ours, where it tells it.", ("source",)),
     Described("aiops_source_errors", "counter", "Failed reads of a source by kind.", ("source", "kind")),
     Described("aiops_warnings_open", "gauge", "Early warnings that are open.", ("card", "kind", "stage")),
     Described("aiops_warnings_opened", "counter", "Early warnings opened since the start.", ("card",)),
@@ -104,6 +112,13 @@ class DaemonCollector:
             "aiops_job_overdue_seconds": per_watch(lambda w: w.overdue_s(now)),
             "aiops_job_runs": counted("jobs", 2),
             "aiops_source_up": lambda: (((name,), float(not why)) for name, why in board.sources().items()),
+            "aiops_source_staleness_seconds": lambda: self._links(lambda link: now - link.newest_s if link.newest_s else None),
+            "aiops_source_queries": lambda: self._links(lambda link: link.source.spent.queries),
+            "aiops_source_query_seconds": lambda: self._links(lambda link: link.source.spent.seconds),
+            "aiops_source_samples": lambda: self._links(lambda link: link.source.spent.samples),
+            "aiops_source_answer_bytes": lambda: self._links(lambda link: link.source.spent.bytes),
+            "aiops_source_partial_answers": lambda: self._links(lambda link: link.source.spent.partial),
+            "aiops_source_clock_skew_seconds": lambda: self._links(lambda link: link.source.skew_s),
             "aiops_source_errors": counted("source_errors", 2),
             "aiops_warnings_open": self._open,
             "aiops_warnings_opened": lambda: _opened(counters),
@@ -113,6 +128,11 @@ class DaemonCollector:
             "aiops_outbox_messages": kept("outbox", MESSAGE_STATES),
             "aiops_state_saves_failed": counted("saves_failed", 1),
         }
+
+    def _links(self, value: Callable[[Link], float | None]) -> Rows:
+        """A number of each source, where it is known."""
+        links = sorted(self._daemon.rooms.links.items())
+        return (((name,), float(found)) for name, link in links if (found := value(link)) is not None)
 
     def _stored(self) -> dict[str, int] | None:
         """Counts of the store; None while it cannot be read: then nothing is said, rather than zero."""

@@ -14,6 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from aiops.core.text import visible
 from aiops.telemetry.decode import BadAnswer, Frame
 from aiops.telemetry.fast_decode import Grid, Memory, decode_grid
 from aiops.telemetry.http import SourceSession, TooLarge, TooLate
-from aiops.telemetry.source import Answer, ReadLimits, Source
+from aiops.telemetry.source import Answer, Probe, ReadLimits, Source
 
 POINTS_A_QUERY = 10_000
 RETRY_AFTER_S, RETRY_AFTER_AT_MOST_S = 0.3, 5.0
@@ -109,7 +110,7 @@ class PrometheusSource(Source[PrometheusParams]):
         found: dict[str, str] = {}
         for name in sorted(names):
             try:
-                body = self._metadata(name, deadline)
+                body = self.ask("/api/v1/metadata", {"metric": name}, deadline)
                 entries = orjson.loads(body)["data"].get(name, [])
                 kinds = {entry["type"] for entry in entries}
             except (SourceError, requests.RequestException, TooLarge, TooLate, ValueError, KeyError, TypeError, AttributeError):
@@ -118,12 +119,17 @@ class PrometheusSource(Source[PrometheusParams]):
                 found[name] = str(kinds.pop())
         return found
 
-    def _metadata(self, metric: str, deadline: float) -> bytes:
-        """What the server says of the type of a metric."""
-        url = f"{self.params.url.rstrip('/')}/api/v1/metadata"
-        answer: Any = self._session.get(url, params={"metric": metric}, timeout=deadline - time.monotonic())
+    def ask(self, path: str, params: Mapping[str, str], deadline: float) -> bytes:
+        """The body of a GET below the URL. Raises SourceError, and what requests raises."""
+        answer: Any = self._session.get(self.params.url.rstrip("/") + path, params=params, timeout=deadline - time.monotonic())
         body: bytes = answer.result
         return body
+
+    def look(self, query: str = "") -> Probe:
+        """See `Source.look`; by default the query is `up`."""
+        from aiops.telemetry.looking import look
+
+        return look(self, query or "up")
 
     def close(self) -> None:
         """Close connections."""
@@ -212,6 +218,7 @@ class PrometheusSource(Source[PrometheusParams]):
         """The body of a good response. Raises SourceError for every other."""
         status, body = response.status_code, response.content
         self.spent.add(size=len(body))
+        self.skew_s = skew_of(response.headers.get("Date", ""), time.time())
         page = body[:1] == b"<" or "html" in response.headers.get("Content-Type", "")
         if status == 200 and not page:
             return body
@@ -296,3 +303,17 @@ def _joined(parts: list[tuple[tuple[dict[str, str], ...], Floats]]) -> tuple[tup
         values[place, first : first + part.shape[1]] = part
         first += part.shape[1]
     return tuple(labels), values
+
+
+def skew_of(date: str, now_s: float) -> float | None:
+    """Seconds by which a Date header is ahead of `now_s`, to its whole second; None when it is none.
+
+    >>> skew_of("Thu, 01 Jan 1970 00:01:40 GMT", 90.0), skew_of("soon", 0.0)
+    (10.0, None)
+    """
+    try:
+        told = parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError):
+        return None
+    ahead = told - now_s
+    return 0.0 if -1.0 <= ahead <= 0.0 else ahead  # the header's second began up to a second ago

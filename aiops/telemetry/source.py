@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -31,6 +32,21 @@ class Answer:
 
     block: Block
     partial: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What answers at a source: `product` and `version` ("" = it does not tell), the oldest and the newest instant it has, None =
+    unknown; what one query cost: `seconds`, `series` and `bytes` of its answer.
+    """
+
+    product: str
+    version: str = ""
+    oldest_s: int | None = None
+    newest_s: int | None = None
+    seconds: float = 0.0
+    series: int | None = None
+    bytes: int | None = None
 
 
 class Spent:
@@ -62,6 +78,9 @@ class Source(ABC, Generic[P]):
     concurrent: ClassVar[bool] = False
     """Whether several queries may be asked at once, up to `limits.queries`."""
 
+    skew_s: float | None = None
+    """The source's clock less ours, in seconds, where its answers tell it."""
+
     def __init__(self, name: str, params: P, limits: ReadLimits) -> None:
         self.name, self.params, self.limits, self.spent = name, params, limits, Spent()
 
@@ -76,6 +95,12 @@ class Source(ABC, Generic[P]):
     @abstractmethod
     def probe(self) -> str:
         """One line saying what answers there. Raises SourceError when nothing useful does."""
+
+    def look(self, query: str = "") -> Probe:
+        """What answers there, and what `query` costs. Raises SourceError."""
+        began = time.perf_counter()
+        said = self.probe()
+        return Probe(said, oldest_s=self.oldest_s(), seconds=time.perf_counter() - began)
 
     def oldest_s(self) -> int | None:
         """The oldest instant worth asking for, None = unknown: how far a backfill may reach."""
