@@ -79,14 +79,11 @@ def _ask(watch: Watch, number: int, now_s: int) -> _Got | SourceError:
         pieces, older = _pieces(watch, feed, now_s)
         final = provisional(watch, feed, pieces)
     except SourceError as error:
-        if error.kind in AWAY:
-            feed.rest.let_go()  # that is the link's to remember, for all cards
-        else:
+        if error.kind not in AWAY:  # those are the link's to remember, for all cards
             feed.rest.failed(error, entered)
         return error if isinstance(error, Resting) else said(error)
-    except BaseException:
+    finally:
         feed.rest.let_go()
-        raise
     feed.rest.well()
     return _Got(number, pieces, older, final)
 

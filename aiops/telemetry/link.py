@@ -109,16 +109,24 @@ class Link:
                 if not kept.left:
                     del self._recent[name]
         if mine:
-            try:
-                piece = self._asked(query, start_s, end_s, step_s, unit)
-            except BaseException as e:
-                with self._lock:
-                    self._recent.pop(name, None)
-                kept.future.set_exception(e)
-                raise
+            self._answer(kept, name, unit)
+        return kept.future.result()
+
+    def _answer(self, kept: _Kept, name: tuple[str, int, int, int], unit: str) -> None:
+        """Ask, for all that wait for it; a failure is theirs too, and is not kept."""
+        query, start_s, end_s, step_s = name
+        try:
+            piece = self._asked(query, start_s, end_s, step_s, unit)
             kept.size = sum(values.nbytes for _, values in piece.layers)
             kept.future.set_result(piece)
-        return kept.future.result()
+        except SourceError as e:
+            kept.future.set_exception(e)
+        finally:
+            if not kept.future.done():
+                kept.future.set_exception(SourceError(self.name, "internal", "the read that was waited for failed"))
+            if kept.future.exception() is not None:
+                with self._lock:
+                    self._recent.pop(name, None)
 
     def submit(self, query: str, ranges: Sequence[Range], step_s: int, unit: str) -> list[Future[Piece]]:
         """Ask for several ranges, as many at once as the source allows, on the source's own threads."""
@@ -151,6 +159,7 @@ class Link:
             entered, began = self.breaker.enter(), time.perf_counter()
             try:
                 answer = self.source.fetch(query, start_s, end_s, step_s, unit)
+                self.breaker.well()
             except SourceError as e:
                 self.source.spent.add(queries=1, seconds=time.perf_counter() - began)
                 if e.kind in AWAY:
@@ -158,10 +167,8 @@ class Link:
                 else:
                     self.breaker.well()
                 raise
-            except BaseException:
+            finally:
                 self.breaker.let_go()
-                raise
-            self.breaker.well()
             samples = int(np.count_nonzero(~np.isnan(answer.block.values)))
             took = time.perf_counter() - began
             self.source.spent.add(queries=1, seconds=took, samples=samples, partial=bool(answer.partial))
