@@ -105,8 +105,8 @@ class _HTTPSPool(urllib3.HTTPSConnectionPool):
 class CappedAdapter(HTTPAdapter):
     """Reads the body itself, so that neither a drip, nor a hang, nor a bomb gets past the caps. Never retries."""
 
-    def __init__(self, decoded_bytes: int) -> None:
-        super().__init__(max_retries=Retry(0, read=False, redirect=0))
+    def __init__(self, decoded_bytes: int, at_once: int = 4) -> None:
+        super().__init__(pool_maxsize=at_once, max_retries=Retry(0, read=False, redirect=0))
         self.decoded_bytes = decoded_bytes
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -182,17 +182,19 @@ class Answered:
 class SourceSession(requests.Session):
     """A session that stays on its host: no redirects, no cookies, no proxies or credentials from the environment.
 
-    `read` turns a response into what the caller gets, or raises; `credentials` gives the headers that sign a request.
+    `read` turns a response into what the caller gets, or raises; `credentials` gives the headers that sign a request; `at_once`
+    connections are kept. Requests from several threads do not disturb each other.
     """
 
     def __init__(
-        self, decoded_bytes: int, credentials: Callable[[], Mapping[str, str]], read: Callable[[requests.Response], Any]
-    ) -> None:
+        self, decoded_bytes: int, credentials: Callable[[], Mapping[str, str]], read: Callable[[requests.Response], Any],
+        at_once: int = 4,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.trust_env = False
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._credentials, self._read = credentials, read
-        capped = CappedAdapter(decoded_bytes)
+        capped = CappedAdapter(decoded_bytes, at_once)
         self.mount("http://", capped)
         self.mount("https://", capped)
         self.headers["Accept-Encoding"] = "identity"

@@ -6,7 +6,6 @@ kept, and errors that say which kind they are.
 
 from __future__ import annotations
 
-import base64
 import functools
 import re
 import threading
@@ -15,20 +14,18 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import orjson
 import requests
 from pydantic import Field
-from requests.auth import _basic_auth_str
 
 from aiops.core.errors import SourceError
 from aiops.core.labels import key
-from aiops.core.params import Params
 from aiops.core.records import Block, Floats, Ints, Lineage
 from aiops.core.text import visible
+from aiops.telemetry.credentials import AuthParams, Credentials
 from aiops.telemetry.decode import BadAnswer, Frame
 from aiops.telemetry.fast_decode import Grid, Memory, decode_grid
 from aiops.telemetry.http import SourceSession, TooLarge, TooLate
@@ -36,22 +33,15 @@ from aiops.telemetry.source import Answer, Probe, ReadLimits, Source
 
 POINTS_A_QUERY = 10_000
 RETRY_AFTER_S, RETRY_AFTER_AT_MOST_S = 0.3, 5.0
-SHORTEST_SECRET = 4
-"""Shorter texts stand in any page by chance: a tenant called 1 is no secret."""
 PARTS = ("_bucket", "_count", "_sum")
 QUERIES_KNOWN = 256
 """Queries whose label sets are remembered."""
 
 
-class PrometheusParams(Params):
+class PrometheusParams(AuthParams):
     """Parameters of `PrometheusSource`."""
 
     url: str = Field(pattern=r"^https?://[^\s]+$", description="base URL, for example http://prometheus:9090")
-    headers: dict[str, str] = Field(default_factory=dict, description="extra headers, for example X-Scope-OrgID")
-    username: str = Field("", description="basic auth user")
-    password_file: Path | None = Field(None, description="file with the basic auth password")
-    bearer_token_file: Path | None = Field(None, description="file with a bearer token, read at every request")
-    ca_file: Path | None = Field(None, description="CA bundle to trust instead of the system's")
 
 
 class _Busy(SourceError):
@@ -76,12 +66,15 @@ class PrometheusSource(Source[PrometheusParams]):
     """
 
     Params = PrometheusParams
+    concurrent: ClassVar[bool] = True
 
     def __init__(self, name: str, params: PrometheusParams, limits: ReadLimits) -> None:
         super().__init__(name, params, limits)
-        self._session = SourceSession(limits.decoded_bytes, self._credentials, self._judged)
+        self._credentials = Credentials(name, params)
+        self._session = SourceSession(limits.decoded_bytes, self._credentials.headers, self._judged, limits.queries)
         self._session.headers.update(params.headers)
-        self._session.verify = str(params.ca_file) if params.ca_file else True
+        self._session.verify, self._session.cert = self._credentials.verify, self._credentials.cert
+        self._session.auth = self._credentials.auth
         self._client: Any = None
         self._known: OrderedDict[str, Memory] = OrderedDict()
         self._lock = threading.Lock()
@@ -203,17 +196,6 @@ class PrometheusSource(Source[PrometheusParams]):
             self._client = PrometheusConnect(url=self.params.url.rstrip("/"), session=self._session, retry=0)
         return self._client
 
-    def _credentials(self) -> dict[str, str]:
-        try:
-            if self.params.bearer_token_file:
-                return {"Authorization": f"Bearer {self.params.bearer_token_file.read_text().strip()}"}
-            if self.params.username and self.params.password_file:
-                password = self.params.password_file.read_text().strip()
-                return {"Authorization": _basic_auth_str(self.params.username, password)}
-        except OSError as e:
-            raise SourceError(self.name, "auth", f"{e.filename}: {e.strerror}") from e
-        return {}
-
     def _judged(self, response: requests.Response) -> bytes:
         """The body of a good response. Raises SourceError for every other."""
         status, body = response.status_code, response.content
@@ -222,7 +204,7 @@ class PrometheusSource(Source[PrometheusParams]):
         page = body[:1] == b"<" or "html" in response.headers.get("Content-Type", "")
         if status == 200 and not page:
             return body
-        said = _said(body, _secrets(response.request.headers, self.params.headers))
+        said = _said(body, self._credentials.secrets(response.request.headers))
         if status == 200:
             raise SourceError(self.name, "not_prometheus", f"HTTP 200, but a page: {said}; a login in between?")
         if status in (401, 403):
@@ -269,16 +251,6 @@ def _said(body: bytes, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         text = text.replace(secret, "[redacted]")
     return visible(" ".join((text if error else text[:200]).split()))
-
-
-def _secrets(sent: Mapping[str, str], more: Mapping[str, str]) -> list[str]:
-    """What a page might echo of the headers that were sent: credentials whole and in parts, and the configured headers."""
-    scheme, _, value = sent.get("Authorization", "").partition(" ")
-    plain = ""
-    if scheme == "Basic":
-        plain = base64.b64decode(value).decode("utf-8", "replace").partition(":")[2]
-    found = {value, plain, *more.values()}
-    return sorted((one for one in found if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
 
 
 def _patience(retry_after: str) -> float:
