@@ -88,7 +88,7 @@ def mounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pat
 def config_of(prometheus: str, alertmanager: str) -> str:
     return f"""
 sources:
-  prom: {{kind: prometheus, url: {prometheus}, step: {STEP_S}s}}
+  prom: {{kind: prometheus, url: {prometheus}, step: {STEP_S}s, data_class: internal}}
 receivers:
   am: {{kind: alertmanager, url: {alertmanager}}}
   out: {{kind: stdout}}
