@@ -28,6 +28,12 @@ WarningState = Literal["open", "closed"]
 STAGES: tuple[Stage, ...] = ("shadow", "ticket", "page")
 
 
+class Remark(str):
+    """A note of ours on an answer that is whole all the same; any other note is the source's own, and says that it may not be."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Lineage:
     """Where a block came from and what may be done with it; carried by everything computed from it."""
@@ -42,6 +48,11 @@ class Lineage:
     card: str = ""
     partial: tuple[str, ...] = ()
     policy: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the source did not say that something may be missing."""
+        return all(isinstance(note, Remark) for note in self.partial)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

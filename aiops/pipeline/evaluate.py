@@ -27,7 +27,11 @@ def score(watch: Watch, reading: Reading) -> Floats:
         return np.full(len(watch.entities), np.nan)
     rows = everyone if reading.held is None else np.flatnonzero(~reading.held)
     values = np.where(reading.masked, np.nan, reading.values)[rows]
-    found = learn(watch, watch.detector_state, rows, reading.time_s, values)
+    if reading.whole:
+        found = learn(watch, watch.detector_state, rows, reading.time_s, values)
+    else:
+        found = learn(watch, {k: v.copy() for k, v in watch.detector_state.items()}, rows, reading.time_s, values)
+        learn(watch, watch.detector_state, rows, reading.time_s, np.full(values.shape, np.nan))
     watch.last_p, watch.last_expected = np.full(watch.n, np.nan), np.full(watch.n, np.nan)
     if found is not None:
         watch.last_p[rows], watch.last_expected[rows] = found.p[:, -1], found.expected[:, -1]

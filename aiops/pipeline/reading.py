@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aiops.core.records import Bools, Floats, Ints
+from aiops.core.records import Bools, Floats, Ints, Remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +32,8 @@ class Reading:
     held: Bools | None = None
     late: tuple[Late, ...] = ()
     final_s: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Whether no source said that something may be missing: else nothing is learnt from it."""
+        return all(isinstance(note, Remark) for note in self.partial)

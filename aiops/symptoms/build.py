@@ -38,6 +38,14 @@ def severity(naming: Naming, left_s: float) -> Severity:
     return "warning" if left_s <= naming.warning_within_s else "info"
 
 
+PARTIAL_TRUST = 0.5
+
+
+def trust(lineage: Lineage) -> float:
+    """What a confidence is worth: less when the source said that something may be missing."""
+    return 1.0 if lineage.whole else PARTIAL_TRUST
+
+
 def exhaustion(
     rows: Ints,
     labels: Sequence[Labels],
@@ -73,7 +81,7 @@ def exhaustion(
                 "exhaustion",
                 int(since_s[i]),
                 severity(naming, expected - float(now_s[i])),
-                float(found.confidence[i]),
+                float(found.confidence[i]) * trust(lineage(i)),
                 0.0,
                 crossing,
                 evidence,
@@ -115,7 +123,7 @@ def anomalies(
                 "anomaly",
                 int(since_s[i]),
                 "warning",
-                confidence,
+                confidence * trust(lineage(i)),
                 value,
                 None,
                 evidence,

@@ -17,6 +17,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from aiops.core.records import Remark
 from aiops.telemetry.labelling import SameLabels, united
 
 Array = NDArray[np.float64]
@@ -183,9 +184,9 @@ def frame_of(result: list[Any], numbers: str, notes: tuple[str, ...]) -> Frame:
         raise BadAnswer("bad_query", str(e)) from e
     if not all(within):
         caps = f"more than {MAX_LABELS} labels or {MAX_LABEL_BYTES} characters of them"
-        notes = (*notes, f"{within.count(False)} series left out: {caps}")
+        notes = (*notes, Remark(f"{within.count(False)} series left out: {caps}"))
     if len(labels) < len(rows):
-        notes = (*notes, f"{len(rows) - len(labels)} series came twice; the later sample counts")
+        notes = (*notes, Remark(f"{len(rows) - len(labels)} series came twice; the later sample counts"))
     if len(labels) == len(result):
         return Frame(labels, notes, None)
     places = np.full(len(result), -1)

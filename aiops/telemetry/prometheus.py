@@ -21,9 +21,10 @@ import orjson
 import requests
 from pydantic import Field
 
+from aiops.config.counters import with_look_back
 from aiops.core.errors import SourceError
 from aiops.core.labels import key
-from aiops.core.records import Block, Floats, Ints, Lineage
+from aiops.core.records import Block, Floats, Ints, Lineage, Remark
 from aiops.core.text import visible
 from aiops.telemetry.credentials import AuthParams, Credentials
 from aiops.telemetry.decode import BadAnswer, Frame
@@ -33,6 +34,10 @@ from aiops.telemetry.source import Answer, Probe, ReadLimits, Source
 
 POINTS_A_QUERY = 10_000
 RETRY_AFTER_S, RETRY_AFTER_AT_MOST_S = 0.3, 5.0
+ALIKE = {"nocache": "1"}
+"""VictoriaMetrics would move a range to where its cache has it. Others ignore it."""
+VICTORIAS = "X-Server-Hostname"
+"""A header that VictoriaMetrics alone sends."""
 PARTS = ("_bucket", "_count", "_sum")
 QUERIES_KNOWN = 256
 """Queries whose label sets are remembered."""
@@ -76,6 +81,7 @@ class PrometheusSource(Source[PrometheusParams]):
         self._session.verify, self._session.cert = self._credentials.verify, self._credentials.cert
         self._session.auth = self._credentials.auth
         self._client: Any = None
+        self._is_victoria, self._dialects = False, dict[str, str]()
         self._known: OrderedDict[str, Memory] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -133,15 +139,26 @@ class PrometheusSource(Source[PrometheusParams]):
     ) -> tuple[tuple[dict[str, str], ...], Floats, tuple[str, ...]]:
         """(label sets (n,), values (n, t), notes) at `times`; the newest instant alone is cheaper as an instant query."""
         args: dict[str, Any]
+        asked = self._dialect(query)
         first, last = (datetime.fromtimestamp(int(t), UTC) for t in (times[0], times[-1]))
-        kind, args = "matrix", {"query": query, "start_time": first, "end_time": last, "step": step_s}
+        kind, args = "matrix", {"query": asked, "start_time": first, "end_time": last, "step": step_s, "params": ALIKE}
         if len(times) == 1:
             # step: VictoriaMetrics looks back as far as in a range query of that step only if it is told
-            kind, args = "vector", {"query": query, "params": {"time": int(times[0]), "step": step_s}}
+            kind, args = "vector", {"query": asked, "params": {**ALIKE, "time": int(times[0]), "step": step_s}}
         body = self._asked(kind, args, deadline)
+        if self._dialect(query) != asked:  # its first answer told which product it is
+            body = self._asked(kind, args | {"query": self._dialect(query)}, deadline)
         frame, values, unread = self._decoded(body, kind, query, Grid(int(times[0]), step_s, len(times)))
-        noted = (f"{unread} samples were no numbers",) if unread else ()
+        noted = (Remark(f"{unread} samples were no numbers"),) if unread else ()
         return frame.labels, values, frame.notes + noted
+
+    def _dialect(self, query: str) -> str:
+        """The query as this product is to be asked, so that it means the same."""
+        if not self._is_victoria:
+            return query
+        if query not in self._dialects:
+            self._dialects[query] = with_look_back(query)
+        return self._dialects[query]
 
     def _decoded(self, body: bytes, kind: str, query: str, grid: Grid) -> tuple[Frame, Floats, int]:
         with self._lock:
@@ -200,6 +217,7 @@ class PrometheusSource(Source[PrometheusParams]):
         """The body of a good response. Raises SourceError for every other."""
         status, body = response.status_code, response.content
         self.spent.add(size=len(body))
+        self._is_victoria = VICTORIAS in response.headers
         self.skew_s = skew_of(response.headers.get("Date", ""), time.time())
         page = body[:1] == b"<" or "html" in response.headers.get("Content-Type", "")
         if status == 200 and not page:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from aiops.core.records import Remark
 from aiops.pipeline import evaluate, read
 from aiops.pipeline.evaluate import forecast, score
 from tests.daemon.rig import calm, falling
-from tests.pipeline.made import START_S, World, anomaly_card, card, watch_of
+from tests.pipeline.made import START_S, World, anomaly_card, card, reading, watch_of
 
 NOW = START_S + 10 * 3600
 
@@ -91,3 +94,26 @@ def test_a_card_without_the_model_does_without() -> None:
     assert watch.crossings is None
     other = watch_of(world())
     assert len(score(other, read.read(other, NOW))) == 0
+
+
+def test_from_an_answer_that_may_lack_something_nothing_is_learnt_and_everything_is_scored() -> None:
+    whole, lacking, gaps = (watch_of(world(), anomaly_card()) for _ in range(3))
+    for watch in (whole, lacking, gaps):
+        first = reading(watch, [[0.5] * 300, [0.6] * 300])
+        score(watch, first)
+    step = whole.step_s
+    said = reading(whole, [[0.9], [0.6]], int(first.time_s[-1]) + step)
+    trusted = score(whole, said)
+    distrusted = score(lacking, replace(said, partial=("a store is missing",)))
+    score(gaps, replace(said, values=np.full((2, 1), np.nan)))
+    np.testing.assert_array_equal(trusted, distrusted)
+    for name, array in gaps.detector_state.items():
+        np.testing.assert_array_equal(lacking.detector_state[name], array, err_msg=name)
+
+
+def test_a_remark_of_ours_is_no_reason_not_to_learn() -> None:
+    one, other = watch_of(world(), anomaly_card()), watch_of(world(), anomaly_card())
+    for watch, notes in ((one, ()), (other, (Remark("2 series left out"),))):
+        score(watch, replace(reading(watch, [[0.5] * 50]), partial=notes))
+    for name, array in one.detector_state.items():
+        np.testing.assert_array_equal(other.detector_state[name], array, err_msg=name)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiops.core.records import Crossing, Crossings, Limit, Lineage
-from aiops.symptoms.build import Naming, anomalies, exhaustion, severity
+from aiops.core.records import Crossing, Crossings, Limit, Lineage, Remark
+from aiops.symptoms.build import Naming, anomalies, exhaustion, severity, trust
 
 LINEAGE = Lineage("prod", "q", 0, 60)
 NAMING = Naming("disk_full", "free", "By", critical_within_s=600.0, warning_within_s=7200.0)
@@ -101,3 +101,8 @@ def test_no_rows_no_symptoms() -> None:
         == []
     )
     assert anomalies(none, LABELS, np.zeros(3), 4.0, np.zeros(3), np.zeros(3), none, NAMING, LINEAGE) == []
+
+
+def test_what_was_made_of_a_partial_answer_is_believed_half() -> None:
+    whole = Lineage("prom", "q", 0, 60, partial=(Remark("2 series left out"),))
+    assert (trust(whole), trust(Lineage("prom", "q", 0, 60, partial=("a store is missing",)))) == (1.0, 0.5)
