@@ -15,6 +15,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "sources": {
         "host": "aiops.telemetry.host:HostSource",
         "prometheus": "aiops.telemetry.prometheus:PrometheusSource",
+        "cloudwatch": "aiops.telemetry.cloudwatch:CloudWatchSource",
         "recording": "aiops.telemetry.recording:RecordingSource",
     },
     "detectors": {"seasonal": "aiops.models.seasonal:Seasonal"},

@@ -22,7 +22,7 @@ def test_every_name_leads_to_a_class(group: str, kind: str) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(AiopsError, match="sources: no kind 'prometeus'; known: host, prometheus, recording"):
+    with pytest.raises(AiopsError, match="sources: no kind 'prometeus'; known: cloudwatch, host, prometheus, recording"):
         plugins.load("sources", "prometeus")
 
 

@@ -54,7 +54,7 @@ class SourceLimits(Strict):
 class SourceSettings(Strict):
     """One telemetry backend; its own parameters stand beside these keys."""
 
-    kind: str = Field(description="which plug-in: host, prometheus or recording")
+    kind: str = Field(description="which plug-in: host, prometheus, cloudwatch or recording")
     step: Step | None = Field(None, description="time between two samples, for every card on this source")
     labels: dict[str, str] = Field(default_factory=dict, description="external labels, merged into every series")
     priority: int = Field(0, description="of several sources that see one series the one with the higher number counts")

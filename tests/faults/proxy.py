@@ -300,9 +300,9 @@ def rewritten(change: Rewrite) -> Fault:
 def _changed(body: bytes, change: Rewrite) -> bytes:
     answer = json.loads(body)
     data = answer["data"]
-    instant = data["resultType"] == "vector"
-    if data["resultType"] not in ("vector", "matrix"):
-        return body
+    instant = data.get("resultType") == "vector"
+    if data.get("resultType") not in ("vector", "matrix"):
+        return body  # a scalar, or no query: what types there are
     rows: Rows = [
         (one["metric"], [tuple(p) for p in ([one["value"]] if instant else one["values"])]) for one in data["result"]
     ]

@@ -53,7 +53,7 @@ def test_only_the_rows_asked_for_become_symptoms_each_with_its_own_values() -> N
     now = np.array([500, 600, 700], np.int64)
     found = exhaustion(
         np.array([0, 2]), LABELS, crossings(), np.array([7.0, 8.0, np.nan]), Limit.uniform(3, 10.0, True),
-        np.array([400, 0, 650]), now, NAMING, LINEAGE,
+        np.array([400, 0, 650]), now, NAMING, lambda _: LINEAGE,
     )  # fmt: skip
     first, second = found
     assert (first.card, first.signal, first.labels, first.kind) == ("disk_full", "free", {"disk": "a"}, "exhaustion")
@@ -75,11 +75,11 @@ def test_what_a_symptom_says_is_plain_json_whatever_was_measured(make: str) -> N
     if make == "exhaustion":
         limit = Limit(nothing, np.array([True, False, True]), nothing, np.zeros(3, np.int8))
         found = exhaustion(
-            rows, LABELS, crossings(), nothing, limit, np.zeros(3, np.int64), np.zeros(3, np.int64), NAMING, LINEAGE
+            rows, LABELS, crossings(), nothing, limit, np.zeros(3, np.int64), np.zeros(3, np.int64), NAMING, lambda _: LINEAGE
         )
     else:
         score = np.array([4.0, 5.0, 6.0])
-        found = anomalies(rows, LABELS, score, 4.0, nothing, nothing, np.zeros(3, np.int64), NAMING, LINEAGE)
+        found = anomalies(rows, LABELS, score, 4.0, nothing, nothing, np.zeros(3, np.int64), NAMING, lambda _: LINEAGE)
     for one in found:
         assert json.loads(json.dumps(dict(one.evidence), allow_nan=False)) == dict(one.evidence)
         assert one.evidence["now"] is None
@@ -87,7 +87,7 @@ def test_what_a_symptom_says_is_plain_json_whatever_was_measured(make: str) -> N
 
 def test_confidence_of_an_anomaly_grows_from_a_half_at_the_threshold() -> None:
     score = np.array([4.0, 5.0, 40.0])
-    found = anomalies(np.array([0, 1, 2]), LABELS, score, 4.0, score, score, np.array([1, 2, 3]), NAMING, LINEAGE)
+    found = anomalies(np.array([0, 1, 2]), LABELS, score, 4.0, score, score, np.array([1, 2, 3]), NAMING, lambda _: LINEAGE)
     assert [one.confidence for one in found] == [0.5, pytest.approx(0.95), 0.95]
     assert [(one.kind, one.severity, one.crossing, one.score, one.since_s) for one in found] == [
         ("anomaly", "warning", None, 4.0, 1), ("anomaly", "warning", None, 5.0, 2), ("anomaly", "warning", None, 40.0, 3),
@@ -97,10 +97,10 @@ def test_confidence_of_an_anomaly_grows_from_a_half_at_the_threshold() -> None:
 def test_no_rows_no_symptoms() -> None:
     none = np.zeros(0, np.int64)
     assert (
-        exhaustion(none, LABELS, crossings(), np.zeros(3), Limit.uniform(3, 1.0, True), none, none, NAMING, LINEAGE)
+        exhaustion(none, LABELS, crossings(), np.zeros(3), Limit.uniform(3, 1.0, True), none, none, NAMING, lambda _: LINEAGE)
         == []
     )
-    assert anomalies(none, LABELS, np.zeros(3), 4.0, np.zeros(3), np.zeros(3), none, NAMING, LINEAGE) == []
+    assert anomalies(none, LABELS, np.zeros(3), 4.0, np.zeros(3), np.zeros(3), none, NAMING, lambda _: LINEAGE) == []
 
 
 def test_what_was_made_of_a_partial_answer_is_believed_half() -> None:
