@@ -26,10 +26,12 @@ from aiops.core.errors import SourceError
 from aiops.core.labels import key
 from aiops.core.records import Block, Floats, Ints, Lineage, Remark
 from aiops.core.text import visible
+from aiops.telemetry import compiled, remote_read
 from aiops.telemetry.credentials import AuthParams, Credentials
 from aiops.telemetry.decode import BadAnswer, Frame
 from aiops.telemetry.fast_decode import Grid, Memory, decode_grid
 from aiops.telemetry.http import SourceSession, TooLarge, TooLate
+from aiops.telemetry.remote_wire import HEADERS
 from aiops.telemetry.source import Answer, Probe, ReadLimits, Source
 
 POINTS_A_QUERY = 10_000
@@ -72,6 +74,8 @@ class PrometheusSource(Source[PrometheusParams]):
 
     Params = PrometheusParams
     concurrent: ClassVar[bool] = True
+    query_api_only = False
+    """Ask nothing but the query API, whatever else would be quicker."""
 
     def __init__(self, name: str, params: PrometheusParams, limits: ReadLimits) -> None:
         super().__init__(name, params, limits)
@@ -81,6 +85,7 @@ class PrometheusSource(Source[PrometheusParams]):
         self._session.verify, self._session.cert = self._credentials.verify, self._credentials.cert
         self._session.auth = self._credentials.auth
         self._client: Any = None
+        self._no_chunks, self._streams = False, dict[str, remote_read.Memory]()
         self._is_victoria, self._dialects = False, dict[str, str]()
         self._known: OrderedDict[str, Memory] = OrderedDict()
         self._lock = threading.Lock()
@@ -89,6 +94,9 @@ class PrometheusSource(Source[PrometheusParams]):
         """See `Source.fetch`; ranges longer than 10,000 points are asked for in parts, all before one deadline."""
         deadline = time.monotonic() + self.limits.seconds
         times = np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
+        chunks = self._in_chunks(query, Grid(start_s, step_s, len(times)), deadline)
+        if chunks is not None:
+            return Answer(Block(chunks[0], times, chunks[1], unit, Lineage(self.name, query, start_s, end_s)))
         parts = [times[first : first + POINTS_A_QUERY] for first in range(0, len(times), POINTS_A_QUERY)]
         read = [self._part(query, part, step_s, deadline) for part in parts]
         notes = tuple(dict.fromkeys(note for _, _, said in read for note in said))
@@ -101,6 +109,38 @@ class PrometheusSource(Source[PrometheusParams]):
         deadline = time.monotonic() + self.limits.seconds
         self._asked("vector", {"query": "1", "params": {}}, deadline)
         return f"{visible(self.params.url)} answers PromQL"
+
+    def _in_chunks(self, query: str, grid: Grid, deadline: float) -> tuple[tuple[dict[str, str], ...], Floats] | None:
+        """What streamed remote read gives; None where the query API has to be asked: for short ranges, for whatever is no plain
+        selector, while kernels are not loaded, and of a server that has no such thing.
+        """
+        matchers = None if self._no_chunks or self.query_api_only else remote_read.worth(query, grid)
+        kernels = compiled.module("aiops.telemetry.fast_chunks", 0) if matchers else None
+        if matchers is None or kernels is None:
+            return None
+        memory = remote_read.Memory()
+        if len(self._streams) < QUERIES_KNOWN:
+            memory = self._streams.setdefault(query, memory)
+
+        def ask(request: bytes) -> bytes:
+            url = f"{self.params.url.rstrip('/')}/api/v1/read"
+            left = deadline - time.monotonic()
+            answer: Any = self._session.post(url, data=request, headers=HEADERS, timeout=left)
+            body: bytes = answer.result
+            return body
+
+        try:
+            return remote_read.read(kernels, ask, matchers, memory, grid, self.limits.series, self.limits.samples)
+        except BadAnswer as e:
+            if e.kind == "bad_data":  # it answers in another way
+                self._no_chunks = True
+                return None
+            raise SourceError(self.name, e.kind, f"{visible(query)}: {visible(str(e))}") from e
+        except SourceError as e:
+            self._no_chunks = e.kind in ("bad_query", "not_prometheus", "auth")
+            return None  # the query API says in its own words what is wrong
+        except (TooLarge, TooLate, requests.RequestException, OSError):
+            return None
 
     def types(self, metrics: Collection[str]) -> Mapping[str, str]:
         """See `Source.types`; what a metric is a part of (a histogram's _bucket) is asked for too."""
