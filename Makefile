@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet $(UPGRADE)
+	--no-emit-index-url --no-emit-find-links --constraint .ci/constraints.txt --custom-compile-command 'make lock' --quiet $(UPGRADE)
 ARGS ?=
 
 .DEFAULT_GOAL := help

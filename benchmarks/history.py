@@ -32,6 +32,7 @@ START = 1_790_000_000 // 86_400 * 86_400
 QUERY = "bench_history"
 PART_S = 3 * 3600
 """A part of the range that is asked for at once."""
+CHUNK_PART_S = 12 * 3600
 
 
 def openmetrics(path: pathlib.Path, series: int, hours: int) -> None:
@@ -77,6 +78,16 @@ def client_as_shipped(url: str, hours: int, folder: pathlib.Path) -> Any:
 
 def json_answers(url: str, hours: int, folder: pathlib.Path) -> Any:
     """Ours over query_range, which every PromQL API has: parts of the range in flight, each placed when its turn comes."""
+    return ours(url, hours, folder, PART_S, query_api_only=True)
+
+
+def chunks(url: str, hours: int, folder: pathlib.Path) -> Any:
+    """Ours over streamed remote read, which Prometheus has; parts are longer, for whole chunks come."""
+    return ours(url, hours, folder, CHUNK_PART_S, query_api_only=False)
+
+
+def ours(url: str, hours: int, folder: pathlib.Path, part_s: int, query_api_only: bool) -> Any:
+    """Our source into our window."""
     from aiops.core.remembered import Remembered
     from aiops.telemetry import compiled
     from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
@@ -86,16 +97,17 @@ def json_answers(url: str, hours: int, folder: pathlib.Path) -> Any:
     compiled.warm(folder.parent / "compiled")
     limits = ReadLimits(seconds=120)
     source = PrometheusSource("bench", PrometheusParams(url=url), limits)
+    source.query_api_only = query_api_only
     window = Window.open(folder / "window", STEP)
     rows_of = Remembered(window.rows_for)  # as a watch does
 
     def part(start: int) -> Any:
-        return source.fetch(QUERY, start, min(start + PART_S, START + hours * 3600) - STEP, STEP).block
+        return source.fetch(QUERY, start, min(start + part_s, START + hours * 3600) - STEP, STEP).block
 
     def read() -> Any:
         blocks = []
         with ThreadPoolExecutor(min(limits.queries, os.cpu_count() or 1)) as pool:
-            for block in pool.map(part, range(START, START + hours * 3600, PART_S)):
+            for block in pool.map(part, range(START, START + hours * 3600, part_s)):
                 window.append(rows_of(block.labels), block.time_s, block.values)
                 blocks.append(block)
         return sum(int(np.isfinite(one.values).sum()) for one in blocks), lambda: _side_by_side(blocks)
@@ -107,7 +119,7 @@ def _side_by_side(blocks: list[Any]) -> Found:
     return dict(zip(map(_name, blocks[0].labels), np.concatenate([one.values for one in blocks], axis=1), strict=True))
 
 
-METHODS: dict[str, Method] = {"client": client, "as shipped": client_as_shipped, "json": json_answers}
+METHODS: dict[str, Method] = {"client": client, "as shipped": client_as_shipped, "json": json_answers, "chunks": chunks}
 PEER = "client"
 
 

@@ -126,8 +126,8 @@ def _first_sight(watch: Watch, feed: Feed, start: int, end: int, oldest_known: b
     server would be asked for weeks of seconds that it does not have.
     """
     query, step, link = watch.card.query, watch.step_s, feed.link
-    _refuse_raw_counters(query, link)
     many = len(link.ask(query, end, end, step).labels)
+    _refuse_raw_counters(query, link)  # after it answered: one that is away is waited for once
     hours = np.arange(-(-start // HOUR_S) * HOUR_S, end + 1, HOUR_S)
     if oldest_known or not many:
         return (start if many or oldest_known else end), many

@@ -78,7 +78,8 @@ def test_T22_a_hostile_label_comes_through_a_turn_as_it_is(rig: Rig, proxy: Prox
     rig.start(disk("hostile"))
     turns(rig, 0, 1)
     assert set(window(rig, "disk@a")) == {HOSTILE, "other"}
-    assert {call["query"] for call in proxy.calls} == {"hostile", "count(hostile)"}, "no label ever comes into a query"
+    asked = {call["query"] for call in proxy.calls if "query" in call}
+    assert asked == {"hostile", "count(hostile)"}, "no label ever comes into a query"
 
 
 def one_selector_with(value: str) -> None:
