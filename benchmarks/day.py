@@ -5,8 +5,8 @@ Usage: python benchmarks/day.py [--series 50000] [--turns 1440] [--work DIR]
 A day of minutes (and two hours before it) is written as TSDB blocks; then the daemon takes its 1,440 turns of one card with the
 default detector and forecaster back to back, on a clock that stands at each minute in turn. CPU is user + system time of both
 processes over the turns, as a share of what 2 cores offer in the time that the turns stand for. Memory is the most RssAnon after
-any turn; the mapped rings are counted apart. The peer, in the same run: one instant query a turn by prometheus-api-client, decoded
-and thrown away, and what it costs the server.
+any turn; the mapped rings are counted apart. The peer, in the same run: one instant query a turn by prometheus-api-client,
+decoded and thrown away, and what it costs the server.
 """
 
 from __future__ import annotations
@@ -139,10 +139,13 @@ def report(o: dict, c: dict, turns: int) -> None:
     exist = o["series"] * (turns + LEAD_S // STEP)
     each = (o["daemon_s"] - o["first_s"]) / (turns - 1)
     print(f"{o['series']} series, {turns} turns of {STEP} s; states {o['states']}, {o['open']} warnings open at the end")
-    print(f"daemon {o['daemon_s']:.0f} s CPU (first turn {o['first_s']:.1f} s, then {each:.3f} s, {1e6 * each / o['series']:.2f} µs/series)")
+    after = f"then {each:.3f} s, {1e6 * each / o['series']:.2f} µs/series"
+    print(f"daemon {o['daemon_s']:.0f} s CPU (first turn {o['first_s']:.1f} s, {after})")
     print(f"server {o['server_s']:.0f} s CPU; both are {(o['daemon_s'] + o['server_s']) / offered:.2%} of what 2 cores offer")
-    print(f"RssAnon at most {o['anon_mib']:.0f} MiB; window store {o['ring_bytes'] / 2**20:.0f} MiB, {o['bytes_a_slot']:.2f} bytes a slot")
-    print(f"asked for {o['samples']} samples of {exist} ({o['samples'] / exist:.3f}x), {o['bytes'] / 2**20:.0f} MiB, {o['queries']} queries")
+    store = f"{o['ring_bytes'] / 2**20:.0f} MiB, {o['bytes_a_slot']:.2f} bytes a slot"
+    print(f"RssAnon at most {o['anon_mib']:.0f} MiB; window store {store}")
+    asked = f"{o['samples']} samples of {exist} ({o['samples'] / exist:.3f}x)"
+    print(f"asked for {asked}, {o['bytes'] / 2**20:.0f} MiB, {o['queries']} queries")
     print(f"peer, the newest point alone: client {c['client_s']:.3f} s, server {c['server_s']:.3f} s a turn;", end=" ")
     print(f"ours / peer: {each / c['client_s']:.2f} client, {o['server_s'] / turns / c['server_s']:.2f} server")
 

@@ -22,7 +22,7 @@ def read_request(matchers: Sequence[Match], start_ms: int, end_ms: int) -> bytes
     """A request for the chunks of all series that fulfil (name, operator, value) matchers, from start to end, both included.
 
     >>> read_request([("a", "=", "b")], 0, 1)[:2].hex()
-    '1244'
+    '12f4'
     """
     asked = b"".join(_field(3, _matcher(*one)) for one in matchers)
     return snappy(_field(1, _number(1, start_ms) + _number(2, end_ms) + asked) + _number(2, 1))
