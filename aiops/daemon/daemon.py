@@ -28,7 +28,6 @@ from aiops.runbooks import Runbook, load_runbooks
 from aiops.store import Store
 from aiops.telemetry import compiled
 
-SAVE_EVERY_S = 300.0
 RELAY_EVERY_S, RELAY_LANE = 1.0, "notify"
 PRUNE_EVERY_S, KEEP_SENT_S = 3600.0, 7 * 86400.0
 POLICY_CHANGED = "policy.changed"
@@ -238,7 +237,8 @@ class Daemon:
         if result.error is None:
             self._store_said(name, "")
         self._tell(watch, result)
-        if result.error is None and self.clock() - self._saved.get(name, 0.0) >= SAVE_EVERY_S:  # at once after the first turn
+        since = self.clock() - self._saved.get(name, 0.0)
+        if result.error is None and since >= keep.SAVE_EVERY_S:  # at once after the first turn
             self._save(watch)
 
     def _renewed(self, watch: Watch) -> Watch:

@@ -21,6 +21,8 @@ from aiops.pipeline.mask import masked_at
 from aiops.pipeline.watch import Pending, Watch
 from aiops.store import Store
 
+SAVE_EVERY_S = 300.0
+"""How often a running daemon saves a watch."""
 SEEN_AT_MOST = 5000
 """Newest warnings of a card that are looked through after a start, to know which failures were warned of."""
 

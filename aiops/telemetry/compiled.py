@@ -34,6 +34,7 @@ class _Loading:
         self.folder: Path | None = None
         self.allowed = self.begun = False
         self.modules: dict[str, ModuleType] = {}
+        self.thread: threading.Thread | None = None
 
 
 _loading = _Loading()
@@ -64,12 +65,19 @@ def warm(folder: Path | None) -> str:
     return ""
 
 
+def settle() -> None:
+    """Wait until kernels that are being loaded are there, or cannot be had."""
+    if _loading.thread is not None:
+        _loading.thread.join()
+
+
 def module(name: str, size: int) -> ModuleType | None:
     """A module of kernels when it is loaded; `size` (bytes to be worked on) may be what has it loaded for later calls."""
     found = _loading.modules.get(name)
     if found is None and size >= WORTH_BYTES and _loading.allowed and not _loading.begun:
         _loading.begun = True
-        threading.Thread(target=_warm_and_tell, name="kernels").start()  # an end of the process waits for the compiler
+        _loading.thread = threading.Thread(target=_warm_and_tell, name="kernels")
+        _loading.thread.start()  # an end of the process waits for the compiler
     return found
 
 

@@ -42,7 +42,7 @@ def test_series_points_and_queries_are_counted_exactly(
 ) -> None:
     (one,) = planned(tmp_path, monkeypatch, card()).cards
     assert (one.series, one.points_a_turn, one.queries_a_minute) == (6, 6, 60 / 300)
-    assert one.backfill_samples == 6 * ((NOW_S // 300 * 300 - 4 * 300 - START_S) // 300 + 1) + 6  # and the look that counts them
+    assert one.backfill_samples == 6 * ((NOW_S // 300 * 300 - 5 * 300 - START_S) // 300 + 1) + 6  # and the look that counts them
     assert one.history_s == pytest.approx(5 * 3600, abs=600)
     assert one.cpu_s_a_turn > 0
     assert one.disk_bytes > 6 * 20_000
