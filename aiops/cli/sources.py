@@ -88,7 +88,9 @@ def probe_lines(row: Row, now_s: float) -> Iterator[str]:
         yield f"{row['source']}: {row.get('kind', 'not opened')}: {row['error']}"
         return
     yield f"{row['source']}: {row['product']} {row['version']}".rstrip()
-    if row["oldest_s"] is not None:
+    if row["oldest_s"] is not None and now_s - row["oldest_s"] < 3600:
+        yield "  goes back less than an hour"
+    elif row["oldest_s"] is not None:
         yield f"  goes back to {rfc3339(row['oldest_s'])}, {text(now_s - row['oldest_s'])} ago"
     if row["newest_s"] is not None:
         yield f"  newest scrape {text(max(0.0, now_s - row['newest_s']))} ago"

@@ -33,7 +33,7 @@ def find_symptoms(watch: Watch, scores: Floats, now_s: int, held: Bools | None =
         found.by_kind["exhaustion"] = _exhaustion(watch, now_s, held)
     if watch.detector is not None and len(scores):
         found.by_kind["anomaly"] = _anomalies(watch, scores, now_s, held)
-    if watch.disputed:
+    if watch.disputed and watch.n:
         found.by_kind["conflict"] = _conflicts(watch, now_s)
     return found
 

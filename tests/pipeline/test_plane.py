@@ -275,3 +275,14 @@ def test_while_its_source_is_away_a_warning_is_stale_is_told_on_and_does_not_end
     b.error = None
     turn(watch, now, rooms(store))
     assert [w.stale_since_s for w in watch.open.values()] == [None]
+
+
+def test_two_sources_without_any_series_are_an_empty_watch_until_one_comes(store: Store) -> None:
+    a, b = World(), World()
+    watch = watch_of(link("a", a), link("b", b), written=card(detect={"model": "seasonal"}))
+    for i in range(3):
+        assert turn(watch, START_S + HOUR_S + i * STEP_S, rooms(store)).error is None
+    b.add("free", {"instance": "x"}, calm())
+    for i in range(3, 6):
+        assert turn(watch, START_S + HOUR_S + i * STEP_S, rooms(store)).error is None
+    assert watch.n == 1
