@@ -12,6 +12,8 @@ T = TypeVar("T")
 LabelSets = tuple[Labels, ...]
 KNOWN_AT_MOST = 256
 """Tuples of label sets that are remembered: a source has as many queries in use."""
+SETS_AT_MOST = 300_000
+"""Label sets in all of them: while series come and go each turn brings another tuple."""
 
 
 class Remembered(Generic[T]):
@@ -23,6 +25,7 @@ class Remembered(Generic[T]):
     def __init__(self, make: Callable[[LabelSets], T]) -> None:
         self._make = make
         self._known: OrderedDict[int, tuple[LabelSets, T]] = OrderedDict()
+        self._sets = 0
 
     def __call__(self, labels: LabelSets) -> T:
         """What `make` says of this tuple."""
@@ -31,6 +34,8 @@ class Remembered(Generic[T]):
             return known[1]
         made = self._make(labels)
         self._known[id(labels)] = labels, made
-        while len(self._known) > KNOWN_AT_MOST:
-            self._known.popitem(last=False)
+        self._sets += len(labels)
+        while len(self._known) > KNOWN_AT_MOST or (self._sets > SETS_AT_MOST and len(self._known) > 1):
+            _, (old, _) = self._known.popitem(last=False)
+            self._sets -= len(old)
         return made

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 
+import pytest
+
+from aiops.core import remembered as module
 from aiops.core.remembered import KNOWN_AT_MOST, Remembered
 from aiops.telemetry.identity import with_external
 
@@ -23,3 +26,20 @@ def test_only_so_many_tuples_are_remembered() -> None:
     for i in range(KNOWN_AT_MOST):
         remembered(({"a": str(i)},))
     assert remembered(first) is not made
+
+
+def test_only_so_many_label_sets_are_kept_however_few_the_tuples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SETS_AT_MOST", 10)
+    calls: list[int] = []
+    remembered = Remembered(lambda labels: calls.append(len(labels)))
+    tuples = [tuple({"a": f"{k}-{i}"} for i in range(4)) for k in range(4)]
+    for one in tuples:
+        remembered(one)
+    remembered(tuples[-1])
+    assert len(calls) == 4
+    remembered(tuples[0])
+    assert len(calls) == 5, "it was let go of"
+    large = tuple({"a": str(i)} for i in range(50))
+    remembered(large)
+    remembered(large)
+    assert calls.count(50) == 1, "the newest is kept, however large"
