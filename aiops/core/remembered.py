@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -17,7 +18,7 @@ SETS_AT_MOST = 300_000
 
 
 class Remembered(Generic[T]):
-    """A function of a tuple of label sets that is called once for each tuple *object*.
+    """A function of a tuple of label sets that is called once for each tuple *object*. Thread-safe.
 
     A source hands on the very same tuple while a query's series stay the same, so that looking is all it costs.
     """
@@ -25,7 +26,7 @@ class Remembered(Generic[T]):
     def __init__(self, make: Callable[[LabelSets], T]) -> None:
         self._make = make
         self._known: OrderedDict[int, tuple[LabelSets, T]] = OrderedDict()
-        self._sets = 0
+        self._sets, self._lock = 0, threading.Lock()
 
     def __call__(self, labels: LabelSets) -> T:
         """What `make` says of this tuple."""
@@ -33,9 +34,11 @@ class Remembered(Generic[T]):
         if known is not None and known[0] is labels:
             return known[1]
         made = self._make(labels)
-        self._known[id(labels)] = labels, made
-        self._sets += len(labels)
-        while len(self._known) > KNOWN_AT_MOST or (self._sets > SETS_AT_MOST and len(self._known) > 1):
-            _, (old, _) = self._known.popitem(last=False)
-            self._sets -= len(old)
+        with self._lock:
+            if id(labels) not in self._known:
+                self._sets += len(labels)
+            self._known[id(labels)] = labels, made
+            while len(self._known) > KNOWN_AT_MOST or (self._sets > SETS_AT_MOST and len(self._known) > 1):
+                _, (old, _) = self._known.popitem(last=False)
+                self._sets -= len(old)
         return made
