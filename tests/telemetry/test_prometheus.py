@@ -25,7 +25,9 @@ OK = answer(success([{"metric": {"__name__": "up", "i": "a"}, "values": [[T, "1"
 
 
 def source(url: str, **limits: Any) -> PrometheusSource:
-    return PrometheusSource("prod", PrometheusParams(url=url), ReadLimits(**{"seconds": 10.0, **limits}))
+    made = PrometheusSource("prod", PrometheusParams(url=url), ReadLimits(**{"seconds": 10.0, **limits}))
+    made.query_api_only = True  # what these servers speak; kernels may be loaded or not
+    return made
 
 
 def fetched(*replies: bytes, query: str = "up", points: int = 2, **limits: Any) -> Answer:
