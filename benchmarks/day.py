@@ -22,24 +22,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 from common import Server, cpu, load, memory_mib, prometheus
+from steady_turn import CARD
 
 STEP, LEAD_S, DAY_S = 60, 2 * 3600, 86400
 START = 1_790_000_000 // 3600 * 3600
 FIRST = START + LEAD_S
-CARD = """
-apiVersion: aiops/v1
-kind: ModelCard
-name: bench
-summary: Every series has a limit and a detector.
-owner: {team: bench}
-query: bench_used_ratio
-unit: "1"
-step: 60s
-entity: [instance]
-forecast: {model: exhaustion, limit: {above: 0.95}, horizon: 1d}
-detect: {model: seasonal}
-guards: {persistence: 3/5}
-"""
 PEER_TURNS = 20
 
 
