@@ -11,7 +11,7 @@ import numpy as np
 
 from aiops.config.counters import metrics_of, raw_counter
 from aiops.core.errors import SourceError, said
-from aiops.core.records import Bools, Floats, Ints
+from aiops.core.records import Bools, Floats, Ints, Remark
 from aiops.core.text import visible
 from aiops.pipeline.mask import masked_at
 from aiops.pipeline.quarantine import refuse
@@ -101,7 +101,7 @@ def _pieces(watch: Watch, feed: Feed, now_s: int) -> tuple[list[Piece], Range | 
         first = start
         if not progress_of(watch, feed).read_s:
             first, many = _first_sight(watch, feed, start, end, oldest is not None)
-        affordable = max(1, BACKFILL_SAMPLES // max(many, 1))
+        affordable = max(1, BACKFILL_SAMPLES // max(many, watch.n, 1))  # a small new source stands beside all other rows
         start = max(first, end - (affordable - 1) * step)
         if start > first:  # on the coarsest grid, so that every bucket comes whole from one side
             start = min(-(-start // HOUR_S) * HOUR_S // step * step + step, end)
@@ -176,7 +176,7 @@ def _kept(watch: Watch, got: Sequence[_Got], asked: Sequence[int]) -> Reading:
     finals = [put_final(watch, watch.feeds[one.feed], one.final) for one in got if one.final is not None]
     watch.trace()
     held = _held(watch, asked)
-    new, notes = time_s > had, _notes(piece for one in got for piece in one.pieces) + questions
+    new, notes = time_s > had, _notes(piece for one in got for piece in one.pieces) + tuple(map(Remark, questions))
     return Reading(
         time_s[new], values[:, new], masked_at(watch, time_s[new]), notes, held,
         _late(watch, time_s[~new], values[:, ~new], held), min(finals, default=0),

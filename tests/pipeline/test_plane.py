@@ -13,6 +13,7 @@ from aiops.config.settings import load_settings
 from aiops.core.errors import SourceError
 from aiops.models.card import ModelCard
 from aiops.pipeline import Rooms, StoreJournal, Watch, assemble, keep, turn
+from aiops.pipeline import read as module
 from aiops.pipeline.assemble import make_watch
 from aiops.pipeline.plane import anchor, groups, window_dir
 from aiops.pipeline.read import read
@@ -286,3 +287,19 @@ def test_two_sources_without_any_series_are_an_empty_watch_until_one_comes(store
     for i in range(3, 6):
         assert turn(watch, START_S + HOUR_S + i * STEP_S, rooms(store)).error is None
     assert watch.n == 1
+
+
+def test_a_small_source_that_is_added_to_many_series_reads_no_more_than_a_turn_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BACKFILL_SAMPLES", 4000)
+    many, few = world(*map(str, range(100))), world("new")
+    watch = watch_of(link("a", many))
+    read(watch, START_S + 30 * HOUR_S)
+    both = watch_of(link("a", many), link("b", few))
+    both.window = watch.window
+    both.grow()
+    both.seen_s[:] = START_S + 30 * HOUR_S
+    few.asked.clear()
+    read(both, START_S + 30 * HOUR_S + STEP_S)
+    widest = max((end - start) // STEP_S + 1 for query, start, end, _ in few.asked if query == "free")
+    assert widest * 100 <= 4000
+    assert both.window.progress["b"].todo, "the rest comes later"
