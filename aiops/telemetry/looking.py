@@ -54,7 +54,11 @@ def product_of(source: PrometheusSource) -> tuple[str, str]:
 
 
 def oldest(source: PrometheusSource, now_s: int) -> int | None:
-    """The oldest instant there are samples of, to an hour, found by asking for label names up to an instant; None = unknown."""
+    """The oldest instant there are samples of, found by asking for label names up to an instant; None = unknown.
+
+    At most an hour late where a server looks at the times (Prometheus), up to a day early where it goes by days
+    (VictoriaMetrics): good enough to be told, not to decide what is read.
+    """
     if not _any_until(source, now_s):
         return None
     without, having = now_s - YEARS_S, now_s
