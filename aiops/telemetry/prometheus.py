@@ -11,10 +11,10 @@ import re
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import orjson
@@ -26,14 +26,14 @@ from aiops.core.errors import SourceError
 from aiops.core.labels import key
 from aiops.core.records import Block, Floats, Ints, Lineage, Remark
 from aiops.core.text import visible
-from aiops.telemetry import compiled, remote_read
+from aiops.telemetry.chunks import Chunks
 from aiops.telemetry.credentials import AuthParams, Credentials
 from aiops.telemetry.decode import BadAnswer, Frame
 from aiops.telemetry.fast_decode import Grid, Memory, decode_grid
-from aiops.telemetry.http import SourceSession, TooLarge, TooLate
-from aiops.telemetry.remote_wire import HEADERS
+from aiops.telemetry.http import Answered, SourceSession, TooLarge, TooLate
 from aiops.telemetry.source import Answer, Probe, ReadLimits, Source
 
+T = TypeVar("T")
 POINTS_A_QUERY = 10_000
 RETRY_AFTER_S, RETRY_AFTER_AT_MOST_S = 0.3, 5.0
 ALIKE = {"nocache": "1"}
@@ -85,7 +85,7 @@ class PrometheusSource(Source[PrometheusParams]):
         self._session.verify, self._session.cert = self._credentials.verify, self._credentials.cert
         self._session.auth = self._credentials.auth
         self._client: Any = None
-        self._no_chunks, self._streams = False, dict[str, remote_read.Memory]()
+        self._chunks = Chunks(name, limits, self._send)
         self._is_victoria, self._dialects = False, dict[str, str]()
         self._known: OrderedDict[str, Memory] = OrderedDict()
         self._lock = threading.Lock()
@@ -94,7 +94,8 @@ class PrometheusSource(Source[PrometheusParams]):
         """See `Source.fetch`; ranges longer than 10,000 points are asked for in parts, all before one deadline."""
         deadline = time.monotonic() + self.limits.seconds
         times = np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
-        chunks = self._in_chunks(query, Grid(start_s, step_s, len(times)), deadline)
+        grid = Grid(start_s, step_s, len(times))
+        chunks = None if self.query_api_only else self._chunks.read(query, grid, deadline)
         if chunks is not None:
             return Answer(Block(chunks[0], times, chunks[1], unit, Lineage(self.name, query, start_s, end_s)))
         parts = [times[first : first + POINTS_A_QUERY] for first in range(0, len(times), POINTS_A_QUERY)]
@@ -109,38 +110,6 @@ class PrometheusSource(Source[PrometheusParams]):
         deadline = time.monotonic() + self.limits.seconds
         self._asked("vector", {"query": "1", "params": {}}, deadline)
         return f"{visible(self.params.url)} answers PromQL"
-
-    def _in_chunks(self, query: str, grid: Grid, deadline: float) -> tuple[tuple[dict[str, str], ...], Floats] | None:
-        """What streamed remote read gives; None where the query API has to be asked: for short ranges, for whatever is no plain
-        selector, while kernels are not loaded, and of a server that has no such thing.
-        """
-        matchers = None if self._no_chunks or self.query_api_only else remote_read.worth(query, grid)
-        kernels = compiled.module("aiops.telemetry.fast_chunks", 0) if matchers else None
-        if matchers is None or kernels is None:
-            return None
-        memory = remote_read.Memory()
-        if len(self._streams) < QUERIES_KNOWN:
-            memory = self._streams.setdefault(query, memory)
-
-        def ask(request: bytes) -> bytes:
-            url = f"{self.params.url.rstrip('/')}/api/v1/read"
-            left = deadline - time.monotonic()
-            answer: Any = self._session.post(url, data=request, headers=HEADERS, timeout=left)
-            body: bytes = answer.result
-            return body
-
-        try:
-            return remote_read.read(kernels, ask, matchers, memory, grid, self.limits.series, self.limits.samples)
-        except BadAnswer as e:
-            if e.kind == "bad_data":  # it answers in another way
-                self._no_chunks = True
-                return None
-            raise SourceError(self.name, e.kind, f"{visible(query)}: {visible(str(e))}") from e
-        except SourceError as e:
-            self._no_chunks = e.kind in ("bad_query", "not_prometheus", "auth")
-            return None  # the query API says in its own words what is wrong
-        except (TooLarge, TooLate, requests.RequestException, OSError):
-            return None
 
     def types(self, metrics: Collection[str]) -> Mapping[str, str]:
         """See `Source.types`; what a metric is a part of (a histogram's _bucket) is asked for too."""
@@ -212,7 +181,29 @@ class PrometheusSource(Source[PrometheusParams]):
             raise SourceError(self.name, e.kind, f"{visible(query)}: {visible(str(e))}") from e
 
     def _asked(self, kind: str, args: dict[str, Any], deadline: float) -> bytes:
-        """The body of a successful answer; what may pass is tried once more before the deadline."""
+        """The body of a successful answer to a query."""
+
+        def once() -> bytes:
+            client = self._connect()
+            ask = client.custom_query if kind == "vector" else client.custom_query_range
+            body: bytes = ask(**args, timeout=deadline - time.monotonic())
+            return body
+
+        return self._patiently(once, args["query"], deadline)
+
+    def _send(self, method: str, path: str, query: str, deadline: float, **options: Any) -> Answered:
+        """A good answer from below the URL, asked for the sake of `query`. Raises SourceError."""
+        url = self.params.url.rstrip("/") + path
+
+        def once() -> Answered:
+            answer: Any = self._session.request(method, url, timeout=deadline - time.monotonic(), **options)
+            assert isinstance(answer, Answered)
+            return answer
+
+        return self._patiently(once, query, deadline)
+
+    def _patiently(self, once: Callable[[], T], query: str, deadline: float) -> T:
+        """What `once` gives; what may pass is tried once more before the deadline. Raises SourceError."""
         retry_context = _quiet_retries()
 
         def again(error: Exception) -> float | bool:
@@ -223,17 +214,16 @@ class PrometheusSource(Source[PrometheusParams]):
 
         for attempt in retry_context(on=again, attempts=2, timeout=None):
             with attempt:
-                return self._once(kind, args, deadline)
+                return self._told(once, query)
         raise AssertionError("unreachable")
 
-    def _once(self, kind: str, args: dict[str, Any], deadline: float) -> bytes:
+    def _told(self, once: Callable[[], T], query: str) -> T:
+        """What `once` gives. Raises SourceError for everything that comes between."""
         try:
-            client = self._connect()
-            ask = client.custom_query if kind == "vector" else client.custom_query_range
-            body: bytes = ask(**args, timeout=deadline - time.monotonic())
+            return once()
         except TooLarge as e:
             cap = self.limits.decoded_bytes
-            message = f"the answer is larger than {cap} bytes; narrow {visible(args['query'])} or raise limits.bytes"
+            message = f"the answer is larger than {cap} bytes; narrow {visible(query)} or raise limits.bytes"
             raise SourceError(self.name, "too_many_bytes", message) from e
         except TooLate as e:
             raise SourceError(self.name, "timeout", f"no answer within {self.limits.seconds:g} s") from e
@@ -244,7 +234,6 @@ class PrometheusSource(Source[PrometheusParams]):
         ) as e:  # ValueError: a URL or header that is none
             kind = "timeout" if isinstance(e, requests.exceptions.Timeout) else "unreachable"
             raise SourceError(self.name, kind, f"{visible(self.params.url)}: {visible(_cause(e))}") from e
-        return body
 
     def _connect(self) -> Any:
         if self._client is None:
@@ -269,7 +258,7 @@ class PrometheusSource(Source[PrometheusParams]):
             raise SourceError(self.name, "auth", f"HTTP {status}: {said}; check the credentials of this source")
         if 300 <= status < 400:
             raise SourceError(self.name, "not_prometheus", f"HTTP {status} redirects elsewhere; give the final URL")
-        if status == 429 or 500 <= status < 600:
+        if status == 429 or (500 <= status < 600 and status != 501):
             raise _Busy(self.name, f"HTTP {status}: {said}", _patience(response.headers.get("Retry-After", "")))
         if status in (400, 422):
             kind = "too_many_points" if "exceeded maximum resolution" in said else "bad_query"
@@ -343,7 +332,7 @@ def skew_of(date: str, now_s: float) -> float | None:
     """
     try:
         told = parsedate_to_datetime(date).timestamp()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     ahead = told - now_s
     return 0.0 if -1.0 <= ahead <= 0.0 else ahead  # the header's second began up to a second ago

@@ -125,7 +125,7 @@ def test_a_server_without_it_is_asked_once_and_then_left_with_the_query_api(tmp_
         source = PrometheusSource("vm", PrometheusParams(url=url), ReadLimits())
         now = int(time.time()) // 60 * 60
         assert source.fetch("up", now - 7200, now, 60).block.labels == ()
-        assert source._no_chunks
+        assert source._chunks._off
 
 
 @pytest.mark.parametrize(
