@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Server:
-    """A running Prometheus."""
+    """A running Prometheus or VictoriaMetrics."""
 
     url: str
     pid: int
@@ -30,20 +30,42 @@ class Server:
 @contextlib.contextmanager
 def prometheus(folder: pathlib.Path) -> Iterator[Server]:
     """Debian's Prometheus on a free loopback port, serving `folder`/tsdb."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
     (folder / "prom.yml").write_text("scrape_configs: []\n")
+    port = _free_port()
     command = ["prometheus", f"--config.file={folder}/prom.yml", f"--storage.tsdb.path={folder}/tsdb", "--log.level=error",
                "--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}", "--query.max-samples=100000000"]
-    with open(folder / "prom.log", "w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+    with _running(command, f"http://127.0.0.1:{port}", "/-/ready", folder / "prom.log") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def victoria_metrics(folder: pathlib.Path, samples: pathlib.Path) -> Iterator[Server]:
+    """Debian's VictoriaMetrics on a free loopback port, with the `samples` of a file in Prometheus' text format (ms)."""
+    port = _free_port()
+    command = ["victoria-metrics", f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={folder}/vm", "-retentionPeriod=1200"]
+    with _running(command, f"http://127.0.0.1:{port}", "/health", folder / "vm.log") as server:
+        urllib.request.urlopen(f"{server.url}/api/v1/import/prometheus", data=samples.read_bytes()).close()
+        urllib.request.urlopen(f"{server.url}/internal/force_flush").close()
+        yield server
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+    return port
+
+
+@contextlib.contextmanager
+def _running(command: list[str], url: str, ready: str, log: pathlib.Path) -> Iterator[Server]:
+    with open(log, "w") as f, subprocess.Popen(command, stdout=f, stderr=f) as process:
         try:
             for _ in range(600):
-                with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/-/ready") as r:
+                with contextlib.suppress(OSError), urllib.request.urlopen(url + ready) as r:
                     if r.status == 200:
                         break
                 time.sleep(0.1)
-            yield Server(f"http://127.0.0.1:{port}", process.pid)
+            yield Server(url, process.pid)
         finally:
             process.terminate()
 

@@ -22,8 +22,6 @@ COUNTING = frozenset({"count", "group"})
 BY_NAME = ("_total", "_bucket")
 _PARTS = {"histogram": ("_bucket", "_count", "_sum"), "summary": ("_count", "_sum")}
 WINDOW = "5m"
-LOOK_BACK = "300001ms"
-"""Prometheus' look-back, its left edge included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +67,6 @@ def metrics_of(query: str) -> set[str]:
     import promql_parser
 
     return set(_raw(promql_parser.parse(plain_strings(query)), False, every=True))
-
-
-def with_look_back(query: str, window: str = LOOK_BACK) -> str:
-    """The same query for VictoriaMetrics, each value the newest of `window` as in Prometheus.
-
-    Left alone it looks back as far as the series' own interval suggests, so it ends earlier.
-
-    >>> with_look_back('a{x="1"} / rate(b[1m])')
-    'default_rollup(a{x="1"}[300001ms]) / rate(b[1m])'
-    """
-    for name in sorted(metrics_of(query)):
-        query = _selector(name).sub(lambda m: f"default_rollup({m['what']}[{window}]{m['more'] or ''})", query)
-    return query
 
 
 def _counts(name: str, types: Mapping[str, str]) -> bool:

@@ -47,6 +47,7 @@ def open_source(settings: Settings, name: str) -> Source[Any]:
     caps = settings.limits.model_dump() | own
     limits = ReadLimits(caps["series"], caps["samples"], caps["bytes"], caps["seconds"], caps["queries"])
     source: Source[Any] = kind(name, kind.Params.model_validate(chosen.params), limits)
+    source.alone = len(settings.sources) == 1
     return source
 
 

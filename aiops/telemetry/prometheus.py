@@ -14,18 +14,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 import orjson
 import requests
 from pydantic import Field
 
-from aiops.config.counters import with_look_back
 from aiops.core.errors import SourceError
 from aiops.core.labels import key
 from aiops.core.records import Block, Floats, Ints, Lineage, Remark
 from aiops.core.text import visible
+from aiops.telemetry import metricsql
 from aiops.telemetry.chunks import Chunks
 from aiops.telemetry.credentials import AuthParams, Credentials
 from aiops.telemetry.decode import BadAnswer, Frame
@@ -49,6 +49,11 @@ class PrometheusParams(AuthParams):
     """Parameters of `PrometheusSource`."""
 
     url: str = Field(pattern=r"^https?://[^\s]+$", description="base URL, for example http://prometheus:9090")
+    windows: Literal["auto", "prometheus", "native"] = Field(
+        "auto",
+        description="functions of a window on VictoriaMetrics: `prometheus` as Prometheus has them, `native` its own, "
+        "`auto` its own where no other source is configured",
+    )
 
 
 class _Busy(SourceError):
@@ -166,7 +171,11 @@ class PrometheusSource(Source[PrometheusParams]):
         if not self._is_victoria:
             return query
         if query not in self._dialects:
-            self._dialects[query] = with_look_back(query)
+            whole = self.params.windows == "prometheus" or (self.params.windows == "auto" and not self.alone)
+            try:
+                self._dialects[query] = metricsql.translated(query, whole)
+            except ValueError:  # no PromQL: the server has the better words
+                self._dialects[query] = query
         return self._dialects[query]
 
     def _decoded(self, body: bytes, kind: str, query: str, grid: Grid) -> tuple[Frame, Floats, int]:

@@ -78,6 +78,9 @@ class Source(ABC, Generic[P]):
     concurrent: ClassVar[bool] = False
     """Whether several queries may be asked at once, up to `limits.queries`."""
 
+    alone: bool = True
+    """Whether no other source is configured, so that nothing else can tell of the same series."""
+
     skew_s: float | None = None
     """The source's clock less ours, in seconds, where its answers tell it."""
 
