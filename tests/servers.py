@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,9 +68,10 @@ def started(command: list[str], url: str, ready: str, log: Path) -> Iterator[str
 
 @contextlib.contextmanager
 def prometheus(
-    folder: Path, targets: Mapping[str, str] | None = None, interval_s: float = 1, rules: str = "", port: int | None = None
-) -> Iterator[str]:
-    """Prometheus with `folder`/tsdb as its data; `targets`: job to the URL of an exporter."""
+    folder: Path, targets: Mapping[str, str] | None = None, interval_s: float = 1, rules: str = "", port: int | None = None,
+    external_labels: Mapping[str, str] | None = None, flags: Sequence[str] = (),
+) -> Iterator[str]:  # fmt: skip
+    """Prometheus with `folder`/tsdb as its data; `targets`: job to the URL of an exporter; `flags` are further arguments."""
     program, port = binary("prometheus", "prometheus"), port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [
@@ -78,6 +79,8 @@ def prometheus(
     ]
     interval = f"{int(interval_s * 1000)}ms"
     config: dict[str, Any] = {"global": {"scrape_interval": interval, "scrape_timeout": interval}, "scrape_configs": jobs}
+    if external_labels:
+        config["global"]["external_labels"] = dict(external_labels)
     if rules:
         (folder / "rules.yml").write_text(rules)
         config |= {"rule_files": [str(folder / "rules.yml")]}
@@ -85,7 +88,7 @@ def prometheus(
     command = [
         program, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}", "--web.enable-lifecycle", "--web.enable-remote-write-receiver",
-        "--storage.tsdb.retention.time=100y", "--log.level=warn",
+        "--storage.tsdb.retention.time=100y", "--log.level=warn", *flags,
     ]  # fmt: skip
     with started(command, f"http://127.0.0.1:{port}", "/-/ready", folder / "prometheus.log") as url:
         yield url

@@ -14,7 +14,7 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from aiops.config.messages import message_of
-from aiops.config.yaml_strict import PARSER_ERRORS, Loc, dotted, mended, read, refuse_hostile, yaml_mistake
+from aiops.config.yaml_strict import MAX_BYTES, PARSER_ERRORS, Loc, dotted, mended, read, refuse_hostile, yaml_mistake
 from aiops.core.errors import FileError, Mistake
 
 M = TypeVar("M", bound=BaseModel)
@@ -120,7 +120,13 @@ def _child(node: Node | None, part: str | int) -> tuple[tuple[int, int], Node | 
 
 def load(path: Path) -> Document:
     """Read one YAML file. Raises FileError for anything but one plain document of moderate size in UTF-8."""
-    name, text = str(path), read(path)
+    return parsed(str(path), read(path))
+
+
+def parsed(name: str, text: str) -> Document:
+    """As `load`, of a text that stands nowhere, at most as long as a file; `name` is what mistakes call it."""
+    if len(text) > MAX_BYTES:
+        raise FileError([Mistake(name, 1, 1, "", f"has more than {MAX_BYTES} characters")])
     try:
         refuse_hostile(name, text)
         node = YAML(typ="safe", pure=True).compose(text)

@@ -2,7 +2,8 @@
 
 A stream is frames of (varint length, CRC-32C, ChunkedReadResponse); a series in it is its labels and then its chunks; a chunk is
 XOR encoded: a time and a value, a step and a value, then differences of steps and of values. Whatever else stands there ends the
-reading with a negative number. No byte is looked at before its place was compared with the length.
+reading with a negative number. No byte is looked at before its place was compared with the length; a length is compared with
+what is left, so no sum of it overflows. `plain_chunks` gives the same without a compiler.
 
 Source: Prometheus, prompb/remote.proto, tsdb/docs/format/chunks.md; Pelkonen et al. 2015, Gorilla.
 """
@@ -16,28 +17,18 @@ from numpy.typing import NDArray
 
 from aiops.telemetry.compiled import kernel
 from aiops.telemetry.fast_arrays import borrowed
+from aiops.telemetry.plain_chunks import BROKEN, FAR_MS, HISTOGRAM, LONGEST, OTHER, OVERLAP, STALE, TOO_MANY, crc_table
 
 Bytes = Any
 Words = NDArray[np.uint64]
 Table = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 U: Any = np.uint64
 S: Any = np.int64
 _BYTES, _TABLE, _ROW, _GRID, _LAST = "Array(uint8, 1, 'C', True)", "int64[:, ::1]", "int64[::1]", "uint64[:, ::1]", "uint64[::1]"
-BROKEN, HISTOGRAM, OVERLAP, TOO_MANY = -1, -2, -3, -4
+_FLAGS = "boolean[::1]"
 _EXPONENT = U(0x7FF)
-
-
-def _crc_table() -> NDArray[np.uint32]:
-    table = np.zeros(256, np.uint32)
-    for i in range(256):
-        c = i
-        for _ in range(8):
-            c = c >> 1 ^ (0x82F63B78 if c & 1 else 0)
-        table[i] = c
-    return table
-
-
-_CRC = _crc_table()
+_CRC = crc_table()
 
 
 @kernel(f"uint32({_BYTES}, int64, int64)")
@@ -78,7 +69,7 @@ def _chunks_of(body: Bytes, at: int, end: int, series: int, chunks: Table, found
             return BROKEN
         if tag == U(4 << 3 | 2):
             first, last = at, at + S(value)
-            if last > end or last < first:
+            if value > U(end - at):
                 return BROKEN
             at = last
         elif tag == U(3 << 3):
@@ -86,7 +77,7 @@ def _chunks_of(body: Bytes, at: int, end: int, series: int, chunks: Table, found
         elif tag != U(1 << 3) and tag != U(2 << 3):
             return BROKEN
     if encoding != 1:
-        return HISTOGRAM
+        return HISTOGRAM if encoding == 2 or encoding == 3 else OTHER
     if found >= len(chunks):
         return BROKEN
     chunks[found, 0], chunks[found, 1], chunks[found, 2] = series, first, last
@@ -103,7 +94,7 @@ def _series_at(body: Bytes, at: int, end: int, spans: Table, series: int, chunks
     while at < end:
         tag = body[at]
         size, inside = _varint(body, at + 1, end)
-        if inside < 0 or inside + S(size) > end or S(size) < 0:
+        if inside < 0 or size > U(end - inside):
             return BROKEN
         at = inside + S(size)
         if tag == 1 << 3 | 2 and not began:
@@ -120,20 +111,21 @@ def _series_at(body: Bytes, at: int, end: int, spans: Table, series: int, chunks
 
 @kernel(f"UniTuple(int64, 2)({_BYTES}, {_TABLE}, {_TABLE})")
 def scan(body: Bytes, spans: Table, chunks: Table) -> tuple[int, int]:
-    """Find everything in a stream: (series, chunks), or (BROKEN or HISTOGRAM, 0).
+    """Find everything in a stream: (series, chunks), or (BROKEN, HISTOGRAM or OTHER, 0).
 
     spans (n, 2): where the labels of each series begin and end. chunks (m, 3): its series, where its data begins and ends.
     """
     body, spans, chunks = borrowed(body), borrowed(spans), borrowed(chunks)
-    at, size, series, found = 0, len(body), 0, 0
+    at, size, series, found, frames = 0, len(body), 0, 0, 0
     while at < size:
         length, at = _varint(body, at, size)
-        if at < 0 or at + 4 > size or S(length) < 0 or at + 4 + S(length) > size:
+        if at < 0 or size - at < 4 or length > U(size - at - 4) or frames >= len(spans):
             return BROKEN, 0
         told = np.uint32(body[at]) << np.uint32(24) | np.uint32(body[at + 1]) << np.uint32(16)
         told |= np.uint32(body[at + 2]) << np.uint32(8) | np.uint32(body[at + 3])
         at += 4
         end = at + S(length)
+        frames += 1
         if crc32c(body, at, end) != told:
             return BROKEN, 0
         while at < end:
@@ -142,7 +134,7 @@ def scan(body: Bytes, spans: Table, chunks: Table) -> tuple[int, int]:
             if at < 0:
                 return BROKEN, 0
             if tag == 1 << 3 | 2:
-                if at + S(value) > end or S(value) < 0:
+                if value > U(end - at):
                     return BROKEN, 0
                 found = _series_at(body, at, at + S(value), spans, series, chunks, found)
                 if found < 0:
@@ -164,18 +156,26 @@ def _refilled(body: Bytes, at: int, end: int, window: Any, count: int) -> Any:
     return at, window, count
 
 
-@kernel(f"void({_GRID}, int64, int64, int64, int64, int64, uint64, int64)")
-def _hold(bits: Words, row: int, start_ms: int, step_ms: int, look_back_ms: int, time_ms: int, value: Any, until_ms: int) -> None:
-    """Put a sample at every instant from its own on, before `until_ms` and within the look-back; if it is finite."""
-    bits = borrowed(bits)
-    if value >> U(52) & _EXPONENT == _EXPONENT:
+@kernel(f"void({_GRID}, {_FLAGS}, int64, int64, int64, int64, int64, uint64, int64)")
+def _hold(
+    bits: Words, held: Flags, row: int, start_ms: int, step_ms: int, look_back_ms: int, time_ms: int, value: Any, until_ms: int
+) -> None:
+    """Put a sample at every instant from its own on, before `until_ms` and within the look-back; not its value if that is not
+    finite, nothing if it says that the series ended.
+    """
+    bits, held = borrowed(bits), borrowed(held)
+    if value == STALE:
         return
     last = min(until_ms - 1, time_ms + look_back_ms) - start_ms
     if last < 0:
         return
     first = max(0, -((start_ms - time_ms) // step_ms))
-    for slot in range(first, min(last // step_ms, bits.shape[1] - 1) + 1):
-        bits[row, slot] = value
+    stop = min(last // step_ms, bits.shape[1] - 1) + 1
+    if first < stop:
+        held[row] = True
+    if value >> U(52) & _EXPONENT != _EXPONENT:
+        for slot in range(first, stop):
+            bits[row, slot] = value
 
 
 @kernel(inline=True)
@@ -231,16 +231,18 @@ def _change_of_value(body: Bytes, at: int, end: int, window: Any, count: int, le
     return at, window, count, change, leading, meaning
 
 
-@kernel(f"int64({_BYTES}, int64, int64, int64, int64, int64, int64, {_GRID}, {_ROW}, {_LAST})")
+@kernel(f"int64({_BYTES}, int64, int64, int64, int64, int64, int64, {_GRID}, {_FLAGS}, {_ROW}, {_LAST})")
 def _chunk(  # noqa: C901  one loop, whose state would have to be handed on
-    body: Bytes, at: int, end: int, row: int, start_ms: int, step_ms: int, look_back_ms: int, bits: Words, times: Table,
-    values: Words,
+    body: Bytes, at: int, end: int, row: int, start_ms: int, step_ms: int, look_back_ms: int, bits: Words, held: Flags,
+    times: Table, values: Words,
 ) -> int:  # fmt: skip
     """The samples of one chunk into row `row`, whose last sample so far is in `times` and `values`; how many, or why not."""
-    body, bits, times, values = borrowed(body), borrowed(bits), borrowed(times), borrowed(values)
+    body, bits, held, times, values = borrowed(body), borrowed(bits), borrowed(held), borrowed(times), borrowed(values)
     if at + 2 > end:
         return BROKEN
     many: int = S(body[at]) << 8 | S(body[at + 1])
+    if many > LONGEST:
+        return OVERLAP
     if many == 0:
         return 0
     zigzag, at = _varint(body, at + 2, end)
@@ -268,26 +270,29 @@ def _chunk(  # noqa: C901  one loop, whose state would have to be handed on
             return BROKEN
         if time_ms <= times[row]:
             return OVERLAP
-        _hold(bits, row, start_ms, step_ms, look_back_ms, times[row], values[row], time_ms)
+        if time_ms > FAR_MS:
+            return BROKEN
+        _hold(bits, held, row, start_ms, step_ms, look_back_ms, times[row], values[row], time_ms)
         times[row], values[row] = time_ms, value
     return many
 
 
-@kernel(f"int64({_BYTES}, {_TABLE}, {_ROW}, int64, int64, int64, int64, {_GRID}, {_ROW}, {_LAST})")
+@kernel(f"int64({_BYTES}, {_TABLE}, {_ROW}, int64, int64, int64, int64, {_GRID}, {_FLAGS}, {_ROW}, {_LAST})")
 def place(
     body: Bytes, chunks: Table, rows: Table, start_ms: int, step_ms: int, look_back_ms: int, samples: int, bits: Words,
-    times: Table, values: Words,
+    held: Flags, times: Table, values: Words,
 ) -> int:  # fmt: skip
     """All chunks (m, 3) into the rows (series,) of bits (n, t), the bits of float64; how many samples, or why not.
 
-    times and values (n,): the last sample of each row, to begin with long ago and not finite. More than `samples` is TOO_MANY.
+    held (n,): becomes True where a sample holds at some instant, finite or not. times and values (n,): the last sample of each
+    row, to begin with long ago and stale. More than `samples` is TOO_MANY.
     """
     body, chunks, rows = borrowed(body), borrowed(chunks), borrowed(rows)
-    bits, times, values = borrowed(bits), borrowed(times), borrowed(values)
+    bits, held, times, values = borrowed(bits), borrowed(held), borrowed(times), borrowed(values)
     total = 0
     for k in range(len(chunks)):
         found: int = _chunk(
-            body, chunks[k, 1], chunks[k, 2], rows[chunks[k, 0]], start_ms, step_ms, look_back_ms, bits, times, values
+            body, chunks[k, 1], chunks[k, 2], rows[chunks[k, 0]], start_ms, step_ms, look_back_ms, bits, held, times, values
         )
         total += found
         if found < 0:
@@ -295,5 +300,5 @@ def place(
         if total > samples:
             return TOO_MANY
     for row in range(len(times)):
-        _hold(bits, row, start_ms, step_ms, look_back_ms, times[row], values[row], start_ms + step_ms * bits.shape[1])
+        _hold(bits, held, row, start_ms, step_ms, look_back_ms, times[row], values[row], start_ms + step_ms * bits.shape[1])
     return total

@@ -34,7 +34,11 @@ class TooLate(Exception):
 
 
 class BrokenBody(requests.RequestException):
-    """The body ended early, or is encoded in a way that was not asked for."""
+    """The body ended early, or is not as its head says."""
+
+
+class OtherEncoding(BrokenBody):
+    """The body is encoded in a way that was not asked for."""
 
 
 class _Guard:
@@ -146,11 +150,11 @@ class CappedAdapter(HTTPAdapter):
 def _body(response: requests.Response, cap: int) -> bytes:
     """The decoded body. Raises TooLarge as soon as it is known to pass the cap, BrokenBody when it cannot be decoded."""
     length = response.headers.get("Content-Length", "")
-    if length.isdecimal() and int(length) > cap:
+    if length.isdecimal() and (len(length) > 20 or int(length) > cap):  # int refuses thousands of digits
         raise TooLarge
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "x-gzip"):
-        raise BrokenBody(f"Content-Encoding {encoding[:40]!r} was not asked for")
+        raise OtherEncoding(f"Content-Encoding {encoding[:40]!r} was not asked for")
     inflate = zlib.decompressobj(31) if encoding.endswith("gzip") else None
     body = io.BytesIO()  # unlike of a bytearray, the bytes of it are no copy: a third of what reading a large body costs
     for chunk in response.raw.stream(CHUNK, decode_content=False):
@@ -173,6 +177,7 @@ class Answered:
     status_code: int
     content: bytes
     result: Any
+    media_type: str = ""
 
     def json(self) -> Any:
         """As requests'."""
@@ -211,4 +216,5 @@ class SourceSession(requests.Session):
             method, options = "POST", {**options, "params": None, "data": params}
         headers = {**(options.pop("headers", None) or {}), **self._credentials()}
         response = super().request(method, url, *args, **{**options, "headers": headers, "allow_redirects": False})
-        return Answered(response.status_code, response.content, self._read(response))
+        media_type = response.headers.get("Content-Type", "").strip().lower()
+        return Answered(response.status_code, response.content, self._read(response), media_type)

@@ -30,7 +30,7 @@ from aiops.telemetry.chunks import Chunks
 from aiops.telemetry.credentials import AuthParams, Credentials
 from aiops.telemetry.decode import BadAnswer, Frame
 from aiops.telemetry.fast_decode import Grid, Memory, decode_grid
-from aiops.telemetry.http import Answered, SourceSession, TooLarge, TooLate
+from aiops.telemetry.http import Answered, OtherEncoding, SourceSession, TooLarge, TooLate
 from aiops.telemetry.source import Answer, Probe, ReadLimits, Source
 
 T = TypeVar("T")
@@ -101,14 +101,19 @@ class PrometheusSource(Source[PrometheusParams]):
         times = np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
         grid = Grid(start_s, step_s, len(times))
         chunks = None if self.query_api_only else self._chunks.read(query, grid, deadline)
-        if chunks is not None:
-            return Answer(Block(chunks[0], times, chunks[1], unit, Lineage(self.name, query, start_s, end_s)))
+        labels, values, notes = chunks or self._in_parts(query, times, step_s, deadline)
+        lineage = Lineage(self.name, query, start_s, end_s, partial=notes)
+        return Answer(Block(labels, times, values, unit, lineage), notes)
+
+    def _in_parts(
+        self, query: str, times: Ints, step_s: int, deadline: float
+    ) -> tuple[tuple[dict[str, str], ...], Floats, tuple[str, ...]]:
+        """As `_part`, of any number of instants."""
         parts = [times[first : first + POINTS_A_QUERY] for first in range(0, len(times), POINTS_A_QUERY)]
         read = [self._part(query, part, step_s, deadline) for part in parts]
         notes = tuple(dict.fromkeys(note for _, _, said in read for note in said))
         labels, values = (read[0][0], read[0][1]) if len(read) == 1 else _joined([(a, b) for a, b, _ in read])
-        lineage = Lineage(self.name, query, start_s, end_s, partial=notes)
-        return Answer(Block(labels, times, values, unit, lineage), notes)
+        return labels, values, notes
 
     def probe(self) -> str:
         """Ask for 1 and, where the server tells, its version."""
@@ -242,6 +247,7 @@ class PrometheusSource(Source[PrometheusParams]):
             ValueError,
         ) as e:  # ValueError: a URL or header that is none
             kind = "timeout" if isinstance(e, requests.exceptions.Timeout) else "unreachable"
+            kind = "unsupported" if isinstance(e, OtherEncoding) else kind
             raise SourceError(self.name, kind, f"{visible(self.params.url)}: {visible(_cause(e))}") from e
 
     def _connect(self) -> Any:

@@ -50,20 +50,26 @@ def varint(number: int) -> bytes:
     return bytes([*out, number])
 
 
-def labels_of(content: bytes) -> dict[str, str]:
-    """The labels of a series: Label messages (name = 1, value = 2), each in field 1. Raises ValueError.
+def labels_of(content: bytes, most: int = 1 << 16) -> dict[str, str]:
+    """The labels of a series: Label messages (name = 1, value = 2), each in field 1; of more than `most` one more than that.
+
+    Raises ValueError and IndexError.
 
     >>> labels_of(bytes.fromhex("0a060a0161120162"))
     {'a': 'b'}
     """
-    found, at = {}, 0
-    while at < len(content):
+    found: dict[str, str] = {}
+    at = 0
+    while at < len(content) and len(found) <= most:
         message, at = _message(content, at, 1)
         parts, inside = {1: b"", 2: b""}, 0
         while inside < len(message):
             number = message[inside] >> 3
             parts[number], inside = _message(message, inside, number)
-        found[parts[1].decode()] = parts[2].decode()
+        name = parts[1].decode()
+        if name in found:
+            raise ValueError("a label that comes twice")
+        found[name] = parts[2].decode()
     return found
 
 
@@ -77,7 +83,9 @@ def _message(content: bytes, at: int, number: int) -> tuple[bytes, int]:
         size, shift, at = size | (byte & 0x7F) << shift, shift + 7, at + 1
         if byte < 0x80:
             break
-    if at + size > len(content):
+        if shift > 63:
+            raise ValueError("a length of more than 64 bits")
+    if size > len(content) - at:
         raise ValueError("a field is longer than what holds it")
     return content[at : at + size], at + size
 

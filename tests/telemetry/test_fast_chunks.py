@@ -1,8 +1,7 @@
-"""Chunk kernels against an encoder of their own, and against every kind of damage: a negative number, never a crash."""
+"""Kernels and the plain way give the same of every stream, sound or damaged, to the bit."""
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import numpy as np
@@ -10,154 +9,97 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiops.telemetry import compiled
+from aiops.telemetry import plain_chunks
 from aiops.telemetry.remote_wire import varint
+from tests.telemetry.chunk_streams import LABELS, STALE, encoded, frame, framed, placed, scanned, series
+from tests.telemetry.kernels import loaded
 
-kernels: Any = None
-FLOATS = st.one_of(st.floats(width=64), st.sampled_from([0.0, 1.0, 1.5, float("inf"), float("nan")]))
-STEPS = st.one_of(st.integers(1, 10), st.integers(1, 40_000), st.integers(1, 2**22), st.integers(1, 2**40))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _kernels(tmp_path_factory: pytest.TempPathFactory) -> None:
-    global kernels
-    if why := compiled.warm(tmp_path_factory.mktemp("kernels")):
-        pytest.skip(why)
-    kernels = compiled.module("aiops.telemetry.fast_chunks", 0)
-
-
-class Bits:
-    """Bits, the highest first."""
-
-    def __init__(self) -> None:
-        self.text = ""
-
-    def put(self, value: int, size: int) -> None:
-        self.text += format(value & (1 << size) - 1, f"0{size}b") if size else ""
-
-    def bytes(self) -> bytes:
-        text = self.text + "0" * (-len(self.text) % 8)
-        return int(text, 2).to_bytes(len(text) // 8, "big") if text else b""
+HARD = [0.0, -0.0, 5e-324, 1e300, 0.1, 1.0, 2.0, float("inf"), float("nan"), STALE]
+VALUES = st.one_of(st.floats(width=64), st.sampled_from(HARD), st.integers(-5, 5).map(float))
+STEPS = st.one_of(st.just(60_000), st.integers(1, 70_000), st.integers(1, 2**22))
+ODD_STEPS = st.one_of(STEPS, st.integers(-3, 2**45), st.integers(-(2**62), 2**62))
+RUN, ODD_RUN = (st.lists(st.tuples(steps, VALUES), max_size=12) for steps in (STEPS, ODD_STEPS))
+EVENTS = st.one_of(
+    st.just(b""), st.binary(max_size=12), st.integers(0, 2**64 - 1).map(varint),
+    st.sampled_from([b"\xff" * 12, b"\x80" * 12, varint(2**63 - 1), b"\x00\x00", b"\x18\x02", b"\x18\x04"]),
+)  # fmt: skip
 
 
-def encoded(samples: list[tuple[int, float]]) -> bytes:
-    """A chunk as Prometheus writes it (tsdb/chunkenc/xor.go)."""
-    head = len(samples).to_bytes(2, "big")
-    bits, leading, trailing, before = Bits(), 0xFF, 0, 0
-    for i, (time_ms, value) in enumerate(samples):
-        word = struct.unpack(">Q", struct.pack(">d", value))[0]
-        if i == 0:
-            head += varint(((time_ms << 1) ^ (time_ms >> 63)) & (1 << 64) - 1) + struct.pack(">Q", word)
-        else:
-            delta = time_ms - samples[i - 1][0]
-            if i == 1:
-                head += varint(delta)
-            else:
-                dod = delta - (samples[i - 1][0] - samples[i - 2][0])
-                for prefix, size, code in ((0b10, 2, 14), (0b110, 3, 17), (0b1110, 4, 20), (0b1111, 4, 64)):
-                    if dod == 0:
-                        bits.put(0, 1)
-                        break
-                    if code == 64 or -((1 << (code - 1)) - 1) <= dod <= 1 << (code - 1):
-                        bits.put(prefix, size)
-                        bits.put(dod, code)
-                        break
-            change = word ^ before
-            if change == 0:
-                bits.put(0, 1)
-            else:
-                first, last = min(64 - change.bit_length(), 31), (change & -change).bit_length() - 1
-                if leading != 0xFF and first >= leading and last >= trailing:
-                    bits.put(0b10, 2)
-                else:
-                    leading, trailing = first, last
-                    bits.put(0b11, 2)
-                    bits.put(leading, 5)
-                    bits.put(64 - leading - trailing, 6)
-                bits.put(change >> trailing, 64 - leading - trailing)
-        before = word
-    return head + bits.bytes()
+@pytest.fixture(scope="module")
+def kernels() -> Any:
+    return loaded("fast_chunks") or pytest.skip("no kernels here")
 
 
-def field(number: int, content: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + varint(len(content)) + content
+@st.composite
+def streams(draw: st.DrawFn) -> bytes:
+    """Frames of several series and chunks; often with some bytes changed before the checksum is made, or after."""
+    out, time_ms, runs = b"", draw(st.integers(-(2**20), 2**20)), draw(st.sampled_from([RUN, RUN, RUN, ODD_RUN]))
+    for _ in range(draw(st.integers(1, 3))):
+        content = b""
+        for _ in range(draw(st.integers(1, 3))):
+            chunks = []
+            for run in draw(st.lists(runs, min_size=1, max_size=3)):
+                samples = []
+                for step, value in run:
+                    time_ms = (time_ms + step + 2**63) % 2**64 - 2**63
+                    samples.append((time_ms, value))
+                chunks.append(wrapped(samples))
+            content += series(LABELS, chunks)
+        out += framed(changed(draw, content))
+    return changed(draw, out) if draw(st.integers(0, 9)) == 0 else out
 
 
-def frame(series: list[tuple[bytes, list[bytes]]], encoding: int = 1) -> bytes:
-    """One frame of a stream."""
-    body = b""
-    for labels, chunks in series:
-        parts = b"".join(field(2, b"\x08\x00\x10\x00\x18" + bytes([encoding]) + field(4, one)) for one in chunks)
-        body += field(1, labels + parts)
-    crc = int(kernels.crc32c(np.frombuffer(body, np.uint8), 0, len(body)))
-    return varint(len(body)) + crc.to_bytes(4, "big") + body
+def wrapped(samples: list[tuple[int, float]]) -> bytes:
+    """A chunk, of which the second step is written as what an int64 makes of it."""
+    if len(samples) > 1 and samples[1][0] < samples[0][0]:
+        samples = samples[:1]
+    return encoded(samples) if samples else b"\0\0"
 
 
-LABELS = field(1, field(1, b"a") + field(2, b"b"))
+def changed(draw: st.DrawFn, content: bytes) -> bytes:
+    for _ in range(draw(st.sampled_from([0, 0, 0, 0, 0, 0, 1, 1, 3]))):
+        at = draw(st.integers(0, len(content)))
+        content = content[:at] + draw(EVENTS) + content[at + draw(st.integers(0, 4)) :]
+    return content
 
 
-def scanned(stream: bytes) -> tuple[int, int, np.ndarray, np.ndarray]:
-    body = np.frombuffer(stream, np.uint8)
-    spans, chunks = np.zeros((len(body) // 24 + 1, 2), np.int64), np.zeros((len(body) // 24 + 1, 3), np.int64)
-    found, parts = kernels.scan(body, spans, chunks)
-    return found, parts, spans, chunks
+@settings(max_examples=600, deadline=None)
+@given(streams(), st.sampled_from([(0, 60_000, 30), (-(2**20), 1, 50), (1000, 15_000, 90)]), st.integers(0, 400_000), st.data())
+def test_kernels_and_the_plain_way_give_the_same_of_every_stream(
+    kernels: Any, stream: bytes, grid: tuple[int, int, int], look_back_ms: int, data: st.DataObject
+) -> None:
+    fast, plain = scanned(kernels, stream), scanned(plain_chunks, stream)
+    assert fast[:2] == plain[:2]
+    if fast[0] < 0:
+        return
+    np.testing.assert_array_equal(fast[2][: fast[0]], plain[2][: fast[0]])
+    np.testing.assert_array_equal(fast[3][: fast[1]], plain[3][: fast[1]])
+    most, rows = data.draw(st.sampled_from([5, 10**6])), np.arange(max(fast[0], 1)) % data.draw(st.integers(1, 4))
+    one, other = (placed(way, stream, *grid, look_back_ms, most, rows) for way in (kernels, plain_chunks))
+    assert one[0] == other[0]
+    if one[0] >= 0:
+        assert one[1].tobytes() == other[1].tobytes()
+        np.testing.assert_array_equal(one[2], other[2])
 
 
-def placed(stream: bytes, start_ms: int, step_ms: int, count: int, look_back_ms: int = 300_000, samples: int = 10**6) -> Any:
-    """(how many samples or why not, values (n, t))."""
-    found, parts, _, chunks = scanned(stream)
-    if found < 0:
-        return found, None
-    bits = np.full((found, count), np.uint64(0x7FF8_0000_0000_0000))
-    times, last = np.full(found, -(2**62), np.int64), np.full(found, np.uint64(0x7FF8_0000_0000_0000))
-    rows, body = np.arange(found), np.frombuffer(stream, np.uint8)
-    total = kernels.place(body, chunks[:parts], rows, start_ms, step_ms, look_back_ms, samples, bits, times, last)
-    return total, bits.view(np.float64)
+def test_they_give_the_same_of_many_series_in_several_batches(kernels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain_chunks, "AT_ONCE", 500)
+    rng = np.random.default_rng(5)
+    several = []
+    for i in range(60):
+        times = 60_000 * np.arange(240) + rng.integers(0, 30_000, 240)
+        values = rng.normal(size=240).round(i % 20)
+        values[rng.random(240) < 0.1] = np.nan
+        samples = list(zip(times.tolist(), values.tolist(), strict=True))
+        several.append((LABELS, [encoded(samples[k : k + 60]) for k in range(0, 240, 60)]))
+    stream = b"".join(frame([one]) for one in several)
+    for step_ms in (1000, 15_000, 60_000, 3_600_000):
+        one, other = (placed(way, stream, 120_000, step_ms, 240) for way in (kernels, plain_chunks))
+        assert one[0] == other[0] == 60 * 240
+        assert one[1].tobytes() == other[1].tobytes()
 
 
-def test_the_checksum_is_castagnolis() -> None:
-    assert kernels.crc32c(np.frombuffer(b"123456789", np.uint8), 0, 9) == 0xE3069283
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.integers(-(2**40), 2**40), st.lists(st.tuples(STEPS, FLOATS), min_size=1, max_size=40))
-def test_every_sample_comes_out_bit_by_bit_whatever_its_steps_and_values(first: int, moves: list[tuple[int, float]]) -> None:
-    times = (first + np.cumsum([step for step, _ in moves])).tolist()
-    samples = list(zip(times, [value for _, value in moves], strict=True))
-    for time_ms, value in samples:
-        count, values = placed(frame([(LABELS, [encoded(samples)])]), time_ms, 1, 1)
-        assert count == len(samples)
-        want = value if np.isfinite(value) else np.nan
-        assert np.array_equal(values[0], [want], equal_nan=True)
-        assert np.isnan(want) or np.signbit(values[0, 0]) == np.signbit(want)
-
-
-def test_a_sample_holds_until_the_next_and_for_the_look_back_and_not_past_a_stale_marker() -> None:
-    stale = struct.unpack(">d", bytes.fromhex("7ff0000000000002"))[0]
-    stream = frame([(LABELS, [encoded([(1000, 1.0), (2500, 2.0), (4000, stale)]), encoded([(9000, 5.0)])])])
-    _, values = placed(stream, 0, 1000, 14, look_back_ms=3000)
-    np.testing.assert_array_equal(values[0], [np.nan, 1, 1, 2, *[np.nan] * 5, 5, 5, 5, 5, np.nan])
-
-
-def test_chunks_that_overlap_and_histograms_are_told_apart_from_damage() -> None:
-    assert placed(frame([(LABELS, [encoded([(1000, 1.0)]), encoded([(1000, 2.0)])])]), 0, 1000, 3)[0] == kernels.OVERLAP
-    assert scanned(frame([(LABELS, [b"x"])], encoding=2))[0] == kernels.HISTOGRAM
-    assert placed(frame([(LABELS, [encoded([(i, 1.0) for i in range(1, 9)])])]), 0, 1, 5, samples=7)[0] == kernels.TOO_MANY
-
-
-def test_a_frame_with_another_checksum_is_broken() -> None:
-    stream = bytearray(frame([(LABELS, [encoded([(1000, 1.0)])])]))
-    for at in range(len(stream)):
-        damaged = bytes(stream[:at]) + bytes([stream[at] ^ 1]) + bytes(stream[at + 1 :])
-        assert scanned(damaged)[0] < 0, at
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=60), st.integers(0, 2**16 - 1), st.data())
-def test_no_bytes_bring_it_down(content: bytes, many: int, data: st.DataObject) -> None:
-    good = encoded([(60_000 * i, float(i)) for i in range(1, 30)])
-    at = data.draw(st.integers(0, len(good)))
-    for chunk in (content, many.to_bytes(2, "big") + content, good[:at], good[:at] + content, content + good):
-        count, _ = placed(frame([(LABELS, [chunk])]), 0, 60_000, 40)
-        assert count >= 0 or count in (kernels.BROKEN, kernels.OVERLAP)
-    assert scanned(content)[0] <= len(content)
+@pytest.mark.parametrize("size", [*range(70), 127, 128, 4096, 4100, 70_000, 2**20 - 4])
+def test_they_give_the_same_checksum_of_every_length(kernels: Any, size: int) -> None:
+    body = np.frombuffer(np.random.default_rng(size).bytes(size + 5), np.uint8)
+    assert kernels.crc32c(body, 2, size + 2) == plain_chunks.crc32c(body, 2, size + 2)
