@@ -12,6 +12,7 @@ from aiops.core.durations import rfc3339, text
 from aiops.core.errors import StoreError
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
+from aiops.notify.wording import members
 from aiops.outcomes.settle import deadline_s
 from aiops.store import Store
 from aiops.store.codec import to_json
@@ -46,7 +47,8 @@ def _line(w: EarlyWarning) -> str:
     expected = "" if w.crossing is None else rfc3339(w.crossing.expected_s)
     record = "shadow: unproven" if w.stage == "shadow" else f"{w.stage}; {w.record.get('text', 'new: unproven')}"
     columns = f"{w.id:16}  {w.state:8}  {w.verdict or '-':11}  {rfc3339(w.opened_s):20}  {expected:20}  {w.confidence:4.0%}"
-    return f"{columns}  {w.card} {entity_text(w)}  [{record}]"
+    many = f" ({len(w.members)} entities)" if w.members else ""
+    return f"{columns}  {w.card} {entity_text(w)}{many}  [{record}]"
 
 
 def entity_text(w: EarlyWarning | Outcome) -> str:
@@ -63,7 +65,8 @@ def show_warning(store: Store, warning_id: str, as_json: bool) -> list[str] | No
     if as_json:
         whole = {**to_json(w), "judged_at": deadline, "outcome": None if outcome is None else to_json(outcome)}
         return [orjson.dumps(whole).decode()]
-    return [*_head(w), *_verdict(outcome, deadline), *_why(w), *_what_to_do(w)]
+    verdict = [f"  lists      {members(w)}"] if w.members else _verdict(outcome, deadline)
+    return [*_head(w), *verdict, *_why(w), *_what_to_do(w)]
 
 
 def _head(w: EarlyWarning) -> list[str]:
@@ -75,6 +78,8 @@ def _head(w: EarlyWarning) -> list[str]:
     if w.crossing is not None:
         lines.append(f"  expected   {rfc3339(w.crossing.expected_s)}")
         lines.append(f"  between    {rfc3339(w.crossing.earliest_s)} and {rfc3339(w.crossing.latest_s)}")
+    if w.cause:
+        lines.append(f"  one of     {w.cause}: it was told with others")
     if w.act_before_s is not None:
         lines.append(f"  act before {rfc3339(w.act_before_s)}")
     return [*lines, f"  how sure   {w.confidence:.0%}; {w.record.get('text', 'new: unproven')}"]

@@ -97,6 +97,16 @@ class Plane(Strict):
     conflict_after: Duration = Field(600.0, gt=0, description="how long they must differ by more to be a conflict")
 
 
+class Episodes(Strict):
+    """When the warnings of many entities are told as one."""
+
+    together: int = Field(3, ge=2, description="so many that begin together and share a label have one cause")
+    within: Duration = Field(300.0, gt=0, description="time in which they begin together")
+    joins: Duration = Field(1800.0, gt=0, description="time after the last in which more join")
+    storm: int = Field(20, ge=1, description="single warnings of a card, after which the next are told as one")
+    storm_within: Duration = Field(600.0, gt=0, description="time in which these are counted")
+
+
 class Route(Strict):
     """Which warnings go to a receiver; the first match wins unless it says `continue`."""
 
@@ -170,6 +180,7 @@ class Settings(BaseSettings):
     )
     limits: Limits = Field(default_factory=lambda: Limits(), description="caps on what one answer may cost")
     plane: Plane = Field(default_factory=lambda: Plane(), description="one view over all sources")
+    episodes: Episodes = Field(default_factory=lambda: Episodes(), description="when warnings of many entities are told as one")
     policy: Path | None = Field(None, description="file of the data policy; empty: the built-in one")
     store: StoreSettings = Field(default_factory=lambda: StoreSettings(), description="where decisions are kept")
     web: WebSettings = Field(default_factory=lambda: WebSettings(), description="where the daemon serves")

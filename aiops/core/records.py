@@ -216,6 +216,8 @@ class Symptom:
 class EarlyWarning:
     """The symptoms of one entity in one episode: what a person sees. `fingerprint` = (card, kind, entity), `id` adds opening.
 
+    `cause`: the id of the warning that speaks for this one and others, so that it is not told alone; such a warning lists
+    its `members` (id, entity, opened_s, expected_s), its `entity` is the labels that they share, and it has no verdict.
     `first_crossing` is what was told at the opening, `told_latest_s` the largest `latest` ever told, `trend_start_s` the
     earliest start of the trend ever told: outcomes are judged by them. `closed_s` is None while it is open. `stale_since_s`:
     since when its sources have been away, so that nothing newer is known of it; None = they are there.
@@ -247,6 +249,8 @@ class EarlyWarning:
     closed_why: str = ""
     verdict: Verdict | None = None
     stale_since_s: int | None = None
+    cause: str = ""
+    members: tuple[Mapping[str, Any], ...] = ()
 
     def having(self, **changes: Any) -> EarlyWarning:
         """A copy with some fields changed."""

@@ -131,7 +131,7 @@ class Gate:
             return None, decision
         if location == LOCAL:
             return warning, decision
-        names = set(warning.labels) | set(warning.entity) | {name for s in warning.symptoms for name in s.labels}
+        names = {name for one in _label_sets(warning) for name in one}
         if decision.effect != "mask":
             names = {name for name in names if self._too_high(name, lineages, action, location)}
         return (masked(warning, self.masker, names) if names else warning), decision
@@ -147,7 +147,7 @@ class Gate:
 
 def masked(warning: EarlyWarning, masker: Masker, names: set[str]) -> EarlyWarning:
     """A warning with the values of some labels masked wherever they stand: labels, evidence, the plans of runbooks."""
-    every = [warning.labels, warning.entity, *(s.labels for s in warning.symptoms)]
+    every = _label_sets(warning)
     masks = {value: masker.value(name, value) for one in every for name, value in one.items() if name in names and value}
 
     def symptom(one: Symptom) -> Symptom:
@@ -157,7 +157,13 @@ def masked(warning: EarlyWarning, masker: Masker, names: set[str]) -> EarlyWarni
         labels=masker.labels(warning.labels, names), entity=masker.labels(warning.entity, names),
         symptoms=tuple(symptom(one) for one in warning.symptoms),
         runbooks=tuple(_without(one, masks) for one in warning.runbooks),
+        members=tuple({**one, "entity": masker.labels(one["entity"], names)} for one in warning.members),
     )
+
+
+def _label_sets(warning: EarlyWarning) -> list[Labels]:
+    """Every label set that a warning tells."""
+    return [warning.labels, warning.entity, *(s.labels for s in warning.symptoms), *(one["entity"] for one in warning.members)]
 
 
 def _without(value: Any, masks: Mapping[str, str]) -> Any:

@@ -11,13 +11,15 @@ from aiops.core.labels import Labels
 from aiops.core.records import FORETELLING, EarlyWarning
 from aiops.core.text import visible
 
-TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST = 60, 5
+TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
 _BYTES = ("", "Ki", "Mi", "Gi", "Ti", "Pi")
 
 
 def title(warning: EarlyWarning, now_s: float) -> str:
     """One sentence that fits a phone: what, where, when; the date only where it is another day than today."""
     where = visible(" ".join(v for v in warning.entity.values() if v), TITLE_ENTITY_AT_MOST)
+    if warning.members:
+        where = f"{len(warning.members)} entities" + (f" of {where}" if where else "")
     what = warning.card.replace("_", " ") + (f" on {where}" if where else "")
     if warning.state == "closed":
         return f"{what} {_ending(warning, now_s)}"
@@ -27,7 +29,7 @@ def title(warning: EarlyWarning, now_s: float) -> str:
     left = text(max(0.0, c.expected_s - now_s))
     at, same_day = _clock(c.expected_s, now_s), _day(c.earliest_s) == _day(c.expected_s) == _day(c.latest_s)
     first, last = (_clock(t, c.expected_s if same_day else now_s) for t in (c.earliest_s, c.latest_s))
-    return f"{what} expected in {left} ({at} UTC, {first} to {last})"
+    return f"{what} expected {'first ' if warning.members else ''}in {left} ({at} UTC, {first} to {last})"
 
 
 def _ending(warning: EarlyWarning, now_s: float) -> str:
@@ -35,6 +37,8 @@ def _ending(warning: EarlyWarning, now_s: float) -> str:
     if warning.verdict in ("hit", "late"):
         late = " (late)" if warning.verdict == "late" else ""
         return f"came true by {_clock(ended, now_s)} UTC, {text(ended - warning.opened_s)} after it was told{late}"
+    if warning.members:
+        return f"has ended on all of them by {_clock(ended, now_s)} UTC"
     over = "is no longer unusual" if warning.first_crossing is None else "is no longer expected"
     return f"{over}; {'verdict pending' if warning.verdict is None else f'judged {warning.verdict}'}"
 
@@ -86,6 +90,18 @@ def _what(warning: EarlyWarning) -> Iterator[str]:
     kind = "forecast" if warning.first_crossing is not None else warning.kind
     where = visible(", ".join(f"{k}={v}" for k, v in warning.entity.items()))
     yield f"What: {kind} of {warning.signal} on {where or 'everything'}; severity {warning.severity}, stage {warning.stage}"
+    if warning.members:
+        yield f"Where: {members(warning)}"
+
+
+def members(warning: EarlyWarning) -> str:
+    """What a warning that speaks for many lists: how many entities, and the first of them."""
+    shared = set(warning.entity.items())
+    names = [" ".join(v for k, v in one["entity"].items() if v and (k, v) not in shared) for one in warning.members]
+    named = visible(", ".join(names[:MEMBERS_AT_MOST]))
+    more = f" and {len(names) - MEMBERS_AT_MOST} more" if len(names) > MEMBERS_AT_MOST else ""
+    why = "began together" if warning.entity else "began in a short time: too many to tell one by one"
+    return f"{len(names)} entities that {why}: {named}{more}"
 
 
 def _when(warning: EarlyWarning, now_s: float) -> Iterator[str]:
@@ -107,7 +123,9 @@ def _ended(warning: EarlyWarning, judged_at_s: float | None) -> Iterator[str]:
     c = warning.first_crossing
     if c is not None:
         yield f"Told at the opening: {rfc3339(c.expected_s)}, between {rfc3339(c.earliest_s)} and {rfc3339(c.latest_s)}"
-    if warning.verdict is not None:
+    if warning.members:
+        yield "Verdict: each of its episodes is judged alone"
+    elif warning.verdict is not None:
         yield f"Verdict: {warning.verdict}"
     elif warning.kind not in FORETELLING:
         return

@@ -11,6 +11,7 @@ from typing import Any
 from aiops import plugins
 from aiops.config.settings import Route, Settings
 from aiops.core.records import STAGES, Lineage, Outcome, Stage
+from aiops.early_warnings.cause import Together
 from aiops.governance.gate import Gate, open_gate
 from aiops.governance.masking import Masker, key_of
 from aiops.governance.policy import Policy
@@ -34,7 +35,8 @@ UNPROVEN_BELOW = 20
 
 @dataclass(slots=True)
 class Rooms:
-    """Everything a turn works with. `marks_turns`: each turn leaves a mark in the store, so a restart knows where it was."""
+    """Everything a turn works with. `marks_turns`: each turn leaves a mark in the store, so a restart knows where it was.
+    `together`: when episodes have one cause; None where entities share nothing, as in a replay of recordings."""
 
     store: Store
     journal: Journal
@@ -46,6 +48,7 @@ class Rooms:
     renewed_receivers: frozenset[str] = frozenset()
     stages: Mapping[str, Stage] = field(default_factory=dict)
     marks_turns: bool = True
+    together: Together | None = None
     clock: Callable[[], float] = time.monotonic
     gate: Gate = field(default_factory=lambda: Gate(Policy(), Masker(key_of(None))))
     _tally: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -94,6 +97,8 @@ def assemble(
     rooms = Rooms(store, StoreJournal(store), runbooks=runbooks, routes=settings.routes, stages=settings.stages)
     receivers = {name: plugins.load("notifiers", receiver.kind) for name, receiver in settings.receivers.items()}
     rooms.local_receivers = frozenset(name for name, kind in receivers.items() if kind.local)
+    e = settings.episodes
+    rooms.together = Together(e.together, e.within, e.joins, e.storm, e.storm_within)
     rooms.renewed_receivers = frozenset(name for name, kind in receivers.items() if kind.renewed)
     rooms.clock = clock
     rooms.gate = open_gate(settings.policy, data_dir)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from aiops.core.errors import SourceError
@@ -48,6 +48,13 @@ class Changes:
     ledger: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     judged: bool = True
+
+    def replace(self, warning: EarlyWarning) -> None:
+        """Put a later state of a warning of this turn in the place of what is there of it."""
+        self.warnings[:] = [w for w in self.warnings if w.id != warning.id] + [warning]
+        self.events[:] = [
+            replace(e, warning=warning) if e.warning is not None and e.warning.id == warning.id else e for e in self.events
+        ]
 
     def event(self, kind: EventKind, warning: EarlyWarning | None = None, outcome: Outcome | None = None, **detail: Any) -> None:
         """Remember what happened; `updated` is no decision and stays out of the ledger."""

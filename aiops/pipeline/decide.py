@@ -21,12 +21,13 @@ from aiops.pipeline.watch import Pending, Watch
 def stay(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
     """No source could be asked: what is open stays open, stale, and is told on: an alert that nobody renews looks resolved."""
     changes.judged = False
-    for warning in list(watch.open.values()):
-        stale = warning if warning.stale_since_s is not None else warning.having(stale_since_s=now_s)
-        if stale is not warning:
-            changes.warnings.append(stale)
-        watch.open[warning.fingerprint] = stale
-        changes.event("updated", stale)
+    for known in (watch.open, watch.causes):
+        for warning in list(known.values()):
+            stale = warning if warning.stale_since_s is not None else warning.having(stale_since_s=now_s)
+            if stale is not warning:
+                changes.warnings.append(stale)
+            known[warning.fingerprint] = stale
+            changes.event("updated", stale)
     tell(watch, now_s, rooms, changes)
     if changes.warnings or changes.outbox:
         rooms.journal.write(changes)
@@ -37,7 +38,7 @@ def decide(
 ) -> None:
     """Bring every episode of this watch to its next state; `crossed` maps a row to when it crossed its limit, `held` (n,) are
     rows of which nothing new is known."""
-    rules = Rules(watch.card.name, watch.card.signal, rooms.stage_of(watch.card), source=watch.source_name)
+    rules = rules_of(watch, rooms)
     away = set() if held is None else set(np.flatnonzero(entities_held(watch, held)).tolist())
     over = {int(watch.entity_of[row]) for row in crossed}
     for kind, by_entity in found.by_kind.items():
@@ -62,6 +63,11 @@ def decide(
             if event in ("opened", "worsened", "closed") or rooms.marks_turns:
                 changes.warnings.append(warning)
             changes.event(event, warning)
+
+
+def rules_of(watch: Watch, rooms: Rooms) -> Rules:
+    """What a watch's card says about its warnings."""
+    return Rules(watch.card.name, watch.card.signal, rooms.stage_of(watch.card), source=watch.source_name)
 
 
 def _matched(rooms: Rooms, warning: EarlyWarning, now_s: int) -> tuple[Mapping[str, Any], ...]:

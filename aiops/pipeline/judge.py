@@ -124,10 +124,6 @@ def _settled(watch: Watch, outcome: Outcome, warning: EarlyWarning | None, chang
         judged = warning.having(verdict=outcome.verdict)
         if warning.fingerprint in watch.open and watch.open[warning.fingerprint].id == warning.id:
             watch.open[warning.fingerprint] = judged
-        changes.warnings[:] = [w for w in changes.warnings if w.id != warning.id] + [judged]
-        changes.events[:] = [
-            type(e)(e.kind, e.at_s, judged, e.outcome, e.detail) if e.warning is not None and e.warning.id == judged.id else e
-            for e in changes.events
-        ]
+        changes.replace(judged)
         warning = judged
     changes.event("outcome", warning, outcome)

@@ -42,12 +42,12 @@ def restore(watch: Watch, store: Store, data_dir: Path | None) -> None:
     """Take up open and unsettled warnings from the store, and learnt state from disk."""
     card = watch.card.name
     for warning in _own(watch, store.open_warnings(card)):
-        watch.open[warning.fingerprint] = warning
+        (watch.causes if warning.members else watch.open)[warning.fingerprint] = warning
     for warning in _own(watch, store.unsettled(card)):
-        if warning.kind in FORETELLING:
+        if warning.kind in FORETELLING and not warning.members:
             watch.pending[warning.id] = Pending(warning, tuple(_limits(warning.symptoms)))
     for warning in _own(watch, store.warnings(card=card, limit=SEEN_AT_MOST)):
-        if warning.kind == "exhaustion":
+        if warning.kind == "exhaustion" and not warning.members:
             name = key(warning.entity)
             watch.horizon_seen[name] = max(warning.updated_s, watch.horizon_seen.get(name, 0))
     watch.judged_s = store.last_turn(card, watch.source_name)

@@ -15,8 +15,8 @@ from aiops.pipeline.watch import Watch
 def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
     """Put a message into the outbox for every episode that opened, worsened, goes on or ended in this turn."""
     for event in changes.events:
-        if event.warning is None or event.kind not in ("opened", "updated", "worsened", "closed"):
-            continue
+        if event.warning is None or event.warning.cause or event.kind not in ("opened", "updated", "worsened", "closed"):
+            continue  # what has a cause is told with it
         warning, renewal = event.warning, event.kind == "updated"
         rows = outbox_rows(
             event.kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,

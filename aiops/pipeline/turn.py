@@ -15,6 +15,7 @@ from aiops.pipeline.backfill import fill_in, missing
 from aiops.pipeline.changes import Changes, TurnResult
 from aiops.pipeline.decide import decide, stay
 from aiops.pipeline.forget import forget
+from aiops.pipeline.gather import gather
 from aiops.pipeline.judge import settle
 from aiops.pipeline.read import read
 from aiops.pipeline.sense import live_again, sense
@@ -43,6 +44,7 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
     seen = sense(watch, reading, now_s)
     decide(watch, seen.symptoms, seen.crossed, now_s, rooms, changes, reading.held)
     settle(watch, seen.crossed, now_s, rooms, changes)
+    gather(watch, now_s, rooms, changes)
     tell(watch, now_s, rooms, changes)
     if changes.warnings or changes.outcomes or rooms.marks_turns:
         rooms.journal.write(changes)

@@ -135,6 +135,7 @@ class Watch:
     last_expected: Floats = field(default_factory=lambda: np.zeros(0))
     beyond: State = field(default_factory=dict)
     open: dict[str, EarlyWarning] = field(default_factory=dict)
+    causes: dict[str, EarlyWarning] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
     horizon_seen: dict[str, int] = field(default_factory=dict)
     judged_s: int | None = None

@@ -40,6 +40,7 @@ def warning_from(value: Mapping[str, Any]) -> EarlyWarning:
         "first_crossing": _crossing(value["first_crossing"]),
         "symptoms": tuple(_symptom(dict(s)) for s in value["symptoms"]),
         "runbooks": tuple(value["runbooks"]),
+        "members": tuple(value.get("members", ())),
     }
     return EarlyWarning(**{**cast(dict[str, Any], dict(value)), **changed})
 

@@ -103,6 +103,14 @@ def test_restricted_data_leaves_masked_and_what_will_happen_is_still_told() -> N
     assert not [value for value in raw if value in str(seen.runbooks)]
 
 
+def test_the_entities_that_a_warning_of_many_lists_are_masked_too() -> None:
+    listed = {"id": "1", "entity": {"instance": "db-member"}, "opened_s": 1, "expected_s": None}
+    seen, _ = gate().outbound(classified("restricted").having(members=(listed,)), "notify", "")
+    assert seen is not None
+    assert "db-member" not in str(seen)
+    assert seen.members[0]["entity"]["instance"].startswith("masked:")
+
+
 def test_only_the_label_that_is_too_high_is_masked_where_the_rest_may_be_told() -> None:
     guard = gate(labels={"user_email": {"class": "restricted"}})
     seen, _ = guard.outbound(classified("internal", user_email="x@y"), "notify", "")

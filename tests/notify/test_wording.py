@@ -15,6 +15,10 @@ GOLDEN = Path(__file__).parent / "golden"
 JUDGED_S = OPENED_S + 8 * HOUR_S
 NEARER = Crossing(OPENED_S + 1.5 * HOUR_S, OPENED_S + 2 * HOUR_S, OPENED_S + 2.5 * HOUR_S)
 PARTIAL = replace(LINEAGE, partial=("one of 3 stores did not answer",))
+MEMBERS = tuple(
+    {"id": f"{i:032x}", "entity": {"cluster": "eu", "instance": f"db{i}"}, "opened_s": OPENED_S, "expected_s": None}
+    for i in range(42)
+)
 CASES: dict[str, tuple[EarlyWarning, float, float | None]] = {
     "opened": (warning(), OPENED_S, JUDGED_S),
     "worsened": (
@@ -34,6 +38,14 @@ CASES: dict[str, tuple[EarlyWarning, float, float | None]] = {
     ),
     "shadow": (warning(stage="shadow", runbooks=(), symptoms=(symptom(lineage=PARTIAL),)), OPENED_S, JUDGED_S),
     "hostile": (warning(entity=HOSTILE, labels=HOSTILE, symptoms=(symptom(labels=HOSTILE),)), OPENED_S, JUDGED_S),
+    "many_entities": (
+        warning(entity={"cluster": "eu"}, labels={"cluster": "eu"}, members=MEMBERS, runbooks=()), OPENED_S, JUDGED_S,
+    ),
+    "storm": (anomaly(entity={}, labels={}, members=MEMBERS[:4]), OPENED_S + 60, None),
+    "many_entities_closed": (
+        closed(OPENED_S + HOUR_S, "none of its 42 is seen any more", entity={"cluster": "eu"}, members=MEMBERS),
+        OPENED_S + HOUR_S, JUDGED_S,
+    ),
     "many_series": (
         warning(symptoms=tuple(symptom(labels={"instance": f"db{i}"}) for i in range(40)), runbooks=()), OPENED_S, JUDGED_S,
     ),

@@ -1,0 +1,131 @@
+"""One cause, many entities: episodes of one kind that begin together and share a label become one warning that lists them.
+
+Also a storm: beyond so many single warnings in a short time the rest are told as one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiops.core.labels import Labels, fingerprint, key
+from aiops.core.records import EarlyWarning, Severity
+from aiops.early_warnings.episode import Event, Rules
+
+Pair = tuple[str, str]
+CHANCE = 0.01
+"""Episodes begin together by chance more seldom than this where they are taken for one cause."""
+SHOWN = 5
+"""Symptoms that a warning of many entities carries: those of the most urgent ones."""
+LISTED = 1000
+_RANK: dict[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """When episodes are one: at least `least` that begin within `within_s`; more join within `joins_s` of the last. After `storm`
+    single warnings of a card within `storm_s` the next are told as one."""
+
+    least: int = 3
+    within_s: float = 300.0
+    joins_s: float = 1800.0
+    storm: int = 20
+    storm_s: float = 600.0
+
+
+def shared(
+    fresh: Sequence[EarlyWarning], recent: Sequence[EarlyWarning], crowd: Mapping[Pair, int], per_entity: float, rules: Together
+) -> Iterator[tuple[Labels, list[EarlyWarning]]]:
+    """(the labels that all of them have, its episodes) for each cause that episodes `fresh`, with `recent` ones, share.
+
+    A label that several have is a cause where so many episodes are too many for chance: P(X >= count) < CHANCE for X Poisson
+    with mean `per_entity` (false episodes an entity in `within_s`) times `crowd` (entities with that label). The label of most
+    episodes goes first, of several the one that fewest entities have. Each episode belongs to one cause at most.
+    """
+    left = [*fresh, *recent]
+    new = {w.id for w in fresh}
+    while len(left) >= rules.least and any(w.id in new for w in left):
+        counts = Counter(pair for w in left for pair in labels_of(w).items())
+        enough = [(-n, crowd.get(pair, n), pair) for pair, n in counts.items() if n >= rules.least]
+        found = next((pair for n, all_, pair in sorted(enough) if _beyond_chance(-n, per_entity * all_)), None)
+        if found is None:
+            return
+        group = [w for w in left if labels_of(w).get(found[0]) == found[1]]
+        left = [w for w in left if labels_of(w).get(found[0]) != found[1]]
+        if any(w.id in new for w in group):
+            yield _common(group), group
+
+
+def labels_of(warning: EarlyWarning) -> dict[str, str]:
+    """Labels that may be shared: those of its leading series and of its entity, without the metric's name."""
+    return {k: v for k, v in {**warning.labels, **warning.entity}.items() if v and k != "__name__"}
+
+
+def has(warning: EarlyWarning, labels: Labels) -> bool:
+    """Whether an episode has all these labels."""
+    own = labels_of(warning)
+    return all(own.get(name) == value for name, value in labels.items())
+
+
+def spoken(
+    labels: Labels, members: Sequence[EarlyWarning], current: EarlyWarning | None, joined: Sequence[EarlyWarning], now_s: int,
+    rules: Rules, record: Mapping[str, Any],
+) -> tuple[EarlyWarning, Event]:
+    """The warning that speaks for the open `members` (told by urgency), and what happened to it; `joined` are new in it.
+
+    `record`: of the card. Without members it ends. It is told again when its severity rises and when it lists twice as many as
+    before. It is not judged: each of its episodes is.
+    """
+    if not members:
+        assert current is not None
+        why = f"none of its {len(current.members)} is seen any more"
+        return current.having(state="closed", updated_s=now_s, closed_s=now_s, closed_why=why), "closed"
+    order = sorted(members, key=lambda w: (w.crossing.expected_s if w.crossing else math.inf, -w.score, key(w.entity)))
+    lead = order[0]
+    listed = (*(() if current is None else current.members), *(_member(w) for w in joined))[:LISTED]
+    acts = [w.act_before_s for w in members if w.act_before_s is not None]
+    facts: dict[str, Any] = {
+        "updated_s": now_s, "severity": max((w.severity for w in members), key=_RANK.__getitem__), "confidence": lead.confidence,
+        "score": lead.score, "crossing": lead.crossing, "act_before_s": min(acts, default=None), "stage": rules.stage,
+        "symptoms": tuple(w.symptoms[0] for w in order[:SHOWN]), "runbooks": lead.runbooks, "members": listed,
+        "stale_since_s": lead.stale_since_s,
+    }  # fmt: skip
+    facts["record"] = {**record, "told": len(listed)}
+    if current is None:
+        mark = cause_fingerprint(labels, lead, rules)
+        first = {"first_crossing": lead.crossing, "told_latest_s": lead.told_latest_s, "trend_start_s": lead.trend_start_s}
+        mine = {"id": fingerprint(mark, str(now_s)), "fingerprint": mark, "entity": dict(labels), "labels": dict(labels),
+                "opened_s": now_s, "cause": "", "verdict": None}  # fmt: skip
+        return lead.having(**facts, **mine, **first), "opened"
+    told = int(current.record.get("told", 1))
+    if len(listed) >= 2 * told or _RANK[facts["severity"]] > _RANK[current.severity]:
+        return current.having(**facts), "worsened"
+    facts["record"]["told"] = told
+    return current.having(**facts), "updated"
+
+
+def cause_fingerprint(labels: Labels, lead: EarlyWarning, rules: Rules) -> str:
+    """Identity of what speaks for many, of one card, kind and set of shared labels."""
+    return fingerprint(rules.card, lead.kind, "cause", key(labels), rules.source)
+
+
+def _member(warning: EarlyWarning) -> dict[str, Any]:
+    expected = None if warning.crossing is None else warning.crossing.expected_s
+    return {"id": warning.id, "entity": dict(warning.entity), "opened_s": warning.opened_s, "expected_s": expected}
+
+
+def _common(group: Sequence[EarlyWarning]) -> Labels:
+    first = labels_of(group[0])
+    return {name: value for name, value in sorted(first.items()) if all(labels_of(w).get(name) == value for w in group)}
+
+
+def _beyond_chance(count: int, mean: float) -> bool:
+    """Whether P(X >= count) < CHANCE for X Poisson with this mean."""
+    term = below = math.exp(-mean)
+    for k in range(1, count):
+        term *= mean / k
+        below += term
+    return 1.0 - below < CHANCE

@@ -1,0 +1,145 @@
+"""Many entities, one cause: told once, over turns, over a restart, through the real turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from aiops.config.settings import Route
+from aiops.core.records import EarlyWarning
+from aiops.early_warnings.cause import Together
+from aiops.pipeline import Rooms, Watch, turn
+from aiops.pipeline.keep import restore
+from aiops.store import Store
+from tests.daemon.rig import Course
+from tests.notify.samples import memory
+from tests.pipeline.made import START_S, World, anomaly_card, rooms_of, watch_of
+
+BREAKS_S = START_S + 30 * 3600
+STEP_S = 300
+
+
+def jumps(seed: int, breaks_s: int = BREAKS_S, ends_s: int = 2**40) -> Course:
+    """A little noise, and a jump to three times the level from `breaks_s` to `ends_s`."""
+
+    def course(t: np.ndarray) -> np.ndarray:
+        noise = np.sin(t * (0.011 + 0.0013 * seed)) + np.sin(t * (0.0171 + 0.0007 * seed))
+        return np.where((t >= breaks_s) & (t < ends_s), 30.0, 10.0) + 0.2 * noise
+
+    return course
+
+
+def world_of(broken: int, calm: int = 4, late: int = 0, ends_s: int = 2**40) -> World:
+    """`broken` hosts of one rack that break at once, `late` ones 10 min later, and calm ones elsewhere."""
+    world = World()
+    for i in range(broken):
+        world.add("load", {"instance": f"b{i}", "rack": "r1"}, jumps(i, ends_s=ends_s))
+    for i in range(late):
+        world.add("load", {"instance": f"l{i}", "rack": "r1"}, jumps(50 + i, BREAKS_S + 600, ends_s))
+    for i in range(calm):
+        world.add("load", {"instance": f"c{i}", "rack": f"q{i}"}, jumps(20 + i, 2**40))
+    return world
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with memory() as found:
+        yield found
+
+
+def rooms_for(store: Store, together: Together | None = None) -> Rooms:
+    return replace(
+        rooms_of(store), together=together or Together(), routes=[Route.model_validate({"receiver": "out"})],
+        local_receivers=frozenset({"out"}), renewed_receivers=frozenset({"out"}),
+    )  # fmt: skip
+
+
+def live(watch: Watch, rooms: Rooms, until_s: int, from_s: int = BREAKS_S - STEP_S) -> list[tuple[str, EarlyWarning]]:
+    """Turns up to `until_s`; what was decided, in order."""
+    said = []
+    for now_s in range(from_s, until_s + 1, STEP_S):
+        said += [(e.kind, e.warning) for e in turn(watch, now_s, rooms).events if e.warning is not None]
+    return said
+
+
+def told(store: Store) -> list[tuple[str, int]]:
+    """(event, how many are listed) of the messages in the outbox, renewals left out."""
+    payloads = []
+    while rows := store.due(2.0**40):
+        for row in rows:
+            payloads.append(row.payload)
+            store.mark_sent(row.seq, 2.0**40)
+    return [(p["event"], len(p["warning"]["members"])) for p in payloads if p["event"] != "updated"]
+
+
+def test_one_cause_is_told_once_and_lists_its_entities(store: Store) -> None:
+    watch, rooms = watch_of(world_of(5), anomaly_card()), rooms_for(store)
+    live(watch, rooms, BREAKS_S + 2 * STEP_S)
+    assert told(store) == [("opened", 5)]
+    (cause,) = watch.causes.values()
+    assert cause.entity == {"rack": "r1"}
+    assert {w.cause for w in watch.open.values()} == {cause.id}
+    assert len(watch.open) == 5
+
+
+def test_without_the_rule_each_is_told(store: Store) -> None:
+    watch, rooms = watch_of(world_of(5), anomaly_card()), rooms_for(store)
+    rooms.together = None
+    live(watch, rooms, BREAKS_S + STEP_S)
+    assert told(store) == [("opened", 0)] * 5
+
+
+def test_two_entities_are_told_each(store: Store) -> None:
+    watch, rooms = watch_of(world_of(2), anomaly_card()), rooms_for(store)
+    live(watch, rooms, BREAKS_S + STEP_S)
+    assert told(store) == [("opened", 0)] * 2
+    assert watch.causes == {}
+
+
+def test_more_join_and_are_not_told_alone(store: Store) -> None:
+    watch, rooms = watch_of(world_of(4, late=2), anomaly_card()), rooms_for(store)
+    live(watch, rooms, BREAKS_S + 1200)
+    assert told(store) == [("opened", 4)]
+    (cause,) = watch.causes.values()
+    assert len(cause.members) == 6
+
+
+def test_it_ends_when_the_last_one_has_ended_and_each_keeps_its_own_record(store: Store) -> None:
+    watch, rooms = watch_of(world_of(4, ends_s=BREAKS_S + 900), anomaly_card()), rooms_for(store)
+    live(watch, rooms, BREAKS_S + 8 * 3600)
+    assert watch.causes == {}
+    assert not [w for w in watch.open.values() if w.cause]
+    kept = store.warnings(limit=50)
+    causes = [w for w in kept if w.members]
+    assert causes
+    assert all(w.state == "closed" for w in causes)
+    assert len([w for w in kept if w.cause == causes[0].id]) >= 4
+    assert {event for event, _ in told(store)} == {"opened", "closed"}
+    assert all(w.id not in watch.pending for w in causes)
+
+
+def test_a_restart_goes_on_with_the_cause(store: Store) -> None:
+    world = world_of(4, late=1)
+    watch, rooms = watch_of(world, anomaly_card()), rooms_for(store)
+    live(watch, rooms, BREAKS_S + STEP_S)
+    again = watch_of(world, anomaly_card())
+    restore(again, store, None)
+    assert set(again.causes) == set(watch.causes)
+    assert set(again.open) == set(watch.open)
+    assert not any(p.warning.members for p in again.pending.values())
+    live(again, rooms, BREAKS_S + 1200, BREAKS_S + 2 * STEP_S)
+    assert told(store) == [("opened", 4)]
+
+
+def test_a_storm_of_what_shares_nothing_is_told_as_one(store: Store) -> None:
+    world = World()
+    for i in range(9):
+        world.add("load", {"instance": f"b{i}", "rack": f"r{i}"}, jumps(i))
+    watch, rooms = watch_of(world, anomaly_card()), rooms_for(store, Together(storm=4))
+    live(watch, rooms, BREAKS_S + STEP_S)
+    assert sorted(told(store)) == [("opened", 0)] * 4 + [("opened", 5)]
+    (storm,) = watch.causes.values()
+    assert storm.entity == {}
