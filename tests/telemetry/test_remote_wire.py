@@ -50,3 +50,16 @@ def test_labels_come_out_and_damage_is_an_error() -> None:
         if cut != 8:
             with pytest.raises((ValueError, IndexError)):
                 labels_of(good[:cut])
+
+
+def test_labels_are_read_to_one_more_than_the_most_and_each_once() -> None:
+    many = b"".join(bytes([0x0A, 6, 0x0A, 1, i, 0x12, 1, 98]) for i in range(60, 90))
+    assert [len(labels_of(many, most)) for most in (5, 29, 30)] == [6, 30, 30]
+    with pytest.raises(ValueError, match="twice"):
+        labels_of(many + many[:8])
+
+
+@pytest.mark.parametrize("length", ["80" * 10 + "01", "ff" * 9 + "01", "7f"])
+def test_a_length_that_is_none_is_an_error(length: str) -> None:
+    with pytest.raises(ValueError, match=r"long|64 bits"):
+        labels_of(bytes.fromhex("0a" + length + "0a016112" + "0162"))
