@@ -163,7 +163,9 @@ def masked(warning: EarlyWarning, masker: Masker, names: set[str]) -> EarlyWarni
 
 def _label_sets(warning: EarlyWarning) -> list[Labels]:
     """Every label set that a warning tells."""
-    return [warning.labels, warning.entity, *(s.labels for s in warning.symptoms), *(one["entity"] for one in warning.members)]
+    also = (one["labels"] for s in warning.symptoms for one in s.evidence.get("also", ()))
+    members = (one["entity"] for one in warning.members)
+    return [warning.labels, warning.entity, *(s.labels for s in warning.symptoms), *also, *members]
 
 
 def _without(value: Any, masks: Mapping[str, str]) -> Any:

@@ -8,11 +8,11 @@ from typing import Any
 
 from aiops.core.durations import rfc3339, text
 from aiops.core.labels import Labels
+from aiops.core.quantity import quantity
 from aiops.core.records import FORETELLING, EarlyWarning
 from aiops.core.text import visible
 
 TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
-_BYTES = ("", "Ki", "Mi", "Gi", "Ti", "Pi")
 
 
 def title(warning: EarlyWarning, now_s: float) -> str:
@@ -61,6 +61,7 @@ def body(warning: EarlyWarning, now_s: float, judged_at_s: float | None) -> str:
     lines += [_why(symptom.labels, symptom.evidence) for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
     if len(warning.symptoms) > SYMPTOMS_AT_MOST:
         lines.append(f"Why: and {len(warning.symptoms) - SYMPTOMS_AT_MOST} series more")
+    lines += _beside(warning)
     lines += _data(warning)
     if not ended or warning.verdict in ("hit", "late"):  # what did not come needs no response
         lines += [line for book in warning.runbooks for line in _do(book)] or ["Do: no runbook matches this warning"]
@@ -143,13 +144,31 @@ def _why(labels: Labels, evidence: Mapping[str, Any]) -> str:
         facts.append(f"{visible(str(evidence.get('other_source')))} {quantity(evidence['other'], unit)}")
     if evidence.get("slope_per_hour") is not None:
         facts.append(f"{quantity(evidence['slope_per_hour'], unit)} an hour")
+    low, high = evidence.get("usual_low"), evidence.get("usual_high")
+    if low is not None and high is not None:
+        facts.append(f"usual here at this hour {quantity(low, unit)} to {quantity(high, unit)}")
     reason = visible(str(evidence.get("reason") or "no reason given"))
     if evidence.get("window_s") and " over " not in reason:  # some reasons name their window
         facts.append(f"over {text(float(evidence['window_s']))}")
     if evidence.get("score"):
         at = "" if evidence.get("threshold") is None else f" (threshold {quantity(evidence['threshold'], '1')})"
         facts.append(f"score {quantity(evidence['score'], '1')}{at}")
+    if evidence.get("share") is not None and evidence["share"] < 1:
+        facts.append(f"{evidence['share']:.0%} of the whole")
     return f"Why: {reason}; {', '.join(facts)} [{visible(', '.join(f'{k}={v}' for k, v in labels.items()))}]"
+
+
+def _beside(warning: EarlyWarning) -> Iterator[str]:
+    """What else moved, over which spans the leading series moves so, and what speaks against the warning."""
+    lead = warning.symptoms[0].evidence if warning.symptoms else {}
+    unit = str(lead.get("unit") or "1")
+    for one in lead.get("also", ()):
+        where = visible(", ".join(f"{k}={v}" for k, v in one["labels"].items()))
+        yield f"Also: now {quantity(one['now'], unit)}, score {quantity(one['score'], '1')} [{where}]"
+    if lead.get("windows"):
+        yield f"Windows: {visible('; '.join(lead['windows']))}"
+    if lead.get("against"):
+        yield f"Against: {visible('; '.join(lead['against']))}"
 
 
 def _data(warning: EarlyWarning) -> Iterator[str]:
@@ -165,19 +184,3 @@ def _do(book: Mapping[str, Any]) -> list[str]:
     capped = f", capped from {book['capped_from']}" if book.get("capped_from") else ""
     lines = [f"Impact: {book['impact']}", f"Do: {book['name']} ({book['mode']}{capped}): {book['summary']}"]
     return lines + [f"  {line}" for line in plan(book)]
-
-
-def quantity(value: Any, unit: str) -> str:
-    """A number with its UCUM unit, four digits; bytes with binary prefixes.
-
-    >>> quantity(0.18234, "1"), quantity(3 * 2**30, "By"), quantity(-2048.0, "By/s"), quantity(12, "Cel"), quantity(None, "1")
-    ('0.1823', '3 GiB', '-2 KiB/s', '12 Cel', 'unknown')
-    """
-    if not isinstance(value, int | float):
-        return "unknown"
-    if unit != "By" and not unit.startswith("By/"):
-        return f"{value:.4g}" + ("" if unit == "1" else f" {unit}")
-    shown, power = float(value), 0
-    while abs(shown) >= 1024 and power < len(_BYTES) - 1:
-        shown, power = shown / 1024, power + 1
-    return f"{shown:.4g} {_BYTES[power]}B{unit[2:]}"

@@ -6,7 +6,7 @@ import numpy as np
 
 from aiops.core.records import Crossings, Floats, Ints, Scores, State
 from aiops.pipeline.reading import Reading
-from aiops.pipeline.watch import Watch, no_crossings
+from aiops.pipeline.watch import LAST, Watch, no_crossings
 
 CHUNK_ROWS = 512
 """Rows whose history is copied at once: small enough for the cache, and memory stays flat."""
@@ -32,9 +32,11 @@ def score(watch: Watch, reading: Reading) -> Floats:
     else:
         found = learn(watch, {k: v.copy() for k, v in watch.detector_state.items()}, rows, reading.time_s, values)
         learn(watch, watch.detector_state, rows, reading.time_s, np.full(values.shape, np.nan))
-    watch.last_p, watch.last_expected = np.full(watch.n, np.nan), np.full(watch.n, np.nan)
-    if found is not None:
-        watch.last_p[rows], watch.last_expected[rows] = found.p[:, -1], found.expected[:, -1]
+    for name in LAST:
+        last = np.full(watch.n, np.nan)
+        if found is not None:
+            last[rows] = getattr(found, name.removeprefix("last_"))[:, -1]
+        setattr(watch, name, last)
     watch.evaluated = np.isfinite(watch.last_p)
     assert watch.index is not None
     return watch.index.combine(watch.last_p[:, None])[:, 0]

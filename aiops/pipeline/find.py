@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aiops.core.records import Bools, Floats, Ints, Symptom, SymptomKind
+from aiops.pipeline.explain import explain_crossings, of_others
 from aiops.pipeline.mask import masked
 from aiops.pipeline.watch import Watch
 from aiops.symptoms import build, guards
@@ -63,8 +64,10 @@ def _exhaustion(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[
     over = watch.beyond["beyond"]  # what is there already is no early warning, and begins anew once it has left
     gate["active"][over], gate["bits"][over] = False, 0
     rows = np.flatnonzero(gate["active"] & np.isfinite(watch.held.time_s[:, 1]))
+    explain_crossings(watch, rows, now_s)
     symptoms = build.exhaustion(
-        rows, watch.window.labels, watch.held, latest, watch.limit, gate["since_s"], row_now, watch.naming, watch.lineage_of
+        rows, watch.window.labels, watch.held, latest, watch.limit, gate["since_s"], row_now, watch.naming, watch.lineage_of,
+        watch.explained,
     )
     return _grouped(watch, rows, symptoms)
 
@@ -101,15 +104,16 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
         return {}
     latest = watch.window.latest(now_s)
     out: dict[int, list[Symptom]] = {}
+    score_of = np.where(np.isfinite(row_score), row_score, 0.0)
+    usual = watch.last_expected, watch.last_lower, watch.last_upper
     for entity in entities.tolist():
         members = np.flatnonzero(watch.entity_of == entity)
         with_score = np.where(np.isfinite(row_score[members]), row_score[members], -1.0)
-        leading = members[np.argsort(-with_score, kind="stable")[:3]]
+        order = members[np.argsort(-with_score, kind="stable")]
         since = np.full(watch.n, gate["since_s"][entity])
-        score_of = np.where(np.isfinite(row_score), row_score, 0.0)
         out[entity] = build.anomalies(
-            leading, watch.window.labels, score_of, watch.threshold, latest, watch.last_expected, since, watch.naming,
-            watch.lineage_of,
+            order[: build.LEADING], watch.window.labels, score_of, watch.threshold, latest, usual, since, watch.naming,
+            watch.lineage_of, of_others(watch, order, score_of, latest),
         )
     return out
 

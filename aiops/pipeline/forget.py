@@ -7,7 +7,7 @@ import numpy as np
 from aiops.core.labels import key
 from aiops.core.records import Bools, Ints
 from aiops.models.entity import EntityIndex
-from aiops.pipeline.watch import Watch
+from aiops.pipeline.watch import LAST, Watch
 
 TTL_S = 86400
 """A series that was silent so long comes back as a new one, when others want its place."""
@@ -51,7 +51,8 @@ def keep_only(watch: Watch, kept: Ints) -> None:
     """Keep these rows (k,), ascending, of every per-row array, and the entities they belong to."""
     entities = np.unique(watch.entity_of[kept])
     watch.window.keep_only(kept)
-    for name in ("entity_of", "last_p", "last_expected", "evaluated", "seen_s"):
+    watch.explained.clear()
+    for name in ("entity_of", *LAST, "evaluated", "seen_s"):
         setattr(watch, name, getattr(watch, name)[kept])
     for name in ("detector_state", "forecaster_state", "beyond", "dispute", "refusal"):
         setattr(watch, name, {part: array[kept] for part, array in getattr(watch, name).items()})

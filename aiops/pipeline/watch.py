@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,6 +22,9 @@ from aiops.telemetry.breaker import Breaker
 from aiops.telemetry.link import Link
 from aiops.telemetry.merge import Agreement, no_agreement
 from aiops.telemetry.window import Window
+
+LAST = ("last_p", "last_expected", "last_lower", "last_upper")
+"""What a watch remembers of the newest scores, one value a row."""
 
 
 @dataclass(slots=True)
@@ -133,6 +136,8 @@ class Watch:
     crossings: Crossings | None = None
     last_p: Floats = field(default_factory=lambda: np.zeros(0))
     last_expected: Floats = field(default_factory=lambda: np.zeros(0))
+    last_lower: Floats = field(default_factory=lambda: np.zeros(0))
+    last_upper: Floats = field(default_factory=lambda: np.zeros(0))
     beyond: State = field(default_factory=dict)
     open: dict[str, EarlyWarning] = field(default_factory=dict)
     causes: dict[str, EarlyWarning] = field(default_factory=dict)
@@ -151,6 +156,7 @@ class Watch:
     forget_from: int = 4096
     resuming: dict[str, Symptom] = field(default_factory=dict)
     held: Crossings | None = None
+    explained: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     looked: bool = False
     losses: dict[str, str] = field(default_factory=dict)
     mask: Mask = field(default_factory=Mask)
@@ -242,8 +248,8 @@ class Watch:
             self.gates[kind] = extended(state, guards.initial(rows - len(state["bits"])))
         inside = {"beyond": np.zeros(new, bool), "inside": np.zeros(new, np.int32), "known": np.zeros(new, bool)}
         self.beyond = extended(self.beyond, inside)
-        self.last_p = np.concatenate([self.last_p, np.full(new, np.nan)])
-        self.last_expected = np.concatenate([self.last_expected, np.full(new, np.nan)])
+        for name in LAST:
+            setattr(self, name, np.concatenate([getattr(self, name), np.full(new, np.nan)]))
         self.evaluated = np.concatenate([self.evaluated, np.zeros(new, bool)])
         self.seen_s = np.concatenate([self.seen_s, np.zeros(new, np.int64)])
         self.dispute = extended(self.dispute, no_agreement(new))

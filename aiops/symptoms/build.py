@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiops.core.labels import Labels
 from aiops.core.records import (
@@ -39,6 +40,8 @@ def severity(naming: Naming, left_s: float) -> Severity:
 
 
 PARTIAL_TRUST = 0.5
+LEADING = 3
+"""Series that an anomaly names as leading."""
 
 
 def trust(lineage: Lineage) -> float:
@@ -56,8 +59,12 @@ def exhaustion(
     now_s: Ints,
     naming: Naming,
     lineage: Callable[[int], Lineage],
+    more: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> list[Symptom]:
-    """Symptoms of rows that will cross their limit; `rows` indexes all the other (n, …) arguments."""
+    """Symptoms of rows that will cross their limit; `rows` indexes all the other (n, …) arguments.
+
+    `more`: further evidence of a row, plain JSON values.
+    """
     out = []
     for i in rows.tolist():
         early, expected, late = (float(x) for x in found.time_s[i])
@@ -72,6 +79,7 @@ def exhaustion(
             "trend_start_s": _plain(now_s[i] - found.window_s[i]),
             "level": found.level,
             "reason": str(found.reason[i]),
+            **(more or {}).get(i, {}),
         }
         out.append(
             Symptom(
@@ -97,22 +105,32 @@ def anomalies(
     score: Floats,
     threshold: float,
     latest: Floats,
-    expected: Floats,
+    usual: tuple[Floats, Floats, Floats],
     since_s: Ints,
     naming: Naming,
     lineage: Callable[[int], Lineage],
+    about: Mapping[str, Any],
 ) -> list[Symptom]:
-    """Symptoms of rows that are strange; `score` (n,) is -log10 p; confidence grows with the distance to `threshold`."""
+    """Symptoms of rows that are strange; `score` (n,) is -log10 p; confidence grows with the distance to `threshold`.
+
+    `usual`: expected, lowest and highest usual value here at this hour, (n,) each. `share` in the evidence is a row's part of
+    the sum of the `rows`' scores. `about`: further evidence on all of them, plain JSON values.
+    """
     out = []
+    total = float(score[rows].sum())
     for i in rows.tolist():
         value = float(score[i])
         evidence = {
             "now": _plain(latest[i]),
-            "expected": _plain(expected[i]),
+            "expected": _plain(usual[0][i]),
+            "usual_low": _plain(usual[1][i]),
+            "usual_high": _plain(usual[2][i]),
             "unit": naming.unit,
             "score": round(value, 3),
+            "share": round(value / total, 3) if total > 0 else None,
             "threshold": threshold,
             "reason": "unlike what was usual here",
+            **about,
         }
         confidence = min(0.95, 1.0 - 0.5 * 10.0 ** -max(0.0, value - threshold))
         out.append(

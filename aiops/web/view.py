@@ -11,10 +11,10 @@ import numpy as np
 
 from aiops import __version__
 from aiops.core.durations import rfc3339, text
+from aiops.core.quantity import quantity
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
-from aiops.notify.wording import quantity
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline import Watch
 from aiops.store.codec import to_json

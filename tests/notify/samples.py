@@ -79,6 +79,9 @@ def anomaly(**changes: Any) -> EarlyWarning:
     """A warning that tells no time."""
     evidence = {
         "now": 31.5, "expected": 4.25, "unit": "1", "score": 7.42, "threshold": 4.1, "reason": "unlike what was usual here",
+        "usual_low": 3.1, "usual_high": 5.9, "share": 0.62,
+        "also": [{"labels": {"instance": "db1", "cpu": "3"}, "now": 0.98, "score": 1.42}],
+        "against": ["5 of its 9 series are as usual"],
     }  # fmt: skip
     one = symptom(
         card="load_anomaly", signal="load", labels={"instance": "db1"}, kind="anomaly", crossing=None, evidence=evidence,

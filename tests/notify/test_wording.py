@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aiops.core.records import Crossing, EarlyWarning
-from aiops.notify.wording import body, quantity, title
+from aiops.notify.wording import body, title
 from tests.notify.samples import HOSTILE, HOUR_S, LINEAGE, OPENED_S, anomaly, closed, symptom, warning
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -38,6 +38,16 @@ CASES: dict[str, tuple[EarlyWarning, float, float | None]] = {
     ),
     "shadow": (warning(stage="shadow", runbooks=(), symptoms=(symptom(lineage=PARTIAL),)), OPENED_S, JUDGED_S),
     "hostile": (warning(entity=HOSTILE, labels=HOSTILE, symptoms=(symptom(labels=HOSTILE),)), OPENED_S, JUDGED_S),
+    "with_contrary_evidence": (
+        warning(
+            runbooks=(),
+            symptoms=(symptom(evidence={
+                "now": 0.1823, "limit": 0.05, "unit": "1", "slope_per_hour": -0.0214, "window_s": 10800.0, "level": 0.8,
+                "reason": "run over 3 h", "windows": ["1h: -0.019 an hour", "6h: -0.0231 an hour"],
+                "against": ["over the last 1d it moved at 12% of that pace", "it stood there 6d2h ago and did not go on"],
+            }),),
+        ), OPENED_S, JUDGED_S,
+    ),
     "many_entities": (
         warning(entity={"cluster": "eu"}, labels={"cluster": "eu"}, members=MEMBERS, runbooks=()), OPENED_S, JUDGED_S,
     ),
@@ -109,12 +119,3 @@ def test_a_time_to_act_that_has_passed_is_now() -> None:
 
 def test_a_warning_about_everything_needs_no_place() -> None:
     assert title(anomaly(entity={}), OPENED_S) == "load anomaly: unusual since 08:10 UTC"
-
-
-@pytest.mark.parametrize(
-    ("value", "unit", "said"),
-    [(1023, "By", "1023 B"), (1024.0, "By", "1 KiB"), (-1.5 * 2**30, "By/s", "-1.5 GiB/s"), (2.0**70, "By", "1.049e+06 PiB"),
-     (0, "1", "0"), (float("nan"), "s", "nan s"), (None, "By", "unknown")],
-)  # fmt: skip
-def test_quantities_have_their_unit(value: float | None, unit: str, said: str) -> None:
-    assert quantity(value, unit) == said

@@ -79,7 +79,7 @@ def test_what_a_symptom_says_is_plain_json_whatever_was_measured(make: str) -> N
         )
     else:
         score = np.array([4.0, 5.0, 6.0])
-        found = anomalies(rows, LABELS, score, 4.0, nothing, nothing, np.zeros(3, np.int64), NAMING, lambda _: LINEAGE)
+        found = anomalies(rows, LABELS, score, 4.0, nothing, (nothing,) * 3, np.zeros(3, np.int64), NAMING, lambda _: LINEAGE, {})
     for one in found:
         assert json.loads(json.dumps(dict(one.evidence), allow_nan=False)) == dict(one.evidence)
         assert one.evidence["now"] is None
@@ -87,11 +87,15 @@ def test_what_a_symptom_says_is_plain_json_whatever_was_measured(make: str) -> N
 
 def test_confidence_of_an_anomaly_grows_from_a_half_at_the_threshold() -> None:
     score = np.array([4.0, 5.0, 40.0])
-    found = anomalies(np.array([0, 1, 2]), LABELS, score, 4.0, score, score, np.array([1, 2, 3]), NAMING, lambda _: LINEAGE)
+    usual, since, also = (score, score - 1, score + 1), np.array([1, 2, 3]), {"also": ["x"]}
+    found = anomalies(np.array([0, 1, 2]), LABELS, score, 4.0, score, usual, since, NAMING, lambda _: LINEAGE, also)
     assert [one.confidence for one in found] == [0.5, pytest.approx(0.95), 0.95]
     assert [(one.kind, one.severity, one.crossing, one.score, one.since_s) for one in found] == [
         ("anomaly", "warning", None, 4.0, 1), ("anomaly", "warning", None, 5.0, 2), ("anomaly", "warning", None, 40.0, 3),
     ]  # fmt: skip
+    assert [one.evidence["share"] for one in found] == [0.082, 0.102, 0.816]
+    names = ("expected", "usual_low", "usual_high", "also")
+    assert [found[0].evidence[name] for name in names] == [4.0, 3.0, 5.0, ["x"]]
 
 
 def test_no_rows_no_symptoms() -> None:
@@ -100,7 +104,7 @@ def test_no_rows_no_symptoms() -> None:
         exhaustion(none, LABELS, crossings(), np.zeros(3), Limit.uniform(3, 1.0, True), none, none, NAMING, lambda _: LINEAGE)
         == []
     )
-    assert anomalies(none, LABELS, np.zeros(3), 4.0, np.zeros(3), np.zeros(3), none, NAMING, lambda _: LINEAGE) == []
+    assert anomalies(none, LABELS, np.zeros(3), 4.0, np.zeros(3), (np.zeros(3),) * 3, none, NAMING, lambda _: LINEAGE, {}) == []
 
 
 def test_what_was_made_of_a_partial_answer_is_believed_half() -> None:

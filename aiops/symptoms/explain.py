@@ -1,0 +1,99 @@
+"""The numbers behind a forecast, for people: how fast it moves over several spans, and what speaks against it."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiops.core.durations import text
+from aiops.core.quantity import quantity
+from aiops.core.records import Floats, History, Limit, Resolution
+
+SPANS_S = (3600, 6 * 3600, 86400, 3 * 86400, 7 * 86400)
+"""Spans over which the pace is told, as far as there is history."""
+PARTS = 8
+"""A pace is that from the mean of the first to that of the last of so many parts of a span: single samples hardly move it."""
+SLOW, FEW, BACK_S = 0.5, 0.9, 86400.0
+"""Slower than this share of the pace that is told; fewer samples than this share; how long ago a level was reached before."""
+
+
+def paces(history: History) -> Floats:
+    """(n, len(SPANS_S)) change per second over each span that ends now, NaN where there is too little history.
+
+    (mean of the last eighth - mean of the first eighth) / the time between their middles.
+    """
+    out = np.full((len(history.now_s), len(SPANS_S)), np.nan)
+    for j, span_s in enumerate(SPANS_S):
+        resolution = _finest(history, span_s)
+        columns = span_s // resolution.step_s
+        if resolution.mean.shape[1] < columns or columns < PARTS:
+            continue
+        part = columns // PARTS
+        first, last = resolution.mean[:, -columns:][:, :part], resolution.mean[:, -part:]
+        out[:, j] = (_mean(last) - _mean(first)) / ((columns - part) * resolution.step_s)
+    return out
+
+
+def windows(pace: NDArray[np.float64], agrees_with: float, unit: str) -> list[str]:
+    """Of one series: its paces (len(SPANS_S),) in the direction of `agrees_with`, as texts with the change an hour."""
+    known = [(span, float(p)) for span, p in zip(SPANS_S, pace.tolist(), strict=True) if np.isfinite(p)]
+    return [f"{text(span)}: {quantity(p * 3600, unit)} an hour" for span, p in known if p * agrees_with > 0]
+
+
+def against(
+    history: History, limit: Limit, pace: Floats, slope: Floats, coverage: Floats, window_s: Floats, why: NDArray[np.object_]
+) -> list[list[str]]:
+    """Of each of n rows, what speaks against its crossing: spans that move otherwise, a level that was reached before, gaps.
+
+    `pace` (n, spans) as `paces` gives it, `slope` (n,) told, per second; `coverage` (n,) share of samples in `window_s` (n,);
+    `why` (n,) what its forecaster says now: a pause is told.
+    """
+    sign = np.where(limit.above, 1.0, -1.0)
+    before = _reached_before(history, sign)
+    out = []
+    for i in range(len(slope)):
+        said = []
+        for span, p in zip(SPANS_S, pace[i].tolist(), strict=True):
+            if np.isfinite(p) and np.isfinite(slope[i]) and p * sign[i] < SLOW * slope[i] * sign[i]:
+                moved = "the other way" if p * sign[i] < 0 else f"at {p / slope[i]:.0%} of that pace"
+                said.append(f"over the last {text(span)} it moved {moved}")
+        if np.isfinite(before[i]) and before[i] >= BACK_S:
+            said.append(f"it stood there {text(float(before[i]))} ago and did not go on")
+        if coverage[i] < FEW:
+            said.append(f"{1 - coverage[i]:.0%} of the samples of its {text(float(window_s[i]))} are missing")
+        if why[i] == "the rise paused":
+            said.append("the rise has paused")
+        out.append(said)
+    return out
+
+
+def _finest(history: History, span_s: int) -> Resolution:
+    """The finest resolution that holds the span, else the longest."""
+    held = [r for r in (history.fine, history.mid, history.long) if r.mean.shape[1] * r.step_s >= span_s]
+    return held[0] if held else history.long
+
+
+def _mean(values: Floats) -> NDArray[np.float64]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # nothing but gaps: NaN
+        return np.asarray(np.nanmean(values, axis=1), np.float64)
+
+
+def _reached_before(history: History, sign: Floats) -> NDArray[np.float64]:
+    """(n,) seconds since an hour whose worst value was at least as near to the limit as the newest, BACK_S ago or earlier."""
+    long, n = history.long, len(sign)
+    out = np.full(n, np.nan)
+    back = int(BACK_S // long.step_s)
+    columns = long.mean.shape[1]
+    if columns <= back:
+        return out
+    worst = np.where(sign[:, None] > 0, long.high, -long.low)[:, : columns - back]
+    newest = _mean(history.fine.mean[:, -3:]) * sign
+    with np.errstate(invalid="ignore"):
+        there = worst >= newest[:, None]
+    last = there.shape[1] - 1 - np.argmax(there[:, ::-1], axis=1)
+    found = there.any(axis=1)
+    out[found] = (columns - 1 - last[found]) * long.step_s
+    return out

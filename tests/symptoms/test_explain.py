@@ -1,0 +1,91 @@
+"""Paces over spans, and what speaks against a forecast: on courses whose answer is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from aiops.core.records import Floats, History, Limit, Resolution
+from aiops.symptoms.explain import SPANS_S, against, paces, windows
+
+NOW_S = 1_750_000_000 // 3600 * 3600
+HOUR_S = 3600
+
+
+def history(*courses: Callable[[Floats], Floats], days: float = 14.0) -> History:
+    """Courses over hours before now (0 = now, negative before), as three resolutions of step 60 s, 5 min, 1 h."""
+
+    def resolution(step_s: int, span_s: float) -> Resolution:
+        hours = np.arange(-int(span_s // step_s) + 1, 1) * step_s / HOUR_S
+        mean = np.stack([course(hours) for course in courses]).astype(np.float32)
+        return Resolution(step_s, NOW_S, mean, mean, mean)
+
+    span = days * 86400
+    n = len(courses)
+    return History(
+        resolution(60, min(6 * HOUR_S, span)), resolution(300, min(3 * 86400, span)), resolution(3600, span),
+        np.zeros(n), np.full(n, NOW_S), np.full(n, int(NOW_S - span)),
+    )  # fmt: skip
+
+
+def straight(per_hour: float) -> Callable[[Floats], Floats]:
+    return lambda h: 50.0 + per_hour * h
+
+
+def said(course: Callable[[Floats], Floats], slope_per_hour: float, cover: float = 1.0, why: str = "") -> list[str]:
+    found, limit = history(course), Limit.uniform(1, 100.0, True)
+    slope = np.array([slope_per_hour / HOUR_S])
+    return against(found, limit, paces(found), slope, np.array([cover]), np.array([3600.0]), np.array([why], dtype=object))[0]
+
+
+def test_a_straight_line_has_one_pace_over_every_span() -> None:
+    assert paces(history(straight(2.0))) * HOUR_S == pytest.approx(np.full((1, len(SPANS_S)), 2.0), rel=1e-3)
+
+
+def test_spans_longer_than_the_history_have_none() -> None:
+    found = paces(history(straight(2.0), days=0.5))[0]
+    assert np.isfinite(found[:2]).all()
+    assert np.isnan(found[2:]).all()
+
+
+def test_a_gap_is_no_pace() -> None:
+    assert np.isnan(paces(history(lambda h: np.where(h > -1, np.nan, h)))[0, 0])
+
+
+def test_only_spans_that_agree_are_its_windows() -> None:
+    pace = np.array([3.0, 2.0, -1.0, np.nan, 0.5]) / HOUR_S
+    assert windows(pace, 1.0, "1") == ["1h: 3 an hour", "6h: 2 an hour", "7d: 0.5 an hour"]
+    assert windows(pace * 2**20, -1.0, "By") == ["1d: -1 MiB an hour"]
+
+
+def test_nothing_speaks_against_a_steady_line() -> None:
+    assert said(straight(2.0), 2.0) == []
+
+
+def test_a_rise_that_slowed_down_is_said() -> None:
+    found = said(lambda h: np.where(h < -1, 50 + 2 * (h + 1), 50 + 0.2 * (h + 1)), 2.0)
+    assert found == ["over the last 1h it moved at 10% of that pace"]
+
+
+def test_a_turn_back_is_said() -> None:
+    assert said(lambda h: np.where(h < -1, 50 + 2 * h, 50 - 2 * h - 4), 2.0)[0] == "over the last 1h it moved the other way"
+
+
+def test_a_level_that_was_reached_before_is_said() -> None:
+    found = said(lambda h: np.where(h < -100, 60.0, 40 + 0.1 * (h + 100)), 0.1)
+    assert "it stood there 4d5h ago and did not go on" in found
+
+
+def test_missing_samples_and_a_pause_are_said() -> None:
+    assert said(straight(2.0), 2.0, 0.75, "the rise paused") == [
+        "25% of the samples of its 1h are missing", "the rise has paused",
+    ]  # fmt: skip
+
+
+def test_below_a_limit_falling_is_the_way() -> None:
+    found, limit = history(straight(-2.0)), Limit.uniform(1, 0.0, False)
+    one = np.array([-2.0 / HOUR_S])
+    assert against(found, limit, paces(found), one, np.ones(1), np.full(1, 3600.0), np.array([""], dtype=object)) == [[]]
+    assert windows(paces(found)[0], float(one[0]), "1")[0] == "1h: -2 an hour"
