@@ -101,6 +101,7 @@ def test_a_body_may_have_exactly_the_size_of_the_cap() -> None:
     [
         answer(b"x" * (CAP + 1)),
         b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nx",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         + b"20000\r\n"
         + b"x" * 0x20000
@@ -109,7 +110,7 @@ def test_a_body_may_have_exactly_the_size_of_the_cap() -> None:
         + b"x" * 0xFFFFF,
         answer(gzip.compress(b"x" * (CAP + 1)), Content_Encoding="gzip"),
     ],
-    ids=["too long", "huge Content-Length", "chunked", "gzip"],
+    ids=["too long", "huge Content-Length", "endless Content-Length", "chunked", "gzip"],
 )
 def test_a_body_over_the_cap_is_refused(reply: bytes) -> None:
     with serving(says(reply)) as server, pytest.raises(TooLarge):
