@@ -19,7 +19,12 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "recording": "aiops.telemetry.recording:RecordingSource",
     },
     "detectors": {"seasonal": "aiops.models.seasonal:Seasonal"},
-    "forecasters": {"exhaustion": "aiops.models.exhaustion:Exhaustion"},
+    "forecasters": {
+        "exhaustion": "aiops.models.exhaustion:Exhaustion",
+        "combined": "aiops.models.combined:Combined",
+        "harmonic": "aiops.models.harmonic:Harmonic",
+        "holt_winters": "aiops.models.holt_winters:HoltWinters",
+    },
     "actions": {},
     "notifiers": {
         "stdout": "aiops.notify.stdout:StdoutNotifier",
