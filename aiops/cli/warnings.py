@@ -80,6 +80,7 @@ def _head(w: EarlyWarning) -> list[str]:
         lines.append(f"  between    {rfc3339(w.crossing.earliest_s)} and {rfc3339(w.crossing.latest_s)}")
     if w.cause:
         lines.append(f"  one of     {w.cause}: it was told with others")
+    lines += [f"  beside     {one['card']} since {rfc3339(one['opened_s'])} ({one['id']})" for one in w.beside]
     if w.act_before_s is not None:
         lines.append(f"  act before {rfc3339(w.act_before_s)}")
     return [*lines, f"  how sure   {w.confidence:.0%}; {w.record.get('text', 'new: unproven')}"]

@@ -26,6 +26,7 @@ Verdict = Literal["hit", "averted", "late", "false", "expired", "unjudgeable", "
 WarningState = Literal["open", "closed"]
 
 STAGES: tuple[Stage, ...] = ("shadow", "ticket", "page")
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
 
 
 class Remark(str):
@@ -218,6 +219,7 @@ class EarlyWarning:
 
     `cause`: the id of the warning that speaks for this one and others, so that it is not told alone; such a warning lists
     its `members` (id, entity, opened_s, expected_s), its `entity` is the labels that they share, and it has no verdict.
+    `beside`: what other cards have open on the entity (id, card, kind, entity, opened_s).
     `first_crossing` is what was told at the opening, `told_latest_s` the largest `latest` ever told, `trend_start_s` the
     earliest start of the trend ever told: outcomes are judged by them. `closed_s` is None while it is open. `stale_since_s`:
     since when its sources have been away, so that nothing newer is known of it; None = they are there.
@@ -251,6 +253,7 @@ class EarlyWarning:
     stale_since_s: int | None = None
     cause: str = ""
     members: tuple[Mapping[str, Any], ...] = ()
+    beside: tuple[Mapping[str, Any], ...] = ()
 
     def having(self, **changes: Any) -> EarlyWarning:
         """A copy with some fields changed."""

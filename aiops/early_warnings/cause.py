@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiops.core.labels import Labels, fingerprint, key
-from aiops.core.records import EarlyWarning, Severity
+from aiops.core.records import SEVERITIES, EarlyWarning
 from aiops.early_warnings.episode import Event, Rules
 
 Pair = tuple[str, str]
@@ -21,7 +21,6 @@ CHANCE = 0.01
 SHOWN = 5
 """Symptoms that a warning of many entities carries: those of the most urgent ones."""
 LISTED = 1000
-_RANK: dict[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def spoken(
     listed = (*(() if current is None else current.members), *(_member(w) for w in joined))[:LISTED]
     acts = [w.act_before_s for w in members if w.act_before_s is not None]
     facts: dict[str, Any] = {
-        "updated_s": now_s, "severity": max((w.severity for w in members), key=_RANK.__getitem__), "confidence": lead.confidence,
+        "updated_s": now_s, "severity": max((w.severity for w in members), key=SEVERITIES.index), "confidence": lead.confidence,
         "score": lead.score, "crossing": lead.crossing, "act_before_s": min(acts, default=None), "stage": rules.stage,
         "symptoms": tuple(w.symptoms[0] for w in order[:SHOWN]), "runbooks": lead.runbooks, "members": listed,
         "stale_since_s": lead.stale_since_s,
@@ -101,7 +100,7 @@ def spoken(
                 "opened_s": now_s, "cause": "", "verdict": None}  # fmt: skip
         return lead.having(**facts, **mine, **first), "opened"
     told = int(current.record.get("told", 1))
-    if len(listed) >= 2 * told or _RANK[facts["severity"]] > _RANK[current.severity]:
+    if len(listed) >= 2 * told or SEVERITIES.index(facts["severity"]) > SEVERITIES.index(current.severity):
         return current.having(**facts), "worsened"
     facts["record"]["told"] = told
     return current.having(**facts), "updated"

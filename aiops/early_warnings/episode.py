@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aiops.core.labels import Labels, fingerprint, key
-from aiops.core.records import Crossing, EarlyWarning, Severity, Stage, Symptom, SymptomKind
+from aiops.core.records import SEVERITIES, Crossing, EarlyWarning, Stage, Symptom, SymptomKind
 
 Event = Literal["opened", "updated", "worsened", "closed"]
-_RANK: dict[Severity, int] = {"info": 0, "warning": 1, "critical": 2}
 CROSSED = "the limit was crossed"
 GONE = "no longer seen"
 
@@ -54,7 +53,7 @@ def next_state(
         why = CROSSED if crossed else GONE
         return current.having(state="closed", updated_s=now_s, closed_s=now_s, closed_why=why), "closed"
     changed = _update(current, symptoms, now_s, rules)
-    return changed, ("worsened" if _RANK[changed.severity] > _RANK[current.severity] else "updated")
+    return changed, ("worsened" if SEVERITIES.index(changed.severity) > SEVERITIES.index(current.severity) else "updated")
 
 
 def _leading(symptoms: Sequence[Symptom]) -> Symptom:
@@ -87,7 +86,7 @@ def _open(symptoms: Sequence[Symptom], entity: Labels, now_s: int, rules: Rules)
         stage=rules.stage,
         opened_s=now_s,
         updated_s=now_s,
-        severity=max((s.severity for s in symptoms), key=_RANK.__getitem__),
+        severity=max((s.severity for s in symptoms), key=SEVERITIES.index),
         confidence=lead.confidence,
         score=lead.score,
         crossing=lead.crossing,
@@ -111,7 +110,7 @@ def _update(current: EarlyWarning, symptoms: Sequence[Symptom], now_s: int, rule
         confidence=lead.confidence,
         score=lead.score,
         crossing=lead.crossing,
-        severity=max((s.severity for s in symptoms), key=_RANK.__getitem__),
+        severity=max((s.severity for s in symptoms), key=SEVERITIES.index),
         told_latest_s=told,
         trend_start_s=min(starts, default=None),
         stage=rules.stage,

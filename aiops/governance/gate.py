@@ -158,13 +158,14 @@ def masked(warning: EarlyWarning, masker: Masker, names: set[str]) -> EarlyWarni
         symptoms=tuple(symptom(one) for one in warning.symptoms),
         runbooks=tuple(_without(one, masks) for one in warning.runbooks),
         members=tuple({**one, "entity": masker.labels(one["entity"], names)} for one in warning.members),
+        beside=tuple({**one, "entity": masker.labels(one["entity"], names)} for one in warning.beside),
     )
 
 
 def _label_sets(warning: EarlyWarning) -> list[Labels]:
     """Every label set that a warning tells."""
     also = (one["labels"] for s in warning.symptoms for one in s.evidence.get("also", ()))
-    members = (one["entity"] for one in warning.members)
+    members = (one["entity"] for one in (*warning.members, *warning.beside))
     return [warning.labels, warning.entity, *(s.labels for s in warning.symptoms), *also, *members]
 
 

@@ -159,9 +159,12 @@ def _why(labels: Labels, evidence: Mapping[str, Any]) -> str:
 
 
 def _beside(warning: EarlyWarning) -> Iterator[str]:
-    """What else moved, over which spans the leading series moves so, and what speaks against the warning."""
+    """What else is open there, what else moved, over which spans the leading series moves so, what speaks against it."""
     lead = warning.symptoms[0].evidence if warning.symptoms else {}
     unit = str(lead.get("unit") or "1")
+    for other in warning.beside:
+        place = visible(", ".join(f"{k}={v}" for k, v in other["entity"].items()))
+        yield f"Beside: {other['card'].replace('_', ' ')} since {rfc3339(other['opened_s'])} [{place}] ({other['id']})"
     for one in lead.get("also", ()):
         where = visible(", ".join(f"{k}={v}" for k, v in one["labels"].items()))
         yield f"Also: now {quantity(one['now'], unit)}, score {quantity(one['score'], '1')} [{where}]"

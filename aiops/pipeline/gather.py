@@ -21,7 +21,10 @@ def gather(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
     """Bring `watch.causes` to their next state; an episode that one of them speaks for is not told alone."""
     if rooms.together is None:
         return
-    opened = [e.warning for e in changes.events if e.kind == "opened" and e.warning is not None and e.warning.state == "open"]
+    opened = [
+        e.warning for e in changes.events
+        if e.kind == "opened" and e.warning is not None and e.warning.state == "open" and not e.warning.cause
+    ]  # fmt: skip
     new: dict[str, list[EarlyWarning]] = {}
     made: list[EarlyWarning] = []
     for kind in dict.fromkeys(w.kind for w in opened):
@@ -94,9 +97,7 @@ def _cause(
 def _spoken_for(watch: Watch, warning: EarlyWarning, cause: str, changes: Changes) -> EarlyWarning:
     """The episode, marked: it is told with its cause from now on."""
     marked = warning.having(cause=cause)
-    watch.open[marked.fingerprint] = marked
-    if marked.id in watch.pending:
-        watch.pending[marked.id].warning = marked
+    watch.remember(marked)
     changes.replace(marked)
     return marked
 

@@ -12,6 +12,7 @@ import numpy as np
 from aiops.core.errors import SourceError
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.backfill import fill_in, missing
+from aiops.pipeline.beside import beside
 from aiops.pipeline.changes import Changes, TurnResult
 from aiops.pipeline.decide import decide, stay
 from aiops.pipeline.forget import forget
@@ -44,6 +45,7 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
     seen = sense(watch, reading, now_s)
     decide(watch, seen.symptoms, seen.crossed, now_s, rooms, changes, reading.held)
     settle(watch, seen.crossed, now_s, rooms, changes)
+    beside(watch, now_s, rooms, changes)
     gather(watch, now_s, rooms, changes)
     tell(watch, now_s, rooms, changes)
     if changes.warnings or changes.outcomes or rooms.marks_turns:

@@ -306,6 +306,12 @@ class Watch:
             np.concatenate([old.capacity, more.capacity]), np.concatenate([old.resets, more.resets]),
         )
 
+    def remember(self, warning: EarlyWarning) -> None:
+        """Take a later state of a warning that is open."""
+        self.open[warning.fingerprint] = warning
+        if warning.id in self.pending:
+            self.pending[warning.id].warning = warning
+
     def entity_now(self, number: int, now_s: int) -> int:
         """The clock of an entity: that of its first row."""
         return now_s + int(self.window.shift_s[self._first_row[number]])

@@ -41,6 +41,7 @@ def warning_from(value: Mapping[str, Any]) -> EarlyWarning:
         "symptoms": tuple(_symptom(dict(s)) for s in value["symptoms"]),
         "runbooks": tuple(value["runbooks"]),
         "members": tuple(value.get("members", ())),
+        "beside": tuple(value.get("beside", ())),
     }
     return EarlyWarning(**{**cast(dict[str, Any], dict(value)), **changed})
 
