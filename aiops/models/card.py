@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ from aiops.models.cron import LONGEST_S, Cron
 
 WEEK_S = 7 * 86400.0
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+CHALLENGER, NAME_AT_MOST = "~challenger", 64
 _PERSISTENCE = re.compile(r"(\d{1,2})/(\d{1,2})")
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 
@@ -74,6 +75,20 @@ class DetectRule(Strict):
 
     model: str = Field("seasonal", description="a detector of the catalogue")
     params: dict[str, Any] = Field(default_factory=dict, description="the detector's own parameters")
+
+
+class Choice(Strict):
+    """A model of the catalogue and its parameters."""
+
+    model: str = Field(description="a model of the catalogue")
+    params: dict[str, Any] = Field(default_factory=dict, description="its own parameters")
+
+
+class Challenger(Strict):
+    """Models that are tried beside those of the card, on the same series and limits, told to nobody."""
+
+    forecast: Choice | None = Field(None, description="the forecaster that is tried")
+    detect: Choice | None = Field(None, description="the detector that is tried")
 
 
 class GuardRules(Strict):
@@ -218,6 +233,7 @@ class ModelCard(Strict):
     cohort: list[LabelName] = Field(default_factory=list, description="labels of series that are alike")
     forecast: ForecastRule | None = Field(None, description="a limit to forecast")
     detect: DetectRule | None = Field(None, description="a detector to run")
+    challenger: Challenger | None = Field(None, description="models tried beside these, judged alike and told to nobody")
     guards: GuardRules = Field(default_factory=lambda: GuardRules(), description="what stands before a symptom")
     severity: SeverityRule = Field(default_factory=lambda: SeverityRule(), description="severity by time left")
     impact: str = Field("", description="what it means for users, one sentence")
@@ -251,12 +267,18 @@ class ModelCard(Strict):
             for i, _ in repeated(items(raw, key)):
                 yield (key, i), f"{key} names {items(raw, key)[i]} twice; keep one"
         yield from _untestable(raw)
+        yield from _unchallengeable(raw)
 
     @model_validator(mode="after")
     def _named(self) -> ModelCard:
         if not self.signal:
             object.__setattr__(self, "signal", self.name)
         return self
+
+    @property
+    def challenges(self) -> bool:
+        """Whether it tries models for another card, and is told to nobody."""
+        return self.name.endswith(CHALLENGER)
 
     @property
     def sha(self) -> str:
@@ -297,6 +319,37 @@ def _untestable(raw: Mapping[str, Any]) -> Found:
             yield ("tests", i, "expect", "symptom"), f"this card has no {key}, so it never gives {symptom}"
     for i, first in repeated([at(test, "name") for test in tests]):
         yield ("tests", i, "name"), f"is also the name of tests[{first}]; rename one"
+
+
+def _unchallengeable(raw: Mapping[str, Any]) -> Found:
+    """A challenger for what the card does not do, one that challenges nothing, a name that leaves no room for its own."""
+    tried = at(raw, "challenger")
+    if tried is None:
+        return
+    if isinstance(tried, Mapping) and all(tried.get(key) is None for key in ("forecast", "detect")):
+        yield ("challenger",), "give forecast or detect, the model that is tried"
+    for key in ("forecast", "detect"):
+        if at(tried, key) is not None and raw.get(key) is None:
+            yield ("challenger", key), f"this card has no {key} that it could be compared with; remove it"
+    name = raw.get("name")
+    if isinstance(name, str) and len(name + CHALLENGER) > NAME_AT_MOST:
+        yield ("name",), f"must not be longer than {NAME_AT_MOST - len(CHALLENGER)} characters, for its challenger has a name too"
+
+
+def with_challengers(cards: Iterable[ModelCard]) -> Iterator[ModelCard]:
+    """The cards, after each the one that stands for its challenger: in shadow for good, with a record of its own.
+
+    It watches what the card watches, with the models that are tried instead, and is called `<card>~challenger`.
+    """
+    for card in cards:
+        yield card
+        if card.challenger is None:
+            continue
+        changes: dict[str, Any] = {"name": card.name + CHALLENGER, "stage": "shadow", "challenger": None, "tests": []}
+        for key in ("forecast", "detect"):
+            rule, tried = getattr(card, key), getattr(card.challenger, key)
+            changes[key] = None if tried is None else rule.model_copy(update={"model": tried.model, "params": tried.params})
+        yield card.model_copy(update=changes)
 
 
 def load_card(path: Path) -> ModelCard:

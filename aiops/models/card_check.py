@@ -22,7 +22,10 @@ def mistakes_in(document: Document) -> Iterator[Mistake]:
         yield from _query(document, data["query"])
     for key, group in (("forecast", "forecasters"), ("detect", "detectors")):
         if isinstance(data.get(key), dict):
-            yield from _params(document, key, group, data[key])
+            yield from _params(document, (key,), group, data[key])
+        tried = data["challenger"].get(key) if isinstance(data.get("challenger"), dict) else None
+        if isinstance(tried, dict):
+            yield from _params(document, ("challenger", key), group, tried)
     for i, test in enumerate(data["tests"] if isinstance(data.get("tests"), list) else ()):
         series = test.get("series") if isinstance(test, dict) else None
         for labels, values in series.items() if isinstance(series, dict) else ():
@@ -39,7 +42,7 @@ def _query(document: Document, query: str) -> Iterator[Mistake]:
         yield Mistake(document.path, line, column, "query", why)
 
 
-def _params(document: Document, key: str, group: str, rule: dict[str, Any]) -> Iterator[Mistake]:
+def _params(document: Document, where: tuple[str, ...], group: str, rule: dict[str, Any]) -> Iterator[Mistake]:
     name, params = rule.get("model"), rule.get("params", {})
     if name is None:
         name = {"forecasters": "exhaustion", "detectors": "seasonal"}[group]
@@ -48,15 +51,15 @@ def _params(document: Document, key: str, group: str, rule: dict[str, Any]) -> I
     try:
         model = plugins.load(group, name).Params
     except AiopsError as e:
-        yield document.mistake((key, "model"), str(e))
+        yield document.mistake((*where, "model"), str(e))
         return
     except (ImportError, AttributeError) as e:
-        yield document.mistake((key, "model"), f"the plug-in {name!r} cannot be loaded: {e}")
+        yield document.mistake((*where, "model"), f"the plug-in {name!r} cannot be loaded: {e}")
         return
     try:
         model.model_validate(params)
     except ValidationError as e:
-        yield from mistakes_of(document, model, e, (key, "params"))
+        yield from mistakes_of(document, model, e, (*where, "params"))
 
 
 def _series(document: Document, loc: tuple[str | int, ...], labels: str, values: Any) -> Iterator[Mistake]:

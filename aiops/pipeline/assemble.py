@@ -15,7 +15,7 @@ from aiops.early_warnings.cause import Together
 from aiops.governance.gate import Gate, open_gate
 from aiops.governance.masking import Masker, key_of
 from aiops.governance.policy import Policy
-from aiops.models.card import ModelCard
+from aiops.models.card import ModelCard, with_challengers
 from aiops.pipeline.changes import Journal, StoreJournal
 from aiops.pipeline.keep import restore
 from aiops.pipeline.plane import anchor, groups, open_links, window_dir
@@ -54,7 +54,9 @@ class Rooms:
     _tally: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def stage_of(self, card: ModelCard) -> Stage:
-        """How loud a card is: the config's word, else its own."""
+        """How loud a card is: the config's word, else its own; a challenger never gets louder."""
+        if card.challenges:
+            return "shadow"
         stage: Stage = self.stages.get(card.name, card.stage)
         return stage if stage in STAGES else "shadow"
 
@@ -103,7 +105,7 @@ def assemble(
     rooms.clock = clock
     rooms.gate = open_gate(settings.policy, data_dir)
     rooms.links = open_links(settings, rooms.gate, clock)
-    for card in cards:
+    for card in with_challengers(cards):
         for step_s, names in groups(settings, card, rooms.links):
             rooms.watches.append(open_watch(rooms, settings, card, names, step_s, data_dir))
     return rooms

@@ -47,9 +47,10 @@ def beside(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
     An anomaly that begins within `Together.within_s` of another's warning that is told alone and no less severe is told with
     it, and alone once that one has ended.
     """
-    if rooms.together is None or not watch.open:
+    if rooms.together is None or not watch.open or watch.card.challenges:
         return
-    others = [w for one in rooms.watches if one is not watch for w in list(one.open.values())]
+    told = (one for one in rooms.watches if one is not watch and not one.card.challenges)
+    others = [w for one in told for w in list(one.open.values())]
     if not others and not any(w.cause for w in watch.open.values()):
         return
     index, within = Index(others), rooms.together.within_s

@@ -19,7 +19,7 @@ WEEK_S = 7 * 86400.0
 
 def gather(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
     """Bring `watch.causes` to their next state; an episode that one of them speaks for is not told alone."""
-    if rooms.together is None:
+    if rooms.together is None or watch.card.challenges:
         return
     opened = [
         e.warning for e in changes.events

@@ -18,7 +18,7 @@ from typing import Any
 
 from aiops.config.settings import Limits, Settings
 from aiops.core.errors import SourceError
-from aiops.models.card import ModelCard
+from aiops.models.card import ModelCard, with_challengers
 from aiops.pipeline import keep
 from aiops.pipeline.assemble import Rooms, make_watch
 from aiops.pipeline.backfill import TURN_SAMPLES, missing
@@ -100,7 +100,7 @@ def make_plan(
     store = Store.open("sqlite://", None)
     rooms = Rooms(store, BatchJournal(store), marks_turns=False)
     rooms.links = {n: link for n, link in open_links(settings, rooms.gate, time.monotonic).items() if n in chosen}
-    work = [(card, step, names) for card in cards for step, names in groups(settings, card, chosen)]
+    work = [(card, step, names) for card in with_challengers(cards) for step, names in groups(settings, card, chosen)]
     try:
         for i, (card, step, names) in enumerate(work):
             one = _measured(rooms, card, step, names, int(now_s), settings.limits)

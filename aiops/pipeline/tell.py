@@ -13,7 +13,12 @@ from aiops.pipeline.watch import Watch
 
 
 def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
-    """Put a message into the outbox for every episode that opened, worsened, goes on or ended in this turn."""
+    """Put a message into the outbox for every episode that opened, worsened, goes on or ended in this turn.
+
+    What a challenger says is judged and told to nobody.
+    """
+    if watch.card.challenges:
+        return
     for event in changes.events:
         if event.warning is None or event.warning.cause or event.kind not in ("opened", "updated", "worsened", "closed"):
             continue  # what has a cause is told with it

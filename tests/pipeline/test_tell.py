@@ -32,7 +32,7 @@ def told(event: Any, about: EarlyWarning, now_s: int = OPENED_S) -> list[OutboxE
     with memory() as store:
         changes = Changes(about.card, "host", now_s)
         changes.event(event, about)
-        tell(cast(Watch, SimpleNamespace(step_s=30)), now_s, rooms(store), changes)
+        tell(cast(Watch, SimpleNamespace(step_s=30, card=SimpleNamespace(challenges=False))), now_s, rooms(store), changes)
         return changes.outbox
 
 
