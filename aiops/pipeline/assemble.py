@@ -10,12 +10,14 @@ from typing import Any
 
 from aiops import plugins
 from aiops.config.settings import Route, Settings
+from aiops.core.labels import Labels
 from aiops.core.records import STAGES, Lineage, Outcome, Stage
 from aiops.early_warnings.cause import Together
 from aiops.governance.gate import Gate, open_gate
 from aiops.governance.masking import Masker, key_of
 from aiops.governance.policy import Policy
 from aiops.models.card import ModelCard, with_challengers
+from aiops.outcomes.tally import Tally
 from aiops.pipeline.changes import Journal, StoreJournal
 from aiops.pipeline.keep import restore
 from aiops.pipeline.plane import anchor, groups, open_links, window_dir
@@ -28,9 +30,6 @@ from aiops.telemetry.breaker import Breaker
 from aiops.telemetry.link import Link
 from aiops.telemetry.merge import Agreement
 from aiops.telemetry.window import Window
-
-UNPROVEN_BELOW = 20
-"""Settled warnings a card needs before its record is called anything but unproven."""
 
 
 @dataclass(slots=True)
@@ -51,7 +50,7 @@ class Rooms:
     together: Together | None = None
     clock: Callable[[], float] = time.monotonic
     gate: Gate = field(default_factory=lambda: Gate(Policy(), Masker(key_of(None))))
-    _tally: dict[str, dict[str, int]] = field(default_factory=dict)
+    _tally: dict[str, Tally] = field(default_factory=dict)
 
     def stage_of(self, card: ModelCard) -> Stage:
         """How loud a card is: the config's word, else its own; a challenger never gets louder."""
@@ -62,29 +61,19 @@ class Rooms:
 
     def settled(self, outcome: Outcome) -> None:
         """Count an outcome into the record of its card."""
-        tally = self._counts(outcome.card)
-        tally[outcome.verdict] = tally.get(outcome.verdict, 0) + 1
+        self._tally_of(outcome.card).add(outcome)
 
     def forget(self, card: str) -> None:
         """Count a card's record anew: a turn that was not kept may have counted what never was."""
         self._tally.pop(card, None)
 
-    def record_of(self, card: str) -> dict[str, Any]:
-        """The record that a new warning of a card carries: how many were settled, how many came true, in words."""
-        tally = self._counts(card)
-        settled = sum(tally.get(v, 0) for v in ("hit", "late", "false"))
-        came = tally.get("hit", 0) + tally.get("late", 0)
-        text = f"{came} of {settled} came true"
-        if settled < UNPROVEN_BELOW:
-            text = f"new: unproven ({text})" if settled else "new: unproven"
-        return {"settled": settled, "came_true": came, "hit": tally.get("hit", 0), "text": text}
+    def record_of(self, card: str, entity: Labels | None = None) -> dict[str, Any]:
+        """The record that a new warning of a card carries, see `Tally.record`."""
+        return self._tally_of(card).record(entity)
 
-    def _counts(self, card: str) -> dict[str, int]:
+    def _tally_of(self, card: str) -> Tally:
         if card not in self._tally:
-            counts: dict[str, int] = {}
-            for outcome in self.store.outcomes(card=card, limit=1000):
-                counts[outcome.verdict] = counts.get(outcome.verdict, 0) + 1
-            self._tally[card] = counts
+            self._tally[card] = Tally(self.store.outcomes(card=card, limit=1000))
         return self._tally[card]
 
 

@@ -56,7 +56,7 @@ def decide(
             if number in away and current is not None:
                 warning = warning.having(stale_since_s=current.stale_since_s or at)
             if event == "opened":
-                warning = warning.having(record=rooms.record_of(watch.card.name))
+                warning = warning.having(record=rooms.record_of(watch.card.name, entity))
             if event != "closed":  # a runbook may fit only once the time left is short enough
                 warning = warning.having(runbooks=_matched(rooms, warning, at))
             _remember(watch, warning, number)

@@ -1,0 +1,32 @@
+"""The record that a warning carries: counted over the card, and on the entity that it is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from aiops.core.records import Outcome
+from aiops.outcomes.tally import Tally
+
+
+def outcome(verdict: Any, instance: str = "a") -> Outcome:
+    return Outcome("id", "disk_full", {"instance": instance}, verdict, 9, 1, None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "text"),
+    [([], "new: unproven"), (["hit", "false"], "new: unproven (1 of 2 came true)"), (["expired"], "new: unproven"),
+     (["hit"] * 12 + ["late"] * 3 + ["false"] * 5 + ["missed"] * 9, "15 of 20 came true")],
+)  # fmt: skip
+def test_what_is_said_of_a_card(verdicts: list[str], text: str) -> None:
+    assert Tally(map(outcome, verdicts)).record()["text"] == text
+
+
+def test_an_entity_has_a_record_of_its_own() -> None:
+    tally = Tally([outcome("hit", "a")] * 18 + [outcome("false", "b")] * 3)
+    assert tally.record({"instance": "a"})["text"] == "18 of 21 came true; here 18 of 18"
+    assert tally.record({"instance": "b"})["text"] == "18 of 21 came true; here 0 of 3"
+    assert tally.record({"instance": "c"})["text"] == "18 of 21 came true"
+    tally.add(outcome("late", "b"))
+    assert tally.record({"instance": "b"})["settled_here"] == 4
