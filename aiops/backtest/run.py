@@ -7,7 +7,7 @@ import statistics
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -17,13 +17,15 @@ from typing import Any
 
 from aiops.backtest.lanes import Entry, survey
 from aiops.backtest.lines import Writer
+from aiops.backtest.observe import Observer, Story
 from aiops.backtest.replay import Lane, ReplaySource
+from aiops.backtest.series import Telling, check_asked, choose, event_s, most_telling, telling
 from aiops.backtest.spool import Spool, merge
 from aiops.core.durations import text
 from aiops.core.errors import AiopsError, FileError, Mistake
 from aiops.core.records import Outcome
 from aiops.models.card import ModelCard
-from aiops.pipeline import BatchJournal, Rooms, Watch, turn
+from aiops.pipeline import BatchJournal, Event, Rooms, Watch, turn
 from aiops.pipeline.assemble import make_watch
 from aiops.store import Store
 from aiops.telemetry.link import Link
@@ -40,11 +42,16 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a backtest is asked for. Raises ValueError on what makes no sense."""
+    """What a backtest is asked for: `story` of one series, that of `series` (ENTITY or ENTITY/METRIC) or the most telling one.
+
+    Raises ValueError on what makes no sense.
+    """
 
     horizon_s: float = 14 * 86400.0
     score_floor: float | None = None
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    story: bool = False
+    series: str = ""
 
     def __post_init__(self) -> None:
         if not self.horizon_s >= 1:
@@ -55,7 +62,10 @@ class Options:
 
 @dataclass(slots=True)
 class Summary:
-    """What came out: turns done, lines written, verdicts by kind, the lead of each hit (s), what was left out and why."""
+    """What came out: turns done, lines written, verdicts by kind, the lead of each hit (s), what was left out and why.
+
+    `telling`: the most telling warning of each entity that had any; `story` only where one was asked for.
+    """
 
     entities: int = 0
     turns: int = 0
@@ -63,6 +73,8 @@ class Summary:
     verdicts: Counter[str] = field(default_factory=Counter)
     leads_s: list[float] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    telling: dict[str, Telling] = field(default_factory=dict)
+    story: Story | None = None
 
     def add(self, other: Summary) -> None:
         """Add another part's figures."""
@@ -71,6 +83,7 @@ class Summary:
         self.lines += other.lines
         self.verdicts += other.verdicts
         self.leads_s += other.leads_s
+        self.telling |= other.telling
 
     @property
     def precision(self) -> float | None:
@@ -84,8 +97,22 @@ class Summary:
         """The median lead of the hits; None without one."""
         return statistics.median(self.leads_s) if self.leads_s else None
 
-    def judged(self, outcome: Outcome) -> None:
-        """Count a verdict."""
+    def hear(self, events: Sequence[Event], spans: Mapping[str, tuple[int, int]]) -> None:
+        """Count the verdicts among events and remember what is most telling.
+
+        `spans`: of each entity when its training ends, before which nothing tells, and when its recording does.
+        """
+        for event in events:
+            outcome = event.outcome if event.kind == "outcome" else None
+            if outcome is not None and outcome.settled_s <= spans[outcome.entity["entity"]][1]:
+                self._judged(outcome)
+            found = telling(event)
+            if found is not None and spans[found.entity][0] <= event_s(event) <= spans[found.entity][1]:
+                best = most_telling(one for one in (self.telling.get(found.entity), found) if one is not None)
+                assert best is not None
+                self.telling[found.entity] = best
+
+    def _judged(self, outcome: Outcome) -> None:
         self.verdicts[outcome.verdict] += 1
         if outcome.verdict == "hit" and outcome.lead_s is not None:
             self.leads_s.append(outcome.lead_s)
@@ -94,10 +121,12 @@ class Summary:
 def backtest(data: Path, out: Path, options: Options, progress: Progress = lambda _: None) -> Summary:
     """Replay `data` and write `out`, one JSON object a line in time order; `out` is written whole or not at all.
 
-    Raises FileError on bad input, with every mistake found, and when `out` cannot be written.
+    Raises FileError on bad input, with every mistake found, and when `out` cannot be written; UnknownSeries when the series
+    to tell the story of is not there.
     """
-    _check_out(out)
+    check_out(out, "--warnings")
     found = survey(data)
+    check_asked(found.entries, options.series)
     jobs = jobs_of(found.entries, options.workers)
     total = Summary(notes=found.notes)
     with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".backtest-") as folder:
@@ -108,14 +137,27 @@ def backtest(data: Path, out: Path, options: Options, progress: Progress = lambd
         temporary = Path(folder) / "out"
         merge(parts, temporary)
         temporary.replace(out)
+    if options.story:
+        total.story = tell(*choose(found.entries, options.series, total.telling), options)
     return total
 
 
-def _check_out(out: Path) -> None:
+def tell(lane: Lane, metric: str, options: Options) -> Story:
+    """The story of one series: its entity replayed alone, which says what it says beside others."""
+    observer = Observer(lane, metric)
+    with tempfile.TemporaryDirectory(prefix=".backtest-") as folder:
+        spool = Spool(Path(folder) / "alone", [lane.entity])
+        replay([lane], options, spool, observer=observer)
+        spool.close()
+    return observer.story()
+
+
+def check_out(out: Path, option: str) -> None:
+    """Raise FileError unless a file can be written to `out`, which `option` names."""
     folder = out.resolve().parent
     problem = ""
     if out.is_dir():
-        problem = "is a folder; --warnings takes a file"
+        problem = f"is a folder; {option} takes a file"
     elif not folder.is_dir():
         problem = f"cannot be written: there is no folder {folder}"
     elif not os.access(folder, os.W_OK):
@@ -202,8 +244,14 @@ def _replay_to(job: Sequence[Entry], part: Path, options: Options, mark: Callabl
     return summary
 
 
-def replay(lanes: Sequence[Lane], options: Options, spool: Spool, mark: Callable[[int], None] = lambda _: None) -> Summary:
-    """Replay lanes of one step side by side, turn by turn, with the default detector and forecaster."""
+def replay(
+    lanes: Sequence[Lane], options: Options, spool: Spool, mark: Callable[[int], None] = lambda _: None,
+    observer: Observer | None = None,
+) -> Summary:  # fmt: skip
+    """Replay lanes of one step side by side, turn by turn, with the default detector and forecaster.
+
+    An `observer` looks on; it needs a lane that is replayed alone.
+    """
     step = lanes[0].step_s
     store = Store.open("sqlite://", None)
     journal = BatchJournal(store)
@@ -213,16 +261,15 @@ def replay(lanes: Sequence[Lane], options: Options, spool: Spool, mark: Callable
     if any(lane.limits for lane in lanes):
         watches.append(_limit_watch(lanes, step, options))
     writers = [Writer(lanes, spool, options.score_floor) for _ in watches]
-    ends = {lane.entity: lane.end_s for lane in lanes}
+    spans = {lane.entity: (lane.emit_from_s, lane.end_s) for lane in lanes}
     summary = Summary(entities=len(lanes))
     for i, now in enumerate(range(source.first_s, source.last_s + 1, step), 1):
         for watch, writer in zip(watches, writers, strict=True):
             result = turn(watch, now, rooms)
             summary.turns += 1
-            for event in result.events:
-                outcome = event.outcome if event.kind == "outcome" else None
-                if outcome is not None and outcome.settled_s <= ends[outcome.entity["entity"]]:
-                    summary.judged(outcome)
+            summary.hear(result.events, spans)
+            if observer is not None:
+                observer.turn(watch, result)
             writer.write(watch, result.scores, now)
         if i % TURNS_A_MARK == 0:
             mark(TURNS_A_MARK)

@@ -110,42 +110,47 @@ def backtest(
     workers: Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")] = None,
     min_precision: Annotated[float | None, typer.Option(min=0, max=1, help="exit 1 below this share that comes true")] = None,
     min_lead: Annotated[str | None, typer.Option(help="exit 1 when the median lead of the hits is below this duration")] = None,
+    html: Annotated[Path | None, typer.Option(help="also write a page for people: one series, its band, its warnings")] = None,
+    series: Annotated[str, typer.Option(help="ENTITY or ENTITY/METRIC of that page; default: the most telling warning")] = "",
     output: Out = Output.text,
 ) -> None:
     """Replay a recording through the live path and write what it would have said, one JSON object a line."""
     import os
     import time
 
-    from aiops.backtest.run import Options, describe
+    from aiops.backtest.run import Options, check_out, describe
     from aiops.backtest.run import backtest as replay
+    from aiops.backtest.series import UnknownSeries
+    from aiops.cli.backtest import as_object, failed_gates, write_page
     from aiops.core.durations import seconds
     from aiops.core.errors import AiopsError
 
+    if series and html is None:
+        _fail("--series chooses what --html shows; give both", 2)
     try:
-        options = Options(seconds(horizon), score_floor, workers or os.cpu_count() or 1)
+        options = Options(seconds(horizon), score_floor, workers or os.cpu_count() or 1, html is not None, series)
         least_lead = seconds(min_lead) if min_lead is not None else None
     except ValueError as e:
         _fail(f"--horizon, --score-floor or --min-lead: {e}", 2)
     began = time.monotonic()
     try:
+        if html is not None:
+            check_out(html, "--html")
         with _progress("replaying") as advance:
             summary = replay(data, warnings, options, advance)
+        if html is not None and summary.story is not None:
+            write_page(summary.story, html)
     except AiopsError as e:
-        _fail(str(e), 1)
+        _fail(str(e), 2 if isinstance(e, UnknownSeries) else 1)
     for note in summary.notes:
         typer.echo(note, err=True)
     took = time.monotonic() - began
     if output is Output.json:
-        _print({
-            "entities": summary.entities, "turns": summary.turns, "lines": summary.lines, "seconds": round(took, 1),
-            "verdicts": dict(summary.verdicts), "precision": summary.precision, "median_lead_s": summary.median_lead_s,
-        })
+        _print(as_object(summary, took))
     else:
         typer.echo(describe(summary, took), err=True)
-    gates = (("precision", summary.precision, min_precision), ("median lead in s", summary.median_lead_s, least_lead))
-    for gate, found, least in gates:
-        if least is not None and (found is None or found < least):
-            _fail(f"{gate} {'unknown' if found is None else f'{found:.4g}'} is below {least:g}", 1)
+    for failed in failed_gates(summary, min_precision, least_lead):
+        _fail(failed, 1)
 
 
 @app.command()
