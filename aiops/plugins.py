@@ -24,6 +24,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "combined": "aiops.models.combined:Combined",
         "harmonic": "aiops.models.harmonic:Harmonic",
         "holt_winters": "aiops.models.holt_winters:HoltWinters",
+        "ets": "aiops.models.second_tier.forecasters:Ets",
+        "sarimax": "aiops.models.second_tier.forecasters:Sarimax",
+        "components": "aiops.models.second_tier.forecasters:Components",
+        "boosted": "aiops.models.second_tier.forecasters:Boosted",
     },
     "actions": {},
     "notifiers": {

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aiops.core.records import Bools, Crossings, Floats, Forecast, History, Ints, Limit, State
 from aiops.models import outlook
+from aiops.models.conformal import Method
 from aiops.models.harmonic import harmonic
 from aiops.models.holt_winters import holt_winters
 from aiops.models.interface import Forecaster
@@ -114,7 +115,7 @@ def drift(y: Floats, ends: Mapping[int, int], season: int) -> dict[int, Floats]:
     return out
 
 
-METHODS: dict[str, outlook.Method] = {
+METHODS: dict[str, Method] = {
     "last": last, "yesterday": yesterday, "usual_day": usual_day, "usual_week": week, "drift": drift,
     "harmonic": harmonic, "holt_winters": holt_winters,
 }  # fmt: skip

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from aiops.core.records import Floats, Ints
 from aiops.models.hourly import Past
 
+Method = Callable[[Floats, Mapping[int, int], int], dict[int, Floats]]
+"""(y (n, t), {end: how far}, season) to forecasts (n, how far) from each end."""
 AHEAD = 336
 TILE = 64
 """Rows combined at once, so that all their paths stay near the core."""
@@ -48,9 +50,9 @@ class Fitted:
     best: Ints
 
 
-def fitted(methods: Mapping[str, Callable[[Floats, Mapping[int, int], int], dict[int, Floats]]], past: Past) -> Fitted | None:
-    """The combined path of a past and its interval; None where no origin is far enough back."""
-    y, ends = past.values, past.ends
+def fitted(methods: Mapping[str, Method], past: Past, ends: Sequence[int] | None = None) -> Fitted | None:
+    """The combined path of a past and its interval, tried from all its origins, or from `ends`; None where there is none."""
+    y, ends = past.values, past.ends if ends is None else ends
     if not ends:
         return None
     steps = y.shape[1]

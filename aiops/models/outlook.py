@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any
 
@@ -13,6 +13,7 @@ from pydantic import Field
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Floats, Forecast, History, Ints, Limit, State
 from aiops.models import conformal
+from aiops.models.conformal import Method
 from aiops.models.hourly import Past, pasts
 from aiops.models.medians import DAY, usual
 
@@ -23,9 +24,6 @@ STAYS = 1.25
 """Who speaks, speaks on up to this much beyond the horizon."""
 CONFIDENT = 1.702
 """A normal distribution is about a logistic one of this steepness."""
-
-Method = Callable[[Floats, Mapping[int, int], int], dict[int, Floats]]
-"""(y (n, t), {end: how far}, season) to forecasts (n, how far) from each end."""
 
 
 class OutlookParams(Params):

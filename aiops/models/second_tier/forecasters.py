@@ -1,0 +1,165 @@
+"""The forecasters of the second tier: statsmodels and scikit-learn behind the same interface as all others."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
+from aiops.models import outlook
+from aiops.models.combined import METHODS
+from aiops.models.interface import Forecaster
+from aiops.models.second_tier import tier
+
+
+class EtsParams(tier.TierParams):
+    """Parameters of `Ets`."""
+
+
+class Ets(Forecaster[EtsParams]):
+    """y = l + phi b + s + e, a state space model with additive errors, trend and a season of 24 h, by likelihood.
+
+    statsmodels' ETSModel, at most 60 iterations; phi below 1 or 1, as the smaller AIC says.
+    Fitted by a worker process (0.8 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
+    nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
+    split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
+    hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
+
+    Source: Hyndman et al. 2008, Forecasting with Exponential Smoothing, 2.5 and 5; statsmodels, ETSModel.
+
+    >>> Ets(EtsParams(), 60).initial(2)["second"].tolist()
+    [False, False]
+    """
+
+    Params = EtsParams
+
+    def initial(self, n: int) -> State:
+        """Nothing known of n series."""
+        return tier.initial(n)
+
+    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
+        """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
+        return tier.screen(state, latest, limit, now_s)
+
+    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
+        """See the interface."""
+        return tier.crossings("ets", self.params, state, history, limit, horizon_s)
+
+    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
+        """See the interface; of a row that the worker has not answered, that of `combined`."""
+        return outlook.curve(METHODS, self.params, state, history, time_s, level)
+
+
+class SarimaxParams(tier.TierParams):
+    """Parameters of `Sarimax`."""
+
+
+class Sarimax(Forecaster[SarimaxParams]):
+    """y = c + b t + 4 daily waves + u, u an ARMA(1,1), by the exact likelihood of its state space form.
+
+    statsmodels' SARIMAX with order (1,0,1) and waves as regressors, at most 60 iterations: cheaper than a seasonal order.
+    Fitted by a worker process (0.6 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
+    nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
+    split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
+    hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
+
+    Source: Durbin & Koopman 2012, Time Series Analysis by State Space Methods, 3.4; statsmodels, SARIMAX.
+
+    >>> Sarimax(SarimaxParams(), 60).initial(2)["second"].tolist()
+    [False, False]
+    """
+
+    Params = SarimaxParams
+
+    def initial(self, n: int) -> State:
+        """Nothing known of n series."""
+        return tier.initial(n)
+
+    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
+        """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
+        return tier.screen(state, latest, limit, now_s)
+
+    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
+        """See the interface."""
+        return tier.crossings("sarimax", self.params, state, history, limit, horizon_s)
+
+    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
+        """See the interface; of a row that the worker has not answered, that of `combined`."""
+        return outlook.curve(METHODS, self.params, state, history, time_s, level)
+
+
+class ComponentsParams(tier.TierParams):
+    """Parameters of `Components`."""
+
+
+class Components(Forecaster[ComponentsParams]):
+    """y = level + 4 daily waves + e; the level has a slope, and level, slope and waves all drift, by the Kalman filter.
+
+    statsmodels' UnobservedComponents (local linear trend, trigonometric season), at most 60 iterations.
+    Fitted by a worker process (0.6 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
+    nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
+    split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
+    hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
+
+    Source: Harvey 1989, Forecasting, Structural Time Series Models and the Kalman Filter, 2.3; statsmodels, UnobservedComponents.
+
+    >>> Components(ComponentsParams(), 60).initial(2)["second"].tolist()
+    [False, False]
+    """
+
+    Params = ComponentsParams
+
+    def initial(self, n: int) -> State:
+        """Nothing known of n series."""
+        return tier.initial(n)
+
+    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
+        """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
+        return tier.screen(state, latest, limit, now_s)
+
+    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
+        """See the interface."""
+        return tier.crossings("components", self.params, state, history, limit, horizon_s)
+
+    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
+        """See the interface; of a row that the worker has not answered, that of `combined`."""
+        return outlook.curve(METHODS, self.params, state, history, time_s, level)
+
+
+class BoostedParams(tier.TierParams):
+    """Parameters of `Boosted`."""
+
+
+class Boosted(Forecaster[BoostedParams]):
+    """y(o + h) = daily drift + mean of 7 days at that hour + f(lags, recent means, hour, h), f boosted trees.
+
+    scikit-learn's HistGradientBoostingRegressor, 60 trees of 15 leaves, absolute error, one model for all leads up to 72 h.
+    Fitted by a worker process (0.1 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
+    nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
+    split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
+    hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
+
+    Source: Friedman 2001, Greedy function approximation: a gradient boosting machine; scikit-learn,
+    HistGradientBoostingRegressor.
+
+    >>> Boosted(BoostedParams(), 60).initial(2)["second"].tolist()
+    [False, False]
+    """
+
+    Params = BoostedParams
+
+    def initial(self, n: int) -> State:
+        """Nothing known of n series."""
+        return tier.initial(n)
+
+    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
+        """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
+        return tier.screen(state, latest, limit, now_s)
+
+    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
+        """See the interface."""
+        return tier.crossings("boosted", self.params, state, history, limit, horizon_s)
+
+    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
+        """See the interface; of a row that the worker has not answered, that of `combined`."""
+        return outlook.curve(METHODS, self.params, state, history, time_s, level)

@@ -1,0 +1,133 @@
+"""Worker processes: what comes late, crashes, hangs or eats memory hurts nobody."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from aiops.models.second_tier.pool import Job, Pool
+
+FAULTY = "tests.models.second_tier.faulty:"
+VALUES = np.arange(5, dtype=np.float32)
+LONG = 50.0
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    made = Pool(deadline_s=LONG, budget_s=600)
+    yield made
+    made.close()
+
+
+def job(name: str, **settings: float) -> Job:
+    return Job(FAULTY + name, VALUES, settings)
+
+
+def test_a_job_is_done_elsewhere_with_one_thread_and_low_priority(pool: Pool) -> None:
+    double, who, threads = (pool.ask(job(name)) for name in ("doubled", "process_id", "threads"))
+    np.testing.assert_array_equal(pool.take(double, LONG), 2.0 * VALUES)
+    there = pool.take(who, LONG)
+    assert there is not None
+    assert there[0] != os.getpid()
+    found = pool.take(threads, LONG)
+    assert found is not None
+    assert found[0] == 1
+    assert found[1] > 0
+
+
+def test_asking_and_taking_do_not_wait(pool: Pool) -> None:
+    begun = time.monotonic()
+    key = pool.ask(job("hang", seconds=3.0))
+    assert pool.take(key) is None
+    assert time.monotonic() - begun < 1.0
+
+
+def test_a_crash_costs_one_job(pool: Pool) -> None:
+    bad, good = pool.ask(job("crash")), pool.ask(job("doubled"))
+    assert pool.take(bad, LONG) is None
+    assert "ended" in pool.why(bad)
+    assert pool.take(good, LONG) is not None
+    assert pool.counts.restarts == 2
+
+
+def test_too_much_memory_costs_one_job(pool: Pool) -> None:
+    bad, good = pool.ask(job("devour")), pool.ask(job("doubled"))
+    assert pool.take(bad, LONG) is None
+    assert pool.why(bad)
+    assert pool.take(good, LONG) is not None
+
+
+def test_a_fit_that_fails_says_why_and_keeps_its_worker(pool: Pool) -> None:
+    bad, good = pool.ask(job("refuse")), pool.ask(job("doubled"))
+    assert pool.take(good, LONG) is not None
+    assert pool.why(bad) == "ValueError: no"
+    assert pool.counts.restarts == 1
+
+
+def test_what_is_not_done_before_its_deadline_is_killed(pool: Pool) -> None:
+    assert pool.take(pool.ask(job("doubled")), LONG) is not None
+    pool.deadline_s = 0.5
+    bad = pool.ask(job("hang", seconds=60.0))
+    assert pool.take(bad, LONG) is None
+    pool.deadline_s = LONG
+    good = pool.ask(job("process_id"))
+    assert pool.take(good, LONG) is not None
+    assert pool.why(bad) == "not done before its deadline"
+
+
+def test_the_same_job_is_done_once(pool: Pool) -> None:
+    keys = {pool.ask(job("doubled")) for _ in range(10)}
+    assert len(keys) == 1
+    assert pool.take(keys.pop(), LONG) is not None
+    pool.ask(job("doubled"))
+    assert pool.counts.asked == 1
+
+
+def test_a_job_that_failed_may_be_asked_for_again(pool: Pool) -> None:
+    key = pool.ask(job("refuse"))
+    pool.take(key, LONG)
+    pool.ask(job("refuse"))
+    assert pool.counts.asked == 2
+
+
+def test_nothing_begins_while_the_budget_is_overdrawn() -> None:
+    pool = Pool(deadline_s=8.0, budget_s=0.5)
+    try:
+        keys = [pool.ask(job("burn", seconds=1.0, label=i)) for i in range(3)]
+        assert pool.take(keys[0], LONG) is not None
+        assert [pool.take(key, LONG) for key in keys[1:]] == [None, None]
+        assert pool.counts.cpu_s < 2.0
+    finally:
+        pool.close()
+
+
+def test_the_answer_does_not_depend_on_the_number_of_workers() -> None:
+    answers = []
+    for workers in (1, 2):
+        pool = Pool(workers=workers, deadline_s=LONG, budget_s=600)
+        keys = [pool.ask(job("doubled")), *(pool.ask(job("process_id", label=i)) for i in range(4))]
+        answers.append(pool.take(keys[0], LONG))
+        ids = {found[0] for key in keys[1:] if (found := pool.take(key, LONG)) is not None}
+        assert 1 <= len(ids) <= workers
+        pool.close()
+    np.testing.assert_array_equal(*answers)
+
+
+def test_a_closed_pool_leaves_no_process_and_takes_no_job() -> None:
+    pool = Pool(deadline_s=LONG, budget_s=600)
+    who = pool.take(pool.ask(job("process_id")), LONG)
+    assert who is not None
+    pool.close()
+    assert pool.take(pool.ask(job("doubled")), 1.0) is None
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(who[0]), 0)
+
+
+def test_keys_tell_jobs_apart() -> None:
+    jobs = [job("doubled"), job("process_id"), job("process_id", label=1), Job(FAULTY + "doubled", VALUES + 1, {})]
+    assert len({one.key for one in jobs}) == len(jobs)
+    assert job("doubled").key == job("doubled").key

@@ -1,0 +1,118 @@
+"""A slow forecaster in quick turns: who speaks when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from aiops.core.records import Crossings, Limit, State
+from aiops.models.combined import Combined, CombinedParams
+from aiops.models.second_tier import pool as pools
+from aiops.models.second_tier import tier
+from aiops.models.second_tier.forecasters import Ets, EtsParams
+from aiops.models.second_tier.pool import Pool
+from tests.models.hours import NOW, history_of
+
+HOUR, DAY = 3600, 86400
+T = np.arange(400.0)
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    made = Pool(budget_s=600)
+    pools.share(made)
+    yield made
+    pools.share(Pool())
+
+
+def filling(n: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return 20 + 0.15 * T + 3 * np.sin(2 * np.pi * T / 24) + 0.2 * rng.normal(size=(n, len(T)))
+
+
+def look(model: Ets, state: State, y: np.ndarray, limit: Limit, later_s: int = 0) -> Crossings:
+    """A look `later_s` after NOW; `y` (n, 400) holds the hours up to NOW."""
+    history = history_of(y, now=NOW + later_s)
+    return model.crossings(state, history, limit, 5 * DAY)
+
+
+def test_the_first_tier_speaks_until_the_second_has_answered(pool: Pool) -> None:
+    y, limit = filling(), Limit.uniform(1, 90.0, True)
+    model, simple = Ets(EtsParams(), 60), Combined(CombinedParams(), 60)
+    state = model.initial(1)
+    first = look(model, state, y, limit)
+    want = simple.crossings(simple.initial(1), history_of(y), limit, 5 * DAY)
+    np.testing.assert_array_equal(first.time_s, want.time_s)
+    assert pool.counts.asked == 1
+    again = look(model, state, y, limit, 60)
+    assert again.reason[0] == first.reason[0] != "ets reaches it"
+    second = look(model, state, y, limit, tier.TAKEN_AFTER_S)
+    assert second.reason[0] == "ets reaches it"
+    assert (second.time_s[0, 1] - NOW) / HOUR == pytest.approx((90 - y[0, -24:].mean()) / 0.15 - 12, rel=0.25)
+    assert pool.counts.answered == 1
+
+
+def test_an_answer_speaks_until_it_is_too_old(pool: Pool) -> None:
+    y, limit = filling(), Limit.uniform(1, 90.0, True)
+    model = Ets(EtsParams(every_s=3600), 60)
+    state = model.initial(1)
+    look(model, state, y, limit)
+    look(model, state, y, limit, 300)
+    assert state["second"][0]
+    dead = Pool()
+    dead.close()
+    pools.share(dead)
+    assert look(model, state, y, limit, HOUR + 300).reason[0] == "ets reaches it"
+    later = look(model, state, y, limit, 2 * HOUR + 300)
+    assert later.reason[0] != "ets reaches it"
+    assert np.isfinite(later.time_s).all()
+
+
+def test_without_a_worker_that_works_the_first_tier_speaks(pool: Pool) -> None:
+    y, limit = filling(), Limit.uniform(1, 90.0, True)
+    model = Ets(EtsParams(), 60)
+    state = model.initial(1)
+    pool.memory_bytes = 1 << 20  # no worker can even import numpy
+    for later in range(0, 900, 300):
+        found = look(model, state, y, limit, later)
+        assert np.isfinite(found.time_s).all()
+    assert not state["second"][0]
+    assert pool.counts.answered == 0
+    assert pool.counts.failed > 0
+
+
+def test_only_series_that_may_cross_are_asked_for_the_nearest_first(pool: Pool) -> None:
+    y = np.repeat(filling(), 4, axis=0) + np.arange(4)[:, None] * 1e-3
+    limit = Limit(np.array([95.0, 85.0, 1e6, 90.0]), np.ones(4, bool), np.full(4, np.nan), np.zeros(4, np.int8))
+    model = Ets(EtsParams(at_most=2), 60)
+    state = model.initial(4)
+    look(model, state, y, limit)
+    assert np.isfinite(state["asked_s"]).tolist() == [False, True, False, True]
+    everything = Ets(EtsParams(everything=True), 60)
+    state = everything.initial(4)
+    look(everything, state, y, limit)
+    assert np.isfinite(state["asked_s"]).all()
+
+
+def test_a_restart_between_asking_and_answer_asks_again(pool: Pool) -> None:
+    y, limit = filling(), Limit.uniform(1, 90.0, True)
+    model = Ets(EtsParams(), 60)
+    state = model.initial(1)
+    look(model, state, y, limit)
+    pools.share(Pool(budget_s=600))
+    assert look(model, state, y, limit, 300).reason[0] != "ets reaches it"
+    assert np.isfinite(state["asked_s"][0])
+    assert look(model, state, y, limit, 600).reason[0] == "ets reaches it"
+
+
+def test_an_answer_that_is_due_is_looked_at_between_two_hours(pool: Pool) -> None:
+    y, limit = filling(), Limit.uniform(1, 90.0, True)
+    model = Ets(EtsParams(), 60)
+    state = model.initial(1)
+    look(model, state, y, limit)
+    state["up"][:] = False
+    now = np.array([NOW + 60])
+    assert not model.screen(state, y[:, -1], limit, now)[0]
+    assert model.screen(state, y[:, -1], limit, now + tier.TAKEN_AFTER_S)[0]
