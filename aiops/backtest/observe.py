@@ -35,7 +35,8 @@ class Story:
     """One series of a replay, on its own clock; arrays are (t,), NaN = none.
 
     `lower`, `expected`, `upper`: what was usual, known before the point came; `own`: the score of this metric, -log10 p;
-    `score`: its entity's, which is compared to `threshold`. `limit` is the one in force. `missed`: crossings nobody warned of.
+    `score`: its entity's, which is compared to the `threshold` of that turn. `limit` is the one in force. `missed`: crossings
+    nobody warned of.
     """
 
     entity: str
@@ -48,7 +49,7 @@ class Story:
     upper: Row
     own: Row
     score: Row
-    threshold: float
+    threshold: Row
     limit: Row
     above: bool
     told_from_s: int
@@ -63,8 +64,7 @@ class Observer:
     def __init__(self, lane: Lane, metric: str) -> None:
         self._lane, self._metric = lane, metric
         self._time_s = lane.start_s + lane.step_s * np.arange(lane.values.shape[1], dtype=np.int64)
-        self._kept = {name: np.full(len(self._time_s), np.nan) for name in (*LAST, "score")}
-        self._threshold = 0.0
+        self._kept = {name: np.full(len(self._time_s), np.nan) for name in (*LAST, "score", "threshold")}
         self._episodes: dict[str, Episode] = {}
         self._crossings: list[int] = []
         self._missed: list[Outcome] = []
@@ -90,7 +90,7 @@ class Observer:
         row = watch.window.rows_for([{"entity": self._lane.entity, "metric": self._metric}])[0]
         for name in LAST:
             self._kept[name][column] = getattr(watch, name)[row]
-        self._kept["score"][column], self._threshold = scores[watch.entity_of[row]], watch.threshold
+        self._kept["score"][column], self._kept["threshold"][column] = scores[watch.entity_of[row]], watch.threshold
 
     def _is_ours(self, entity: Labels) -> bool:
         return entity.get("metric", self._metric) == self._metric
@@ -108,7 +108,7 @@ class Observer:
         episodes = sorted(self._episodes.values(), key=lambda one: (one.opened.opened_s, one.opened.kind, one.opened.id))
         return Story(
             lane.entity, self._metric, lane.step_s, self._time_s, values, kept["last_lower"],
-            kept["last_expected"], kept["last_upper"], own, kept["score"], self._threshold, limit_over(rule, self._time_s),
+            kept["last_expected"], kept["last_upper"], own, kept["score"], kept["threshold"], limit_over(rule, self._time_s),
             rule is None or rule.above, lane.emit_from_s, tuple(episodes), tuple(self._crossings), tuple(self._missed),
         )  # fmt: skip
 

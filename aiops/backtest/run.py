@@ -128,26 +128,35 @@ def backtest(data: Path, out: Path, options: Options, progress: Progress = lambd
     found = survey(data)
     check_asked(found.entries, options.series)
     jobs = jobs_of(found.entries, options.workers)
+    longest = max(entry.columns for entry in found.entries) if options.story else 0
+    share = _turns(jobs) / (_turns(jobs) + longest)
     total = Summary(notes=found.notes)
     with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".backtest-") as folder:
         parts = [Path(folder) / f"{i}.part" for i in range(len(jobs))]
         alone = options.workers == 1 or len(jobs) == 1 or sum(_cells(job) for job in jobs) <= CELLS_ALONE
-        for summary in (_alone if alone else _side_by_side)(jobs, parts, options, progress):
+        for summary in (_alone if alone else _side_by_side)(jobs, parts, options, lambda done: progress(share * done)):
             total.add(summary)
         temporary = Path(folder) / "out"
         merge(parts, temporary)
         temporary.replace(out)
     if options.story:
-        total.story = tell(*choose(found.entries, options.series, total.telling), options)
+        lane, metric = choose(found.entries, options.series, total.telling)
+        total.story = tell(lane, metric, options, lambda done: progress(share + (1 - share) * done))
     return total
 
 
-def tell(lane: Lane, metric: str, options: Options) -> Story:
+def tell(lane: Lane, metric: str, options: Options, progress: Progress = lambda _: None) -> Story:
     """The story of one series: its entity replayed alone, which says what it says beside others."""
-    observer = Observer(lane, metric)
+    observer, done = Observer(lane, metric), 0
+
+    def mark(turns: int) -> None:
+        nonlocal done
+        done += turns
+        progress(min(1.0, done / lane.values.shape[1]))
+
     with tempfile.TemporaryDirectory(prefix=".backtest-") as folder:
         spool = Spool(Path(folder) / "alone", [lane.entity])
-        replay([lane], options, spool, observer=observer)
+        replay([lane], options, spool, mark, observer)
         spool.close()
     return observer.story()
 

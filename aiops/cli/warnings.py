@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from aiops.notify.wording import members
 from aiops.outcomes.settle import deadline_s
 from aiops.store import Store
 from aiops.store.codec import to_json
+from aiops.web.evidence import told
 
 
 @contextmanager
@@ -95,16 +97,15 @@ def _verdict(outcome: Outcome | None, deadline: float | None) -> list[str]:
 
 
 def _why(w: EarlyWarning) -> list[str]:
-    lines = []
-    for symptom in w.symptoms:
-        lines.append(f"  because    {visible(str(dict(symptom.labels)), 400)}")
-        facts = ", ".join(f"{k} {_number(v)}" for k, v in symptom.evidence.items() if v is not None)
-        lines.append(f"             {visible(facts, 600)}")
+    """The evidence of every series: one fact a line, those of one kind under one name."""
+    lines, found = [], told(w.symptoms, time.time())
+    for one in found:
+        lines.append(f"  because    {one.series}")
+        lines += [f"             {'' if name == 'why' else name + ': '}{fact}" for name, fact in one.facts]
+        lines += [f"             also over {window}" for window in one.windows]
+    for name, kind in (("also moved", "also"), ("against", "against")):
+        lines += [f"  {name:10} {text_}" for one in found for text_ in getattr(one, kind)]
     return lines
-
-
-def _number(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) and abs(value) < 1e9 else str(value)
 
 
 def _what_to_do(w: EarlyWarning) -> list[str]:

@@ -40,7 +40,7 @@ def render(story: Story) -> str:
     shown = list(enumerate(story.episodes, 1))
     near = sorted(sorted(shown, key=_interest)[:VIEWS_AT_MOST], key=lambda pair: pair[0])
     views = [picture.whole(story, shown)] + [picture.close(story, one, _around(story, one, shown)) for _, one in near]
-    data = {"step": story.step_s, "threshold": story.threshold, "views": views}
+    data = {"step": story.step_s, "views": views}
     scripts, styles = ([(FOLDER / "static" / name).read_text("utf-8") for name in names] for names in (SCRIPTS, STYLES))
     pages = Environment(loader=FileSystemLoader(FOLDER / "templates"), autoescape=select_autoescape(default=True))
     numbers = {n: k for k, (n, _) in enumerate(near, 1)}
@@ -50,7 +50,7 @@ def render(story: Story) -> str:
         scripts=[Markup(one) for one in scripts], styles=[Markup(one) for one in styles], data=Markup(_data(data)),
         about=_about(story), numbers=numbers, rows=[_row(story, n, one) for n, one in shown[:ROWS_AT_MOST]],
         left_out=max(0, len(shown) - ROWS_AT_MOST), missed=[_missed(one.failed_s, one.detail) for one in story.missed],
-        threshold=number(story.threshold), best=_best(story, near), told=any(one.told for one in story.episodes),
+        threshold=_threshold(story), best=_best(story, near), told=any(one.told for one in story.episodes),
         unusual=any(one.opened.kind == "anomaly" for one in story.episodes),
         limited=limited, far_limit=limited and not views[0]["limit_drawn"], expired=any(
             one.outcome is not None and one.outcome.verdict == "expired" for one in story.episodes
@@ -115,6 +115,15 @@ def _limit(story: Story) -> str:
         return f"The limit: not {side} {number(limits[0])}."
     changes = f"{steps - 1} change{'s' if steps > 2 else ''}"
     return f"The limit: not {side} {number(limits[0])} at first, {number(limits[-1])} at last ({changes})."
+
+
+def _threshold(story: Story) -> str:
+    """The score that it takes, and between which bounds it moved."""
+    some = story.threshold[np.isfinite(story.threshold)]
+    if not len(some):
+        return "-"
+    low, high, last = (number(x) for x in (some.min(), some.max(), some[-1]))
+    return last if low == high else f"{last} (it was {low} to {high})"
 
 
 def _counted(story: Story) -> str:

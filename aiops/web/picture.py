@@ -58,6 +58,7 @@ def view(story: Story, first: int, last: int, columns: int, shown: Sequence[tupl
         "expected": _plain(story.expected[at]), "limit": _plain(story.limit[at], 9) if has_limit else None,
         "told": [_plain(row, 12) for row in told] if np.isfinite(told).any() else None,
         "score": _plain(story.score[at], 4), "own": _plain(story.own[at], 4),
+        "threshold": _plain(story.threshold[at], 4),
         "spans": list(spans(story, first, last, columns)),
         "marks": [_mark(number, one, story) for number, one in shown],
         "crossings": [c for c in story.crossings if begin <= c <= end],
@@ -73,8 +74,7 @@ def picked(story: Story, first: int, last: int, columns: int, also: Sequence[int
     column = np.arange(count) * columns // count
     values, score, own = (array[first:last] for array in (story.values, story.score, story.own))
     found = [_least(column, one) for one in (values, -values, -score, -own)] + [_cuts(values, columns)]
-    limit = story.limit[first:last]
-    changed = np.flatnonzero((limit[1:] != limit[:-1]) & ~(np.isnan(limit[1:]) & np.isnan(limit[:-1])))
+    changed = np.concatenate([_changes(one[first:last]) for one in (story.limit, story.threshold)])
     ends = np.array([0, count - 1])
     return np.unique(np.concatenate([*(f + first for f in (*found, changed, changed + 1, ends)), inside]))
 
@@ -84,6 +84,12 @@ def _least(column: Ints, values: NDArray[np.float64]) -> Ints:
     some = np.flatnonzero(np.isfinite(values))
     order = some[np.lexsort((some, values[some], column[some]))]
     return order[np.append(True, np.diff(column[order]) > 0)] if len(order) else order
+
+
+def _changes(values: NDArray[np.float64]) -> Ints:
+    """Indices before which a series that moves in steps had another value than behind them."""
+    missing = np.isnan(values)
+    return np.flatnonzero((values[1:] != values[:-1]) & ~(missing[1:] & missing[:-1]))
 
 
 def _cuts(values: NDArray[np.float64], columns: int) -> Ints:

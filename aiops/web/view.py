@@ -11,13 +11,13 @@ import numpy as np
 
 from aiops import __version__
 from aiops.core.durations import rfc3339, text
-from aiops.core.quantity import quantity
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline import Watch
 from aiops.store.codec import to_json
+from aiops.web.evidence import told
 from aiops.web.sight import Sight
 
 SERIES_ON_THE_PAGE = 200
@@ -152,8 +152,28 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
     return {
         "w": found, "line": line(found, daemon.clock()), "outcome": None if outcome is None else judged(outcome),
         "judged_at": None if deadline is None else rfc3339(deadline), "now": rfc3339(daemon.clock()),
-        "symptoms": [(series_text(s.labels), facts(s.evidence)) for s in found.symptoms],
+        "symptoms": told(found.symptoms, daemon.clock()), "ago": text(max(0.0, daemon.clock() - found.opened_s)),
+        "beside": [_beside(one) for one in found.beside], "members": [_beside(one) for one in found.members],
+        "data": [_data(found, source) for source in dict.fromkeys(s.lineage.source for s in found.symptoms)],
+        "level": next((f"{s.evidence['level']:.0%}" for s in found.symptoms if s.evidence.get("level")), ""),
+        "act_before": None if found.act_before_s is None else rfc3339(found.act_before_s),
+        "stale_since": None if found.stale_since_s is None else rfc3339(found.stale_since_s),
     }  # fmt: skip
+
+
+def _beside(other: Mapping[str, Any]) -> dict[str, Any]:
+    """Another warning, named in one: what it is, where, since when, and when it is expected."""
+    expected = other.get("expected_s")
+    return {
+        "id": other["id"], "card": other.get("card", ""), "entity": visible(" ".join(v for v in other["entity"].values() if v)),
+        "since": rfc3339(other["opened_s"]), "expected": "" if expected is None else rfc3339(expected),
+    }  # fmt: skip
+
+
+def _data(warning: EarlyWarning, source: str) -> dict[str, str]:
+    """A source of the evidence, and what it warned of."""
+    notes = dict.fromkeys(note for s in warning.symptoms if s.lineage.source == source for note in s.lineage.partial)
+    return {"source": visible(source), "partial": visible("; ".join(notes))}
 
 
 def line(warning: EarlyWarning, now_s: float) -> dict[str, Any]:
@@ -170,29 +190,6 @@ def line(warning: EarlyWarning, now_s: float) -> dict[str, Any]:
         "runbooks": [str(r.get("name", "")) for r in warning.runbooks],
         "why": warning.closed_why or (str(warning.symptoms[0].evidence.get("reason", "")) if warning.symptoms else ""),
     }  # fmt: skip
-
-
-def series_text(labels: Mapping[str, str]) -> str:
-    """A label set on one line, fit to be shown."""
-    return visible(", ".join(f"{k}={v}" for k, v in labels.items()), 600)
-
-
-def facts(evidence: Mapping[str, Any]) -> dict[str, str]:
-    """The evidence of a symptom in words, without what is not known."""
-    unit = str(evidence.get("unit") or "1")
-    known = {k: v for k, v in evidence.items() if v is not None}
-    out = {"why": visible(str(known.get("reason", "")))}
-    out |= {name: quantity(known[name], unit) for name in ("now", "limit", "expected") if name in known}
-    if "slope_per_hour" in known:
-        out["slope"] = f"{quantity(known['slope_per_hour'], unit)} an hour"
-    if "window_s" in known:
-        out["seen over"] = text(float(known["window_s"]))
-    if "trend_start_s" in known:
-        out["trend since"] = rfc3339(float(known["trend_start_s"]))
-    if "level" in known and "limit" in known:
-        out["interval"] = f"{float(known['level']):.0%}"
-    out |= {name: quantity(known[name], "1") for name in ("score", "threshold") if name in known}
-    return out
 
 
 def judged(outcome: Outcome) -> dict[str, Any]:

@@ -18,8 +18,8 @@ def story(count: int = 300, step_s: int = 60, **changes: Any) -> Story:
     fields: dict[str, Any] = {
         "entity": "a", "metric": "m", "step_s": step_s, "time_s": time_s, "values": 2.0 + np.sin(np.arange(count)),
         "lower": 0.5 + 0 * scored, "expected": 2.0 + 0 * scored, "upper": 3.5 + 0 * scored, "own": scored, "score": scored.copy(),
-        "threshold": 1.95, "limit": np.full(count, 5.0), "above": True, "told_from_s": int(time_s[0]), "episodes": (),
-        "crossings": (), "missed": (),
+        "threshold": np.full(count, 1.95), "limit": np.full(count, 5.0), "above": True, "told_from_s": int(time_s[0]),
+        "episodes": (), "crossings": (), "missed": (),
     }  # fmt: skip
     return Story(**(fields | changes))
 

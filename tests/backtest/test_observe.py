@@ -56,6 +56,7 @@ def test_the_band_and_the_scores_are_the_detectors_own(shown: Story) -> None:
     np.testing.assert_array_equal(shown.own, -np.log10(found.p[0]) + 0.0)
     assert np.isfinite(shown.own).sum() > 700
     assert np.isnan(shown.own[200:230]).all()
+    assert (shown.threshold[np.isfinite(shown.score)] >= detector.threshold(1.0)).all()
 
 
 def test_the_times_told_are_those_of_the_lines(shown: Story, told: tuple[Summary, Path]) -> None:

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from typer.testing import CliRunner
 
 from aiops.cli.app import app
 from aiops.store import Store
-from tests.store.samples import outcome, warning
+from tests.store.samples import SYMPTOM, outcome, warning
 
 BOOK = {
     "name": "disk-filling-up", "mode": "suggest", "capped_from": "auto", "summary": "Free it.", "impact": "Writes fail.",
@@ -69,6 +70,26 @@ def test_one_warning_is_shown_whole_with_its_plan(data: Path) -> None:
     assert "runbook    disk-filling-up (suggest, the file asks for auto): Free it." in shown
     assert "1. [read] df -h -- /data" in shown
     assert "verdict    not yet: at the latest " in shown
+
+
+def test_the_evidence_is_shown_in_words_and_what_speaks_against_it(data: Path) -> None:
+    labels = {"instance": "a4", "metric": "load\nfake"}
+    evidence = {
+        "now": 31.5, "expected": 4.25, "usual_low": 3.1, "usual_high": 5.9, "score": 7.42, "threshold": 4.1, "share": 0.62,
+        "reason": "unlike what was usual here", "also": [{"labels": {"cpu": "3"}, "now": 0.98, "score": 1.42}],
+        "against": ["5 of its 9 series are as usual"],
+    }  # fmt: skip
+    strange = replace(SYMPTOM, kind="anomaly", labels=labels, crossing=None, evidence=evidence)
+    store = Store.open("", data / "more")
+    with store.transaction() as tx:
+        tx.put_warning(warning(4, kind="anomaly", symptoms=(strange,), crossing=None, told_latest_s=None))
+    store.close()
+    shown = aiops("warnings", "show", f"{4:016x}", "--data-dir", str(data / "more")).stdout
+    assert "  because    instance=a4, metric=load\\nfake\n             unlike what was usual here\n" in shown
+    assert "now: 31.5\n" in shown
+    assert "usual: 3.1 to 5.9 here at this hour, expected 4.25\n" in shown
+    assert "score: 7.42 (threshold 4.1), 62% of the entity's\n" in shown
+    assert "  also moved cpu=3: now 0.98, score 1.42\n  against    5 of its 9 series are as usual\n" in shown
 
 
 def test_a_judged_warning_shows_its_verdict_and_lead(data: Path) -> None:

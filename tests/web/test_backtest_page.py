@@ -115,6 +115,12 @@ def test_the_table_has_the_numbers_behind_each_warning() -> None:
         assert wanted in text, wanted
 
 
+def test_a_threshold_that_moves_is_told_with_its_bounds() -> None:
+    moving = np.where(np.arange(300) < 100, 1.95, 2.4)
+    assert "2.4 (it was 1.95 to 2.4)" in Elements(render(story(threshold=moving))).text
+    assert "is compared to the threshold\n1.95;" in Elements(render(story())).text
+
+
 def test_a_series_without_warnings_or_limit_says_so() -> None:
     page = render(story(limit=np.full(300, np.nan)))
     text = Elements(page).text

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import threading
+import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,6 +51,43 @@ def browser() -> Iterator[Any]:
             yield found
         finally:
             found.close()
+
+
+def test_the_page_of_a_warning_says_what_a_person_needs_at_night(rig: Rig, served: str) -> None:
+    """Numbers, doubts and neighbours; each name as text, and those of other warnings as links."""
+    assert rig.daemon is not None
+    found, other = rig.daemon.store.open_warnings()
+    evidence = {
+        "now": 31.5, "expected": 4.25, "usual_low": 3.1, "usual_high": 5.9, "score": 7.42, "threshold": 4.1, "share": 0.62,
+        "reason": "unlike what was usual here", "also": [{"labels": {"cpu": HOSTILE}, "now": 0.98, "score": 1.42}],
+        "windows": [f"6h: 3 an hour {HOSTILE}"], "against": [f"5 of its 9 series are as usual {HOSTILE}"],
+    }  # fmt: skip
+    symptom = replace(found.symptoms[0], evidence=evidence)
+    named = {"id": other.id, "card": HOSTILE, "kind": "anomaly", "entity": {"instance": HOSTILE}, "opened_s": 60}
+    with rig.daemon.store.transaction() as tx:
+        tx.put_warning(found.having(symptoms=(symptom,), beside=(named,), cause=other.id, stale_since_s=found.opened_s))
+    page = urllib.request.urlopen(f"{served}/warnings/{found.id}").read().decode()
+    for wanted in (
+        "3.1 to 5.9 here at this hour, expected 4.25", "7.42 (threshold 4.1), 62% of the entity&#39;s", "What else moved",
+        "now 0.98, score 1.42", "What speaks against it", "5 of its 9 series are as usual", "also over", "6h: 3 an hour",
+        "Also open here", f'<a href="/warnings/{other.id}">', "several that were told together", "Act before",
+        "nothing newer is known since", "Data: made.",
+    ):  # fmt: skip
+        assert wanted in page, wanted
+    assert "<script" not in page
+    assert "<img" not in page
+
+
+def test_a_warning_that_lists_others_links_to_each_and_has_no_verdict(rig: Rig, served: str) -> None:
+    assert rig.daemon is not None
+    found, other = rig.daemon.store.open_warnings()
+    member = {"id": other.id, "entity": dict(other.entity), "opened_s": other.opened_s, "expected_s": other.opened_s + 60.0}
+    with rig.daemon.store.transaction() as tx:
+        tx.put_warning(found.having(members=(member,)))
+    page = urllib.request.urlopen(f"{served}/warnings/{found.id}").read().decode()
+    assert "Where: 1 that began together" in page
+    assert f'<a href="/warnings/{other.id}">' in page
+    assert "<dt>Verdict</dt>" not in page
 
 
 def test_pages_on_a_phone_and_on_a_desk(rig: Rig, served: str, browser: Any) -> None:

@@ -9,6 +9,7 @@
   const STEPS = [1, 5, 15, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR,
     DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 60 * DAY, 90 * DAY, 180 * DAY, 365 * DAY];
   const GAP = 1;
+  const stepped = uPlot.paths.stepped({ align: 1 });
   let now = 0, plots = [];
 
   const colour = name => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
@@ -166,7 +167,6 @@
   }
 
   function values(view, width) {
-    const stepped = uPlot.paths.stepped({ align: 1 });
     const series = [clock, line("usual from", colour("usual"), { width: 0.4 }), line("to", colour("usual"), { width: 0.4 }),
       line("expected", colour("usual"), { dash: DASH }), line("measured", colour("value"), { width: 1.25 })];
     const data = [view.t, view.low, view.high, view.expected, view.value];
@@ -209,14 +209,14 @@
   }
 
   function score(view, width) {
-    const most = Math.max(1.4 * story.threshold, ...view.score.filter(x => x != null), ...view.own.filter(x => x != null));
+    const most = Math.max(...view.threshold.map(x => 1.4 * x), ...view.score.filter(x => x != null), ...view.own.filter(x => x != null));
     const series = [clock, line("this metric", colour("usual")), line("its entity", colour("anomaly"), { width: 1.25 }),
-      line("threshold", colour("limit"), { dash: DASH, width: 1.25 })];
+      line("threshold", colour("limit"), { dash: DASH, width: 1.25, paths: stepped })];
     return new uPlot({
       ...base(view, "score", width), series, axes: [timeAxis(width), numberAxis()],
       scales: { ...base(view, "score", width).scales, y: { range: () => [0, 1.05 * most] } },
       hooks: { drawClear: [behind({ ...view, marks: view.marks.filter(m => m.kind === "anomaly") })] },
-    }, [view.t, view.own, view.score, view.t.map(() => story.threshold)], document.getElementById("score"));
+    }, [view.t, view.own, view.score, view.threshold], document.getElementById("score"));
   }
 
   function draw() {

@@ -1,0 +1,96 @@
+"""The evidence of a warning in words, for the page of one warning and for the terminal. What is not known is not mentioned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiops.core.durations import rfc3339, text
+from aiops.core.quantity import quantity
+from aiops.core.records import Symptom
+from aiops.core.text import visible
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One series of a warning: its facts as (name, text), what else moved, which spans agree, what speaks against it."""
+
+    series: str
+    facts: tuple[tuple[str, str], ...]
+    also: tuple[str, ...] = ()
+    windows: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
+
+
+def told(symptoms: Sequence[Symptom], now_s: float) -> list[Told]:
+    """Every symptom in words; what an earlier one has said of what else moved, of spans and of doubts is not said again."""
+    out: list[Told] = []
+    said: dict[str, set[tuple[str, ...]]] = {"also": set(), "windows": set(), "against": set()}
+    for symptom in symptoms:
+        evidence = symptom.evidence
+        lists = {"also": tuple(_also(evidence)), **{name: _texts(evidence, name) for name in ("windows", "against")}}
+        news = {name: () if found in said[name] else found for name, found in lists.items()}
+        for name, found in lists.items():
+            said[name].add(found)
+        out.append(Told(series_text(symptom.labels), tuple(_facts(symptom, now_s)), **news))
+    return out
+
+
+def series_text(labels: Mapping[str, str]) -> str:
+    """A label set on one line, fit to be shown."""
+    return visible(", ".join(f"{k}={v}" for k, v in labels.items()), 600)
+
+
+def _facts(symptom: Symptom, now_s: float) -> Iterator[tuple[str, str]]:
+    known = {name: value for name, value in symptom.evidence.items() if value is not None}
+    unit = str(known.get("unit") or "1")
+    yield "why", visible(str(known.get("reason") or "no reason given"))
+    if "now" in known:
+        yield "now", quantity(known["now"], unit)
+    if usual := _usual(known, unit):
+        yield "usual", usual
+    if "limit" in known:
+        side = "" if "above" not in known else "not above " if known["above"] else "not below "
+        yield "limit", side + quantity(known["limit"], unit)
+    if "other" in known:
+        yield f"{visible(str(known.get('other_source') or 'another source'))} says", quantity(known["other"], unit)
+    since = float(known.get("since_s", symptom.since_s))
+    yield "since", f"{rfc3339(since)} ({text(max(0.0, now_s - since))} ago)"
+    if pace := _pace(known, unit):
+        yield "slope", pace
+    if "score" in known:
+        yield "score", _score(known)
+
+
+def _usual(known: Mapping[str, Any], unit: str) -> str:
+    expected = f"expected {quantity(known['expected'], unit)}" if "expected" in known else ""
+    if "usual_low" not in known or "usual_high" not in known:
+        return expected
+    low, high = quantity(known["usual_low"], unit), quantity(known["usual_high"], unit)
+    return f"{low} to {high} here at this hour{expected and ', ' + expected}"
+
+
+def _pace(known: Mapping[str, Any], unit: str) -> str:
+    said = [f"{quantity(known['slope_per_hour'], unit)} an hour"] if "slope_per_hour" in known else []
+    said += [f"seen over {text(float(known['window_s']))}"] if "window_s" in known else []
+    said += [f"the trend began {rfc3339(float(known['trend_start_s']))}"] if "trend_start_s" in known else []
+    return ", ".join(said)
+
+
+def _score(known: Mapping[str, Any]) -> str:
+    at = f" (threshold {quantity(known['threshold'], '1')})" if "threshold" in known else ""
+    share = f", {known['share']:.0%} of the entity's" if "share" in known else ""
+    return f"{quantity(known['score'], '1')}{at}{share}"
+
+
+def _also(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """Other series that moved too: each names itself by its labels or by a metric alone."""
+    unit = str(evidence.get("unit") or "1")
+    for one in evidence.get("also") or ():
+        name = series_text(one["labels"]) if "labels" in one else visible(str(one.get("metric", "")))
+        yield f"{name}: now {quantity(one.get('now'), unit)}, score {quantity(one.get('score'), '1')}"
+
+
+def _texts(evidence: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(visible(str(one)) for one in evidence.get(name) or ())

@@ -1,0 +1,80 @@
+"""The evidence of a warning in words: every number that is known, none that is not, each thing once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aiops.web.evidence import series_text, told
+from tests.store.samples import SYMPTOM
+
+NOW = 3660.0
+
+
+def facts(**evidence: Any) -> dict[str, str]:
+    (one,) = told([replace(SYMPTOM, evidence=evidence)], NOW)
+    return dict(one.facts)
+
+
+def test_a_crossing_is_told_with_its_slope_and_since_when() -> None:
+    found = facts(
+        now=0.2, limit=0.05, above=False, unit="1", slope_per_hour=-0.06, window_s=28800.0, trend_start_s=0.0,
+        reason="steadily nearer",
+    )  # fmt: skip
+    assert found == {
+        "why": "steadily nearer", "now": "0.2", "limit": "not below 0.05", "since": "1970-01-01T00:01:00Z (1h ago)",
+        "slope": "-0.06 an hour, seen over 8h, the trend began 1970-01-01T00:00:00Z",
+    }  # fmt: skip
+
+
+def test_an_anomaly_is_told_with_what_was_usual_and_its_share() -> None:
+    found = facts(
+        now=3.0 * 2**30, usual_low=2.0**30, usual_high=2.0**31, expected=1.5 * 2**30, unit="By", score=7.421, threshold=4.1,
+        share=0.62, since_s=60.0, reason="unlike",
+    )  # fmt: skip
+    assert found["now"] == "3 GiB"
+    assert found["usual"] == "1 GiB to 2 GiB here at this hour, expected 1.5 GiB"
+    assert found["score"] == "7.421 (threshold 4.1), 62% of the entity's"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "usual"),
+    [({"usual_low": 1.0, "expected": 2.0}, "expected 2"), ({"usual_low": 1.0, "usual_high": 3.0}, "1 to 3 here at this hour")],
+)
+def test_of_what_was_usual_only_what_is_known_is_told(evidence: dict[str, float], usual: str) -> None:
+    assert facts(**evidence)["usual"] == usual
+
+
+def test_what_is_not_known_is_not_mentioned() -> None:
+    assert facts(now=None, limit=None, expected=None) == {"why": "no reason given", "since": "1970-01-01T00:01:00Z (1h ago)"}
+
+
+def test_a_conflict_tells_what_the_other_source_says() -> None:
+    assert facts(now=1.0, other=2.0, other_source="eu\n2")["eu\\n2 says"] == "2"
+
+
+def test_what_all_series_have_in_common_is_told_once() -> None:
+    lists = {"also": [{"labels": {"cpu": "3"}, "now": 1.0, "score": 2.0}, {"metric": "net"}], "against": ["two are as usual"]}
+    first, second, third = told(
+        [replace(SYMPTOM, evidence=one) for one in (lists, lists, {**lists, "against": ["it has paused"]})], NOW
+    )
+    assert first.also == ("cpu=3: now 1, score 2", "net: now unknown, score unknown")
+    assert first.against == ("two are as usual",)
+    assert (second.also, second.against) == ((), ())
+    assert (third.also, third.against) == ((), ("it has paused",))
+
+
+def test_each_series_tells_the_spans_that_agree_with_it() -> None:
+    one, other = told([replace(SYMPTOM, evidence={"windows": [text]}) for text in ("1h: 2 an hour", "6h: 3 an hour")], NOW)
+    assert (one.windows, other.windows) == (("1h: 2 an hour",), ("6h: 3 an hour",))
+
+
+def test_text_from_outside_stays_on_its_line() -> None:
+    evidence = {"against": ["p\u202eq"], "also": [{"metric": "m\x1b"}]}
+    (one,) = told([replace(SYMPTOM, labels={"a": "x\ny"}, evidence=evidence)], NOW)
+    assert one.series == "a=x\\ny"
+    assert one.against == ("p\\u202eq",)
+    assert one.also[0].startswith("m\\x1b")
+    assert series_text({}) == ""
