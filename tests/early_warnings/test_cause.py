@@ -1,4 +1,4 @@
-"""Episodes that begin together: when they have one cause, which labels name it, and how the warning that speaks for them lives."""
+"""Episodes that begin together: when they have one cause, which labels name it, how the warning that speaks for them lives."""
 
 from __future__ import annotations
 
