@@ -39,6 +39,8 @@ LOOK_S = 2.0
 AGAIN_S, SOON_S = 600.0, 30.0
 """After so long the settings are looked at again; the second when the server was away."""
 AWAY = ("timeout", "unreachable", "server_error")
+FAILURES = 3
+"""After so many in a row the query API is asked for a while: something in between may break this way of reading alone."""
 SETTINGS_BYTES = 4 << 20
 """A longer answer about settings is not read."""
 _VERSION = re.compile(r"v?([0-9]{1,4})\.")
@@ -62,7 +64,7 @@ class Chunks:
     def __init__(self, name: str, limits: ReadLimits, send: Callable[..., Answered]) -> None:
         self._name, self._limits, self._send = name, limits, send
         self._memory = functools.lru_cache(maxsize=QUERIES_KNOWN)(lambda _: remote_read.Memory())
-        self._terms, self._lock = Terms(), threading.Lock()
+        self._terms, self._lock, self._failures = Terms(), threading.Lock(), 0
 
     def read(
         self, query: str, grid: Grid, deadline: float
@@ -70,7 +72,8 @@ class Chunks:
         """(label sets (n,), values (n, t), notes); None where the query API is to be asked: for short ranges, for whatever is no
         plain selector, where it costs less, and of a server that has no such thing or does not tell its settings.
 
-        Raises SourceError when the server is away, and bad_data when what it sends is damaged.
+        Raises SourceError when the server is away, and bad_data when what it sends is damaged; after FAILURES in a row the
+        query API is asked for a while.
         """
         matchers = remote_read.worth(query, grid)
         if matchers is None:
@@ -80,13 +83,17 @@ class Chunks:
             return None
         try:
             ask = functools.partial(self._ask, query, deadline)
-            return remote_read.read(ask, matchers, memory, grid, terms.look_back_ms, self._limits)
+            found = remote_read.read(ask, matchers, memory, grid, terms.look_back_ms, self._limits)
+            self._failures = 0
+            return found
         except remote_read.Aside as e:
             self._tell(f"{visible(query)}: {e}")
             if e.lasting:
                 memory.aside_until = time.monotonic() + AGAIN_S
         except BadAnswer as e:
-            raise SourceError(self._name, e.kind, f"{visible(query)}: {visible(str(e))}") from e
+            error = SourceError(self._name, e.kind, f"{visible(query)}: {visible(str(e))}")
+            self._failed(error)
+            raise error from e
         except SourceError as e:
             if e.kind in ("not_prometheus", "auth", "unsupported"):
                 self._terms = self._without(f"remote read: {e.message}", AGAIN_S)
@@ -94,8 +101,16 @@ class Chunks:
                 self._tell(f"{visible(query)}: {e.message}")
                 memory.aside_until = time.monotonic() + AGAIN_S
             else:
+                self._failed(e)
                 raise
         return None
+
+    def _failed(self, error: SourceError) -> None:
+        if error.kind not in (*AWAY, "bad_data"):
+            return
+        self._failures += 1
+        if self._failures >= FAILURES:
+            self._terms, self._failures = self._without(f"remote read failed {FAILURES} times: {error.message}", AGAIN_S), 0
 
     def terms(self, query: str, deadline: float) -> Terms:
         """How the server may be read; looked at by one thread while the others wait, and not again until that is old."""

@@ -18,6 +18,8 @@ Metric = dict[str, str]
 Point = tuple[float, str]
 Rows = list[tuple[Metric, list[Point]]]
 Rewrite = Callable[[Rows], Rows]
+NOT_PASSED = ("/api/v1/read", "/api/v1/status/config")
+"""What is done to answers is done to those of the query API, and those are what is counted: no history comes in another way."""
 
 
 @dataclass
@@ -132,6 +134,9 @@ class Proxy:
 
     def _serve(self, to: http.server.BaseHTTPRequestHandler) -> None:
         body = to.rfile.read(int(to.headers.get("Content-Length", 0)))
+        if urlsplit(to.path).path.endswith(NOT_PASSED):
+            to.send_error(404)
+            return
         exchange = Exchange(to, self.upstream, body, self.over)
         with self.lock:
             self.calls.append(exchange.args)

@@ -234,6 +234,30 @@ def test_a_failure_is_told_as_what_it_is_and_chunks_are_read_again_when_it_is_ov
         assert fetched(one).labels == ({"a": "b"},)
 
 
+@pytest.mark.parametrize("reply", [b"", streamed(GOOD[:-9]), answer(b"", "502 Bad Gateway")], ids=["cut", "damaged", "gateway"])
+def test_what_breaks_remote_read_alone_is_told_each_time_and_then_passed_by(reply: bytes) -> None:
+    with serving(told(read=reply)) as server:
+        one = source(server.url)
+        for _ in range(chunks.FAILURES):
+            with pytest.raises(SourceError):
+                fetched(one)
+        before = asked(server).count("read")
+        assert fetched(one).labels == ({"by": "query"},)
+        assert asked(server).count("read") == before
+
+
+def test_failures_with_a_success_in_between_pass_nothing_by() -> None:
+    answers: dict[str, Any] = {}
+    with serving(lambda server, conn, request: told(**answers)(server, conn, request)) as server:
+        one = source(server.url)
+        for _ in range(chunks.FAILURES):
+            answers["read"] = streamed(GOOD[:-9])
+            with pytest.raises(SourceError):
+                fetched(one)
+            answers.clear()
+            assert fetched(one).labels == ({"a": "b"},)
+
+
 def test_a_source_that_went_away_is_unreachable() -> None:
     with serving(told()) as server:
         one = source(server.url)
