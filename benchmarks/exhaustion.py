@@ -35,7 +35,10 @@ COLUMNS = (
 
 def done(*command: str | Path) -> str:
     """Standard output of a command; ends the benchmark when it fails."""
-    ran = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, check=False, cwd=HERE.parent)
+    found = os.environ | {"PYTHONPATH": str(HERE)}  # kinds of our own are looked for here
+    ran = subprocess.run(
+        [sys.executable, *map(str, command)], capture_output=True, text=True, check=False, cwd=HERE.parent, env=found
+    )
     if ran.returncode not in (0, 1):
         sys.exit(f"{' '.join(map(str, command))}\n{ran.stderr}")
     return ran.stdout

@@ -12,15 +12,15 @@ from pydantic import Field
 
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
-from aiops.models import paths
+from aiops.models import days, paths
 from aiops.models.interface import Forecaster
 from aiops.models.scene import oriented, scene_of
 from aiops.models.shape import Array, Sums
 
 DAILY, MONTHLY = 1, 2
 RUNS: tuple[tuple[float, float], ...] = (
-    (1.5, 0.5), (2, 0.5), (3, 0.6), (4, 0.8), (6, 1.0), (8, 1.2), (12, 1.3), (16, 1.3), (24, 1.3), (36, 1.3), (48, 1.3),
-    (72, 1.1),
+    (1.5, 0.5), (2, 0.5), (3, 0.6), (4, 0.7), (6, 0.8), (8, 0.9), (12, 1.0), (16, 1.1), (24, 1.2), (36, 1.3), (48, 1.3),
+    (72, 1.2),
 )  # fmt: skip
 """Hours of a window, and how many windows ahead it looks: what lasted long may be carried on longer."""
 YOUNG_REACH = 1.0
@@ -33,6 +33,8 @@ TIGHT_S = 360
 BEHIND = (0.43, 0.67)
 CLIMB = 0.15
 """No way speaks of a row that has not come this share of the way from its lowest level to the limit."""
+
+TRIED, TRIED_S, KEPT, CLOSER, AFAR = 0.35, 16 * 3600.0, (0.35, 0.2), 0.8, 1.2
 
 
 class ExhaustionParams(Params):
@@ -59,6 +61,7 @@ class Evidence:
     inside: Bools
     floor: Array
     age_s: Array
+    reached: Array
 
 
 class Exhaustion(Forecaster[ExhaustionParams]):
@@ -102,6 +105,10 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             "floor": np.full(n, -np.inf),
             "slope": np.zeros(n),
             "window_s": np.zeros(n),
+            "opened_s": np.full(n, np.nan),
+            "opened_left_s": np.full(n, np.nan),
+            "opened_room": np.full(n, np.nan),
+            "doubt_room": np.full(n, np.inf),
         }
 
     def screen(self, state: State, latest: Array, limit: Limit, now_s: Ints) -> Bools:
@@ -134,7 +141,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             climbed = scene.now - np.fmin(floor, scene.now) >= CLIMB * scene.room
             eta[(1.15 * eta) > to_reset[:, None]] = np.nan
         eta[~(fresh & inside & climbed)] = np.nan
-        return Evidence(found, eta, scene.now, scene.top, fresh, inside, floor, scene.age_s)
+        reached = np.fmax(scene.now, scene.day_peak[:, -1])
+        return Evidence(found, eta, scene.now, scene.top, fresh, inside, floor, scene.age_s, reached)
 
     def told(self, state: State, seen: Evidence, now_s: Ints, limit: Limit, horizon_s: float) -> Crossings:
         """From evidence to what is said: pending, patience, smoothed times, the interval. `state` is updated in place."""
@@ -155,6 +163,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         speaks = self._speaks(state, seen, evidence, now_s, limit.value)
         expected = self._smoothed(state, now_s + middle, evidence, speaks)
         left = np.maximum(expected - now_s, 0.0)
+        speaks = _kept(state, seen, speaks, left, now_s)
         soonest = np.where(evidence, np.minimum(eta[:, 0], left), left)
         longest = np.where(evidence, np.maximum(eta[rows, last], left), left)
         times = np.stack([now_s + params.early * soonest, now_s + left, now_s + params.late * longest], axis=1)
@@ -183,8 +192,9 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     def _ways(self, history: History, limit: Limit, scene: paths.Scene) -> list[paths.Path]:
         found = [paths.run(scene, hours, reach, YOUNG_REACH) for hours, reach in RUNS]
         found += [paths.envelope(scene, hours, reach) for hours, reach in ENVELOPES]
-        found += [paths.daily(scene, days, 1.1) for days in DAYS]
-        found.append(paths.weekly(scene, 2.1))
+        found += [days.daily(scene, count, 1.3) for count in DAYS]
+        found.append(days.weekly(scene, 2.1))
+        found.append(days.peaks(scene, 1.1))
         if self.step_s < 60:
             found += self._fast(history, limit, scene)
         daily = limit.resets == DAILY
@@ -243,9 +253,35 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         return np.asarray(state["expected_s"].copy())
 
 
+def _kept(state: State, seen: Evidence, speaks: Bools, left: Array, now_s: Ints) -> Bools:
+    """Rows that speak and keep the pace they told of; one that does not falls silent until it has come CLOSER to the limit.
+
+    Judged from TRIED of the first told time on (not before TRIED_S), against the highest level of the last 24 h: it must have
+    covered as much of the way as KEPT[0] of the pace, KEPT[0] + KEPT[1] when the told time is over.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        room = seen.top - seen.reached
+        state["doubt_room"][room > AFAR * state["opened_room"]] = np.inf
+        speaks = speaks & ~(room > state["doubt_room"])
+        begins = speaks & np.isnan(state["opened_s"])
+        state["opened_s"][:] = np.where(speaks, np.where(begins, now_s, state["opened_s"]), np.nan)
+        state["opened_left_s"][:] = np.where(begins, left, state["opened_left_s"])
+        state["opened_room"][:] = np.where(begins, room, state["opened_room"])
+        tried = now_s - state["opened_s"]
+        share = tried / state["opened_left_s"]
+        judged = speaks & (tried >= np.maximum(TRIED * state["opened_left_s"], np.minimum(TRIED_S, state["opened_left_s"])))
+        judged &= state["window_s"] < 14 * paths.DAY
+        needed = (KEPT[0] + KEPT[1] * np.minimum(share, 1.0)) * np.minimum(share, 1.0)
+        broken = judged & (1.0 - room / state["opened_room"] < needed)
+    state["doubt_room"][broken] = CLOSER * room[broken]
+    state["opened_s"][broken] = np.nan
+    state["up"] &= ~broken & speaks
+    return np.asarray(speaks & ~broken)
+
+
 def _quota(history: History, limit: Limit, scene: paths.Scene, rows: Bools) -> paths.Path:
     high, low = oriented(history.long, limit)
-    path = paths.quota(high, low, scene, history.now_s // paths.HOUR % 24)
+    path = days.quota(high, low, scene, history.now_s // paths.HOUR % 24)
     path.eta_s[~rows] = np.nan
     return path
 

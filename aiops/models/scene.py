@@ -13,6 +13,10 @@ DAYS = 15
 DAY_HOURS = 16
 """A day with fewer hours present says nothing."""
 
+FALL = 0.4
+MARGINS = (0.2, 0.6, 0.5, 0.4, 0.3, 0.2)
+"""Shares of its range by which a row must stand above its record, after no, one, two … falls."""
+
 Fine = NDArray[np.float32]
 
 
@@ -34,13 +38,14 @@ def scene_of(history: History, limit: Limit) -> tuple[Scene, Bools, Array]:
         mid_high, mid_low, mid_mean = (_since(a, history.mid, history, again, begin) for a in (mid_high, mid_low, mid_mean))
         high, low, mean = (_since(a, history.long, history, again, begin) for a in (high, low, mean))
     record, floor = _lasting(high, np.fmin), _lasting(low, np.fmax)
-    day_mean, day_peak = _days(mean, record)
+    margin = _margin(high, low)
+    day_mean, day_peak, peak_hour = _days(mean, record)
     all_low = np.fmin.reduce(floor, axis=1)
     record, floor = _older(record, np.fmax), _older(floor, np.fmin)
     lowest = np.fmin(all_low, np.fmin.reduce(mid_low, axis=1)) if mid_low.shape[1] else all_low
     scene = Scene(
         now, sign * (limit.value - history.offset), (history.now_s - history.first_s).astype(np.float64),
-        history.mid.step_s, Sums.of(mid_mean), mid_low, mid_high, record, floor, day_mean, day_peak,
+        history.mid.step_s, Sums.of(mid_mean), mid_low, mid_high, record, floor, margin, day_mean, day_peak, peak_hour,
     )  # fmt: skip
     return scene, np.isfinite(now), np.asarray(np.fmin(lowest, _lowest_fine(history, sign)), np.float64)
 
@@ -111,8 +116,22 @@ def _older(values: Fine, outer: np.ufunc) -> Fine:
     return out
 
 
-def _days(mean: Fine, high: Fine) -> tuple[Array, Array]:
-    """(n, DAYS) mean and peak of 24 hours each, ending now; NaN for a day with fewer than DAY_HOURS hours."""
+def _margin(high: Fine, low: Fine) -> Array:
+    """(n,) how far above its record a row must stand, as a share of its range: more where it fell back once or a few times.
+
+    A fall is FALL of the whole range within two hours. One cycle says little of how far the next one goes; many say it well.
+    """
+    if high.shape[1] < 3:
+        return np.full(len(high), MARGINS[0])
+    span = np.fmax.reduce(high, axis=1) - np.fmin.reduce(low, axis=1)
+    with np.errstate(invalid="ignore"):
+        falls = high[:, :-2] - low[:, 2:] > FALL * span[:, None]
+    count = (falls[:, 1:] & ~falls[:, :-1]).sum(axis=1) + falls[:, 0]
+    return np.asarray(np.asarray(MARGINS)[np.minimum(count, len(MARGINS) - 1)], np.float64)
+
+
+def _days(mean: Fine, high: Fine) -> tuple[Array, Array, Ints]:
+    """(n, DAYS) mean, peak and the peak's hour of 24 hours each, ending now; NaN for a day with fewer than DAY_HOURS hours."""
     n, hours = mean.shape[0], DAYS * 24
     mean, high = (_padded(a, hours).reshape(n, DAYS, 24) for a in (mean, high))
     present = np.isfinite(mean)
@@ -120,7 +139,9 @@ def _days(mean: Fine, high: Fine) -> tuple[Array, Array]:
     enough = count >= DAY_HOURS
     total = np.where(present, mean, 0).sum(axis=2, dtype=np.float64)
     means = np.where(enough, total / np.maximum(count, 1), np.nan)
-    return means, np.where(enough, np.fmax.reduce(high, axis=2), np.nan).astype(np.float64)
+    peaks = np.fmax.reduce(high, axis=2)
+    hour = np.argmax(high == peaks[:, :, None], axis=2)
+    return means, np.where(enough, peaks, np.nan).astype(np.float64), hour
 
 
 def _padded(values: Fine, columns: int) -> Fine:

@@ -21,6 +21,9 @@ TYPICAL = 0.4
 ONGOING = 0.2
 """The last block carries at least this share of the mean block: less has stopped."""
 
+AHEAD = 1.5
+"""Parts from the middle of the last third to now."""
+
 GROWN = 1.5
 """A rise bends upwards when the gains of its last third are this much larger than those of the first, and grew evenly."""
 
@@ -89,6 +92,12 @@ def line(blocks: Array) -> tuple[Array, Array, Array]:
     return slope, mean + slope * x[-1], np.sqrt(np.einsum("nb,nb->n", rest, rest) / b)
 
 
+def bent(pace: Array, bend: Array, room: Array) -> Array:
+    """Parts until `room` is covered at `pace` a part that grows by `bend` a part: (sqrt(pace^2 + 2 bend room) - pace) / bend."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(2.0 * room / (pace + np.sqrt(pace * pace + 2.0 * bend * room)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rise:
     """What (n, b) blocks say; all (n,). Paces are per block; `step`: one block carries most of the rise."""
@@ -111,9 +120,7 @@ class Rise:
 
     def parts_to(self, room: Array) -> Array:
         """How many parts it takes to cover `room`: at the pace of the last third, faster where the gains have grown all along."""
-        pace, bend = self.pace, self.bend
-        quicker = 2.0 * room / (pace + np.sqrt(pace * pace + 2.0 * bend * room))
-        return np.where(bend > 0, quicker, room / pace)
+        return np.where(self.bend > 0, bent(self.pace + AHEAD * self.bend, self.bend, room), room / self.pace)
 
     @property
     def pace(self) -> Array:
@@ -147,5 +154,6 @@ def rise(blocks: Array, room: Array, noise_share: float, levels: float = 1.5) ->
         span = (b - 1) / 3
         first, second = middle_gain - early, late - middle_gain
         grown = (late > GROWN * early) & (np.minimum(first, second) > 0.4 * np.maximum(first, second))
-        bend = np.where(grown, np.minimum(first, second) / span, 0.0)
+        newest = 0.25 * (gains[:, -2:].sum(axis=1) - gains[:, -4:-2].sum(axis=1))  # what began amid the window is not bent
+        bend = np.where(grown & (newest > 0.05 * late), np.minimum(np.minimum(first, second) / span, newest), 0.0)
     return Rise(rises, even, open_ended, total, slope, early, late, noise, bend, gains.max(axis=1) > 0.6 * total)

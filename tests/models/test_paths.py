@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from aiops.core.records import History, Limit, Resolution
 from aiops.models import paths
-from aiops.models.scene import oriented, scene_of
+from aiops.models.scene import scene_of
 from aiops.models.shape import Sums
 
 NOON = 1_767_571_200 + 12 * 3600
@@ -72,10 +74,31 @@ def test_a_run_of_hours_wants_a_day_before_it_to_know_the_rhythm() -> None:
 
 
 def test_a_young_row_speaks_when_all_it_ever_did_was_rise_straight() -> None:
-    line = 0.2 + 0.06 * (hours(8) + 8)
-    assert np.isfinite(paths.run(scene(line), 6, 1.0, 1.0).eta_s[0])
-    wavy = line + 0.06 * np.sin(hours(8) * 2)
-    assert np.isnan(paths.run(scene(wavy), 6, 1.0, 1.0).eta_s[0])
+    line = 0.2 + 0.034 * (hours(14) + 14)
+    assert np.isfinite(paths.run(scene(line), 12, 1.0, 1.0).eta_s[0])
+    wavy = line + 0.06 * np.sin(hours(14) * 2)
+    assert np.isnan(paths.run(scene(wavy), 12, 1.0, 1.0).eta_s[0])
+
+
+def test_a_young_row_waits_for_half_a_day_since_a_morning_also_rises() -> None:
+    assert np.isnan(paths.run(scene(0.2 + 0.06 * (hours(8) + 8)), 6, 1.0, 1.0).eta_s[0])
+
+
+def test_after_a_cleanup_a_rise_must_stand_well_above_the_one_before() -> None:
+    t = hours(72)
+
+    def again(top: float) -> Array:  # a cycle to 0.5, cleaned up 30 h ago
+        return np.where(t < -30, np.clip(0.5 + 0.01 * (t + 30), 0.1, 0.5), top + (top - 0.1) * t / 30)
+
+    assert np.isnan(paths.run(scene(again(0.6)), 24, 3.0, 1.0).eta_s[0])
+    assert np.isfinite(paths.run(scene(again(0.8)), 24, 3.0, 1.0).eta_s[0])
+
+
+def test_what_rose_by_day_is_told_at_the_pace_of_whole_days() -> None:
+    t = hours(120)
+    by_day = 0.3 + 0.1 * (t + 96) / 24 * (t > -96) + 0.03 * np.sin(2 * np.pi * t / 24) * (t > -96)
+    path = paths.run(scene(by_day), 72, 2.0, 1.0)
+    assert float(path.pace[0]) * 86400 == pytest.approx(0.1, rel=0.1)
 
 
 def test_what_also_happened_yesterday_at_this_hour_is_not_new() -> None:
@@ -122,7 +145,7 @@ def test_a_silent_run_says_why(shape: Array, reason: str) -> None:
 def test_too_little_history_says_nothing() -> None:
     short = scene(0.6 + 0.01 * hours(2))
     for path in (
-        paths.run(short, 24, 1.3, 1.0), paths.envelope(short, 24, 1.3), paths.daily(short, 7, 1.1), paths.weekly(short, 2.0),
+        paths.run(short, 24, 1.3, 1.0), paths.envelope(short, 24, 1.3),
     ):  # fmt: skip
         assert np.isnan(path.eta_s[0])
 
@@ -148,89 +171,13 @@ def test_an_envelope_needs_floor_and_ceiling(floor: float, ceiling: float) -> No
         assert why(path) == "sawtooth, floor flat"
 
 
-# --- days and weeks ---------------------------------------------------------------------------------------------------
-
-
-def rhythm(t: Array) -> Array:
-    return 0.5 * (1 + np.cos(2 * np.pi * t / 24))
-
-
-def test_peaks_that_grow_daily_reach_the_limit_with_a_peak() -> None:
-    t = hours(24 * 12)
-    path = paths.daily(scene((0.3 + 0.4 * rhythm(t)) * (1 + 0.05 * t / 24)), 7, 1.5)
-    assert eta_hours(path) / 24 == pytest.approx(0.3 / (0.7 * 0.05), rel=0.1)
-
-
-@pytest.mark.parametrize("days", [4, 5, 7, 10, 14])
-def test_days_that_merely_scatter_are_silent(days: int) -> None:
-    rng = np.random.default_rng(3)
-    t = hours(24 * 16)
-    size = (1 + 0.03 * rng.normal(size=(50, 20)))[:, ((t + 24 * 17) // 24).astype(int)]
-    many = scene_of(history(0.2 + 0.65 * rhythm(t) * size), Limit.uniform(50, 1.0, True))[0]
-    assert np.isnan(paths.daily(many, days, 1.1).eta_s).all()
-
-
-def test_days_that_stop_growing_level_off() -> None:
-    t = hours(24 * 12)
-    path = paths.daily(scene(0.4 + 0.05 * np.minimum(t + 24 * 5, 24 * 3) / 24 + NOISE[: len(t)]), 7, 1.5)
-    assert np.isnan(path.eta_s[0])
-
-
-def test_a_few_deploys_are_steps_not_growth() -> None:
-    t = hours(24 * 12)
-    stairs = 0.3 + 0.12 * sum((t > -24 * day).astype(float) for day in (6.2, 4.3, 1.6)) + NOISE[: len(t)]
-    assert np.isnan(paths.daily(scene(stairs), 7, 1.5).eta_s[0])
-
-
-def test_a_weekly_peak_that_grows_returns_on_its_day() -> None:
-    t = hours(24 * 16)
-    day = (NOON / 3600 + t) // 24 % 7
-    size = np.where(day == 1, 1.0, 0.6)
-    values = size * (0.3 + 0.5 * rhythm(t)) * (1 + 0.08 * t / 168)
-    path = paths.weekly(scene(values, 0.84), 2.1)
-    since = (np.argmax(values[-7 * 288 :]) - 7 * 288) / 288
-    assert eta_hours(path) / 24 == pytest.approx(14 + since, abs=1.0)  # it just misses the limit next week
-
-
-def test_a_flat_week_is_silent() -> None:
-    t = hours(24 * 16)
-    size = np.where((NOON / 3600 + t) // 24 % 7 == 1, 1.0, 0.6)
-    assert np.isnan(paths.weekly(scene(size * (0.3 + 0.5 * rhythm(t)) + NOISE[: len(t)], 0.84), 2.1).eta_s[0])
-
-
-# --- quota ------------------------------------------------------------------------------------------------------------
-
-
-def quota(values: Array, end: int = NOON) -> paths.Path:
-    limit = Limit(np.ones(1), np.ones(1, bool), np.full(1, np.nan), np.ones(1, np.int8))
-    seen = history(values[None], end)
-    high, low = oriented(seen.long, limit)
-    return paths.quota(high, low, scene_of(seen, limit)[0], np.array([end // 3600 % 24]))
-
-
-def test_a_quota_follows_the_usual_course_of_a_day() -> None:
-    t = hours(24 * 4 + 12)
-    course = ((t + 12 - 1e-6) % 24 / 24) ** 2
-    values = course * np.where(t > -12, 2.0, 0.6)
-    assert eta_hours(quota(values)) == pytest.approx(24 * np.sqrt(0.5) - 12, abs=0.4)
-    assert np.isnan(quota(course * 0.6).eta_s[0])
-
-
-def test_a_quota_without_two_earlier_days_is_silent() -> None:
-    t = hours(24 + 12)
-    assert np.isnan(quota(((t + 12 - 1e-6) % 24 / 24) * np.where(t > -12, 2.0, 0.6)).eta_s[0])
-
-
 # --- minutes ----------------------------------------------------------------------------------------------------------
 
 
 def fast(values: Array, columns: int, behind: float, tight: bool) -> paths.Path:
     """`values` at 5 s, level now = the last one."""
     base = scene(np.full(600, 0.0))
-    here = paths.Scene(
-        values[-1:], base.top, base.age_s, 300, base.mid, base.low, base.high, base.record, base.floor, base.day_mean,
-        base.day_peak,
-    )  # fmt: skip
+    here = replace(base, now=values[-1:])
     nothing = np.full(1, np.nan)
     return paths.fast(Sums.of(values[None]), here, (nothing, nothing), columns, 5, behind, tight)
 

@@ -1,0 +1,202 @@
+"""Ways that look at whole days: drift from day to day and from week to week, and today's course of a quota.
+
+Everything here is oriented: y rises towards the limit. Arrays are (n, t), oldest first, NaN = gap.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiops.core.records import Bools, Ints
+from aiops.models.paths import (
+    BEFORE,
+    DAY,
+    FADES,
+    FAR,
+    HOUR,
+    LEVELS,
+    NOTHING,
+    RECORD,
+    UNEVEN,
+    Path,
+    Scene,
+    above_record,
+    path_of,
+)
+from aiops.models.shape import Array, bent, line
+
+WEEKS = 3
+"""How many weeks ahead `weekly` looks at most."""
+
+
+def daily(scene: Scene, days: int, reach: float) -> Path:
+    """Means and peaks of whole days drift up together; the peaks' line meets the limit.
+
+    The slope must stand out of the days' scatter the more, the farther the limit is: t > 2.5 + 4 * (time left / window);
+    twice that for less than a week with a week before it, four times without, since a week has a rhythm too.
+    """
+    window_s = float(days * DAY)
+    means, peaks = scene.day_mean[:, -days:], scene.day_peak[:, -days:]
+    slope, _, noise = line(means)
+    up, end, peak_noise = line(peaks)
+    gains, peak_gains = np.diff(means, axis=1), np.diff(peaks, axis=1)
+    spread = np.sqrt(((np.arange(days) - (days - 1) / 2) ** 2).sum() * (days - 2) / days)
+    half = (days - 1) // 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        pace = up / DAY
+        eta = (scene.top - np.maximum(end, peaks[:, -1])) / pace
+        needed = 2.5 + 4.0 * eta / window_s
+        if days < 7:
+            needed *= np.where(scene.age_s >= (7 + days) * DAY, 2.0, 4.0)
+        clear = (slope * spread > 1.2 * needed * noise) & (up * spread > 0.6 * needed * peak_noise) & (slope > 0) & (up > 0)
+        most = {4: 0.6, 5: 0.6, 7: 0.4, 10: 0.35, 14: 0.3}[days] * (days - 1)
+        mean_gain = gains.mean(axis=1)
+        middle = np.sort(gains, axis=1)
+        middle = 0.5 * (middle[:, (days - 2) // 2] + middle[:, (days - 1) // 2])
+        steps = (middle < 0.4 * mean_gain) & (gains.min(axis=1) > -0.3 * mean_gain)
+        even = (gains.max(axis=1) < most * slope) & (peak_gains.max(axis=1) < most * up) & ~steps
+        ups = (peak_gains > 0).sum(axis=1) >= (days - 2 if days < 7 else 0.6 * (days - 1))
+        early, late = gains[:, :half].mean(axis=1), gains[:, -half:].mean(axis=1)
+        shrink = np.clip(late / early, 1e-3, 1.0) ** (1.0 / (days - 1 - half))
+        levels = (late * shrink / (1.0 - shrink) < 1.5 * eta / DAY * up) & (early - late > FADES * noise)
+        a, b, c = gains[:, -3], gains[:, -2], gains[:, -1]
+        levels |= (a > b) & (b > c) & (c > 0) & (c * np.sqrt(c / a) / (1.0 - np.sqrt(c / a)) < 1.5 * eta / DAY * up)
+        ongoing = (c > 0.3 * mean_gain) & ~(late < 0.5 * early) & ~levels
+        record = above_record(peaks[:, -1], scene.top, scene.before(24 * days), scene.margin - 0.5 * RECORD, 0.0)
+        rises = clear & ups & (eta > 0)
+        near = eta <= reach * window_s
+        quicker = (late > 1.5 * early) & (late - early > FADES * noise)
+        bend = (late - early) / (days - 1 - half)
+        sooner = bent(late + bend * (0.5 * half + 0.5), bend, scene.top - np.maximum(end, peaks[:, -1])) * DAY
+        eta = np.where(quicker, np.maximum(sooner, 0.2 * eta), eta)
+    says = rises & even & ongoing & record & near
+    silent = np.where(~ongoing, LEVELS, np.where(~even, UNEVEN, np.where(~record, BEFORE, FAR)))
+    return path_of(says, eta, pace, window_s, "nearer to the limit from day to day", np.where(rises & ~says, silent, NOTHING))
+
+
+def weekly(scene: Scene, reach: float) -> Path:
+    """Each day stands above the same day a week ago, and so does the week's peak: every coming day is the same day of last
+    week and what a week adds; the first one that reaches the limit reaches it at the hour of its peak.
+
+    The mean gain must be 3 times as large as its scatter over the week allows, 6 times beyond half of `reach` weeks.
+    """
+    means, peaks = scene.day_mean, scene.day_peak
+    gains = means[:, -7:] - means[:, -14:-7]
+    peak, old_peak = peaks[:, -7:].max(axis=1), peaks[:, -14:-7].max(axis=1)
+    known = np.isfinite(peaks[:, -14:]).all(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gain = peak - old_peak
+        mean, scatter = gains.mean(axis=1), gains.std(axis=1)
+        weeks = (scene.top - peak) / gain
+        needed = np.where(weeks <= 0.5 * reach, 3.0, 6.0)
+        clear = known & ((gains > 0).sum(axis=1) >= 6) & (mean * np.sqrt(7) > needed * scatter) & (gain > 0)
+        coming = peaks[:, -7:, None] + gain[:, None, None] * np.arange(1, WEEKS + 1)
+        coming = coming.transpose(0, 2, 1).reshape(len(peak), -1)  # one column a day, from the next 24 h on
+        day = np.argmax(coming >= scene.top[:, None], axis=1)
+        within = (coming >= scene.top[:, None]).any(axis=1)
+        eta = day * DAY + (np.take_along_axis(scene.peak_hour[:, -7:], day[:, None] % 7, 1)[:, 0] + 0.5) * HOUR
+    says = clear & (weeks > 0) & (weeks <= reach) & within
+    return path_of(says, eta, gain / (7 * DAY), 14.0 * DAY, "nearer to the limit from week to week", np.zeros(len(peak)))
+
+
+def peaks(scene: Scene, reach: float) -> Path:
+    """Daily peaks, and means, that drift up under a daily rhythm: Kendall's test says whether, Sen's slope how fast.
+
+    Days far below the others (week-ends) are left out. 8 days at least, so that a rising week is not a trend: what stands
+    above the day before must stand above the same day a week ago by half as much as seven such days. The limit is met at
+    the hour of the peak, on the day when the line and half of its scatter reach it.
+
+    Source: Sen 1968, Estimates of the regression coefficient based on Kendall's tau, J. Am. Stat. Assoc. 63.
+    """
+    high, mean = scene.day_peak, scene.day_mean
+    used = np.isfinite(high) & _usual(high)
+    count = used.sum(axis=1)
+    slope, end, scatter, z = _sen(np.where(used, high, np.nan))
+    _, _, _, z_mean = _sen(np.where(used, mean, np.nan))
+    pair = used[:, 7:] & used[:, :-7]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        week = np.where(pair, high[:, 7:] - high[:, :-7], 0.0).sum(axis=1) / pair.sum(axis=1)
+        left = (scene.top - end - 0.5 * scatter) / slope
+        swing = np.where(used, high - mean, 0.0).sum(axis=1) / count
+        known = np.isfinite(high).sum(axis=1)
+        needed = np.where(left <= 0.5 * known, 2.2, 2.8)
+        clear = (z >= needed) & (z_mean >= 2.0) & (week >= 3.5 * slope) & (count >= 6) & (known >= 8) & (swing > 2.0 * slope)
+        clear &= _same_hour(scene.peak_hour, used, count)
+        day = np.maximum(np.round(left), 1.0)
+        eta = (day - 1) * DAY + (scene.peak_hour[:, -1] + 0.5) * HOUR
+        says = clear & (slope > 0) & (left <= reach * known)
+    return path_of(says, eta, slope / DAY, 14.0 * DAY, "daily peaks nearer to the limit", np.zeros(len(high)))
+
+
+def _same_hour(hour: Ints, used: Bools, count: Ints) -> Bools:
+    """(n,) seven in ten of the days peak within three hours of their usual hour, and that not at the very end of a day."""
+    usual = _median(np.where(used, hour, np.nan))
+    near = used & (np.abs(hour - usual[:, None]) <= 3)
+    return np.asarray((near.sum(axis=1) >= 0.7 * count) & (usual < 22))
+
+
+def _usual(high: Array) -> Bools:
+    """(n, d) days that do not lie far below the others: at least their median less three times the usual distance from it."""
+    middle = _median(high)
+    away = _median(np.abs(high - middle[:, None]))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(high >= (middle - 3.0 * away)[:, None])
+
+
+def _median(values: Array) -> Array:
+    """(n,) median of what is there in each row of (n, k); NaN where nothing is."""
+    ordered = np.sort(values, axis=1)
+    last = np.maximum(np.isfinite(values).sum(axis=1) - 1, 0)
+    rows = np.arange(len(values))
+    return np.asarray(0.5 * (ordered[rows, last // 2] + ordered[rows, (last + 1) // 2]))
+
+
+def _sen(values: Array) -> tuple[Array, Array, Array, Array]:
+    """(Sen's slope per column, level of the last column, scatter about the line, Kendall's z) of (n, k) with gaps."""
+    columns = np.arange(values.shape[1], dtype=np.float64)
+    first, second = np.triu_indices(values.shape[1], 1)
+    gains = values[:, second] - values[:, first]
+    count = np.isfinite(values).sum(axis=1).astype(np.float64)
+    slope = _median(gains / (columns[second] - columns[first]))
+    rest = values - slope[:, None] * (columns - columns[-1])
+    end = _median(rest)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = np.nansum(np.sign(gains), axis=1) / np.sqrt(count * (count - 1) * (2 * count + 5) / 18)
+    return slope, end, 1.4826 * _median(np.abs(rest - end[:, None])), z
+
+
+def quota(
+    high: NDArray[np.float32], low: NDArray[np.float32], scene: Scene, hours_since: NDArray[np.int64], days: int = 7
+) -> Path:
+    """A quantity that starts again every day: today's course against the usual one by this hour gives today's total.
+
+    `high`, `low` (n, hours) hourly; `hours_since` (n,) whole hours since the last reset. Needs two earlier days and a tenth
+    of a usual day behind it; speaks when the total would pass the limit by a tenth.
+    """
+    n, t = high.shape
+    hour = np.arange(24)
+    back = t - hours_since[:, None, None] - DAY // HOUR * np.arange(1, days + 1)[None, :, None] + hour
+    inside = (back >= 0).all(axis=2)
+    flat = np.clip(back, 0, t - 1).reshape(n, -1)
+    course = np.take_along_axis(high, flat, 1).reshape(n, days, 24).astype(np.float64)
+    base = np.take_along_axis(low, flat, 1).reshape(n, days, 24)[:, :, 0].astype(np.float64)
+    inside &= np.isfinite(course).sum(axis=2) >= 22
+    course = np.where(inside[:, :, None], np.fmax.accumulate(course, axis=2) - base[:, :, None], np.nan)
+    count = inside.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.nansum(course / course[:, :, -1:], axis=1) / count[:, None]
+        at = np.clip(hours_since - 1, 0, 23)
+        rows = np.arange(n)
+        behind = share[rows, at]
+        start = np.take_along_axis(low, np.clip(t - hours_since, 0, t - 1)[:, None], 1)[:, 0].astype(np.float64)
+        used = np.take_along_axis(high, np.full((n, 1), t - 1), 1)[:, 0].astype(np.float64) - start
+        total = used / behind
+        wanted = (scene.top - start) / total
+        ahead = np.argmax(share >= wanted[:, None], axis=1)
+        step = share[rows, ahead] - share[rows, np.maximum(ahead - 1, 0)]
+        inner = np.clip((share[rows, ahead] - wanted) / np.where(step > 0, step, np.nan), 0.0, 1.0)
+        eta = np.maximum(ahead + 1 - np.nan_to_num(inner) - hours_since, 0.1) * HOUR
+        says = (count >= 2) & (hours_since >= 2) & (behind >= 0.1) & (wanted < 0.9) & (ahead >= at)
+        pace = scene.room / eta
+    return path_of(says, eta, pace, float(DAY), "today's course passes the limit", np.zeros(n))
