@@ -295,7 +295,11 @@ class Daemon:
 
     def _prune(self) -> None:
         try:
-            self.store.prune_outbox(self.clock() - KEEP_SENT_S)
+            now_s = self.clock()
+            self.store.prune_outbox(now_s - KEEP_SENT_S)
+            kept_s = self.rooms.gate.policy.retention.symptoms
+            if kept_s is not None:
+                self.store.prune_warnings(now_s - kept_s, now_s)
         except StoreError as e:
             self._store_said(RELAY_LANE, str(e))
 

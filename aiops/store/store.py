@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from aiops.core.errors import StoreError
-from aiops.core.records import EarlyWarning, Outcome
+from aiops.core.records import FORETELLING, EarlyWarning, Outcome
 from aiops.store import tables
 from aiops.store.codec import outcome_from, warning_from
 from aiops.store.engine import DirectoryLock, advice, check_version, in_memory, install_id, make_engine, prepare
@@ -208,6 +208,22 @@ class Store:
         with self.transaction() as tx:
             done = tx._connection.execute(sa.delete(t).where(t.c.state == "sent", t.c.created_ms < ms(before_s)))
         return int(done.rowcount)
+
+    def prune_warnings(self, before_s: float, now_s: float) -> int:
+        """Delete warnings that ended, and verdicts that were given, before `before_s`; how many warnings. The ledger says so.
+
+        What is open, and what waits for its verdict, stays however old it is.
+        """
+        w, o = tables.warnings, tables.outcomes
+        judged = w.c.verdict.is_not(None) | w.c.kind.not_in(sorted(FORETELLING))
+        with self.transaction() as tx:
+            gone = sa.delete(w).where(w.c.state == "closed", w.c.closed_ms < ms(before_s), judged)
+            warnings = int(tx._connection.execute(gone).rowcount)
+            verdicts = int(tx._connection.execute(sa.delete(o).where(o.c.settled_ms < ms(before_s))).rowcount)
+            if warnings or verdicts:
+                facts = {"before_s": before_s, "warnings": warnings, "outcomes": verdicts}
+                tx.record("daemon", "retention.applied", "warnings", facts, now_s)
+        return warnings
 
     def last_recorded(self, action: str) -> dict[str, Any] | None:
         """The detail of the newest ledger row of an action; None when there is none."""

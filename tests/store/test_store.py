@@ -272,6 +272,24 @@ def test_only_old_messages_that_arrived_are_forgotten(store: Store) -> None:
     assert sorted(row.dedup_key for row in rows(store, "outbox")) == ["dead", "waits", "young"]
 
 
+def test_only_what_ended_and_was_judged_long_ago_is_deleted_and_the_ledger_says_so(store: Store) -> None:
+    ended = {"state": "closed", "closed_s": 100}
+    cases = {
+        "open": warning(), "judged": warning(**ended, verdict="hit"), "waits": warning(**ended),
+        "young": warning(state="closed", closed_s=9000, verdict="hit"), "conflict": warning(**ended, kind="conflict"),
+    }  # fmt: skip
+    with store.transaction() as tx:
+        for i, (name, one) in enumerate(cases.items()):
+            tx.put_warning(one.having(id=name, fingerprint=name, opened_s=i))
+    assert store.prune_warnings(5000.0, 9999.0) == 2
+    assert sorted(w.id for w in store.warnings()) == ["open", "waits", "young"]
+    assert store.prune_warnings(5000.0, 9999.0) == 0
+    found = [row.detail for row in rows(store, "ledger") if row.action == "retention.applied"]
+    assert len(found) == 1
+    assert '"warnings":2' in found[0].replace(" ", "")
+    assert store.verify_ledger().ok
+
+
 def test_the_last_turn_of_each_watch_is_known(store: Store) -> None:
     assert store.last_turn("disk_full", "prod") is None
     for now in (60, 120):
