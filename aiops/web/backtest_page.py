@@ -37,7 +37,8 @@ PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 def render(story: Story) -> str:
     """The whole page as HTML; the same story gives the same text."""
-    shown = list(enumerate(story.episodes, 1))
+    shown = list(enumerate((one for one in story.episodes if picture.names(story, one)), 1))
+    others = [one for one in story.episodes if not picture.names(story, one)]
     near = sorted(sorted(shown, key=_interest)[:VIEWS_AT_MOST], key=lambda pair: pair[0])
     views = [picture.whole(story, shown)] + [picture.close(story, one, _around(story, one, shown)) for _, one in near]
     data = {"step": story.step_s, "views": views}
@@ -49,6 +50,7 @@ def render(story: Story) -> str:
         entity=visible(story.entity), metric=visible(story.metric), policy=_policy(scripts, styles),
         scripts=[Markup(one) for one in scripts], styles=[Markup(one) for one in styles], data=Markup(_data(data)),
         about=_about(story), numbers=numbers, rows=[_row(story, n, one) for n, one in shown[:ROWS_AT_MOST]],
+        others=[_other(one) for one in others[:ROWS_AT_MOST]], others_count=len(others),
         left_out=max(0, len(shown) - ROWS_AT_MOST), missed=[_missed(one.failed_s, one.detail) for one in story.missed],
         threshold=_threshold(story), best=_best(story, near), told=any(one.told for one in story.episodes),
         unusual=any(one.opened.kind == "anomaly" for one in story.episodes),
@@ -127,13 +129,14 @@ def _threshold(story: Story) -> str:
 
 
 def _counted(story: Story) -> str:
-    kinds = Counter(KINDS.get(one.opened.kind, one.opened.kind) for one in story.episodes)
-    verdicts = Counter(one.outcome.verdict if one.outcome is not None else "not judged yet" for one in story.episodes)
+    about = [one for one in story.episodes if picture.names(story, one)]
+    kinds = Counter(KINDS.get(one.opened.kind, one.opened.kind) for one in about)
+    verdicts = Counter(one.outcome.verdict if one.outcome is not None else "not judged yet" for one in about)
     if not kinds:
         return "Nothing was said about it."
     judged = ", ".join(f"{count} {name}" for name, count in sorted(verdicts.items()))
     said = ", ".join(f"{count} of kind “{kind}”" for kind, count in sorted(kinds.items(), reverse=True))
-    return f"{len(story.episodes)} warning{'s' if len(story.episodes) > 1 else ''}, {said}: {judged}."
+    return f"{len(about)} warning{'s' if len(about) > 1 else ''}, {said}: {judged}."
 
 
 def _best(story: Story, near: list[tuple[int, Episode]]) -> str:
@@ -175,7 +178,7 @@ def _row(story: Story, count: int, episode: Episode) -> dict[str, Any]:
         "usual": f"{number(story.lower[i])} to {number(story.upper[i])}" if math.isfinite(story.lower[i]) else "not known yet",
         "slope": f"{number(evidence['slope_per_hour'])} an hour" if evidence.get("slope_per_hour") is not None else "",
         "window": text(float(evidence["window_s"])) if evidence.get("window_s") else "",
-        "score": number(first.score) if first.kind == "anomaly" else "", "also": _leading(first),
+        "score": number(story.score[i]) if first.kind == "anomaly" else "", "also": _leading(first),
     }  # fmt: skip
 
 
@@ -200,6 +203,11 @@ def _leading(warning: EarlyWarning) -> list[str]:
     if warning.kind != "anomaly":
         return []
     return [f"{visible(s.labels.get('metric', ''), 60)} {number(s.score)}" for s in warning.symptoms[:ALSO_AT_MOST]]
+
+
+def _other(episode: Episode) -> str:
+    """A warning of the entity that other metrics lead."""
+    return f"{clock(episode.opened.opened_s)}, led by {', '.join(_leading(episode.opened))}"
 
 
 def _missed(failed_s: int | None, detail: str) -> str:

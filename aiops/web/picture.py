@@ -37,6 +37,18 @@ def close(story: Story, episode: Episode, shown: Sequence[tuple[int, Episode]]) 
     return view(story, max(0, int(first)), min(len(story.time_s), int(last)), CLOSE_COLUMNS, shown)
 
 
+def names(story: Story, episode: Episode) -> bool:
+    """Whether a warning is about the metric of the story: it forecasts it, or names it among what leads its entity."""
+    symptoms = (*episode.opened.symptoms, *episode.last.symptoms)
+    return episode.opened.kind != "anomaly" or any(one.labels.get("metric") == story.metric for one in symptoms)
+
+
+def _open_in(episode: Episode, begin: int, end: int) -> list[list[int]]:
+    """When it was open within a view."""
+    first, last = episode.opened.opened_s, end if episode.last.closed_s is None else episode.last.closed_s
+    return [[max(first, begin), min(last, end)]] if first <= end and last >= begin else []
+
+
 def ended_s(story: Story, episode: Episode) -> int:
     """When a warning's story is over: it was closed and what it foretold came, or the recording ended."""
     closed = episode.last.closed_s if episode.last.closed_s is not None else int(story.time_s[-1])
@@ -61,6 +73,7 @@ def view(story: Story, first: int, last: int, columns: int, shown: Sequence[tupl
         "threshold": _plain(story.threshold[at], 4),
         "spans": list(spans(story, first, last, columns)),
         "marks": [_mark(number, one, story) for number, one in shown],
+        "others": [pair for one in story.episodes if not names(story, one) for pair in _open_in(one, begin, end)],
         "crossings": [c for c in story.crossings if begin <= c <= end],
     }  # fmt: skip
 

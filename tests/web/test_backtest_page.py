@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -87,10 +88,8 @@ def test_the_policy_runs_the_scripts_of_the_page_and_no_other() -> None:
 def test_names_are_text_wherever_they_stand() -> None:
     bad = warning(1500, 1510, "anomaly")
     (symptom,) = bad.symptoms
-    evidence, labels = {"reason": HOSTILE}, {"entity": HOSTILE, "metric": HOSTILE}
-    hostile = type(symptom)(
-        HOSTILE, HOSTILE, labels, "anomaly", 0, "info", 0.5, 2.0, None, evidence, symptom.lineage,
-    )  # fmt: skip
+    labels = {"entity": HOSTILE, "metric": HOSTILE}
+    hostile = replace(symptom, card=HOSTILE, signal=HOSTILE, labels=labels, evidence={"reason": HOSTILE})
     one = episode(1500, 1510, kind="anomaly")
     one.opened = bad.having(symptoms=(hostile,), labels=labels, entity=labels)
     page = render(full(entity=HOSTILE, metric=HOSTILE, episodes=(one,), missed=(outcome("missed", 0, 9),)))
@@ -131,6 +130,21 @@ def test_a_series_without_warnings_or_limit_says_so() -> None:
     assert 'id="told"' not in page
 
 
+def test_warnings_that_other_metrics_lead_are_named_apart() -> None:
+    led, other = episode(50, 60, kind="anomaly"), episode(80, 90, kind="anomaly")
+    (symptom,) = other.opened.symptoms
+    elsewhere = other.opened.having(symptoms=(replace(symptom, labels={"entity": "a", "metric": "<b>"}),))
+    other.opened, other.last = elsewhere, elsewhere.having(closed_s=START + 60 * 90)
+    page = render(story(episodes=(led, other)))
+    text, (whole, *close) = Elements(page).text, data_of(page)["views"]
+    assert "1 more of a, led by other metrics" in text
+    assert "2026-01-05 01:20, led by <b> 2.5" in text
+    assert "1 warning, 1 of kind" in text
+    assert [one["n"] for one in whole["marks"]] == [1]
+    assert whole["others"] == [[START + 60 * 80, START + 60 * 90]]
+    assert len(close) == 1
+
+
 def test_many_warnings_are_a_bounded_page() -> None:
     many = tuple(episode(20 + 30 * i, 30 + 30 * i) for i in range(500))
     page = render(story(20_000, episodes=many))
@@ -155,7 +169,7 @@ def test_the_vendored_library_is_the_one_that_is_pinned() -> None:
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1400, "dark")])
 def test_every_view_is_drawn_in_a_browser_and_nothing_complains(width: int, scheme: Any, browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
-    path.write_text(render(full(entity=HOSTILE, metric=HOSTILE)), "utf-8")
+    path.write_text(render(full(entity=HOSTILE)), "utf-8")
     page = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
     said: list[str] = []
     page.on("dialog", lambda d: said.append(f"dialog {d.message}"))

@@ -95,11 +95,12 @@
   const tint = mark => mark.kind === "anomaly" ? "anomaly" : "forecast";
 
   // What lies behind the lines: where nothing was measured or scored, and while which warning was open.
-  function behind(view) {
+  function behind(view, others) {
     return u => {
       u.ctx.save();
       for (const [from, to, code] of view.spans)
         code === GAP ? hatch(u, from, to, colour("gap")) : shade(u, from, to, colour("learning"));
+      for (const [from, to] of others ? view.others : []) shade(u, from, to, colour("learning"));
       for (const mark of view.marks) shade(u, mark.opened, mark.closed == null ? view.to : mark.closed, colour(tint(mark) + "-soft"));
       u.ctx.restore();
     };
@@ -215,7 +216,7 @@
     return new uPlot({
       ...base(view, "score", width), series, axes: [timeAxis(width), numberAxis()],
       scales: { ...base(view, "score", width).scales, y: { range: () => [0, 1.05 * most] } },
-      hooks: { drawClear: [behind({ ...view, marks: view.marks.filter(m => m.kind === "anomaly") })] },
+      hooks: { drawClear: [behind({ ...view, marks: view.marks.filter(m => m.kind === "anomaly") }, true)] },
     }, [view.t, view.own, view.score, view.threshold], document.getElementById("score"));
   }
 
