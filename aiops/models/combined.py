@@ -28,7 +28,7 @@ class Combined(Forecaster[CombinedParams]):
 
     Methods: `last` value; `yesterday`; `usual_day` (median by hour of 7 days); `usual_week` (median by hour of the week,
     odd weeks left out); `drift` (yesterday, each hour moved by its median change from day to day in two weeks);
-    `harmonic`; `holt_winters`. Up to 8 origins reach back 10 d, errors count over leads of up to 72 h. The interval is
+    `harmonic`; `holt_winters`. Up to 8 origins reach back 14 d, errors count over leads of up to 72 h. The interval is
     split-conformal from the same origins, per group of leads. Earliest, expected, latest: where its upper end, the path and
     its lower end first reach the limit; to an hour's mean is added how far its samples usually go beyond it, so that a peak
     is met at its hour.

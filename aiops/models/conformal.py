@@ -35,6 +35,8 @@ EDGES = (2, 6, 12, 24, 48, TRIED, 120, 168, 240, AHEAD)
 JUDGED = EDGES.index(TRIED) + 1
 LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 BUCKET = np.searchsorted(np.array(EDGES), np.arange(1, AHEAD + 1))
+INDEPENDENT = 4
+"""An origin's residuals hang together: they count as so many independent ones in the finite-sample correction."""
 LEAST = 1e-6
 """The smallest size of errors, as a share of the largest value: what float32 cannot tell apart."""
 _Z = np.array([0.0, *(NormalDist().inv_cdf(0.5 + level / 2) for level in LEVELS)])
@@ -117,7 +119,8 @@ def sizes(left: Sequence[Floats]) -> tuple[Floats, Floats]:
         scales[:, i] = scales[:, known] * np.sqrt(EDGES[i] / EDGES[known])
     ratios = np.sort(np.concatenate([r / scales[:, BUCKET[: r.shape[1]]] for r in absolute], axis=1), axis=1)
     count = ratios.shape[1]
-    ranks = [min(int(np.ceil((count + 1) * level)), count) - 1 for level in LEVELS]
+    wider = 1 + 1 / (INDEPENDENT * len(left))
+    ranks = [min(int(np.ceil((count + 1) * level * wider)), count) - 1 for level in LEVELS]
     quantiles = np.maximum(ratios[:, ranks], 1e-3 * np.arange(1, len(LEVELS) + 1))
     return scales, np.maximum.accumulate(quantiles * (1 + 1e-3 * np.arange(len(LEVELS))), axis=1)
 

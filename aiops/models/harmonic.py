@@ -16,7 +16,7 @@ WINDOW = 336
 DAILY, WEEKLY = 4, 3
 RIDGE = 0.02
 HUBER = 2.5
-ROUNDS = 2
+ROUNDS = 1
 MAD = 1.4826
 
 
@@ -27,8 +27,8 @@ class HarmonicParams(outlook.OutlookParams):
 class Harmonic(Forecaster[HarmonicParams]):
     """y(t) = a + b t + sum of 4 daily and 3 weekly waves + r(t), by ridge least squares on two weeks of hourly means.
 
-    Weekly waves from two weeks of history on. Fitted three times: from the second on residuals are cut off at 2.5 of their
-    robust spread (Huber's pseudo-values), so that an incident weighs little; all rows share one factorised matrix. What is left
+    Weekly waves from two weeks of history on. Fitted twice: the second time residuals are cut off at 2.5 of their robust
+    spread (Huber's pseudo-values), so that an incident weighs little; all rows share one factorised matrix. What is left
     at the end, r, fades as rho^h, rho its correlation from hour to hour. b is carried on as far as the history reaches back.
     The interval is split-conformal from rolling origins, see docs/models/combined.md. Below two days of history: a straight
     line on steps of 5 min. Units: the block's; leads in hours, up to 14 d; NaN, constant and short rows give no crossing.
@@ -84,7 +84,8 @@ def _fit(y: Floats, season: int, ahead: int) -> Floats:
         rest = values - _times(weights, x)
     square = np.maximum((rest * rest).sum(axis=1), 1e-30)
     rho = np.clip((rest[:, 1:] * rest[:, :-1]).sum(axis=1) / square, 0.0, 0.99)
-    return np.asarray(middle + _times(weights, future) + rest[:, -1:] * rho[:, None] ** np.arange(1, ahead + 1, dtype=y.dtype))
+    fading = np.multiply.accumulate(np.repeat(rho[:, None], ahead, axis=1), axis=1)
+    return np.asarray(middle + _times(weights, future) + rest[:, -1:] * fading)
 
 
 def _spread(rest: Floats, season: int) -> Floats:

@@ -18,7 +18,7 @@ PRESENT = 0.7
 STALE = 3
 """With no sample in so many last steps nothing is said."""
 ORIGINS = 8
-BACK = 240
+BACK = 336
 """Rolling origins lie at most this many steps back, and at most half of the past."""
 
 
