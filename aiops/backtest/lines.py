@@ -57,7 +57,8 @@ class Writer:
             rows = [row for row in strongest[number].tolist() if row >= 0]
             metrics = [{"metric": watch.window.labels[row]["metric"], "score": _score(row_scores[row])} for row in rows]
             score = float(scores[number])
-            yield at, entity, _row(entity, None, "anomaly", at, watch, score, _confidence(score, watch.threshold), None, metrics)
+            confidence = _confidence(score, float(watch.thresholds[number]))
+            yield at, entity, _row(entity, None, "anomaly", at, watch, score, confidence, None, metrics)
 
     def _warnings(self, watch: Watch, now_s: int) -> Iterator[Found]:
         """The early warnings that are open."""

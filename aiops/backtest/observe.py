@@ -90,7 +90,8 @@ class Observer:
         row = watch.window.rows_for([{"entity": self._lane.entity, "metric": self._metric}])[0]
         for name in LAST:
             self._kept[name][column] = getattr(watch, name)[row]
-        self._kept["score"][column], self._kept["threshold"][column] = scores[watch.entity_of[row]], watch.threshold
+        number = watch.entity_of[row]
+        self._kept["score"][column], self._kept["threshold"][column] = scores[number], watch.thresholds[number]
 
     def _is_ours(self, entity: Labels) -> bool:
         return entity.get("metric", self._metric) == self._metric

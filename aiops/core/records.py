@@ -141,13 +141,14 @@ class Limit:
 class Scores:
     """How strange points are: `p` tail probability in (0, 1], NaN = not scored; expected, lower, upper in the unit; (n, t).
 
-    A score shown to people is -log10 p.
+    `recent`: the smallest p of the last minutes; None = p. A score shown to people is -log10 p.
     """
 
     p: Floats
     expected: Floats
     lower: Floats
     upper: Floats
+    recent: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,79 +7,85 @@ from numpy.typing import NDArray
 
 from aiops.core.records import Floats, Ints
 
-STRONGEST = 3
-GAP = 0.45
-"""How much weaker the second and third metric of an entity are than its first, in -log10 p: what a missing one is taken for.
+WEIGHTS = (1.0, 1.0, 1.0, 0.5)
+"""What the strongest, second, third and fourth metric of an entity count for."""
+LEADING = 3
+GAP = 0.4
+"""How much weaker a metric is taken for that an entity does not have, than the one before it, in -log10 p.
 
-Measured on multi-metric machines and services (SMD, ASD, JumpStarter) around a score of 2. Without it an entity with one
-metric, whose mean is its maximum, would warn more readily than one with many.
+Without it an entity with one metric, whose mean is its maximum, would warn more readily than one with many.
 """
 
 
 class EntityIndex:
     """Which entity each of n rows belongs to: `entity` (n,) numbers 0 … entities-1; made once, used every turn.
 
-    An entity's score is the mean of the `strongest` largest -log10 p of its rows. Missing p count as rows that are not there;
-    places without a row are filled with the smallest score there is less GAP, at least 0, so that entities with one
-    metric and with forty are comparable. All missing: NaN. Entities never influence each other.
+    An entity's score is the weighted mean (WEIGHTS) of the largest -log10 p of its rows, each the largest of the last minutes,
+    for metrics of one incident do not peak at one instant; and it is never more than that of the strongest row now. Missing p
+    count as rows that are not there; places without a row are filled with the score before them less GAP, at least 0, so that
+    entities with one metric and with forty are comparable. No row with a p now: NaN. Entities never influence each other.
 
     Source: mean of the top k, as in rank-ordered Fisher combination (Dudbridge & Koeleman 2003, Rank truncated product of
     p-values, Genetic Epidemiology 25), here as a mean, so that the scale stays that of one metric.
     """
 
-    def __init__(self, entity: Ints, entities: int | None = None, strongest: int = STRONGEST) -> None:
-        self.entity, self._strongest = np.asarray(entity, np.int64), strongest
+    def __init__(self, entity: Ints, entities: int | None = None) -> None:
+        self.entity = np.asarray(entity, np.int64)
         self.entities = entities if entities is not None else int(self.entity.max()) + 1 if len(self.entity) else 0
         self._buckets = list(_buckets(self.entity, self.entities))
 
-    def combine(self, p: Floats) -> NDArray[np.float64]:
-        """(entities, m) scores from `p` (n, m)."""
+    def combine(self, p: Floats, recent: Floats | None = None) -> NDArray[np.float64]:
+        """(entities, m) scores from `p` (n, m) and the smallest p of the last minutes, `recent` (n, m); None = `p`."""
         score = _padded(p)
+        lately = score if recent is None else _padded(recent)
         out = np.full((self.entities, score.shape[1]), np.nan)
         for which, rows in self._buckets:
-            out[which] = self._mean(score[rows])
+            now = score[rows].max(axis=1)
+            out[which] = np.where(now > -np.inf, np.minimum(_mean(lately[rows]), now), np.nan)
         return out
 
     def strongest(self, p: Floats) -> Ints:
-        """(entities, strongest) the rows that lead each entity, strongest first, -1 where there are fewer; `p` (n,)."""
+        """(entities, LEADING) the rows that lead each entity, strongest first, -1 where there are fewer; `p` (n,)."""
         score = _padded(np.asarray(p)[:, None])[:, 0]
-        out = np.full((self.entities, self._strongest), -1, np.int64)
+        out = np.full((self.entities, LEADING), -1, np.int64)
         for which, rows in self._buckets:
             found = score[rows]
-            order = np.argsort(-found, axis=1, kind="stable")[:, : self._strongest]
+            order = np.argsort(-found, axis=1, kind="stable")[:, :LEADING]
             leading = np.take_along_axis(rows, order, axis=1)
             there = np.isfinite(np.take_along_axis(found, order, axis=1))
             out[which, : order.shape[1]] = np.where(there, leading, -1)
         return out
 
-    def _mean(self, score: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(k, m) from (k, width, m), -inf where nothing is."""
-        k = self._strongest
-        if score.shape[1] > k:
-            score = np.partition(score, score.shape[1] - k, axis=1)[:, -k:]
-        if score.shape[1] > 1:
-            score = np.sort(score, axis=1)
-        total = last = score[:, -1]
-        for place in range(1, k):
-            filled = np.maximum(last - GAP, 0.0)
-            mine = score[:, -1 - place] if place < score.shape[1] else None
-            if mine is None:
-                total = total + filled
-            else:
-                there = mine > -np.inf
-                total = total + np.where(there, mine, filled)
-                last = np.where(there, mine, last)
-        return np.where(score[:, -1] > -np.inf, total / k, np.nan)
+
+def _mean(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(k, m) weighted means of the largest of (k, width, m), -inf where nothing is."""
+    wanted = len(WEIGHTS)
+    if score.shape[1] > wanted:
+        score = np.partition(score, score.shape[1] - wanted, axis=1)[:, -wanted:]
+    if score.shape[1] > 1:
+        score = np.sort(score, axis=1)
+    last = score[:, -1]
+    total = WEIGHTS[0] * last
+    for place in range(1, wanted):
+        filled = np.maximum(last - GAP, 0.0)
+        mine = score[:, -1 - place] if place < score.shape[1] else None
+        if mine is None:
+            total = total + WEIGHTS[place] * filled
+        else:
+            there = mine > -np.inf
+            total = total + WEIGHTS[place] * np.where(there, mine, filled)
+            last = np.where(there, mine, last)
+    return total / sum(WEIGHTS)
 
 
-def combine(p: Floats, entity: Ints, entities: int, strongest: int = STRONGEST) -> NDArray[np.float64]:
+def combine(p: Floats, entity: Ints, entities: int) -> NDArray[np.float64]:
     """(entities, m) scores of `p` (n, m); see `EntityIndex`, which is cheaper when used again.
 
     >>> import numpy as np
     >>> combine(np.array([[0.1], [0.01], [0.001], [1.0], [0.01]]), np.array([0, 0, 0, 0, 1]), 2).round(3).tolist()
-    [[2.0], [1.7]]
+    [[1.714], [1.714]]
     """
-    return EntityIndex(entity, entities, strongest).combine(p)
+    return EntityIndex(entity, entities).combine(p)
 
 
 def _padded(p: Floats) -> NDArray[np.float64]:

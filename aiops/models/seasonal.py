@@ -1,4 +1,5 @@
-"""The default detector: jumps, level, spread, steps and drift on an adaptive heavy-tail scale, with a time-of-day profile."""
+"""The default detector: jumps, level, spread, steps and drift on an adaptive heavy-tail scale, with a time-of-day profile and
+an anchored baseline."""
 
 from __future__ import annotations
 
@@ -16,10 +17,16 @@ from aiops.models.interface import Detector
 Row: TypeAlias = NDArray[np.float64]
 
 DAY_S, WEEK_S = 86400, 7 * 86400.0
-KINDS = ("jump", "departure", "spread", "step", "drift")
+KINDS = ("jump", "departure", "spread", "step", "drift", "shift", "creep")
+CREEP = KINDS.index("creep")
 RESOLUTION, TINY, HUGE = 1e-9, 1e-290, 1e150
 SEEN_AT_MOST = 250
-LEVEL_AT_ONE, LEVEL_PER_DECADE = 1.95, 0.6
+RECENT_S, RECENT = 300, 3
+"""What was strange in this part of the clock and in the two before it is recent: 10 to 15 min."""
+LEVEL_AT_ONE, LEVEL_PER_DECADE = 1.5, 1 / 1.2
+"""The entity score that an entity of median restlessness exceeds once a week, and how much higher the one is that it exceeds ten
+times less often. Measured on the training parts of SMD, ASD, JumpStarter and NAB; what restless entities need, the budget's
+controller finds out."""
 
 
 class SeasonalParams(Params):
@@ -30,7 +37,12 @@ class SeasonalParams(Params):
         10800.0, gt=0, description="time constant of the level beside the time-of-day profile, seconds"
     )
     recent_s: float = Field(600.0, gt=0, description="time constant of the mean departure called drift, seconds")
-    memory_s: float = Field(432000.0, gt=0, description="time constant of the residuals' scale, seconds")
+    shift_s: float = Field(3600.0, gt=0, description="time constant of the departure from the anchor called shift, seconds")
+    creep_s: float = Field(86400.0, gt=0, description="time constant of the departure from the anchor called creep, seconds")
+    memory_s: float = Field(259200.0, gt=0, description="time constant of the residuals' shorter scale, seconds")
+    anchor_s: float = Field(
+        2592000.0, gt=0, description="time constant of the anchored baseline and of the residuals' longer scale, seconds"
+    )
     block_s: int = Field(
         900, ge=60, le=21600, description="length of the looks whose largest residuals make the scale, seconds"
     )
@@ -38,28 +50,35 @@ class SeasonalParams(Params):
     warmup_points: int = Field(60, ge=8, description="points learnt before anything is scored")
     floor: float = Field(0.2, ge=0, description="smallest scale, as a share of the series' own standard deviation")
     young: float = Field(4.0, ge=0, description="after n blocks scales are wider by the factor 1 + young / n")
-    profile_rate: float = Field(0.2, gt=0, le=1, description="weight of the newest day in the time-of-day profile")
+    profile_rate: float = Field(0.1, gt=0, le=1, description="weight of the newest day in the time-of-day profile")
     cap: float = Field(200.0, gt=1, description="largest ratio of a residual to its scale that is told apart or learnt")
+    creep_floor: float = Field(0.4, ge=0, description="smallest scale of creep, as a share of the long standard deviation")
+    creep_cap: float = Field(1.3, gt=1, description="largest ratio of creep to its scale that is learnt: it never gets usual")
 
 
 class Seasonal(Detector[SeasonalParams]):
-    """p = (1 + largest r / s)^-3 over five residuals r of a point, each with its own scale s.
+    """p = (1 + largest r / s)^-3 over seven residuals r of a point, each with its own scale s.
 
     All against what came before the point x. departure: how far x lies outside of what the profile holds for this block of
     the day and the ones beside it, around a level of some hours; jump: |x - the level of half an hour|; step: |x - the point
     before|, both no larger than the departure, so that the return to a usual course, or a routine, is no surprise; spread:
-    the root mean square of recent jumps; drift: the mean departure of the last minutes, which single points hardly move.
-    Levels are exponentially weighted means. s^3 is the exponentially weighted mean of M^3 over the last days, M the largest r
-    of a block of `block_s`, so that it does not matter how often a series is sampled. By Markov's inequality a block exceeds
-    c s with probability <= c^-3 whatever its distribution (p is that bound, made smooth and 1 at r = 0): scores of different
-    series mean the same. An episode raises s, so that what repeats stops firing; what is learnt of one block is capped at
-    `cap` times s.
+    the root mean square of recent jumps; drift: the mean departure of the last minutes, which single points hardly move;
+    shift and creep: the mean distance, over an hour and over a day, from profile + anchor, the mean of a month, which an
+    incident of hours or a drift of days hardly moves. Levels are exponentially weighted means. The profile (one mean a block of
+    the day) is relative to the level of its day, so that no drift is learnt as a course of the day; it takes part from the third
+    day on.
 
-    s >= `floor` times the series' standard deviation and its float resolution. The profile (one mean a block of the day,
-    relative to the level of the days) takes part from the third day on. Before `warmup_s`, `warmup_points` and two blocks p
-    is NaN. NaN, and anything beyond 1e150, scores NaN and teaches nothing. A constant series scores p = 1 until it
-    moves. `expected` = profile + level; beyond `lower`, `upper` the departure alone has p < 0.05.
-    Shapes: values (n, m), time_s (n, m); state about 1.1 kB a series. Raises nothing.
+    s^3 is the exponentially weighted mean of M^3, M the largest r of a block of `block_s`, so that it does not matter how often a
+    series is sampled; of the means over days and over a month the larger one counts (creep: the latter). By Markov's inequality a
+    block exceeds c s with probability <= c^-3 whatever its distribution (p is that bound, made smooth and 1 at r = 0): scores of
+    different series mean the same. An episode raises s, so that what repeats stops firing; what is learnt of one block is capped
+    at `cap` times s, for creep at `creep_cap` times s, so that a drift stays strange while it lasts.
+
+    s >= `floor` times the series' standard deviation and its float resolution. Before `warmup_s`, `warmup_points` and two blocks
+    p is NaN. NaN, and anything beyond 1e150, scores NaN and teaches nothing. A constant series scores p = 1 until it
+    moves. `expected` = profile + level; beyond `lower`, `upper` the departure alone has p < 0.05. `recent`: the smallest p of
+    the last 10 to 15 min, for metrics of one incident do not peak at one instant.
+    Shapes: values (n, m), time_s (n, m); state about 1.4 kB a series. Raises nothing.
 
     Source: Markov's inequality for the third moment (Feller 1971, An Introduction to Probability Theory II, V.7);
     exponentially weighted moments (Roberts 1959, Control Chart Tests Based on Geometric Moving Averages); block maxima
@@ -85,31 +104,39 @@ class Seasonal(Detector[SeasonalParams]):
         self._short = 1.0 - math.exp(-step_s / params.short_s)
         self._recent = 1.0 - math.exp(-step_s / params.recent_s)
         self._medium = 1.0 - math.exp(-step_s / params.medium_s)
+        self._shift = 1.0 - math.exp(-step_s / params.shift_s)
+        self._creep = 1.0 - math.exp(-step_s / params.creep_s)
         self._slow = 1.0 - math.exp(-self._block_s / params.memory_s)
+        self._slowest = 1.0 - math.exp(-self._block_s / params.anchor_s)
+        self._day = 1.0 - math.exp(-self._block_s / DAY_S)
         self._band = 0.05 ** (-1 / 3) - 1.0
 
     def initial(self, n: int) -> State:
         """Nothing known of n series."""
         names = (
-            "count", "short", "level", "before", "square", "drift", "low", "high", "base", "power", "total", "squares", "points",
-            "blocks",
+            "count", "short", "level", "before", "square", "drift", "shift", "creep", "low", "high", "base", "day", "power",
+            "power_long", "total", "squares", "points", "blocks",
         )  # fmt: skip
         return {name: np.zeros(n) for name in names} | {
             "block": np.full(n, np.iinfo(np.int64).min, np.int64),
             "peak": np.zeros((n, len(KINDS))),
             "root": np.zeros((n, len(KINDS))),
+            "root_long": np.zeros((n, len(KINDS))),
             "scale": np.full((n, len(KINDS)), np.inf),
             "profile": np.zeros((n, self._slots)),
             "days": np.zeros((n, self._slots), np.uint8),
+            "part": np.full(n, np.iinfo(np.int64).min, np.int64),
+            "recent": np.full((n, RECENT), -1.0),
         }
 
     def score(self, state: State, values: Floats, time_s: Ints) -> Scores:
         """Score, then learn, column by column; see the interface."""
-        p, expected, lower, upper = (np.empty(values.shape) for _ in range(4))
+        found = [np.empty(values.shape) for _ in range(5)]
         for j in range(values.shape[1]):
             x = np.asarray(values[:, j], np.float64)
-            p[:, j], expected[:, j], lower[:, j], upper[:, j] = self._column(state, x, time_s[:, j])
-        return Scores(p, expected, lower, upper)
+            for array, column in zip(found, self._column(state, x, time_s[:, j]), strict=True):
+                array[:, j] = column
+        return Scores(*found)
 
     def ready(self, state: State) -> Floats:
         """Share of the warm-up that is done."""
@@ -118,14 +145,14 @@ class Seasonal(Detector[SeasonalParams]):
         return ready
 
     def threshold(self, budget_per_week: float) -> float:
-        """The entity score (-log10 p) that keeps false warnings at about `budget_per_week` an entity.
+        """The entity score (-log10 p) that keeps false warnings of a usual entity at about `budget_per_week`; see LEVEL_AT_ONE.
 
-        Measured on labelled telemetry, see LEVEL_AT_ONE; Markov's bound alone (672 blocks a week: log10(672 / budget) = 2.8
-        at one a week) is more careful than real series need.
+        Markov's bound alone (672 blocks a week: log10(672 / budget) = 2.8 at one a week) is more careful than most need.
         """
         return max(0.5, LEVEL_AT_ONE - LEVEL_PER_DECADE * math.log10(max(budget_per_week, 1e-9)))
 
-    def _column(self, state: State, x: Row, time_s: Ints) -> tuple[Row, Row, Row, Row]:
+    def _column(self, state: State, x: Row, time_s: Ints) -> tuple[Row, Row, Row, Row, Row]:
+        """p, expected, lower, upper, recent of one column; see `score`."""
         block = time_s // self._block_s
         changed = np.flatnonzero(block != state["block"])
         if len(changed):
@@ -133,46 +160,58 @@ class Seasonal(Detector[SeasonalParams]):
         here = np.abs(x) < HUGE
         first = here & (state["count"] == 0)
         if first.any():
-            for name in ("short", "level", "before", "base"):
+            for name in ("short", "level", "before", "base", "day"):
                 state[name][first] = x[first]
         season = self._season(state, time_s)
         expected = season + state["level"]
         low, high = state["low"] + state["level"], state["high"] + state["level"]
         x = np.where(here, x, expected)
         young = 1.0 / (state["count"] + 1.0)
-        away = x - np.clip(x, low, high)
-        drift = state["drift"] + np.maximum(young, self._recent) * (away - state["drift"])
-        residuals, square = self._residuals(state, x, away, drift, np.maximum(young, self._short))
-        scale = state["scale"]
-        ratio = np.minimum(residuals / scale, self.params.cap)
+        means, residuals = self._residuals(state, x, x - np.clip(x, low, high), season, young)
+        ratio = np.minimum(residuals / state["scale"], self.params.cap)
         strongest = ratio[:, 0]
         for kind in range(1, len(KINDS)):
             strongest = np.maximum(strongest, ratio[:, kind])
-        q = 1.0 / (1.0 + strongest)
         known = (state["count"] >= self._warmup) & (state["blocks"] >= 2)
-        p = np.where(known & here, q * q * q, np.nan)
-        width = np.where(known, scale[:, 1] * self._band, np.nan)
-        self._learn(state, x, here, residuals, (square, drift), season, young)
-        return p, np.where(known, expected, np.nan), low - width, high + width
+        recent = self._recently(state, np.where(known & here, strongest, -1.0), time_s)
+        width = np.where(known, state["scale"][:, 1] * self._band, np.nan)
+        self._learn(state, x, here, residuals, means, season, young)
+        p = np.where(known & here, _tail(strongest), np.nan)
+        return p, np.where(known, expected, np.nan), low - width, high + width, recent
 
-    def _residuals(self, state: State, x: Row, away: Row, drift: Row, rate: Row) -> tuple[Row, Row]:
-        """(n, 5) residuals in the order of KINDS, and the new mean square behind the spread."""
+    def _residuals(self, state: State, x: Row, away: Row, season: Row, young: Row) -> tuple[dict[str, Row], Row]:
+        """The running means with this point in them, and (n, 7) residuals in the order of KINDS."""
         residuals = np.empty((len(x), len(KINDS)))
         np.abs(away, out=residuals[:, 1])
         np.minimum(np.abs(x - state["short"]), residuals[:, 1], out=residuals[:, 0])
         np.minimum(np.abs(x - state["before"]), residuals[:, 1], out=residuals[:, 3])
-        np.abs(drift, out=residuals[:, 4])
+        rate = np.maximum(young, self._short)
         square = (1.0 - rate) * (state["square"] + rate * residuals[:, 0] * residuals[:, 0])
+        off = x - season - state["base"]
+        means = {"square": square, "before": x}
+        for name, target, speed in (("drift", away, self._recent), ("shift", off, self._shift), ("creep", off, self._creep)):
+            means[name] = state[name] + np.maximum(young, speed) * (target - state[name])
+            np.abs(means[name], out=residuals[:, KINDS.index(name)])
         np.sqrt(square, out=residuals[:, 2])
-        return residuals, square
+        return means, residuals
+
+    def _recently(self, state: State, strongest: Row, time_s: Ints) -> Row:
+        """The smallest p of this part of the clock and of the two before it; -1 in `strongest` and in the state: none."""
+        part, recent = time_s // RECENT_S, state["recent"]
+        gone = np.minimum(part - np.maximum(state["part"], part - RECENT), RECENT)
+        if gone.any():
+            for place in range(RECENT - 1, -1, -1):
+                older = np.where(gone <= place, recent[np.arange(len(part)), np.maximum(place - gone, 0)], -1.0)
+                recent[:, place] = older
+            state["part"][:] = part
+        np.maximum(recent[:, 0], strongest, out=recent[:, 0])
+        top = np.maximum(np.maximum(recent[:, 0], recent[:, 1]), recent[:, 2])
+        return np.where(top >= 0, _tail(np.maximum(top, 0.0)), np.nan)
 
     def _learn(
-        self, state: State, x: Row, here: NDArray[np.bool_], residuals: Row, moved: tuple[Row, Row], season: Row, young: Row
+        self, state: State, x: Row, here: NDArray[np.bool_], residuals: Row, means: dict[str, Row], season: Row, young: Row
     ) -> None:
-        """Take the point into levels and into the open block; rows without a point keep everything.
-
-        `moved`: the mean square behind the spread and the mean departure behind the drift, with this point in them.
-        """
+        """Take the point into levels and into the open block; rows without a point keep everything."""
         weight = here.astype(np.float64)
         state["short"] += weight * np.maximum(young, self._short) * (x - state["short"])
         state["level"] += weight * np.maximum(young, self._medium) * (x - season - state["level"])
@@ -181,13 +220,12 @@ class Seasonal(Detector[SeasonalParams]):
         state["squares"] += away * away
         state["points"] += weight
         state["count"] += weight
-        new = {"square": moved[0], "drift": moved[1], "before": x}
         if here.all():
-            for name, array in new.items():
+            for name, array in means.items():
                 state[name][...] = array
             np.maximum(state["peak"], residuals, out=state["peak"])
         else:
-            for name, array in new.items():
+            for name, array in means.items():
                 np.copyto(state[name], array, where=here)
             np.maximum(state["peak"], residuals, out=state["peak"], where=here[:, None])
 
@@ -231,20 +269,30 @@ class Seasonal(Detector[SeasonalParams]):
     def _learn_block(self, state: State, rows: Ints) -> None:
         params = self.params
         blocks, points = state["blocks"][rows], state["points"][rows]
-        weight = np.maximum(self._slow, 1.0 / (blocks + 1.0))
-        mean = state["total"][rows] / points
-        self._learn_profile(state, rows, mean)
-        state["base"][rows] += weight * mean
-        power = state["power"][rows]
-        power += weight * (state["squares"][rows] / points - power)
-        state["power"][rows] = power
-        root, old = state["root"][rows], state["scale"][rows]
-        peak = np.minimum(state["peak"][rows], params.cap * old)
-        top = np.maximum(np.maximum(root, peak), TINY)
-        root = top * np.cbrt((1.0 - weight[:, None]) * _cube(root / top) + weight[:, None] * _cube(peak / top))
-        least = np.maximum(params.floor * np.sqrt(power), RESOLUTION * np.abs(state["base"][rows]) + TINY)
-        state["root"][rows] = root
-        state["scale"][rows] = np.maximum(root * (1.0 + params.young / (blocks + 1.0))[:, None], least[:, None])
+        young = 1.0 / (blocks + 1.0)
+        weight, longer = np.maximum(self._slow, young), np.maximum(self._slowest, young)
+        mean, power = state["total"][rows] / points, state["squares"][rows] / points
+        of_day = state["base"][rows] + mean - state["day"][rows]
+        self._learn_profile(state, rows, of_day)
+        state["day"][rows] += np.maximum(self._day, young) * of_day
+        state["base"][rows] += longer * mean
+        for name, rate in (("power", weight), ("power_long", longer)):
+            state[name][rows] += rate * (power - state[name][rows])
+        cap = np.full(len(KINDS), params.cap)
+        cap[CREEP] = params.creep_cap
+        peak = np.minimum(state["peak"][rows], cap * state["scale"][rows])
+        for name, rate in (("root", weight), ("root_long", longer)):
+            old = state[name][rows]
+            top = np.maximum(np.maximum(old, peak), TINY)
+            part = rate[:, None]
+            state[name][rows] = top * np.cbrt((1.0 - part) * _cube(old / top) + part * _cube(peak / top))
+        root = np.maximum(state["root"][rows], state["root_long"][rows])
+        root[:, CREEP] = state["root_long"][rows, CREEP]
+        least = np.maximum(params.floor * np.sqrt(state["power"][rows]), RESOLUTION * np.abs(state["base"][rows]) + TINY)
+        scale = np.maximum(root * (1.0 + params.young * young)[:, None], least[:, None])
+        slow = params.creep_floor * np.sqrt(state["power_long"][rows])
+        scale[:, CREEP] = np.maximum(scale[:, CREEP], least + slow)
+        state["scale"][rows] = scale
         state["blocks"][rows] = blocks + 1.0
 
     def _learn_profile(self, state: State, rows: Ints, mean: Row) -> None:
@@ -260,3 +308,8 @@ class Seasonal(Detector[SeasonalParams]):
 
 def _cube(x: Row) -> Row:
     return x * x * x
+
+
+def _tail(ratio: Row) -> Row:
+    """The smooth bound of Markov: (1 + ratio)^-3."""
+    return _cube(1.0 / (1.0 + ratio))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from aiops.core.records import Crossings, Floats, Ints, Scores, State
@@ -28,7 +31,8 @@ def score(watch: Watch, reading: Reading) -> Floats:
     rows = everyone if reading.held is None else np.flatnonzero(~reading.held)
     values = np.where(reading.masked, np.nan, reading.values)[rows]
     if reading.whole:
-        found = learn(watch, watch.detector_state, rows, reading.time_s, values)
+        told = partial(_spend, watch, rows)
+        found = learn(watch, watch.detector_state, rows, reading.time_s, values, told)
     else:
         found = learn(watch, {k: v.copy() for k, v in watch.detector_state.items()}, rows, reading.time_s, values)
         learn(watch, watch.detector_state, rows, reading.time_s, np.full(values.shape, np.nan))
@@ -38,12 +42,37 @@ def score(watch: Watch, reading: Reading) -> Floats:
             last[rows] = getattr(found, name.removeprefix("last_"))[:, -1]
         setattr(watch, name, last)
     watch.evaluated = np.isfinite(watch.last_p)
+    return np.full(len(watch.entities), np.nan) if found is None else _of_entities(watch, rows, found)[:, -1]
+
+
+def _of_entities(watch: Watch, rows: slice | Ints, found: Scores) -> Floats:
+    """(entities, m) scores from those of some rows; the others have none."""
+    p = np.full((watch.n, found.p.shape[1]), np.nan)
+    recent = p if found.recent is None else p.copy()
+    p[rows] = found.p
+    if found.recent is not None:
+        recent[rows] = found.recent
     assert watch.index is not None
-    return watch.index.combine(watch.last_p[:, None])[:, 0]
+    return watch.index.combine(p, recent)
 
 
-def learn(watch: Watch, state: State, rows: slice | Ints, time_s: Ints, values: Floats) -> Scores | None:
-    """Score and learn columns (k, m) of some rows of a detector's `state` (n, …); the scores of the last part."""
+def _spend(watch: Watch, rows: slice | Ints, time_s: Ints, found: Scores) -> None:
+    """Let the false-alarm budget see what the entities' scores were."""
+    if watch.budget is None:
+        return
+    shift_s = watch.window.shift_s[watch.first_rows]
+    for at, scores in zip(time_s.tolist(), _of_entities(watch, rows, found).T, strict=True):
+        watch.budget.learn(watch.budget_state, scores, at + shift_s)
+
+
+def learn(
+    watch: Watch, state: State, rows: slice | Ints, time_s: Ints, values: Floats,
+    told: Callable[[Ints, Scores], None] = lambda time_s, found: None,
+) -> Scores | None:  # fmt: skip
+    """Score and learn columns (k, m) of some rows of a detector's `state` (n, …); the scores of the last part.
+
+    `told` hears of every part: its instants and its scores.
+    """
     assert watch.detector is not None
     whole = rows == slice(0, watch.n) if isinstance(rows, slice) else False
     part_state = state if whole else {name: array[rows] for name, array in state.items()}
@@ -52,6 +81,7 @@ def learn(watch: Watch, state: State, rows: slice | Ints, time_s: Ints, values: 
     for start in range(0, values.shape[1] if len(values) else 0, CHUNK_COLUMNS):
         part = slice(start, start + CHUNK_COLUMNS)
         found = watch.detector.score(part_state, values[:, part], time_s[part][None, :] + shift[:, None])
+        told(time_s[part], found)
     if not whole:
         for name, array in part_state.items():
             state[name][rows] = array

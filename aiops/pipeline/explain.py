@@ -11,7 +11,7 @@ from aiops.pipeline.watch import Watch
 from aiops.symptoms import explain
 from aiops.symptoms.build import LEADING
 
-MOVED = 1.0
+MOVED = 1.3
 """Score (-log10 p) from which another series of an entity has moved too."""
 NAMED = 5
 

@@ -89,7 +89,7 @@ def _unsure(watch: Watch, rows: Ints, now_s: int) -> Bools:
 def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> dict[int, list[Symptom]]:
     gate = watch.gates["anomaly"]
     with np.errstate(invalid="ignore", divide="ignore"):
-        firing = scores >= watch.threshold
+        firing = scores >= watch.thresholds
         row_score = -np.log10(watch.last_p)
     if firing.any():
         far = guards.far_from_expected(watch.window.latest(now_s), watch.last_expected, watch.guards)
@@ -112,8 +112,8 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
         order = members[np.argsort(-with_score, kind="stable")]
         since = np.full(watch.n, gate["since_s"][entity])
         out[entity] = build.anomalies(
-            order[: build.LEADING], watch.window.labels, score_of, watch.threshold, latest, usual, since, watch.naming,
-            watch.lineage_of, of_others(watch, order, score_of, latest),
+            order[: build.LEADING], watch.window.labels, score_of, float(watch.thresholds[entity]), latest, usual, since,
+            watch.naming, watch.lineage_of, of_others(watch, order, score_of, latest),
         )
     return out
 

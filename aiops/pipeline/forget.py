@@ -56,6 +56,7 @@ def keep_only(watch: Watch, kept: Ints) -> None:
         setattr(watch, name, getattr(watch, name)[kept])
     for name in ("detector_state", "forecaster_state", "beyond", "dispute", "refusal"):
         setattr(watch, name, {part: array[kept] for part, array in getattr(watch, name).items()})
+    watch.budget_state = {part: array[entities] for part, array in watch.budget_state.items()}
     for kind, gate in watch.gates.items():
         rows = entities if kind == "anomaly" else kept
         watch.gates[kind] = {part: array[rows] for part, array in gate.items()}

@@ -110,6 +110,7 @@ def _limits(symptoms: tuple[Any, ...]) -> list[float]:
 
 def _states(watch: Watch) -> dict[str, State]:
     states = {"detector": watch.detector_state, "forecaster": watch.forecaster_state, "beyond": watch.beyond}
+    states["budget"] = watch.budget_state
     states |= {f"gate-{kind}": state for kind, state in watch.gates.items()}
     return {name: state for name, state in states.items() if state}
 

@@ -12,6 +12,7 @@ from aiops.core.errors import SourceError
 from aiops.core.labels import Labels, key, subset
 from aiops.core.records import Bools, Crossings, EarlyWarning, Floats, Ints, Limit, Lineage, State, Symptom, SymptomKind
 from aiops.core.remembered import LabelSets, Remembered
+from aiops.models.budget import Budget
 from aiops.models.card import ModelCard
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster
@@ -127,6 +128,8 @@ class Watch:
     limit_changes: Callable[[Limit, int], Limit] | None = None
     horizon_s: float = 259200.0
     detector_state: State = field(default_factory=dict)
+    budget: Budget | None = field(init=False, default=None)
+    budget_state: State = field(default_factory=dict)
     forecaster_state: State = field(default_factory=dict)
     gates: dict[str, State] = field(default_factory=dict)
     entities: list[Labels] = field(default_factory=list)
@@ -168,6 +171,8 @@ class Watch:
 
     def __post_init__(self) -> None:
         self.rows_of_labels = Remembered(self._rows_of_labels)
+        if self.detector is not None:
+            self.budget = Budget(self.detector.threshold, self.card.anomaly_budget_per_week)
 
     @property
     def name(self) -> str:
@@ -230,13 +235,15 @@ class Watch:
         had, n = len(self.entity_of), self.n
         if n == had:
             return
-        fresh = self.window.labels[had:n]
+        fresh, entities = self.window.labels[had:n], len(self.entities)
         numbers = [self._entity(labels, had + i) for i, labels in enumerate(fresh)]
         self.entity_of = np.concatenate([self.entity_of, np.array(numbers, np.int64)])
         self.index = EntityIndex(self.entity_of)
         new = n - had
         if self.detector is not None:
             self.detector_state = extended(self.detector_state, self.detector.initial(new))
+        if self.budget is not None:
+            self.budget_state = extended(self.budget_state, self.budget.initial(len(self.entities) - entities))
         if self.forecaster is not None:
             self.forecaster_state = extended(self.forecaster_state, self.forecaster.initial(new))
             self.limit = self._limit_for(fresh)
@@ -315,6 +322,11 @@ class Watch:
     def entity_now(self, number: int, now_s: int) -> int:
         """The clock of an entity: that of its first row."""
         return now_s + int(self.window.shift_s[self._first_row[number]])
+
+    @property
+    def thresholds(self) -> Floats:
+        """(entities,) the score from which on each entity warns: what its budget asks for, `threshold` where nothing is known."""
+        return np.zeros(0) if self.budget is None else self.budget.theta(self.budget_state)
 
     @property
     def first_rows(self) -> Ints:

@@ -1,22 +1,23 @@
-"""Entity scores: the mean of the three strongest, comparable whatever the number of metrics."""
+"""Entity scores: the weighted mean of the strongest few, comparable whatever the number of metrics."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from aiops.models.entity import GAP, EntityIndex, combine
+from aiops.models.entity import GAP, WEIGHTS, EntityIndex, combine
 
 
-def plain(p: np.ndarray, entity: np.ndarray, entities: int) -> np.ndarray:
+def plain(p: np.ndarray, recent: np.ndarray, entity: np.ndarray, entities: int) -> np.ndarray:
     """The definition, one entity and column at a time."""
     out = np.full((entities, p.shape[1]), np.nan)
     for e in range(entities):
         for j in range(p.shape[1]):
-            found = sorted((-np.log10(v) for v in p[entity == e, j] if np.isfinite(v)), reverse=True)[:3]
-            if found:
-                found += [max(found[-1] - GAP, 0.0)] * (3 - len(found))
-                out[e, j] = sum(found) / 3
+            now = [-np.log10(v) for v in p[entity == e, j] if np.isfinite(v)]
+            found = sorted((-np.log10(v) for v in recent[entity == e, j] if np.isfinite(v)), reverse=True)[: len(WEIGHTS)]
+            if now:
+                found += [max(found[-1] - GAP, 0.0)] * (len(WEIGHTS) - len(found))
+                out[e, j] = min(max(now), np.dot(WEIGHTS, found) / sum(WEIGHTS))
     return out
 
 
@@ -27,7 +28,9 @@ def test_it_is_the_definition(entities: int, rows: int) -> None:
     rng.shuffle(entity)
     p = rng.uniform(1e-6, 1, (rows, 4)) ** 3
     p[rng.random(p.shape) < 0.3] = np.nan
-    np.testing.assert_allclose(EntityIndex(entity).combine(p), plain(p, entity, entities), rtol=1e-12)
+    recent = np.fmin(p, rng.uniform(1e-3, 2, p.shape))
+    np.testing.assert_allclose(EntityIndex(entity).combine(p), plain(p, p, entity, entities), rtol=1e-12)
+    np.testing.assert_allclose(EntityIndex(entity).combine(p, recent), plain(p, recent, entity, entities), rtol=1e-12)
     np.testing.assert_array_equal(combine(p, entity, entities), EntityIndex(entity).combine(p))
 
 
@@ -41,10 +44,18 @@ def test_entities_do_not_influence_each_other() -> None:
         np.testing.assert_array_equal(together[e], alone[0])
 
 
-def test_one_metric_must_say_more_than_three_that_agree() -> None:
-    p = np.full((4, 1), 0.01)
-    score = EntityIndex(np.array([0, 1, 1, 1])).combine(p)[:, 0]
+def test_one_metric_must_say_more_than_four_that_agree() -> None:
+    p = np.full((5, 1), 0.01)
+    score = EntityIndex(np.array([0, 1, 1, 1, 1])).combine(p)[:, 0]
     assert score[0] < score[1] == pytest.approx(2.0)
+
+
+def test_metrics_of_one_incident_need_not_peak_at_one_instant_but_what_is_over_is_over() -> None:
+    index = EntityIndex(np.zeros(4, np.int64))
+    first, second, calm = np.array([[1e-3], [1e-3], [0.5], [0.5]]), np.array([[0.5], [0.5], [1e-3], [1e-3]]), np.full((4, 1), 0.5)
+    recent = np.minimum(first, second)
+    assert index.combine(second, recent)[0, 0] > index.combine(second)[0, 0] + 0.5
+    assert index.combine(calm, recent)[0, 0] == pytest.approx(-np.log10(0.5))
 
 
 def test_all_missing_is_nan_and_calm_is_zero() -> None:
