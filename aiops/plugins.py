@@ -28,6 +28,8 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "sarimax": "aiops.models.second_tier.forecasters:Sarimax",
         "components": "aiops.models.second_tier.forecasters:Components",
         "boosted": "aiops.models.second_tier.forecasters:Boosted",
+        "pca": "aiops.models.second_tier.forecasters:Pca",
+        "isolation": "aiops.models.second_tier.forecasters:Isolation",
     },
     "actions": {},
     "notifiers": {

@@ -13,11 +13,16 @@ import numpy as np
 
 from aiops.core.records import Floats
 from aiops.models import conformal
+from aiops.models.harmonic import harmonic
 from aiops.models.hourly import Past
 
 WAVES = 4
 ITERATIONS = 60
 SEED = 0
+FEWEST_DAYS, COMPONENTS = 5, 3
+TREES, STRANGE = 100, 0.03
+LAST = 3
+"""Hours at the end that are never replaced: whether they are an incident or a new level is not known yet."""
 LAGS = (1, 2, 3, 6, 12, 24)
 SPREAD_LEADS = 12
 ORIGINS_APART = 3
@@ -108,6 +113,44 @@ def boosted(y: Floats, ends: Mapping[int, int], season: int) -> dict[int, Floats
     return _each(y, ends, fit, forecast)
 
 
+def pca(y: Floats, ends: Mapping[int, int], season: int) -> dict[int, Floats]:
+    """Days as points: the mean day, and as much of three principal components as the last day had, fading day by day."""
+    from sklearn.decomposition import PCA
+
+    def forecast(x: Floats, ahead: int, _: Any) -> Any:
+        pace, days = _pace(x, season), len(x) // season
+        if days < FEWEST_DAYS:
+            raise ValueError("too few days")
+        level = x - pace * np.arange(len(x))
+        curves = level[len(x) - days * season :].reshape(days, season)
+        found = PCA(n_components=COMPONENTS, svd_solver="full").fit(curves)
+        scores = found.transform(curves)
+        rho = np.clip((scores[1:] * scores[:-1]).sum(axis=0) / np.maximum((scores**2).sum(axis=0), 1e-30), 0.0, 0.99)
+        count = -(-ahead // season)
+        later = np.stack([scores[-1] * rho**k for k in range(1, count + 1)])
+        return found.inverse_transform(later).ravel()[:ahead] + pace * (len(x) + np.arange(ahead))
+
+    return _each(y, ends, lambda x: None, forecast)
+
+
+def isolation(y: Floats, ends: Mapping[int, int], season: int) -> dict[int, Floats]:
+    """The harmonic forecast of a past in which hours that an isolation forest finds strange are replaced by the usual ones."""
+    from sklearn.ensemble import IsolationForest
+
+    def forecast(x: Floats, ahead: int, _: Any) -> Any:
+        whole = x[len(x) % season :]
+        usual = np.tile(np.median(whole.reshape(-1, season), axis=0), len(whole) // season)
+        rest = whole - usual
+        before = np.concatenate([rest[:1], rest[:-1]])
+        features = np.stack([rest, rest - before, 0.5 * (rest + before)], axis=1)
+        forest = IsolationForest(n_estimators=TREES, contamination=STRANGE, random_state=SEED)
+        clean = np.where(forest.fit_predict(features) < 0, usual + np.median(rest), whole)
+        clean[-LAST:] = whole[-LAST:]
+        return harmonic(clean[None], {len(clean): ahead}, season)[len(clean)][0]
+
+    return _each(y, ends, lambda x: None, forecast)
+
+
 def _pace(x: Floats, season: int) -> float:
     """The median gain from day to day, an hour's share of it."""
     return float(np.median(x[season:] - x[:-season])) / season
@@ -147,4 +190,4 @@ def _waves(t: Any, season: int) -> Floats:
     return np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
 
 
-KINDS = {"ets": ets, "sarimax": sarimax, "components": components, "boosted": boosted}
+KINDS = {"ets": ets, "sarimax": sarimax, "components": components, "boosted": boosted, "pca": pca, "isolation": isolation}

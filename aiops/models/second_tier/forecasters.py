@@ -163,3 +163,80 @@ class Boosted(Forecaster[BoostedParams]):
     def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
         """See the interface; of a row that the worker has not answered, that of `combined`."""
         return outlook.curve(METHODS, self.params, state, history, time_s, level)
+
+
+class PcaParams(tier.TierParams):
+    """Parameters of `Pca`."""
+
+
+class Pca(Forecaster[PcaParams]):
+    """day(d + k) = mean day + sum of 3 principal components times the last day's scores times rho^k, + daily drift.
+
+    scikit-learn's PCA of the days of the past, five or more; rho is each component's correlation from day to day.
+    Fitted by a worker process (0.1 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
+    nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
+    split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
+    hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
+
+    Source: Hyndman & Ullah 2007, Robust forecasting of mortality and fertility rates: a functional data approach;
+    scikit-learn, PCA.
+
+    >>> Pca(PcaParams(), 60).initial(2)["second"].tolist()
+    [False, False]
+    """
+
+    Params = PcaParams
+
+    def initial(self, n: int) -> State:
+        """Nothing known of n series."""
+        return tier.initial(n)
+
+    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
+        """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
+        return tier.screen(state, latest, limit, now_s)
+
+    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
+        """See the interface."""
+        return tier.crossings("pca", self.params, state, history, limit, horizon_s)
+
+    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
+        """See the interface; of a row that the worker has not answered, that of `combined`."""
+        return outlook.curve(METHODS, self.params, state, history, time_s, level)
+
+
+class IsolationParams(tier.TierParams):
+    """Parameters of `Isolation`."""
+
+
+class Isolation(Forecaster[IsolationParams]):
+    """The path of `harmonic` of a past whose strange hours, 3 of 100 by an isolation forest, are replaced by the usual ones.
+
+    The forest sees what is left beside the usual day, its change and its mean over two hours; the last three hours stay.
+    Fitted by a worker process (0.8 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
+    nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
+    split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
+    hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
+
+    Source: Liu, Ting & Zhou 2008, Isolation Forest; scikit-learn, IsolationForest.
+
+    >>> Isolation(IsolationParams(), 60).initial(2)["second"].tolist()
+    [False, False]
+    """
+
+    Params = IsolationParams
+
+    def initial(self, n: int) -> State:
+        """Nothing known of n series."""
+        return tier.initial(n)
+
+    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
+        """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
+        return tier.screen(state, latest, limit, now_s)
+
+    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
+        """See the interface."""
+        return tier.crossings("isolation", self.params, state, history, limit, horizon_s)
+
+    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
+        """See the interface; of a row that the worker has not answered, that of `combined`."""
+        return outlook.curve(METHODS, self.params, state, history, time_s, level)

@@ -9,7 +9,7 @@ from aiops.models import conformal
 from aiops.models.second_tier.worker import answer, packed, unpacked
 
 FITTED = "aiops.models.second_tier.fits:fitted"
-KINDS = ("ets", "sarimax", "components", "boosted")
+KINDS = ("ets", "sarimax", "components", "boosted", "pca", "isolation")
 T = np.arange(312.0)
 SEASON = 24
 
