@@ -19,8 +19,10 @@ Row: TypeAlias = NDArray[np.float64]
 DAY_S, WEEK_S = 86400, 7 * 86400.0
 KINDS = ("jump", "departure", "spread", "step", "drift", "shift", "creep")
 CREEP = KINDS.index("creep")
-RESOLUTION, TINY, HUGE = 1e-9, 1e-290, 1e150
+RESOLUTION, TINY, HUGE = 1e-9, 1e-290, 1e95
 SEEN_AT_MOST = 250
+ROWS = 4096
+"""Rows scored at once: what is learnt of them fits the cache."""
 RECENT_S, RECENT = 300, 3
 """What was strange in this part of the clock and in the two before it is recent: 10 to 15 min."""
 LEVEL_AT_ONE, LEVEL_PER_DECADE = 1.5, 1 / 1.2
@@ -75,10 +77,10 @@ class Seasonal(Detector[SeasonalParams]):
     at `cap` times s, for creep at `creep_cap` times s, so that a drift stays strange while it lasts.
 
     s >= `floor` times the series' standard deviation and its float resolution. Before `warmup_s`, `warmup_points` and two blocks
-    p is NaN. NaN, and anything beyond 1e150, scores NaN and teaches nothing. A constant series scores p = 1 until it
+    p is NaN. NaN, and anything beyond 1e95, scores NaN and teaches nothing. A constant series scores p = 1 until it
     moves. `expected` = profile + level; beyond `lower`, `upper` the departure alone has p < 0.05. `recent`: the smallest p of
     the last 10 to 15 min, for metrics of one incident do not peak at one instant.
-    Shapes: values (n, m), time_s (n, m); state about 1.4 kB a series. Raises nothing.
+    Shapes: values (n, m), time_s (n, m); state about 1.5 kB a series. Raises nothing.
 
     Source: Markov's inequality for the third moment (Feller 1971, An Introduction to Probability Theory II, V.7);
     exponentially weighted moments (Roberts 1959, Control Chart Tests Based on Geometric Moving Averages); block maxima
@@ -120,8 +122,8 @@ class Seasonal(Detector[SeasonalParams]):
         return {name: np.zeros(n) for name in names} | {
             "block": np.full(n, np.iinfo(np.int64).min, np.int64),
             "peak": np.zeros((n, len(KINDS))),
-            "root": np.zeros((n, len(KINDS))),
-            "root_long": np.zeros((n, len(KINDS))),
+            "cube": np.zeros((n, len(KINDS))),
+            "cube_long": np.zeros((n, len(KINDS))),
             "scale": np.full((n, len(KINDS)), np.inf),
             "profile": np.zeros((n, self._slots)),
             "days": np.zeros((n, self._slots), np.uint8),
@@ -130,12 +132,15 @@ class Seasonal(Detector[SeasonalParams]):
         }
 
     def score(self, state: State, values: Floats, time_s: Ints) -> Scores:
-        """Score, then learn, column by column; see the interface."""
+        """Score, then learn, column by column, some rows at a time; see the interface."""
         found = [np.empty(values.shape) for _ in range(5)]
-        for j in range(values.shape[1]):
-            x = np.asarray(values[:, j], np.float64)
-            for array, column in zip(found, self._column(state, x, time_s[:, j]), strict=True):
-                array[:, j] = column
+        for first in range(0, len(values), ROWS):
+            rows = slice(first, first + ROWS)
+            part = {name: array[rows] for name, array in state.items()}
+            for j in range(values.shape[1]):
+                x = np.asarray(values[rows, j], np.float64)
+                for array, column in zip(found, self._column(part, x, time_s[rows, j]), strict=True):
+                    array[rows, j] = column
         return Scores(*found)
 
     def ready(self, state: State) -> Floats:
@@ -280,16 +285,15 @@ class Seasonal(Detector[SeasonalParams]):
             state[name][rows] += rate * (power - state[name][rows])
         cap = np.full(len(KINDS), params.cap)
         cap[CREEP] = params.creep_cap
-        peak = np.minimum(state["peak"][rows], cap * state["scale"][rows])
-        for name, rate in (("root", weight), ("root_long", longer)):
-            old = state[name][rows]
-            top = np.maximum(np.maximum(old, peak), TINY)
-            part = rate[:, None]
-            state[name][rows] = top * np.cbrt((1.0 - part) * _cube(old / top) + part * _cube(peak / top))
-        root = np.maximum(state["root"][rows], state["root_long"][rows])
-        root[:, CREEP] = state["root_long"][rows, CREEP]
+        peak = _cube(np.minimum(state["peak"][rows], cap * state["scale"][rows]))
+        shorter, larger = (
+            old + rate[:, None] * (peak - old) for old, rate in ((state["cube"][rows], weight), (state["cube_long"][rows], longer))
+        )
+        state["cube"][rows], state["cube_long"][rows] = shorter, larger
+        root = np.maximum(shorter, larger)
+        root[:, CREEP] = larger[:, CREEP]
         least = np.maximum(params.floor * np.sqrt(state["power"][rows]), RESOLUTION * np.abs(state["base"][rows]) + TINY)
-        scale = np.maximum(root * (1.0 + params.young * young)[:, None], least[:, None])
+        scale = np.maximum(np.cbrt(root) * (1.0 + params.young * young)[:, None], least[:, None])
         slow = params.creep_floor * np.sqrt(state["power_long"][rows])
         scale[:, CREEP] = np.maximum(scale[:, CREEP], least + slow)
         state["scale"][rows] = scale
