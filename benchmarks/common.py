@@ -28,9 +28,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def prometheus(folder: pathlib.Path) -> Iterator[Server]:
-    """Debian's Prometheus on a free loopback port, serving `folder`/tsdb."""
-    (folder / "prom.yml").write_text("scrape_configs: []\n")
+def prometheus(folder: pathlib.Path, rules: str = "") -> Iterator[Server]:
+    """Debian's Prometheus on a free loopback port, serving `folder`/tsdb; `rules` is a rule file's text."""
+    (folder / "rules.yml").write_text(rules)
+    (folder / "prom.yml").write_text(f"scrape_configs: []\nrule_files: [{folder}/rules.yml]\n")
     port = _free_port()
     command = ["prometheus", f"--config.file={folder}/prom.yml", f"--storage.tsdb.path={folder}/tsdb", "--log.level=error",
                "--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}", "--query.max-samples=100000000"]

@@ -13,6 +13,7 @@ import typer
 
 from aiops import __version__
 from aiops.cli.rules import rules_app
+from aiops.cli.scan import scan
 
 if TYPE_CHECKING:
     from aiops.store import Store
@@ -28,6 +29,7 @@ app.add_typer(warnings_app, name="warnings")
 app.add_typer(sources_app, name="sources")
 app.add_typer(audit_app, name="audit")
 app.add_typer(rules_app, name="rules")
+app.command()(scan)
 
 
 class Output(StrEnum):

@@ -143,6 +143,11 @@ class PrometheusSource(Source[PrometheusParams]):
         body: bytes = answer.result
         return body
 
+    def get(self, path: str, params: Mapping[str, str], deadline: float) -> bytes:
+        """The body of a good answer to a GET below the URL, tried once more as a query is. Raises SourceError."""
+        body: bytes = self._send("GET", path, path, deadline, params=params).result
+        return body
+
     def look(self, query: str = "") -> Probe:
         """See `Source.look`; by default the query is `up`."""
         from aiops.telemetry.looking import look

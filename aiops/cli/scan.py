@@ -1,0 +1,303 @@
+"""`aiops scan`: which of a server's alerting rules will fire, when, and how well that could be foretold."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from aiops.core.records import Block
+    from aiops.scan.rows import Row
+    from aiops.scan.scan import Options, Progress, Report
+    from aiops.telemetry.prometheus import PrometheusSource
+
+WIDTH = 120
+A_QUERY_S = 10.0
+"""Seconds that one query may take, and not more than a sixth of the whole time."""
+REASONS = {
+    "binary": "a state of two or a few values does not approach its limit",
+    "presence": "fires because a series is there, whatever its value",
+    "absent": "fires because nothing is there",
+    "event_counter": "fires at the first event: there is no sign before",
+    "equality": "== or !=: there is no side to come from",
+    "always_fires": "fires at every instant, or by the clock",
+    "name_collision": "several metric names under one label set",
+    "infinite": "the limit is infinite or no number",
+    "no_comparison": "nothing is compared",
+    "unsupported_syntax": "does not parse, or a part of it is not understood",
+    "not_equivalent": "computes with what passed a comparison",
+}
+
+
+def scan(
+    prometheus: Annotated[str, typer.Option("--prometheus", help="URL of the server; its rules and its history")] = "",
+    config: Annotated[Path | None, typer.Option("--config", help="a config file with the source")] = None,
+    source: Annotated[str, typer.Option(help="which source of --config; default: its only Prometheus")] = "",
+    bearer_token_file: Annotated[Path | None, typer.Option(help="file with a bearer token")] = None,
+    username: Annotated[str, typer.Option(help="basic auth user")] = "",
+    password_file: Annotated[Path | None, typer.Option(help="file with the basic auth password")] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="CA bundle to trust instead of the system's")] = None,
+    horizon: Annotated[str, typer.Option(help="how far ahead a crossing is told")] = "1d",
+    timeout: Annotated[str, typer.Option(help="the time that the whole scan may take")] = "60s",
+    full: Annotated[bool, typer.Option("--full", help="the record of every row, however long that takes")] = False,
+    rows: Annotated[int, typer.Option(min=1, max=100_000, help="rows of the table; json always has all")] = 50,
+    output: Annotated[str, typer.Option("-o", "--output", help="text for people, json: one object a line")] = "text",
+) -> None:
+    """Say which alerting rules of a Prometheus will fire soon, from its history alone. Exit 3: unreachable."""
+    from aiops.core.durations import seconds
+    from aiops.core.errors import AiopsError, SourceError
+    from aiops.scan.scan import Options
+
+    if output not in ("text", "json"):
+        _fail(f"--output: {output!r} is neither text nor json", 2)
+    if bool(prometheus) == (config is not None):
+        _fail("give one of --prometheus URL and --config FILE", 2)
+    auth = {
+        "bearer_token_file": bearer_token_file, "username": username or None, "password_file": password_file, "ca_file": ca_file,
+    }  # fmt: skip
+    auth = {name: value for name, value in auth.items() if value is not None}
+    try:
+        options = Options(seconds(horizon), seconds(timeout), full)
+    except ValueError as e:
+        _fail(f"--horizon or --timeout: {e}", 2)
+    if options.total_s < 1 or options.horizon_s < 300:
+        _fail("--timeout must be at least 1s, --horizon at least 5m", 2)
+    try:
+        opened, admit = _from_url(prometheus, auth, options) if prometheus else _from_config(config, source, auth, options)
+        report = _run(opened, admit, options)
+    except SourceError as e:
+        _fail(str(e), 3)
+    except AiopsError as e:
+        _fail(str(e), 2 if prometheus else 1)
+    _show(report, rows, output)
+
+
+def _run(source: PrometheusSource, admit: Any, options: Options) -> Report:
+    from aiops.scan.scan import scan as run
+
+    try:
+        with telling() as progress:
+            return run(source, options, int(time.time()), progress, admit)
+    finally:
+        source.close()
+
+
+def _limits(options: Options) -> Any:
+    from aiops.scan.ask import AT_MOST
+    from aiops.telemetry.source import ReadLimits
+
+    return ReadLimits(seconds=A_QUERY_S * 6 if options.full else min(A_QUERY_S, options.total_s / 6), queries=AT_MOST)
+
+
+def _from_url(url: str, auth: Mapping[str, Any], options: Options) -> tuple[PrometheusSource, Any]:
+    """The server at an address. Raises AiopsError for an address that is none."""
+    from pydantic import ValidationError
+
+    from aiops.core.errors import AiopsError
+    from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
+
+    def whole(block: Block) -> Block:
+        return block
+
+    try:
+        params = PrometheusParams.model_validate({"url": url, **auth})
+    except ValidationError as e:
+        first = e.errors(include_url=False)[0]
+        raise AiopsError(f"--{'.'.join(map(str, first['loc'])).replace('url', 'prometheus')}: {first['msg']}") from e
+    return PrometheusSource("prometheus", params, _limits(options)), whole
+
+
+def _from_config(path: Path | None, name: str, auth: Mapping[str, Any], options: Options) -> tuple[PrometheusSource, Any]:
+    """A source of a configuration, with what its policy admits. Raises AiopsError."""
+    from aiops.config.settings import load_settings
+    from aiops.core.errors import AiopsError
+    from aiops.governance.gate import Gate
+    from aiops.governance.masking import Masker, key_of
+    from aiops.governance.policy import load_policy
+    from aiops.pipeline.plane import origin_of
+    from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
+
+    if auth:
+        raise AiopsError("with --config the credentials are those of the source")
+    settings = load_settings(path)
+    known = [one for one, chosen in settings.sources.items() if chosen.kind == "prometheus"]
+    if name and name not in known:
+        raise AiopsError(f"no Prometheus source {name!r}; known: {', '.join(known) or 'none'}")
+    if not name and len(known) != 1:
+        raise AiopsError(f"--source chooses one of the Prometheus sources; known: {', '.join(known) or 'none'}")
+    name = name or known[0]
+    params = PrometheusParams.model_validate(settings.sources[name].params)
+    gate = Gate(load_policy(settings.policy), Masker(key_of(settings.data_dir)))
+    return PrometheusSource(name, params, _limits(options)), gate.admission(origin_of(settings, name))
+
+
+@contextmanager
+def telling() -> Iterator[Progress]:
+    """What is being done, and how far it is: a bar on a terminal, else a line on stderr for each thing begun."""
+    if not sys.stderr.isatty():
+        told = ""
+
+        def line(what: str, share: float) -> None:
+            nonlocal told
+            if what != told:
+                typer.echo(what, err=True)
+            told = what
+
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+        yield lambda what, share: bar.update(task, description=what, completed=share)
+
+
+def _show(report: Report, most: int, output: str) -> None:
+    import orjson
+
+    if output == "json":
+        for row in report.rows:
+            sys.stdout.write(orjson.dumps(row.as_json()).decode() + "\n")
+        sys.stdout.flush()
+    else:
+        _print_text(report, most)
+    for note in report.notes:
+        typer.echo(note, err=True)
+    slowed = f", slowed down {report.slowed} times" if report.slowed else ""
+    ranked = f"ranked from a day of history after {report.ranked_s:.1f} s"
+    typer.echo(f"{report.rules} rules, {report.queries} queries in {report.took_s:.1f} s, {ranked}{slowed}", err=True)
+
+
+def _print_text(report: Report, most: int) -> None:
+    from rich.console import Console
+
+    wide = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+    console = Console(file=sys.stdout, width=max(80, wide), highlight=False, markup=False, emoji=False)
+    found = [row for row in report.rows if row.state in ("firing", "pending", "expected", "silent")]
+    if found:
+        with console.capture() as table:
+            console.print(_table(found[:most]))
+        for line in table.get().splitlines():
+            typer.echo(line.rstrip())
+    states = Counter(row.state for row in found)
+    console.print()
+    told = ", ".join(f"{states[state]} {state}" for state in ("firing", "pending", "expected", "silent"))
+    more = f"; the table has the {most} nearest" if len(found) > most else ""
+    console.print(f"{len(found)} rows: {told}{more}" if report.rules else "the server has no alerting rules")
+    for text in (*_records(found[:most]), *_others(report.rows)):
+        console.print(text, soft_wrap=True)
+
+
+def _table(found: Sequence[Row]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, expand=False)
+    for head, side, least in (
+        ("alert", "left", 12), ("entity", "left", 16), ("now", "right", 6), ("limit", "right", 6), ("fires in", "left", 9),
+        ("interval", "left", 8), ("slope/h", "right", 8), ("history", "right", 7), ("why, guards", "left", 20),
+    ):  # fmt: skip
+        table.add_column(head, justify=side, min_width=least, overflow="fold")  # type: ignore[arg-type]
+    for row in found:
+        table.add_row(*(Text(cell) for cell in _cells(row)))
+    return table
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    from aiops.core.durations import text
+    from aiops.core.text import visible
+
+    limit = "" if row.leaf is None else f"{row.leaf.op} {number(row.limit)}"
+    said = [visible(row.reason, 120)] if row.reason else []
+    said += [
+        f"{'lets' if one.holds else 'bars'}: {visible(one.expr, 80)}{_flips(one.flips)}"
+        for one in row.guards
+        if one.holds or not row.reason.endswith(one.expr)
+    ]
+    fires, interval = ("now", "") if row.state == "firing" else ("", "")
+    if row.times_s is not None:
+        now = time.time()
+        first, middle, last = (max(0.0, one - now) for one in row.times_s)
+        fires, interval = text(_rough(middle)), f"{text(_rough(first))}-{text(_rough(last))}" if last > first else "pending"
+    slope = number(row.slope_per_s * 3600) if row.slope_per_s is not None else ""
+    return (
+        visible(row.served.rule.alert, 60), entity(row.labels), number(row.now), limit, fires, interval, slope,
+        text(_rough(row.history_s or 0.0)), "; ".join(said),
+    )  # fmt: skip
+
+
+def _rough(span_s: float) -> float:
+    """Whole minutes, of spans that have any; whole hours from two days on."""
+    unit = 3600 if span_s >= 2 * 86400 else 60
+    return round(span_s / unit) * unit if span_s >= 60 else span_s
+
+
+def _flips(count: int) -> str:
+    return f" (changed {count} times in a day)" if count else ""
+
+
+def entity(labels: Mapping[str, str]) -> str:
+    """A label set as one short text."""
+    from aiops.core.text import visible
+
+    return visible(",".join(f"{name}={value}" for name, value in sorted(labels.items())), 120) or "-"
+
+
+def number(value: float | None) -> str:
+    """A number of at most four digits; nothing for none.
+
+    >>> number(0.123456), number(2.5e9), number(None)
+    ('0.1235', '2.5e+09', '')
+    """
+    return "" if value is None or not math.isfinite(value) else f"{value:.4g}"
+
+
+def _records(found: Sequence[Row]) -> Iterator[str]:
+    from aiops.core.text import visible
+
+    known = [row for row in found if row.record.own is not None]
+    telling = [row for row in known if row.record.telling]
+    if known:
+        yield "\nRecords, nearest first:"
+    for row in telling:
+        yield f"  {visible(row.served.rule.alert, 60)} {entity(row.labels)}: {row.record.sentence()}"
+    if len(telling) < len(known):
+        yield f"  {len(known) - len(telling)} rows: in that time neither did they fire, nor would anything have warned"
+    if len(known) < len(found):
+        why = Counter(row.record.why for row in found if row.record.own is None)
+        yield "\n" + "; ".join(f"records of {count} rows: not computed; {visible(one, 200)}" for one, count in why.items())
+
+
+def _others(every: Sequence[Row]) -> Iterator[str]:
+    """What is not in the table: rules that nothing can be said of, and those that could not be read."""
+    from aiops.core.text import visible
+
+    refused = [row for row in every if row.state == "refused"]
+    if refused:
+        yield f"\nCannot be anticipated: {len(refused)} rules"
+    by_reason: dict[str, list[str]] = {}
+    for row in refused:
+        by_reason.setdefault(row.reason, []).append(visible(row.served.rule.alert, 60))
+    for reason, names in sorted(by_reason.items(), key=lambda one: -len(one[1])):
+        yield f"  {reason} ({REASONS.get(reason, '')}): {', '.join(dict.fromkeys(names))}"
+    empty = [visible(row.served.rule.alert, 60) for row in every if row.state == "empty"]
+    if empty:
+        yield f"\nNo series now: {', '.join(dict.fromkeys(empty))}"
+    for row in every:
+        if row.state == "unread":
+            yield f"\n{visible(row.served.rule.alert, 60)}: {row.reason}"
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)

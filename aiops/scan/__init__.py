@@ -1,0 +1,1 @@
+"""What the alerting rules of a server are heading for: read once, forecast, and ranked by nearness to firing."""

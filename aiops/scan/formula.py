@@ -1,0 +1,189 @@
+"""How the rows of a rule's result come from the series of its leaves: matched by labels once, computed for any instants.
+
+Arrays: `times` (L, n, 3) earliest/expected/latest of n series at L looks, the look itself where a series holds, NaN = never;
+`holds` (L, n) whether its comparison is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aiops.core.labels import key
+from aiops.core.records import Bools, Floats
+from aiops.rules.compiler import Condition, Leaf
+from aiops.rules.labels import NAME
+from aiops.rules.tree import Matching
+
+Plain = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """A series of a leaf, by its row."""
+
+    series: int
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A partner that is not there: it never holds. `what` says what is missed."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Many:
+    """`and`: all parts; `or`: any; `unless`: the first, while none of the others holds."""
+
+    op: str
+    parts: tuple[Formula, ...]
+
+
+Formula = One | Missing | Many
+Rows = dict[str, tuple[Plain, Formula]]
+"""Label sets, without the metric's name, and what makes each fire, by `labels.key`."""
+
+
+def rows_of(condition: Condition, series_of: Callable[[Leaf], Sequence[tuple[int, Mapping[str, str]]]]) -> Rows:
+    """The rows of a rule's result; `series_of` a leaf gives its series and their labels."""
+    if isinstance(condition, Leaf):
+        out: Rows = {}
+        for series, labels in series_of(condition):
+            plain = {name: value for name, value in labels.items() if name != NAME}
+            out[key(plain)] = plain, One(series)
+        return out
+    first = rows_of(condition.parts[0], series_of)
+    if len(condition.parts) == 1:
+        return _grouped(first, condition.matching)
+    second = rows_of(condition.parts[1], series_of)
+    if condition.op == "or":
+        return _either(first, second, condition.matching)
+    partners = _by_match(second, condition.matching)
+    what = _said(condition.parts[1])
+    return {
+        name: (labels, _joined(condition.op, formula, partners.get(matched(labels, condition.matching), []), what))
+        for name, (labels, formula) in first.items()
+    }
+
+
+def _joined(op: str, formula: Formula, others: list[Formula], what: str) -> Formula:
+    if op == "unless":
+        return Many("unless", (formula, *others)) if others else formula
+    return Many("and", (formula, _any(others) if others else Missing(what)))
+
+
+def _any(parts: list[Formula]) -> Formula:
+    return parts[0] if len(parts) == 1 else Many("or", tuple(parts))
+
+
+def _either(first: Rows, second: Rows, matching: Matching) -> Rows:
+    """`or`: the left as it is; of the right what has no partner there that holds."""
+    out, partners = dict(first), _by_match(first, matching)
+    for name, (labels, formula) in second.items():
+        if name in first:
+            out[name] = labels, Many("or", (first[name][1], formula))
+            continue
+        others = partners.get(matched(labels, matching), [])
+        out[name] = labels, Many("unless", (formula, *others)) if others else formula
+    return out
+
+
+def _grouped(rows: Rows, matching: Matching) -> Rows:
+    """An aggregation that has a value wherever one of its elements has."""
+    groups: dict[str, tuple[Plain, list[Formula]]] = {}
+    for labels, formula in rows.values():
+        kept = {name: value for name, value in labels.items() if (name in matching.labels) == matching.on}
+        groups.setdefault(key(kept), (kept, []))[1].append(formula)
+    return {name: (labels, _any(parts)) for name, (labels, parts) in groups.items()}
+
+
+def _by_match(rows: Rows, matching: Matching) -> dict[str, list[Formula]]:
+    out: dict[str, list[Formula]] = {}
+    for labels, formula in rows.values():
+        out.setdefault(matched(labels, matching), []).append(formula)
+    return out
+
+
+def matched(labels: Mapping[str, str], matching: Matching) -> str:
+    """What must be equal on both sides of an operator.
+
+    >>> matched({"a": "1", "b": "2"}, Matching(on=True, labels=("a",)))
+    '{"a":"1"}'
+    """
+    return key({name: value for name, value in labels.items() if value and (name in matching.labels) == matching.on})
+
+
+def _said(condition: Condition) -> str:
+    return shown(condition) if isinstance(condition, Leaf) else "its partner"
+
+
+def shown(leaf: Leaf) -> str:
+    """A comparison as people read it; of what is there or not the expression alone."""
+    if leaf.role == "gate" and (leaf.op, leaf.limit) == (">=", 1) and leaf.expr.startswith("group without ()"):
+        return leaf.expr.removeprefix("group without ()").strip().removeprefix("(").removesuffix(")")
+    return f"{leaf.expr} {leaf.op} {leaf.limit:g}"
+
+
+def members(formula: Formula) -> list[int]:
+    """The series in it, from left to right."""
+    if isinstance(formula, One):
+        return [formula.series]
+    return [one for part in formula.parts for one in members(part)] if isinstance(formula, Many) else []
+
+
+def missing(formula: Formula) -> list[str]:
+    """What is missed in it."""
+    if isinstance(formula, Missing):
+        return [formula.what]
+    return [one for part in formula.parts for one in missing(part)] if isinstance(formula, Many) else []
+
+
+def holding(formula: Formula, holds: Bools) -> Bools:
+    """(L,) whether the rule's condition is true."""
+    if isinstance(formula, One):
+        return np.asarray(holds[:, formula.series])
+    if isinstance(formula, Missing):
+        return np.zeros(len(holds), bool)
+    parts = [holding(part, holds) for part in formula.parts]
+    if formula.op == "unless":
+        return np.asarray(parts[0] & ~np.logical_or.reduce(parts[1:]))
+    return np.asarray((np.logical_and if formula.op == "and" else np.logical_or).reduce(parts))
+
+
+def crossing(formula: Formula, times: Floats) -> Floats:
+    """(L, 3) when the rule's condition becomes true; NaN: not inside the horizon.
+
+    `unless`: the first, where none of the others comes before it.
+    """
+    if isinstance(formula, One):
+        return np.asarray(times[:, formula.series])
+    if isinstance(formula, Missing):
+        return np.full((len(times), 3), np.nan)
+    parts = [crossing(part, times) for part in formula.parts]
+    if formula.op == "and":
+        return np.asarray(np.maximum.reduce(parts))
+    if formula.op == "or":
+        return np.asarray(np.fmin.reduce(parts))
+    with np.errstate(invalid="ignore"):
+        barred = np.logical_or.reduce([part[:, 1] <= parts[0][:, 1] for part in parts[1:]])
+    return np.asarray(np.where(barred[:, None], np.nan, parts[0]))
+
+
+def leading(formula: Formula, expected: Floats, forecast: Bools) -> tuple[float, int] | None:
+    """(its expected time, inf = never; the series) that decides when a row fires: of `and` the last, of `or` the first.
+
+    `expected` (n,), `forecast` (n,): which series are forecast; None where there is none in it.
+    """
+    if isinstance(formula, One):
+        at = float(expected[formula.series])
+        return (np.inf if np.isnan(at) else at, formula.series) if forecast[formula.series] else None
+    if isinstance(formula, Missing):
+        return None
+    parts = formula.parts[:1] if formula.op == "unless" else formula.parts
+    found = [one for one in (leading(part, expected, forecast) for part in parts) if one is not None]
+    if not found:
+        return None
+    return max(found, key=lambda one: one[0]) if formula.op == "and" else min(found, key=lambda one: one[0])

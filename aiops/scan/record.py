@@ -1,0 +1,113 @@
+"""What a forecast was worth on one row of a rule over the last two weeks: warnings, hits, false ones, lead; and predict_linear's.
+
+A warning is a stretch of looks at which a crossing was told; stretches closer than GAP_S are one. It is a hit when the alert
+begins to fire after it opened and not later than the latest time it told, false when that time passed without, open before.
+Warnings ahead of the same firing are one: the first. The truth is when ALERTS begins to fire, never what was forecast.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aiops.core.durations import text
+from aiops.core.records import Bools, Floats, Ints
+
+GAP_S = 1800
+BASELINE_SPAN_S, BASELINE_AHEAD_S = 6 * 3600, 24 * 3600
+"""predict_linear's window and how far it is carried on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How many warnings came, how many of them came true or not, and each hit's lead in seconds; the rest is still open."""
+
+    warned: int
+    hits: int
+    false: int
+    leads_s: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The record of one row; `own` None: not computed, `why` says why. `days` were looked at."""
+
+    own: Judged | None = None
+    baseline: Judged | None = None
+    firings: int = 0
+    days: float = 14.0
+    why: str = "--full"
+
+    def as_json(self) -> dict[str, Any]:
+        """As an object."""
+        if self.own is None or self.baseline is None:
+            return {"computed": False, "why": self.why}
+        return {
+            "computed": True, "days": round(self.days, 2), "firings": self.firings, "warned": self.own.warned,
+            "hits": self.own.hits, "false": self.own.false,
+            "median_lead_s": statistics.median(self.own.leads_s) if self.own.leads_s else None,
+            "predict_linear": {"warned": self.baseline.warned, "hits": self.baseline.hits, "false": self.baseline.false},
+        }  # fmt: skip
+
+    @property
+    def telling(self) -> bool:
+        """Whether anything happened: a firing, a warning, or one of predict_linear."""
+        return bool(self.own and self.baseline and (self.firings or self.own.warned or self.baseline.warned))
+
+    def sentence(self) -> str:
+        """As people read it."""
+        if self.own is None or self.baseline is None:
+            return f"not computed; {self.why}"
+        own, base = self.own, self.baseline
+        lead = f", median {text(statistics.median(own.leads_s))} ahead" if own.leads_s else ""
+        open_ = f", {own.warned - own.hits - own.false} open" if own.warned > own.hits + own.false else ""
+        fired = "it did not fire" if not self.firings else f"it fired {_times(self.firings)}"
+        said = f"in the last {self.days:.3g} days {fired}; it would have warned {_times(own.warned)}"
+        said += f": {_count(own.hits, 'hit')}, {own.false} false{open_}{lead}" if own.warned else ""
+        return f"{said}; predict_linear: {_times(base.warned)}, {_count(base.hits, 'hit')}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def judged(look_s: Ints, latest_s: Floats, starts_s: Sequence[float]) -> Judged:
+    """What became of warnings: `latest_s` (L,) the latest time told at each look, NaN = silent; firings began at `starts_s`.
+
+    The last look is now.
+    """
+    up = np.flatnonzero(np.isfinite(latest_s))
+    if not len(up):
+        return Judged(0, 0, 0)
+    breaks = np.flatnonzero(np.diff(look_s[up]) > GAP_S) + 1
+    leads: dict[float, float] = {}
+    false = open_ = 0
+    for stretch in np.split(up, breaks):
+        opened, end = float(look_s[stretch[0]]), float(np.max(latest_s[stretch]))
+        came = next((at for at in sorted(starts_s) if opened < at <= end), None)
+        if came is not None:
+            leads.setdefault(came, came - opened)
+        elif end < look_s[-1]:
+            false += 1
+        else:
+            open_ += 1
+    return Judged(len(leads) + false + open_, len(leads), false, tuple(leads.values()))
+
+
+def starts(firing: Bools, time_s: Ints) -> list[float]:
+    """When it begins to fire: `firing` (t,) at `time_s`; what fires from the first instant on began before."""
+    return [float(at) for at in time_s[1:][firing[1:] & ~firing[:-1]]]
+
+
+def merged(rows: Sequence[Bools]) -> Bools:
+    """(t,) whether any of some alerts fires."""
+    return np.asarray(np.logical_or.reduce(rows))
+

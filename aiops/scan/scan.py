@@ -1,0 +1,299 @@
+"""`scan`: the rules of a server, a day of what they look at, and of those nearest to firing two weeks: forecast and ranked."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiops.core.errors import SourceError
+from aiops.core.labels import key
+from aiops.core.records import Block
+from aiops.core.text import visible
+from aiops.rules.compiler import Leaf
+from aiops.scan.ask import Reader, Wanted
+from aiops.scan.formula import Formula, crossing, holding
+from aiops.scan.past import STEP_S, Past, grid, replay, trends
+from aiops.scan.record import BASELINE_AHEAD_S, BASELINE_SPAN_S, Judged, Record, judged, merged, starts
+from aiops.scan.rows import Row, View, rows, without_rows
+from aiops.scan.served import Naming, Served, served_rules
+from aiops.telemetry.prometheus import PrometheusSource
+
+DAY = 86400
+LOOK_EVERY = 2
+"""Columns between two looks: as often as the forecaster must be asked to speak when it has seen enough."""
+RECENT_LOOKS = 7
+YOUNGEST = 36
+"""Columns that a replay knows before its first look."""
+RECORD_S = 14 * DAY
+ALERTS = f'max_over_time(ALERTS{{alertstate="firing"}}[{STEP_S}s])'
+"""Of every 5 min whether it fired in them, however shortly."""
+READING, DEEPER, REPLAYED = 0.55, 0.8, 0.95
+"""Shares of the time by which the day is read, by which more days are, and by which they are replayed."""
+BATCH_SERIES, MOST_SERIES = 300, 700
+"""Series replayed together, and of one rule at most: 14 days of more make an answer that is too large."""
+
+Progress = Callable[[str, float], None]
+Read = Mapping[Wanted, Block | SourceError | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`horizon_s`: how far ahead a crossing is told; `total_s`: the time it may take; `full`: every record, unbounded."""
+
+    horizon_s: float = float(DAY)
+    total_s: float = 60.0
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`rows`, nearest to firing first, then rules without any; how it was read: queries, how often it slowed down.
+
+    Seconds until the rows were ranked from a day of history, and until the end, records included.
+    """
+
+    rows: tuple[Row, ...]
+    rules: int
+    queries: int
+    slowed: int
+    ranked_s: float
+    took_s: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Scan:
+    source: PrometheusSource
+    options: Options
+    now_s: int
+    progress: Progress
+    reader: Reader
+    began: float
+    served: list[Served]
+    found: dict[tuple[int, str], Row] = field(default_factory=dict)
+    count: dict[int, int] = field(default_factory=dict)
+    alerts: Block | None = None
+    why_no_record: str = ""
+    firing_rows: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def until(self, share: float) -> float:
+        return math.inf if self.options.full else self.began + share * self.options.total_s
+
+
+def scan(
+    source: PrometheusSource, options: Options, now_s: int, progress: Progress = lambda what, share: None,
+    admit: Callable[[Block], Block] = lambda block: block,
+) -> Report:  # fmt: skip
+    """Read, forecast and rank. Raises SourceError when the server does not answer, or serves no rules at all.
+
+    The server is only asked: GET /api/v1/rules and queries, at most 4 at once.
+    """
+    began = time.monotonic()
+    source.query_api_only = True
+    progress("asking for the rules", 0.0)
+    served = served_rules(source, began + source.limits.seconds)
+    run = _Scan(source, options, now_s, progress, Reader(source, admit), began, served)
+    able = [i for i, one in enumerate(served) if one.compiled.condition is not None and one.compiled.forecastable]
+    read = _read_day(run, able)
+    _first_look(run, able, read)
+    ranked_s = time.monotonic() - began
+    _deepen(run)
+    others = [
+        without_rows(one, "refused", one.compiled.reason or "") for one in served if not one.compiled.forecastable
+    ]
+    ranked = sorted(run.found.values(), key=lambda row: (row.near, row.served.rule.alert))
+    notes = (run.why_no_record,) if run.why_no_record else ()
+    return Report(
+        (*ranked, *others), len(served), run.reader.queries, run.reader.pace.slowed, ranked_s, time.monotonic() - began, notes
+    )
+
+
+def _leaves(run: _Scan, some: Iterable[int]) -> list[Leaf]:
+    return list(dict.fromkeys(leaf for i in some for leaf in run.served[i].compiled.leaves))
+
+
+def _targets(run: _Scan, some: Iterable[int]) -> frozenset[Leaf]:
+    return frozenset(_leaves(run, (i for i in some if run.served[i].compiled.target is not None)))
+
+
+def _ask(run: _Scan, leaves: Iterable[Leaf], span_s: int, share: float, what: str, more: Sequence[Wanted] = ()) -> Read:
+    first, last = grid(run.now_s, span_s)
+    wanted = [*more, *(Wanted(expr, first, last, STEP_S) for expr in dict.fromkeys(leaf.expr for leaf in leaves))]
+    done = 0
+
+    def mark() -> None:
+        nonlocal done
+        done += 1
+        run.progress(what, done / len(wanted))
+
+    return run.reader.read(wanted, run.until(share), mark)
+
+
+def _read_day(run: _Scan, able: Sequence[int]) -> Read:
+    """A day of every leaf; ALERTS of two weeks beside them, in one query."""
+    wanted = Wanted(ALERTS, *grid(run.now_s, RECORD_S), STEP_S)
+    read = _ask(run, _leaves(run, able), DAY, READING, "reading a day of every rule", [wanted] if able else [])
+    alerts = read.get(wanted)
+    if isinstance(alerts, Block):
+        run.alerts = alerts
+        for row, labels in enumerate(alerts.labels):
+            run.firing_rows[labels.get("alertname", "")].append(row)
+    elif able:
+        run.why_no_record = f"ALERTS could not be read, so there are no records: {_why(alerts)}"
+    return read
+
+
+def _blocks(read: Read) -> dict[str, Block]:
+    return {wanted.query: one for wanted, one in read.items() if isinstance(one, Block) and wanted.query != ALERTS}
+
+
+def _why(answer: Block | SourceError | None) -> str:
+    return "the time was used up" if not isinstance(answer, SourceError) else f"{answer.kind}: {answer.message}"
+
+
+def _unread(run: _Scan, i: int, read: Read) -> str:
+    """Why a leaf of a rule could not be read; empty when all were."""
+    exprs = {leaf.expr for leaf in run.served[i].compiled.leaves}
+    return next((_why(one) for wanted, one in read.items() if wanted.query in exprs and not isinstance(one, Block)), "")
+
+
+def _first_look(run: _Scan, able: Sequence[int], read: Read) -> None:
+    """Rows of every rule from a day of history."""
+    run.progress("forecasting", 0.0)
+    fine = []
+    for i in able:
+        why = _unread(run, i, read)
+        if why:
+            run.found[i, ""] = _not_read(run, i, why)
+        else:
+            fine.append(i)
+    view = _view(run, fine, read, recent=True)
+    assert view is not None
+    for i in fine:
+        made = list(rows(view, run.served[i], run.now_s))
+        run.count[i] = len({series for leaf in run.served[i].compiled.leaves for series, _ in view.past.series_of(leaf)})
+        for row, _ in made:
+            run.found[i, key(row.labels)] = row
+        if not made:
+            run.found[i, ""] = without_rows(run.served[i], "empty", "no series now")
+
+
+def _not_read(run: _Scan, i: int, why: str) -> Row:
+    return without_rows(run.served[i], "unread", visible(f"not read: {why}", 300))
+
+
+def _view(run: _Scan, some: Sequence[int], read: Read, recent: bool) -> View | None:
+    """What is known of some rules; None when there was no time to replay it."""
+    blocks = _blocks(read)
+    first, last = grid(run.now_s, DAY if recent else RECORD_S)
+    past = Past.of(_leaves(run, some), blocks, np.arange(first, last + 1, STEP_S))
+    columns = _columns(len(past.time_s), recent)
+    told = replay(past, columns, run.options.horizon_s, math.inf if recent else run.until(REPLAYED))
+    return None if told is None else View.of(past, told, columns, _targets(run, some))
+
+
+def _columns(count: int, recent: bool) -> NDArray[np.int64]:
+    """Those of the looks, the newest among them."""
+    out = np.arange((count - 1) % LOOK_EVERY, count, LOOK_EVERY)
+    return out[-RECENT_LOOKS:] if recent else out[out >= YOUNGEST]
+
+
+def _deepen(run: _Scan) -> None:
+    """Two weeks of the rules that are nearest, batch after batch until the time is used: newer forecasts, and records."""
+    if run.alerts is None:
+        return
+    order = sorted((row.near if row.state != "firing" else (2, math.inf, math.inf), i) for (i, _), row in run.found.items())
+    near = [i for i in dict.fromkeys(i for _, i in order) if run.count.get(i)]
+    for i in near:
+        if run.count[i] > MOST_SERIES:
+            _no_record(run, i, f"more than {MOST_SERIES} series")
+    near = [i for i in near if run.count[i] <= MOST_SERIES]
+    done = 0
+    while near and time.monotonic() < run.until(DEEPER):
+        batch = _batch(run, near)
+        near = near[len(batch) :]
+        run.progress("replaying 14 days", done / max(1, done + len(batch) + len(near)))
+        read = _ask(run, _leaves(run, batch), RECORD_S, DEEPER, "reading 14 days of the nearest")
+        fine = []
+        for i in batch:
+            why = _unread(run, i, read)
+            fine += [] if why else [i]
+            if why and why != _why(None):
+                _no_record(run, i, why)
+        view = _view(run, fine, read, recent=False) if fine else None
+        if view is not None:
+            _records(run, view, fine)
+        done += len(batch)
+
+
+def _batch(run: _Scan, near: Sequence[int]) -> list[int]:
+    """The next rules, with not more than BATCH_SERIES series together; at least one."""
+    out, total = [near[0]], run.count[near[0]]
+    for i in near[1:]:
+        total += run.count[i]
+        if total > BATCH_SERIES:
+            break
+        out.append(i)
+    return out
+
+
+def _no_record(run: _Scan, i: int, why: str) -> None:
+    for (rule, name), row in run.found.items():
+        if rule == i:
+            run.found[rule, name] = replace(row, record=Record(why=visible(why, 200)))
+
+
+def _records(run: _Scan, view: View, some: Sequence[int]) -> None:
+    slope, level = trends(view.past, BASELINE_SPAN_S)
+    ahead = level + slope * BASELINE_AHEAD_S
+    predicted = replace(view.past, values=np.where(view.past.forecast[:, None], ahead, view.past.values))
+    foretold = predicted.holds(np.zeros(len(view.past.leaves), bool))
+    for i in some:
+        served = run.served[i]
+        fired = _fired(run, served)
+        for row, formula in rows(view, served, run.now_s):
+            if (i, key(row.labels)) not in run.found:
+                continue
+            record = _record(view, served, formula, foretold, fired(row.labels))
+            run.found[i, key(row.labels)] = replace(row, record=record)
+
+
+def _fired(run: _Scan, served: Served) -> Callable[[Mapping[str, str]], NDArray[np.bool_]]:
+    """A function that says of a row's labels when its alert fired, (t,)."""
+    alerts, naming = run.alerts, Naming(served.rule)
+    assert alerts is not None
+    named: dict[frozenset[tuple[str, str]], list[int]] = defaultdict(list)
+    for row in run.firing_rows.get(served.rule.alert, []):
+        named[naming.of_alert(alerts.labels[row])].append(row)
+    never = np.zeros(len(alerts.time_s), bool)
+
+    def fired(labels: Mapping[str, str]) -> NDArray[np.bool_]:
+        at = named.get(naming.of_series(labels), [])
+        return merged([np.isfinite(alerts.values[row]) for row in at]) if at else never
+
+    return fired
+
+
+def _record(
+    view: View, served: Served, formula: Formula, foretold: NDArray[np.bool_], fired: NDArray[np.bool_]
+) -> Record:
+    """The record of one row. A rule that predicts by itself is its own baseline, and the truth is what it predicts."""
+    time_s, hold_s = view.past.time_s, served.hold_s
+    true = holding(formula, view.holds)
+    predicts = served.compiled.target is not None
+    came = starts(true if predicts else fired, time_s)
+    told = crossing(formula, view.times)
+    up = np.isfinite(told[:, 1]) & ~true[view.columns] & ~(fired[view.columns] & (not predicts))
+    own = judged(view.told.look_s, np.where(up, told[:, 2] + hold_s, np.nan), came)
+    says = fired & ~true if predicts else holding(formula, foretold) & ~true & ~fired
+    return Record(own, _baseline(time_s, says, hold_s, came), len(came), float(time_s[-1] - time_s[0]) / DAY)
+
+
+def _baseline(time_s: NDArray[np.int64], says: NDArray[np.bool_], hold_s: float, came: Sequence[float]) -> Judged:
+    return judged(time_s, np.where(says, time_s + BASELINE_AHEAD_S + hold_s, np.nan), came)

@@ -1,0 +1,147 @@
+"""`aiops scan` as people and programs call it, on a real Prometheus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from aiops.cli.app import app
+from aiops.cli.scan import REASONS, entity, number
+from aiops.rules.judge import REASONS as ALL_REASONS
+from tests import servers
+from tests.scan.between import between
+from tests.scan.tanks import Tanks, tanks
+
+KEYS = {
+    "alert", "group", "file", "expr", "labels", "now", "limit", "earliest_at", "expected_at", "latest_at", "slope_per_hour",
+    "history_s", "state", "reason", "record", "forecastable", "guards", "for_s",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tanks]:
+    with tanks(tmp_path_factory.mktemp("tanks")) as found:
+        yield found
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(app, ["scan", *args])
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def text(server: Tanks) -> Result:
+    return run("--prometheus", server.url)
+
+
+def test_every_line_of_json_is_an_object_with_the_same_keys(server: Tanks) -> None:
+    rows = lines(run("--prometheus", server.url, "-o", "json"))
+    assert {frozenset(row) for row in rows} == {frozenset(KEYS)}
+    found = {(row["alert"], row["labels"].get("tank")): row for row in rows}
+    filling = found["TankFull", "filling"]
+    assert (filling["state"], filling["forecastable"], filling["limit"], filling["for_s"]) == ("expected", True, 0.9, 600)
+    assert server.now_s < filling["earliest_at"] < filling["expected_at"] < filling["latest_at"]
+    assert filling["slope_per_hour"] == pytest.approx(0.42 / 95 * 12, rel=0.1)
+    assert set(filling["record"]) >= {"computed", "warned", "hits", "false", "median_lead_s", "predict_linear"}
+    down = found["PumpDown", None]
+    assert (down["forecastable"], down["reason"], down["labels"], down["expected_at"]) == (False, "binary", {}, None)
+
+
+def test_the_table_fits_120_columns_in_a_pipe_and_says_the_main_things(text: Result) -> None:
+    assert text.exit_code == 0, text.output
+    table, _, rest = text.stdout.partition("\n\n")
+    assert max(map(len, table.splitlines())) <= 120
+    head = table.splitlines()[0].split()
+    assert head[:4] == ["alert", "entity", "now", "limit"]
+    assert "TankFull " in table
+    assert "a guard does not let it fire: tank_open == 1" in " ".join(table.split())
+    assert "bars: tank_open == 1" in " ".join(table.split())
+    assert "firing" in rest
+    assert "it fired 2 times; it would have warned" in rest
+    assert "predict_linear: " in rest
+    assert "event_counter (fires at the first event: there is no sign before): Leaks" in rest
+    assert "No series now: NoSuchTank" in rest
+
+
+def test_no_character_of_a_label_reaches_the_terminal(text: Result) -> None:
+    assert not {"\x1b", "\u202e"} & set(text.stdout)
+    assert "[bold]<script>" in text.stdout
+
+
+def test_what_it_does_is_told_on_stderr(text: Result) -> None:
+    assert "reading a day of every rule" in text.stderr
+    assert "8 rules, " in text.stderr
+
+
+def test_the_nearest_rows_are_kept_where_fewer_are_wanted(server: Tanks) -> None:
+    found = run("--prometheus", server.url, "--rows", "2")
+    assert "the table has the 2 nearest" in found.stdout
+    assert "TankFullAndOpen" in found.stdout.splitlines()[1]
+
+
+def test_one_that_cannot_be_reached_is_exit_3() -> None:
+    found = run("--prometheus", "http://127.0.0.1:9", "-o", "json")
+    assert (found.exit_code, found.stdout) == (3, "")
+    assert "unreachable" in found.stderr
+
+
+def test_a_token_is_asked_for_and_given(server: Tanks, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret-token\n")
+    with between(server.url) as there:
+        there.token = "secret-token"
+        without = run("--prometheus", there.url)
+        rows = lines(run("--prometheus", there.url, "--bearer-token-file", str(tmp_path / "token"), "-o", "json"))
+    assert (without.exit_code, "401" in without.stderr, "secret" in without.stderr) == (3, True, False)
+    assert len(rows) > 10
+
+
+def test_a_source_of_a_config_is_scanned_with_its_credentials(server: Tanks, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret-token")
+    with between(server.url) as there:
+        there.token = "secret-token"
+        prom = {"kind": "prometheus", "url": there.url, "bearer_token_file": str(tmp_path / "token")}
+        (tmp_path / "aiops.yaml").write_text(json.dumps({"sources": {"prom": prom, "host": {"kind": "host"}}}))
+        rows = lines(run("--config", str(tmp_path / "aiops.yaml"), "-o", "json"))
+        unknown = run("--config", str(tmp_path / "aiops.yaml"), "--source", "host")
+    assert any(row["state"] == "expected" for row in rows)
+    assert (unknown.exit_code, "known: prom" in unknown.stderr) == (1, True)
+
+
+def test_a_server_without_rules_is_exit_0_and_says_so(tmp_path: Path) -> None:
+    with servers.prometheus(tmp_path) as url:
+        found, rows = run("--prometheus", url), lines(run("--prometheus", url, "-o", "json"))
+    assert (found.exit_code, rows) == (0, [])
+    assert "the server has no alerting rules" in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ((), "one of --prometheus"), (("--prometheus", "ftp://x"), "--prometheus"),
+        (("--prometheus", "http://x", "--timeout", "soon"), "no duration"), (("--prometheus", "http://x", "-o", "yaml"), "yaml"),
+        (("--prometheus", "http://x", "--timeout", "0s"), "at least 1s"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_exit_2(args: tuple[str, ...], said: str) -> None:
+    found = run(*args)
+    assert (found.exit_code, said in found.stderr) == (2, True), found.stderr
+
+
+def test_every_reason_has_words() -> None:
+    assert set(REASONS) == set(ALL_REASONS)
+
+
+def test_labels_and_numbers_are_short() -> None:
+    assert entity({"b": "2", "a": "1"}) == "a=1,b=2"
+    assert entity({}) == "-"
+    assert len(entity({"a": "x" * 1000})) <= 120
+    assert (number(1234567.0), number(float("nan"))) == ("1.235e+06", "")
