@@ -50,6 +50,7 @@ def scan(
     timeout: Annotated[str, typer.Option(help="the time that the whole scan may take")] = "60s",
     full: Annotated[bool, typer.Option("--full", help="the record of every row, however long that takes")] = False,
     rows: Annotated[int, typer.Option(min=1, max=100_000, help="rows of the table; json always has all")] = 50,
+    html: Annotated[Path | None, typer.Option(help="also write a page for people, with plots; it needs no network")] = None,
     output: Annotated[str, typer.Option("-o", "--output", help="text for people, json: one object a line")] = "text",
 ) -> None:
     """Say which alerting rules of a Prometheus will fire soon, from its history alone. Exit 3: unreachable."""
@@ -78,7 +79,21 @@ def scan(
         _fail(str(e), 3)
     except AiopsError as e:
         _fail(str(e), 2 if prometheus else 1)
+    if html is not None:
+        _write_page(report, html, rows)
     _show(report, rows, output)
+
+
+def _write_page(report: Report, out: Path, most: int) -> None:
+    from aiops.web.scan_page import render
+
+    temporary = out.with_name(f".{out.name}.part")
+    try:
+        temporary.write_text(render(report, time.time(), most), "utf-8")
+        temporary.replace(out)
+    except OSError as e:
+        temporary.unlink(missing_ok=True)
+        _fail(f"--html: {out}: cannot be written: {e.strerror}", 1)
 
 
 def _run(source: PrometheusSource, admit: Any, options: Options) -> Report:

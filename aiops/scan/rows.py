@@ -39,7 +39,8 @@ class Row:
     """One label set of a rule's result, or a rule without any (`state` empty, unread or refused, `reason` why).
 
     `times_s` earliest, expected, latest firing; `now` and `limit` are those of the comparison that decides, `leaf`.
-    `near` orders rows: state, seconds left (for silent rows as its line of 6 h goes), distance in daily ranges.
+    `recent`: what decides over the last day, one value each 5 min, the newest last. `near` orders rows: state, seconds left (for
+    silent rows as its line of 6 h goes), distance in daily ranges.
     """
 
     served: Served
@@ -55,6 +56,7 @@ class Row:
     guards: tuple[Guard, ...] = ()
     near: tuple[int, float, float] = (9, math.inf, math.inf)
     record: Record = NO_RECORD
+    recent: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """As one object; times are epoch seconds."""
@@ -132,7 +134,7 @@ def _row(
     used = view.told.window_s[series] if speaks else past.time_s[-1] - past.first_s[series]
     return Row(
         served, state, labels, reason, leaf, latest, leaf.limit, times, slope if math.isfinite(slope) else None,
-        float(used) if len(there) else 0.0, guards, _near(state, times, latest, leaf.limit, slope, there, now_s),
+        float(used) if len(there) else 0.0, guards, _near(state, times, latest, leaf.limit, slope, there, now_s), recent=known,
     )  # fmt: skip
 
 

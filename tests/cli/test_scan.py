@@ -88,6 +88,17 @@ def test_the_nearest_rows_are_kept_where_fewer_are_wanted(server: Tanks) -> None
     assert "TankFullAndOpen" in found.stdout.splitlines()[1]
 
 
+def test_a_page_for_people_is_written_whole_or_not_at_all(server: Tanks, tmp_path: Path) -> None:
+    assert run("--prometheus", server.url, "--html", str(tmp_path / "scan.html")).exit_code == 0
+    page = (tmp_path / "scan.html").read_text("utf-8")
+    assert page.count("<svg") >= 10
+    assert "<script" not in page
+    assert "TankFullAndOpen" in page
+    found = run("--prometheus", server.url, "--html", str(tmp_path / "nowhere" / "scan.html"))
+    assert (found.exit_code, "cannot be written" in found.stderr) == (1, True)
+    assert [one.name for one in tmp_path.iterdir()] == ["scan.html"]
+
+
 def test_one_that_cannot_be_reached_is_exit_3() -> None:
     found = run("--prometheus", "http://127.0.0.1:9", "-o", "json")
     assert (found.exit_code, found.stdout) == (3, "")
