@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 from aiops.core.records import Bools, Ints
 from aiops.models.paths import (
     BEFORE,
+    CLOCK,
+    COURSE,
     DAY,
     FADES,
     FAR,
+    FROM_DAY_TO_DAY,
+    FROM_WEEK_TO_WEEK,
     HOUR,
     LEVELS,
     NOTHING,
+    PEAKS,
     RECORD,
     UNEVEN,
     Path,
@@ -30,7 +35,7 @@ WEEKS = 3
 """How many weeks ahead `weekly` looks at most."""
 
 
-def daily(scene: Scene, days: int, reach: float) -> Path:
+def daily(scene: Scene, days: int, reach: float, stopped: Bools | bool = False) -> Path:
     """Means and peaks of whole days drift up together; the peaks' line meets the limit.
 
     The slope must stand out of the days' scatter the more, the farther the limit is: t > 2.5 + 4 * (time left / window);
@@ -70,9 +75,9 @@ def daily(scene: Scene, days: int, reach: float) -> Path:
         bend = (late - early) / (days - 1 - half)
         sooner = bent(late + bend * (0.5 * half + 0.5), bend, scene.top - np.maximum(end, peaks[:, -1])) * DAY
         eta = np.where(quicker, np.maximum(sooner, 0.2 * eta), eta)
-    says = rises & even & ongoing & record & near
+    says = rises & even & ongoing & record & near & np.logical_not(stopped)
     silent = np.where(~ongoing, LEVELS, np.where(~even, UNEVEN, np.where(~record, BEFORE, FAR)))
-    return path_of(says, eta, pace, window_s, "nearer to the limit from day to day", np.where(rises & ~says, silent, NOTHING))
+    return path_of(says, eta, pace, window_s, FROM_DAY_TO_DAY, np.where(rises & ~says, silent, NOTHING))
 
 
 def weekly(scene: Scene, reach: float) -> Path:
@@ -97,7 +102,7 @@ def weekly(scene: Scene, reach: float) -> Path:
         within = (coming >= scene.top[:, None]).any(axis=1)
         eta = day * DAY + (np.take_along_axis(scene.peak_hour[:, -7:], day[:, None] % 7, 1)[:, 0] + 0.5) * HOUR
     says = clear & (weeks > 0) & (weeks <= reach) & within
-    return path_of(says, eta, gain / (7 * DAY), 14.0 * DAY, "nearer to the limit from week to week", np.zeros(len(peak)))
+    return path_of(says, eta, gain / (7 * DAY), 14.0 * DAY, FROM_WEEK_TO_WEEK, np.zeros(len(peak)))
 
 
 def peaks(scene: Scene, reach: float) -> Path:
@@ -126,7 +131,7 @@ def peaks(scene: Scene, reach: float) -> Path:
         day = np.maximum(np.round(left), 1.0)
         eta = (day - 1) * DAY + (scene.peak_hour[:, -1] + 0.5) * HOUR
         says = clear & (slope > 0) & (left <= reach * known)
-    return path_of(says, eta, slope / DAY, 14.0 * DAY, "daily peaks nearer to the limit", np.zeros(len(high)))
+    return path_of(says, eta, slope / DAY, 14.0 * DAY, PEAKS, np.zeros(len(high)))
 
 
 def _same_hour(hour: Ints, used: Bools, count: Ints) -> Bools:
@@ -166,6 +171,19 @@ def _sen(values: Array) -> tuple[Array, Array, Array, Array]:
     return slope, end, 1.4826 * _median(np.abs(rest - end[:, None])), z
 
 
+def clock(scene: Scene) -> Path:
+    """What comes nearer by the same amount in each of the last four half days (a certificate's time left), however far it is."""
+    marks = np.stack([scene.level(12 * i, 1) for i in range(4, -1, -1)], axis=1)
+    gains = np.diff(marks, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = gains.mean(axis=1)
+        exact = (gains.min(axis=1) > 0) & (gains.max(axis=1) - gains.min(axis=1) < 2e-3 * mean)
+        record = above_record(scene.now, scene.top, scene.before(48), scene.margin, 0.0)
+        pace = mean / (12 * HOUR)
+        eta = scene.room / pace
+    return path_of(exact & record & (eta > 0), eta, pace, 2.0 * DAY, CLOCK, np.zeros(len(eta)))
+
+
 def quota(
     high: NDArray[np.float32], low: NDArray[np.float32], scene: Scene, hours_since: NDArray[np.int64], days: int = 7
 ) -> Path:
@@ -199,4 +217,4 @@ def quota(
         eta = np.maximum(ahead + 1 - np.nan_to_num(inner) - hours_since, 0.1) * HOUR
         says = (count >= 2) & (hours_since >= 2) & (behind >= 0.1) & (wanted < 0.9) & (ahead >= at)
         pace = scene.room / eta
-    return path_of(says, eta, pace, float(DAY), "today's course passes the limit", np.zeros(n))
+    return path_of(says, eta, pace, float(DAY), COURSE, np.zeros(n))

@@ -26,6 +26,11 @@ FADES = 1.2
 NEW = 0.6
 """In a window of up to a day this share of the rise must be new: not made at the same time yesterday as well."""
 
+RISES = "steadily nearer to the limit"
+EDGES = "both edges of a sawtooth nearer to the limit"
+FROM_DAY_TO_DAY, FROM_WEEK_TO_WEEK = "nearer to the limit from day to day", "nearer to the limit from week to week"
+PEAKS, COURSE, CLOCK = "daily peaks nearer to the limit", "today's course passes the limit", "runs towards the limit like a clock"
+
 NOTHING, FAR, BEFORE, UNEVEN, LEVELS, SAWTOOTH = range(6)
 WHY = (
     "no steady rise",
@@ -78,6 +83,18 @@ class Scene:
         """What is left to the limit."""
         return np.asarray(self.top - self.now)
 
+    def level(self, hours_ago: int, hours: int = 2) -> Array:
+        """(n,) mean of `hours` that end so many hours ago."""
+        return self.mid.means(hours * HOUR // self.mid_step_s, 1, hours_ago * HOUR // self.mid_step_s)[:, 0]
+
+    @property
+    def stopped(self) -> Bools:
+        """(n,) rows that gained in these 12 h less than a fifth of what they gained in the same hours yesterday."""
+        now, noon, day, before = (self.level(hours) for hours in (0, 12, 24, 36))
+        with np.errstate(invalid="ignore"):
+            usual = day - before
+            return np.asarray((usual > 0.3 * (noon - before)) & (noon > before) & (now - noon < 0.2 * usual))
+
     def before(self, hours: int) -> tuple[Array, Array]:
         """(highest, lowest) level that is older than `hours` (one of AGES); NaN where there is nothing."""
         at = AGES.index(hours)
@@ -105,7 +122,7 @@ def _why(found: Rise, room: Array, record: Bools, near: Bools) -> NDArray[Any]:
     return np.where(found.rises & ~(found.good & record & near), silent, NOTHING)
 
 
-def run(scene: Scene, hours: float, reach: float, young_reach: float) -> Path:
+def run(scene: Scene, hours: float, reach: float, young_reach: float, stopped: Bools | bool = False) -> Path:
     """A steady rise of the means of eight parts of the last `hours`, above everything before, most of it new today.
 
     `reach`: how many windows ahead it may look. A window under 48 h needs a day of history before it, so that a daily
@@ -130,8 +147,10 @@ def run(scene: Scene, hours: float, reach: float, young_reach: float) -> Path:
         whole &= found.late > 0.8 * found.early
         near = eta <= reach * window_s
         eta = found.parts_to(scene.room) * (window_s / BLOCKS)
+        if hours >= 36:
+            good &= np.logical_not(stopped)
         says = good & ((known & record & near) | (whole & ~known & (eta <= young_reach * window_s)))
-    return path_of(says, eta, pace, window_s, "steadily nearer to the limit", _why(found, scene.room, record, near))
+    return path_of(says, eta, pace, window_s, RISES, _why(found, scene.room, record, near))
 
 
 def _last_day(scene: Scene, late: Array, part_s: float) -> Array:
@@ -143,12 +162,12 @@ def _last_day(scene: Scene, late: Array, part_s: float) -> Array:
         return np.where(np.isfinite(gain), gain * (part_s / DAY), late)
 
 
-def envelope(scene: Scene, hours: int, reach: float) -> Path:
+def envelope(scene: Scene, hours: int, reach: float, stopped: Bools | bool = False) -> Path:
     """Floor and ceiling of a sawtooth rise together, as steadily as `run` asks of means; the ceiling meets the limit."""
     n, k, window_s = len(scene.now), hours * HOUR // scene.mid_step_s // PARTS * PARTS, float(hours * HOUR)
     if scene.low.shape[1] < k:
         nothing = np.full(n, np.nan)
-        return path_of(np.zeros(n, bool), nothing, nothing, window_s, "both edges of a sawtooth nearer to the limit", np.zeros(n))
+        return path_of(np.zeros(n, bool), nothing, nothing, window_s, EDGES, np.zeros(n))
     floor = bridged(np.fmin.reduce(scene.low[:, -k:].reshape(n, PARTS, -1), axis=2).astype(np.float64))
     ceiling = bridged(np.fmax.reduce(scene.high[:, -k:].reshape(n, PARTS, -1), axis=2).astype(np.float64))
     room = scene.top - ceiling[:, -1]
@@ -160,6 +179,8 @@ def envelope(scene: Scene, hours: int, reach: float) -> Path:
         pace = 0.5 * (low.late + high.late) / (window_s / PARTS)
         eta = room / pace
         good = low.good & high.good & alike & record & known & (pace > 0) & (eta > 0)
+        if hours >= 48:
+            good &= np.logical_not(stopped)
         if hours <= 24:
             good &= _new_today(scene, k, high.total)
         swing = ceiling[:, -1] - floor[:, -1]
@@ -167,7 +188,7 @@ def envelope(scene: Scene, hours: int, reach: float) -> Path:
         eta = 0.5 * (low.parts_to(room) + high.parts_to(room)) * (window_s / PARTS)
         saw = (np.abs(low.total) < 0.15 * swing) & (swing > 0.35 * scene.room) & np.isfinite(swing)
     return path_of(
-        good & near, eta, pace, window_s, "both edges of a sawtooth nearer to the limit", np.where(saw, SAWTOOTH, NOTHING)
+        good & near, eta, pace, window_s, EDGES, np.where(saw, SAWTOOTH, NOTHING)
     )
 
 
@@ -204,4 +225,4 @@ def fast(
         if tight:
             near &= np.diff(means, axis=1).min(axis=1) >= 0.5 * found.total / (BLOCKS - 1)
     why = _why(found, scene.room, record, near)
-    return path_of(found.good & record & near, eta, pace, window_s, "steadily nearer to the limit", why)
+    return path_of(found.good & record & near, eta, pace, window_s, RISES, why)

@@ -171,6 +171,27 @@ def test_an_envelope_needs_floor_and_ceiling(floor: float, ceiling: float) -> No
         assert why(path) == "sawtooth, floor flat"
 
 
+# --- a rise that stopped ----------------------------------------------------------------------------------------------
+
+
+def by_day(paused_h: float) -> Array:
+    """Five days that rise by day and hardly by night; nothing in the last `paused_h` hours."""
+    t = hours(120)
+    rate = (1 + 0.9 * np.cos(2 * np.pi * t / 24)) * (t < -paused_h)
+    return 0.2 + 0.5 * np.cumsum(rate) / rate.sum()
+
+
+def test_a_rise_that_is_missing_at_its_usual_hours_has_stopped() -> None:
+    assert scene(by_day(14)).stopped[0]
+    assert not scene(by_day(0)).stopped[0]
+
+
+def test_a_usual_night_is_no_stop() -> None:
+    t = hours(120)
+    nightly = 0.2 + 0.5 * np.cumsum(np.clip(np.cos(2 * np.pi * (t + 12) / 24), 0, None)) / 400
+    assert not scene(nightly).stopped[0]
+
+
 # --- minutes ----------------------------------------------------------------------------------------------------------
 
 
