@@ -1,10 +1,9 @@
-"""More kinds for the exhaustion corpus, none of them in it: shapes that a forecaster tuned on the corpus has never met.
+"""More kinds for the exhaustion corpus, none of them in it, after complaints about linear extrapolation and common practice.
 
 Usage: python benchmarks/exhaustion.py --seeds 200-203 --extra exhaustion_kinds
-       python benchmarks/exhaustion.py --seeds 200-203 --extra exhaustion_kinds:apart
 
-`register` adds every kind, `APART` names those on which nothing was ever chosen: they are only measured. The corpus writer of the
-bench is imported for its grid and its units; a kind is (series) -> (grid, metrics) as there, u = 1 is the limit.
+`register` adds every kind to the corpus writer's. The writer is imported for its grid and its units; a kind is
+(generator) -> (grid, metrics) as there, u = 1 is the limit. `exhaustion_calm` has those that never reach it.
 """
 
 from __future__ import annotations
@@ -16,13 +15,6 @@ from exhaustion import G, Metric, disk  # type: ignore[import-not-found]
 from exhaustion_calm import CALM, Draw, cycles, weekend
 
 CROSSING: dict[str, Draw] = {}
-APART = frozenset(
-    {"table_bloat_vacuumed", "swap_in_bursts", "growth_on_weekdays", "decelerating_fill", "lease_runs_out", "backlog_by_day",
-     "session_files", "backup_staged_weekly", "quota_by_day_kept", "launch_day", "leak_with_deploys_kept", "failover_and_back",
-     "broker_retention", "holiday_lull", "restart_warms_up", "canary_rollout"}
-)  # fmt: skip
-
-
 def register(kinds: dict[str, Any]) -> None:
     """Add every kind to the writer's table."""
     kinds |= {name: (draw, True) for name, draw in CROSSING.items()} | {

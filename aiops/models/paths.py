@@ -18,6 +18,8 @@ HOUR, DAY = 3600, 86400
 BLOCKS, PARTS = 8, 6
 YOUNG_H = 12
 """A row younger than a day speaks of a rise this long: half a day, longer than a daily rhythm rises in a line."""
+RULED = 0.004
+"""Of half as long a one only when it lies on a line to this share of the rise: the middle of a cosine does so to twice that."""
 AGES = (2, 3, 4, 6, 8, 12, 16, 24, 36, 48, 72, 96, 120, 168, 240, 336)
 """Hours: how old a level must be to count as the past of a window."""
 RECORD = 0.2
@@ -126,7 +128,7 @@ def run(scene: Scene, hours: float, reach: float, young_reach: float, stopped: B
     """A steady rise of the means of eight parts of the last `hours`, above everything before, most of it new today.
 
     `reach`: how many windows ahead it may look. A window under 48 h needs a day of history before it, so that a daily
-    rhythm would have been seen; a younger row speaks only when its whole history (6 h and more) is one tight line,
+    rhythm would have been seen; a younger row speaks only when its whole history (12 h; 6 h if as by a ruler) is one tight line,
     and then up to `young_reach` windows ahead.
     """
     window_s, k = hours * HOUR, round(hours * HOUR / scene.mid_step_s)
@@ -143,7 +145,8 @@ def run(scene: Scene, hours: float, reach: float, young_reach: float, stopped: B
             day = DAY // scene.mid_step_s
             yesterday = scene.mid.means(k, BLOCKS, day)
             good &= ~(found.total - (yesterday[:, -1] - yesterday[:, 0]) < NEW * found.total)
-        whole = (hours >= YOUNG_H) & (scene.age_s < 1.35 * window_s) & (found.noise < 0.05 * found.total)
+        least = 0.05 if hours >= YOUNG_H else RULED if hours >= 0.5 * YOUNG_H else 0.0
+        whole = (scene.age_s < 1.35 * window_s) & (found.noise < least * found.total)
         whole &= found.late > 0.8 * found.early
         near = eta <= reach * window_s
         eta = found.parts_to(scene.room) * (window_s / BLOCKS)

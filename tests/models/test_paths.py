@@ -81,7 +81,10 @@ def test_a_young_row_speaks_when_all_it_ever_did_was_rise_straight() -> None:
 
 
 def test_a_young_row_waits_for_half_a_day_since_a_morning_also_rises() -> None:
-    assert np.isnan(paths.run(scene(0.2 + 0.06 * (hours(8) + 8)), 6, 1.0, 1.0).eta_s[0])
+    t = hours(8)
+    morning = 0.5 + 0.35 * np.sin(2 * np.pi * (t + 3) / 24)
+    assert np.isnan(paths.run(scene(morning, 0.95), 6, 1.0, 1.0).eta_s[0])
+    assert np.isfinite(paths.run(scene(0.2 + 0.06 * (t + 8)), 6, 1.0, 1.0).eta_s[0])
 
 
 def test_after_a_cleanup_a_rise_must_stand_well_above_the_one_before() -> None:
