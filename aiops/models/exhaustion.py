@@ -34,6 +34,8 @@ BEHIND = (0.43, 0.67)
 CLIMB = 0.15
 """No way speaks of a row that has not come this share of the way from its lowest level to the limit."""
 
+LOOK_S = 300
+"""Rows of a minute and more are looked at this often; no time told lies before the next look."""
 CALIBRATED_AT = 0.8
 BOUNDS: dict[str, tuple[float, float, float, float]] = {
     paths.RISES: (0.72, 1.55, 0.74, 1.63),
@@ -275,7 +277,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             state[name][:] = np.where(evidence, bounds[:, column], state[name])
         normal = NormalDist()
         stretch = normal.inv_cdf(0.5 + self.params.level / 2) / normal.inv_cdf(0.5 + CALIBRATED_AT / 2)
-        return np.stack([left * state["early"] ** stretch, left, left * state["late"] ** stretch], axis=1)
+        soon = max(LOOK_S, self.step_s) if self.step_s >= 60 else self.step_s  # what is told stands until the next look
+        return np.maximum(np.stack([left * state["early"] ** stretch, left, left * state["late"] ** stretch], axis=1), soon)
 
     def _smoothed(self, state: State, expected: Array, evidence: Bools, speaks: Bools) -> Array:
         """Expected times move by half of what each look adds, so that people can follow."""

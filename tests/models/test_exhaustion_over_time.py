@@ -59,3 +59,9 @@ def test_who_did_not_keep_the_told_pace_is_silent_until_clearly_nearer() -> None
     assert said[: 12 * 12].any()
     assert not said[(times > 60) & (times < 90)].any()
     assert len(begins) <= 2
+
+
+def test_no_time_told_lies_before_the_next_look() -> None:
+    rise = 0.9995 - 0.01 * np.arange(960, -1, -1) / 12
+    early, expected, late = answers(rise, 12, Limit.uniform(1, 1.0, True))[-1].time_s[0] - (NOON + 300 * 960)
+    assert 300 <= early <= expected <= late
