@@ -286,9 +286,9 @@ class Seasonal(Detector[SeasonalParams]):
         cap = np.full(len(KINDS), params.cap)
         cap[CREEP] = params.creep_cap
         peak = _cube(np.minimum(state["peak"][rows], cap * state["scale"][rows]))
-        shorter, larger = (
-            old + rate[:, None] * (peak - old) for old, rate in ((state["cube"][rows], weight), (state["cube_long"][rows], longer))
-        )
+        shorter, larger = state["cube"][rows], state["cube_long"][rows]
+        shorter = shorter + weight[:, None] * (peak - shorter)
+        larger = larger + longer[:, None] * (peak - larger)
         state["cube"][rows], state["cube_long"][rows] = shorter, larger
         root = np.maximum(shorter, larger)
         root[:, CREEP] = larger[:, CREEP]
