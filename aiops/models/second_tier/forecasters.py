@@ -20,7 +20,7 @@ class Ets(Forecaster[EtsParams]):
     """y = l + phi b + s + e, a state space model with additive errors, trend and a season of 24 h, by likelihood.
 
     statsmodels' ETSModel, at most 60 iterations; phi below 1 or 1, as the smaller AIC says.
-    Fitted by a worker process (0.8 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
+    Fitted by a worker process (0.7 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
     nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
     split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
     hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
@@ -58,7 +58,7 @@ class Sarimax(Forecaster[SarimaxParams]):
     """y = c + b t + 4 daily waves + u, u an ARMA(1,1), by the exact likelihood of its state space form.
 
     statsmodels' SARIMAX with order (1,0,1) and waves as regressors, at most 60 iterations: cheaper than a seasonal order.
-    Fitted by a worker process (0.6 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
+    Fitted by a worker process (1.0 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
     nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
     split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
     hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
@@ -96,7 +96,7 @@ class Components(Forecaster[ComponentsParams]):
     """y = level + 4 daily waves + e; the level has a slope, and level, slope and waves all drift, by the Kalman filter.
 
     statsmodels' UnobservedComponents (local linear trend, trigonometric season), at most 60 iterations.
-    Fitted by a worker process (0.6 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
+    Fitted by a worker process (0.5 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
     nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
     split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
     hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
@@ -173,7 +173,7 @@ class Pca(Forecaster[PcaParams]):
     """day(d + k) = mean day + sum of 3 principal components times the last day's scores times rho^k, + daily drift.
 
     scikit-learn's PCA of the days of the past, five or more; rho is each component's correlation from day to day.
-    Fitted by a worker process (0.1 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
+    Fitted by a worker process (under 0.01 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
     nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
     split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
     hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
@@ -212,7 +212,7 @@ class Isolation(Forecaster[IsolationParams]):
     """The path of `harmonic` of a past whose strange hours, 3 of 100 by an isolation forest, are replaced by the usual ones.
 
     The forest sees what is left beside the usual day, its change and its mean over two hours; the last three hours stay.
-    Fitted by a worker process (0.8 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
+    Fitted by a worker process (0.3 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
     nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
     split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
     hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
