@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aiops.core.records import Bools, Crossings, Floats, Forecast, History, Ints, Limit, State
+from aiops.core.records import Floats
 from aiops.models import outlook
 from aiops.models.conformal import Method
 from aiops.models.harmonic import harmonic
 from aiops.models.holt_winters import holt_winters
-from aiops.models.interface import Forecaster
 from aiops.models.medians import WEEK, median, usual, usual_week
 
 USUAL_DAYS = 7
@@ -23,7 +21,7 @@ class CombinedParams(outlook.OutlookParams):
     """Parameters of `Combined`."""
 
 
-class Combined(Forecaster[CombinedParams]):
+class Combined(outlook.ByHour[CombinedParams]):
     """path(h) = weighted median over methods, weight = (smallest / own mean absolute error from rolling origins)^4.
 
     Methods: `last` value; `yesterday`; `usual_day` (median by hour of 7 days); `usual_week` (median by hour of the week,
@@ -44,21 +42,10 @@ class Combined(Forecaster[CombinedParams]):
 
     Params = CombinedParams
 
-    def initial(self, n: int) -> State:
-        """Nothing known of n series."""
-        return outlook.initial(n)
-
-    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
-        """See the interface: rows whose fit is old, or that could reach their limit by it."""
-        return outlook.screen(state, latest, limit, now_s)
-
-    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
-        """See the interface."""
-        return outlook.crossings(METHODS, self.params, state, history, limit, horizon_s)
-
-    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
-        """See the interface."""
-        return outlook.curve(METHODS, self.params, state, history, time_s, level)
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """Name to method."""
+        return METHODS
 
 
 def _repeated(last: Floats, ahead: int) -> Floats:

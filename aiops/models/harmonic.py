@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aiops.core.records import Bools, Crossings, Floats, Forecast, History, Ints, Limit, State
+from aiops.core.records import Floats, Ints
 from aiops.models import outlook
-from aiops.models.interface import Forecaster
+from aiops.models.conformal import Method
 from aiops.models.medians import WEEK, median, usual
 
 WINDOW = 336
@@ -24,7 +23,7 @@ class HarmonicParams(outlook.OutlookParams):
     """Parameters of `Harmonic`."""
 
 
-class Harmonic(Forecaster[HarmonicParams]):
+class Harmonic(outlook.ByHour[HarmonicParams]):
     """y(t) = a + b t + sum of 4 daily and 3 weekly waves + r(t), by ridge least squares on two weeks of hourly means.
 
     Weekly waves from two weeks of history on. Fitted twice: the second time residuals are cut off at 2.5 of their robust
@@ -44,21 +43,10 @@ class Harmonic(Forecaster[HarmonicParams]):
 
     Params = HarmonicParams
 
-    def initial(self, n: int) -> State:
-        """Nothing known of n series."""
-        return outlook.initial(n)
-
-    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
-        """See the interface: rows whose fit is old, or that could reach their limit by it."""
-        return outlook.screen(state, latest, limit, now_s)
-
-    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
-        """See the interface."""
-        return outlook.crossings(METHODS, self.params, state, history, limit, horizon_s)
-
-    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
-        """See the interface."""
-        return outlook.curve(METHODS, self.params, state, history, time_s, level)
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """Name to method."""
+        return METHODS
 
 
 def harmonic(y: Floats, ends: Mapping[int, int], season: int) -> dict[int, Floats]:
@@ -110,4 +98,4 @@ def _basis(hour: Ints, season: int, weekly: bool) -> Floats:
     return np.ascontiguousarray(np.stack(columns, axis=1))
 
 
-METHODS = {"harmonic": harmonic}
+METHODS: dict[str, Method] = {"harmonic": harmonic}

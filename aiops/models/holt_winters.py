@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aiops.core.records import Bools, Crossings, Floats, Forecast, History, Ints, Limit, State
+from aiops.core.records import Floats
 from aiops.models import outlook
-from aiops.models.interface import Forecaster
+from aiops.models.conformal import Method
 
 GRID = tuple(
     (level, trend, damped, season)
@@ -29,7 +28,7 @@ class HoltWintersParams(outlook.OutlookParams):
     """Parameters of `HoltWinters`."""
 
 
-class HoltWinters(Forecaster[HoltWintersParams]):
+class HoltWinters(outlook.ByHour[HoltWintersParams]):
     """e = y - (l + phi b + s); l += phi b + alpha e; b = phi b + alpha beta e; s += gamma (1 - alpha) e, hour by hour.
 
     24 settings of (alpha, beta, phi, gamma) run side by side over every row; each row speaks with the one whose one-step
@@ -48,21 +47,10 @@ class HoltWinters(Forecaster[HoltWintersParams]):
 
     Params = HoltWintersParams
 
-    def initial(self, n: int) -> State:
-        """Nothing known of n series."""
-        return outlook.initial(n)
-
-    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
-        """See the interface: rows whose fit is old, or that could reach their limit by it."""
-        return outlook.screen(state, latest, limit, now_s)
-
-    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
-        """See the interface."""
-        return outlook.crossings(METHODS, self.params, state, history, limit, horizon_s)
-
-    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
-        """See the interface."""
-        return outlook.curve(METHODS, self.params, state, history, time_s, level)
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """Name to method."""
+        return METHODS
 
 
 def holt_winters(y: Floats, ends: Mapping[int, int], season: int) -> dict[int, Floats]:
@@ -108,4 +96,4 @@ def _start(y: Floats, days: int, period: int) -> tuple[Floats, Floats, Floats]:
     return level, pace, (y - line).reshape(parts.shape).mean(axis=1)
 
 
-METHODS = {"holt_winters": holt_winters}
+METHODS: dict[str, Method] = {"holt_winters": holt_winters}

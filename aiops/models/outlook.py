@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from statistics import NormalDist
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from aiops.core.records import Bools, Crossings, Floats, Forecast, History, Ints
 from aiops.models import conformal
 from aiops.models.conformal import Method
 from aiops.models.hourly import Past, pasts
+from aiops.models.interface import Forecaster
 from aiops.models.medians import DAY, usual
 
 HOUR = 3600
@@ -30,6 +32,9 @@ class OutlookParams(Params):
     """What forecasters of hours share."""
 
     level: float = Field(0.8, ge=0.5, le=0.99, description="stated coverage of the interval")
+
+
+P = TypeVar("P", bound=OutlookParams)
 
 
 def initial(n: int) -> State:
@@ -207,3 +212,28 @@ def curve(
     mean = low + share * (high - low)
     half = np.take_along_axis(_half(state, level), np.clip(np.ceil(lead).astype(np.int64), 0, conformal.AHEAD - 1), axis=1)
     return Forecast(time_s, mean, mean - half, mean + half, level)
+
+
+class ByHour(Forecaster[P]):
+    """A forecaster of hours: what its `methods` say, weighed per series, held against the limit."""
+
+    @property
+    @abstractmethod
+    def methods(self) -> Mapping[str, Method]:
+        """Name to method."""
+
+    def initial(self, n: int) -> State:
+        """Nothing known of n series."""
+        return initial(n)
+
+    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
+        """See the interface: rows whose forecast is old, or that could reach their limit by it."""
+        return screen(state, latest, limit, now_s)
+
+    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
+        """See the interface."""
+        return crossings(self.methods, self.params, state, history, limit, horizon_s)
+
+    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
+        """See the interface."""
+        return curve(self.methods, self.params, state, history, time_s, level)

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
-from aiops.models import outlook
-from aiops.models.combined import METHODS
-from aiops.models.interface import Forecaster
 from aiops.models.second_tier import tier
 
 
@@ -16,7 +9,7 @@ class EtsParams(tier.TierParams):
     """Parameters of `Ets`."""
 
 
-class Ets(Forecaster[EtsParams]):
+class Ets(tier.SecondTier[EtsParams]):
     """y = l + phi b + s + e, a state space model with additive errors, trend and a season of 24 h, by likelihood.
 
     statsmodels' ETSModel, at most 60 iterations; phi below 1 or 1, as the smaller AIC says.
@@ -32,29 +25,14 @@ class Ets(Forecaster[EtsParams]):
     """
 
     Params = EtsParams
-
-    def initial(self, n: int) -> State:
-        """Nothing known of n series."""
-        return tier.initial(n)
-
-    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
-        """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
-        return tier.screen(state, latest, limit, now_s)
-
-    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
-        """See the interface."""
-        return tier.crossings("ets", self.params, state, history, limit, horizon_s)
-
-    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
-        """See the interface; of a row that the worker has not answered, that of `combined`."""
-        return outlook.curve(METHODS, self.params, state, history, time_s, level)
+    kind = "ets"
 
 
 class SarimaxParams(tier.TierParams):
     """Parameters of `Sarimax`."""
 
 
-class Sarimax(Forecaster[SarimaxParams]):
+class Sarimax(tier.SecondTier[SarimaxParams]):
     """y = c + b t + 4 daily waves + u, u an ARMA(1,1), by the exact likelihood of its state space form.
 
     statsmodels' SARIMAX with order (1,0,1) and waves as regressors, at most 60 iterations: cheaper than a seasonal order.
@@ -70,29 +48,14 @@ class Sarimax(Forecaster[SarimaxParams]):
     """
 
     Params = SarimaxParams
-
-    def initial(self, n: int) -> State:
-        """Nothing known of n series."""
-        return tier.initial(n)
-
-    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
-        """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
-        return tier.screen(state, latest, limit, now_s)
-
-    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
-        """See the interface."""
-        return tier.crossings("sarimax", self.params, state, history, limit, horizon_s)
-
-    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
-        """See the interface; of a row that the worker has not answered, that of `combined`."""
-        return outlook.curve(METHODS, self.params, state, history, time_s, level)
+    kind = "sarimax"
 
 
 class ComponentsParams(tier.TierParams):
     """Parameters of `Components`."""
 
 
-class Components(Forecaster[ComponentsParams]):
+class Components(tier.SecondTier[ComponentsParams]):
     """y = level + 4 daily waves + e; the level has a slope, and level, slope and waves all drift, by the Kalman filter.
 
     statsmodels' UnobservedComponents (local linear trend, trigonometric season), at most 60 iterations.
@@ -108,29 +71,14 @@ class Components(Forecaster[ComponentsParams]):
     """
 
     Params = ComponentsParams
-
-    def initial(self, n: int) -> State:
-        """Nothing known of n series."""
-        return tier.initial(n)
-
-    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
-        """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
-        return tier.screen(state, latest, limit, now_s)
-
-    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
-        """See the interface."""
-        return tier.crossings("components", self.params, state, history, limit, horizon_s)
-
-    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
-        """See the interface; of a row that the worker has not answered, that of `combined`."""
-        return outlook.curve(METHODS, self.params, state, history, time_s, level)
+    kind = "components"
 
 
 class BoostedParams(tier.TierParams):
     """Parameters of `Boosted`."""
 
 
-class Boosted(Forecaster[BoostedParams]):
+class Boosted(tier.SecondTier[BoostedParams]):
     """y(o + h) = daily drift + mean of 7 days at that hour + f(lags, recent means, hour, h), f boosted trees.
 
     scikit-learn's HistGradientBoostingRegressor, 60 trees of 15 leaves, absolute error, one model for all leads up to 72 h.
@@ -147,29 +95,14 @@ class Boosted(Forecaster[BoostedParams]):
     """
 
     Params = BoostedParams
-
-    def initial(self, n: int) -> State:
-        """Nothing known of n series."""
-        return tier.initial(n)
-
-    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
-        """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
-        return tier.screen(state, latest, limit, now_s)
-
-    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
-        """See the interface."""
-        return tier.crossings("boosted", self.params, state, history, limit, horizon_s)
-
-    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
-        """See the interface; of a row that the worker has not answered, that of `combined`."""
-        return outlook.curve(METHODS, self.params, state, history, time_s, level)
+    kind = "boosted"
 
 
 class PcaParams(tier.TierParams):
     """Parameters of `Pca`."""
 
 
-class Pca(Forecaster[PcaParams]):
+class Pca(tier.SecondTier[PcaParams]):
     """day(d + k) = mean day + sum of 3 principal components times the last day's scores times rho^k, + daily drift.
 
     scikit-learn's PCA of the days of the past, five or more; rho is each component's correlation from day to day.
@@ -186,29 +119,14 @@ class Pca(Forecaster[PcaParams]):
     """
 
     Params = PcaParams
-
-    def initial(self, n: int) -> State:
-        """Nothing known of n series."""
-        return tier.initial(n)
-
-    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
-        """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
-        return tier.screen(state, latest, limit, now_s)
-
-    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
-        """See the interface."""
-        return tier.crossings("pca", self.params, state, history, limit, horizon_s)
-
-    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
-        """See the interface; of a row that the worker has not answered, that of `combined`."""
-        return outlook.curve(METHODS, self.params, state, history, time_s, level)
+    kind = "pca"
 
 
 class IsolationParams(tier.TierParams):
     """Parameters of `Isolation`."""
 
 
-class Isolation(Forecaster[IsolationParams]):
+class Isolation(tier.SecondTier[IsolationParams]):
     """The path of `harmonic` of a past whose strange hours, 3 of 100 by an isolation forest, are replaced by the usual ones.
 
     The forest sees what is left beside the usual day, its change and its mean over two hours; the last three hours stay.
@@ -224,19 +142,4 @@ class Isolation(Forecaster[IsolationParams]):
     """
 
     Params = IsolationParams
-
-    def initial(self, n: int) -> State:
-        """Nothing known of n series."""
-        return tier.initial(n)
-
-    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
-        """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
-        return tier.screen(state, latest, limit, now_s)
-
-    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
-        """See the interface."""
-        return tier.crossings("isolation", self.params, state, history, limit, horizon_s)
-
-    def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
-        """See the interface; of a row that the worker has not answered, that of `combined`."""
-        return outlook.curve(METHODS, self.params, state, history, time_s, level)
+    kind = "isolation"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar, TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
@@ -9,6 +12,7 @@ from pydantic import Field
 from aiops.core.records import Bools, Crossings, Floats, History, Ints, Limit, State
 from aiops.models import conformal, outlook
 from aiops.models.combined import METHODS
+from aiops.models.conformal import Method
 from aiops.models.hourly import pasts
 from aiops.models.medians import DAY
 from aiops.models.outlook import HOUR
@@ -29,6 +33,9 @@ class TierParams(outlook.OutlookParams):
     every_s: float = Field(3 * 3600, ge=3600, description="how often a series is fitted anew, s")
     at_most: int = Field(16, ge=1, le=512, description="series asked for in one look, the nearest to their limit first")
     everything: bool = Field(False, description="true: every series of the card; false: those that may cross within the horizon")
+
+
+T = TypeVar("T", bound=TierParams)
 
 
 def initial(n: int) -> State:
@@ -55,6 +62,30 @@ def crossings(kind: str, params: TierParams, state: State, history: History, lim
     found = outlook.told(params, state, history, limit, horizon_s, names)
     _ask(kind, state, history, _nearest(params, state, limit, horizon_s, now_s))
     return found
+
+
+class SecondTier(outlook.ByHour[T]):
+    """A forecaster whose paths are fitted by worker processes; until they have answered, those of `combined`."""
+
+    kind: ClassVar[str]
+    """Which fit, of `fits.KINDS`."""
+
+    @property
+    def methods(self) -> Mapping[str, Method]:
+        """Those of the first tier."""
+        return METHODS
+
+    def initial(self, n: int) -> State:
+        """Nothing known of n series."""
+        return initial(n)
+
+    def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
+        """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
+        return screen(state, latest, limit, now_s)
+
+    def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
+        """See the interface."""
+        return crossings(self.kind, self.params, state, history, limit, horizon_s)
 
 
 def _nearest(params: TierParams, state: State, limit: Limit, horizon_s: float, now_s: Ints) -> Ints:
