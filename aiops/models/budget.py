@@ -20,6 +20,10 @@ MEMORY_WEEKS, PRIOR_WEEKS = 4.0, 1.0
 INCIDENT_DAYS = 0.1
 """Share of days that may hold an incident: their episodes are no false ones, and are left out of account."""
 NEVER = np.iinfo(np.int64).min // 2
+SHIFT_S = 2 * AGAIN_S
+"""Times of firings are kept in 32 bits, so much later than they were: 0 is never."""
+AT_ONCE = 4096
+"""Entities whose day is closed at once: memory stays flat."""
 
 
 class Budget:
@@ -35,7 +39,7 @@ class Budget:
     `usual(budget)`: a budget is what may be spent, not what must be.
 
     An entity is judged by days of its own clock: what one day taught counts from the next on. Entities never influence each
-    other, and a score beyond the last rung is as good as on it. NaN scores teach nothing. State: about 1 kB an entity.
+    other, and a score beyond the last rung is as good as on it. NaN scores teach nothing. State: about 0.5 kB an entity.
 
     Source: Gamma-Poisson shrinkage of a rate (Efron & Morris 1973, Stein's Estimation Rule, JASA 68); peaks over thresholds,
     declustered by runs (Davison & Smith 1990, Models for Exceedances over High Thresholds, JRSS B 52).
@@ -62,8 +66,8 @@ class Budget:
         """Nothing known of n entities."""
         return {
             "theta": np.full(n, self._least), "day": np.full(n, NEVER, np.int64), "scored": np.zeros(n), "weeks": np.zeros(n),
-            "newest": np.full(n, NEVER, np.int64), "episodes": np.zeros((n, len(RUNGS))), "today": np.zeros((n, len(RUNGS))),
-            "fired": np.full((n, len(RUNGS)), NEVER, np.int64), "begun": np.full((n, len(RUNGS)), NEVER, np.int64),
+            "newest": np.full(n, NEVER, np.int64), "episodes": np.zeros((n, len(RUNGS))), "today": np.zeros((n, len(RUNGS)), np.uint8),
+            "fired": np.zeros((n, len(RUNGS)), np.uint32), "begun": np.zeros((n, len(RUNGS)), np.uint32),
         }  # fmt: skip
 
     def theta(self, state: State) -> Floats:
@@ -80,7 +84,9 @@ class Budget:
         day = time_s // DAY_S
         over = here & (day != state["day"])
         if over.any():
-            self._close(state, np.flatnonzero(over))
+            ended = np.flatnonzero(over)
+            for first in range(0, len(ended), AT_ONCE):
+                self._close(state, ended[first : first + AT_ONCE])
             state["day"][over] = day[over]
         elapsed = np.minimum(time_s - state["newest"], MERGE_S)
         state["scored"] += np.where(here & (state["newest"] > NEVER), elapsed, 0)
@@ -93,8 +99,8 @@ class Budget:
     def _count(self, state: State, rows: Ints, score: Floats, time_s: Ints) -> None:
         """Episodes that begin, or have lasted a day more, with these firings."""
         reached: Bools = score[:, None] >= RUNGS
-        now = time_s[:, None]
-        fired, begun = state["fired"][rows], state["begun"][rows]
+        now = time_s[:, None] + SHIFT_S
+        fired, begun = state["fired"][rows].astype(np.int64), state["begun"][rows].astype(np.int64)
         counts = reached & ((now - fired > MERGE_S) | (now - begun >= AGAIN_S))
         state["today"][rows] += counts
         state["begun"][rows] = np.where(counts, now, begun)
@@ -105,7 +111,7 @@ class Budget:
         weeks = state["weeks"][rows] * self._keep + state["scored"][rows] / (DAY_S * WEEK_DAYS)
         episodes = state["episodes"][rows] * self._keep + np.minimum(state["today"][rows], self._a_day)
         state["weeks"][rows], state["episodes"][rows] = weeks, episodes
-        state["today"][rows], state["scored"][rows] = 0.0, 0.0
+        state["today"][rows], state["scored"][rows] = 0, 0.0
         rate = np.log10((PRIOR_WEEKS * self._prior + episodes) / (PRIOR_WEEKS + weeks)[:, None])
         state["theta"][rows] = np.maximum(_highest_crossing(rate, self._target), self._least)
 

@@ -125,7 +125,7 @@ class Seasonal(Detector[SeasonalParams]):
             "cube": np.zeros((n, len(KINDS))),
             "cube_long": np.zeros((n, len(KINDS))),
             "scale": np.full((n, len(KINDS)), np.inf),
-            "profile": np.zeros((n, self._slots)),
+            "profile": np.zeros((n, self._slots), np.float32),
             "days": np.zeros((n, self._slots), np.uint8),
             "part": np.full(n, np.iinfo(np.int64).min, np.int64),
             "recent": np.full((n, RECENT), -1.0),
