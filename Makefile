@@ -6,6 +6,7 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --constraint .ci/constraints.txt --custom-compile-command 'make lock' --quiet $(UPGRADE)
 ARGS ?=
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo check test test-long packages docs lock clean
@@ -28,8 +29,8 @@ check: $(VENV)/dev.stamp ## lint, types, storeys, shipped files and their tests,
 	$(BIN)/aiops test
 	$(BIN)/pytest tests/test_docs.py tests/test_house_rules.py
 
-test: $(VENV)/dev.stamp packages ## every test but the long sweeps; ARGS="-k word" for some
-	$(BIN)/pytest -m "not long" $(ARGS)
+test: $(VENV)/dev.stamp packages ## every test but the long sweeps; ARGS="-k word" for some, JOBS=0 in one process
+	$(BIN)/pytest -m "not long" -n $(JOBS) --dist worksteal $(ARGS)
 
 test-long: $(VENV)/dev.stamp packages ## the long sweeps
 	$(BIN)/pytest -m long $(ARGS)
