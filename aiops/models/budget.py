@@ -66,7 +66,8 @@ class Budget:
         """Nothing known of n entities."""
         return {
             "theta": np.full(n, self._least), "day": np.full(n, NEVER, np.int64), "scored": np.zeros(n), "weeks": np.zeros(n),
-            "newest": np.full(n, NEVER, np.int64), "episodes": np.zeros((n, len(RUNGS))), "today": np.zeros((n, len(RUNGS)), np.uint8),
+            "newest": np.full(n, NEVER, np.int64), "episodes": np.zeros((n, len(RUNGS))),
+            "today": np.zeros((n, len(RUNGS)), np.uint8),
             "fired": np.zeros((n, len(RUNGS)), np.uint32), "begun": np.zeros((n, len(RUNGS)), np.uint32),
         }  # fmt: skip
 
