@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from aiops.core.records import Bools
 from aiops.rules.compiler import Leaf
-from aiops.scan.formula import Formula, Many, Missing, One, crossing, holding, leading, members, rows_of, shown
+from aiops.rules.formula import Formula, Many, Missing, One, crossing, holding, leading, members, rows_of, shown
+from aiops.rules.served import Active, Naming, Served
 from aiops.scan.past import STEP_S, Past, Told, trends
 from aiops.scan.record import Record
-from aiops.scan.served import Active, Naming, Served
 
 DAY = 86400
 STATES = ("firing", "pending", "expected", "silent")

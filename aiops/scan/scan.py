@@ -16,12 +16,12 @@ from aiops.core.labels import key
 from aiops.core.records import Block
 from aiops.core.text import visible
 from aiops.rules.compiler import Leaf
+from aiops.rules.formula import Formula, crossing, holding
+from aiops.rules.served import Naming, Served, served_in
 from aiops.scan.ask import Reader, Wanted
-from aiops.scan.formula import Formula, crossing, holding
 from aiops.scan.past import STEP_S, Past, grid, replay, trends
 from aiops.scan.record import BASELINE_AHEAD_S, BASELINE_SPAN_S, Judged, Record, judged, merged, starts
 from aiops.scan.rows import Row, View, rows, without_rows
-from aiops.scan.served import Naming, Served, served_rules
 from aiops.telemetry.prometheus import PrometheusSource
 
 DAY = 86400
@@ -97,7 +97,7 @@ def scan(
     began = time.monotonic()
     source.query_api_only = True
     progress("asking for the rules", 0.0)
-    served = served_rules(source, began + source.limits.seconds)
+    served = served_in(source.alerting_rules(), source.name)
     run = _Scan(source, options, now_s, progress, Reader(source, admit), began, served)
     able = [i for i, one in enumerate(served) if one.compiled.condition is not None and one.compiled.forecastable]
     read = _read_day(run, able)

@@ -40,6 +40,7 @@ ALIKE = {"nocache": "1"}
 """VictoriaMetrics would move a range to where its cache has it. Others ignore it."""
 VICTORIAS = "X-Server-Hostname"
 """A header that VictoriaMetrics alone sends."""
+RULES = "/api/v1/rules"
 PARTS = ("_bucket", "_count", "_sum")
 QUERIES_KNOWN = 256
 """Queries whose label sets are remembered."""
@@ -79,6 +80,7 @@ class PrometheusSource(Source[PrometheusParams]):
 
     Params = PrometheusParams
     concurrent: ClassVar[bool] = True
+    serves_rules: ClassVar[bool] = True
     query_api_only = False
     """Ask nothing but the query API, whatever else would be quicker."""
 
@@ -143,10 +145,10 @@ class PrometheusSource(Source[PrometheusParams]):
         body: bytes = answer.result
         return body
 
-    def get(self, path: str, params: Mapping[str, str], deadline: float) -> bytes:
-        """The body of a good answer to a GET below the URL, tried once more as a query is. Raises SourceError."""
-        body: bytes = self._send("GET", path, path, deadline, params=params).result
-        return body
+    def alerting_rules(self) -> bytes:
+        """See `Source.alerting_rules`."""
+        deadline = time.monotonic() + self.limits.seconds
+        return bytes(self._send("GET", RULES, RULES, deadline, params={"type": "alert"}).result)
 
     def look(self, query: str = "") -> Probe:
         """See `Source.look`; by default the query is `up`."""

@@ -78,6 +78,9 @@ class Source(ABC, Generic[P]):
     concurrent: ClassVar[bool] = False
     """Whether several queries may be asked at once, up to `limits.queries`."""
 
+    serves_rules: ClassVar[bool] = False
+    """Whether it may have alerting rules of its own."""
+
     alone: bool = True
     """Whether no other source is configured, so that nothing else can tell of the same series."""
 
@@ -112,6 +115,10 @@ class Source(ABC, Generic[P]):
     def types(self, metrics: Collection[str]) -> Mapping[str, str]:
         """What the source knows of metrics: name to counter, gauge, histogram or summary. Never raises; {} = nothing is known."""
         return {}
+
+    def alerting_rules(self) -> bytes:
+        """The answer of Prometheus' /api/v1/rules; empty = it serves none. Raises SourceError."""
+        return b""
 
     def close(self) -> None:
         """Let go of connections and threads."""

@@ -12,9 +12,9 @@ import pytest
 from aiops.core.records import Block, Lineage
 from aiops.rules.compiler import compile_rule
 from aiops.rules.files import AlertingRule
+from aiops.rules.served import Active, Served
 from aiops.scan.past import STEP_S, Past, grid, replay
 from aiops.scan.rows import Row, View, rows, without_rows
-from aiops.scan.served import Active, Served
 
 NOW = 1_790_000_000 // 300 * 300
 FIRST, LAST = grid(NOW, 14 * 86400)

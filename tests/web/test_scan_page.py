@@ -10,9 +10,9 @@ import pytest
 
 from aiops.rules.compiler import Leaf, compile_rule
 from aiops.rules.files import AlertingRule
+from aiops.rules.served import Served
 from aiops.scan.rows import Guard, Row, without_rows
 from aiops.scan.scan import Report
-from aiops.scan.served import Served
 from aiops.web.scan_page import HIGH, WIDE, plot, render
 from tests.scan.tanks import HOSTILE
 

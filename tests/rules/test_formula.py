@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aiops.rules.compiler import compile_rule
-from aiops.scan.formula import Missing, crossing, holding, leading, members, missing, rows_of, shown
+from aiops.rules.formula import Missing, crossing, holding, leading, members, missing, rows_of, shown
 
 NAN = np.nan
 

@@ -13,7 +13,6 @@ from aiops.rules.compiler import Compiled, Leaf, compile_rule
 from aiops.rules.files import MAX_RULES, AlertingRule
 from aiops.rules.labels import NAME, UnsupportedTemplate, template
 from aiops.rules.parse import NotPromQL
-from aiops.telemetry.prometheus import PrometheusSource
 
 PATH = "/api/v1/rules"
 RELABELS = ("label_replace", "label_join")
@@ -32,6 +31,7 @@ class _Rule(BaseModel):
     duration: float = 0.0
     keepFiringFor: float = 0.0
     labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
     alerts: list[_Alert] | None = None
 
 
@@ -74,25 +74,29 @@ class Served:
         return -(-self.rule.for_s // interval_s) * interval_s
 
 
-def served_rules(source: PrometheusSource, deadline: float) -> list[Served]:
-    """Every alerting rule, in the server's order. Raises SourceError, bad_data for an answer of another shape."""
-    body = source.get(PATH, {"type": "alert"}, deadline)
+def served_in(body: bytes, source: str) -> list[Served]:
+    """Every alerting rule that an answer of `source` under PATH tells of, in its order; none for an empty one.
+
+    Raises SourceError bad_data for an answer of another shape.
+    """
+    if not body:
+        return []
     try:
         groups = _Answer.model_validate_json(body).data.groups or []
     except ValidationError as e:
         first = e.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
-        raise SourceError(source.name, "bad_data", f"{PATH}: {where}: {first['msg']}") from e
+        raise SourceError(source, "bad_data", f"{PATH}: {where}: {first['msg']}") from e
     found = [(group, rule) for group in groups for rule in group.rules or [] if rule.type == "alerting"]
     if len(found) > MAX_RULES:
-        raise SourceError(source.name, "bad_data", f"{PATH}: {len(found)} rules, more than {MAX_RULES}")
+        raise SourceError(source, "bad_data", f"{PATH}: {len(found)} rules, more than {MAX_RULES}")
     return [_served(group, rule) for group, rule in found]
 
 
 def _served(group: _Group, rule: _Rule) -> Served:
     written = AlertingRule(
         group.file, 0, group.name, rule.name, rule.query, rule.duration, rule.keepFiringFor, group.interval or None,
-        tuple((rule.labels or {}).items()), (),
+        tuple((rule.labels or {}).items()), tuple((rule.annotations or {}).items()),
     )  # fmt: skip
     active = tuple(
         Active(one.labels, one.state, one.activeAt.timestamp()) for one in rule.alerts or [] if one.activeAt is not None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
 
 from aiops.core.errors import SourceError
 from aiops.rules.files import AlertingRule
-from aiops.scan.served import Naming, Served, served_rules
+from aiops.rules.served import Naming, Served, served_in
 from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
 from aiops.telemetry.source import ReadLimits
 from tests.scan.between import between
@@ -21,7 +20,7 @@ def asked(body: object) -> list[Served]:
     with between("http://127.0.0.1:9") as server:
         server.body = body if isinstance(body, bytes) else json.dumps(body).encode()
         source = PrometheusSource("p", PrometheusParams(url=server.url), ReadLimits(seconds=5))
-        return served_rules(source, time.monotonic() + 5)
+        return served_in(source.alerting_rules(), source.name)
 
 
 def answer(*rules: dict[str, Any], **group: Any) -> dict[str, Any]:
