@@ -1,0 +1,78 @@
+"""What early warnings of drills were worth: how much of the time that there was they used, and who cried for nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from drill_courses import FAILURES, FOR_S, LOOK_ALIKES, VARIANTS, Drill, course_of
+
+GAP_S = 1800.0
+"""Warnings closer than this are one."""
+HALF = 0.5
+ENOUGH = 4
+"""Of the five variants of a failure."""
+Warned = Mapping[str, Sequence[tuple[float, float]]]
+"""By the drill's name: when its warnings were up, first and last instant."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One drill. `used`: the share of the available time that the warning left, NaN = there was none in time; seconds each."""
+
+    drill: Drill
+    fired_s: float
+    available_s: float
+    used: float
+    early: int
+
+    @property
+    def passed(self) -> bool:
+        """A failure that was warned of in time, a look-alike that was not warned of."""
+        return not self.early if self.drill.alike else self.used >= HALF
+
+
+def available_s(drill: Drill, fired_s: float, horizon_s: float, step_s: float) -> float:
+    """From the first instant at which an oracle that knows the true slope puts the crossing inside the horizon, to the firing."""
+    at = np.arange(drill.begin_s - 2 * drill.lasts_s, fired_s, step_s)
+    inside = course_of(drill).expected_s(at) <= horizon_s
+    return float(fired_s - at[np.argmax(inside)]) if inside.any() else 0.0
+
+
+def judged(
+    drills: Sequence[Drill], fired: Mapping[str, float], warned: Warned, horizon_s: float, step_s: float
+) -> list[Verdict]:
+    """Each drill's verdict; a warning counts if it was up when the rule's condition began to hold, or not long before.
+
+    `early`: of a failure the warnings that had ended before, of a look-alike all of them.
+    """
+    found = []
+    for drill in drills:
+        spans = warned.get(drill.name, [])
+        if drill.alike:
+            found.append(Verdict(drill, fired.get(drill.name, np.nan), np.nan, np.nan, len(spans)))
+            continue
+        at = fired[drill.name]
+        held = at - FOR_S[drill.failure] - GAP_S
+        time_there_was = available_s(drill, at, horizon_s, step_s)
+        up = [first for first, last in spans if first < at and last >= held]
+        early = sum(last < held for _, last in spans)
+        found.append(Verdict(drill, at, time_there_was, (at - min(up)) / time_there_was if up else np.nan, early))
+    return found
+
+
+def table(verdicts: Sequence[Verdict]) -> str:
+    """A line for each failure: the share used in each variant, and how often its look-alikes were warned of."""
+    by = {v.drill.name: v for v in verdicts}
+    lines = [" ".join([f"{'':12}", *(f"{name:>9}" for name in VARIANTS), "   in time  look-alike, warnings by variant"])]
+    for failure in FAILURES:
+        mine = [by[f"{failure}-{variant}"] for variant in VARIANTS]
+        alike = [by[f"{failure}-{variant}-alike"] for variant in VARIANTS]
+        cells = [f"{'missed' if np.isnan(v.used) else format(min(v.used, 9.99), '.0%')}{'*' * v.early:<2}" for v in mine]
+        passed, false = sum(v.passed for v in mine), [v.early for v in alike]
+        said = f"{LOOK_ALIKES[failure]}: {' '.join(map(str, false))}"
+        good = passed >= ENOUGH and not sum(false)
+        cells = [f"{failure:12}", *(f"{cell:>9}" for cell in cells), f"   {passed}/5      {said}{'' if good else '   <--'}"]
+        lines.append(" ".join(cells))
+    return "\n".join(lines)

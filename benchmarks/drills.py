@@ -1,0 +1,125 @@
+"""Live drills: five failures in five variants, each with its look-alike, real exporters, real rules, one real Prometheus.
+
+Usage: python benchmarks/drills.py [--seeds 0] [--days 9] [--horizons 6h,1d] [--work DIR] [--keep DIR]
+
+Every thing of a drill is a process that really leaks, fills, queues, expires, or holds connections; its days until now are what
+it said itself on a recorded clock, once a minute, loaded with promtool; when its rule fired is what Prometheus' own engine says of
+its expression, `for:` added. Time available: from the first instant at which an oracle that knows the true slope puts the
+crossing inside the horizon, to the firing. Told is which share of it the warning left; * marks warnings that ended before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import pathlib
+import tempfile
+import time
+from collections import defaultdict
+
+import numpy as np
+from common import Server, prometheus
+from drill_courses import FOR_S, Drill
+from drill_exporter import rules
+from drill_judge import GAP_S, Warned, judged, table
+from drill_stage import alerts, drill_of, drills_of, file_systems, put_alerts, record
+
+from aiops.core.durations import seconds
+from aiops.rules.formula import crossing
+from aiops.rules.served import served_in
+from aiops.scan.past import STEP_S, Past, grid, replay
+from aiops.scan.rows import View
+from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
+from aiops.telemetry.source import ReadLimits
+
+DAY = 86400
+STEP = 60
+JUDGED_S = 2 * DAY
+
+
+def by_scan(server: Server, now_s: int, days: float, horizon_s: float, drills: dict[str, Drill]) -> Warned:
+    """When `aiops scan` would have told of each drill, asked every 5 minutes."""
+    source = PrometheusSource("drills", PrometheusParams(url=server.url), ReadLimits(seconds=60))
+    source.query_api_only = True
+    served = served_in(source.alerting_rules(), source.name)
+    first, last = grid(now_s, int(days * DAY))
+    time_s = np.arange(first, last + 1, STEP_S)
+    leaves = [leaf for one in served for leaf in one.compiled.leaves]
+    blocks = {leaf.expr: source.fetch(leaf.expr, first, last, STEP_S).block for leaf in leaves}
+    past = Past.of(leaves, blocks, time_s)
+    columns = np.arange(len(time_s) - JUDGED_S // STEP_S, len(time_s))
+    told = replay(past, columns, horizon_s)
+    assert told is not None
+    view = View.of(past, told, columns, frozenset())
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for one in served:
+        for labels, formula in view.formulas(one):
+            name = drill_of(labels, drills)
+            up = np.isfinite(crossing(formula, view.times)[:, 1])  # a condition that holds waits for its `for`
+            found[name] += spans(told.look_s[up].astype(float))
+    return found
+
+
+def spans(at: np.ndarray) -> list[tuple[float, float]]:
+    """Stretches of instants, those closer than GAP_S being one."""
+    if not len(at):
+        return []
+    return [(float(p[0]), float(p[-1])) for p in np.split(at, np.flatnonzero(np.diff(at) > GAP_S) + 1)]
+
+
+def recorded(seed: int, days: float, work: pathlib.Path) -> tuple[int, dict[str, Drill], dict[str, float]]:
+    """(the newest instant, drills, when each fired first); what is there of an earlier run is taken as it is."""
+    kept = work / "fired.json"
+    if kept.exists():
+        found = json.loads(kept.read_text())
+        return found["now_s"], {drill.name: drill for drill in drills_of(seed, found["now_s"], DAY)}, found["fired"]
+    now_s = int(time.time()) // STEP_S * STEP_S - STEP_S
+    drills = {drill.name: drill for drill in drills_of(seed, now_s, DAY)}
+    with file_systems(list(drills.values()), work) as mounts:
+        record(list(drills.values()), mounts, work, np.arange(now_s - int(days * DAY), now_s + 1, STEP))
+    with prometheus(work, rules(DAY, FOR_S, STEP, f"{work}/mnt/.*")) as server:
+        alerts_found = list(alerts(server, now_s - int(days * DAY), now_s, STEP))
+    put_alerts(alerts_found, work)
+    fired = {drill_of(labels, drills): float(at[0]) for labels, at in alerts_found if len(at)}
+    wrong = set(fired) ^ {drill.name for drill in drills.values() if not drill.alike}
+    if wrong:
+        raise SystemExit(f"fired and should not, or did not and should: {sorted(wrong)}")
+    kept.write_text(json.dumps({"now_s": now_s, "fired": fired}))
+    return now_s, drills, fired
+
+
+def one_seed(seed: int, days: float, horizons: list[float], work: pathlib.Path) -> None:
+    """Record, load, replay, judge."""
+    began = time.monotonic()
+    now_s, drills, fired = recorded(seed, days, work)
+    print(f"seed {seed}: recorded and loaded in {time.monotonic() - began:.0f} s", flush=True)
+    with prometheus(work, rules(DAY, FOR_S, STEP, f"{work}/mnt/.*")) as server:
+        for horizon_s in horizons:
+            began = time.monotonic()
+            warned = by_scan(server, now_s, days, horizon_s, drills)
+            verdicts = judged(list(drills.values()), fired, warned, horizon_s, STEP)
+            took = time.monotonic() - began
+            print(f"\nseed {seed}, scan, horizon {horizon_s / 3600:.0f} h, {took:.0f} s\n{table(verdicts)}", flush=True)
+
+
+def main() -> None:
+    """All seeds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--days", type=float, default=9)
+    parser.add_argument("--horizons", default="6h,1d")
+    parser.add_argument("--work", type=pathlib.Path)
+    parser.add_argument("--keep", type=pathlib.Path, help="keep what was recorded here, and take it the next time")
+    asked = parser.parse_args()
+    first, _, last = asked.seeds.partition("-")
+    for seed in range(int(first), int(last or first) + 1):
+        with contextlib.ExitStack() as stack:
+            work = asked.keep or pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(dir=asked.work)))
+            folder = (work / f"seed-{seed}").absolute()
+            folder.mkdir(parents=True, exist_ok=True)
+            one_seed(seed, asked.days, [seconds(text) for text in asked.horizons.split(",")], folder)
+
+
+if __name__ == "__main__":
+    main()
