@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.rules_margin import HERE, compiled
 from tests.rules.engine import Verdict, prove
 
-BATCH, ROUNDS = 60, 6
+BATCH, ROUNDS = 60, 12
 
 
 def main() -> int:

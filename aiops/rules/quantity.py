@@ -38,6 +38,7 @@ from aiops.rules.words import (
     SIGNED_FUNCTIONS,
     STATES,
     SUFFIXES,
+    THINGS_THAT,
 )
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
@@ -91,6 +92,8 @@ def is_state(node: Node, limit: float) -> bool:
         if not ends:
             return False
         last = ends[0]
+        if last in THINGS_THAT and _plural(words(name_of(node))[-2:-1]):
+            return False
         if last in CODES or (last in NUMBERED and limit == int(limit) and abs(limit) <= 10):
             return True
         if 0 < limit < 1:
@@ -102,6 +105,11 @@ def is_state(node: Node, limit: float) -> bool:
         return is_state(node.of, limit) and limit in (0, 1)
     below = inner(node)
     return below is not None and is_state(below, limit)
+
+
+def _plural(found: tuple[str, ...]) -> bool:
+    """Whether the last word names several things: `jobs_running` is their number."""
+    return any(word.endswith("s") and word not in NO_PLURALS for word in found[-1:])
 
 
 def _asks(name: str) -> bool:
@@ -168,8 +176,7 @@ def falls_to_zero(node: Node) -> bool:
 def _runs_out(found: tuple[str, ...]) -> bool:
     if not found or found[-1] in STATES or found[-1] == "total" or INSTANTS & set(found):
         return False
-    plural = found[-1].endswith("s") and found[-1] not in NO_PLURALS
-    return plural or bool(COUNTED & set(found)) or any(w.startswith("num") for w in found)
+    return _plural(found) or bool(COUNTED & set(found)) or any(w.startswith("num") for w in found)
 
 
 def whole(node: Node) -> bool:

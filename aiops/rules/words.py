@@ -21,6 +21,8 @@ PLAIN_STATES = _set("up ready success successful healthy alive enabled leader on
 """Those that are states even where the limit is a fraction, which elsewhere speaks of a share."""
 BAD_COUNTS = _set("failed deadlocked offline down active degraded detected throttled")
 """Last words that count bad things as often as they flag one."""
+THINGS_THAT = _set("running online connected")
+"""Last words that after a plural say how many do so: `jobs_running`."""
 CODES = _set("code ordinal")
 """Last words of names whose values only name something."""
 SIGNED = _set("offset skew drift temperature temp celsius fahrenheit delta diff difference balance until dbm db deviation change")
@@ -38,7 +40,7 @@ REALS = _set(
     utilization utilisation pressure load score latency duration lag delay age weight fraction fragmentation"""
 )
 """Words of what is measured, not counted."""
-NO_PLURALS = _set("status success is has class progress address bus ms https dns tls was")
+NO_PLURALS = _set("status success is has class progress address bus ms https dns tls was process")
 """Words that end in s and are no plural."""
 SUFFIXES = _set("value average avg mean max min maximum minimum current gauge")
 """Endings that say how a value came about, not what it is."""

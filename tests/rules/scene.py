@@ -12,7 +12,7 @@ from typing import Any
 
 from aiops.rules.compiler import constant
 from aiops.rules.quantity import name_of
-from aiops.rules.tree import Aggregate, Binary, Call, Node, Selector, Subquery, children, rebuilt, walk
+from aiops.rules.tree import COMPARISONS, Aggregate, Binary, Call, Node, Selector, Subquery, children, rebuilt, walk
 
 START, ENTITIES, LOOKBACK_S = 1_600_000_000, 3, 300
 COUNTING = ("rate", "irate", "increase", "delta", "idelta", "deriv")
@@ -100,19 +100,21 @@ class _Maker:
         self.parts: tuple[dict[str, str], ...] = PARTS if seed % 2 == 0 else ({},)
         self.carry = seed % 4 in (0, 1)
         free = sorted(self.wanted.free)
-        self.same = set(self.random.sample(free, len(free) - 1)) if seed % 4 == 3 and free else set[str]()
+        self.same = _all_but_one(free, _dropped(rule), seed // 4) if seed % 4 == 3 else set[str]()
+        self.dropped = _dropped(rule) if seed % 2 else set[str]()
+        self.entities = 1 if seed % 6 == 5 else ENTITIES  # what matches on nothing has one partner only then
+        self.bare = seed % 6 == 5 and not free
+        self.named = seed % 6 == 4
+        self.old = seed % 3 == 2
+        self.edges = _compared(rule) or [x for x in self.limits if x > 0] or [1.0]
         self.moods: dict[tuple[str, int], str] = {}
 
     def label_sets(self, selector: Selector) -> Iterator[Labels]:
         """Label sets that the selector takes, for a few entities."""
         own = [m for m in selector.matchers if m[0] != "__name__"]
         choices = {name: _values(name, own) for name in dict.fromkeys(m[0] for m in own)}
-        for entity in range(ENTITIES):
-            labels = {"instance": f"i{entity}"} if self.carry or not (self.wanted.free or self.wanted.fixed) else {}
-            labels |= {name: "v0" if name in self.same else f"v{entity}" for name in self.wanted.free}
-            for name, values in self.wanted.fixed.items():
-                if self.carry or name in self.wanted.free:
-                    labels[name] = values[entity % len(values)]
+        for entity in range(self.entities):
+            labels = self._common(entity, selector in self.summed)
             for name, values in choices.items():
                 labels[name] = labels[name] if labels.get(name) in values else values[entity % len(values)]
             for part in self.parts if selector in self.summed else ({},):
@@ -122,6 +124,19 @@ class _Maker:
             rest = {name for name in self.wanted.fixed if name not in choices}
             if rest and selector.name in self.names and self.names[selector.name].matchers != selector.matchers:
                 yield _labels(labels | dict.fromkeys(rest, "another"))
+
+    def _common(self, entity: int, summed: bool) -> dict[str, str]:
+        """What the series of an entity carry whatever their selector asks for."""
+        if self.bare:
+            return {}
+        labels = {"instance": f"i{entity}"} if self.carry or not (self.wanted.free or self.wanted.fixed) else {}
+        labels |= {name: "v0" if name in self.same else f"v{entity}" for name in self.wanted.free}
+        if not summed:
+            labels = {name: value for name, value in labels.items() if name not in self.dropped}
+        for name, values in self.wanted.fixed.items():
+            if self.carry or name in self.wanted.free:
+                labels[name] = values[entity % len(values)]
+        return labels | ({"host": f"h{entity}"} if self.named else {})
 
     def fill(self, selector: Selector, labels: Labels, spans: list[int], kind: str) -> None:
         name = f"{selector.name}_{self.tag}"
@@ -167,7 +182,9 @@ class _Maker:
             at += steps * self.scene.step_s
 
     def _instant(self, at: int) -> float:
-        return at + self.random.choice([-1, 1]) * self.random.choice(self.limits) * self.random.choice([0, 0.3, 0.9, 1.2, 3])
+        side, shares = (-1, [1.2, 3, 30]) if self.old else (self.random.choice([-1, 1]), [0, 0.3, 0.9, 1.2, 3])
+        unit = self.random.choice([1, 1, 1, 3600])
+        return at + side * unit * self.random.choice(self.limits) * self.random.choice(shares)
 
     def _counter(self, name: str, begin: int) -> Iterator[float | None]:
         total, at = 0.0, begin
@@ -181,7 +198,7 @@ class _Maker:
             at += steps * self.scene.step_s
 
     def _histogram(self, name: str, labels: Labels, spans: list[int]) -> None:
-        base = max((abs(x) for x in self.limits if x > 0), default=1.0)
+        base = self.edges[self.seed % len(self.edges)]
         edges = [base * share for share in BUCKETS]
         names = [f"{edge:g}" for edge in edges] + ["+Inf"]
         for begin in spans:
@@ -193,7 +210,7 @@ class _Maker:
                     totals = [t + r * self.scene.step_s for t, r in zip(totals, rates, strict=True)]
                     for le, value in zip(names, itertools.accumulate(totals), strict=True):
                         if not absent:
-                            key = (name, tuple(sorted((*labels, ("le", le)))))
+                            key = (name, _labels(dict(labels) | {"le": le}))
                             self.scene.series.setdefault(key, {}).setdefault(at, value)
                     at += self.scene.step_s
                 if at >= begin + self.scene.length * self.scene.step_s:
@@ -218,11 +235,29 @@ class _Maker:
 
 
 def _labels(labels: dict[str, str]) -> Labels:
-    return tuple(sorted((name, value) for name, value in labels.items() if value and name != "le"))
+    return tuple(sorted((name, value) for name, value in labels.items() if value))
 
 
 def _timed(node: Node) -> bool:
     return any(isinstance(n, Call) and n.name == "time" for n in walk(node))
+
+
+def _compared(rule: Node) -> list[float]:
+    """The numbers that something is compared with, without their signs; no zeros."""
+    sides = [side for n in walk(rule) if isinstance(n, Binary) and n.op in COMPARISONS for side in (n.left, n.right)]
+    found = [abs(v) for side in sides if (v := constant(side)) is not None and math.isfinite(v) and v]
+    return sorted(set(found), reverse=True)
+
+
+def _dropped(rule: Node) -> set[str]:
+    """Labels that an aggregation takes away: what it is compared with seldom has them."""
+    return {name for n in walk(rule) if isinstance(n, Aggregate) and not n.by for name in n.labels}
+
+
+def _all_but_one(names: list[str], dropped: set[str], turn: int) -> set[str]:
+    """All names but the one that tells series of one group apart: one that is taken away, else each in its turn."""
+    apart = [name for name in names if name in dropped] or names
+    return set(names) - {apart[turn % len(apart)]} if apart else set()
 
 
 def _limits(rule: Node) -> list[float]:
@@ -246,7 +281,7 @@ def _labels_of(rule: Node) -> _Wanted:
         if isinstance(node, Aggregate):
             wanted.free |= set(node.labels)
         if isinstance(node, Selector):
-            for name in dict.fromkeys(m[0] for m in node.matchers if m[0] != "__name__"):
+            for name in dict.fromkeys(m[0] for m in node.matchers if m[0] not in ("__name__", "le")):
                 wanted.fixed.setdefault(name, _values(name, list(node.matchers)))
     wanted.free -= {"__name__", "le", *wanted.fixed}
     return wanted

@@ -74,6 +74,18 @@ tank_used > 5 and on() hour() >= 0
 clamp_max(tank_used / tank_size, 5) >= tank_ratio
 tank_used > scalar(sum(tank_other))
 tank_used{zone=~`[a-c]\\d+`} > 3
+(max without (w) (l:5m{w="5m"} > (14.4 * 0.1)) and max without (w) (l:1h{w="1h"} > (14.4 * 0.1))) or max without (w) (l:6h > 0.6)
+tank_quota{kind="used"} / ignoring(kind) (tank_quota{kind="hard"} > 0) > 0.9
+sum by (zone) (rate(waits_total[2m])) / on (zone) group_left sum by (zone) (rate(turns_total[2m])) > (25 / 100)
+tank_free / tank_size < 0.9 and tank_used > 0 unless on (instance) tank_kept{why="test"} == 1
+min_over_time(predict_linear(tank_free[10m], 600)[10m:1m]) < 5
+topk(2, tank_load) > 3
+abs((load_t > 0) - on (zone) group_left avg by (zone) (load_t > 0)) / on (zone) group_left avg by (zone) (load_t > 0) > 0.3
+0 <= round((last_over_time(filter_expires_seconds[10m]) - time()) / 60, 0.1) < 30
+max_over_time((sum by (zone) (rate(strokes_total[2m])) / sum by (zone) (rate(turns_total[2m])))[10m:2m]) > 0.9
+tank_used > on (instance) group_left (team) (0.9 * tank_size * on (instance) group_left (team) tank_owner)
+(tank_load > 1.5 and deriv(tank_load[5m]) >= 0) or (tank_load < -1.5 and deriv(tank_load[5m]) <= 0)
+1 - (sum by (zone) (rate(valve_seconds_bucket{le="0.5"}[2m])) / sum by (zone) (rate(valve_seconds_count[2m]))) > 0.05
 """.strip().splitlines()
 SHARED = Path(__file__).parents[3] / "shared" / "rules"
 

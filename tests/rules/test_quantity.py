@@ -33,7 +33,7 @@ def test_the_name_may_stand_among_the_matchers() -> None:
         ("valve_state", 3, True), ("valve_state", 50, False), ("answer_code", 400, True), ("max by (x) (pump_up)", 1, True),
         ("sum(pump_up)", 0, False), ("avg(pump_up)", 1, True), ("avg(pump_up)", 0.5, False), ("a > bool 1", 1, True),
         ("min_over_time(pump_up[5m])", 0, True), ("pump_is_there", 1, True), ("tank_litres", 0, False),
-        ("pump_up and a", 0, True),
+        ("pump_up and a", 0, True), ("pumps_running", 1, False), ("pump_running", 1, True), ("process_running", 1, True),
     ],
 )  # fmt: skip
 def test_states(expr: str, limit: float, expected: bool) -> None:
