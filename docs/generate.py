@@ -140,6 +140,13 @@ def card() -> str:
     return keys(ModelCard)
 
 
+def alerts_card() -> str:
+    """Every key of a card that forecasts alerting rules."""
+    from aiops.models.alerts_card import AlertsCard
+
+    return keys(AlertsCard)
+
+
 def runbook() -> str:
     """Every key of a runbook."""
     from aiops.runbooks import Runbook
@@ -245,7 +252,7 @@ def demo() -> str:
 
 
 PARTS: dict[str, Callable[[], str]] = {
-    "settings": settings, "environment": environment, "plug-ins": plug_ins, "card": card, "runbook": runbook,
+    "settings": settings, "environment": environment, "plug-ins": plug_ins, "card": card, "alerts-card": alerts_card, "runbook": runbook,
     "commands": commands, "metrics": metrics, "routes": routes, "shipped-cards": shipped_cards,
 }  # fmt: skip
 

@@ -10,7 +10,8 @@ import numpy as np
 from aiops.core.durations import text
 from aiops.core.params import Params
 from aiops.core.records import Block, EarlyWarning, Lineage
-from aiops.models.card import CardTest, ModelCard
+from aiops.models.card import ModelCard
+from aiops.models.card_parts import CardTest
 from aiops.models.card_series import expand, parse_labels
 from aiops.pipeline import BatchJournal, Rooms, turn
 from aiops.pipeline.assemble import make_watch

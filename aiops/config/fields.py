@@ -95,6 +95,13 @@ def schema_of_file(model: type[BaseModel]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 
+def either(first: dict[str, Any], key: str, second: dict[str, Any]) -> dict[str, Any]:
+    """JSON Schema of a file that has one of two forms: the second where `key` is written, else the first."""
+    defs = {**first.get("$defs", {}), **second.get("$defs", {})}
+    forms = [{k: v for k, v in one.items() if k not in ("$schema", "$defs")} for one in (first, second)]
+    return {"$schema": first["$schema"], "$defs": defs, "if": {"required": [key]}, "then": forms[1], "else": forms[0]}
+
+
 def at(raw: Any, *path: str | int) -> Any:
     """What stands at `path` in data as it is written; None where there is nothing.
 

@@ -20,6 +20,8 @@ State: TypeAlias = dict[str, NDArray[Any]]
 SymptomKind = Literal["anomaly", "exhaustion", "rule", "absence", "conflict"]
 FORETELLING: frozenset[SymptomKind] = frozenset({"anomaly", "exhaustion", "rule"})
 """Kinds that say what will come, and so are judged; a conflict or an absence is what it is."""
+TIMED: frozenset[SymptomKind] = frozenset({"exhaustion", "rule"})
+"""Kinds that say when it will come."""
 Severity = Literal["info", "warning", "critical"]
 Stage = Literal["shadow", "ticket", "page"]
 Verdict = Literal["hit", "averted", "late", "false", "expired", "unjudgeable", "missed"]

@@ -48,7 +48,8 @@ class AlertmanagerParams(Params):
 class AlertmanagerNotifier(Notifier[AlertmanagerParams]):
     """Posts an alert per early warning: `startsAt` = opening, `endsAt` = now + 3 turns, renewed each turn; now when it ends.
 
-    Labels are identity only: alertname = `Early_` + the card's name, card, kind, signal, stage, warning_id, and the entity.
+    Labels are identity only: alertname = `Early_` + the card's name (of a rule that will fire the rule's own),
+    card, kind, signal, stage, warning_id, and the entity.
     What changes while an episode lasts (severity, times, confidence, interval, record, plan) stands in annotations, so that
     Alertmanager sees one alert from opening to end; a severity label would make a worsened warning another alert. (A card
     whose stage changes meanwhile is another, louder alert by intent; the one before ends by itself, not being renewed.) Of
@@ -130,13 +131,21 @@ def alert_of(message: Mapping[str, Any], now_s: float) -> dict[str, Any]:
     if message["event"] != "closed":
         ends = max(ends, now_s + ends - message["at_s"])
     identity = {_free(label_name(k)): v for k, v in warning["entity"].items()} | {name: str(warning[name]) for name in OWN}
-    identity |= {"alertname": f"Early_{warning['card']}", "warning_id": warning["id"]}
+    identity |= {"alertname": _name(warning), "warning_id": warning["id"]}
+    if warning["kind"] == "rule":
+        identity.pop("exported_alertname", None)
     return {
         "labels": {k: _cut(v, VALUE_AT_MOST) for k, v in identity.items() if v},
         "annotations": {k: _cut(v, TEXT_AT_MOST) for k, v in _annotations(message).items() if v},
         "startsAt": rfc3339(warning["opened_s"]),
         "endsAt": rfc3339(max(ends, warning["opened_s"] + 1)),  # an alert that ends as it begins is refused
     }
+
+
+def _name(warning: Mapping[str, Any]) -> str:
+    """`Early_` and the card; of a rule that will fire the rule's own, so that the real alert can inhibit it."""
+    own = warning["entity"].get("alertname") if warning["kind"] == "rule" else None
+    return str(own) if own else f"Early_{warning['card']}"
 
 
 def _free(name: str) -> str:
@@ -147,6 +156,7 @@ def _free(name: str) -> str:
 def _annotations(message: Mapping[str, Any]) -> dict[str, str]:
     warning, judged = message["warning"], message["judged_at_s"]
     crossing, books = warning["crossing"] or {}, warning["runbooks"]
+    rule = warning["symptoms"][0]["evidence"] if warning["kind"] == "rule" and warning["symptoms"] else {}
     times = {name: rfc3339(crossing[f"{name}_s"]) for name in ("expected", "earliest", "latest") if f"{name}_s" in crossing}
     act = warning["act_before_s"]
     pending = message["verdict"] == "pending" and judged is not None
@@ -158,7 +168,9 @@ def _annotations(message: Mapping[str, Any]) -> dict[str, str]:
         "record": message["record"],
         "impact": message["impact"],
         "runbook": ", ".join(str(book["name"]) for book in books),
-        "runbook_url": next((str(book["docs"]) for book in books if book.get("docs")), ""),
+        "runbook_url": str(rule.get("runbook_url") or next((book["docs"] for book in books if book.get("docs")), "")),
+        "rule": str(rule.get("expr", "")),
+        "rule_summary": str(rule.get("summary", "")),
         "plan": "\n".join(line for book in books for line in plan(book)),
         "act_before": "" if act is None else rfc3339(act),
         "verdict": message["verdict"],

@@ -17,10 +17,12 @@ TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
 
 def title(warning: EarlyWarning, now_s: float) -> str:
     """One sentence that fits a phone: what, where, when; the date only where it is another day than today."""
-    where = visible(" ".join(v for v in warning.entity.values() if v), TITLE_ENTITY_AT_MOST)
+    own = rule_labels(warning)
+    where = visible(" ".join(v for k, v in warning.entity.items() if v and k not in own), TITLE_ENTITY_AT_MOST)
     if warning.members:
         where = f"{len(warning.members)} entities" + (f" of {where}" if where else "")
-    what = warning.card.replace("_", " ") + (f" on {where}" if where else "")
+    name = visible(own["alertname"], TITLE_ENTITY_AT_MOST) if "alertname" in own else warning.card.replace("_", " ")
+    what = name + (f" on {where}" if where else "")
     if warning.state == "closed":
         return f"{what} {_ending(warning, now_s)}"
     c = warning.crossing
@@ -30,6 +32,18 @@ def title(warning: EarlyWarning, now_s: float) -> str:
     at, same_day = _clock(c.expected_s, now_s), _day(c.earliest_s) == _day(c.expected_s) == _day(c.latest_s)
     first, last = (_clock(t, c.expected_s if same_day else now_s) for t in (c.earliest_s, c.latest_s))
     return f"{what} expected {'first ' if warning.members else ''}in {left} ({at} UTC, {first} to {last})"
+
+
+def rule_labels(warning: EarlyWarning) -> Labels:
+    """What a rule that will fire sets for each of its alerts, and its name; empty for any other warning."""
+    if warning.kind != "rule":
+        return {}
+    own = dict(_evidence(warning).get("rule_labels", {}))
+    return own | {name: value for name, value in warning.entity.items() if name == "alertname"}
+
+
+def _evidence(warning: EarlyWarning) -> Mapping[str, Any]:
+    return warning.symptoms[0].evidence if warning.symptoms else {}
 
 
 def _ending(warning: EarlyWarning, now_s: float) -> str:
@@ -93,6 +107,24 @@ def _what(warning: EarlyWarning) -> Iterator[str]:
     yield f"What: {kind} of {warning.signal} on {where or 'everything'}; severity {warning.severity}, stage {warning.stage}"
     if warning.members:
         yield f"Where: {members(warning)}"
+    if warning.kind == "rule" and not warning.members:
+        yield from _rule(warning)
+
+
+def _rule(warning: EarlyWarning) -> Iterator[str]:
+    """Which alert it is of, whose, what else must hold for it, and where its own runbook is."""
+    said, own = _evidence(warning), rule_labels(warning)
+    labels = ", ".join(f"{k}={v}" for k, v in own.items() if k != "alertname")
+    hold = f", for {text(said['for_s'])}" if said.get("for_s") else ""
+    name = visible(own.get("alertname", "")) + (f" ({visible(labels)})" if labels else "")
+    yield f"Alert: {name}: {visible(said.get('expr', ''))}{hold}"
+    for one in said.get("guards", ()):
+        flips = f", changed {one['flips']} times in the last hours" if one["flips"] else ""
+        yield f"{'Lets' if one['holds'] else 'Bars'}: {visible(one['expr'])}{flips}"
+    if said.get("summary"):
+        yield f"It says: {visible(said['summary'])}"
+    if said.get("runbook_url"):
+        yield f"Runbook: {visible(said['runbook_url'])}"
 
 
 def members(warning: EarlyWarning) -> str:

@@ -21,6 +21,7 @@ from aiops.outcomes.tally import Tally
 from aiops.pipeline.changes import Journal, StoreJournal
 from aiops.pipeline.keep import restore
 from aiops.pipeline.plane import anchor, groups, open_links, window_dir
+from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.watch import Feed, Watch
 from aiops.runbooks import Runbook
 from aiops.store import Store
@@ -29,6 +30,7 @@ from aiops.symptoms.guards import Guards
 from aiops.telemetry.breaker import Breaker
 from aiops.telemetry.link import Link
 from aiops.telemetry.merge import Agreement
+from aiops.telemetry.parts import PartsLink
 from aiops.telemetry.window import Window
 
 
@@ -118,6 +120,9 @@ def make_watch(
 ) -> Watch:  # fmt: skip
     """One card on these sources, knowing nothing yet but what its window kept; named after the first, or after `name`."""
     name = name or links[0].name
+    kind_of: type[Watch] = Watch
+    if card.alerts is not None:
+        kind_of, links = RulesWatch, [PartsLink(link, card.query) for link in links]
     for link in links:
         link.expect(card.query, step_s)
     folder = None if data_dir is None else window_dir(data_dir, card.name, name)
@@ -135,7 +140,7 @@ def make_watch(
     guards = Guards(g.need, g.of, g.min_relative_change, g.on_missing, g.min_change)
     critical, warning = card.severity.critical_within_s, card.severity.warning_within_s
     naming = Naming(card.name, card.signal, card.unit, critical, warning)
-    watch = Watch(
+    watch = kind_of(
         card, [Feed(link, Breaker(clock, step_s / 2)) for link in links], step_s, window, detector, forecaster, guards,
         naming, threshold, source_name=name, horizon_s=card.forecast.horizon_s if card.forecast else 0.0,
         lineage=Lineage(name, card.query, window.begin_s, window.end_s),

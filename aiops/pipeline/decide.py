@@ -9,11 +9,11 @@ import numpy as np
 
 from aiops import runbooks
 from aiops.core.labels import key
-from aiops.core.records import FORETELLING, Bools, EarlyWarning
+from aiops.core.records import FORETELLING, TIMED, Bools, EarlyWarning
 from aiops.early_warnings.episode import Rules, next_state, warning_fingerprint
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes
-from aiops.pipeline.find import Found, entities_held
+from aiops.pipeline.find import Found
 from aiops.pipeline.tell import tell
 from aiops.pipeline.watch import Pending, Watch
 
@@ -34,13 +34,12 @@ def stay(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
 
 
 def decide(
-    watch: Watch, found: Found, crossed: Mapping[int, int], now_s: int, rooms: Rooms, changes: Changes, held: Bools | None = None
+    watch: Watch, found: Found, failed: Mapping[int, int], now_s: int, rooms: Rooms, changes: Changes, held: Bools | None = None
 ) -> None:
-    """Bring every episode of this watch to its next state; `crossed` maps a row to when it crossed its limit, `held` (n,) are
+    """Bring every episode of this watch to its next state; `failed` maps an entity's number to when it failed, `held` (n,) are
     rows of which nothing new is known."""
     rules = rules_of(watch, rooms)
-    away = set() if held is None else set(np.flatnonzero(entities_held(watch, held)).tolist())
-    over = {int(watch.entity_of[row]) for row in crossed}
+    away = set() if held is None else set(np.flatnonzero(watch.held_entities(held)).tolist())
     for kind, by_entity in found.by_kind.items():
         numbers = set(by_entity) | watch.open_entities(kind)
         for number in sorted(numbers):
@@ -48,7 +47,7 @@ def decide(
             mark = warning_fingerprint(watch.card.name, kind, entity, watch.source_name)
             current = watch.open.get(mark)
             at = watch.entity_now(number, now_s)
-            crossing = kind == "exhaustion" and number in over
+            crossing = kind in TIMED and number in failed
             result = next_state(current, by_entity.get(number, []), entity, at, rules, crossing)
             if result is None:
                 continue
@@ -79,7 +78,7 @@ def _remember(watch: Watch, warning: EarlyWarning, number: int) -> None:
         watch.open[warning.fingerprint] = warning
     else:
         watch.open.pop(warning.fingerprint, None)
-    if warning.kind == "exhaustion":
+    if warning.kind in TIMED:
         watch.horizon_seen[key(warning.entity)] = warning.updated_s
     if warning.id in watch.pending:
         watch.pending[warning.id].warning = warning

@@ -59,7 +59,7 @@ def _exhaustion(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[
     gate = watch.gates["exhaustion"]
     if watch.looked:
         firing = np.isfinite(watch.crossings.time_s[:, 1]) & ~masked(watch, now_s)
-        present = np.isfinite(latest) & ~_unsure(watch, np.flatnonzero(gate["active"] & ~firing), now_s)
+        present = np.isfinite(latest) & ~unsure(watch, np.flatnonzero(gate["active"] & ~firing), now_s)
         _step(watch, "exhaustion", firing, present, row_now, held)
     over = watch.beyond["beyond"]  # what is there already is no early warning, and begins anew once it has left
     gate["active"][over], gate["bits"][over] = False, 0
@@ -72,7 +72,7 @@ def _exhaustion(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[
     return _grouped(watch, rows, symptoms)
 
 
-def _unsure(watch: Watch, rows: Ints, now_s: int) -> Bools:
+def unsure(watch: Watch, rows: Ints, now_s: int) -> Bools:
     """(n,) which of `rows`, silent now, lack samples in the window that their forecast was seen in: a gap is no all-clear.
 
     It is none up to the latest crossing that was told; what has not come by then is judged by what there is.
@@ -97,7 +97,7 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
         np.logical_or.at(moved, watch.entity_of, far)
         firing &= moved
     at = now_s + watch.window.shift_s[watch.first_rows]
-    whole = None if held is None else entities_held(watch, held)
+    whole = None if held is None else watch.held_entities(held)
     active = _step(watch, "anomaly", firing, np.isfinite(scores), at, whole)
     entities = np.flatnonzero(active)
     if not len(entities):
@@ -115,13 +115,6 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
             order[: build.LEADING], watch.window.labels, score_of, float(watch.thresholds[entity]), latest, usual, since,
             watch.naming, watch.lineage_of, of_others(watch, order, score_of, latest),
         )
-    return out
-
-
-def entities_held(watch: Watch, held: Bools) -> Bools:
-    """(entities,) whether every row of an entity is held: nothing new is known of it."""
-    out = np.ones(len(watch.entities), bool)
-    np.logical_and.at(out, watch.entity_of, held)
     return out
 
 

@@ -44,7 +44,10 @@ def forget(watch: Watch) -> int:
 def _warned(watch: Watch) -> Bools:
     names = {key(w.entity) for w in watch.open.values()} | {pending.name for pending in watch.pending.values()}
     numbers = [n for n in (watch.entity_number(name) for name in names) if n is not None]
-    return np.isin(watch.entity_of, np.array(numbers, np.int64))
+    out = np.zeros(watch.n, bool)
+    for number in numbers:
+        out[watch.rows_of(number)] = True
+    return out
 
 
 def keep_only(watch: Watch, kept: Ints) -> None:

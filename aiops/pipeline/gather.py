@@ -118,4 +118,4 @@ def _alone(watch: Watch, since_s: float) -> int:
 
 def _crowd(watch: Watch) -> Counter[Pair]:
     """How many entities have each label, by the first series of each."""
-    return Counter(pair for row in watch.first_rows.tolist() for pair in watch.window.labels[row].items())
+    return Counter(pair for labels in watch.entity_labels() for pair in labels.items())

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from aiops.core.labels import key
-from aiops.core.records import EarlyWarning, Ints, Outcome
+from aiops.core.records import TIMED, EarlyWarning, Ints, Outcome
 from aiops.outcomes import settle as law
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.reading import Reading
+from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.watch import Pending, Watch
 
 GONE_S, GONE_STEPS = 300, 3
@@ -43,15 +44,20 @@ def crossed_rows(watch: Watch, reading: Reading) -> dict[int, int]:
     return crossed
 
 
-def settle(watch: Watch, crossed: Mapping[int, int], now_s: int, rooms: Rooms, changes: Changes) -> None:
+def crossed_entities(watch: Watch, reading: Reading) -> dict[int, int]:
+    """Entity, by its number, to the instant at which the first of its rows crossed its limit; see `crossed_rows`."""
+    out: dict[int, int] = {}
+    for row, at in crossed_rows(watch, reading).items():
+        number = int(watch.entity_of[row])
+        out[number] = min(at, out.get(number, at))
+    return out
+
+
+def settle(watch: Watch, failed: Mapping[int, int], now_s: int, rooms: Rooms, changes: Changes) -> None:
     """Judge every pending warning that a crossing or its deadline decides; tell of crossings nobody warned of."""
-    by_entity: dict[str, int] = {}
-    for row, at in crossed.items():
-        name = key(watch.entities[int(watch.entity_of[row])])
-        by_entity[name] = min(at, by_entity.get(name, at))
-    for name, at in by_entity.items():
-        number = watch.entity_number(name)
-        assert number is not None
+    by_entity = {key(watch.entities[number]): at for number, at in failed.items()}
+    for number, at in failed.items():
+        name = key(watch.entities[number])
         changes.event("crossing", entity=dict(watch.entities[number]), crossed_s=at, card=watch.card.name)
         here = watch.entity_now(number, now_s)
         if watch.horizon_seen.get(name, -(2**62)) < at - watch.horizon_s:
@@ -68,7 +74,7 @@ def _verdict(watch: Watch, pending: Pending, by_entity: Mapping[str, int], now_s
     warning, name = pending.warning, pending.name
     number = watch.entity_number(name)
     here = now_s if number is None else watch.entity_now(number, now_s)
-    if warning.kind == "exhaustion" and name in by_entity:
+    if warning.kind in TIMED and name in by_entity:
         outcome = law.on_crossing(warning, by_entity[name], here, watch.step_s)
         if outcome is not None:
             return outcome
@@ -101,8 +107,7 @@ def _end_if_gone(watch: Watch, pending: Pending, now_s: int, changes: Changes) -
     rows = watch.rows_of(number)
     if not _gone(watch, rows, now_s):
         return
-    gate, at = watch.gates[current.kind], rows if current.kind == "exhaustion" else np.array([number])
-    gate["active"][at], gate["bits"][at] = False, 0
+    watch.quieten(current.kind, number)
     here = watch.entity_now(number, now_s)
     ended = watch.open.pop(mark).having(state="closed", updated_s=here, closed_s=here, closed_why=NO_SERIES)
     changes.warnings[:] = [w for w in changes.warnings if w.id != ended.id] + [ended]
@@ -110,6 +115,8 @@ def _end_if_gone(watch: Watch, pending: Pending, now_s: int, changes: Changes) -
 
 
 def _limit_changed(watch: Watch, pending: Pending, number: int | None) -> bool:
+    if isinstance(watch, RulesWatch):
+        return watch.limit_changed(pending.warning)
     if pending.warning.kind != "exhaustion" or number is None or pending.compared is watch.limit:
         return False
     pending.compared = watch.limit

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from aiops.core.labels import key
-from aiops.core.records import FORETELLING, EarlyWarning, State
+from aiops.core.records import FORETELLING, TIMED, EarlyWarning, State
 from aiops.models.state_files import StateLoss, read_state, save_state, saved_at
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.mask import masked_at
@@ -47,7 +47,7 @@ def restore(watch: Watch, store: Store, data_dir: Path | None) -> None:
         if warning.kind in FORETELLING and not warning.members:
             watch.pending[warning.id] = Pending(warning, tuple(_limits(warning.symptoms)))
     for warning in _own(watch, store.warnings(card=card, limit=SEEN_AT_MOST)):
-        if warning.kind == "exhaustion" and not warning.members:
+        if warning.kind in TIMED and not warning.members:
             name = key(warning.entity)
             watch.horizon_seen[name] = max(warning.updated_s, watch.horizon_seen.get(name, 0))
     watch.judged_s = store.last_turn(card, watch.source_name)

@@ -55,6 +55,8 @@ def groups(settings: Settings, card: ModelCard, known: Mapping[str, Any]) -> lis
     """(step in seconds, names of the sources that a card reads at it) in the configuration's order: one watch each."""
     found: dict[int, list[str]] = {}
     wanted = set(card.sources or known)
+    if card.alerts is not None:
+        wanted = {name for name in wanted if name in known and plugins.load("sources", settings.sources[name].kind).serves_rules}
     for name in (name for name in known if name in wanted):
         found.setdefault(int(settings.sources[name].step or card.step_s), []).append(name)
     return list(found.items())

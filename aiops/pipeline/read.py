@@ -133,7 +133,7 @@ def _first_sight(watch: Watch, feed: Feed, start: int, end: int, oldest_known: b
         return (start if many or oldest_known else end), many
     if not len(hours):
         return start, many
-    found = link.ask(f"count({query})", int(hours[0]), int(hours[-1]), HOUR_S).layers[0][1]
+    found = link.ask(link.counted(query), int(hours[0]), int(hours[-1]), HOUR_S).layers[0][1]
     known = hours[np.isfinite(found).any(axis=0)] if len(found) else hours[:0]
     oldest = int(known[0] if len(known) else end) - HOUR_S
     return max(start, oldest // step * step), many

@@ -9,10 +9,13 @@ from aiops.core.records import Floats
 from aiops.pipeline import keep
 from aiops.pipeline.evaluate import forecast, score
 from aiops.pipeline.find import Found, find_symptoms
-from aiops.pipeline.judge import crossed_rows
+from aiops.pipeline.judge import crossed_entities
 from aiops.pipeline.read import read
 from aiops.pipeline.reading import Reading
 from aiops.pipeline.revise import remember_final, score_again
+from aiops.pipeline.rules_find import find_alerts
+from aiops.pipeline.rules_truth import reached
+from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.watch import Watch
 
 AGAIN_AT_MOST = 100
@@ -21,10 +24,10 @@ AGAIN_AT_MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Scores (entities,) of the newest column, rows that crossed their limit (row to instant), symptoms."""
+    """Scores (entities,) of the newest column, entities that failed (number to instant), symptoms."""
 
     scores: Floats
-    crossed: Mapping[int, int]
+    failed: Mapping[int, int]
     symptoms: Found
 
 
@@ -34,7 +37,11 @@ def sense(watch: Watch, reading: Reading, now_s: int) -> Seen:
         score_again(watch, reading.final_s)
     scores = score(watch, reading)
     forecast(watch, now_s)
-    seen = Seen(scores, crossed_rows(watch, reading), find_symptoms(watch, scores, now_s, reading.held))
+    if isinstance(watch, RulesWatch):
+        came = reached(watch, watch.build(), reading)
+        seen = Seen(scores, came, Found({"rule": find_alerts(watch, now_s, reading.held)}))
+    else:
+        seen = Seen(scores, crossed_entities(watch, reading), find_symptoms(watch, scores, now_s, reading.held))
     _remember(watch, reading)
     remember_final(watch)
     watch.lived_s = now_s

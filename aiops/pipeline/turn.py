@@ -19,6 +19,9 @@ from aiops.pipeline.forget import forget
 from aiops.pipeline.gather import gather
 from aiops.pipeline.judge import settle
 from aiops.pipeline.read import read
+from aiops.pipeline.rules_follow import catch_up, follow_rules
+from aiops.pipeline.rules_truth import firings
+from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.sense import live_again, sense
 from aiops.pipeline.states import series_states
 from aiops.pipeline.tell import tell
@@ -34,6 +37,8 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
     started = time.perf_counter()
     changes = Changes(watch.card.name, watch.source_name, now_s)
     try:
+        if isinstance(watch, RulesWatch):
+            follow_rules(watch, now_s)
         live_again(watch)
         forget(watch)
         reading = read(watch, now_s)
@@ -42,9 +47,11 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
         return TurnResult(
             watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), (), error=error, failed=watch.failed
         )
+    fired = firings(watch, now_s) if isinstance(watch, RulesWatch) else {}
     seen = sense(watch, reading, now_s)
-    decide(watch, seen.symptoms, seen.crossed, now_s, rooms, changes, reading.held)
-    settle(watch, seen.crossed, now_s, rooms, changes)
+    failed = {**seen.failed, **fired}
+    decide(watch, seen.symptoms, failed, now_s, rooms, changes, reading.held)
+    settle(watch, failed, now_s, rooms, changes)
     beside(watch, now_s, rooms, changes)
     gather(watch, now_s, rooms, changes)
     tell(watch, now_s, rooms, changes)
@@ -52,6 +59,8 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
         rooms.journal.write(changes)
     watch.judged_s = now_s
     fill_in(watch)
+    if isinstance(watch, RulesWatch):
+        catch_up(watch, now_s)
     return TurnResult(
         watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), tuple(changes.events),
         seen.scores if np.size(seen.scores) else None, None, reading.partial, watch.failed, missing(watch),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -344,6 +344,21 @@ class Watch:
     def rows_of(self, number: int) -> Ints:
         """The rows of an entity."""
         return np.flatnonzero(self.entity_of == number)
+
+    def held_entities(self, held: Bools) -> Bools:
+        """(entities,) whether every row of an entity is `held` (n,): nothing new is known of it."""
+        out = np.ones(len(self.entities), bool)
+        np.logical_and.at(out, self.entity_of, held)
+        return out
+
+    def quieten(self, kind: SymptomKind, number: int) -> None:
+        """Let nothing of a kind be a symptom of an entity."""
+        gate, at = self.gates[kind], self.rows_of(number) if kind == "exhaustion" else np.array([number])
+        gate["active"][at], gate["bits"][at] = False, 0
+
+    def entity_labels(self) -> Iterator[Labels]:
+        """For each entity all labels that stand for it: those of its first series."""
+        return (self.window.labels[row] for row in self.first_rows.tolist())
 
     def open_entities(self, kind: SymptomKind) -> set[int]:
         """Numbers of the entities with an open warning of a kind, as far as their series are known."""

@@ -70,13 +70,13 @@ def exhaustion(
         early, expected, late = (float(x) for x in found.time_s[i])
         crossing = Crossing(early, expected, late)
         evidence = {
-            "now": _plain(latest[i]),
-            "limit": _plain(limit.value[i]),
+            "now": plain(latest[i]),
+            "limit": plain(limit.value[i]),
             "above": bool(limit.above[i]),
             "unit": naming.unit,
-            "slope_per_hour": _plain(found.slope[i] * 3600),
-            "window_s": _plain(found.window_s[i]),
-            "trend_start_s": _plain(now_s[i] - found.window_s[i]),
+            "slope_per_hour": plain(found.slope[i] * 3600),
+            "window_s": plain(found.window_s[i]),
+            "trend_start_s": plain(now_s[i] - found.window_s[i]),
             "level": found.level,
             "reason": str(found.reason[i]),
             **(more or {}).get(i, {}),
@@ -121,10 +121,10 @@ def anomalies(
     for i in rows.tolist():
         value = float(score[i])
         evidence = {
-            "now": _plain(latest[i]),
-            "expected": _plain(usual[0][i]),
-            "usual_low": _plain(usual[1][i]),
-            "usual_high": _plain(usual[2][i]),
+            "now": plain(latest[i]),
+            "expected": plain(usual[0][i]),
+            "usual_low": plain(usual[1][i]),
+            "usual_high": plain(usual[2][i]),
             "unit": naming.unit,
             "score": round(value, 3),
             "share": round(value / total, 3) if total > 0 else None,
@@ -162,7 +162,7 @@ def conflicts(
         here, there = (sources[int(state[name][i])] for name in ("first_of", "second_of"))
         copies = " (two copies of one series)" if here == there else ""
         evidence = {
-            "now": _plain(first), "other": _plain(second), "source": here, "other_source": there, "tolerance": tolerance,
+            "now": plain(first), "other": plain(second), "source": here, "other_source": there, "tolerance": tolerance,
             "unit": naming.unit, "reason": f"{here} and {there} tell different values{copies}; that of {here} is used",
         }  # fmt: skip
         out.append(
@@ -174,6 +174,7 @@ def conflicts(
     return out
 
 
-def _plain(x: float) -> float | None:
+def plain(x: float) -> float | None:
+    """A number as JSON has it: None for what is none."""
     value = float(x)
     return value if math.isfinite(value) else None

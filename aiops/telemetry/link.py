@@ -90,6 +90,10 @@ class Link:
         """One more card will ask this query at this step."""
         self._askers[query, step_s] += 1
 
+    def counted(self, query: str) -> str:
+        """A query that has a value wherever this one has series."""
+        return f"count({query})"
+
     def ask(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Piece:
         """What the source says; cards that ask for the same instants share one fetch. Raises SourceError."""
         others = self._askers[query, step_s] - 1

@@ -8,7 +8,8 @@ import pytest
 
 from aiops.backtest import card_tests
 from aiops.backtest.card_tests import START_S, GivenSource, Seen, failure, seen
-from aiops.models.card import CardTest, ModelCard
+from aiops.models.card import ModelCard
+from aiops.models.card_parts import CardTest
 
 ODD = "2+0.04x100 6-0.04x100 2+0.04x100 6-0.04x100 2+0.04x100 6-0.04x100 2+0.04x100 6-0.04x100 "
 

@@ -8,7 +8,8 @@ import pytest
 
 from aiops.backtest.card_tests import failure, seen
 from aiops.config.shipped import models_dir
-from aiops.models.card import CardTest, ModelCard, load_cards
+from aiops.models.card import ModelCard, load_cards
+from aiops.models.card_parts import CardTest
 
 CARDS = {card.name: card for card in load_cards([models_dir()])}
 NAMES = {

@@ -11,7 +11,8 @@ import pytest
 from aiops.backtest.card_tests import failure
 from aiops.cli.check import refusal
 from aiops.config.shipped import models_dir, runbooks_dir
-from aiops.models.card import CardTest, ModelCard, load_cards
+from aiops.models.card import ModelCard, load_cards
+from aiops.models.card_parts import CardTest
 from aiops.runbooks import Runbook, load_runbooks
 from aiops.telemetry.host import HostParams, HostSource
 from aiops.telemetry.source import ReadLimits

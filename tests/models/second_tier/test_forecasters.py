@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aiops.backtest.card_tests import open_warnings
-from aiops.models.card import CardTest, ModelCard
+from aiops.models.card import ModelCard
+from aiops.models.card_parts import CardTest
 
 
 @pytest.mark.parametrize("name", ["combined", "ets", "boosted"])

@@ -1,0 +1,171 @@
+"""Step 4 of a turn over rules: from what is told of comparisons to what is told of alerts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+from aiops.core.records import Bools, Crossing, Floats, Ints, Symptom
+from aiops.pipeline.evaluate import FORECAST_EVERY_S
+from aiops.pipeline.explain import explain_crossings
+from aiops.pipeline.find import unsure
+from aiops.pipeline.mask import masked
+from aiops.pipeline.rules_truth import compared, true_of
+from aiops.pipeline.rules_watch import FEW_VALUES, Built, Row, RulesWatch
+from aiops.rules.followed import RUNBOOK
+from aiops.rules.formula import Formula, Many, Missing, One, leading, shown
+from aiops.symptoms import build as symptoms
+from aiops.symptoms import guards
+from aiops.telemetry.parts import PART
+
+FEW_EVERY_S = 3600
+
+
+def find_alerts(watch: RulesWatch, now_s: int, held: Bools | None) -> dict[int, list[Symptom]]:
+    """Symptoms by alert: it is expected to fire, and does not yet.
+
+    A condition that holds already is no forecast, so it begins no episode; one that was foreseen goes on while `for` runs.
+    """
+    built, state = watch.build(), watch.state
+    _count_values(watch, built, now_s)
+    latest = watch.window.latest(now_s)
+    holds = compared(built, latest)
+    true = built.program.holding(holds)
+    since = state["since_s_true"]
+    since[:] = np.where(true, np.where(np.isnan(since), now_s, since), np.nan)
+    pending = true & state["active"]
+    state["told_s"][pending] = np.maximum(now_s, since + built.hold_s)[pending, None]
+    if watch.looked:
+        _look(watch, built, holds, true, now_s)
+        ahead = np.isfinite(state["told_s"][:, 1]) & state["speaks"] & ~true & ~_masked_rows(watch, built, now_s)
+        firing = ahead | pending
+        present = built.program.holding(np.isfinite(latest)) | true
+        silent = np.flatnonzero(state["active"] & ~firing & (state["lead"] >= 0))
+        lacking = unsure(watch, state["lead"][silent], now_s)[state["lead"][silent]]
+        present[silent] &= ~lacking
+        _step(watch, firing, present, now_s, held)
+    over = watch.fires[built.entity] & ~built.predicts | state["over"] & built.predicts
+    state["active"][over], state["bits"][over] = False, 0
+    return _symptoms(watch, built, holds, latest, now_s)
+
+
+def _step(watch: RulesWatch, firing: Bools, present: Bools, now_s: int, held: Bools | None) -> None:
+    state = watch.state
+    free = np.ones(len(firing), bool)
+    if held is not None and held.any():
+        assert watch.built is not None
+        free = watch.built.program.holding(~held)
+    before = {name: state[name][~free] for name in ("bits", "active", "since_s")}
+    guards.step(state, firing, present, watch.guards, now_s)
+    for name, array in before.items():
+        state[name][~free] = array
+
+
+def _look(watch: RulesWatch, built: Built, holds: Bools, true: Bools, now_s: int) -> None:
+    """What the forecasts of the comparisons come to; a comparison that is true stays so."""
+    assert watch.crossings is not None
+    state = watch.state
+    times = np.where(holds[:, None], float(now_s), watch.crossings.time_s)
+    told = built.program.crossing(times)
+    speaks = np.isfinite(told[:, 1]) & ~true
+    state["speaks"] = speaks
+    state["told_s"][speaks] = told[speaks] + built.hold_s[speaks, None]
+    expected, forecast = times[:, 1], built.forecast
+    for i in np.flatnonzero(speaks).tolist():
+        lead = leading(built.rows[i].formula, expected, forecast)
+        if lead is not None:
+            state["lead"][i] = lead[1]
+
+
+def _masked_rows(watch: RulesWatch, built: Built, now_s: int) -> Bools:
+    if not watch.card.exclude:
+        return np.zeros(len(built.rows), bool)
+    return ~built.program.holding(~masked(watch, now_s))
+
+
+def _count_values(watch: RulesWatch, built: Built, now_s: int) -> None:
+    """Which series that move in steps take too few values to be forecast: counted now and then."""
+    rows = np.flatnonzero(built.steps & built.forecast)
+    if not len(rows) or not watch.window.end_s or (now_s % FEW_EVERY_S >= max(FORECAST_EVERY_S, watch.step_s) and now_s % 60):
+        return
+    low = watch.window.history(rows, now_s).mid.low
+    few = np.array([len(np.unique(one[np.isfinite(one)])) <= FEW_VALUES for one in low], bool)
+    watch.few[rows] = few
+    watch.limit.value[rows] = np.where(few, np.nan, built.limit[rows])
+
+
+def _symptoms(watch: RulesWatch, built: Built, holds: Bools, latest: Floats, now_s: int) -> dict[int, list[Symptom]]:
+    state = watch.state
+    rows = np.flatnonzero(state["active"] & np.isfinite(state["told_s"][:, 1]))
+    out: dict[int, list[Symptom]] = defaultdict(list)
+    leads: Ints = np.unique(state["lead"][rows][state["lead"][rows] >= 0])
+    explain_crossings(watch, leads, now_s)
+    for i in rows.tolist():
+        out[int(built.entity[i])].append(_symptom(watch, built, i, holds, latest, now_s))
+    return dict(out)
+
+
+def _symptom(watch: RulesWatch, built: Built, i: int, holds: Bools, latest: Floats, now_s: int) -> Symptom:
+    assert watch.held is not None
+    row, state = built.rows[i], watch.state
+    lead = int(state["lead"][i])
+    earliest, expected, latest_s = (float(x) for x in state["told_s"][i])
+    evidence: dict[str, Any] = {**_about(row), "guards": guards_of(row.formula, watch, built, holds)}
+    confidence, lineage = 0.5, watch.lineage
+    if lead >= 0:
+        held, limit, lineage = watch.held, watch.limit, watch.lineage_of(lead)
+        leaf = watch.book.parts[watch.window.labels[lead][PART]]
+        window = float(held.window_s[lead])
+        evidence |= {
+            "now": symptoms.plain(latest[lead]), "limit": leaf.limit, "above": bool(limit.above[lead]), "unit": "1",
+            "slope_per_hour": symptoms.plain(held.slope[lead] * 3600), "window_s": symptoms.plain(window),
+            "trend_start_s": symptoms.plain(now_s - window), "level": held.level, "reason": str(held.reason[lead]),
+            "comparison": shown(leaf), **watch.explained.get(lead, {}),
+        }  # fmt: skip
+        confidence = float(held.confidence[lead]) if np.isfinite(held.confidence[lead]) else confidence
+    if np.isfinite(state["since_s_true"][i]):
+        evidence["reason"] = "its condition holds; `for` runs"
+    return Symptom(
+        watch.card.name, watch.card.signal, watch.entities[row.entity], "rule", int(state["since_s"][i]),
+        symptoms.severity(watch.naming, expected - now_s), confidence * symptoms.trust(lineage), 0.0,
+        Crossing(earliest, expected, latest_s), evidence, lineage,
+    )  # fmt: skip
+
+
+def _about(row: Row) -> dict[str, Any]:
+    """What the rule says of itself."""
+    rule, labels = row.rule.served.rule, row.labels
+    said = {name: row.rule.annotation(name, labels) for name in (RUNBOOK, "summary", "description")}
+    return {
+        "rule": row.rule.name, "alert": rule.alert, "group": rule.group, "expr": rule.expr, "for_s": rule.for_s,
+        "rule_labels": dict(row.rule.own), **{name: text for name, text in said.items() if text},
+    }  # fmt: skip
+
+
+def guards_of(formula: Formula, watch: RulesWatch, built: Built, holds: Bools, wanted: bool = True) -> list[dict[str, Any]]:
+    """The parts that are not forecast: whether each lets the rule fire now, and how often it changed in the finest resolution."""
+    if isinstance(formula, Missing):
+        return [{"expr": f"{formula.what} (is not there)", "holds": not wanted, "flips": 0}]
+    if isinstance(formula, One):
+        leaf = watch.book.parts[watch.window.labels[formula.series][PART]]
+        if leaf.role != "gate":
+            return []
+        name = shown(leaf) if wanted else f"unless {shown(leaf)}"
+        flips = _flips(watch, built, formula.series)
+        return [{"expr": name, "holds": bool(holds[formula.series]) == wanted, "flips": flips}]
+    out = []
+    for place, part in enumerate(formula.parts if isinstance(formula, Many) else ()):
+        out += guards_of(part, watch, built, holds, wanted and not (formula.op == "unless" and place))
+    return out
+
+
+def _flips(watch: RulesWatch, built: Built, series: int) -> int:
+    end, step = watch.window.end_s, watch.step_s
+    time_s = end - step * np.arange(watch.window.fine_count - 1, -1, -1, dtype=np.int64)
+    values = watch.window.value_at(np.array([series], np.int64), time_s)[0]
+    there = values[np.isfinite(values)]
+    op, limit, inclusive = (np.repeat(one[series], len(there)) for one in (built.op, built.limit, built.inclusive))
+    true = true_of(op, limit, inclusive, there)
+    return int(np.count_nonzero(true[1:] != true[:-1]))
