@@ -238,7 +238,7 @@ class Daemon:
             self._store_said(name, "")
         self._tell(watch, result)
         since = self.clock() - self._saved.get(name, 0.0)
-        if result.error is None and since >= keep.SAVE_EVERY_S:  # at once after the first turn
+        if result.error is None and keep.due(watch, since):  # at once after the first turn
             self._save(watch)
 
     def _renewed(self, watch: Watch) -> Watch:

@@ -12,9 +12,9 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import orjson
@@ -44,19 +44,16 @@ def save_state(folder: Path, name: str, state: State, meta: Mapping[str, Any]) -
     for key, array in state.items():
         if array.dtype.hasobject:
             raise ValueError(f"state {name}: array {key!r} holds Python objects; keep numbers only")
-    buffer = io.BytesIO()
-    np.savez(buffer, **state)  # type: ignore[arg-type]
-    data = buffer.getbuffer()
-    digest = hashlib.sha256(data).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    digest = _write(folder, lambda digest: _data_name(name, digest), lambda file: _put_arrays(file, state))
     note = {
         "version": VERSION,
         "sha256": digest,
         "meta": dict(meta),
         "arrays": {key: [array.dtype.str, list(array.shape)] for key, array in state.items()},
     }
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write(folder / _data_name(name, digest), data)
-    _write(folder / f"{name}.json", orjson.dumps(note, option=orjson.OPT_SERIALIZE_NUMPY))
+    described = orjson.dumps(note, option=orjson.OPT_SERIALIZE_NUMPY)
+    _write(folder, lambda _: f"{name}.json", lambda file: file.write(described))
     _sync(folder)
     for old in folder.glob(f"{name}.*.npz"):
         if old.name != _data_name(name, digest):
@@ -138,20 +135,46 @@ def _check_name(name: str) -> None:
         raise ValueError(f"state name {name!r}: use letters, digits, _ and - only")
 
 
-def _write(path: Path, data: bytes | memoryview) -> None:
-    """Replace `path` in one step: a temporary file beside it, fsync, rename."""
-    temporary = path.with_name(path.name + ".tmp")
+class _Hashed:
+    """A file to be written from its beginning to its end, and what went through it: nothing is gathered in memory."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file, self.sha = file, hashlib.sha256()
+
+    def write(self, data: bytes | memoryview) -> int:
+        self.sha.update(data)
+        return self.file.write(data)
+
+    def flush(self) -> None:
+        self.file.flush()
+
+
+def _put_arrays(file: _Hashed, state: State) -> None:
+    """As numpy's `savez` does, into a file that cannot seek."""
+    with zipfile.ZipFile(file, "w", allowZip64=True) as members:  # type: ignore[call-overload]
+        for key, array in state.items():
+            with members.open(f"{key}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def _write(folder: Path, name: Callable[[str], str], put: Callable[[_Hashed], object]) -> str:
+    """Replace a file by what `put` writes, in one step: a temporary file beside it, fsync, rename; the digest, `name` of which
+    says what it is called."""
+    temporary = folder / f"{name('new')}.tmp"
     temporary.unlink(missing_ok=True)
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as f:
-            f.write(data)
+            hashed = _Hashed(f)
+            put(hashed)
             f.flush()
             os.fsync(f.fileno())
-        os.replace(temporary, path)
+        digest = hashed.sha.hexdigest()
+        os.replace(temporary, folder / name(digest))
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+    return digest
 
 
 def _sync(folder: Path) -> None:

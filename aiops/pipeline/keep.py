@@ -14,28 +14,41 @@ from typing import Any
 import numpy as np
 
 from aiops.core.labels import key
-from aiops.core.records import FORETELLING, TIMED, EarlyWarning, State
+from aiops.core.records import FORETELLING, TIMED, Crossings, EarlyWarning, State
 from aiops.models.state_files import StateLoss, read_state, save_state, saved_at
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.mask import masked_at
-from aiops.pipeline.watch import Pending, Watch
+from aiops.pipeline.read import again
+from aiops.pipeline.watch import LAST, Pending, Watch
 from aiops.store import Store
+from aiops.telemetry.intake import Intake, LabelsOf
 
 SAVE_EVERY_S = 300.0
 """How often a running daemon saves a watch."""
+LOOKS = ("crossings", "held")
+"""What a watch remembers of the forecaster's last look: it stands until the next."""
 SEEN_AT_MOST = 5000
 """Newest warnings of a card that are looked through after a start, to know which failures were warned of."""
 
 
 def save(watch: Watch, data_dir: Path) -> None:
-    """Save the learnt state and the window of a watch; each is replaced in one step.
+    """Save the learnt state and the window of a watch; each is replaced in one step. What turns take in is kept from then on.
 
-    The state goes first: what the window then lacks is read again and not learnt twice, for the state says how far it came.
+    The state goes first: what the window then lacks stands in the intake and is not learnt twice, for the state says how far it
+    came. Raises OSError.
     """
     parts = {f"{part}.{name}": array for part, state in _states(watch).items() for name, array in state.items()}
     if watch.lived_s is not None:
-        save_state(_folder(watch, data_dir), "learnt", parts, _meta(watch) | {"end_s": watch.lived_s})
+        _put_reasons(watch, parts)
+        save_state(_folder(watch, data_dir), "learnt", parts, watch.identity | {"end_s": watch.lived_s})
     watch.window.save()
+    if watch.intake is not None and watch.lived_s is not None:
+        watch.intake.begin(watch.identity, watch.n)
+
+
+def due(watch: Watch, since_s: float) -> bool:
+    """Whether to save a watch that was saved `since_s` ago: it is time, or rows were numbered anew and no file knows it yet."""
+    return since_s >= SAVE_EVERY_S or (watch.intake is not None and not watch.intake.begun_for(watch.identity))
 
 
 def restore(watch: Watch, store: Store, data_dir: Path | None) -> None:
@@ -51,12 +64,22 @@ def restore(watch: Watch, store: Store, data_dir: Path | None) -> None:
             name = key(warning.entity)
             watch.horizon_seen[name] = max(warning.updated_s, watch.horizon_seen.get(name, 0))
     watch.judged_s = store.last_turn(card, watch.source_name)
+    if data_dir is not None:
+        _take_up(watch, data_dir)
     if data_dir is not None and watch.n:
         watch.lived_s = _learnt(watch, _folder(watch, data_dir))
-        anew = watch.window.begun_anew and "learnt" in watch.losses  # what is read again is to be learnt then
-        watch.seen_s[:] = 0 if anew else watch.lived_s
+        if "learnt" in watch.losses:  # what is read again is to be learnt then
+            watch.seen_s[:] = 0 if watch.window.begun_anew else watch.lived_s
     if watch.judged_s is None or watch.lived_s is None or watch.lived_s >= watch.judged_s:
         open_gates(watch, whole=watch.lived_s is not None and "learnt" not in watch.losses)
+
+
+def _take_up(watch: Watch, data_dir: Path) -> None:
+    watch.intake = Intake(_folder(watch, data_dir) / "intake")
+    try:
+        watch.again = watch.intake.take_up(watch.identity, watch.judged_s, watch.n)
+    except OSError as e:
+        watch.losses["intake"] = f"cannot be written: {e.strerror}"
 
 
 def _own(watch: Watch, warnings: Iterable[EarlyWarning]) -> Iterator[EarlyWarning]:
@@ -67,10 +90,15 @@ def _own(watch: Watch, warnings: Iterable[EarlyWarning]) -> Iterator[EarlyWarnin
 
 def _learnt(watch: Watch, folder: Path) -> int:
     """Load the state, or learn it from the window; the instant up to which the watch has lived."""
-    found = read_state(folder, "learnt", _meta(watch))
-    why = str(found) if isinstance(found, StateLoss) else _load(_states(watch), found)
-    if not why:
-        return saved_at(folder, "learnt")
+    found = read_state(folder, "learnt", watch.identity)
+    if isinstance(found, StateLoss):
+        why = str(found)
+    else:
+        lived = saved_at(folder, "learnt")
+        _bring_up(watch, lived)
+        why = _load(watch, found)
+        if not why:
+            return lived
     watch.losses["learnt"] = why
     time_s, values = watch.window.newest(watch.window.fine_count)
     if watch.detector is not None:
@@ -82,15 +110,45 @@ def _learnt(watch: Watch, folder: Path) -> int:
     return watch.window.end_s
 
 
-def _load(states: dict[str, State], found: State) -> str:
+def _bring_up(watch: Watch, lived: int) -> None:
+    """Put what the state has seen and the window has not kept into the window: rows that only the state knows are found again."""
+    labels = LabelsOf(watch.window.labels)
+    behind = min((progress.read_s for progress in watch.window.progress.values()), default=0)
+    for kept in watch.again:
+        if behind < kept.now_s <= lived:
+            again(watch, kept, labels)
+
+
+def _load(watch: Watch, found: State) -> str:
     """Put what was found into the first rows of each array; why it does not fit, then nothing is changed."""
-    into = {f"{part}.{name}": array for part, state in states.items() for name, array in state.items()}
+    table, codes = found.pop("reasons", None), {name: found.pop(f"{name}.reason", None) for name in LOOKS}
+    if "refusal.last" in found and not watch.refusal:
+        watch.refusal |= {"last": np.full(watch.n, np.nan), "until_s": np.zeros(watch.n, np.int64)}
+    into = {f"{part}.{name}": array for part, state in _states(watch).items() for name, array in state.items()}
     if set(into) != set(found) or any(found[k].shape[1:] != array.shape[1:] for k, array in into.items()):
         return "made by another model"
     for name, array in into.items():
         rows = min(len(array), len(found[name]))  # rows that the window did not keep any more are seen anew
         array[:rows] = found[name][:rows]
+    for name, code in codes.items():
+        if table is not None and code is not None:
+            rows = min(watch.n, len(code))
+            getattr(watch, name).reason[:rows] = table.astype(object)[code[:rows]]
     return ""
+
+
+def _looks(watch: Watch) -> tuple[str, ...]:
+    return () if watch.crossings is None or watch.held is None else LOOKS
+
+
+def _put_reasons(watch: Watch, parts: State) -> None:
+    """The reasons of the last look as numbers of a table: a state holds no objects."""
+    table: dict[str, int] = {}
+    for name in _looks(watch):
+        reasons = getattr(watch, name).reason.tolist()
+        parts[f"{name}.reason"] = np.array([table.setdefault(one, len(table)) for one in reasons], np.int32)
+    if table:
+        parts["reasons"] = np.array(list(table), np.str_)
 
 
 def open_gates(watch: Watch, whole: bool) -> None:
@@ -110,13 +168,13 @@ def _limits(symptoms: tuple[Any, ...]) -> list[float]:
 
 def _states(watch: Watch) -> dict[str, State]:
     states = {"detector": watch.detector_state, "forecaster": watch.forecaster_state, "beyond": watch.beyond}
-    states["budget"] = watch.budget_state
+    states |= {"budget": watch.budget_state, "dispute": watch.dispute, "refusal": watch.refusal}
+    states["row"] = {name: getattr(watch, name) for name in (*LAST, "evaluated", "seen_s")}
+    for look in _looks(watch):
+        one: Crossings = getattr(watch, look)
+        states[look] = {"time_s": one.time_s, "confidence": one.confidence, "slope": one.slope, "window_s": one.window_s}
     states |= {f"gate-{kind}": state for kind, state in watch.gates.items()}
     return {name: state for name, state in states.items() if state}
-
-
-def _meta(watch: Watch) -> dict[str, Any]:
-    return {"card": watch.card.name, "sha": watch.card.sha, "step_s": watch.step_s, "window": watch.window.id}
 
 
 def _folder(watch: Watch, data_dir: Path) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from aiops.pipeline.reading import Late, Reading
 from aiops.pipeline.revise import provisional, put_final
 from aiops.pipeline.watch import Feed, Watch
 from aiops.telemetry.breaker import Resting
+from aiops.telemetry.intake import Got, Kept, LabelsOf, Taken
 from aiops.telemetry.link import AWAY, Link, Piece, Range
 from aiops.telemetry.merge import Layer, Merged, merged
 from aiops.telemetry.window_recovery import Progress
@@ -28,16 +28,6 @@ CHUNK_SAMPLES = 250_000
 HOUR_S = 3600
 BACKFILL_SAMPLES = 6_000_000
 """Samples read at first sight at most; what is older comes in later turns, so that no turn reads for long."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Got:
-    """What one feed gave: its pieces, oldest first; the older range left to later turns; what was provisional, read anew."""
-
-    feed: int
-    pieces: list[Piece]
-    older: Range | None = None
-    final: Piece | None = None
 
 
 def read(watch: Watch, now_s: int) -> Reading:
@@ -50,10 +40,11 @@ def read(watch: Watch, now_s: int) -> Reading:
         feed.error = one if isinstance(one, SourceError) else None
     if len(errors) == len(found):
         raise next((e for e in errors if not isinstance(e, Resting)), errors[0])
-    got = [one for one in found if isinstance(one, _Got) and one.pieces]
-    if not got:
-        return Reading(np.zeros(0, np.int64), np.zeros((watch.n, 0)), np.zeros((watch.n, 0), bool))
-    return _kept(watch, got, [i for i, one in enumerate(found) if not isinstance(one, SourceError)])
+    got = tuple(one for one in found if isinstance(one, Got) and one.pieces)
+    taken = Taken(now_s, watch.judged_s, got, tuple(i for i, one in enumerate(found) if not isinstance(one, SourceError)))
+    if watch.intake is not None and not watch.done_until(now_s):  # turns that are lived again are there, or cannot be
+        watch.intake.append(taken, watch.identity, watch.window.labels, watch.rows_of_labels)
+    return take_in(watch, taken)
 
 
 def progress_of(watch: Watch, feed: Feed) -> Progress:
@@ -61,7 +52,7 @@ def progress_of(watch: Watch, feed: Feed) -> Progress:
     return watch.window.progress.setdefault(feed.name, Progress())
 
 
-def _ask_all(watch: Watch, now_s: int) -> list[_Got | SourceError]:
+def _ask_all(watch: Watch, now_s: int) -> list[Got | SourceError]:
     """What each feed gave, or why it could not; each source has threads and a deadline of its own."""
     if len(watch.feeds) == 1:
         return [_ask(watch, 0, now_s)]
@@ -69,7 +60,7 @@ def _ask_all(watch: Watch, now_s: int) -> list[_Got | SourceError]:
         return list(pool.map(lambda i: _ask(watch, i, now_s), range(len(watch.feeds))))
 
 
-def _ask(watch: Watch, number: int, now_s: int) -> _Got | SourceError:
+def _ask(watch: Watch, number: int, now_s: int) -> Got | SourceError:
     feed = watch.feeds[number]
     try:
         entered = feed.rest.enter()
@@ -85,7 +76,7 @@ def _ask(watch: Watch, number: int, now_s: int) -> _Got | SourceError:
     finally:
         feed.rest.let_go()
     feed.rest.well()
-    return _Got(number, pieces, older, final)
+    return Got(number, pieces, older, final)
 
 
 def _pieces(watch: Watch, feed: Feed, now_s: int) -> tuple[list[Piece], Range | None]:
@@ -148,9 +139,11 @@ def _refuse_raw_counters(query: str, link: Link) -> None:
         raise SourceError(link.name, "bad_query", visible(raw.message))
 
 
-def _kept(watch: Watch, got: Sequence[_Got], asked: Sequence[int]) -> Reading:
+def take_in(watch: Watch, taken: Taken) -> Reading:
     """Put what was read into the window, all at once: what the window had and this turn did not would never be learnt."""
-    window, step = watch.window, watch.step_s
+    got, window, step = taken.got, watch.window, watch.step_s
+    if not got:
+        return Reading(np.zeros(0, np.int64), np.zeros((watch.n, 0)), np.zeros((watch.n, 0), bool))
     places = {id(piece): watch.rows_of_labels(piece.labels) for one in got for piece in one.pieces}
     had = int(watch.seen_s.max(initial=0))
     watch.grow()
@@ -175,7 +168,7 @@ def _kept(watch: Watch, got: Sequence[_Got], asked: Sequence[int]) -> Reading:
             feed.sees(watch.n, places[id(piece)])
     finals = [put_final(watch, watch.feeds[one.feed], one.final) for one in got if one.final is not None]
     watch.trace()
-    held = _held(watch, asked)
+    held = _held(watch, taken.asked)
     new, notes = time_s > had, _notes(piece for one in got for piece in one.pieces) + tuple(map(Remark, questions))
     return Reading(
         time_s[new], values[:, new], masked_at(watch, time_s[new]), notes, held,
@@ -183,11 +176,18 @@ def _kept(watch: Watch, got: Sequence[_Got], asked: Sequence[int]) -> Reading:
     )
 
 
+def again(watch: Watch, kept: Kept, labels: LabelsOf) -> Reading | None:
+    """Take in once more what an earlier life did; None when it does not fit what is known."""
+    watch.rows_of_labels(kept.new)
+    taken = kept.taken(labels)
+    return None if taken is None else take_in(watch, taken)
+
+
 def _notes(pieces: Iterable[Piece]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(note for piece in pieces for note in piece.partial))
 
 
-def _merged(watch: Watch, got: Sequence[_Got], places: dict[int, Ints], time_s: Ints) -> Floats:
+def _merged(watch: Watch, got: Sequence[Got], places: dict[int, Ints], time_s: Ints) -> Floats:
     """(n, t) one value for each series and instant; how far the sources agree is remembered."""
     whole = got[0].pieces[0]
     if len(got) == len(got[0].pieces) == len(whole.layers) == 1 and np.array_equal(places[id(whole)], np.arange(watch.n)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from aiops.core.records import Floats
@@ -10,13 +10,14 @@ from aiops.pipeline import keep
 from aiops.pipeline.evaluate import forecast, score
 from aiops.pipeline.find import Found, find_symptoms
 from aiops.pipeline.judge import crossed_entities
-from aiops.pipeline.read import read
+from aiops.pipeline.read import again, read
 from aiops.pipeline.reading import Reading
 from aiops.pipeline.revise import remember_final, score_again
 from aiops.pipeline.rules_find import find_alerts
 from aiops.pipeline.rules_truth import reached
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.watch import Watch
+from aiops.telemetry.intake import Kept, LabelsOf
 
 AGAIN_AT_MOST = 100
 """Turns lived again after a start: more than pass between two saves."""
@@ -61,17 +62,37 @@ def live_again(watch: Watch) -> None:
     """After a start: go through the turns that an earlier life kept after it last saved what it had learnt. Nothing is decided
     in them, for it was; what is known afterwards is what was known then. Raises SourceError; the next turn then goes on.
 
-    Where nothing was saved, one turn up to the last one stands for all. A source that does not keep the past (this host) is not
-    asked for it: that time stays a gap.
+    What they took in stands in the intake; what does not is read again. Where nothing was saved, one turn up to the last one
+    stands for all. A source that does not keep the past (this host) is not asked for it: that time stays a gap.
     """
-    lived, judged, step = watch.lived_s, watch.judged_s, watch.step_s
+    lived, judged = watch.lived_s, watch.judged_s
     if judged is None or (lived is not None and lived >= judged):
         return
-    if watch.keeps_past:
-        if lived is not None:
-            read(watch, lived)  # what the state has seen and the window has not kept
-            for now_s in range(max(lived, judged - AGAIN_AT_MOST * step) + step, judged, step):
-                sense(watch, read(watch, now_s), now_s)
-        sense(watch, read(watch, judged), judged)
-    watch.lived_s = judged
-    keep.open_gates(watch, whole=lived is not None and watch.keeps_past and "learnt" not in watch.losses)
+    whole = lived is not None and "learnt" not in watch.losses
+    if lived is None:
+        if watch.keeps_past:
+            sense(watch, read(watch, judged), judged)
+    elif watch.keeps_past:
+        read(watch, lived)  # what the state has seen and the window has not kept
+    labels = LabelsOf(watch.window.labels)
+    for now_s, kept in _turns(watch, lived, judged) if lived is not None else ():
+        reading = None if kept is None else again(watch, kept, labels)
+        if reading is not None:
+            sense(watch, reading, now_s)
+        elif watch.keeps_past:
+            sense(watch, read(watch, now_s), now_s)
+        else:
+            whole = False
+    watch.lived_s, watch.again = judged, []
+    keep.open_gates(watch, whole)
+
+
+def _turns(watch: Watch, lived: int, judged: int) -> Iterator[tuple[int, Kept | None]]:
+    """The turns of (lived, judged] and what is kept of them: exactly those there were, as long as each follows upon the last."""
+    after = {kept.after_s: kept for kept in watch.again}
+    at, oldest = lived, judged - AGAIN_AT_MOST * watch.step_s
+    while at < judged:
+        kept = after.get(at)
+        at = min(at + watch.step_s, judged) if kept is None else kept.now_s
+        if kept is not None or at > oldest:
+            yield at, kept

@@ -20,6 +20,7 @@ from aiops.symptoms import guards
 from aiops.symptoms.build import Naming
 from aiops.symptoms.guards import Guards
 from aiops.telemetry.breaker import Breaker
+from aiops.telemetry.intake import Intake, Kept
 from aiops.telemetry.link import Link
 from aiops.telemetry.merge import Agreement, no_agreement
 from aiops.telemetry.window import Window
@@ -108,7 +109,8 @@ class Watch:
 
     `judged_s` is the last turn whose decisions were kept, `lived_s` the last one that the learnt state has gone through; None:
     there was none. Between two turns they are the same; after a start `lived_s` may be older. `seen_s` (n,) is the newest
-    instant that the models of a row have seen: rows whose sources are away stand still.
+    instant that the models of a row have seen: rows whose sources are away stand still. `again`: the turns since the last save
+    that an earlier life took in.
     """
 
     card: ModelCard
@@ -163,6 +165,8 @@ class Watch:
     looked: bool = False
     losses: dict[str, str] = field(default_factory=dict)
     mask: Mask = field(default_factory=Mask)
+    intake: Intake | None = None
+    again: list[Kept] = field(default_factory=list)
     rows_of_labels: Remembered[Ints] = field(init=False)
     join: Callable[[Sequence[Lineage]], Lineage] = joined
     _lineages: dict[tuple[int, ...], Lineage] = field(default_factory=dict)
@@ -178,6 +182,11 @@ class Watch:
     def name(self) -> str:
         """`card@source`."""
         return f"{self.card.name}@{self.source_name}"
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What anything kept of this watch must have been kept for."""
+        return {"card": self.card.name, "sha": self.card.sha, "step_s": self.step_s, "window": self.window.id}
 
     @property
     def preferred(self) -> list[int]:

@@ -31,10 +31,10 @@ class Crash:
             self.seen.append(name)
 
     def install(self) -> None:
-        """Watch SQL statements and commits, renames, removals, syncs, and every write into a mapped ring."""
+        """Watch SQL statements and commits, renames, removals, syncs, writes of the intake and into a mapped ring."""
         sa.event.listen(sa.Engine, "before_cursor_execute", self._statement)
         sa.event.listen(sa.Engine, "commit", lambda _connection: self.point("sql COMMIT"))
-        for name in ("replace", "rename", "unlink", "fsync"):
+        for name in ("replace", "rename", "unlink", "fsync", "write", "ftruncate"):
             setattr(os, name, self.before(getattr(os, name), f"os.{name}"))
         for owner, name in ((np.memmap, "flush"), (Ring, "claim"), (Ring, "grow"), (Window, "_close")):
             setattr(owner, name, self.before(getattr(owner, name), f"{owner.__name__}.{name}"))

@@ -7,6 +7,7 @@ import stat
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -177,10 +178,10 @@ def test_names_are_plain_words(tmp_path: Path, name: str) -> None:
 def test_a_crash_before_the_description_leaves_the_old_state(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = state_files._write
 
-    def crash(path: Path, data: bytes) -> None:
-        if path.suffix == ".json":
+    def crash(folder: Path, name: Any, put: Any) -> str:
+        if name("").endswith(".json"):
             raise OSError("no space left")
-        whole(path, data)
+        return whole(folder, name, put)
 
     monkeypatch.setattr(state_files, "_write", crash)
     with pytest.raises(OSError, match="no space"):
