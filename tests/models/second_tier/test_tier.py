@@ -16,12 +16,13 @@ from aiops.models.second_tier.pool import Pool
 from tests.models.hours import NOW, history_of
 
 HOUR, DAY = 3600, 86400
+LONG = 300.0
 T = np.arange(400.0)
 
 
 @pytest.fixture
 def pool() -> Iterator[Pool]:
-    made = Pool(budget_s=600)
+    made = Pool(deadline_s=LONG, budget_s=600)
     pools.share(made)
     yield made
     pools.share(Pool())
@@ -101,7 +102,7 @@ def test_a_restart_between_asking_and_answer_asks_again(pool: Pool) -> None:
     model = Ets(EtsParams(), 60)
     state = model.initial(1)
     look(model, state, y, limit)
-    pools.share(Pool(budget_s=600))
+    pools.share(Pool(deadline_s=LONG, budget_s=600))
     assert look(model, state, y, limit, 300).reason[0] != "ets reaches it"
     assert np.isfinite(state["asked_s"][0])
     assert look(model, state, y, limit, 600).reason[0] == "ets reaches it"
