@@ -13,7 +13,7 @@ from aiops.models.second_tier.pool import Job, Pool
 
 FAULTY = "tests.models.second_tier.faulty:"
 VALUES = np.arange(5, dtype=np.float32)
-LONG = 50.0
+LONG = 300.0
 
 
 @pytest.fixture
