@@ -113,8 +113,7 @@ def test_from_start_to_sigterm_without_any_config(tmp_path: Path) -> None:
         daemon.until_ready()
         assert daemon.get("/-/healthy") == (200, "healthy\n")
         assert json.loads(daemon.get("/api/v1/status")[1])["sources"] == [{"name": "host", "ok": True, "error": ""}]
-        watching = daemon.wait_for_line(r"^watching \d+ series")
-        assert int(re.findall(r"\d+", watching)[0]) >= 10
+        assert daemon.wait_for_line(r"^watching \d{2,} series")
         token = (daemon.data_dir / "token").read_text().strip()
         done = aiops("healthcheck", daemon.url)
         assert (done.returncode, done.stdout, done.stderr) == (0, "healthy\n", "")
