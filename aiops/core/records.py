@@ -25,7 +25,11 @@ TIMED: frozenset[SymptomKind] = frozenset({"exhaustion", "rule"})
 Severity = Literal["info", "warning", "critical"]
 Stage = Literal["shadow", "ticket", "page"]
 Verdict = Literal["hit", "averted", "late", "false", "expired", "unjudgeable", "missed"]
+BY_DAEMON = "daemon"
+"""Who judged, where it was no person."""
 WarningState = Literal["open", "closed"]
+CROSSED, GONE = "the limit was crossed", "no longer seen"
+"""Why an episode ended: what it warned of came, or it was withdrawn."""
 
 STAGES: tuple[Stage, ...] = ("shadow", "ticket", "page")
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")
@@ -224,8 +228,10 @@ class EarlyWarning:
     its `members` (id, entity, opened_s, expected_s), its `entity` is the labels that they share, and it has no verdict.
     `beside`: what other cards have open on the entity (id, card, kind, entity, opened_s).
     `first_crossing` is what was told at the opening, `told_latest_s` the largest `latest` ever told, `trend_start_s` the
-    earliest start of the trend ever told: outcomes are judged by them. `closed_s` is None while it is open. `stale_since_s`:
-    since when its sources have been away, so that nothing newer is known of it; None = they are there.
+    earliest start of the trend ever told. It is judged by the first of these, by `horizon_s` (how far ahead its card looked when
+    it opened; 0 = it told no time) and by `step_s`. `told_s`: when a receiver was first told; None = nobody was. `closed_s` is
+    None while it is open. `stale_since_s`: since when its sources have been away, so that nothing newer is known of it; None =
+    they are there.
     """
 
     id: str
@@ -257,6 +263,9 @@ class EarlyWarning:
     cause: str = ""
     members: tuple[Mapping[str, Any], ...] = ()
     beside: tuple[Mapping[str, Any], ...] = ()
+    horizon_s: float = 0.0
+    step_s: int = 60
+    told_s: int | None = None
 
     def having(self, **changes: Any) -> EarlyWarning:
         """A copy with some fields changed."""
@@ -267,8 +276,11 @@ class EarlyWarning:
 class Outcome:
     """The verdict on a warning, or on a failure nobody warned of (`warning_id` empty, verdict `missed`).
 
-    `told` is the interval told at the opening, None when no time was told; with a crossing at `failed_s`, `eta_error_s` is the
-    expected time told minus `failed_s` (positive: it came earlier than told) and `interval_covered` whether it held it.
+    `told` is the interval told at the opening, None when no time was told; with a failure at `failed_s`, `eta_error_s` is the
+    expected time told minus `failed_s` (positive: it came earlier than told), `interval_covered` whether it held it, and
+    `well_timed` whether it held it within the slack that is allowed. `truth`: what said that it failed (crossing, alert,
+    incident, person). `about`: kind, rule and service of the warning, where it has them. `acted`: somebody did something about
+    it after it opened.
     """
 
     warning_id: str
@@ -281,6 +293,10 @@ class Outcome:
     lead_s: float | None
     eta_error_s: float | None
     interval_covered: bool | None
-    judged_by: str = "daemon"
+    judged_by: str = BY_DAEMON
     detail: str = ""
     told: Crossing | None = None
+    well_timed: bool | None = None
+    truth: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
+    acted: bool = False

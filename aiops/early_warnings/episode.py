@@ -11,22 +11,25 @@ from dataclasses import dataclass
 from typing import Literal
 
 from aiops.core.labels import Labels, fingerprint, key
-from aiops.core.records import SEVERITIES, Crossing, EarlyWarning, Stage, Symptom, SymptomKind
+from aiops.core.records import CROSSED, GONE, SEVERITIES, Crossing, EarlyWarning, Stage, Symptom, SymptomKind
 
 Event = Literal["opened", "updated", "worsened", "closed"]
-CROSSED = "the limit was crossed"
-GONE = "no longer seen"
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a card says about its warnings; `act_margin_s` is how long before the earliest crossing one must act."""
+    """What a card says about its warnings; `act_margin_s` is how long before the earliest crossing one must act.
+
+    `horizon_s`, `step_s`: how far ahead it looks, and how often.
+    """
 
     card: str
     signal: str
     stage: Stage
     act_margin_s: float = 0.0
     source: str = ""
+    horizon_s: float = 0.0
+    step_s: int = 60
 
 
 def warning_fingerprint(card: str, kind: SymptomKind, entity: Labels, source: str = "") -> str:
@@ -95,6 +98,8 @@ def _open(symptoms: Sequence[Symptom], entity: Labels, now_s: int, rules: Rules)
         trend_start_s=_trend_start(symptoms),
         act_before_s=_act_before(lead.crossing, now_s, rules),
         symptoms=tuple(symptoms),
+        horizon_s=rules.horizon_s if lead.crossing else 0.0,
+        step_s=rules.step_s,
     )
 
 

@@ -171,6 +171,7 @@ class Truth(Strict):
 
     crossing: bool = Field(True, description="the limit being crossed")
     alerts: list[MatcherText] = Field(default_factory=list, description="alerts of the source's own rules")
+    incidents: list[MatcherText] = Field(default_factory=list, description="which declared incidents; none: none")
 
 
 class Budget(Strict):

@@ -66,7 +66,10 @@ def decide(
 
 def rules_of(watch: Watch, rooms: Rooms) -> Rules:
     """What a watch's card says about its warnings."""
-    return Rules(watch.card.name, watch.card.signal, rooms.stage_of(watch.card), source=watch.source_name)
+    return Rules(
+        watch.card.name, watch.card.signal, rooms.stage_of(watch.card), source=watch.source_name, horizon_s=watch.horizon_s,
+        step_s=watch.step_s,
+    )
 
 
 def _matched(rooms: Rooms, warning: EarlyWarning, now_s: int) -> tuple[Mapping[str, Any], ...]:
@@ -79,10 +82,13 @@ def _remember(watch: Watch, warning: EarlyWarning, number: int) -> None:
     else:
         watch.open.pop(warning.fingerprint, None)
     if warning.kind in TIMED:
-        watch.horizon_seen[key(warning.entity)] = warning.updated_s
+        watch.stood[key(warning.entity)] = warning.opened_s, warning.updated_s
     if warning.id in watch.pending:
         watch.pending[warning.id].warning = warning
-    elif warning.verdict is None and warning.kind in FORETELLING:  # an episode may last on after its verdict: it is judged once
+        return
+    for earlier in watch.pending.values():
+        earlier.again |= earlier.warning.fingerprint == warning.fingerprint
+    if warning.verdict is None and warning.kind in FORETELLING:  # an episode may last on after its verdict: it is judged once
         limited = warning.kind == "exhaustion"  # a card without a forecast has no limits
         limits = watch.limit.value[watch.rows_of(number)].tolist() if limited else ()
         watch.pending[warning.id] = Pending(warning, tuple(limits))

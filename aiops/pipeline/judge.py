@@ -7,16 +7,23 @@ from collections.abc import Mapping
 import numpy as np
 
 from aiops.core.labels import key
-from aiops.core.records import TIMED, EarlyWarning, Ints, Outcome
+from aiops.core.records import TIMED, EarlyWarning, Floats, Ints, Outcome
 from aiops.outcomes import settle as law
+from aiops.outcomes.course import left_course
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.changes import Changes
+from aiops.pipeline.mask import masked_at
 from aiops.pipeline.reading import Reading
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.watch import Pending, Watch
 
 GONE_S, GONE_STEPS = 300, 3
+LOOKS = 500
+"""Instants at which it is looked whether a card excluded a span of time."""
+VERIFY_S = 3600.0
+"""Within this time of an action what is measured must have changed its course; runbooks do not act yet."""
+COURSE_S = 3 * VERIFY_S
 NO_SERIES = "its series is gone"
 
 
@@ -54,43 +61,93 @@ def crossed_entities(watch: Watch, reading: Reading) -> dict[int, int]:
 
 
 def settle(watch: Watch, failed: Mapping[int, int], now_s: int, rooms: Rooms, changes: Changes) -> None:
-    """Judge every pending warning that a crossing or its deadline decides; tell of crossings nobody warned of."""
-    by_entity = {key(watch.entities[number]): at for number, at in failed.items()}
+    """Judge every pending warning that a crossing or time decides; tell of crossings nobody warned of."""
     for number, at in failed.items():
         name = key(watch.entities[number])
         changes.event("crossing", entity=dict(watch.entities[number]), crossed_s=at, card=watch.card.name)
-        here = watch.entity_now(number, now_s)
-        if watch.horizon_seen.get(name, -(2**62)) < at - watch.horizon_s:
-            _settled(watch, law.missed(watch.card.name, watch.entities[number], at, here), None, changes)
+        if watch.card.truth.crossing:
+            _failed(watch, number, name, at, now_s, rooms, changes)
     for pending in list(watch.pending.values()):
-        outcome = _verdict(watch, pending, by_entity, now_s)
+        outcome = _by_time(watch, pending, now_s)
         if outcome is not None:
-            _settled(watch, outcome, pending.warning, changes)
-            rooms.settled(outcome)
+            _settled(watch, outcome, pending.warning, rooms, changes)
             _end_if_gone(watch, pending, now_s, changes)
 
 
-def _verdict(watch: Watch, pending: Pending, by_entity: Mapping[str, int], now_s: int) -> Outcome | None:
-    warning, name = pending.warning, pending.name
-    number = watch.entity_number(name)
+def _failed(watch: Watch, number: int, name: str, at_s: int, now_s: int, rooms: Rooms, changes: Changes) -> None:
+    """An entity crossed its limit at `at_s`, on its own clock: judge what warned of it."""
+    about = {p.warning.id: p.warning for p in watch.pending.values() if p.name == name and p.warning.kind in TIMED}
+    acted = {p.warning.id for p in watch.pending.values() if p.acted_s}
+    begun, last = watch.stood.get(name, (2**62, 0))
+    standing = begun <= at_s <= last + law.SLACK_STEPS * watch.step_s
+    truth = "alert" if watch.card.alerts is not None else "crossing"
+    failure = law.Failure(watch.card.name, watch.entities[number], at_s, truth)
+    here = watch.entity_now(number, now_s)
+    for outcome in law.on_failure(failure, list(about.values()), here, acted, standing):
+        _settled(watch, outcome, about.get(outcome.warning_id), rooms, changes)
+
+
+def _by_time(watch: Watch, pending: Pending, now_s: int) -> Outcome | None:
+    warning = pending.warning
+    number = watch.entity_number(pending.name)
     here = now_s if number is None else watch.entity_now(number, now_s)
-    if warning.kind in TIMED and name in by_entity:
-        outcome = law.on_crossing(warning, by_entity[name], here, watch.step_s)
-        if outcome is not None:
-            return outcome
-    deadline = law.deadline_s(warning)
-    if deadline is None and here - warning.opened_s < law.EXPIRES_AFTER_S:
-        return None
-    changed = _limit_changed(watch, pending, number)
-    if deadline is not None and here <= deadline and not changed:
+    changed, acted = _limit_changed(watch, pending, number), bool(pending.acted_s)
+    at_last, over = changed or law.due(warning, here, acted), law.told_over_s(warning)
+    if not at_last and (over is None or here <= over):
         return None
     rows = watch.rows_of(number) if number is not None else np.zeros(0, np.int64)
     shift = here - now_s
-    end = int(deadline or here) - shift
-    coverage = 0.0
-    if len(rows):
-        coverage = float(np.max(watch.window.coverage(rows, warning.opened_s - shift, min(now_s, end))))
-    return law.at_deadline(warning, here, coverage, _gone(watch, rows, min(now_s, end)), changed)
+    if not at_last and not (_gone(watch, rows, now_s) and np.all(watch.window.newest_s[rows] < (over or 0.0) - shift)):
+        return None
+    end = law.withdrawn_s(warning) if not acted else None
+    end = min(now_s, int(law.until_s(warning) if end is None else end) - shift)
+    truth = watch.card.truth
+    declared = bool(truth.alerts or truth.incidents) or (truth.crossing and warning.first_crossing is not None)
+    evidence = law.Evidence(
+        present(watch, rows, warning, shift, end), _gone(watch, rows, end), changed, declared, acted,
+        acted and _left_course(watch, rows, pending, shift), pending.again,
+    )  # fmt: skip
+    return law.at_deadline(warning, here, evidence)
+
+
+def present(watch: Watch, rows: Ints, warning: EarlyWarning, shift_s: int, end_s: int) -> float:
+    """0-1: the share of samples that were there since a warning opened, or of the interval told, whichever is less; excluded
+    times count as missing. Of the rows of an entity the best one counts. `end_s` is on the shared clock."""
+    if not len(rows):
+        return 0.0
+    spans = [(warning.opened_s - shift_s, end_s)]
+    told = warning.first_crossing
+    if told is not None:
+        spans.append((max(spans[0][0], int(told.earliest_s) - shift_s - watch.step_s), min(end_s, int(told.latest_s) - shift_s)))
+    shares = [_present(watch, rows, start, end) for start, end in spans if end > start]
+    return float(np.max(np.min(shares, axis=0))) if shares else 1.0
+
+
+def _present(watch: Watch, rows: Ints, start_s: int, end_s: int) -> Floats:
+    there = watch.window.coverage(rows, start_s, end_s)
+    if not watch.card.exclude:
+        return there
+    times = np.linspace(start_s, end_s, LOOKS).astype(np.int64)
+    left: Floats = np.maximum(0.0, there - masked_at(watch, times)[rows].mean(axis=1))
+    return left
+
+
+def _left_course(watch: Watch, rows: Ints, pending: Pending, shift_s: int) -> bool:
+    """Whether the leading series turned away from its limit within VERIFY_S of something that was done, by the buckets kept."""
+    lead = pending.warning.symptoms[0] if pending.warning.symptoms else None
+    row = next((row for row in rows.tolist() if lead is not None and watch.window.labels[row] == lead.labels), None)
+    if row is None or lead is None or lead.evidence.get("now") is None or lead.evidence.get("limit") is None:
+        return False
+    above = lead.evidence["limit"] > lead.evidence["now"]
+    kept = watch.window.history(np.array([row], np.int64), watch.window.end_s)
+    for at in pending.acted_s:
+        for one in (kept.fine, kept.mid, kept.long):
+            time_s = one.end_s - one.step_s * np.arange(one.mean.shape[1] - 1, -1, -1, dtype=np.int64)
+            if time_s[0] <= at - shift_s - COURSE_S:
+                break
+        if left_course(time_s, one.mean[0].astype(np.float64), above, at - shift_s, VERIFY_S):
+            return True
+    return False
 
 
 def _gone(watch: Watch, rows: Ints, at_s: int) -> bool:
@@ -124,7 +181,7 @@ def _limit_changed(watch: Watch, pending: Pending, number: int | None) -> bool:
     return len(then) == len(now) and not np.array_equal(np.asarray(then), now, equal_nan=True)
 
 
-def _settled(watch: Watch, outcome: Outcome, warning: EarlyWarning | None, changes: Changes) -> None:
+def _settled(watch: Watch, outcome: Outcome, warning: EarlyWarning | None, rooms: Rooms, changes: Changes) -> None:
     changes.outcomes.append(outcome)
     if warning is not None:
         watch.pending.pop(warning.id, None)
@@ -134,3 +191,4 @@ def _settled(watch: Watch, outcome: Outcome, warning: EarlyWarning | None, chang
         changes.replace(judged)
         warning = judged
     changes.event("outcome", warning, outcome)
+    rooms.settled(outcome)

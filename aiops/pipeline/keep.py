@@ -62,7 +62,7 @@ def restore(watch: Watch, store: Store, data_dir: Path | None) -> None:
     for warning in _own(watch, store.warnings(card=card, limit=SEEN_AT_MOST)):
         if warning.kind in TIMED and not warning.members:
             name = key(warning.entity)
-            watch.horizon_seen[name] = max(warning.updated_s, watch.horizon_seen.get(name, 0))
+            watch.stood[name] = max((warning.opened_s, warning.updated_s), watch.stood.get(name, (0, 0)))
     watch.judged_s = store.last_turn(card, watch.source_name)
     if data_dir is not None:
         _take_up(watch, data_dir)

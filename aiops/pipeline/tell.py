@@ -19,7 +19,7 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
     """
     if watch.card.challenges:
         return
-    for event in changes.events:
+    for event in list(changes.events):
         if event.warning is None or event.warning.cause or event.kind not in ("opened", "updated", "worsened", "closed"):
             continue  # what has a cause is told with it
         warning, renewal = event.warning, event.kind == "updated"
@@ -27,8 +27,19 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
             event.kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,
             rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning),
         )
-        for receiver, group, dedup_key, payload in rows:
-            changes.outbox.append(OutboxEntry(receiver, group, dedup_key, payload, renewal))
+        told = [OutboxEntry(receiver, group, dedup_key, payload, renewal) for receiver, group, dedup_key, payload in rows]
+        changes.outbox += told
+        if told and warning.told_s is None:
+            _mark_told(watch, warning.having(told_s=now_s), changes)
+
+
+def _mark_told(watch: Watch, warning: EarlyWarning, changes: Changes) -> None:
+    """Remember that somebody was told: from then on taking it back counts."""
+    changes.replace(warning)
+    if warning.state == "open":
+        (watch.causes if warning.members else watch.open)[warning.fingerprint] = warning
+    if warning.id in watch.pending:
+        watch.pending[warning.id].warning = warning
 
 
 def _seen(rooms: Rooms, changes: Changes, kind: EventKind, warning: EarlyWarning, receiver: str) -> EarlyWarning | None:

@@ -33,11 +33,14 @@ LAST = ("last_p", "last_expected", "last_lower", "last_upper")
 class Pending:
     """A warning that is not settled yet, and the limits its rows had when it opened.
 
-    `name` is the key of its entity; `compared` the limits it was last found unchanged against.
+    `name` is the key of its entity; `compared` the limits it was last found unchanged against. `acted_s`: when somebody acted
+    on it; `again`: an episode of its kind opened on its entity after it had ended.
     """
 
     warning: EarlyWarning
     limits: tuple[float, ...]
+    acted_s: tuple[int, ...] = ()
+    again: bool = False
     name: str = field(init=False)
     compared: Limit | None = None
 
@@ -110,7 +113,7 @@ class Watch:
     `judged_s` is the last turn whose decisions were kept, `lived_s` the last one that the learnt state has gone through; None:
     there was none. Between two turns they are the same; after a start `lived_s` may be older. `seen_s` (n,) is the newest
     instant that the models of a row have seen: rows whose sources are away stand still. `again`: the turns since the last save
-    that an earlier life took in.
+    that an earlier life took in. `stood`: of each entity with a forecast, from when to when the last warning of one stood open.
     """
 
     card: ModelCard
@@ -147,7 +150,7 @@ class Watch:
     open: dict[str, EarlyWarning] = field(default_factory=dict)
     causes: dict[str, EarlyWarning] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
-    horizon_seen: dict[str, int] = field(default_factory=dict)
+    stood: dict[str, tuple[int, int]] = field(default_factory=dict)
     judged_s: int | None = None
     lived_s: int | None = None
     evaluated: Bools = field(default_factory=lambda: np.zeros(0, bool))

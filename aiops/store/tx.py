@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from aiops.core.labels import fingerprint, key
-from aiops.core.records import EarlyWarning, Outcome
+from aiops.core.records import BY_DAEMON, EarlyWarning, Outcome
 from aiops.store import tables
-from aiops.store.codec import to_json
+from aiops.store.codec import outcome_from, to_json
 from aiops.store.ledger import GENESIS, row_hash
 
 
@@ -53,13 +53,16 @@ class Tx:
         changed["verdict"] = sa.func.coalesce(statement.excluded.verdict, tables.warnings.c.verdict)
         self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
 
-    def put_outcome(self, outcome: Outcome) -> None:
-        """Keep a verdict. At most one is current: a later one supersedes it and names it. The same one twice is kept once."""
+    def put_outcome(self, outcome: Outcome) -> bool:
+        """Keep a verdict; whether it was. At most one is current: a later one supersedes it and names it.
+
+        The same one twice is kept once, and the daemon's never takes the place of a person's.
+        """
         t = tables.outcomes
         name = outcome.warning_id or f"missed:{fingerprint(outcome.card, key(outcome.entity), str(outcome.failed_s))}"
-        old = self._connection.execute(sa.select(t.c.seq, t.c.verdict).where(t.c.key == name, t.c.current == 1)).first()
-        if old is not None and old.verdict == outcome.verdict:
-            return
+        old = self._connection.execute(sa.select(t.c.seq, t.c.body).where(t.c.key == name, t.c.current == 1)).first()
+        if old is not None and not supersedes(outcome, outcome_from(old.body)):
+            return False
         if old is not None:
             self._connection.execute(sa.update(t).where(t.c.seq == old.seq).values(current=0))
         self._connection.execute(
@@ -80,6 +83,7 @@ class Tx:
                 .where(tables.warnings.c.id == outcome.warning_id)
                 .values(verdict=outcome.verdict)
             )
+        return True
 
     def enqueue(
         self, receiver: str, group: str, dedup_key: str, payload: Mapping[str, Any], at_s: float,
@@ -130,3 +134,10 @@ class Tx:
         if self._ledger:
             self._connection.execute(sa.insert(tables.ledger), self._ledger)
             self._ledger = []
+
+
+def supersedes(new: Outcome, old: Outcome) -> bool:
+    """Whether a verdict takes the place of another one: it says something else, and not the daemon over a person."""
+    if new.judged_by == BY_DAEMON != old.judged_by:
+        return False
+    return (new.verdict, new.judged_by, new.failed_s) != (old.verdict, old.judged_by, old.failed_s)

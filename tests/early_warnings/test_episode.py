@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiops.core.records import Crossing, EarlyWarning, Lineage, Symptom
-from aiops.early_warnings.episode import CROSSED, GONE, Event, Rules, next_state, warning_fingerprint
+from aiops.core.records import CROSSED, GONE, Crossing, EarlyWarning, Lineage, Symptom
+from aiops.early_warnings.episode import Event, Rules, next_state, warning_fingerprint
 
 RULES = Rules("disk_full", "free", "ticket")
 ENTITY = {"instance": "a"}

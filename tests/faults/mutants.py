@@ -123,16 +123,6 @@ def withdrawn_warnings_forgotten_over_a_restart() -> None:
     assemble.__globals__["restore"] = restore
 
 
-def failures_warned_of_forgotten_over_a_restart() -> None:
-    """What a restart finds open counts as warned of; what is over does not, though the horizon is not."""
-
-    def restore(watch: Watch, store: Store, data_dir: Path | None) -> None:
-        _restore(watch, store, data_dir)
-        watch.horizon_seen = {name: at for name, at in watch.horizon_seen.items() if watch.open}
-
-    assemble.__globals__["restore"] = restore
-
-
 MUTANTS: dict[str, Callable[[], None]] = {
     one.__name__: one
     for one in (
@@ -142,6 +132,5 @@ MUTANTS: dict[str, Callable[[], None]] = {
         marked_sent_before_it_was_sent,
         crossings_judged_by_what_the_window_holds,
         withdrawn_warnings_forgotten_over_a_restart,
-        failures_warned_of_forgotten_over_a_restart,
     )
 }

@@ -64,7 +64,7 @@ def level(disk: str, at_s: np.ndarray) -> np.ndarray:
         return np.clip(0.40 + 0.55 * t / 290.0, 0.40, 1.0) + ripple * (t < 0)
     if disk == "stops":  # warned of, withdrawn, false
         return np.clip(0.10 + 0.55 * t / 200.0, 0.10, 0.55) + ripple * (t < 0)
-    if disk == "returns":  # warned of, withdrawn, crosses before its deadline all the same
+    if disk == "returns":  # warned of, withdrawn: false; crosses later all the same: missed
         return np.where(t > 480, 0.97, np.clip(0.25 + 0.55 * t / 300.0, 0.25, 0.58)) + ripple * (t < 0)
     if disk == "jumps":  # a failure nobody could warn of, over soon, and once more
         return 0.3 + 0.67 * (((t > 200) & (t < 280)) | (t > 500)) + ripple

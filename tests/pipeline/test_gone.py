@@ -1,4 +1,5 @@
-"""A series that goes away while it is warned of: the warning is unjudgeable, and its episode ends with that."""
+"""A series that goes away while it is warned of: the warning is unjudgeable, and its episode ends with that; one that was
+withdrawn before is false."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ class Vanishing(MadeUp):
         return Answer(Block(rows, found.block.time_s, both, unit, found.block.lineage))
 
 
-@pytest.mark.parametrize("vanishes", [270, 430])
-def test_its_episode_ends_unjudgeable_at_the_deadline(vanishes: int) -> None:
+@pytest.mark.parametrize(("vanishes", "wanted"), [(270, "unjudgeable"), (430, "false")])
+def test_its_episode_ends_unjudgeable_when_the_told_time_is_over(vanishes: int, wanted: str) -> None:
     store = Store.open("sqlite://", None)
     rooms = Rooms(store, StoreJournal(store))
     watch = make_watch(cards()[0], [Link(Vanishing("crosses" if vanishes < 290 else "stops", vanishes))], STEP_S, None)
@@ -39,7 +40,7 @@ def test_its_episode_ends_unjudgeable_at_the_deadline(vanishes: int) -> None:
         turn(watch, now, rooms)
     warning, outcome = store.warnings()[0], store.outcomes()[0]
     store.close()
-    assert (outcome.verdict, warning.verdict, warning.state) == ("unjudgeable", "unjudgeable", "closed")
+    assert (outcome.verdict, warning.verdict, warning.state) == (wanted, wanted, "closed")
     assert watch.open == watch.pending == {}
     assert warning.closed_why == (NO_SERIES if vanishes < 290 else "no longer seen")
     if vanishes < 290:

@@ -116,13 +116,21 @@ def test_a_failure_that_nobody_warned_of_is_missed(store: Store) -> None:
     assert [e.kind for e in changes.events] == ["crossing", "outcome", "crossing", "outcome"]
 
 
-def test_a_failure_is_not_missed_when_it_was_warned_of_within_the_horizon(store: Store) -> None:
+def test_a_failure_is_not_missed_while_a_warning_that_is_judged_already_stands_open(store: Store) -> None:
     watch = watch_of(World())
     at = int(reading(watch, [[IN, OUT]]).time_s[1])
-    watch.horizon_seen['{"instance":"i0"}'] = at - int(watch.horizon_s)
+    watch.stood['{"instance":"i0"}'] = at, at - 2 * STEP_S
     assert judged(watch, rooms_of(store), {0: at}, at).outcomes == []
-    watch.horizon_seen['{"instance":"i0"}'] -= 1
-    assert [o.verdict for o in judged(watch, rooms_of(store), {0: at}, at).outcomes] == ["missed"]
+    for begun, last in ((at + STEP_S, at + STEP_S), (0, at - 2 * STEP_S - 1)):  # it opened later, or had ended before
+        watch.stood['{"instance":"i0"}'] = begun, last
+        assert [o.verdict for o in judged(watch, rooms_of(store), {0: at}, at).outcomes] == ["missed"]
+
+
+def test_a_crossing_that_is_not_the_truth_of_its_card_judges_nothing(store: Store) -> None:
+    watch = watch_of(World(), card(truth={"crossing": False}))
+    at = int(reading(watch, [[IN, OUT]]).time_s[1])
+    changes = judged(watch, rooms_of(store), {0: at}, at)
+    assert (changes.outcomes, [e.kind for e in changes.events]) == ([], ["crossing"])
 
 
 def through(world: World, store: Store, hours: float) -> Watch:

@@ -32,8 +32,25 @@ def told(event: Any, about: EarlyWarning, now_s: int = OPENED_S) -> list[OutboxE
     with memory() as store:
         changes = Changes(about.card, "host", now_s)
         changes.event(event, about)
-        tell(cast(Watch, SimpleNamespace(step_s=30, card=SimpleNamespace(challenges=False))), now_s, rooms(store), changes)
+        tell(watch(), now_s, rooms(store), changes)
         return changes.outbox
+
+
+def watch() -> Watch:
+    return cast(Watch, SimpleNamespace(step_s=30, card=SimpleNamespace(challenges=False), open={}, causes={}, pending={}))
+
+
+@pytest.mark.parametrize(("routes", "wanted"), [(True, OPENED_S), (False, None)])
+def test_what_somebody_was_told_is_marked_once(routes: bool, wanted: int | None) -> None:
+    with memory() as store:
+        own, found, about = watch(), rooms(store), warning(told_s=None)
+        found.routes = found.routes if routes else ()
+        for now_s, event in ((OPENED_S, "opened"), (OPENED_S + 30, "updated")):
+            changes = Changes(about.card, "host", now_s)
+            changes.event(event, own.open.get(about.fingerprint, about))  # type: ignore[arg-type]
+            tell(own, now_s, found, changes)
+            assert [w.told_s for w in changes.warnings] == ([OPENED_S] if routes and event == "opened" else [])
+        assert own.open.get(about.fingerprint, about).told_s == wanted
 
 
 def test_receivers_are_told_what_their_kind_wants() -> None:
@@ -63,5 +80,5 @@ def test_one_that_ends_unjudged_says_when_it_will_be_judged() -> None:
     about = closed(OPENED_S + 600)
     payload = told("closed", about, OPENED_S + 600)[0].payload
     assert (payload["verdict"], payload["judged_at_s"]) == ("pending", deadline_s(about))
-    assert "Verdict: pending; judged by 2026-03-02T16:55:00Z" in payload["text"]
+    assert "Verdict: pending; judged by 2026-03-02T08:22:00Z" in payload["text"]
     assert told("closed", anomaly(state="closed", closed_s=OPENED_S + 600))[0].payload["judged_at_s"] is None

@@ -1,0 +1,242 @@
+"""The edge cases of docs/judging.md, each by its name there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from aiops.core.records import GONE, Crossing, EarlyWarning, Lineage, Outcome, Symptom
+from aiops.pipeline import Changes, Watch
+from aiops.pipeline.beyond import REARM_STEPS
+from aiops.pipeline.decide import _remember
+from aiops.pipeline.judge import crossed_rows, settle
+from aiops.pipeline.mask import masked
+from aiops.pipeline.watch import Pending
+from aiops.store import Store
+from tests.pipeline.made import START_S, STEP_S, World, card, reading, rooms_of, watch_of
+
+IN, OUT, GAP = 0.5, 0.01, float("nan")
+HORIZON = 100 * STEP_S
+SYMPTOM = Symptom(
+    "disk", "disk", {"instance": "i0"}, "exhaustion", START_S, "warning", 0.7, 0.0, None, {"now": 0.5, "limit": 0.05},
+    Lineage("made", "free", START_S, START_S),
+)  # fmt: skip
+HOURLY = {"exclude": [{"cron": "0 * * * *", "for": "30m"}]}
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    found = Store.open("sqlite://", None)
+    yield found
+    found.close()
+
+
+class Made:
+    """One disk, watched for a while: what was measured is written down, warnings are put there as if they had been opened."""
+
+    def __init__(self, store: Store, **more: Any) -> None:
+        self.watch: Watch = watch_of(World(), card(forecast={"limit": {"below": 0.05}, "horizon": f"{HORIZON}s"}, **more))
+        self.rooms, self.outcomes, self.now = rooms_of(store), list[Outcome](), START_S
+        self.live([IN])
+        self.watch.judged_s = self.now
+
+    def live(self, values: list[float]) -> None:
+        """So many steps, in each of them judged what can be."""
+        for value in values:
+            self.now += STEP_S
+            changes = Changes("disk", "made", self.now)
+            new = reading(self.watch, [[value]], self.now)
+            if self.masked():
+                new.masked[:] = True
+            crossed = crossed_rows(self.watch, new)
+            for one in [p.warning for p in self.watch.pending.values() if p.warning.state == "open" and crossed]:
+                self.close(one, "the limit was crossed")
+            settle(self.watch, crossed, self.now, self.rooms, changes)
+            self.outcomes += changes.outcomes
+            self.watch.judged_s = self.now
+
+    def masked(self) -> bool:
+        return bool(masked(self.watch, self.now)[0]) if self.watch.n else False
+
+    def warn(self, number: int = 1, first: int = 20, last: int = 30, **changes: Any) -> EarlyWarning:
+        """Open one now; it tells the steps `first` to `last` from now on."""
+        told = Crossing(*(float(self.now + k * STEP_S) for k in (first, (first + last) / 2, last)))
+        one = EarlyWarning(
+            id=f"w{number}", fingerprint="f", card="disk", signal="disk", kind="exhaustion", entity={"instance": "i0"},
+            labels={"instance": "i0"}, state="open", stage="ticket", opened_s=self.now, updated_s=self.now, severity="warning",
+            confidence=0.7, score=0.0, crossing=told, first_crossing=told, told_latest_s=told.latest_s, act_before_s=None,
+            symptoms=(SYMPTOM,), horizon_s=float(HORIZON), step_s=STEP_S, told_s=self.now,
+        ).having(**changes)  # fmt: skip
+        self.watch.open["f"] = one
+        _remember(self.watch, one, 0)
+        return one
+
+    def close(self, one: EarlyWarning, why: str = GONE) -> None:
+        _remember(self.watch, one.having(state="closed", closed_s=self.now, updated_s=self.now, closed_why=why), 0)
+
+    @property
+    def verdicts(self) -> list[tuple[str, str]]:
+        return [(o.warning_id, o.verdict) for o in self.outcomes]
+
+
+def test_two_failures_in_one_horizon(store: Store) -> None:
+    made = Made(store)
+    made.warn()
+    made.live([IN] * 22 + [OUT] + [IN] * REARM_STEPS + [OUT])
+    assert made.verdicts == [("w1", "hit"), ("", "missed")]
+
+
+def test_two_failures_in_one_horizon_each_warned_of(store: Store) -> None:
+    made = Made(store)
+    made.warn()
+    made.live([IN] * 22 + [OUT] + [IN] * 2)
+    made.warn(2, 5, 20)
+    made.live([IN] * REARM_STEPS + [OUT])
+    assert made.verdicts == [("w1", "hit"), ("w2", "hit")]
+
+
+def test_a_flapping_warning(store: Store) -> None:
+    made = Made(store)
+    for number in (1, 2, 3):
+        one = made.warn(number)
+        made.live([IN] * 4)
+        if number < 3:
+            made.close(one)
+            made.live([IN] * 4)
+    made.live([IN] * 18 + [OUT])
+    assert made.verdicts == [("w1", "false"), ("w2", "false"), ("w3", "hit")]
+
+
+def test_a_flapping_failure(store: Store) -> None:
+    made = Made(store)
+    made.warn()
+    made.live([IN] * 22 + [OUT, IN, OUT, IN, IN, OUT, *([IN] * (REARM_STEPS - 1)), OUT])
+    assert made.verdicts == [("w1", "hit")]
+
+
+@pytest.mark.parametrize(("after", "wanted"), [(1, [("w1", "hit")]), (2, [("w1", "false"), ("", "missed")])])
+def test_a_failure_right_after_the_withdrawal(store: Store, after: int, wanted: list[tuple[str, str]]) -> None:
+    made = Made(store)
+    made.close(made.warn())
+    made.live([IN] * after + [OUT])
+    assert sorted(made.verdicts) == sorted(wanted)
+
+
+@pytest.mark.parametrize(("gap", "wanted"), [(10, "unjudgeable"), (1, "false")])
+def test_missing_data_at_the_decisive_moment(store: Store, gap: int, wanted: str) -> None:
+    made = Made(store)
+    made.warn()
+    made.live([IN] * 20 + [GAP] * gap + [IN] * (90 - gap))  # 10 of 110 in all, but most of what was told
+    assert made.outcomes == []
+    made.live([IN] * 3)
+    assert made.verdicts == [("w1", wanted)]
+
+
+def test_missing_data_elsewhere(store: Store) -> None:
+    made = Made(store)
+    made.warn()
+    made.live([IN] * 40 + [GAP] * 8 + [IN] * 63)
+    assert made.verdicts == [("w1", "false")]
+
+
+def test_a_failure_in_maintenance(store: Store) -> None:
+    made = Made(store, **HOURLY)
+    made.warn()
+    while not made.masked():
+        made.live([IN])
+    made.live([OUT])
+    assert made.verdicts == []
+
+
+def test_maintenance_counts_as_missing_data(store: Store) -> None:
+    made = Made(store, **HOURLY)
+    made.warn()
+    made.live([IN] * 111)
+    assert made.verdicts == [("w1", "unjudgeable")]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_silence_changes_no_verdict(store: Store, told: bool) -> None:
+    made = Made(store)
+    made.warn(told_s=START_S if told else None)
+    made.live([IN] * 22 + [OUT])
+    assert made.verdicts == [("w1", "hit")]
+
+
+def test_the_limit_changed(store: Store) -> None:
+    made = Made(store)
+    made.warn()
+    made.live([IN] * 5)
+    made.watch.limit = made.watch.limit.take(slice(None))
+    made.watch.limit.value[0] = 0.02
+    made.live([IN])
+    assert made.verdicts == [("w1", "unjudgeable")]
+
+
+def test_a_time_that_is_postponed_again_and_again(store: Store) -> None:
+    made = Made(store)
+    one = made.warn()
+    for _ in range(4):
+        made.live([IN] * 20)
+        later = Crossing(made.now + 6000.0, made.now + 7500.0, made.now + 9000.0)
+        one = one.having(crossing=later, told_latest_s=later.latest_s, updated_s=made.now)
+        _remember(made.watch, one, 0)
+    made.live([OUT])
+    (found,) = made.outcomes
+    assert (found.verdict, found.well_timed, found.interval_covered) == ("hit", False, False)
+
+
+def test_a_horizon_that_passes_while_it_stands(store: Store) -> None:
+    made = Made(store)
+    one = made.warn()
+    made.live([IN] * 112)
+    _remember(made.watch, one.having(updated_s=made.now, verdict="false"), 0)
+    made.live([OUT])
+    assert made.verdicts == [("w1", "false")], "the failure after it is neither its own nor missed"
+
+
+def test_several_warnings_of_one_failure(store: Store) -> None:
+    made = Made(store)
+    earlier = made.warn()
+    made.watch.pending["w1"].acted_s = (made.now,)
+    made.live([IN] * 5)
+    made.close(earlier)
+    made.warn(2)
+    made.live([IN] * 20 + [OUT])
+    assert made.verdicts == [("w1", "hit"), ("w2", "unjudgeable")]
+
+
+@pytest.mark.parametrize(("acted", "stays", "wanted"), [(True, True, "averted"), (True, False, "false"), (False, True, "false")])
+def test_something_was_done_and_it_did_not_come(store: Store, acted: bool, stays: bool, wanted: str) -> None:
+    made = Made(store)
+    made.live([IN - 0.001 * k for k in range(40)])
+    one = made.warn(1, 40, 60)
+    made.watch.pending["w1"].acted_s = (made.now,) if acted else ()
+    level = [0.9 if acted else 0.461] * 13
+    made.live(level)
+    made.close(one)
+    if not stays:
+        made.warn(2)
+    made.live([0.9] * 100)
+    assert made.verdicts[0] == ("w1", wanted)
+
+
+def test_what_was_done_changed_nothing(store: Store) -> None:
+    made = Made(store)
+    made.live([IN - 0.001 * k for k in range(40)])
+    one = made.warn(1, 40, 60)
+    made.watch.pending["w1"].acted_s = (made.now,)
+    made.live([0.461 - 0.001 * k for k in range(20)])
+    made.close(one)
+    made.live([0.44] * 100)
+    assert made.verdicts == [("w1", "false")]
+
+
+def test_a_warning_put_there_is_judged_like_one_that_was_taken_up(store: Store) -> None:
+    made = Made(store)
+    one = made.warn()
+    made.watch.pending[one.id] = Pending(one, (0.05,))
+    made.live([IN] * 22 + [OUT])
+    assert made.verdicts == [("w1", "hit")]
