@@ -12,10 +12,12 @@ from functools import cache
 
 import numpy as np
 
-from aiops.core.records import Floats
+from aiops.core.records import Bools, Floats
 
 COLUMNS = 16384
 """Columns worked on at once: 35 rows of them stay near the core."""
+FEW = 1 / 16
+"""Up to this share of columns with gaps these are done apart from the others."""
 DAY, WEEK = 24, 168
 
 
@@ -53,37 +55,59 @@ def median(stack: Floats) -> Floats:
     if not k:
         raise ValueError("no median of nothing")
     out = np.empty(m, stack.dtype)
-    work, spare = np.empty((k, min(m, COLUMNS)), stack.dtype), np.empty(min(m, COLUMNS), stack.dtype)
+    work = np.empty((k + 2, min(m, COLUMNS)), stack.dtype)
     for start in range(0, m, COLUMNS):
-        part = stack[:, start : start + COLUMNS]
-        width = part.shape[1]
-        work[:, :width] = part
-        rows, free = [work[i, :width] for i in range(k)], spare[:width]
-        for i, j, low, high in network(k):
-            a, b = rows[i], rows[j]
-            if low and high:
-                np.minimum(a, b, out=free)
-                np.maximum(a, b, out=b)
-                rows[i], free = free, a
-            elif low:
-                np.minimum(a, b, out=a)
-            else:
-                np.maximum(a, b, out=b)
-        lower, upper = rows[(k - 1) // 2], rows[k // 2]
-        out[start : start + width] = lower if k % 2 else (lower + upper) / stack.dtype.type(2)
-    gaps = np.flatnonzero(np.isnan(stack).any(axis=0))
-    if len(gaps):
-        out[gaps] = _with_gaps(stack[:, gaps])
+        part, place = stack[:, start : start + COLUMNS], out[start : start + COLUMNS]
+        missing = np.isnan(part)
+        gaps = np.flatnonzero(missing.any(axis=0))
+        if len(gaps) <= part.shape[1] * FEW:
+            work[:k, : part.shape[1]] = part
+            lower, upper = _middle(work[: k + 1, : part.shape[1]])
+            place[:] = lower if k % 2 else (lower + upper) / stack.dtype.type(2)
+            if len(gaps):
+                place[gaps] = _with_gaps(part[:, gaps], missing[:, gaps], work)
+        else:
+            place[:] = _with_gaps(part, missing, work)
     return out
 
 
-def _with_gaps(stack: Floats) -> Floats:
-    ordered = np.sort(stack, axis=0)  # NaN last
-    count = np.isfinite(stack).sum(axis=0) + np.isinf(stack).sum(axis=0)
-    last = np.maximum(count - 1, 0)
-    columns = np.arange(stack.shape[1])
-    lower, upper = ordered[last // 2, columns], ordered[(last + 1) // 2, columns]
-    return np.asarray(np.where(last % 2, (lower + upper) / stack.dtype.type(2), lower), stack.dtype)
+def _middle(work: Floats) -> tuple[Floats, Floats]:
+    """The lower and the upper value in the middle of each column; the last row is for use, and all is overwritten."""
+    k = len(work) - 1
+    rows, free = list(work[:k]), work[k]
+    for i, j, low, high in network(k):
+        a, b = rows[i], rows[j]
+        if low and high:
+            np.minimum(a, b, out=free)
+            np.maximum(a, b, out=b)
+            rows[i], free = free, a
+        elif low:
+            np.minimum(a, b, out=a)
+        else:
+            np.maximum(a, b, out=b)
+    return rows[(k - 1) // 2], rows[k // 2]
+
+
+def _with_gaps(part: Floats, missing: Bools, work: Floats) -> Floats:
+    """Medians of columns with gaps: half of these are put below everything and half above, so that the middle stays."""
+    k, m = part.shape
+    even = k + k % 2
+    rows = work[: even + 1, :m]
+    kind = np.uint8 if k < 255 else np.int32
+    gaps = missing.sum(axis=0, dtype=kind)
+    below, seen = (gaps + kind(k % 2)) // kind(2), np.zeros(m, kind)
+    high, low = part.dtype.type(np.inf), part.dtype.type(-np.inf)
+    for row, values, gone in zip(rows, part, missing, strict=False):
+        np.add(seen, gone, out=seen, casting="unsafe")
+        np.fmin(values, high, out=row)  # a gap becomes the other
+        np.copyto(row, low, where=gone & (seen <= below))
+    if k % 2:
+        rows[k] = np.inf
+    lower, upper = _middle(rows)
+    with np.errstate(invalid="ignore"):
+        out = np.where((k - gaps) % 2, lower, (lower + upper) / part.dtype.type(2))
+    out[gaps == k] = np.nan
+    return out
 
 
 def usual(values: Floats, period: int) -> Floats:
