@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from aiops import __version__
+from aiops.cli.init import init
 from aiops.cli.rules import rules_app
+from aiops.cli.said import acted, incidents_app, verdict
 from aiops.cli.scan import scan
 
 if TYPE_CHECKING:
@@ -22,14 +24,18 @@ app = typer.Typer(
     name="aiops", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     help="Early warnings that carry their own track record.",
 )
-warnings_app = typer.Typer(no_args_is_help=True, help="Early warnings: list and show.")
+warnings_app = typer.Typer(no_args_is_help=True, help="Early warnings: list, show, judge, record what was done.")
 sources_app = typer.Typer(no_args_is_help=True, help="Sources: which there are, and what answers there.")
 audit_app = typer.Typer(no_args_is_help=True, help="The ledger: verify it.")
 app.add_typer(warnings_app, name="warnings")
 app.add_typer(sources_app, name="sources")
 app.add_typer(audit_app, name="audit")
 app.add_typer(rules_app, name="rules")
+app.add_typer(incidents_app, name="incidents")
+warnings_app.command("verdict")(verdict)
+warnings_app.command("acted")(acted)
 app.command()(scan)
+app.command()(init)
 
 
 class Output(StrEnum):

@@ -226,9 +226,9 @@ def _unmatched(runbooks: list[Runbook], cards: list[ModelCard]) -> Iterator[Mist
 
 
 def _unanswered(cards: list[ModelCard], runbooks: list[Runbook]) -> Iterator[Mistake]:
-    """Cards whose warnings no runbook answers."""
+    """Cards whose warnings no runbook answers; those of alerting rules have the rule's own `runbook_url`."""
     for card in cards:
-        if not any(runbook.enabled and not refusal(runbook, card) for runbook in runbooks):
+        if card.alerts is None and not any(runbook.enabled and not refusal(runbook, card) for runbook in runbooks):
             yield _at(
                 card.path, ("signal",), f"no runbook says what to do about {card.signal}; write one that matches it"
             )

@@ -73,7 +73,7 @@ def scan(
     if options.total_s < 1 or options.horizon_s < 300:
         _fail("--timeout must be at least 1s, --horizon at least 5m", 2)
     try:
-        opened, admit = _from_url(prometheus, auth, options) if prometheus else _from_config(config, source, auth, options)
+        opened, admit = from_url(prometheus, auth, options) if prometheus else _from_config(config, source, auth, options)
         report = _run(opened, admit, options)
     except SourceError as e:
         _fail(str(e), 3)
@@ -113,7 +113,7 @@ def _limits(options: Options) -> Any:
     return ReadLimits(seconds=A_QUERY_S * 6 if options.full else min(A_QUERY_S, options.total_s / 6), queries=AT_MOST)
 
 
-def _from_url(url: str, auth: Mapping[str, Any], options: Options) -> tuple[PrometheusSource, Any]:
+def from_url(url: str, auth: Mapping[str, Any], options: Options) -> tuple[PrometheusSource, Any]:
     """The server at an address. Raises AiopsError for an address that is none."""
     from pydantic import ValidationError
 

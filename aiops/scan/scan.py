@@ -193,12 +193,12 @@ def _view(run: _Scan, some: Sequence[int], read: Read, recent: bool) -> View | N
     blocks = _blocks(read)
     first, last = grid(run.now_s, DAY if recent else RECORD_S)
     past = Past.of(_leaves(run, some), blocks, np.arange(first, last + 1, STEP_S))
-    columns = _columns(len(past.time_s), recent)
+    columns = columns_of(len(past.time_s), recent)
     told = replay(past, columns, run.options.horizon_s, math.inf if recent else run.until(REPLAYED))
     return None if told is None else View.of(past, told, columns, _targets(run, some))
 
 
-def _columns(count: int, recent: bool) -> NDArray[np.int64]:
+def columns_of(count: int, recent: bool) -> NDArray[np.int64]:
     """Those of the looks, the newest among them."""
     out = np.arange((count - 1) % LOOK_EVERY, count, LOOK_EVERY)
     return out[-RECENT_LOOKS:] if recent else out[out >= YOUNGEST]
