@@ -107,6 +107,15 @@ class Episodes(Strict):
     storm_within: Duration = Field(600.0, gt=0, description="time in which these are counted")
 
 
+class SecondTier(Strict):
+    """What the slow forecasters of few series may cost, in worker processes beside the turns."""
+
+    workers: int = Field(1, ge=1, le=16, description="worker processes at most; they start with the first fit")
+    deadline: Duration = Field(60.0, ge=1, le=100, description="time a fit may take, waiting included; then it is ended")
+    cpu: float = Field(0.33, gt=0, le=16, description="share of one core for all workers together, over some minutes")
+    memory: int = Field(2**30, ge=2**28, description="bytes a worker may take; a fit that wants more fails alone")
+
+
 class Route(Strict):
     """Which warnings go to a receiver; the first match wins unless it says `continue`."""
 
@@ -181,6 +190,7 @@ class Settings(BaseSettings):
     limits: Limits = Field(default_factory=lambda: Limits(), description="caps on what one answer may cost")
     plane: Plane = Field(default_factory=lambda: Plane(), description="one view over all sources")
     episodes: Episodes = Field(default_factory=lambda: Episodes(), description="when warnings of many entities are told as one")
+    second_tier: SecondTier = Field(default_factory=lambda: SecondTier(), description="what slow forecasters may cost")
     policy: Path | None = Field(None, description="file of the data policy; empty: the built-in one")
     store: StoreSettings = Field(default_factory=lambda: StoreSettings(), description="where decisions are kept")
     web: WebSettings = Field(default_factory=lambda: WebSettings(), description="where the daemon serves")

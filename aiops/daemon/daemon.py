@@ -19,6 +19,7 @@ from aiops.daemon.schedule import Schedule
 from aiops.daemon.token import token_of
 from aiops.governance.policy import load_policy
 from aiops.models.card import ModelCard, load_cards
+from aiops.models.second_tier import pool as pools
 from aiops.notify.relay import Relay
 from aiops.pipeline import Rooms, TurnResult, Watch, assemble, keep, turn
 from aiops.pipeline.assemble import open_watch
@@ -82,6 +83,7 @@ class Daemon:
             self.store.close()
             raise
         compiled.allow(settings.data_dir / "compiled")
+        pools.share(_pool(settings))
         self._watches = {watch.name: watch for watch in self.rooms.watches}
         self._saved: dict[str, float] = {}
         self._broken: set[str] = set()
@@ -164,6 +166,8 @@ class Daemon:
             for link in self.rooms.links.values():
                 link.close()
             self.relay.close()
+            if settings.second_tier != self.settings.second_tier:
+                pools.share(_pool(settings))
             self.settings, self.rooms, self.relay = settings, rooms, relay
             self._watches, self._broken = {watch.name: watch for watch in rooms.watches}, set()
             self._enter()
@@ -302,6 +306,11 @@ class Daemon:
                 self.store.prune_warnings(now_s - kept_s, now_s)
         except StoreError as e:
             self._store_said(RELAY_LANE, str(e))
+
+
+def _pool(settings: Settings) -> pools.Pool:
+    s = settings.second_tier
+    return pools.Pool(s.workers, s.cpu * pools.MINUTE, s.deadline, s.memory)
 
 
 def _state(watch: Watch, rooms: Rooms, now_s: float) -> WatchState:

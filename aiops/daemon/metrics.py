@@ -18,10 +18,13 @@ from aiops import __version__
 from aiops.core.errors import StoreError
 from aiops.daemon.board import WatchState
 from aiops.daemon.daemon import Daemon
+from aiops.models.second_tier.pool import shared
 from aiops.telemetry.link import Link
 
 Rows = Iterator[tuple[tuple[str, ...], float]]
 MESSAGE_STATES = ("queued", "sent", "dead")
+FITS = ("asked", "answered", "failed", "late")
+"""*failed* ones raised, crashed or ran out of time at work; *late* ones never began."""
 VERDICTS = ("hit", "late", "false", "averted", "expired", "unjudgeable", "missed")
 
 
@@ -61,6 +64,10 @@ METRICS = (
     Described("aiops_predicted_crossing_timestamp_seconds", "gauge", "Soonest crossing that open warnings expect.", ("card",)),
     Described("aiops_notifications", "counter", "Messages by what came of them.", ("result",)),
     Described("aiops_outbox_messages", "gauge", "Messages in the outbox.", ("state",)),
+    Described("aiops_second_tier_fits", "counter", "Slow fits in worker processes by what came of them.", ("result",)),
+    Described("aiops_second_tier_waiting", "gauge", "Slow fits that have not begun.", ()),
+    Described("aiops_second_tier_cpu_seconds", "counter", "CPU that slow fits used.", ()),
+    Described("aiops_second_tier_worker_starts", "counter", "Worker processes started, the first of each included.", ()),
     Described("aiops_state_saves_failed", "counter", "Learnt states that could not be kept.", ("card",)),
 )
 
@@ -84,7 +91,7 @@ class DaemonCollector:
     def _rows(self) -> dict[str, Callable[[], Rows]]:
         daemon, board = self._daemon, self._daemon.board
         watches, counters = board.snapshot()
-        stored = self._stored()
+        stored, pool = self._stored(), shared()
         now = daemon.clock()
 
         def per_watch(value: Callable[[WatchState], float | None]) -> Callable[[], Rows]:
@@ -126,6 +133,10 @@ class DaemonCollector:
             "aiops_predicted_crossing_timestamp_seconds": self._crossings,
             "aiops_notifications": counted("notifications", 1),
             "aiops_outbox_messages": kept("outbox", MESSAGE_STATES),
+            "aiops_second_tier_fits": lambda: (((result,), float(getattr(pool.counts, result))) for result in FITS),
+            "aiops_second_tier_waiting": one(pool.waiting),
+            "aiops_second_tier_cpu_seconds": one(pool.counts.cpu_s),
+            "aiops_second_tier_worker_starts": one(pool.counts.restarts),
             "aiops_state_saves_failed": counted("saves_failed", 1),
         }
 

@@ -140,6 +140,12 @@ class Pool:
             ticket = self._tickets.get(key)
         return "not asked for" if ticket is None else ticket.error
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that have not begun."""
+        with self._changed:
+            return len(self._queue)
+
     def close(self) -> None:
         """End every worker; jobs that wait get no answer."""
         with self._changed:

@@ -30,6 +30,11 @@ def hang(values: np.ndarray, seconds: float) -> Any:
     return values
 
 
+def stuck(values: np.ndarray, kind: str, season: int, step_s: int) -> Any:
+    time.sleep(3600)
+    return values
+
+
 def burn(values: np.ndarray, seconds: float, label: int = 0) -> np.ndarray:
     end = time.process_time() + seconds
     while time.process_time() < end:
