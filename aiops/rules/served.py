@@ -118,12 +118,13 @@ def _whole(found: Compiled) -> Compiled:
 class Naming:
     """Which alerts belong to which series of a rule's result: the labels that both must have.
 
-    Labels that come from `$value` or from a template that is not understood say nothing: they are left out of account.
+    Labels that come from `$value` or from a template that is not understood say nothing: they are left out of account. So is
+    the name of the rule's group, which vmalert gives each of its alerts as `alertgroup`.
     """
 
     def __init__(self, rule: AlertingRule) -> None:
         self._own, self._unsure = [], set[str]()
-        self._alert = rule.alert
+        self._alert, self._group = rule.alert, ("alertgroup", rule.group)
         for name, text in rule.labels:
             try:
                 made = template(text)
@@ -147,4 +148,4 @@ class Naming:
 
     def _kept(self, labels: Mapping[str, str]) -> frozenset[tuple[str, str]]:
         out = (NAME, "alertstate", *self._unsure)
-        return frozenset((name, value) for name, value in labels.items() if value and name not in out)
+        return frozenset(one for one in labels.items() if one[1] and one[0] not in out and one != self._group)

@@ -86,6 +86,11 @@ def test_an_alert_is_found_by_the_labels_of_its_series_and_those_of_the_rule() -
     assert names.of_series({"x": "a"}) != names.of_alert(mine | {"severity": "ticket"})
 
 
+def test_the_groups_name_that_vmalert_adds_is_left_out_of_account() -> None:
+    assert naming().of_series({"x": "a"}) == naming().of_alert({"alertname": "Full", "x": "a", "alertgroup": "g"})
+    assert naming().of_series({"x": "a"}) != naming().of_alert({"alertname": "Full", "x": "a", "alertgroup": "another"})
+
+
 def test_a_label_that_is_empty_is_none() -> None:
     assert naming(("x", "")).of_series({"x": "a"}) == naming().of_alert({"alertname": "Full"})
 

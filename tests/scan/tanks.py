@@ -10,10 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tests import servers
+from tests.telemetry.real import victoria_metrics
 
 STEP, DAY, DAYS = 300, 86400, 14
 HOSTILE = '[bold]<script>alert(1)</script>"\n\x1b[31m\u202e{{ $value }}'
@@ -123,9 +125,40 @@ def tanks(folder: Path) -> Iterator[Tanks]:
         yield Tanks(url, now_s)
 
 
+@contextlib.contextmanager
+def tanks_of_victoria(folder: Path) -> Iterator[Tanks]:
+    """The same from VictoriaMetrics, whose rules vmalert evaluates and VictoriaMetrics passes on."""
+    now_s = int(time.time()) // STEP * STEP
+    program = servers.binary("vmalert", "victoria-metrics")
+    port = servers.free_port()
+    (folder / "rules.yml").write_text(RULES)
+    with victoria_metrics(folder, in_ms(openmetrics(samples(now_s))), f"-vmalert.proxyURL=http://127.0.0.1:{port}") as url:
+        options = [
+            f"-rule={folder}/rules.yml", f"-datasource.url={url}", f"-remoteWrite.url={url}", "-notifier.url=http://127.0.0.1:9",
+            f"-httpListenAddr=127.0.0.1:{port}",
+        ]  # fmt: skip
+        with servers.started([program, *options], f"http://127.0.0.1:{port}", "/health", folder / "vmalert.log"):
+            end = time.monotonic() + 30
+            while not {"TankFull", "TankRunsDry"} <= {rule["name"] for rule in rules_of(url) if rule.get("alerts")}:
+                assert time.monotonic() < end, "the rules are not evaluated"
+                time.sleep(0.2)
+            yield Tanks(url, now_s)
+
+
+def in_ms(openmetrics_text: str) -> str:
+    """The same with milliseconds, as VictoriaMetrics takes it."""
+    lines = (line.rsplit(" ", 1) for line in openmetrics_text.splitlines() if line and not line.startswith("#"))
+    return "\n".join(f"{head} {at}000" for head, at in lines) + "\n"
+
+
 def evaluated(url: str) -> bool:
     """Whether the rule on the full tanks has alerts."""
+    rules = {rule["name"]: rule for rule in rules_of(url)}
+    return all(rule["health"] == "ok" for rule in rules.values()) and bool(rules["TankBrimful"]["evaluationTime"])
+
+
+def rules_of(url: str) -> list[dict[str, Any]]:
+    """The rules that a server tells of."""
     with urllib.request.urlopen(f"{url}/api/v1/rules", timeout=10) as answer:
         groups = json.load(answer)["data"]["groups"]
-    rules = {rule["name"]: rule for group in groups for rule in group["rules"]}
-    return all(rule["health"] == "ok" for rule in rules.values()) and bool(rules["TankBrimful"]["evaluationTime"])
+    return [rule for group in groups for rule in group["rules"]]

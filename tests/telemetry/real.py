@@ -14,10 +14,10 @@ from tests.servers import binary, free_port, post, started
 
 
 @contextmanager
-def victoria_metrics(folder: Path, text: str) -> Iterator[str]:
+def victoria_metrics(folder: Path, text: str, *flags: str) -> Iterator[str]:
     """The URL of a VictoriaMetrics that holds `text` (exposition format, times in milliseconds)."""
     program, port = binary("victoria-metrics", "victoria-metrics"), free_port()
-    options = [f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={folder}/vm", "-retentionPeriod=100y"]
+    options = [f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={folder}/vm", "-retentionPeriod=100y", *flags]
     with started([program, *options], f"http://127.0.0.1:{port}", "/health", folder / "vm.log") as url:
         post(f"{url}/api/v1/import/prometheus", text.encode())
         post(f"{url}/internal/force_flush")
