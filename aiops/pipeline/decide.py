@@ -14,8 +14,9 @@ from aiops.early_warnings.episode import Rules, next_state, warning_fingerprint
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.find import Found
+from aiops.pipeline.pending import Pending
 from aiops.pipeline.tell import tell
-from aiops.pipeline.watch import Pending, Watch
+from aiops.pipeline.watch import Watch
 
 
 def stay(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:

@@ -14,9 +14,10 @@ from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.mask import masked_at
+from aiops.pipeline.pending import Pending
 from aiops.pipeline.reading import Reading
 from aiops.pipeline.rules_watch import RulesWatch
-from aiops.pipeline.watch import Pending, Watch
+from aiops.pipeline.watch import Watch
 
 GONE_S, GONE_STEPS = 300, 3
 LOOKS = 500
@@ -174,21 +175,25 @@ def _end_if_gone(watch: Watch, pending: Pending, now_s: int, changes: Changes) -
 def _limit_changed(watch: Watch, pending: Pending, number: int | None) -> bool:
     if isinstance(watch, RulesWatch):
         return watch.limit_changed(pending.warning)
-    if pending.warning.kind != "exhaustion" or number is None or pending.compared is watch.limit:
-        return False
-    pending.compared = watch.limit
-    then, now = pending.limits, watch.limit.value[watch.rows_of(number)]
-    return len(then) == len(now) and not np.array_equal(np.asarray(then), now, equal_nan=True)
+    limited = pending.warning.kind == "exhaustion" and number is not None
+    return limited and pending.limit_changed(watch.limit, watch.rows_of(number or 0))
 
 
 def _settled(watch: Watch, outcome: Outcome, warning: EarlyWarning | None, rooms: Rooms, changes: Changes) -> None:
-    changes.outcomes.append(outcome)
+    before = None if warning is None else warning.verdict
     if warning is not None:
         watch.pending.pop(warning.id, None)
+        if before == outcome.verdict:
+            return  # it was judged so before somebody acted on it
         judged = warning.having(verdict=outcome.verdict)
         if warning.fingerprint in watch.open and watch.open[warning.fingerprint].id == warning.id:
             watch.open[warning.fingerprint] = judged
         changes.replace(judged)
         warning = judged
-    changes.event("outcome", warning, outcome)
-    rooms.settled(outcome)
+    changes.outcomes.append(outcome)
+    if before is None:
+        changes.event("outcome", warning, outcome)
+        rooms.settled(outcome)
+    else:
+        changes.event("outcome", warning, outcome, supersedes=before)
+        rooms.forget(watch.card.name)

@@ -18,8 +18,9 @@ from aiops.core.records import FORETELLING, TIMED, Crossings, EarlyWarning, Stat
 from aiops.models.state_files import StateLoss, read_state, save_state, saved_at
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.mask import masked_at
+from aiops.pipeline.pending import Pending
 from aiops.pipeline.read import again
-from aiops.pipeline.watch import LAST, Pending, Watch
+from aiops.pipeline.watch import LAST, Watch
 from aiops.store import Store
 from aiops.telemetry.intake import Intake, LabelsOf
 

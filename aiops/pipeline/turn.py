@@ -17,6 +17,7 @@ from aiops.pipeline.changes import Changes, TurnResult
 from aiops.pipeline.decide import decide, stay
 from aiops.pipeline.forget import forget
 from aiops.pipeline.gather import gather
+from aiops.pipeline.hear import hear
 from aiops.pipeline.judge import settle
 from aiops.pipeline.read import read
 from aiops.pipeline.rules_follow import catch_up, follow_rules
@@ -50,6 +51,7 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
     fired = firings(watch, now_s) if isinstance(watch, RulesWatch) else {}
     seen = sense(watch, reading, now_s)
     failed = {**seen.failed, **fired}
+    hear(watch, now_s, rooms)
     decide(watch, seen.symptoms, failed, now_s, rooms, changes, reading.held)
     settle(watch, failed, now_s, rooms, changes)
     beside(watch, now_s, rooms, changes)

@@ -16,6 +16,7 @@ from aiops.models.budget import Budget
 from aiops.models.card import ModelCard
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster
+from aiops.pipeline.pending import Pending
 from aiops.symptoms import guards
 from aiops.symptoms.build import Naming
 from aiops.symptoms.guards import Guards
@@ -27,25 +28,6 @@ from aiops.telemetry.window import Window
 
 LAST = ("last_p", "last_expected", "last_lower", "last_upper")
 """What a watch remembers of the newest scores, one value a row."""
-
-
-@dataclass(slots=True)
-class Pending:
-    """A warning that is not settled yet, and the limits its rows had when it opened.
-
-    `name` is the key of its entity; `compared` the limits it was last found unchanged against. `acted_s`: when somebody acted
-    on it; `again`: an episode of its kind opened on its entity after it had ended.
-    """
-
-    warning: EarlyWarning
-    limits: tuple[float, ...]
-    acted_s: tuple[int, ...] = ()
-    again: bool = False
-    name: str = field(init=False)
-    compared: Limit | None = None
-
-    def __post_init__(self) -> None:
-        self.name = key(self.warning.entity)
 
 
 @dataclass(slots=True)
@@ -114,6 +96,7 @@ class Watch:
     there was none. Between two turns they are the same; after a start `lived_s` may be older. `seen_s` (n,) is the newest
     instant that the models of a row have seen: rows whose sources are away stand still. `again`: the turns since the last save
     that an earlier life took in. `stood`: of each entity with a forecast, from when to when the last warning of one stood open.
+    `heard`: the number of the last statement that was taken in.
     """
 
     card: ModelCard
@@ -151,6 +134,7 @@ class Watch:
     causes: dict[str, EarlyWarning] = field(default_factory=dict)
     pending: dict[str, Pending] = field(default_factory=dict)
     stood: dict[str, tuple[int, int]] = field(default_factory=dict)
+    heard: int = 0
     judged_s: int | None = None
     lived_s: int | None = None
     evaluated: Bools = field(default_factory=lambda: np.zeros(0, bool))

@@ -2,6 +2,6 @@
 
 from aiops.store.ledger import LedgerCheck
 from aiops.store.store import OutboxRow, Store
-from aiops.store.tx import Tx
+from aiops.store.tx import Statement, Tx
 
-__all__ = ["LedgerCheck", "OutboxRow", "Store", "Tx"]
+__all__ = ["LedgerCheck", "OutboxRow", "Statement", "Store", "Tx"]

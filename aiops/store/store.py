@@ -17,7 +17,7 @@ from aiops.store import tables
 from aiops.store.codec import outcome_from, warning_from
 from aiops.store.engine import DirectoryLock, advice, check_version, in_memory, install_id, make_engine, prepare
 from aiops.store.ledger import LedgerCheck, verify
-from aiops.store.tx import Tx, ms
+from aiops.store.tx import Statement, Tx, ms
 
 _ERROR_AT_MOST = 500
 
@@ -66,6 +66,17 @@ class Store:
         reader = make_engine(where, writer=False)
         check_version(reader, where)
         return cls(reader, reader, None)
+
+    @classmethod
+    def beside(cls, url: str, data_dir: Path) -> Store:
+        """To write a statement beside a running daemon: takes no lock, makes and migrates nothing. Raises StoreError.
+
+        Each transaction takes the database's own write lock, so that the ledger stays one chain.
+        """
+        where = url or f"sqlite:///{data_dir / 'aiops.db'}"
+        writer = make_engine(where, writer=True)
+        check_version(writer, where)
+        return cls(writer, make_engine(where, writer=False), None)
 
     def _genesis(self) -> None:
         with self._read() as connection:
@@ -127,6 +138,24 @@ class Store:
         with self._read() as connection:
             found = connection.execute(query).all()
         return _warning(found[0]) if len(found) == 1 else None
+
+    def warnings_opened(self, card: str, after_s: float, until_s: float) -> list[EarlyWarning]:
+        """Warnings of a card that opened in (after_s, until_s], oldest first."""
+        t = tables.warnings
+        return self._warnings((t.c.opened_ms > ms(after_s)) & (t.c.opened_ms <= ms(until_s)), card)
+
+    def statements(
+        self, *, kind: str | None = None, card: str | None = None, warning_id: str | None = None, after: int = 0,
+        limit: int = 100_000,
+    ) -> list[Statement]:  # fmt: skip
+        """What was said, oldest first, from the one after number `after` on."""
+        t = tables.statements
+        query = sa.select(t).where(t.c.seq > after).order_by(t.c.seq).limit(limit)
+        for column, wanted in ((t.c.kind, kind), (t.c.card, card), (t.c.warning_id, warning_id)):
+            query = query if wanted is None else query.where(column == wanted)
+        with self._read() as connection:
+            rows = connection.execute(query).all()
+        return [Statement(r.kind, r.card, r.key, r.warning_id, r.said_ms / 1000, r.who, r.body, r.seq) for r in rows]
 
     def outcomes(self, *, limit: int = 100, card: str | None = None) -> list[Outcome]:
         """Current verdicts, newest first."""
@@ -220,6 +249,8 @@ class Store:
             gone = sa.delete(w).where(w.c.state == "closed", w.c.closed_ms < ms(before_s), judged)
             warnings = int(tx._connection.execute(gone).rowcount)
             verdicts = int(tx._connection.execute(sa.delete(o).where(o.c.settled_ms < ms(before_s))).rowcount)
+            s = tables.statements  # what a stage rests on stays
+            tx._connection.execute(sa.delete(s).where(s.c.said_ms < ms(before_s), s.c.kind != "stage"))
             if warnings or verdicts:
                 facts = {"before_s": before_s, "warnings": warnings, "outcomes": verdicts}
                 tx.record("daemon", "retention.applied", "warnings", facts, now_s)

@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 
 metadata = MetaData()
 
@@ -100,6 +100,22 @@ turns = Table(
     Column("now_ms", BigInteger, nullable=False),
     Column("detail", JSON, nullable=False),
     PrimaryKeyConstraint("card", "source"),
+)
+
+statements = Table(
+    "statements",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),
+    Column("card", String(64), nullable=False),
+    Column("key", String(128), nullable=False),
+    Column("warning_id", String(32), nullable=False),
+    Column("said_ms", BigInteger, nullable=False),
+    Column("who", String(128), nullable=False),
+    Column("body", JSON, nullable=False),
+    UniqueConstraint("kind", "key"),
+    Index("statements_card", "card", "seq"),
+    sqlite_autoincrement=True,
 )
 
 LEDGER_TRIGGERS = (

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-from aiops.core.labels import fingerprint, key
+from aiops.core.labels import Labels, fingerprint, key
 from aiops.core.records import BY_DAEMON, EarlyWarning, Outcome
 from aiops.store import tables
 from aiops.store.codec import outcome_from, to_json
 from aiops.store.ledger import GENESIS, row_hash
+
+StatementKind = Literal["verdict", "action", "incident", "feedback", "stage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a person or another system said at `said_s`; `key` names it among those of its kind. `seq`: 0 before it is kept."""
+
+    kind: StatementKind
+    card: str
+    key: str
+    warning_id: str
+    said_s: float
+    who: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+    seq: int = 0
 
 
 def ms(time_s: float) -> int:
@@ -59,9 +76,10 @@ class Tx:
         The same one twice is kept once, and the daemon's never takes the place of a person's.
         """
         t = tables.outcomes
-        name = outcome.warning_id or f"missed:{fingerprint(outcome.card, key(outcome.entity), str(outcome.failed_s))}"
+        name = outcome.warning_id or missed_key(outcome.card, outcome.entity, outcome.failed_s)
         old = self._connection.execute(sa.select(t.c.seq, t.c.body).where(t.c.key == name, t.c.current == 1)).first()
-        if old is not None and not supersedes(outcome, outcome_from(old.body)):
+        if old is not None and not supersedes(outcome, last := outcome_from(old.body)):
+            self._show_verdict(outcome.warning_id, last.verdict)
             return False
         if old is not None:
             self._connection.execute(sa.update(t).where(t.c.seq == old.seq).values(current=0))
@@ -77,13 +95,27 @@ class Tx:
                 body=to_json(outcome),
             )
         )
-        if outcome.warning_id:
-            self._connection.execute(
-                sa.update(tables.warnings)
-                .where(tables.warnings.c.id == outcome.warning_id)
-                .values(verdict=outcome.verdict)
-            )
+        self._show_verdict(outcome.warning_id, outcome.verdict)
         return True
+
+    def _show_verdict(self, warning_id: str, verdict: str) -> None:
+        t = tables.warnings
+        self._connection.execute(sa.update(t).where(t.c.id == warning_id).values(verdict=verdict))
+
+    def retract_missed(self, card: str, entity: Labels, failed_s: int) -> bool:
+        """A failure that counted as missed was warned of after all: then it has no verdict of its own; whether it had."""
+        t = tables.outcomes
+        mine = (t.c.key == missed_key(card, entity, failed_s)) & (t.c.current == 1)
+        return bool(self._connection.execute(sa.update(t).where(mine).values(current=0)).rowcount)
+
+    def put_statement(self, said: Statement) -> bool:
+        """Keep what somebody said; False when it was said before: one of a kind has its key once."""
+        row = {
+            "kind": said.kind, "card": said.card, "key": said.key, "warning_id": said.warning_id, "said_ms": ms(said.said_s),
+            "who": said.who, "body": to_json(said.body),
+        }  # fmt: skip
+        statement = self._insert(tables.statements).values(row)
+        return bool(self._connection.execute(statement.on_conflict_do_nothing(index_elements=["kind", "key"])).rowcount)
 
     def enqueue(
         self, receiver: str, group: str, dedup_key: str, payload: Mapping[str, Any], at_s: float,
@@ -141,3 +173,8 @@ def supersedes(new: Outcome, old: Outcome) -> bool:
     if new.judged_by == BY_DAEMON != old.judged_by:
         return False
     return (new.verdict, new.judged_by, new.failed_s) != (old.verdict, old.judged_by, old.failed_s)
+
+
+def missed_key(card: str, entity: Labels, failed_s: int | None) -> str:
+    """What names a failure that nobody warned of."""
+    return f"missed:{fingerprint(card, key(entity), str(failed_s))}"

@@ -16,10 +16,9 @@ from aiops import __version__
 from aiops.core.errors import StoreError
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.metrics import exposition, make_registry
-from aiops.daemon.token import matches
 from aiops.governance.policy import LOCAL
-from aiops.web import view
-from aiops.web.sight import Sight
+from aiops.web import said, view
+from aiops.web.sight import Sight, token_needed
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -54,6 +53,7 @@ def make_app(daemon: Daemon) -> FastAPI:
 
     _health(app, daemon)
     _api(app, daemon)
+    said.take(app, daemon)
     _pages(app, daemon)
     return app
 
@@ -74,10 +74,6 @@ def _host_of(header: str) -> str:
 def _health(app: FastAPI, daemon: Daemon) -> None:
     registry = make_registry(daemon)
 
-    async def token(authorization: Annotated[str | None, Header()] = None) -> None:
-        if not matches(authorization, daemon.token):
-            raise HTTPException(401, "give the token: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
-
     @app.get("/-/healthy", response_class=PlainTextResponse, summary="The process is alive", tags=["health"])
     async def healthy() -> str:
         return "healthy\n"
@@ -93,7 +89,7 @@ def _health(app: FastAPI, daemon: Daemon) -> None:
         body, content_type = exposition(registry, accept)
         return Response(body, media_type=content_type)
 
-    @app.post("/-/reload", dependencies=[Depends(token)], summary="Take up changed files", tags=["health"])
+    @app.post("/-/reload", dependencies=[Depends(token_needed(daemon))], summary="Take up changed files", tags=["health"])
     async def reload() -> dict[str, Any]:
         error = await asyncio.to_thread(daemon.reload)
         if error:

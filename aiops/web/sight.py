@@ -1,15 +1,30 @@
-"""What somebody at a place may see: at home everything, elsewhere what the policy allows."""
+"""What somebody may see, by where they stand, and do, by what they hold: at home everything is seen, elsewhere what the policy
+allows; whoever changes something needs the token."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Annotated, Any
+
+from fastapi import Header, HTTPException
 
 from aiops.core.labels import Labels
 from aiops.core.records import EarlyWarning, Lineage, Outcome
 from aiops.daemon.daemon import Daemon
+from aiops.daemon.token import matches
 from aiops.governance.policy import LOCAL
 from aiops.pipeline import Watch
+
+
+def token_needed(daemon: Daemon) -> Callable[..., Any]:
+    """A dependency of routes that change something: they need the daemon's token."""
+
+    async def needed(authorization: Annotated[str | None, Header()] = None) -> None:
+        if not matches(authorization, daemon.token):
+            raise HTTPException(401, "give the token: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
+
+    return needed
 
 
 class Sight:

@@ -13,7 +13,7 @@ from aiops.pipeline.beyond import REARM_STEPS
 from aiops.pipeline.decide import _remember
 from aiops.pipeline.judge import crossed_rows, settle
 from aiops.pipeline.mask import masked
-from aiops.pipeline.watch import Pending
+from aiops.pipeline.pending import Pending
 from aiops.store import Store
 from tests.pipeline.made import START_S, STEP_S, World, card, reading, rooms_of, watch_of
 

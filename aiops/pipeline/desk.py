@@ -1,0 +1,141 @@
+"""Where people and other systems say what they know: verdicts, actions, incidents. Each is kept with what follows from it and its
+ledger row in one transaction, beside a running daemon or inside it; the daemon hears of it in its next turn (`pipeline.hear`)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from aiops.core.errors import AiopsError
+from aiops.core.labels import Labels
+from aiops.core.records import BY_DAEMON, FORETELLING, EarlyWarning, Outcome, Verdict
+from aiops.models.card import ModelCard
+from aiops.outcomes import settle as law
+from aiops.outcomes.incidents import Incident, claimed
+from aiops.store import Statement, Store
+
+LOOKS_BACK_S = 45 * 86400.0
+"""No warning that opened longer ago can be settled by a failure of now."""
+SAME_FAILURE_S = 3600
+"""What two kinds of truth say of one entity within this time is one failure."""
+WHO_AT_MOST, WHAT_AT_MOST = 100, 500
+
+
+class Unsaid(AiopsError):
+    """What was said cannot be taken, and why."""
+
+
+class Desk:
+    """Takes statements into a store. `cards`: those whose truth incidents may be."""
+
+    def __init__(self, store: Store, cards: Iterable[ModelCard] = ()) -> None:
+        self._store, self._cards = store, tuple(cards)
+
+    def verdict(
+        self, warning_id: str, verdict: Verdict, who: str, now_s: float, failed_s: int | None = None, why: str = ""
+    ) -> Outcome:
+        """A person judges a warning; it stands above the daemon's verdict. Raises Unsaid."""
+        warning = self._warning(warning_id)
+        who, why = _said(who, "who", WHO_AT_MOST), _said(why, "why", WHAT_AT_MOST) if why else ""
+        acted = bool(self._store.statements(kind="action", warning_id=warning.id, limit=1))
+        try:
+            outcome = law.by_person(warning, verdict, who, int(now_s), failed_s, why, acted)
+        except ValueError as e:
+            raise Unsaid(str(e)) from None
+        facts = {"verdict": verdict, "failed_s": failed_s, "why": why}
+        said = Statement("verdict", warning.card, _key(warning.id, now_s, who, verdict), warning.id, now_s, who, facts)
+        self._keep(said, [outcome], now_s)
+        return outcome
+
+    def acted(self, warning_id: str, what: str, who: str, at_s: float, now_s: float) -> Statement:
+        """A person did something about a warning at `at_s`, after it opened and not in the future. Raises Unsaid."""
+        warning = self._warning(warning_id)
+        what, who = _said(what, "what", WHAT_AT_MOST), _said(who, "who", WHO_AT_MOST)
+        if not warning.opened_s <= at_s <= now_s:
+            raise Unsaid("what was done about a warning was done after it opened and not in the future")
+        if now_s > law.closes_s(warning):
+            raise Unsaid("its verdict stands for good: 30 days have passed since its horizon")
+        facts = {"what": what, "at_s": at_s}
+        said = Statement("action", warning.card, _key(warning.id, at_s, who, what), warning.id, now_s, who, facts)
+        self._keep(said, [], now_s)
+        return said
+
+    def incident(self, incident: Incident, who: str, now_s: float) -> list[Outcome]:
+        """What an incident makes of the warnings of every card that claims it; nothing when it was told before."""
+        outcomes, cards = [], []
+        for card in self._cards:
+            failure = claimed(incident, card.name, card.entity, (card.truth.incidents, card.truth.alerts))
+            if failure is not None and not card.challenges:
+                cards.append(card.name)
+                outcomes += self._failed(failure, now_s)
+        facts = {"system": incident.system, "id": incident.id, "labels": dict(incident.labels), "at_s": incident.at_s,
+                 "title": incident.title, "cards": cards}  # fmt: skip
+        mark = f"{incident.system}:{hashlib.sha256(incident.id.encode()).hexdigest()[:32]}"
+        said = Statement("incident", "", mark, "", now_s, _said(who, "who", WHO_AT_MOST), facts)
+        return outcomes if self._keep(said, outcomes, now_s) else []
+
+    def _failed(self, failure: law.Failure, now_s: float) -> list[Outcome]:
+        known = [o for o in self._store.outcomes(card=failure.card, limit=10_000) if o.failed_s is not None]
+        near = (o for o in known if o.failed_s is not None and abs(o.failed_s - failure.at_s) <= SAME_FAILURE_S)
+        if any(o.truth != failure.truth and _is_about(o.entity, failure.entity) for o in near):
+            return []  # another truth said so already
+        opened = self._store.warnings_opened(failure.card, failure.at_s - LOOKS_BACK_S, failure.at_s)
+        told = (w for w in opened if not w.members and w.kind in FORETELLING)
+        here = [w for w in told if _is_about({**w.labels, **w.entity}, failure.entity)]
+        free = [w for w in here if self._may_be_settled(w, now_s)]
+        standing = any(law.stands_at(w, failure.at_s) for w in here if w not in free)
+        acted = {s.warning_id for s in self._store.statements(kind="action", card=failure.card)}
+        return law.on_failure(failure, free, int(now_s), acted, standing)
+
+    def _may_be_settled(self, warning: EarlyWarning, now_s: float) -> bool:
+        """Whether a failure may still give it its verdict: no other failure has, no person, and it is not too late."""
+        current = self._store.outcome_of(warning.id)
+        if current is None:
+            return True
+        return current.judged_by == BY_DAEMON and current.failed_s is None and now_s <= law.closes_s(warning)
+
+    def _warning(self, warning_id: str) -> EarlyWarning:
+        found = self._store.warning(warning_id)
+        if found is None:
+            raise Unsaid(f"no warning {warning_id}; `aiops warnings list` shows what there is")
+        if found.members or found.kind not in FORETELLING:
+            raise Unsaid("it lists others or foretells nothing, so it has no verdict; name one of those it lists")
+        return found
+
+    def _keep(self, said: Statement, outcomes: Sequence[Outcome], now_s: float) -> bool:
+        """All of it in one transaction; False when it was said before."""
+        before = {o.warning_id: self._store.outcome_of(o.warning_id) for o in outcomes if o.warning_id}
+        with self._store.transaction() as tx:
+            if not tx.put_statement(said):
+                return False
+            tx.record(said.who, f"said.{said.kind}", said.warning_id or said.key, said.body, now_s)
+            for outcome in outcomes:
+                if outcome.failed_s is not None and outcome.warning_id:
+                    tx.retract_missed(outcome.card, outcome.entity, outcome.failed_s)
+                if tx.put_outcome(outcome):
+                    old = before.get(outcome.warning_id)
+                    tx.record(outcome.judged_by, "outcome", outcome.warning_id, _facts(outcome, old), now_s)
+            for card in sorted({o.card for o in outcomes} - {said.card}):
+                tx.put_statement(Statement("incident", card, f"{said.key}:{card}", "", now_s, said.who, {"of": said.key}))
+        return True
+
+
+def _facts(outcome: Outcome, old: Outcome | None) -> dict[str, Any]:
+    supersedes = None if old is None else {"verdict": old.verdict, "settled_s": old.settled_s, "judged_by": old.judged_by}
+    return {"card": outcome.card, "entity": dict(outcome.entity), "verdict": outcome.verdict, "lead_s": outcome.lead_s,
+            "why": outcome.detail, "supersedes": supersedes}  # fmt: skip
+
+
+def _is_about(labels: Labels, entity: Labels) -> bool:
+    return all(labels.get(name) == value for name, value in entity.items())
+
+
+def _said(text: str, what: str, at_most: int) -> str:
+    if not 0 < len(text.strip()) <= at_most:
+        raise Unsaid(f"{what}: 1 to {at_most} characters")
+    return text.strip()
+
+
+def _key(*parts: Any) -> str:
+    return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,0 +1,37 @@
+"""A warning that waits for its verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aiops.core.labels import key
+from aiops.core.records import EarlyWarning, Ints, Limit
+
+
+@dataclass(slots=True)
+class Pending:
+    """A warning that is not settled yet, and the limits its rows had when it opened.
+
+    `name` is the key of its entity; `compared` the limits it was last found unchanged against. `acted_s`: when somebody acted
+    on it; `again`: an episode of its kind opened on its entity after it had ended.
+    """
+
+    warning: EarlyWarning
+    limits: tuple[float, ...]
+    acted_s: tuple[int, ...] = ()
+    again: bool = False
+    name: str = field(init=False)
+    compared: Limit | None = None
+
+    def __post_init__(self) -> None:
+        self.name = key(self.warning.entity)
+
+    def limit_changed(self, limit: Limit, rows: Ints) -> bool:
+        """Whether a row of its entity has another limit now; rows that came or went say nothing."""
+        if self.compared is limit:
+            return False
+        self.compared = limit
+        now = limit.value[rows]
+        return len(self.limits) == len(now) and not np.array_equal(np.asarray(self.limits), now, equal_nan=True)

@@ -1,0 +1,1 @@
+from tests.daemon.rig import rig as rig

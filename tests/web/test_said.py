@@ -1,0 +1,67 @@
+"""Verdicts, actions and incidents over HTTP: kept, answered, and refused in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from aiops.web.app import make_app
+from tests.daemon.rig import Rig, card, falling
+
+CARD = card(truth={"crossing": True, "incidents": ['alertname="DiskFull"']})
+
+
+@pytest.fixture
+def client(rig: Rig) -> Iterator[TestClient]:
+    rig.world.add("free", {"instance": "a"}, falling(0.001))
+    daemon = rig.start(CARD)
+    rig.until_warned()
+    headers = {"Authorization": f"Bearer {daemon.token}"}
+    with TestClient(make_app(daemon), base_url="http://127.0.0.1", headers=headers, client=("127.0.0.1", 50000)) as found:
+        yield found
+
+
+def path(client: TestClient, what: str) -> str:
+    return f"/api/v1/warnings/{client.get('/api/v1/warnings').json()[0]['id']}/{what}"
+
+
+def test_a_verdict_is_kept_and_shown(client: TestClient) -> None:
+    where = path(client, "verdict")
+    answer = client.post(where, json={"verdict": "false", "by": "ann", "why": "a test"})
+    assert answer.status_code == 200
+    assert (answer.json()["verdict"], answer.json()["judged_by"]) == ("false", "ann")
+    assert client.get(where.removesuffix("/verdict")).json()["outcome"]["detail"] == "a test"
+
+
+def test_an_action_allows_averted(client: TestClient) -> None:
+    averted = {"verdict": "averted", "by": "ann"}
+    refused = client.post(path(client, "verdict"), json=averted)
+    assert (refused.status_code, refused.json()["detail"][:12]) == (422, "averted need")
+    assert client.post(path(client, "actions"), json={"what": "deleted logs", "by": "ann"}).json()["what"] == "deleted logs"
+    assert client.post(path(client, "verdict"), json=averted).status_code == 200
+
+
+def test_a_webhook_of_alertmanager_settles(rig: Rig, client: TestClient) -> None:
+    alert = {"status": "firing", "labels": {"alertname": "DiskFull", "instance": "a"}, "startsAt": rig.clock.now}
+    answer = client.post("/api/v1/incidents", json={"version": "4", "alerts": [alert]})
+    assert [(o["verdict"], o["truth"]) for o in answer.json()["outcomes"]] == [("late", "incident")]
+    assert client.post("/api/v1/incidents", json={"alerts": [alert]}).json() == {"incidents": 1, "outcomes": []}
+
+
+@pytest.mark.parametrize(
+    ("where", "body"),
+    [
+        ("verdict", {"verdict": "missed", "by": "ann"}), ("verdict", {"verdict": "hit"}), ("actions", {"what": "", "by": "ann"}),
+        ("verdict", {"verdict": "hit", "by": "ann", "more": 1}), ("actions", {"what": "x", "by": "ann", "at": 1}),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_refused(client: TestClient, where: str, body: dict[str, Any]) -> None:
+    assert client.post(path(client, where), json=body).status_code == 422
+
+
+def test_no_warning_and_no_incident(client: TestClient) -> None:
+    assert client.post("/api/v1/warnings/none/verdict", json={"verdict": "hit", "by": "ann"}).status_code == 422
+    assert "holds neither" in client.post("/api/v1/incidents", json={}).json()["detail"]
