@@ -1,0 +1,251 @@
+"""The same input gives the same output to the bit: whatever the order of series, the size of blocks, restarts, or workers.
+
+For every detector and forecaster of the catalogue with many rows at once, as sums over blocks of another size may be added in
+another order; for the score of entities and their budget; and for whole turns of a watch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aiops.core.records import Crossings, History, Limit, Resolution, State
+from aiops.models import seasonal
+from aiops.models.budget import Budget
+from aiops.models.entity import EntityIndex
+from aiops.models.second_tier import pool as pools
+from aiops.models.state_files import load_state, save_state
+from aiops.pipeline import Watch, evaluate, turn
+from aiops.plugins import catalogue, load
+from aiops.store import Store
+from tests.daemon.rig import START_S, World, calm, card, falling
+from tests.models.hours import NOW, history_of
+from tests.pipeline.made import rooms_of, watch_of
+
+DETECTORS, FORECASTERS = sorted(catalogue("detectors")), sorted(catalogue("forecasters"))
+SLOW = [name for name in FORECASTERS if hasattr(load("forecasters", name), "kind")]
+QUICK = [name for name in FORECASTERS if name not in SLOW]
+STEP, ROWS = 300, 301
+LATERS = tuple(range(0, 3600, 600))
+Split = Callable[[int], list[np.ndarray]]
+
+
+def halves(n: int) -> list[np.ndarray]:
+    return [np.arange(n)[: n // 3], np.arange(n)[n // 3 :]]
+
+
+def singles(n: int) -> list[np.ndarray]:
+    return [*np.arange(n)[:20, None], np.arange(n)[20:]]
+
+
+def shuffled(n: int) -> list[np.ndarray]:
+    return [np.random.default_rng(5).permutation(n)]
+
+
+def shuffled_parts(n: int) -> list[np.ndarray]:
+    return np.array_split(np.random.default_rng(6).permutation(n), 7)
+
+
+SPLITS = pytest.mark.parametrize("split", [halves, singles, shuffled, shuffled_parts])
+
+
+def equal(a: State, b: State, what: str = "") -> None:
+    assert list(a) == list(b)
+    for name in a:
+        np.testing.assert_array_equal(a[name], b[name], f"{what}{name}")
+
+
+def loads(n: int, t: int, seed: int = 0) -> np.ndarray:
+    """(n, t) points of series of many kinds: courses, drifts, counts, gaps, bursts, constants."""
+    rng = np.random.default_rng(seed)
+    at = np.arange(t) * STEP
+    x = rng.uniform(1, 100, (n, 1)) + rng.uniform(0, 5, (n, 1)) * np.sin(2 * np.pi * at / 86400 + rng.uniform(0, 6, (n, 1)))
+    x += rng.normal(size=(n, t)) * rng.uniform(0, 1, (n, 1)) + rng.uniform(0, 0.01, (n, 1)) * np.arange(t)
+    x[1::5] = np.round(x[1::5])
+    x[2::5] = np.where(rng.random((len(x[2::5]), t)) < 0.1, np.nan, x[2::5])
+    x[3::5] *= 1 + 3 * (rng.random((len(x[3::5]), t)) < 0.01)
+    x[4::20] = 3.0
+    return x
+
+
+def taken(state: State, rows: np.ndarray) -> State:
+    return {name: array[rows] for name, array in state.items()}
+
+
+# --- detectors --------------------------------------------------------------------------------------------------------
+
+
+@SPLITS
+@pytest.mark.parametrize("name", DETECTORS)
+def test_scores_do_not_depend_on_the_order_or_the_blocks(name: str, split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = load("detectors", name)
+    detector, x = kind(kind.Params(), STEP), loads(ROWS, 700)
+    times = np.broadcast_to(NOW + STEP * np.arange(700), x.shape).astype(np.int64)
+    together = detector.initial(ROWS)
+    want = detector.score(together, x, times)
+    monkeypatch.setattr(seasonal, "ROWS", 64)
+    for rows in split(ROWS):
+        state = detector.initial(len(rows))
+        for part in (slice(0, 333), slice(333, 334), slice(334, 700)):
+            found = detector.score(state, x[rows, part], times[rows, part])
+            for field in ("p", "expected", "lower", "upper", "recent"):
+                np.testing.assert_array_equal(getattr(found, field), getattr(want, field)[rows, part], field)
+        equal(state, taken(together, rows))
+
+
+def test_entities_and_their_budgets_do_not_depend_on_the_order() -> None:
+    rng = np.random.default_rng(0)
+    entity = np.sort(rng.integers(0, 60, ROWS))
+    detector = load("detectors", "seasonal")
+    budget, order = Budget(detector(detector.Params(), STEP).threshold, 1.0), np.random.default_rng(1).permutation(ROWS)
+    there, first = np.unique(entity[order], return_index=True)
+    number = np.argsort(np.argsort(first))  # entities are numbered as they come
+    states = [budget.initial(len(there)) for _ in range(2)]
+    indices = [EntityIndex(np.searchsorted(there, entity)), EntityIndex(number[np.searchsorted(there, entity[order])])]
+    for at in range(NOW, NOW + 400 * STEP, STEP):
+        p = rng.random((ROWS, 1)) ** 4
+        p[rng.random(ROWS) < 0.1] = np.nan
+        recent = np.fmin(p, rng.random((ROWS, 1)))
+        scores = [indices[0].combine(p, recent)[:, 0], indices[1].combine(p[order], recent[order])[:, 0]]
+        np.testing.assert_array_equal(scores[0], scores[1][number])
+        for state, score in zip(states, scores, strict=True):
+            budget.learn(state, score, np.full(len(there), at))
+    np.testing.assert_array_equal(budget.theta(states[0]), budget.theta(states[1])[number])
+    equal(states[0], taken(states[1], number))
+
+
+# --- forecasters ------------------------------------------------------------------------------------------------------
+
+
+def history(n: int) -> tuple[History, Limit]:
+    """What a window holds of n series, a third of which grow; and their limits."""
+    rng = np.random.default_rng(2)
+    hours = np.arange(700.0)
+    y = rng.uniform(10, 50, (n, 1)) + rng.uniform(0, 6, (n, 1)) * np.sin(2 * np.pi * hours / 24) + rng.normal(size=(n, 700))
+    steady = np.arange(n) % 3 == 0
+    y[steady] = 10 + rng.uniform(0.05, 0.2, (steady.sum(), 1)) * hours + 0.01 * rng.normal(size=(steady.sum(), 700))
+    y[1::7, rng.integers(0, 600)] = np.nan
+    small = y[:, -72:].repeat(12, axis=1) + 0.01 * rng.normal(size=(n, 864))
+    limit = y[:, -48:].mean(axis=1) * rng.uniform(1.05, 1.2, n)
+    return history_of(y, small, spread=0.5), Limit(limit, np.ones(n, bool), np.full(n, np.nan), np.zeros(n, np.int8))
+
+
+def of(seen: History, rows: np.ndarray, later_s: int = 0) -> History:
+    """Some rows of a history, looked at later."""
+
+    def part(one: Resolution) -> Resolution:
+        mean = one.mean[rows]
+        return Resolution(one.step_s, one.end_s, mean, mean if one.low is one.mean else one.low[rows], one.high[rows])
+
+    return History(
+        part(seen.fine), part(seen.mid), part(seen.long), seen.offset[rows], seen.now_s[rows] + later_s, seen.first_s[rows]
+    )
+
+
+def told(found: Crossings) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in ("time_s", "confidence", "slope", "window_s", "reason")}
+
+
+def looks(model: Any, state: State, seen: History, limit: Limit, rows: np.ndarray, laters: tuple[int, ...]) -> dict[str, Any]:
+    found = {}
+    for later_s in laters:
+        found = told(model.crossings(state, of(seen, rows, later_s), limit.take(rows), 3 * 86400))
+    return found
+
+
+@SPLITS
+@pytest.mark.parametrize("name", QUICK)
+def test_forecasts_do_not_depend_on_the_order_or_the_blocks(name: str, split: Split) -> None:
+    kind = load("forecasters", name)
+    model, (seen, limit) = kind(kind.Params(), STEP), history(ROWS)
+    everyone, together = np.arange(ROWS), model.initial(ROWS)
+    want = looks(model, together, seen, limit, everyone, LATERS)
+    assert np.isfinite(want["time_s"]).any()
+    for rows in split(ROWS):
+        state = model.initial(len(rows))
+        for field, array in looks(model, state, seen, limit, rows, LATERS).items():
+            np.testing.assert_array_equal(array, want[field][rows], field)
+        equal(state, taken(together, rows))
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_forecasts_after_a_restart_are_those_without(name: str, tmp_path: Path) -> None:
+    kind = load("forecasters", name)
+    model, (seen, limit) = kind(kind.Params(), STEP), history(40)
+    rows, state = np.arange(40), model.initial(40)
+    looks(model, state, seen, limit, rows, (0, 300))
+    save_state(tmp_path, "model", state, {})
+    back = load_state(tmp_path, "model", {})
+    assert back is not None
+    want = looks(model, state, seen, limit, rows, (600, 3900))
+    for field, array in looks(kind(kind.Params(), STEP), back, seen, limit, rows, (600, 3900)).items():
+        np.testing.assert_array_equal(array, want[field], field)
+    equal(back, state)
+
+
+@pytest.fixture
+def workers() -> Iterator[Callable[[int], None]]:
+    yield lambda count: pools.share(pools.Pool(count, budget_s=600.0, deadline_s=300.0))
+    pools.share(pools.Pool())
+
+
+@pytest.mark.parametrize("name", [n if n == "pca" else pytest.param(n, marks=pytest.mark.long) for n in SLOW])
+def test_slow_forecasts_do_not_depend_on_the_workers_or_the_order(name: str, workers: Callable[[int], None]) -> None:
+    kind, (seen, limit) = load("forecasters", name), history(6)
+    answers = []
+    for count, order in ((1, np.arange(6)), (3, np.array([4, 1, 5, 0, 3, 2]))):
+        workers(count)
+        model, state = kind(kind.Params(everything=True), STEP), kind(kind.Params(), STEP).initial(6)
+        found = looks(model, state, seen, limit, order, (0, 300))
+        assert state["second"].all(), pools.shared().counts
+        back = np.argsort(order)
+        answers.append((found["time_s"][back], taken(state, back)))
+    np.testing.assert_array_equal(answers[0][0], answers[1][0])
+    equal(answers[0][1], answers[1][1])
+
+
+# --- whole turns ------------------------------------------------------------------------------------------------------
+
+
+def lived(order: np.ndarray, tmp: Store) -> Watch:
+    """Some turns of a watch whose source tells its series in that order."""
+    world, courses = World(), []
+    for i in range(12):
+        course = falling(0.00003 * i) if i % 2 else calm(0.1 * i)
+        courses.append(({"instance": f"i{i}", "disk": str(i % 3)}, course))
+    for i in order.tolist():
+        world.add("free", *courses[i])
+    written = card(detect={"model": "seasonal"}, guards={"persistence": "2/3"})
+    watch, rooms = watch_of(world, written), rooms_of(tmp)
+    for now in range(START_S + 30 * 3600, START_S + 34 * 3600, STEP):
+        assert turn(watch, now // STEP * STEP, rooms).error is None
+    return watch
+
+
+def by_labels(watch: Watch) -> dict[str, dict[str, Any]]:
+    """What is known of each series, by its labels."""
+    assert watch.crossings is not None
+    states = {**watch.detector_state, **watch.forecaster_state, **told(watch.crossings), "last_p": watch.last_p}
+    names = [json.dumps(dict(one), sort_keys=True) for one in watch.window.labels]
+    return {name: {part: array[row] for part, array in states.items()} for row, name in enumerate(names)}
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(512, 512), (5, 512), (1, 7)])
+def test_turns_do_not_depend_on_the_order_of_series_or_on_blocks(
+    rows: int, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    want = lived(np.arange(12), Store.open("sqlite://", None))
+    monkeypatch.setattr(evaluate, "CHUNK_ROWS", rows)
+    monkeypatch.setattr(evaluate, "CHUNK_COLUMNS", columns)
+    found = lived(np.random.default_rng(3).permutation(12), Store.open("sqlite://", None))
+    assert want.open
+    assert sorted(found.open) == sorted(want.open)
+    known = by_labels(found)
+    for name, parts in by_labels(want).items():
+        for part, value in parts.items():
+            np.testing.assert_array_equal(known[name][part], value, f"{name} {part}")
