@@ -97,7 +97,7 @@ def _pieces(watch: Watch, feed: Feed, now_s: int) -> tuple[list[Piece], Range | 
         if start > first:  # on the coarsest grid, so that every bucket comes whole from one side
             start = min(-(-start // HOUR_S) * HOUR_S // step * step + step, end)
         older = (first, start - step) if start > first else None
-    span = max(1, CHUNK_SAMPLES // max(many, 1)) * step
+    span = max(1, CHUNK_SAMPLES * link.shares // max(many, 1)) * step
     edges = [start, *range((start // span + 1) * span, end + 1, span), end + step]  # the same for every card that asks the same
     ranges = [(a, b - step) for a, b in itertools.pairwise(edges)]
     if len(ranges) == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.labels import Labels, key
-from aiops.core.records import Bools, EarlyWarning, Ints, Limit, State, Symptom, SymptomKind
+from aiops.core.records import Bools, EarlyWarning, Ints, Limit, State, SymptomKind
 from aiops.core.remembered import Remembered
 from aiops.pipeline.watch import Watch
 from aiops.rules.compiler import Leaf
@@ -96,8 +96,15 @@ class RulesWatch(Watch):
         self.few = np.zeros(0, bool)
         self._placed, self._known = ("", 0), {}
 
+    def grow(self) -> None:
+        """As any watch; what is strange about an alert is never looked at."""
+        Watch.grow(self)
+        self.gates.pop("anomaly", None)
+
     def resume(self, had: int = 0) -> None:
-        """Open warnings are taken up when their rows are built."""
+        """Take up open warnings; those whose rows are not known yet when they are built."""
+        if self.built is not None:
+            self._take_up(range(len(self.built.rows)))
 
     def entity_now(self, number: int, now_s: int) -> int:
         """All entities live on the shared clock."""
@@ -225,7 +232,7 @@ class RulesWatch(Watch):
         )  # fmt: skip
 
     def _carry(self, old: list[Row]) -> None:
-        """Give each row what was remembered of it; a row of an open warning that is new is active: a restart ends no episode."""
+        """Give each row what was remembered of it."""
         assert self.built is not None
         place = {(row.rule.name, key(row.labels)): i for i, row in enumerate(old)}
         rows = self.built.rows
@@ -234,17 +241,20 @@ class RulesWatch(Watch):
         for name, array in self.state.items():
             state[name][back >= 0] = array[back[back >= 0]]
         self.state = state
-        fresh = np.flatnonzero(back < 0).tolist() if self.resuming else []
-        for i in fresh:
-            symptom = self.resuming.pop(key(self.entities[rows[i].entity]), None)
-            if symptom is not None and symptom.evidence.get("rule") == rows[i].rule.name:
-                self._take_up(i, symptom)
+        self._take_up(np.flatnonzero(back < 0).tolist())
 
-    def _take_up(self, i: int, symptom: Symptom) -> None:
-        assert symptom.crossing is not None
-        self.state["active"][i], self.state["since_s"][i], self.state["bits"][i] = True, symptom.since_s, 1
-        crossing = symptom.crossing
-        self.state["told_s"][i] = crossing.earliest_s, crossing.expected_s, crossing.latest_s
+    def _take_up(self, some: Iterable[int]) -> None:
+        """Rows that an open warning tells of are active: a restart ends no episode."""
+        assert self.built is not None
+        for i in some if self.resuming else ():
+            row, state = self.built.rows[i], self.state
+            symptom = self.resuming.pop(key(self.entities[row.entity]), None)
+            if symptom is None or symptom.evidence.get("rule") != row.rule.name or symptom.crossing is None:
+                continue
+            state["active"][i], state["since_s"][i], state["bits"][i] = True, symptom.since_s, 1
+            crossing = symptom.crossing
+            state["told_s"][i] = crossing.earliest_s, crossing.expected_s, crossing.latest_s
+            state["lead"][i] = next((one for one in members(row.formula) if self.built.forecast[one]), -1)
 
     def limit_changed(self, warning: EarlyWarning) -> bool:
         """Whether the rule of a warning is another one now, or gone."""

@@ -37,6 +37,8 @@ def sense(watch: Watch, reading: Reading, now_s: int) -> Seen:
     if reading.final_s:
         score_again(watch, reading.final_s)
     scores = score(watch, reading)
+    if isinstance(watch, RulesWatch):
+        watch.build()  # the limits of rows that are new
     forecast(watch, now_s)
     if isinstance(watch, RulesWatch):
         came = reached(watch, watch.build(), reading)

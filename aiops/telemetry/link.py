@@ -90,6 +90,11 @@ class Link:
         """One more card will ask this query at this step."""
         self._askers[query, step_s] += 1
 
+    @property
+    def shares(self) -> int:
+        """Over how many queries the samples of one answer are spread: so many more may be asked for at once."""
+        return 1
+
     def counted(self, query: str) -> str:
         """A query that has a value wherever this one has series."""
         return f"count({query})"

@@ -1,10 +1,15 @@
-"""Several queries of one source, read as if they were one: each series says which part of it it is."""
+"""Many queries of one source, read as if they were one: each series says which part of it it is.
+
+Short queries are asked together, as `label_replace(a, …) or label_replace(b, …)`, each marked by a label of its own: a thousand
+small answers cost more in requests than in samples. One that the source refuses is asked alone from then on, at nobody's cost.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 import numpy as np
 
@@ -14,14 +19,34 @@ from aiops.core.records import Floats, Ints, Lineage
 from aiops.core.remembered import LabelSets
 from aiops.telemetry.link import AWAY, Link, Piece
 
-PART = "aiops_part"
-"""The label that names the part."""
+PART, QUERY = "aiops_part", "aiops_query"
+"""The label that names the part; the one that tells queries apart that are asked together."""
 COUNTED = 5
 """So many parts are asked at which hours they had series: that is how far back there is anything."""
+TOGETHER, LONGEST, COLUMNS = 8, 4000, 120
+"""Queries asked together at most, their length as it stands in a URL (proxies take 8 kB), and instants: more are asked alone."""
+SHARES = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Group:
+    """What one request gave for its queries, in order; `place`: query to the rows (k,) of the answer that are its."""
+
+    piece: Piece
+    place: Mapping[str, Ints]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Order:
+    """How answers, one below the other, become the whole: `take` (n,) their rows; the very same while no label set changes."""
+
+    of: tuple[object, ...]
+    labels: LabelSets
+    take: Ints
 
 
 class PartsLink(Link):
-    """What `base` says of each of `parts` (name to query), side by side; a query of several names is asked once.
+    """What `base` says of each of `parts` (name to query), one after the other; a query of several names is asked once.
 
     A part that the source refuses is left out and stands in `errors` (query to error); one that cannot be asked at all raises,
     as the source is away then.
@@ -33,8 +58,14 @@ class PartsLink(Link):
         self.parts: Mapping[str, str] = {}
         self.errors: dict[str, SourceError] = {}
         self._fan: ThreadPoolExecutor | None = None
-        self._marked: dict[str, tuple[LabelSets, LabelSets]] = {}
-        self._joined: tuple[tuple[int, ...], LabelSets] = ((), ())
+        self._alone: set[str] = set()
+        self._places: dict[tuple[str, ...], tuple[LabelSets, Mapping[str, Ints]]] = {}
+        self._order = _Order((), (), np.zeros(0, np.int64))
+
+    @property
+    def shares(self) -> int:
+        """See `Link.shares`."""
+        return min(SHARES, max(1, len(self.parts)))
 
     def expect(self, query: str, step_s: int) -> None:
         """Nobody else asks for all parts at once."""
@@ -54,25 +85,19 @@ class PartsLink(Link):
         """Some parts. Raises SourceError."""
         if self._fan is None:
             self._fan = ThreadPoolExecutor(self.at_once, thread_name_prefix=f"parts {self.name}")
+        time_s = np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
         queries = list(dict.fromkeys(parts.values()))
-        asked = [self._fan.submit(self.base.ask, one, start_s, end_s, step_s, unit) for one in queries]
-        found: dict[str, Piece] = {}
+        groups = list(_together(queries, self._alone)) if len(time_s) <= COLUMNS else [(one,) for one in queries]
+        asked = [self._fan.submit(self._group, one, start_s, end_s, step_s, unit) for one in groups]
+        found: list[_Group] = []
         try:
-            for query, future in zip(queries, asked, strict=True):
-                try:
-                    found[query] = future.result()
-                    self.errors.pop(query, None)
-                except SourceError as e:
-                    if e.kind in AWAY:
-                        raise
-                    self.errors[query] = e
+            for future in asked:
+                found += future.result()
         finally:
             for future in asked:
                 future.cancel()
         self.base.newest_s = max(self.base.newest_s, end_s)
-        time_s = np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
-        there = [(name, found[query]) for name, query in parts.items() if query in found]
-        return self._side_by_side(there, time_s)
+        return self._whole(parts, found, time_s)
 
     def close(self) -> None:
         """Let go of threads; the source is the base's."""
@@ -80,29 +105,64 @@ class PartsLink(Link):
             if pool is not None:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _side_by_side(self, there: Sequence[tuple[str, Piece]], time_s: Ints) -> Piece:
-        start, end = int(time_s[0]), int(time_s[-1])
-        if not there:
-            return Piece((), time_s, ((None, np.zeros((0, len(time_s)))),), Lineage(self.name, self.query, start, end))
-        notes = tuple(dict.fromkeys(note for _, piece in there for note in piece.partial))
-        lineage = replace(there[0][1].lineage, query=self.query, partial=notes)
-        depth = max(len(piece.layers) for _, piece in there)
-        layers = tuple(_layer(there, i, len(time_s)) for i in range(depth))
-        return Piece(self._labels(there), time_s, layers, lineage, notes)
+    def _group(self, queries: tuple[str, ...], start_s: int, end_s: int, step_s: int, unit: str) -> list[_Group]:
+        """What was answered to some queries: together, or alone where that is refused."""
+        text = queries[0] if len(queries) == 1 else " or ".join(_marked(i, one) for i, one in enumerate(queries))
+        try:
+            piece = self.base.ask(text, start_s, end_s, step_s, unit)
+        except SourceError as e:
+            if e.kind in AWAY:
+                raise
+            if len(queries) == 1:
+                self.errors[queries[0]] = e
+                return []
+            self._alone.update(queries)
+            return [found for one in queries for found in self._group((one,), start_s, end_s, step_s, unit)]
+        for one in queries:
+            self.errors.pop(one, None)
+        return [_Group(piece, self._placed(queries, piece.labels))]
 
-    def _labels(self, there: Sequence[tuple[str, Piece]]) -> LabelSets:
-        """The very same tuple while no part's series change."""
-        marked = [self._mark(name, piece.labels) for name, piece in there]
-        who = tuple(id(one) for one in marked)
-        if who != self._joined[0]:
-            self._joined = who, tuple(labels for one in marked for labels in one)
-        return self._joined[1]
-
-    def _mark(self, name: str, labels: LabelSets) -> LabelSets:
-        known = self._marked.get(name)
+    def _placed(self, queries: tuple[str, ...], labels: LabelSets) -> Mapping[str, Ints]:
+        if len(queries) == 1:
+            return {queries[0]: np.arange(len(labels))}
+        known = self._places.get(queries)
         if known is None or known[0] is not labels:
-            known = self._marked[name] = labels, tuple({**one, PART: name} for one in labels)
+            rows: dict[str, list[int]] = {one: [] for one in queries}
+            for row, one in enumerate(labels):
+                rows[queries[int(one[QUERY])]].append(row)
+            known = self._places[queries] = labels, {one: np.array(at, np.int64) for one, at in rows.items()}
         return known[1]
+
+    def _whole(self, parts: Mapping[str, str], found: Sequence[_Group], time_s: Ints) -> Piece:
+        start, end = int(time_s[0]), int(time_s[-1])
+        if not found:
+            return Piece((), time_s, ((None, np.zeros((0, len(time_s)))),), Lineage(self.name, self.query, start, end))
+        pieces = [one.piece for one in found]
+        order = self._ordered(parts, found)
+        notes = tuple(dict.fromkeys(note for piece in pieces for note in piece.partial))
+        lineage = replace(pieces[0].lineage, query=self.query, partial=notes)
+        layers = tuple(_layer(pieces, depth, order.take) for depth in range(max(len(piece.layers) for piece in pieces)))
+        return Piece(order.labels, time_s, layers, lineage, notes)
+
+    def _ordered(self, parts: Mapping[str, str], found: Sequence[_Group]) -> _Order:
+        of: tuple[object, ...] = (parts, *(one.piece.labels for one in found))
+        known = self._order.of
+        if len(of) == len(known) and all(a is b for a, b in zip(of, known, strict=True)):
+            return self._order
+        names: dict[str, list[str]] = {}
+        for name, query in parts.items():
+            names.setdefault(query, []).append(name)
+        take, labels, first = [np.zeros(0, np.int64)], list[Labels](), 0
+        for one in found:
+            for query, rows in one.place.items():
+                for name in names[query]:
+                    take.append(first + rows)
+                    labels += (_as_part(one.piece.labels[row], name) for row in rows.tolist())
+            first += len(one.piece.labels)
+        order = _Order(of, tuple(labels), np.concatenate(take))
+        if parts is self.parts:
+            self._order = order
+        return order
 
 
 def part_of(labels: Labels) -> str:
@@ -110,17 +170,48 @@ def part_of(labels: Labels) -> str:
     return labels.get(PART, "")
 
 
-def _layer(there: Sequence[tuple[str, Piece]], depth: int, columns: int) -> tuple[Ints | None, Floats]:
-    """One layer of all pieces: their rows, one piece after the other."""
-    rows: list[Ints] = []
-    values: list[Floats] = [np.zeros((0, columns))]
-    first = 0
-    whole = depth == 0
-    for _, piece in there:
-        if depth < len(piece.layers):
-            at, found = piece.layers[depth]
-            whole &= at is None
-            rows.append(first + (np.arange(len(piece.labels)) if at is None else at))
+def _as_part(labels: Labels, name: str) -> Labels:
+    return {**{k: v for k, v in labels.items() if k != QUERY}, PART: name}
+
+
+def _marked(number: int, query: str) -> str:
+    return f'label_replace({query}, "{QUERY}", "{number}", "", "")'
+
+
+def _together(queries: Iterable[str], alone: set[str]) -> Iterator[tuple[str, ...]]:
+    """Queries that are asked together."""
+    some, size = list[str](), 0
+    for one in queries:
+        length = len(quote(_marked(0, one))) + 8
+        if one in alone or length > LONGEST:
+            yield (one,)
+            continue
+        if some and (len(some) == TOGETHER or size + length > LONGEST):
+            yield tuple(some)
+            some, size = [], 0
+        some.append(one)
+        size += length
+    if some:
+        yield tuple(some)
+
+
+def _layer(pieces: Sequence[Piece], depth: int, take: Ints) -> tuple[Ints | None, Floats]:
+    """One layer of all answers: its rows of the whole, None = all of them in order."""
+    values, there, whole = [], [], True
+    for piece in pieces:
+        rows, found = piece.layers[depth] if depth < len(piece.layers) else (np.zeros(0, np.int64), np.zeros((0, 0)))
+        if rows is None:
             values.append(found)
-        first += len(piece.labels)
-    return None if whole else np.concatenate(rows), np.concatenate(values)
+            there.append(np.ones(len(found), bool))
+            continue
+        whole = False
+        spread, has = np.full((len(piece.labels), len(piece.time_s)), np.nan), np.zeros(len(piece.labels), bool)
+        if len(rows):
+            spread[rows], has[rows] = found, True
+        values.append(spread)
+        there.append(has)
+    every: Floats = np.concatenate(values)[take]
+    if whole:
+        return None, every
+    mine = np.flatnonzero(np.concatenate(there)[take])
+    return mine, every[mine]
