@@ -66,9 +66,13 @@ class Reader:
         return time.perf_counter() - began
 
     def read(
-        self, wanted: Iterable[Wanted], until: float, done: Callable[[], None] = lambda: None
-    ) -> dict[Wanted, Block | SourceError | None]:
-        """What each query gave: a block, why not, or None where the monotonic instant `until` came first."""
+        self, wanted: Iterable[Wanted], until: float, done: Callable[[], None] = lambda: None,
+        select: Callable[[Block], Block] = lambda block: block,
+    ) -> dict[Wanted, Block | SourceError | None]:  # fmt: skip
+        """What each query gave: a block, why not, or None where the monotonic instant `until` came first.
+
+        Of each block only what `select` leaves is kept.
+        """
         queue = deque(dict.fromkeys(wanted))
         found: dict[Wanted, Block | SourceError | None] = dict.fromkeys(queue)
         flying: dict[Future[Block], Wanted] = {}
@@ -85,7 +89,7 @@ class Reader:
                 while queue and len(flying) < room:
                     one = queue.popleft()
                     self.queries += 1
-                    flying[pool.submit(self._block, one)] = one
+                    flying[pool.submit(self._block, one, select)] = one
                 under_way: list[Future[Any]] = [*flying, *([probe] if probe is not None else [])]
                 ready, _ = wait(under_way, timeout=PROBE_EVERY_S, return_when=FIRST_COMPLETED)
                 if probe is not None and probe in ready:
@@ -99,8 +103,8 @@ class Reader:
             raise next(one for one in found.values() if isinstance(one, SourceError))
         return found
 
-    def _block(self, one: Wanted) -> Block:
-        return self._admit(self._source.fetch(one.query, one.start_s, one.end_s, one.step_s).block)
+    def _block(self, one: Wanted, select: Callable[[Block], Block]) -> Block:
+        return select(self._admit(self._source.fetch(one.query, one.start_s, one.end_s, one.step_s).block))
 
     def _heard(self, probe: Future[float]) -> None:
         try:

@@ -16,8 +16,10 @@ import numpy as np
 
 from aiops.core.durations import text
 from aiops.core.records import Bools, Floats, Ints
+from aiops.scan.past import STEP_S
 
 GAP_S = 1800
+SURE_S = 1800
 BASELINE_SPAN_S, BASELINE_AHEAD_S = 6 * 3600, 24 * 3600
 """predict_linear's window and how far it is carried on."""
 
@@ -34,13 +36,17 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The record of one row; `own` None: not computed, `why` says why. `days` were looked at."""
+    """The record of one row; `own` None: not computed, `why` says why. `days` were looked at.
+
+    `before`: how many warnings are left out because the rule was not there yet.
+    """
 
     own: Judged | None = None
     baseline: Judged | None = None
     firings: int = 0
     days: float = 14.0
     why: str = "--full"
+    before: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """As an object."""
@@ -48,7 +54,7 @@ class Record:
             return {"computed": False, "why": self.why}
         return {
             "computed": True, "days": round(self.days, 2), "firings": self.firings, "warned": self.own.warned,
-            "hits": self.own.hits, "false": self.own.false,
+            "hits": self.own.hits, "false": self.own.false, "before_rule": self.before,
             "median_lead_s": statistics.median(self.own.leads_s) if self.own.leads_s else None,
             "predict_linear": {"warned": self.baseline.warned, "hits": self.baseline.hits, "false": self.baseline.false},
         }  # fmt: skip
@@ -68,6 +74,7 @@ class Record:
         fired = "it did not fire" if not self.firings else f"it fired {_times(self.firings)}"
         said = f"in the last {self.days:.3g} days {fired}; it would have warned {_times(own.warned)}"
         said += f": {_count(own.hits, 'hit')}, {own.false} false{open_}{lead}" if own.warned else ""
+        said += f"; {_times(self.before)} before the rule was there" if self.before else ""
         return f"{said}; predict_linear: {_times(base.warned)}, {_count(base.hits, 'hit')}"
 
 
@@ -79,10 +86,10 @@ def _count(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def judged(look_s: Ints, latest_s: Floats, starts_s: Sequence[float]) -> Judged:
+def judged(look_s: Ints, latest_s: Floats, starts_s: Sequence[float], since_s: float = -np.inf) -> Judged:
     """What became of warnings: `latest_s` (L,) the latest time told at each look, NaN = silent; firings began at `starts_s`.
 
-    The last look is now.
+    The last look is now. Warnings that opened before `since_s` are left out.
     """
     up = np.flatnonzero(np.isfinite(latest_s))
     if not len(up):
@@ -92,6 +99,8 @@ def judged(look_s: Ints, latest_s: Floats, starts_s: Sequence[float]) -> Judged:
     false = open_ = 0
     for stretch in np.split(up, breaks):
         opened, end = float(look_s[stretch[0]]), float(np.max(latest_s[stretch]))
+        if opened < since_s:
+            continue
         came = next((at for at in sorted(starts_s) if opened < at <= end), None)
         if came is not None:
             leads.setdefault(came, came - opened)
@@ -105,6 +114,19 @@ def judged(look_s: Ints, latest_s: Floats, starts_s: Sequence[float]) -> Judged:
 def starts(firing: Bools, time_s: Ints) -> list[float]:
     """When it begins to fire: `firing` (t,) at `time_s`; what fires from the first instant on began before."""
     return [float(at) for at in time_s[1:][firing[1:] & ~firing[:-1]]]
+
+
+def unserved(true: Bools, fired: Bools, hold_s: float) -> int:
+    """The last column at which a rule's condition was true for so long that its alert must have fired, and did not; -1: none.
+
+    `true`, `fired` (t,) every STEP_S. From such a column back the rule was not there, or was another one. SURE_S beyond `for:`
+    are asked, because between two columns a condition may have been false.
+    """
+    column = np.arange(len(true))
+    began = np.maximum.accumulate(np.where(true, -1, column))
+    ought = true & (column - began > (hold_s + SURE_S) / STEP_S)
+    late = np.flatnonzero(ought & ~fired)
+    return int(late[-1]) if len(late) else -1
 
 
 def merged(rows: Sequence[Bools]) -> Bools:

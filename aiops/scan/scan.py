@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,12 @@ from aiops.core.labels import key
 from aiops.core.records import Block
 from aiops.core.text import visible
 from aiops.rules.compiler import Leaf
-from aiops.rules.formula import Formula, crossing, holding
+from aiops.rules.formula import Formula, crossing, holding, members
 from aiops.rules.served import Naming, Served, served_in
 from aiops.scan.ask import Reader, Wanted
+from aiops.scan.parts import chosen, joined, split
 from aiops.scan.past import STEP_S, Past, grid, replay, trends
-from aiops.scan.record import BASELINE_AHEAD_S, BASELINE_SPAN_S, Judged, Record, judged, merged, starts
+from aiops.scan.record import BASELINE_AHEAD_S, BASELINE_SPAN_S, Record, judged, merged, starts, unserved
 from aiops.scan.rows import Row, View, rows, without_rows
 from aiops.telemetry.prometheus import PrometheusSource
 
@@ -36,7 +38,7 @@ ALERTS = f'max_over_time(ALERTS{{alertstate="firing"}}[{STEP_S}s])'
 READING, DEEPER, REPLAYED = 0.55, 0.8, 0.95
 """Shares of the time by which the day is read, by which more days are, and by which they are replayed."""
 BATCH_SERIES, MOST_SERIES = 300, 700
-"""Series replayed together, and of one rule at most: 14 days of more make an answer that is too large."""
+"""Series replayed together, and in one answer: 14 days of more are too large, and asked for in spans of time."""
 
 Progress = Callable[[str, float], None]
 Read = Mapping[Wanted, Block | SourceError | None]
@@ -78,6 +80,7 @@ class _Scan:
     served: list[Served]
     found: dict[tuple[int, str], Row] = field(default_factory=dict)
     count: dict[int, int] = field(default_factory=dict)
+    series: dict[tuple[int, str], frozenset[str]] = field(default_factory=dict)
     alerts: Block | None = None
     why_no_record: str = ""
     firing_rows: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -173,13 +176,15 @@ def _first_look(run: _Scan, able: Sequence[int], read: Read) -> None:
             run.found[i, ""] = _not_read(run, i, why)
         else:
             fine.append(i)
-    view = _view(run, fine, read, recent=True)
+    view = _view(run, fine, _blocks(read), recent=True)
     assert view is not None
     for i in fine:
         made = list(rows(view, run.served[i], run.now_s))
         run.count[i] = len({series for leaf in run.served[i].compiled.leaves for series, _ in view.past.series_of(leaf)})
-        for row, _ in made:
+        for row, formula in made:
             run.found[i, key(row.labels)] = row
+            if run.count[i] > MOST_SERIES:
+                run.series[i, key(row.labels)] = frozenset(key(view.past.labels[one]) for one in members(formula))
         if not made:
             run.found[i, ""] = without_rows(run.served[i], "empty", "no series now")
 
@@ -188,9 +193,8 @@ def _not_read(run: _Scan, i: int, why: str) -> Row:
     return without_rows(run.served[i], "unread", visible(f"not read: {why}", 300))
 
 
-def _view(run: _Scan, some: Sequence[int], read: Read, recent: bool) -> View | None:
+def _view(run: _Scan, some: Sequence[int], blocks: Mapping[str, Block], recent: bool) -> View | None:
     """What is known of some rules; None when there was no time to replay it."""
-    blocks = _blocks(read)
     first, last = grid(run.now_s, DAY if recent else RECORD_S)
     past = Past.of(_leaves(run, some), blocks, np.arange(first, last + 1, STEP_S))
     columns = columns_of(len(past.time_s), recent)
@@ -210,12 +214,12 @@ def _deepen(run: _Scan) -> None:
         return
     order = sorted((row.near if row.state != "firing" else (2, math.inf, math.inf), i) for (i, _), row in run.found.items())
     near = [i for i in dict.fromkeys(i for _, i in order) if run.count.get(i)]
-    for i in near:
-        if run.count[i] > MOST_SERIES:
-            _no_record(run, i, f"more than {MOST_SERIES} series")
-    near = [i for i in near if run.count[i] <= MOST_SERIES]
     done = 0
     while near and time.monotonic() < run.until(DEEPER):
+        if run.count[near[0]] > MOST_SERIES:
+            _deepen_large(run, near.pop(0))
+            done += 1
+            continue
         batch = _batch(run, near)
         near = near[len(batch) :]
         run.progress("replaying 14 days", done / max(1, done + len(batch) + len(near)))
@@ -226,10 +230,47 @@ def _deepen(run: _Scan) -> None:
             fine += [] if why else [i]
             if why and why != _why(None):
                 _no_record(run, i, why)
-        view = _view(run, fine, read, recent=False) if fine else None
+        view = _view(run, fine, _blocks(read), recent=False) if fine else None
         if view is not None:
             _records(run, view, fine)
         done += len(batch)
+
+
+def _deepen_large(run: _Scan, i: int) -> None:
+    """The same for a rule of very many series: its nearest rows, read in spans of time; with `full` all, some at a time."""
+    nearest = sorted((row.near, name) for (rule, name), row in run.found.items() if rule == i)
+    names = [name for _, name in nearest]
+    if not run.options.full:
+        for name in names[BATCH_SERIES:]:
+            why = f"only the {BATCH_SERIES} nearest of its rows, or --full"
+            run.found[i, name] = replace(run.found[i, name], record=Record(why=why))
+        names = names[:BATCH_SERIES]
+    for first in range(0, len(names), BATCH_SERIES):
+        some = names[first : first + BATCH_SERIES]
+        run.progress("replaying 14 days of a rule with many series", first / len(names))
+        blocks = _in_spans(run, i, frozenset().union(*(run.series[i, name] for name in some)))
+        view = None if blocks is None else _view(run, [i], blocks, recent=False)
+        if view is None:
+            return
+        _records(run, view, [i], frozenset(some))
+
+
+def _in_spans(run: _Scan, i: int, keys: frozenset[str]) -> dict[str, Block] | None:
+    """14 days of those series of a rule's leaves, by expression; None when that could not be read."""
+    first, last = grid(run.now_s, RECORD_S)
+    spans = -(-run.count[i] // MOST_SERIES)
+    out = {}
+    for expr in dict.fromkeys(leaf.expr for leaf in _leaves(run, [i])):
+        wanted = split(Wanted(expr, first, last, STEP_S), spans)
+        read = run.reader.read(wanted, run.until(DEEPER), select=partial(chosen, keys=keys))
+        blocks = [one for one in read.values() if isinstance(one, Block)]
+        if len(blocks) < len(wanted):
+            why = next((one for one in read.values() if isinstance(one, SourceError)), None)
+            if why is not None:
+                _no_record(run, i, _why(why))
+            return None
+        out[expr] = joined(blocks, np.arange(first, last + 1, STEP_S))
+    return out
 
 
 def _batch(run: _Scan, near: Sequence[int]) -> list[int]:
@@ -237,7 +278,7 @@ def _batch(run: _Scan, near: Sequence[int]) -> list[int]:
     out, total = [near[0]], run.count[near[0]]
     for i in near[1:]:
         total += run.count[i]
-        if total > BATCH_SERIES:
+        if total > BATCH_SERIES or run.count[i] > MOST_SERIES:
             break
         out.append(i)
     return out
@@ -249,7 +290,8 @@ def _no_record(run: _Scan, i: int, why: str) -> None:
             run.found[rule, name] = replace(row, record=Record(why=visible(why, 200)))
 
 
-def _records(run: _Scan, view: View, some: Sequence[int]) -> None:
+def _records(run: _Scan, view: View, some: Sequence[int], only: frozenset[str] | None = None) -> None:
+    """The records of the rows of some rules, or of those named alone."""
     slope, level = trends(view.past, BASELINE_SPAN_S)
     ahead = level + slope * BASELINE_AHEAD_S
     predicted = replace(view.past, values=np.where(view.past.forecast[:, None], ahead, view.past.values))
@@ -257,11 +299,27 @@ def _records(run: _Scan, view: View, some: Sequence[int]) -> None:
     for i in some:
         served = run.served[i]
         fired = _fired(run, served)
-        for row, formula in rows(view, served, run.now_s):
-            if (i, key(row.labels)) not in run.found:
-                continue
-            record = _record(view, served, formula, foretold, fired(row.labels))
+        found = [(row, formula, fired(row.labels)) for row, formula in rows(view, served, run.now_s)]
+        found = [one for one in found if (i, key(one[0].labels)) in run.found and (only is None or key(one[0].labels) in only)]
+        since = _there_since(view, served, [(formula, fires) for _, formula, fires in found])
+        for (row, formula, fires), since_s in zip(found, since, strict=True):
+            record = _record(view, served, formula, foretold, fires, since_s)
             run.found[i, key(row.labels)] = replace(row, record=record)
+
+
+def _there_since(view: View, served: Served, found: Sequence[tuple[Formula, NDArray[np.bool_]]]) -> list[float]:
+    """From when on a rule was there as it is, as far as each of its rows shows; -inf where nothing speaks against it.
+
+    What one row shows holds for all, until the first of them fired: from then on for that row alone.
+    """
+    if served.compiled.target is not None:  # the truth of such a rule is no alert
+        return [-math.inf] * len(found)
+    true = [holding(formula, view.holds) for formula, _ in found]
+    first = min((int(np.argmax(fires)) for _, fires in found if fires.any()), default=len(view.past.time_s))
+    alone = [unserved(one, fires, served.hold_s) for one, (_, fires) in zip(true, found, strict=True)]
+    early = [unserved(one[:first], fires[:first], served.hold_s) for one, (_, fires) in zip(true, found, strict=True)]
+    late = [max(one, *early) for one in alone]
+    return [float(view.past.time_s[one]) if one >= 0 else -math.inf for one in late]
 
 
 def _fired(run: _Scan, served: Served) -> Callable[[Mapping[str, str]], NDArray[np.bool_]]:
@@ -281,7 +339,7 @@ def _fired(run: _Scan, served: Served) -> Callable[[Mapping[str, str]], NDArray[
 
 
 def _record(
-    view: View, served: Served, formula: Formula, foretold: NDArray[np.bool_], fired: NDArray[np.bool_]
+    view: View, served: Served, formula: Formula, foretold: NDArray[np.bool_], fired: NDArray[np.bool_], since_s: float
 ) -> Record:
     """The record of one row. A rule that predicts by itself is its own baseline, and the truth is what it predicts."""
     time_s, hold_s = view.past.time_s, served.hold_s
@@ -290,10 +348,9 @@ def _record(
     came = starts(true if predicts else fired, time_s)
     told = crossing(formula, view.times)
     up = np.isfinite(told[:, 1]) & ~true[view.columns] & ~(fired[view.columns] & (not predicts))
-    own = judged(view.told.look_s, np.where(up, told[:, 2] + hold_s, np.nan), came)
+    latest = np.where(up, told[:, 2] + hold_s, np.nan)
+    own = judged(view.told.look_s, latest, came, since_s)
+    before = judged(view.told.look_s, latest, came).warned - own.warned
     says = fired & ~true if predicts else holding(formula, foretold) & ~true & ~fired
-    return Record(own, _baseline(time_s, says, hold_s, came), len(came), float(time_s[-1] - time_s[0]) / DAY)
-
-
-def _baseline(time_s: NDArray[np.int64], says: NDArray[np.bool_], hold_s: float, came: Sequence[float]) -> Judged:
-    return judged(time_s, np.where(says, time_s + BASELINE_AHEAD_S + hold_s, np.nan), came)
+    baseline = judged(time_s, np.where(says, time_s + BASELINE_AHEAD_S + hold_s, np.nan), came, since_s)
+    return Record(own, baseline, len(came), float(time_s[-1] - time_s[0]) / DAY, before=before)

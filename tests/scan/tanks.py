@@ -30,6 +30,8 @@ groups:
     labels: {severity: page, where: "tank {{ $labels.tank }}"}
   - alert: TankBrimful
     expr: tank_used_ratio > 0.97
+  - alert: TankHalf
+    expr: tank_used_ratio{tank="twice"} > 0.5
   - alert: TankFullAndOpen
     expr: tank_used_ratio > 0.9 and on (tank) tank_open == 1
   - alert: TankRunsDry
@@ -90,11 +92,9 @@ def samples(now_s: int) -> dict[tuple[str, tuple[tuple[str, str], ...]], tuple[n
     }
     ahead = time_s[-1] + 60 * np.arange(1, 16)
     out = {name: (np.append(time_s, ahead), np.append(v, np.full(15, v[-1]))) for name, v in series.items()}
-    fired = twice(n) > 0.9
-    labels = tuple({
-        "alertname": "TankFull", "alertstate": "firing", "severity": "page", "tank": "twice", "where": "tank twice"
-    }.items())  # fmt: skip
-    out["ALERTS", labels] = time_s[fired], np.ones(int(fired.sum()))
+    for tank, fired in (("twice", twice(n) > 0.9), ("full", np.ones(n, bool))):
+        labels = {"alertname": "TankFull", "alertstate": "firing", "severity": "page", "tank": tank, "where": f"tank {tank}"}
+        out["ALERTS", tuple(labels.items())] = time_s[fired], np.ones(int(fired.sum()))
     return out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiops.scan.record import Judged, Record, judged, merged, starts
+from aiops.scan.record import Judged, Record, judged, merged, starts, unserved
 
 LOOKS = np.arange(0, 100_000, 600)
 
@@ -66,3 +66,22 @@ def test_one_that_was_not_computed_says_so() -> None:
     assert Record().as_json()["computed"] is False
     assert not Record().telling
     assert "1 open" in Record(Judged(1, 0, 0), Judged(0, 0, 0)).sentence()
+
+
+def test_a_condition_that_held_long_without_an_alert_shows_that_the_rule_was_not_there() -> None:
+    true = np.zeros(60, bool)
+    fired = np.zeros(60, bool)
+    true[10:30] = True
+    true[40:60] = True
+    fired[42:60] = True
+    assert unserved(true, fired, 600.0) == 29
+    assert unserved(true, fired | true, 600.0) == -1
+    assert unserved(true, fired, 6000.0) == -1  # it never held for so long
+    assert unserved(np.zeros(60, bool), fired, 0.0) == -1
+
+
+def test_warnings_from_before_are_left_out() -> None:
+    look_s = np.arange(0, 6000, 600)
+    latest = np.where((look_s == 600) | (look_s == 4200), look_s + 1000.0, np.nan)
+    assert judged(look_s, latest, []).false == 2
+    assert judged(look_s, latest, [], since_s=1000.0) == Judged(1, 0, 1)

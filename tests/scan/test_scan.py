@@ -80,7 +80,7 @@ def test_rules_that_cannot_be_anticipated_come_last_with_their_reason(report: Re
     states = [one.state for one in report.rows]
     order = ["firing", "pending", "expected", "silent", "empty", "refused"]
     assert states == sorted(states, key=order.index)
-    assert report.rules == 8
+    assert report.rules == 9
 
 
 def test_the_server_is_only_asked_and_never_by_many_at_once(server: Tanks) -> None:
@@ -90,7 +90,7 @@ def test_the_server_is_only_asked_and_never_by_many_at_once(server: Tanks) -> No
     assert {method for method, path in there.asked if path == "/api/v1/rules"} == {"GET"}
     assert there.most <= 4
     ranges = sum(path == "/api/v1/query_range" for _, path in there.asked)
-    assert ranges == 4 + 1 + 3  # four leaves and ALERTS, and 14 days of the three that have series
+    assert ranges == 5 + 1 + 4  # five leaves and ALERTS, and 14 days of the four that have series
 
 
 def test_what_there_was_no_time_for_is_told(server: Tanks) -> None:
@@ -135,11 +135,45 @@ def test_progress_is_told(server: Tanks) -> None:
     assert all(0 <= share <= 1 for _, share in said)
 
 
-def test_a_rule_with_too_many_series_has_no_record(server: Tanks, monkeypatch: pytest.MonkeyPatch) -> None:
+def records(report: Report, alert: str) -> dict[str | None, object]:
+    return {one.labels.get("tank"): one.record for one in report.rows if one.served.rule.alert == alert}
+
+
+def test_a_rule_with_very_many_series_is_read_in_spans_and_has_the_same_record(
+    server: Tanks, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_SERIES", 2)
+    with between(server.url) as there:
+        found = scan(source(there.url), Options(), server.now_s)
+    for alert in ("TankFull", "TankBrimful", "TankFullAndOpen"):
+        assert records(found, alert) == records(report, alert)
+    assert sum(path == "/api/v1/query_range" for _, path in there.asked) > 5 + 1 + 4
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_of_such_a_rule_the_nearest_rows_have_a_record_and_with_full_all(
+    server: Tanks, report: Report, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
     monkeypatch.setattr(module, "MOST_SERIES", 4)
-    found = scan(source(server.url), Options(), server.now_s)
-    assert row(found, "TankFull", "filling").record.sentence() == "not computed; more than 4 series"
-    assert row(found, "TankRunsDry", "filling").record.own is not None
+    monkeypatch.setattr(module, "BATCH_SERIES", 2)
+    found = scan(source(server.url), Options(full=full), server.now_s)
+    rows = [one for one in found.rows if one.served.rule.alert == "TankFull"]
+    known = [one.record.own is not None for one in rows]
+    assert known == ([True] * 5 if full else [True, True, False, False, False])
+    if full:
+        assert records(found, "TankFull") == records(report, "TankFull")
+    else:
+        assert rows[-1].record.sentence() == "not computed; only the 2 nearest of its rows, or --full"
+
+
+def test_warnings_from_before_a_rule_was_there_are_not_counted(server: Tanks, report: Report) -> None:
+    """TankHalf holds whenever `twice` is above a half, for hours, and no alert of that name ever fired in the past."""
+    record = row(report, "TankHalf", "twice").record
+    assert record.own is not None
+    assert record.before >= 1
+    assert (record.own.hits, record.own.false) == (0, 0)
+    assert "before the rule was there" in record.sentence()
+    assert record.as_json()["before_rule"] == record.before
 
 
 def test_a_folder_is_not_touched(tmp_path: Path, server: Tanks, monkeypatch: pytest.MonkeyPatch) -> None:
