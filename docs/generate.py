@@ -27,6 +27,15 @@ from aiops.config.settings import Settings
 from aiops.core.durations import text as duration
 
 ROOT = Path(__file__).resolve().parent.parent
+FIGURES = {
+    "Forecast of limits: exhaustion": "docs/models/exhaustion.md",
+    "Detection of what is unlike usual: seasonal": "docs/models/seasonal.md",
+    "Forecast of loads: combined": "docs/models/combined.md",
+    "Forecasts of the second tier": "docs/models/second_tier.md",
+    "What a turn keeps": "docs/operating.md",
+}
+"""What the page of figures shows, in order, and from where: what stands between `<!-- figures -->` and `<!-- end of figures -->`."""
+SHOWN = re.compile(r"<!-- figures -->\n(.*?)<!-- end of figures -->", re.S)
 PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n)(?P<body>.*?)(<!-- end -->)", re.S)
 OWN_DEFAULTS = {"data_dir": "`/var/lib/aiops`, or `aiops` in the XDG data directory", "instance": "the host's name"}
 
@@ -251,9 +260,23 @@ def demo() -> str:
     return "```text\n$ aiops demo --once\n" + "\n".join(shown) + "\n```\n"
 
 
+def figures() -> str:
+    """The measured passages of other pages, losses included: each number is written once, where the model is explained."""
+    parts = []
+    for title, name in FIGURES.items():
+        passages = SHOWN.findall((ROOT / name).read_text("utf-8"))
+        parts.append(f"## {title}\n\nFrom [{name}]({name.removeprefix('docs/')}).\n\n" + "\n".join(passages))
+    return "\n" + "\n".join(_moved(part) for part in parts)
+
+
+def _moved(passage: str) -> str:
+    """Links as they are one folder up."""
+    return passage.replace("](../", "](")
+
+
 PARTS: dict[str, Callable[[], str]] = {
-    "settings": settings, "environment": environment, "plug-ins": plug_ins, "card": card, "alerts-card": alerts_card, "runbook": runbook,
-    "commands": commands, "metrics": metrics, "routes": routes, "shipped-cards": shipped_cards,
+    "settings": settings, "environment": environment, "plug-ins": plug_ins, "card": card, "alerts-card": alerts_card,
+    "runbook": runbook, "commands": commands, "metrics": metrics, "routes": routes, "shipped-cards": shipped_cards, "figures": figures,
 }  # fmt: skip
 
 
