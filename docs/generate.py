@@ -34,7 +34,7 @@ FIGURES = {
     "Forecasts of the second tier": "docs/models/second_tier.md",
     "What a turn keeps": "docs/operating.md",
 }
-"""What the page of figures shows, in order, and from where: what stands between `<!-- figures -->` and `<!-- end of figures -->`."""
+"""What the page of figures shows, in order, and from where: what stands there between `<!-- figures -->` and its end."""
 SHOWN = re.compile(r"<!-- figures -->\n(.*?)<!-- end of figures -->", re.S)
 PART = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n)(?P<body>.*?)(<!-- end -->)", re.S)
 OWN_DEFAULTS = {"data_dir": "`/var/lib/aiops`, or `aiops` in the XDG data directory", "instance": "the host's name"}
@@ -276,7 +276,8 @@ def _moved(passage: str) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings, "environment": environment, "plug-ins": plug_ins, "card": card, "alerts-card": alerts_card,
-    "runbook": runbook, "commands": commands, "metrics": metrics, "routes": routes, "shipped-cards": shipped_cards, "figures": figures,
+    "runbook": runbook, "commands": commands, "metrics": metrics, "routes": routes, "shipped-cards": shipped_cards,
+    "figures": figures,
 }  # fmt: skip
 
 
