@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from aiops import __version__
+from aiops.cli.cards import cards_app
 from aiops.cli.init import init
 from aiops.cli.rules import rules_app
 from aiops.cli.said import acted, incidents_app, verdict
@@ -32,6 +33,7 @@ app.add_typer(sources_app, name="sources")
 app.add_typer(audit_app, name="audit")
 app.add_typer(rules_app, name="rules")
 app.add_typer(incidents_app, name="incidents")
+app.add_typer(cards_app, name="cards")
 warnings_app.command("verdict")(verdict)
 warnings_app.command("acted")(acted)
 app.command()(scan)

@@ -54,7 +54,7 @@ def acted(
 
 @incidents_app.command("import")
 def import_incidents(
-    file: Annotated[Path, typer.Argument(help="JSON: what Alertmanager or PagerDuty send, or {incidents: [...]}; also one a line")],
+    file: Annotated[Path, typer.Argument(help="JSON: what Alertmanager or PagerDuty send, or {incidents: [...]}, also by line")],
     by: Who = "",
     config: ConfigPath = None,
     data_dir: DataDir = None,
@@ -70,9 +70,9 @@ def import_incidents(
     try:
         found = [one for body in _bodies(file.read_bytes()) for one in incidents_in(body, now)]
     except OSError as e:
-        _fail(f"{file}: cannot be read: {e.strerror}", 1)
+        fail(f"{file}: cannot be read: {e.strerror}", 1)
     except ValueError as e:
-        _fail(f"{file}: {e}", 1)
+        fail(f"{file}: {e}", 1)
     with desk(config, data_dir) as one:
         for incident in found:
             for outcome in one.incident(incident, by or user(), now):
@@ -99,7 +99,7 @@ def list_incidents(config: ConfigPath = None, data_dir: DataDir = None, output: 
         with reading_store(settings.store.url, settings.data_dir) as store:
             said = [one for one in store.statements(kind="incident") if "id" in one.body]
     except AiopsError as e:
-        _fail(str(e), 1)
+        fail(str(e), 1)
     for one in said:
         body = one.body
         if output == "json":
@@ -130,7 +130,7 @@ def desk(config: Path | None, data_dir: Path | None) -> Iterator[Desk]:
         finally:
             store.close()
     except AiopsError as e:
-        _fail(str(e), 1)
+        fail(str(e), 1)
 
 
 def user() -> str:
@@ -149,7 +149,7 @@ def _instant(text: str, option: str) -> float:
     try:
         return instant(text)
     except ValueError:
-        _fail(f"{option}: {text!r} is no time; write RFC 3339 or epoch seconds", 2)
+        fail(f"{option}: {text!r} is no time; write RFC 3339 or epoch seconds", 2)
 
 
 def _bodies(content: bytes) -> Iterator[Any]:
@@ -167,6 +167,7 @@ def _bodies(content: bytes) -> Iterator[Any]:
                     raise ValueError(f"line {number}: is no JSON: {e}") from None
 
 
-def _fail(message: str, code: int) -> NoReturn:
+def fail(message: str, code: int) -> NoReturn:
+    """End the command: say why on stderr, and exit so."""
     typer.echo(message, err=True)
     raise typer.Exit(code)

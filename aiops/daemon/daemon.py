@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -13,6 +13,7 @@ from aiops import plugins
 from aiops.config.settings import Settings
 from aiops.config.shipped import models_dir, runbooks_dir
 from aiops.core.errors import AiopsError, FileError, Mistake, SourceError, StoreError
+from aiops.core.records import Outcome
 from aiops.core.text import visible
 from aiops.daemon.board import Board, WatchState
 from aiops.daemon.schedule import Schedule
@@ -21,8 +22,10 @@ from aiops.governance.policy import load_policy
 from aiops.models.card import ModelCard, load_cards
 from aiops.models.second_tier import pool as pools
 from aiops.notify.relay import Relay
+from aiops.outcomes.scorecard import By, Figures
 from aiops.pipeline import Rooms, TurnResult, Watch, assemble, keep, turn
 from aiops.pipeline.assemble import open_watch
+from aiops.pipeline.figures import SINCE_S, figures
 from aiops.pipeline.plane import origin_of
 from aiops.pipeline.states import series_states
 from aiops.runbooks import Runbook, load_runbooks
@@ -296,6 +299,18 @@ class Daemon:
         self._store_said(RELAY_LANE, "")
         for what in ("sent", "retried", "dead", "late", "superseded"):
             self.board.count("notifications", what, by=int(getattr(sent, what)))
+
+    def figures(
+        self, by: By, since_s: float = SINCE_S, seen: Callable[[Iterable[Outcome]], Iterable[Outcome]] = lambda found: found
+    ) -> list[Figures]:
+        """How the warnings of the last `since_s` came out, as far as they may be `seen`."""
+        watches, _ = self.board.snapshot()
+        series: Counter[str] = Counter()
+        for one in watches.values():
+            series[one.card] += one.states.get("active", 0)
+        cards = {watch.card.name: watch.card for watch in self.rooms.watches}
+        now = self.clock()
+        return figures(self.store, cards.values(), by, now, now - since_s, series, seen)
 
     def _prune(self) -> None:
         try:

@@ -18,6 +18,7 @@ from aiops import __version__
 from aiops.core.errors import StoreError
 from aiops.daemon.board import WatchState
 from aiops.daemon.daemon import Daemon
+from aiops.daemon.records import Records
 from aiops.models.second_tier.pool import shared
 from aiops.telemetry.link import Link
 
@@ -61,6 +62,14 @@ METRICS = (
     Described("aiops_warnings_open", "gauge", "Early warnings that are open.", ("card", "kind", "stage")),
     Described("aiops_warnings_opened", "counter", "Early warnings opened since the start.", ("card",)),
     Described("aiops_outcomes", "gauge", "Settled early warnings and missed failures, over all time.", ("verdict",)),
+    Described("aiops_record_settled", "gauge", "Warnings of 30 days that came true or not.", ("by", "name")),
+    Described("aiops_record_precision_ratio", "gauge", "Which share came true, 90 % Wilson bounds.", ("by", "name", "bound")),
+    Described("aiops_record_recall_ratio", "gauge", "How many failures of 30 days were warned of.", ("by", "name")),
+    Described("aiops_record_lead_seconds", "gauge", "How long before the failure hits opened.", ("by", "name", "quantile")),
+    Described("aiops_record_false_warnings_per_week", "gauge", "False warnings a week.", ("by", "name")),
+    Described("aiops_record_false_budget_ratio", "gauge", "False warnings for 100 series against the budget.", ("by", "name")),
+    Described("aiops_record_interval_coverage_ratio", "gauge", "Failures inside the interval told; nominal 0.8.", ("by", "name")),
+    Described("aiops_record_time_error_seconds", "gauge", "Median error of the expected time.", ("by", "name")),
     Described("aiops_predicted_crossing_timestamp_seconds", "gauge", "Soonest crossing that open warnings expect.", ("card",)),
     Described("aiops_notifications", "counter", "Messages by what came of them.", ("result",)),
     Described("aiops_outbox_messages", "gauge", "Messages in the outbox.", ("state",)),
@@ -76,7 +85,7 @@ class DaemonCollector:
     """Reads the daemon when Prometheus asks."""
 
     def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
+        self._daemon, self._records = daemon, Records(daemon)
 
     def collect(self) -> Iterator[Metric]:
         """Every metric of METRICS, in that order."""
@@ -130,6 +139,7 @@ class DaemonCollector:
             "aiops_warnings_open": self._open,
             "aiops_warnings_opened": lambda: _opened(counters),
             "aiops_outcomes": kept("outcomes", VERDICTS),
+            **self._records.rows(),
             "aiops_predicted_crossing_timestamp_seconds": self._crossings,
             "aiops_notifications": counted("notifications", 1),
             "aiops_outbox_messages": kept("outbox", MESSAGE_STATES),

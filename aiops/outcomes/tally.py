@@ -2,49 +2,53 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import statistics
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from typing import Any
 
 from aiops.core.labels import Labels, key
-from aiops.core.records import Outcome
+from aiops.core.records import Outcome, Verdict
+from aiops.outcomes.scorecard import CAME, SETTLED, sentence
 
 UNPROVEN_BELOW = 20
 """Settled warnings a card needs before its record is called anything but unproven."""
-CAME, SETTLED = ("hit", "late"), ("hit", "late", "false")
+LAST = 100
+"""What is told of a card is told of so many of its newest verdicts: it may have been changed since the older ones."""
 
 
 class Tally:
-    """Verdicts of one card, counted.
+    """Verdicts of one card, counted; given oldest first.
 
     >>> Tally([]).record()["text"]
     'new: unproven'
     """
 
     def __init__(self, outcomes: Iterable[Outcome]) -> None:
-        self._all: Counter[str] = Counter()
-        self._here: dict[str, Counter[str]] = defaultdict(Counter)
+        self._last: deque[Outcome] = deque(maxlen=LAST)
+        self._here: dict[str, Counter[Verdict]] = defaultdict(Counter)
         for outcome in outcomes:
             self.add(outcome)
 
     def add(self, outcome: Outcome) -> None:
         """Count a verdict."""
-        self._all[outcome.verdict] += 1
+        if outcome.verdict in SETTLED:
+            self._last.append(outcome)
         self._here[key(outcome.entity)][outcome.verdict] += 1
 
     def record(self, entity: Labels | None = None) -> dict[str, Any]:
-        """How many were settled, how many came true, on this entity too where it has had some, in numbers and words."""
-        came, settled = _counted(self._all)
-        text = f"{came} of {settled} came true"
-        if settled < UNPROVEN_BELOW:
-            text = f"new: unproven ({text})" if settled else "new: unproven"
-        found = {"settled": settled, "came_true": came, "hit": self._all["hit"]}
+        """Of the last LAST settled: how many came true, how long before, and how many on this entity where it had some."""
+        settled, came = len(self._last), sum(o.verdict in CAME for o in self._last)
+        leads = [o.lead_s for o in self._last if o.verdict == "hit" and o.lead_s is not None]
+        lead = statistics.median(leads) if leads else None
+        said = sentence(came, settled, lead, UNPROVEN_BELOW)
+        found = {"settled": settled, "came_true": came, "hit": sum(o.verdict == "hit" for o in self._last), "median_lead_s": lead}
         if entity is not None and key(entity) in self._here:
             found["came_true_here"], found["settled_here"] = _counted(self._here[key(entity)])
             if found["settled_here"]:
-                text += f"; here {found['came_true_here']} of {found['settled_here']}"
-        return {**found, "text": text}
+                said += f"; here {found['came_true_here']} of {found['settled_here']}"
+        return {**found, "text": said}
 
 
-def _counted(counts: Counter[str]) -> tuple[int, int]:
+def _counted(counts: Counter[Verdict]) -> tuple[int, int]:
     return sum(counts[v] for v in CAME), sum(counts[v] for v in SETTLED)

@@ -75,7 +75,7 @@ class Rooms:
 
     def _tally_of(self, card: str) -> Tally:
         if card not in self._tally:
-            self._tally[card] = Tally(self.store.outcomes(card=card, limit=1000))
+            self._tally[card] = Tally(reversed(self.store.outcomes(card=card, limit=1000)))
         return self._tally[card]
 
 

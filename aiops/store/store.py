@@ -157,10 +157,12 @@ class Store:
             rows = connection.execute(query).all()
         return [Statement(r.kind, r.card, r.key, r.warning_id, r.said_ms / 1000, r.who, r.body, r.seq) for r in rows]
 
-    def outcomes(self, *, limit: int = 100, card: str | None = None) -> list[Outcome]:
-        """Current verdicts, newest first."""
+    def outcomes(self, *, limit: int = 100, card: str | None = None, since_s: float | None = None) -> list[Outcome]:
+        """Current verdicts, newest first; those given after `since_s`."""
         t = tables.outcomes
         query = sa.select(t.c.body).where(t.c.current == 1).order_by(t.c.seq.desc()).limit(limit)
+        if since_s is not None:
+            query = query.where(t.c.settled_ms > ms(since_s))
         if card is not None:
             query = query.where(t.c.card == card)
         with self._read() as connection:

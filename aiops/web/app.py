@@ -17,6 +17,7 @@ from aiops.core.errors import StoreError
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.metrics import exposition, make_registry
 from aiops.governance.policy import LOCAL
+from aiops.outcomes.scorecard import By
 from aiops.web import said, view
 from aiops.web.sight import Sight, token_needed
 
@@ -26,6 +27,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+Since = Annotated[float, Query(gt=0, le=10 * 366 * 86400, description="how far back, seconds")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most, newest first")]
 
 
@@ -132,6 +134,10 @@ def _api(app: FastAPI, daemon: Daemon) -> None:
         if found is None:
             raise HTTPException(404, "no such warning")
         return found
+
+    @app.get("/api/v1/scorecard", summary="How warnings came out, by card, rule, entity, service or team", tags=["api"])
+    def scorecard(by: By = "card", since: Since = view.SINCE_S, sight: Sight = see) -> list[dict[str, Any]]:
+        return view.scorecard(daemon, by, since, sight)
 
     @app.get("/api/v1/outcomes", summary="Verdicts", tags=["api"])
     def outcomes(limit: Limit = 100, sight: Sight = see) -> list[dict[str, Any]]:

@@ -16,6 +16,9 @@ from aiops.daemon.token import matches
 from aiops.governance.policy import LOCAL
 from aiops.pipeline import Watch
 
+ABOUT = (("rule", "alertname"), ("service", "service"))
+"""Which label each part of `Outcome.about` was taken from."""
+
 
 def token_needed(daemon: Daemon) -> Callable[..., Any]:
     """A dependency of routes that change something: they need the daemon's token."""
@@ -51,7 +54,13 @@ class Sight:
             lineages = [watch.lineage for watch in self._watches if watch.card.name == one.card]
             entity = self._labels(one.entity, lineages)
             if entity is not None:
-                yield one if entity is one.entity else replace(one, entity=entity)
+                yield one if entity is one.entity else replace(one, entity=entity, about=self._about(one, lineages))
+
+    def _about(self, one: Outcome, lineages: list[Lineage]) -> Labels:
+        """What figures are grouped by, as the labels it was taken from may be seen here."""
+        own = {label: one.about[name] for name, label in ABOUT if name in one.about}
+        seen = self._labels(own, lineages) or {}
+        return {name: seen[label] for name, label in ABOUT if label in seen} | {"kind": one.about.get("kind", "")}
 
     def _labels(self, labels: Labels, lineages: list[Lineage]) -> Labels | None:
         if self.location == LOCAL:

@@ -14,8 +14,10 @@ from aiops.core.durations import rfc3339, text
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
+from aiops.outcomes.scorecard import By
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline import Watch
+from aiops.pipeline.figures import SINCE_S as SINCE_S
 from aiops.store.codec import to_json
 from aiops.web.evidence import told
 from aiops.web.sight import Sight
@@ -114,6 +116,11 @@ def warning(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | N
 def _seen(daemon: Daemon, warning_id: str, sight: Sight) -> EarlyWarning | None:
     found = daemon.store.warning(warning_id)
     return None if found is None else sight.warning(found)
+
+
+def scorecard(daemon: Daemon, by: By, since_s: float, sight: Sight) -> list[dict[str, Any]]:
+    """How the warnings of each card, rule, entity, service or team came out in the last `since_s`, by name."""
+    return [one.as_json() for one in daemon.figures(by, since_s, sight.outcomes)]
 
 
 def outcomes(daemon: Daemon, limit: int, sight: Sight) -> list[dict[str, Any]]:

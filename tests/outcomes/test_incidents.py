@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -82,12 +83,8 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_whatever_comes_it_is_read_or_refused(body: Any) -> None:
-    try:
-        found = incidents_in(body, NOW)
-    except ValueError as e:
-        assert str(e)
-    else:
-        assert all(one.id and 0 <= one.at_s <= NOW + 300 for one in found)
+    with suppress(ValueError):
+        assert all(one.id and 0 <= one.at_s <= NOW + 300 for one in incidents_in(body, NOW))
 
 
 def test_a_card_claims_what_its_matchers_fit_and_names_the_entity_by_its_labels() -> None:

@@ -17,7 +17,7 @@ def outcome(verdict: Any, instance: str = "a") -> Outcome:
 @pytest.mark.parametrize(
     ("verdicts", "text"),
     [([], "new: unproven"), (["hit", "false"], "new: unproven (1 of 2 came true)"), (["expired"], "new: unproven"),
-     (["hit"] * 12 + ["late"] * 3 + ["false"] * 5 + ["missed"] * 9, "15 of 20 came true")],
+     (["hit"] * 12 + ["late"] * 3 + ["false"] * 5 + ["missed"] * 9, "15 of the last 20 came true")],
 )  # fmt: skip
 def test_what_is_said_of_a_card(verdicts: list[str], text: str) -> None:
     assert Tally(map(outcome, verdicts)).record()["text"] == text
@@ -25,8 +25,15 @@ def test_what_is_said_of_a_card(verdicts: list[str], text: str) -> None:
 
 def test_an_entity_has_a_record_of_its_own() -> None:
     tally = Tally([outcome("hit", "a")] * 18 + [outcome("false", "b")] * 3)
-    assert tally.record({"instance": "a"})["text"] == "18 of 21 came true; here 18 of 18"
-    assert tally.record({"instance": "b"})["text"] == "18 of 21 came true; here 0 of 3"
-    assert tally.record({"instance": "c"})["text"] == "18 of 21 came true"
+    assert tally.record({"instance": "a"})["text"] == "18 of the last 21 came true; here 18 of 18"
+    assert tally.record({"instance": "b"})["text"] == "18 of the last 21 came true; here 0 of 3"
+    assert tally.record({"instance": "c"})["text"] == "18 of the last 21 came true"
     tally.add(outcome("late", "b"))
     assert tally.record({"instance": "b"})["settled_here"] == 4
+
+
+def test_the_lead_of_the_hits_is_told_and_what_is_old_is_left_out() -> None:
+    hits = [Outcome("i", "c", {}, "hit", 9, 1, 2, lead, None, None) for lead in (60.0, 6600.0, 9000.0)]
+    tally = Tally([outcome("false")] * 100 + hits * 30)
+    assert tally.record()["text"] == "90 of the last 100 came true; median 1h50m ahead"
+    assert tally.record()["median_lead_s"] == 6600.0

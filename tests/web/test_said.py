@@ -65,3 +65,12 @@ def test_what_is_wrong_is_refused(client: TestClient, where: str, body: dict[str
 def test_no_warning_and_no_incident(client: TestClient) -> None:
     assert client.post("/api/v1/warnings/none/verdict", json={"verdict": "hit", "by": "ann"}).status_code == 422
     assert "holds neither" in client.post("/api/v1/incidents", json={}).json()["detail"]
+
+
+def test_the_scorecard_tells_what_came_of_it(client: TestClient) -> None:
+    assert client.get("/api/v1/scorecard").json() == []
+    client.post(path(client, "verdict"), json={"verdict": "hit", "by": "ann"})
+    (card_,) = client.get("/api/v1/scorecard").json()
+    assert (card_["name"], card_["settled"], card_["precision"]) == ("disk", 1, 1.0)
+    assert [one["name"] for one in client.get("/api/v1/scorecard?by=entity").json()] == ["a"]
+    assert client.get("/api/v1/scorecard?by=colour").status_code == 422

@@ -1,0 +1,77 @@
+"""The live figures as metrics: read from the store at most once a minute, names bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from aiops.core.errors import StoreError
+from aiops.core.text import visible
+from aiops.outcomes.scorecard import By, Figures
+
+if TYPE_CHECKING:
+    from aiops.daemon.daemon import Daemon
+
+Rows = Iterator[tuple[tuple[str, ...], float]]
+SHOWN: tuple[By, ...] = ("card", "rule", "service", "team")
+"""An entity has its figures in the API: there are too many for metrics."""
+NAMES_AT_MOST = 200
+"""Of each kind, those with the most verdicts."""
+EVERY_S = 60.0
+
+
+class Records:
+    """Figures of SHOWN, remembered for EVERY_S; nothing while the store cannot be read."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon, self._found, self._until_s = daemon, list[Figures](), 0.0
+
+    def rows(self) -> dict[str, Callable[[], Rows]]:
+        """Metric name to its rows."""
+        found = self._figures()
+
+        def each(value: Callable[[Figures], float | None]) -> Callable[[], Rows]:
+            return lambda: (((f.by, visible(f.name)), v) for f in found if (v := value(f)) is not None)
+
+        return {
+            "aiops_record_settled": each(lambda f: float(f.settled)),
+            "aiops_record_precision_ratio": lambda: self._precision(found),
+            "aiops_record_recall_ratio": each(lambda f: f.recall),
+            "aiops_record_lead_seconds": lambda: self._leads(found),
+            "aiops_record_false_warnings_per_week": each(lambda f: f.false_per_week),
+            "aiops_record_false_budget_ratio": each(
+                lambda f: f.false_per_100 / f.budget if f.false_per_100 is not None and f.budget else None
+            ),
+            "aiops_record_interval_coverage_ratio": each(lambda f: f.coverage),
+            "aiops_record_time_error_seconds": each(lambda f: f.off_s),
+        }
+
+    def _figures(self) -> list[Figures]:
+        now = self._daemon.clock()
+        if now >= self._until_s or now < self._until_s - EVERY_S:
+            try:
+                self._found = [one for by in SHOWN for one in _most(self._daemon.figures(by))]
+            except StoreError:
+                self._found = []
+            self._until_s = now + EVERY_S
+        return self._found
+
+    @staticmethod
+    def _precision(found: list[Figures]) -> Rows:
+        for f in found:
+            for bound, value in (("low", f.low), ("point", f.precision), ("high", f.high)):
+                if value is not None:
+                    yield (f.by, visible(f.name), bound), value
+
+    @staticmethod
+    def _leads(found: list[Figures]) -> Rows:
+        for f in found:
+            for quantile in (0.1, 0.5, 0.9):
+                lead = f.lead_s(quantile)
+                if lead is not None:
+                    yield (f.by, visible(f.name), str(quantile)), lead
+
+
+def _most(found: list[Figures]) -> list[Figures]:
+    chosen = sorted(found, key=lambda f: (-sum(f.verdicts.values()), f.name))[:NAMES_AT_MOST]
+    return sorted(chosen, key=lambda f: f.name)

@@ -1,0 +1,56 @@
+"""`aiops cards show`: figures as a table and as lines."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from aiops.cli.app import app
+from aiops.store import Store
+from tests.store.samples import outcome
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    store, now = Store.open("", tmp_path), int(time.time())
+    with store.transaction() as tx:
+        for number in range(5):
+            word = "false" if number == 4 else "hit"
+            tx.put_outcome(outcome(number, word, settled_s=now - 60, opened_s=now - 600, about={"service": "shop"}))
+        tx.put_outcome(outcome(9, "hit", card="cpu_busy", settled_s=now - 40 * 86400))
+    store.close()
+    return str(tmp_path)
+
+
+def aiops(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["cards", "show", *arguments])
+
+
+def test_a_table_of_all_cards(data: str) -> None:
+    head, line = aiops("--data-dir", data).stdout.splitlines()
+    assert head.split()[:3] == ["CARD", "SETTLED", "PRECISION"]
+    assert line.startswith("disk_full        5  80% (44% to 95%)")
+    assert "3m10s/3m10s/3m10s" in line
+    assert line.split()[-1] == "20%"
+
+
+def test_further_back_and_by_something_else(data: str) -> None:
+    _, *lines = aiops("--data-dir", data, "--since", "90d").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["cpu_busy", "disk_full"]
+    (line,) = aiops("--data-dir", data, "--by", "service", "-o", "json").stdout.splitlines()
+    assert (json.loads(line)["name"], json.loads(line)["precision"]) == ("shop", 0.8)
+
+
+def test_one_of_them(data: str) -> None:
+    assert len(aiops("a4", "--by", "entity", "--data-dir", data).stdout.splitlines()) == 2
+    assert aiops("none", "--data-dir", data).stdout == "no verdicts yet\n"
+
+
+@pytest.mark.parametrize("wrong", [("--by", "colour"), ("--since", "soon")])
+def test_what_is_asked_wrongly_is_usage(data: str, wrong: tuple[str, str]) -> None:
+    assert aiops("--data-dir", data, *wrong).exit_code == 2

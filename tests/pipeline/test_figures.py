@@ -1,0 +1,32 @@
+"""The figures of a store: its current verdicts, held against what the cards say."""
+
+from __future__ import annotations
+
+from aiops.models.card import ModelCard
+from aiops.pipeline.figures import about, figures
+from aiops.store import Store
+from tests.daemon.rig import card
+from tests.store.samples import outcome
+
+CARDS = [
+    ModelCard.model_validate(card("disk_full", false_alarm_budget={"count": 15, "per": "100_series", "every": "7d"})),
+    ModelCard.model_validate(card("other", false_alarm_budget={"count": 1, "per": "entity", "every": "14d"})),
+]
+
+
+def test_a_budget_is_told_a_week_for_a_hundred_series() -> None:
+    held = about(CARDS, {"disk_full": 7})
+    assert (held["disk_full"].team, held["disk_full"].series, held["disk_full"].budget) == ("t", 7, 15.0)
+    assert (held["other"].series, held["other"].budget) == (0, 50.0)
+
+
+def test_what_was_superseded_does_not_count_and_what_may_not_be_seen_neither() -> None:
+    store = Store.open("sqlite://", None)
+    with store.transaction() as tx:
+        for found in (outcome(1, "false"), outcome(1, "hit"), outcome(2, "hit"), outcome(3, "false", settled_s=10)):
+            tx.put_outcome(found)
+    (one,) = figures(store, CARDS, "card", 500.0, 100.0)
+    assert (one.name, dict(one.verdicts)) == ("disk_full", {"hit": 2})
+    (one,) = figures(store, CARDS, "card", 500.0, 100.0, seen=lambda found: [o for o in found if o.entity["instance"] == "a2"])
+    assert dict(one.verdicts) == {"hit": 1}
+    store.close()
