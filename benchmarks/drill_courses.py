@@ -127,7 +127,8 @@ def _failing(drill: Drill) -> Course:
     rng = drill.rng
     base, (done, trend) = rng.uniform(0.25, 0.45), _shape(drill, rng)
     noise = _noise(drill, rng, 0.02, 0.003)
-    phase, swing = rng.uniform(0, 1), 0.04 if drill.failure in ("queue", "pool") else 0.0
+    phase = rng.uniform(0, 1)
+    swing = 0.04 if drill.failure in ("queue", "pool") and drill.day_s >= 86400 else 0.0  # nothing swings every few minutes
 
     def rhythm(t: Floats) -> Floats:
         return swing * (np.cos(2 * np.pi * (t / drill.day_s - phase)) - np.cos(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import datetime
 import http.server
 import json
@@ -219,7 +220,8 @@ def live(drill: Drill, thing: Thing, port: int) -> None:
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(BrokenPipeError):  # whoever asked did not wait
+                self.wfile.write(body)
 
         def log_message(self, *args: object) -> None:
             pass

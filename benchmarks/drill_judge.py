@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from drill_courses import FAILURES, FOR_S, LOOK_ALIKES, VARIANTS, Drill, course_of
+from drill_courses import FAILURES, LOOK_ALIKES, VARIANTS, Drill, course_of
 
-GAP_S = 1800.0
-"""Warnings closer than this are one."""
 HALF = 0.5
 ENOUGH = 4
 """Of the five variants of a failure."""
 Warned = Mapping[str, Sequence[tuple[float, float]]]
-"""By the drill's name: when its warnings were up, first and last instant."""
+"""By the drill's name: when each warning opened, and until when it stood or the latest time that it told, whichever is later."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +31,22 @@ class Verdict:
         return not self.early if self.drill.alike else self.used >= HALF
 
 
-def available_s(drill: Drill, fired_s: float, horizon_s: float, step_s: float) -> float:
-    """From the first instant at which an oracle that knows the true slope puts the crossing inside the horizon, to the firing."""
-    at = np.arange(drill.begin_s - 2 * drill.lasts_s, fired_s, step_s)
+def available_s(drill: Drill, fired_s: float, horizon_s: float, since_s: float) -> float:
+    """From the first instant at which an oracle that knows the true slope puts the crossing inside the horizon, to the firing.
+
+    Not before `since_s`, when somebody began to watch.
+    """
+    at = np.linspace(max(since_s, fired_s - 2 * horizon_s), fired_s, 20_000)
     inside = course_of(drill).expected_s(at) <= horizon_s
     return float(fired_s - at[np.argmax(inside)]) if inside.any() else 0.0
 
 
 def judged(
-    drills: Sequence[Drill], fired: Mapping[str, float], warned: Warned, horizon_s: float, step_s: float
+    drills: Sequence[Drill], fired: Mapping[str, float], warned: Warned, horizon_s: float, since_s: float
 ) -> list[Verdict]:
-    """Each drill's verdict; a warning counts if it was up when the rule's condition began to hold, or not long before.
+    """Each drill's verdict; a warning is a hit when the alert fires after it opened, while it stands or by the latest it told.
 
-    `early`: of a failure the warnings that had ended before, of a look-alike all of them.
+    `early`: of a failure the warnings that came true too late or not at all, of a look-alike all of them.
     """
     found = []
     for drill in drills:
@@ -54,10 +55,9 @@ def judged(
             found.append(Verdict(drill, fired.get(drill.name, np.nan), np.nan, np.nan, len(spans)))
             continue
         at = fired[drill.name]
-        held = at - FOR_S[drill.failure] - GAP_S
-        time_there_was = available_s(drill, at, horizon_s, step_s)
-        up = [first for first, last in spans if first < at and last >= held]
-        early = sum(last < held for _, last in spans)
+        time_there_was = available_s(drill, at, horizon_s, since_s)
+        up = [first for first, last in spans if first < at and last >= at]
+        early = sum(last < at for _, last in spans)
         found.append(Verdict(drill, at, time_there_was, (at - min(up)) / time_there_was if up else np.nan, early))
     return found
 

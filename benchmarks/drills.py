@@ -1,11 +1,15 @@
 """Live drills: five failures in five variants, each with its look-alike, real exporters, real rules, one real Prometheus.
 
 Usage: python benchmarks/drills.py [--seeds 0] [--days 9] [--horizons 6h,1d] [--work DIR] [--keep DIR]
+       python benchmarks/drills.py --live [--lasts 5m-7m] [--seeds 0] [--work DIR]
 
 Every thing of a drill is a process that really leaks, fills, queues, expires, or holds connections; its days until now are what
-it said itself on a recorded clock, once a minute, loaded with promtool; when its rule fired is what Prometheus' own engine says of
-its expression, `for:` added. Time available: from the first instant at which an oracle that knows the true slope puts the
-crossing inside the horizon, to the firing. Told is which share of it the warning left; * marks warnings that ended before.
+it said itself on a recorded clock, once a minute, loaded with promtool; when its rule fired is what Prometheus' own engine says
+of its expression, `for:` added. With --live they go on under a real scrape, real rules and a real daemon, on a clock on which a
+day takes four minutes; then two hours of it were recorded before.
+
+Time available: from the first instant at which an oracle that knows the true slope puts the crossing inside the horizon, to the
+firing. Told is which share of it the warning left; * marks warnings that did not come true by the latest time they told.
 """
 
 from __future__ import annotations
@@ -14,15 +18,18 @@ import argparse
 import contextlib
 import json
 import pathlib
+import signal
+import sys
 import tempfile
 import time
 from collections import defaultdict
 
+import drill_live
 import numpy as np
 from common import Server, prometheus
 from drill_courses import FOR_S, Drill
 from drill_exporter import rules
-from drill_judge import GAP_S, Warned, judged, table
+from drill_judge import Warned, judged, table
 from drill_stage import alerts, drill_of, drills_of, file_systems, put_alerts, record
 
 from aiops.core.durations import seconds
@@ -35,6 +42,8 @@ from aiops.telemetry.source import ReadLimits
 
 DAY = 86400
 STEP = 60
+GAP_S = 1800.0
+"""Warnings closer than this are one."""
 JUDGED_S = 2 * DAY
 
 
@@ -55,17 +64,18 @@ def by_scan(server: Server, now_s: int, days: float, horizon_s: float, drills: d
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for one in served:
         for labels, formula in view.formulas(one):
-            name = drill_of(labels, drills)
-            up = np.isfinite(crossing(formula, view.times)[:, 1])  # a condition that holds waits for its `for`
-            found[name] += spans(told.look_s[up].astype(float))
+            name, times = drill_of(labels, drills), crossing(formula, view.times)
+            found[name] += warnings(told.look_s.astype(float), times[:, 2] + one.hold_s)
     return found
 
 
-def spans(at: np.ndarray) -> list[tuple[float, float]]:
-    """Stretches of instants, those closer than GAP_S being one."""
-    if not len(at):
+def warnings(look_s: np.ndarray, latest_s: np.ndarray) -> list[tuple[float, float]]:
+    """Stretches of looks at which a crossing was told, those closer than GAP_S being one, each with the latest time told."""
+    up = np.flatnonzero(np.isfinite(latest_s))
+    if not len(up):
         return []
-    return [(float(p[0]), float(p[-1])) for p in np.split(at, np.flatnonzero(np.diff(at) > GAP_S) + 1)]
+    parts = np.split(up, np.flatnonzero(np.diff(look_s[up]) > GAP_S) + 1)
+    return [(float(look_s[part[0]]), float(np.max(latest_s[part]))) for part in parts]
 
 
 def recorded(seed: int, days: float, work: pathlib.Path) -> tuple[int, dict[str, Drill], dict[str, float]]:
@@ -98,9 +108,19 @@ def one_seed(seed: int, days: float, horizons: list[float], work: pathlib.Path) 
         for horizon_s in horizons:
             began = time.monotonic()
             warned = by_scan(server, now_s, days, horizon_s, drills)
-            verdicts = judged(list(drills.values()), fired, warned, horizon_s, STEP)
+            verdicts = judged(list(drills.values()), fired, warned, horizon_s, now_s - JUDGED_S)
             took = time.monotonic() - began
             print(f"\nseed {seed}, scan, horizon {horizon_s / 3600:.0f} h, {took:.0f} s\n{table(verdicts)}", flush=True)
+
+
+def one_live(seed: int, lasts: str, work: pathlib.Path) -> None:
+    """The drills of one seed, live."""
+    shortest, _, longest = lasts.partition("-")
+    drills, seen = drill_live.run(seed, (seconds(shortest), seconds(longest or shortest)), work)
+    horizon_s = seconds(str(drill_live.CARD["horizon"]))
+    verdicts = judged(list(drills.values()), seen.fired, seen.warned, horizon_s, seen.began_s)
+    loud = sum(count for name, count in seen.loud.items() if drills[name].alike)
+    print(f"\nseed {seed}, live, to the limit in {lasts}, {loud} look-alikes louder than shadow\n{table(verdicts)}", flush=True)
 
 
 def main() -> None:
@@ -109,16 +129,22 @@ def main() -> None:
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--days", type=float, default=9)
     parser.add_argument("--horizons", default="6h,1d")
+    parser.add_argument("--live", action="store_true")
+    parser.add_argument("--lasts", default="5m-7m")
     parser.add_argument("--work", type=pathlib.Path)
     parser.add_argument("--keep", type=pathlib.Path, help="keep what was recorded here, and take it the next time")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was mounted and started ends with it
     first, _, last = asked.seeds.partition("-")
     for seed in range(int(first), int(last or first) + 1):
         with contextlib.ExitStack() as stack:
             work = asked.keep or pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(dir=asked.work)))
             folder = (work / f"seed-{seed}").absolute()
             folder.mkdir(parents=True, exist_ok=True)
-            one_seed(seed, asked.days, [seconds(text) for text in asked.horizons.split(",")], folder)
+            if asked.live:
+                one_live(seed, asked.lasts, folder)
+            else:
+                one_seed(seed, asked.days, [seconds(text) for text in asked.horizons.split(",")], folder)
 
 
 if __name__ == "__main__":
