@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Out, fail
+from aiops.cli.said import ConfigPath, DataDir, Out, Who, fail, user
 
 if TYPE_CHECKING:
+    from aiops.models.card import ModelCard
     from aiops.outcomes.scorecard import Figures
+    from aiops.store import Store
 
 cards_app = typer.Typer(no_args_is_help=True, help="Model cards: their figures, and how loud they may be.")
+CardName = Annotated[str, typer.Argument(help="the card")]
+Why = Annotated[str, typer.Option(help="one sentence")]
 Since = Annotated[str, typer.Option(help="how far back, for example 30d")]
 
 
@@ -41,6 +46,74 @@ def show(
         return
     for line in table(found):
         typer.echo(line)
+
+
+@cards_app.command("promote")
+def promote(
+    card: CardName, by: Who = "", why: Why = "", config: ConfigPath = None, data_dir: DataDir = None
+) -> None:  # fmt: skip
+    """Take a card one rung up, if its record passes `promote_when`; else exit 1 and say what is missing."""
+    from aiops.pipeline.stages import promote as up
+
+    with _ladder(config, data_dir, card) as (store, found):
+        move = up(store, found, by or user(), why or "promoted", time.time())
+    typer.echo(f"{card}: {move.before} -> {move.after}, by {move.who}")
+
+
+@cards_app.command("demote")
+def demote(
+    card: CardName,
+    to: Annotated[str, typer.Option(help="shadow or ticket")] = "shadow",
+    by: Who = "",
+    why: Why = "",
+    config: ConfigPath = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Take a card down; its record begins anew."""
+    from aiops.pipeline.stages import demote as down
+
+    if to not in ("shadow", "ticket"):
+        fail(f"--to: {to!r}; known: shadow, ticket", 2)
+    with _ladder(config, data_dir, card) as (store, found):
+        move = down(store, found.name, cast(Any, to), by or user(), why or "demoted", time.time())
+    typer.echo(f"{card}: {move.before} -> {move.after}, by {move.who}")
+
+
+@cards_app.command("why-not")
+def why_not(card: CardName, config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
+    """Say where a card stands, what is missing for the next rung and when it will be reached at this pace."""
+    import orjson
+
+    from aiops.core.durations import rfc3339
+    from aiops.core.text import visible
+    from aiops.pipeline.stages import as_json
+    from aiops.pipeline.stages import why_not as asked
+
+    with _ladder(config, data_dir, card) as (store, one):
+        found = asked(store, one, time.time())
+    if output == "json":
+        typer.echo(orjson.dumps(as_json(card, found)).decode())
+        return
+    stage, record, lacking, moves = found
+    typer.echo(f"{card} stands at {stage}; {record.came} of {record.settled} distinct incidents came true")
+    for line in lacking:
+        typer.echo(f"  missing    {line}")
+    if not lacking and stage != "page":
+        typer.echo(f"  nothing is missing: aiops cards promote {card}")
+    for move in moves:
+        told = f"{move.before} -> {move.after}, {move.kind} by {move.who}: {move.why}"
+        typer.echo(visible(f"  {rfc3339(move.at_s)}  {told}"))
+
+
+@contextmanager
+def _ladder(config: Path | None, data_dir: Path | None, card: str) -> Iterator[tuple[Store, ModelCard]]:
+    from aiops.cli.said import writing
+
+    with writing(config, data_dir) as (store, cards):
+        found = next((one for one in cards if one.name == card), None)
+        if found is None:
+            fail(f"no card {card!r}; there are {', '.join(one.name for one in cards)}", 1)
+        yield store, found
 
 
 def _figures(config: Path | None, data_dir: Path | None, by: str, since: str) -> list[Figures]:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 import typer
 
 if TYPE_CHECKING:
+    from aiops.models.card import ModelCard
     from aiops.pipeline.desk import Desk
+    from aiops.store import Store
 
 incidents_app = typer.Typer(no_args_is_help=True, help="Incidents that other systems declared: take them in, list them.")
 WarningId = Annotated[str, typer.Argument(help="the id of an early warning, or the beginning of it")]
@@ -112,11 +114,19 @@ def list_incidents(config: ConfigPath = None, data_dir: DataDir = None, output: 
 @contextmanager
 def desk(config: Path | None, data_dir: Path | None) -> Iterator[Desk]:
     """The desk of a data directory; a mistake ends the command with exit 1."""
+    from aiops.pipeline.desk import Desk
+
+    with writing(config, data_dir) as (store, cards):
+        yield Desk(store, cards)
+
+
+@contextmanager
+def writing(config: Path | None, data_dir: Path | None) -> Iterator[tuple[Store, list[ModelCard]]]:
+    """The store of a data directory, to be written beside a running daemon, and the cards; a mistake ends with exit 1."""
     from aiops.config.settings import load_settings
     from aiops.config.shipped import models_dir
     from aiops.core.errors import AiopsError, StoreError
     from aiops.models.card import load_cards
-    from aiops.pipeline.desk import Desk
     from aiops.store import Store
 
     try:
@@ -126,7 +136,7 @@ def desk(config: Path | None, data_dir: Path | None) -> Iterator[Desk]:
         cards = load_cards(settings.cards or [models_dir()])
         store = Store.beside(settings.store.url, settings.data_dir)
         try:
-            yield Desk(store, cards)
+            yield store, cards
         finally:
             store.close()
     except AiopsError as e:

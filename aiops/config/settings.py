@@ -181,6 +181,10 @@ class Settings(BaseSettings):
     stages: dict[str, Stage] = Field(
         default_factory=dict, description="how loud a card may be, by card: shadow, ticket or page"
     )
+    stages_why: str = Field("", max_length=500, description="who declares these stages, and why: kept in the ledger")
+    promote_up_to: Stage = Field(
+        "shadow", description="how loud a card may become by itself when its record passes `promote_when`; shadow: by a person"
+    )
     cards: list[Path] = Field(
         default_factory=list, description="files or folders of model cards; empty: the shipped ones"
     )

@@ -24,6 +24,7 @@ from aiops.models.second_tier import pool as pools
 from aiops.notify.relay import Relay
 from aiops.outcomes.scorecard import By, Figures
 from aiops.pipeline import Rooms, TurnResult, Watch, assemble, keep, turn
+from aiops.pipeline import stages as ladder
 from aiops.pipeline.assemble import open_watch
 from aiops.pipeline.figures import SINCE_S, figures
 from aiops.pipeline.plane import origin_of
@@ -115,6 +116,7 @@ class Daemon:
             schedule.every(watch.step_s, _lane(watch), name, self.tick, watch.name, first_s=now)
         schedule.every(RELAY_EVERY_S, RELAY_LANE, "relay", self.send, first_s=now)
         schedule.every(PRUNE_EVERY_S, RELAY_LANE, "prune", self._prune, first_s=now + PRUNE_EVERY_S)
+        schedule.every(PRUNE_EVERY_S, RELAY_LANE, "review", self._review_all, first_s=now + PRUNE_EVERY_S)
         schedule.start()
         self._schedule = schedule
 
@@ -197,7 +199,8 @@ class Daemon:
             self._save(watch)
 
     def _assemble(self, settings: Settings, cards: list[ModelCard], runbooks: list[Runbook]) -> Rooms:
-        rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir, self.clock)
+        stages = ladder.enter(self.store, cards, settings.stages, "config", settings.stages_why, self.clock())
+        rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir, self.clock, stages)
         if self.dry_run:
             rooms.routes = ()  # what is not to be told must not wait in the outbox for the next start either
         return rooms
@@ -279,6 +282,20 @@ class Daemon:
             if event.kind != "updated" and event.warning is not None:
                 log.debug(f"warning {event.kind}", id=event.warning.id, card=event.warning.card, entity=str(event.warning.entity))
 
+        if any(event.kind == "outcome" for event in result.events):
+            self.review(watch.card)
+
+    def review(self, card: ModelCard) -> None:
+        """Move a card by its record: down at a breach; up as far as the configuration lets it go by itself."""
+        try:
+            move = ladder.review(self.store, card, self.settings.promote_up_to, self.clock())
+        except StoreError as e:
+            self._store_said("stages", str(e))
+            return
+        self._store_said("stages", "")
+        if move is not None:  # the watches hear of it in their next turn
+            log.warning(f"card {move.kind}", card=card.name, stage=move.after, before=move.before, why=move.why)
+
     def _save(self, watch: Watch) -> None:
         self._saved[watch.name] = self.clock()
         if watch.name in self._broken:
@@ -311,6 +328,10 @@ class Daemon:
         cards = {watch.card.name: watch.card for watch in self.rooms.watches}
         now = self.clock()
         return figures(self.store, cards.values(), by, now, now - since_s, series, seen)
+
+    def _review_all(self) -> None:
+        for card in {watch.card.name: watch.card for watch in self.rooms.watches}.values():
+            self.review(card)
 
     def _prune(self) -> None:
         try:

@@ -47,7 +47,7 @@ class Rooms:
     routes: Sequence[Route] = ()
     local_receivers: frozenset[str] = frozenset()
     renewed_receivers: frozenset[str] = frozenset()
-    stages: Mapping[str, Stage] = field(default_factory=dict)
+    stages: dict[str, Stage] = field(default_factory=dict)
     marks_turns: bool = True
     together: Together | None = None
     clock: Callable[[], float] = time.monotonic
@@ -55,11 +55,10 @@ class Rooms:
     _tally: dict[str, Tally] = field(default_factory=dict)
 
     def stage_of(self, card: ModelCard) -> Stage:
-        """How loud a card is: the config's word, else its own; a challenger never gets louder."""
+        """How loud a card is: as it stands on the ladder, else what its file declares, never page; a challenger is in shadow."""
         if card.challenges:
             return "shadow"
-        stage: Stage = self.stages.get(card.name, card.stage)
-        return stage if stage in STAGES else "shadow"
+        return self.stages.get(card.name, loudest_declared(card.stage))
 
     def settled(self, outcome: Outcome) -> None:
         """Count an outcome into the record of its card."""
@@ -79,15 +78,22 @@ class Rooms:
         return self._tally[card]
 
 
+def loudest_declared(stage: Stage) -> Stage:
+    """What a declared stage amounts to: page takes a record."""
+    return min(stage, "ticket", key=STAGES.index)
+
+
 def assemble(
     settings: Settings, cards: Sequence[ModelCard], runbooks: Sequence[Runbook], store: Store, data_dir: Path | None,
-    clock: Callable[[], float] = time.monotonic,
+    clock: Callable[[], float] = time.monotonic, stages: Mapping[str, Stage] | None = None,
 ) -> Rooms:  # fmt: skip
     """All watches of a configuration: each card on all sources it names. What was kept in `data_dir` is taken up again.
 
-    `clock` says when a source that failed may be asked again.
+    `clock` says when a source that failed may be asked again. `stages`: where the cards stand; without it what is declared.
     """
-    rooms = Rooms(store, StoreJournal(store), runbooks=runbooks, routes=settings.routes, stages=settings.stages)
+    rooms = Rooms(store, StoreJournal(store), runbooks=runbooks, routes=settings.routes)
+    declared = {name: loudest_declared(stage) for name, stage in settings.stages.items()}
+    rooms.stages = dict(declared if stages is None else stages)
     receivers = {name: plugins.load("notifiers", receiver.kind) for name, receiver in settings.receivers.items()}
     rooms.local_receivers = frozenset(name for name, kind in receivers.items() if kind.local)
     e = settings.episodes

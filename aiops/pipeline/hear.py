@@ -8,6 +8,7 @@ from aiops.early_warnings.episode import warning_fingerprint
 from aiops.outcomes.settle import until_s
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.pending import Pending
+from aiops.pipeline.stages import move_from
 from aiops.pipeline.watch import Watch
 
 
@@ -23,6 +24,8 @@ def hear(watch: Watch, now_s: int, rooms: Rooms) -> None:
     for one in said:
         if one.kind == "action":
             _acted(watch, one.warning_id, int(one.body["at_s"]), now_s, rooms)
+        if one.kind == "stage":
+            rooms.stages[watch.card.name] = watch.stage = move_from(one).after
     if any(one.kind in ("verdict", "incident") for one in said):
         for pending in list(watch.pending.values()):
             outcome = rooms.store.outcome_of(pending.warning.id)

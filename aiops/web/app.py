@@ -139,6 +139,10 @@ def _api(app: FastAPI, daemon: Daemon) -> None:
     def scorecard(by: By = "card", since: Since = view.SINCE_S, sight: Sight = see) -> list[dict[str, Any]]:
         return view.scorecard(daemon, by, since, sight)
 
+    @app.get("/api/v1/stages", summary="Where cards stand, by which record, and what is missing for the next rung", tags=["api"])
+    def stages(card: str = "") -> list[dict[str, Any]]:
+        return view.stages(daemon, card)
+
     @app.get("/api/v1/outcomes", summary="Verdicts", tags=["api"])
     def outcomes(limit: Limit = 100, sight: Sight = see) -> list[dict[str, Any]]:
         return view.outcomes(daemon, limit, sight)

@@ -17,6 +17,7 @@ from aiops.daemon.daemon import Daemon
 from aiops.outcomes.scorecard import By
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline import Watch
+from aiops.pipeline import stages as ladder
 from aiops.pipeline.figures import SINCE_S as SINCE_S
 from aiops.store.codec import to_json
 from aiops.web.evidence import told
@@ -121,6 +122,12 @@ def _seen(daemon: Daemon, warning_id: str, sight: Sight) -> EarlyWarning | None:
 def scorecard(daemon: Daemon, by: By, since_s: float, sight: Sight) -> list[dict[str, Any]]:
     """How the warnings of each card, rule, entity, service or team came out in the last `since_s`, by name."""
     return [one.as_json() for one in daemon.figures(by, since_s, sight.outcomes)]
+
+
+def stages(daemon: Daemon, card: str) -> list[dict[str, Any]]:
+    """The stage of each card, or of one."""
+    cards = {watch.card.name: watch.card for watch in daemon.rooms.watches if card in ("", watch.card.name)}
+    return [ladder.as_json(name, ladder.why_not(daemon.store, one, daemon.clock())) for name, one in sorted(cards.items())]
 
 
 def outcomes(daemon: Daemon, limit: int, sight: Sight) -> list[dict[str, Any]]:

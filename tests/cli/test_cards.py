@@ -54,3 +54,37 @@ def test_one_of_them(data: str) -> None:
 @pytest.mark.parametrize("wrong", [("--by", "colour"), ("--since", "soon")])
 def test_what_is_asked_wrongly_is_usage(data: str, wrong: tuple[str, str]) -> None:
     assert aiops("--data-dir", data, *wrong).exit_code == 2
+
+
+def cards(data: str, *arguments: str) -> Any:
+    return CliRunner().invoke(app, ["cards", *arguments, "--data-dir", data])
+
+
+def test_what_is_missing_is_said_and_refused(data: str) -> None:
+    shown = cards(data, "why-not", "disk_full").stdout.splitlines()
+    assert shown[0] == "disk_full stands at shadow; 1 of 2 distinct incidents came true"
+    assert shown[1].startswith("  missing    settled incidents: 2, needs 20")
+    refused = cards(data, "promote", "disk_full")
+    assert (refused.exit_code, refused.stderr.splitlines()[0]) == (1, "disk_full stays at shadow:")
+    plain = json.loads(cards(data, "why-not", "disk_full", "-o", "json").stdout)
+    assert (plain["stage"], plain["record"]["settled"], plain["moves"]) == ("shadow", 2, [])
+
+
+def test_up_by_the_record_and_down_again(data: str) -> None:
+    store, now = Store.open("", Path(data)), int(time.time())
+    with store.transaction() as tx:
+        for n in range(30):
+            at = now - 86400 * n - 3600
+            tx.put_outcome(outcome(100 + n, "hit", settled_s=at, opened_s=at - 90_000, failed_s=at, lead_s=90_000.0))
+    store.close()
+    assert cards(data, "promote", "disk_full", "--by", "ann").stdout == "disk_full: shadow -> ticket, by ann\n"
+    assert "missing    time since the last move" in cards(data, "why-not", "disk_full").stdout
+    down = cards(data, "demote", "disk_full", "--by", "bob", "--why", "too loud")
+    assert down.stdout == "disk_full: ticket -> shadow, by bob\n"
+    assert "ticket -> shadow, demoted by bob: too loud" in cards(data, "why-not", "disk_full").stdout
+
+
+def test_a_card_that_is_not_there(data: str) -> None:
+    done = cards(data, "promote", "disk_ful")
+    assert (done.exit_code, done.stderr.startswith("no card 'disk_ful'; there are ")) == (1, True)
+    assert cards(data, "demote", "disk_full", "--to", "page").exit_code == 2

@@ -117,7 +117,8 @@ def test_an_incident_settles_the_warning_of_the_card_that_claims_it(store: Store
     (found,) = one.incident(incident(), "webhook", 31_000)
     assert (found.warning_id, found.verdict, found.truth, found.failed_s) == ("w", "hit", "incident", 30_000)
     assert one.incident(incident(), "webhook", 32_000) == [], "told again it changes nothing"
-    assert [(s.who, s.body["cards"]) for s in store.statements(kind="incident") if "cards" in s.body] == [("webhook", ["disk_full"])]
+    (said,) = (s for s in store.statements(kind="incident") if "cards" in s.body)
+    assert (said.who, said.body["cards"]) == ("webhook", ["disk_full"])
 
 
 def test_an_incident_that_comes_late_settles_anew_what_was_false(store: Store) -> None:

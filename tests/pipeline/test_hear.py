@@ -9,8 +9,10 @@ import pytest
 
 from aiops.models.card import ModelCard
 from aiops.outcomes.incidents import Incident
+from aiops.outcomes.ladder import Move
 from aiops.pipeline import keep, turn
 from aiops.pipeline.desk import Desk
+from aiops.pipeline.stages import keep as keep_move
 from aiops.store import Store
 from tests.daemon.rig import START_S, Rig, card, falling
 
@@ -85,3 +87,14 @@ def test_a_replay_hears_nothing(warned: tuple[Rig, Desk, str], tmp_path: Path) -
     turn(rig.watch("disk@made"), int(rig.clock.now) + 300, rig.daemon.rooms)
     assert rig.watch("disk@made").pending[one].acted_s == ()
     keep.save(rig.watch("disk@made"), tmp_path)
+
+
+def test_a_move_on_the_ladder_is_heard_in_the_next_turn(warned: tuple[Rig, Desk, str]) -> None:
+    rig, desk, one = warned
+    move = Move("promoted", "shadow", "ticket", rig.clock.now, "ann", "", {})
+    assert keep_move(desk._store, "disk", [], move)
+    rig.at(rig.clock.now - START_S + 300)
+    rig.turn()
+    watch = rig.watch("disk@made")
+    assert (watch.stage, [w.stage for w in watch.open.values()]) == ("ticket", ["ticket"])
+    assert one in [w.id for w in watch.open.values()]

@@ -1,0 +1,136 @@
+"""The stage of each card: its moves as the store keeps them, each with the figures it rests on and its ledger row."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiops.core.errors import AiopsError
+from aiops.core.records import STAGES, Outcome, Stage
+from aiops.models.card import ModelCard
+from aiops.outcomes import ladder
+from aiops.outcomes.ladder import Gate, Lack, Move, Standing
+from aiops.store import Statement, Store
+
+VERDICTS_AT_MOST = 10_000
+
+
+class NotMoved(AiopsError):
+    """A card stays where it is, and why."""
+
+
+def gate_of(card: ModelCard) -> Gate:
+    """What a card says it must have shown."""
+    p = card.promote_when
+    return Gate(p.settled, p.precision_at_least, p.median_lead, p.false_per_week_at_most)
+
+
+def moves_of(store: Store, card: str) -> list[Move]:
+    """The moves of a card, oldest first."""
+    return [move_from(said) for said in store.statements(kind="stage", card=card)]
+
+
+def move_from(said: Statement) -> Move:
+    """The move that a statement holds."""
+    return Move(**dict(said.body))
+
+
+def enter(
+    store: Store, cards: Iterable[ModelCard], declared: Mapping[str, Stage], who: str, why: str, now_s: float
+) -> dict[str, Stage]:
+    """Where each card stands at a start: by its moves, after what the configuration, else the card's file, declares.
+
+    `ticket` and `page` declare ticket, once for each text of `why`; page takes the record. A configured `shadow` holds a card
+    there.
+    """
+    out: dict[str, Stage] = {}
+    for card in cards:
+        wanted: Stage = declared.get(card.name, card.stage)
+        if card.challenges:
+            continue
+        moves, outcomes = moves_of(store, card.name), _outcomes(store, card.name)
+        move: Move | None = None
+        by, reason = (who, why) if card.name in declared else (f"card {card.name}", card.owner.team)
+        if wanted != "shadow":
+            mark = hashlib.sha256("\0".join((by, reason, "ticket")).encode()).hexdigest()[:16]
+            move = ladder.declare(outcomes, moves, now_s, by, reason or "declared in the configuration", mark)
+        elif card.name in declared and ladder.stage_of(moves) != "shadow":
+            move = ladder.demote(outcomes, moves, "shadow", now_s, by, reason or "declared in the configuration")
+        if move is not None and keep(store, card.name, moves, move):
+            moves.append(move)
+        out[card.name] = ladder.stage_of(moves)
+    return out
+
+
+def keep(store: Store, card: str, moves: list[Move], move: Move) -> bool:
+    """Keep one more move; False when somebody moved the card in the meantime."""
+    body = {name: getattr(move, name) for name in move.__slots__}
+    with store.transaction() as tx:
+        kept = tx.put_statement(Statement("stage", card, f"{card}:{len(moves)}", "", move.at_s, move.who[:128], body))
+        if kept:
+            tx.record(move.who[:128], f"stage.{move.kind}", card, body, move.at_s)
+    return kept
+
+
+def promote(store: Store, card: ModelCard, who: str, why: str, now_s: float) -> Move:
+    """One rung up by a person. Raises NotMoved with what is missing."""
+    if card.challenges:
+        raise NotMoved(f"{card.name} is a challenger: it is told to nobody")
+    moves = moves_of(store, card.name)
+    try:
+        move = ladder.promote(_outcomes(store, card.name), moves, gate_of(card), now_s, who, why)
+    except ladder.Refused as e:
+        raise NotMoved("\n".join((f"{card.name} stays at {ladder.stage_of(moves)}:", *e.lines))) from None
+    return _kept(store, card.name, moves, move)
+
+
+def demote(store: Store, card: str, to: Stage, who: str, why: str, now_s: float) -> Move:
+    """Down by a person. Raises NotMoved when that is not down."""
+    moves = moves_of(store, card)
+    try:
+        move = ladder.demote(_outcomes(store, card), moves, to, now_s, who, why)
+    except ladder.Refused as e:
+        raise NotMoved(f"{card}: {e}") from None
+    return _kept(store, card, moves, move)
+
+
+def review(store: Store, card: ModelCard, up_to: Stage, now_s: float) -> Move | None:
+    """What the rule does with a card now: down at a breach; up where its record allows it, no louder than `up_to`."""
+    if card.challenges:
+        return None
+    moves, outcomes = moves_of(store, card.name), _outcomes(store, card.name)
+    move = ladder.breach(outcomes, moves, gate_of(card), now_s)
+    if move is None and STAGES.index(ladder.stage_of(moves)) < STAGES.index(up_to):
+        try:
+            move = ladder.promote(outcomes, moves, gate_of(card), now_s, "rule", f"promote_when of {card.name}")
+        except ladder.Refused:
+            return None
+    return move if move is not None and keep(store, card.name, moves, move) else None
+
+
+def why_not(store: Store, card: ModelCard, now_s: float) -> tuple[Stage, Standing, list[Lack], list[Move]]:
+    """Where a card stands, by which record, what is missing for the next rung, and its moves."""
+    moves = moves_of(store, card.name)
+    found = ladder.standing(_outcomes(store, card.name), moves, now_s)
+    return ladder.stage_of(moves), found, ladder.lacks(found, gate_of(card), moves, now_s), moves
+
+
+def _kept(store: Store, card: str, moves: list[Move], move: Move) -> Move:
+    if not keep(store, card, moves, move):
+        raise NotMoved(f"{card} was moved in the meantime; look again")
+    return move
+
+
+def _outcomes(store: Store, card: str) -> list[Outcome]:
+    return store.outcomes(card=card, limit=VERDICTS_AT_MOST)
+
+
+def as_json(card: str, found: tuple[Stage, Standing, list[Lack], list[Move]]) -> dict[str, Any]:
+    """`why_not` as plain values."""
+    stage, standing, lacking, moves = found
+    return {
+        "card": card, "stage": stage, "record": standing.as_json(),
+        "missing": [{"what": x.what, "has": x.has, "needs": x.needs, "at": x.at_s} for x in lacking],
+        "moves": [{name: getattr(m, name) for name in m.__slots__} for m in moves],
+    }  # fmt: skip

@@ -1,0 +1,230 @@
+"""The ladder: up by the record only, one rung at a time, down at once; shown over random lives too."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from aiops.core.records import STAGES, Outcome, Stage
+from aiops.outcomes.ladder import (
+    ASIDE_AT_MOST,
+    BETWEEN_MOVES_S,
+    Gate,
+    Move,
+    Refused,
+    breach,
+    declare,
+    demote,
+    lacks,
+    promote,
+    stage_of,
+    standing,
+)
+
+DAY = 86400.0
+NOW = 1000 * DAY
+GATE = Gate(settled=20, precision_at_least=0.7, median_lead_s=7200.0, false_per_week_at_most=2.0)
+
+
+def outcome(word: Any, at: float, lead: float = 9000.0) -> Outcome:
+    failed = int(at) if word in ("hit", "late") else None
+    return Outcome("w", "c", {}, word, int(at), int(at - lead), failed, lead, None, None)
+
+
+def record(hits: int, false: int = 0, *, until: float = NOW, lead: float = 9000.0, **more: int) -> list[Outcome]:
+    """So many, a day apart, the last one day before `until`."""
+    words = ["false"] * false + ["hit"] * hits + [w for w, n in more.items() for _ in range(n)]
+    return [outcome(word, until - DAY * (len(words) - i), lead) for i, word in enumerate(words)]
+
+
+def moved(after: Stage, at: float, kind: Any = "promoted") -> Move:
+    return Move(kind, "shadow", after, at, "ann", "", {})
+
+
+def missing(outcomes: list[Outcome], moves: tuple[Move, ...] = (), gate: Gate = GATE) -> list[str]:
+    return [one.what for one in lacks(standing(outcomes, moves, NOW), gate, moves, NOW)]
+
+
+def test_a_card_with_the_record_goes_up_one_rung_with_its_figures() -> None:
+    move = promote(record(25), [], GATE, NOW, "ann", "it is good")
+    assert (move.kind, move.before, move.after, move.who, move.why) == ("promoted", "shadow", "ticket", "ann", "it is good")
+    assert (move.figures["settled"], move.figures["came"]) == (25, 25)
+    again = promote(record(25), [moved("ticket", NOW - 8 * DAY)], GATE, NOW, "ann", "")
+    assert (again.before, again.after) == ("ticket", "page")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "wanted"),
+    [
+        (record(25), []), (record(19), ["settled incidents"]), (record(20, 0), []),
+        (record(16, 6), ["precision"]), (record(25, lead=7199.0), ["median lead"]),
+        (record(25, averted=4, expired=4, unjudgeable=2), []),
+        (record(25, averted=5, expired=5, unjudgeable=2), ["averted, expired, unjudgeable"]),
+    ],
+)  # fmt: skip
+def test_each_part_of_the_gate(outcomes: list[Outcome], wanted: list[str]) -> None:
+    assert missing(outcomes) == wanted
+
+
+def test_too_many_false_ones_a_week() -> None:
+    many = [outcome("hit", NOW - DAY * n / 4) for n in range(1, 100)]
+    many += [outcome("false", NOW - DAY * (n + 0.1)) for n in range(8)]
+    assert missing(many) == ["false a week"]
+
+
+def test_seven_days_lie_between_moves() -> None:
+    for kind in ("promoted", "demoted"):
+        first = [*record(40, until=NOW + 41 * DAY)]
+        moves = (moved("ticket", NOW - BETWEEN_MOVES_S + 1, kind),)
+        (lack,) = (x for x in lacks(standing(first, moves, NOW), GATE, moves, NOW) if x.what.startswith("time"))
+        assert lack.at_s == NOW + 1
+
+
+def test_the_record_begins_anew_when_a_card_is_taken_down() -> None:
+    moves = (moved("ticket", NOW - 60 * DAY), moved("shadow", NOW - 10 * DAY, "demoted"))
+    assert standing(record(25), moves, NOW).settled == 9
+    assert standing(record(25), moves[:1], NOW).settled == 25
+
+
+def test_what_came_within_minutes_is_one_incident() -> None:
+    storm = [outcome("hit", NOW - DAY + n * 200) for n in range(50)] + [outcome("false", NOW - 2 * DAY) for _ in range(30)]
+    found = standing(storm, [], NOW)
+    assert (found.settled, found.came) == (2, 1)
+
+
+def test_what_is_missing_says_when_it_is_there() -> None:
+    few, poor = (lacks(standing(found, [], NOW), GATE, [], NOW)[0] for found in (record(10), record(16, 6)))
+    assert few.at_s == pytest.approx(NOW + 10 * DAY, rel=1e-3)
+    assert poor.at_s is not None
+    assert poor.at_s > NOW
+    hopeless = lacks(standing(record(10, 10), [], NOW), Gate(1, 0.9, 0.0, 99.0), [], NOW)
+    assert [one.at_s for one in hopeless] == [None]
+    assert str(hopeless[0]).endswith("needs 90% (not at this record)")
+
+
+def test_above_page_there_is_nothing() -> None:
+    moves = (moved("page", NOW - 30 * DAY),)
+    assert missing([], moves) == []
+    with pytest.raises(Refused, match="it is at page already"):
+        promote(record(25), moves, GATE, NOW, "ann", "")
+
+
+def test_a_declaration_leads_to_ticket_once_and_no_further() -> None:
+    move = declare([], [], NOW, "config", "june", "m")
+    assert move is not None
+    assert (move.kind, move.after, move.who, move.why) == ("declared", "ticket", "config", "june")
+    assert declare([], [move], NOW, "config", "june", "n") is None
+    down = moved("shadow", NOW, "breach")
+    assert declare([], [move, down], NOW, "config", "june", "m") is None, "the same word does not undo a breach"
+    assert declare([], [move, down], NOW, "config", "july", "n") is not None
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "wanted"),
+    [
+        (record(25), ""), (record(3, 12, until=NOW - 8 * DAY), "3 of 15 came true: at most"),
+        (record(25) + [outcome("false", NOW - n * DAY / 2) for n in (1, 2)], ""),
+        (record(25) + [outcome("false", NOW - n * DAY / 2) for n in (1, 2, 3)], "3 false warnings within 7 days"),
+    ],
+)  # fmt: skip
+def test_a_breach_takes_a_card_down_at_once(outcomes: list[Outcome], wanted: str) -> None:
+    moves = (moved("page", NOW - 100 * DAY),)
+    move = breach(outcomes, moves, GATE, NOW)
+    if not wanted:
+        assert move is None
+        return
+    assert move is not None
+    assert (move.kind, move.after, move.who, move.why[: len(wanted)]) == ("breach", "ticket", "rule", wanted)
+    assert breach(outcomes, [*moves, move], GATE, NOW) is None, "one rung: what comes after that is judged anew"
+
+
+def test_in_shadow_there_is_nothing_to_breach() -> None:
+    assert breach(record(0, 25), [], GATE, NOW) is None
+
+
+def test_down_is_always_allowed_and_up_is_not_down() -> None:
+    moves = (moved("page", NOW),)
+    assert demote([], moves, "shadow", NOW, "ann", "").after == "shadow"
+    for to in ("page", "ticket"):
+        with pytest.raises(Refused, match="is not quieter"):
+            demote([], (moved("ticket", NOW),), to, NOW, "ann", "")  # type: ignore[arg-type]
+
+
+class Life(RuleBasedStateMachine):
+    """Verdicts come, time goes, people and rules try every move at any time: whatever they do, loud is earned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.outcomes, self.moves = NOW, list[Outcome](), list[Move]()
+        self.gate = Gate(5, 0.5, 600.0, 3.0)
+
+    @rule(words=st.lists(st.sampled_from(["hit", "hit", "hit", "late", "false", "averted", "expired"]), min_size=1, max_size=12))
+    def settle(self, words: list[str]) -> None:
+        for word in words:
+            self.now += 0.7 * DAY
+            self.outcomes.append(outcome(word, self.now))
+
+    @rule(days=st.floats(0.1, 40.0))
+    def wait(self, days: float) -> None:
+        self.now += days * DAY
+
+    @rule(mark=st.sampled_from("abc"))
+    def declares(self, mark: str) -> None:
+        move = declare(self.outcomes, self.moves, self.now, "config", "", mark)
+        self.moves += [] if move is None else [move]
+
+    @rule()
+    def promotes(self) -> None:
+        with suppress(Refused):
+            self.moves.append(promote(self.outcomes, self.moves, self.gate, self.now, "ann", ""))
+
+    @precondition(lambda self: stage_of(self.moves) != "shadow")
+    @rule(to=st.sampled_from(["shadow", "ticket"]))
+    def demotes(self, to: Stage) -> None:
+        if STAGES.index(to) < STAGES.index(stage_of(self.moves)):
+            self.moves.append(demote(self.outcomes, self.moves, to, self.now, "ann", ""))
+
+    @rule()
+    def reviews(self) -> None:
+        move = breach(self.outcomes, self.moves, self.gate, self.now)
+        if move is not None:
+            self.moves.append(move)
+        else:
+            found = standing(self.outcomes, self.moves, self.now)
+            assert stage_of(self.moves) == "shadow" or not found.settled or found.high >= self.gate.precision_at_least
+
+    @invariant()
+    def every_step_up_rests_on_the_record(self) -> None:
+        for number, move in enumerate(self.moves):
+            before = self.moves[:number]
+            assert move.before == stage_of(before)
+            rungs = STAGES.index(move.after) - STAGES.index(move.before)
+            assert (rungs > 0) == (move.kind in ("promoted", "declared"))
+            if rungs > 0:
+                assert rungs == 1
+                then = standing([o for o in self.outcomes if o.settled_s <= move.at_s], before, move.at_s)
+                assert move.figures == then.as_json(), "the figures are those of that moment"
+                if move.kind == "declared":
+                    assert move.after == "ticket"
+                    assert [m.mark for m in self.moves].count(move.mark) == 1
+                    continue
+                assert then.settled >= self.gate.settled
+                assert then.low >= self.gate.precision_at_least
+                assert (then.median_lead_s or 0.0) >= self.gate.median_lead_s
+                assert then.false_per_week <= self.gate.false_per_week_at_most
+                assert then.aside <= ASIDE_AT_MOST
+                assert not before or move.at_s >= before[-1].at_s + BETWEEN_MOVES_S
+
+    @invariant()
+    def whoever_pages_was_promoted_to_it(self) -> None:
+        if stage_of(self.moves) == "page":
+            assert self.moves[-1].kind == "promoted"
+
+
+Life.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLife = Life.TestCase
