@@ -16,9 +16,24 @@ RUNGS: NDArray[np.float64] = 0.9 + 0.15 * np.arange(26, dtype=np.float64)
 """Scores at which episodes are counted."""
 MERGE_S, AGAIN_S = 1800, 86400
 """Firings no farther apart are one episode; an episode that lasts counts once more after so long."""
-MEMORY_WEEKS, PRIOR_WEEKS = 4.0, 1.0
-INCIDENT_DAYS = 0.1
-"""Share of days that may hold an incident: their episodes are no false ones, and are left out of account."""
+MEMORY_WEEKS, PRIOR_WEEKS = 4.0, 0.5
+BODY_A_WEEK, DEEPER = 12.0, 2.0
+"""How often a week an entity reaches the score that its tail is measured from, and how many times as often the one below, by
+which the tail's fall is measured. Incidents are rarer than both, and hardly move them."""
+TENTH = 0.35
+"""How much higher the score is that a usual entity reaches ten times less often."""
+STEEPER, LEAST_TENTH, MOST_TENTH = 0.6, 0.25, 0.8
+"""A tail falls faster than the body above it: its tenth is this share of the body's, and lies between these bounds."""
+A_DAY = 6.0
+"""Episodes of one day that count at most, so that a day of incidents teaches little; no fewer than the budget of a week."""
+FORETOLD = 2.6
+"""What is foretold of the tail for a budget of one: some of its episodes are incidents, or come while another is up."""
+INCIDENTS_A_WEEK = 2.0
+"""Days with a warning that there may be beyond the budget, whatever is foretold of the tail."""
+CALMER = 0.2
+"""How much lower than usual the score of a calm entity may be."""
+REST, REST_S = 0.3, 43200.0
+"""How much more is asked for just after an episode, and how soon that is forgotten (time constant)."""
 NEVER = np.iinfo(np.int64).min // 2
 SHIFT_S = 2 * AGAIN_S
 """Times of firings are kept in 32 bits, so much later than they were: 0 is never."""
@@ -27,16 +42,22 @@ AT_ONCE = 4096
 
 
 class Budget:
-    """Per entity the smallest score theta with (w L(theta) + N(theta)) / (w + T) <= budget + 0.7 a week, no smaller than usual.
+    """Per entity the score theta that it exceeds by chance about `budget` times a week, foretold from the body of its own scores.
 
-    N: episodes at or above a rung of a ladder of scores, firings at most 30 min apart being one, that lasts being counted once a
-    day; forgotten exponentially over `MEMORY_WEEKS`, as the weeks T they were seen in. L: how often a usual entity gets there,
-    10^((usual(1) - theta) / (usual(0.1) - usual(1))) a week; it is worth w = `PRIOR_WEEKS` of observation, so a new entity starts
-    from what is usual and an old one stands on its own record. Between two rungs the logarithm of the rate is a straight line.
+    Counted are episodes N at or above each rung of a ladder of scores, firings at most 30 min apart being one, that lasts being
+    counted once a day, at most `A_DAY` a day; forgotten exponentially over `MEMORY_WEEKS`, as the weeks T they were seen in. The
+    rate is r(x) = (w L(x) + N(x)) / (w + T), L that of a usual entity, worth w = `PRIOR_WEEKS` of observation; x(r) the highest
+    score that is reached r times a week. With b = `BODY_A_WEEK`, c = `FORETOLD`:
 
-    Robust against incidents, which are no false alarms but look like them: of each day at most max(1, budget) episodes count at a
-    rung, and a tenth of the days (0.7 a week) is taken for days of incidents, those with the highest scores. Never less than
-    `usual(budget)`: a budget is what may be spent, not what must be.
+        theta = x(b) + g log10(b / (c budget)),   g = `STEEPER` (x(b) - x(2 b)) / log10(2) between `LEAST_TENTH` and `MOST_TENTH`
+
+    What is rare is foretold from what is frequent, so an entity is known after days instead of weeks, and incidents, which are
+    rarer and farther out, hardly count. theta is at least `usual(budget)` - `CALMER`, for a budget is what may be spent, not what
+    must be; and at least so high that no more than budget + `INCIDENTS_A_WEEK` days a week had an episode, should the tail be
+    heavier than foretold (of a day max(1, budget) episodes count here, so a day of incidents is one).
+
+    For hours after an episode more is asked for: theta + `REST` exp(-t / `REST_S`), t since its last firing and more than 30 min;
+    an episode that goes on is asked for theta alone. Restless hours cost one warning or two instead of many.
 
     An entity is judged by days of its own clock: what one day taught counts from the next on. Entities never influence each
     other, and a score beyond the last rung is as good as on it. NaN scores teach nothing. State: about 0.5 kB an entity.
@@ -48,31 +69,38 @@ class Budget:
     >>> budget = Budget(lambda b: 2.0 - np.log10(b), 1.0)
     >>> state = budget.initial(2)
     >>> for hour in range(24 * 28):
-    ...     budget.learn(state, np.array([0.5, 3.0 if hour % 12 == 0 else 0.5]), np.full(2, 3600 * hour))
-    >>> bool(budget.theta(state)[0] == 2.0 < 3.0 < budget.theta(state)[1])
+    ...     budget.learn(state, np.array([0.5, 3.0 if hour % 4 == 0 else 0.5]), np.full(2, 3600 * hour))
+    >>> bool(budget.theta(state)[0] < 2.0 < 3.0 < budget.theta(state)[1])
     True
     """
 
     def __init__(self, usual: Usual, per_week: float) -> None:
         per_week = max(per_week, 1e-3)
-        at_one = usual(1.0)
-        self._least = usual(per_week)
-        self._prior = 10.0 ** ((at_one - RUNGS) / max(usual(0.1) - at_one, 1e-3))
-        self._a_day = max(1.0, per_week)
-        self._target = math.log10(per_week + INCIDENT_DAYS * WEEK_DAYS)
+        spent = FORETOLD * per_week
+        body = max(BODY_A_WEEK, spent)
+        self._a_day, self._one = max(A_DAY, per_week), max(1.0, per_week)
+        self._least = usual(per_week) - CALMER
+        self._prior = 10.0 ** ((usual(1.0) - RUNGS) / TENTH)
+        self._body, self._deeper = math.log10(body), math.log10(DEEPER * body)
+        self._decades = math.log10(body / spent)
+        self._most = math.log10(per_week + INCIDENTS_A_WEEK)
         self._keep = math.exp(-1.0 / (WEEK_DAYS * MEMORY_WEEKS))
+        prior = np.log10(self._prior)[None]
+        self._new = float(self._asked_for(prior, prior)[0])
 
     def initial(self, n: int) -> State:
         """Nothing known of n entities."""
         return {
-            "theta": np.full(n, self._least), "day": np.full(n, NEVER, np.int64), "scored": np.zeros(n), "weeks": np.zeros(n),
-            "newest": np.full(n, NEVER, np.int64), "episodes": np.zeros((n, len(RUNGS))),
+            "theta": np.full(n, self._new), "base": np.full(n, self._new), "last": np.full(n, NEVER, np.int64),
+            "day": np.full(n, NEVER, np.int64), "scored": np.zeros(n), "weeks": np.zeros(n),
+            "newest": np.full(n, NEVER, np.int64), "episodes": np.zeros((n, len(RUNGS)), np.float32),
+            "warned_days": np.zeros((n, len(RUNGS)), np.float32),
             "today": np.zeros((n, len(RUNGS)), np.uint8),
             "fired": np.zeros((n, len(RUNGS)), np.uint32), "begun": np.zeros((n, len(RUNGS)), np.uint32),
         }  # fmt: skip
 
     def theta(self, state: State) -> Floats:
-        """(n,) the score from which on each entity warns."""
+        """(n,) the score from which on each entity warns, at the newest instant that was learnt."""
         theta: Floats = state["theta"]
         return theta
 
@@ -92,8 +120,12 @@ class Budget:
         elapsed = np.minimum(time_s - state["newest"], MERGE_S)
         state["scored"] += np.where(here & (state["newest"] > NEVER), elapsed, 0)
         state["newest"][here] = time_s[here]
+        quiet_s = time_s - state["last"]
+        rest = np.where(quiet_s > MERGE_S, REST * np.exp(-quiet_s / REST_S), 0.0)
+        np.copyto(state["theta"], state["base"] + rest, where=here)
         with np.errstate(invalid="ignore"):
             rows = np.flatnonzero(here & (score >= RUNGS[0]))
+            np.copyto(state["last"], time_s, where=here & (score >= state["theta"]))
         if len(rows):
             self._count(state, rows, score[rows], time_s[rows])
 
@@ -110,11 +142,22 @@ class Budget:
     def _close(self, state: State, rows: Ints) -> None:
         """Days that are over."""
         weeks = state["weeks"][rows] * self._keep + state["scored"][rows] / (DAY_S * WEEK_DAYS)
-        episodes = state["episodes"][rows] * self._keep + np.minimum(state["today"][rows], self._a_day)
-        state["weeks"][rows], state["episodes"][rows] = weeks, episodes
+        state["weeks"][rows] = weeks
+        today, rates = state["today"][rows], []
+        for name, most in (("episodes", self._a_day), ("warned_days", self._one)):
+            state[name][rows] = state[name][rows] * self._keep + np.minimum(today, most)
+            found = (PRIOR_WEEKS * self._prior + state[name][rows]) / (PRIOR_WEEKS + weeks)[:, None]
+            rates.append(np.maximum.accumulate(np.log10(found)[:, ::-1], axis=1)[:, ::-1])
         state["today"][rows], state["scored"][rows] = 0, 0.0
-        rate = np.log10((PRIOR_WEEKS * self._prior + episodes) / (PRIOR_WEEKS + weeks)[:, None])
-        state["theta"][rows] = np.maximum(_highest_crossing(rate, self._target), self._least)
+        state["base"][rows] = self._asked_for(*rates)
+
+    def _asked_for(self, rate: Floats, days: Floats) -> Floats:
+        """(k,) theta for log10 rates of episodes and of days with one (k, rungs), falling."""
+        x, below = _highest_crossing(rate, self._body), _highest_crossing(rate, self._deeper)
+        tenth = np.clip(STEEPER * (x - below) / math.log10(DEEPER), LEAST_TENTH, MOST_TENTH)
+        foretold = np.maximum(x + tenth * self._decades, self._least)
+        theta: Floats = np.maximum(foretold, _highest_crossing(days, self._most))
+        return theta
 
 
 class Usual(Protocol):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from aiops.core.records import Floats, Ints
 
-WEIGHTS = (1.0, 1.0, 1.0, 0.5)
+WEIGHTS = (0.75, 1.0, 1.0, 0.5)
 """What the strongest, second, third and fourth metric of an entity count for."""
 LEADING = 3
 GAP = 0.4
@@ -83,7 +83,7 @@ def combine(p: Floats, entity: Ints, entities: int) -> NDArray[np.float64]:
 
     >>> import numpy as np
     >>> combine(np.array([[0.1], [0.01], [0.001], [1.0], [0.01]]), np.array([0, 0, 0, 0, 1]), 2).round(3).tolist()
-    [[1.714], [1.714]]
+    [[1.615], [1.692]]
     """
     return EntityIndex(entity, entities).combine(p)
 

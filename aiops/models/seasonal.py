@@ -4,23 +4,30 @@ an anchored baseline."""
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from datetime import date
+from typing import Annotated, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from aiops.core.params import Params
 from aiops.core.records import Floats, Ints, Scores, State
+from aiops.models.civil import Civil, known_zone
 from aiops.models.interface import Detector
 
 Row: TypeAlias = NDArray[np.float64]
 
 DAY_S, WEEK_S = 86400, 7 * 86400.0
-KINDS = ("jump", "departure", "spread", "step", "drift", "shift", "creep")
-CREEP = KINDS.index("creep")
+KINDS = ("jump", "departure", "spread", "step", "drift", "shift", "creep", "still")
+CREEP, STILL = KINDS.index("creep"), KINDS.index("still")
+COUNTS: NDArray[np.float64] = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1.1, 0.8, 1.0])
+"""What a residual of each kind counts for beside the others."""
+NOT_STILL: NDArray[np.bool_] = np.arange(len(KINDS)) != STILL
 RESOLUTION, TINY, HUGE = 1e-9, 1e-290, 1e95
 SEEN_AT_MOST = 250
+FREE_DAYS = 3
+"""Free days seen before their course counts."""
 ROWS = 4096
 """Rows scored at once: what is learnt of them fits the cache."""
 RECENT_S, RECENT = 300, 3
@@ -41,7 +48,7 @@ class SeasonalParams(Params):
     recent_s: float = Field(600.0, gt=0, description="time constant of the mean departure called drift, seconds")
     shift_s: float = Field(3600.0, gt=0, description="time constant of the departure from the anchor called shift, seconds")
     creep_s: float = Field(86400.0, gt=0, description="time constant of the departure from the anchor called creep, seconds")
-    memory_s: float = Field(259200.0, gt=0, description="time constant of the residuals' shorter scale, seconds")
+    memory_s: float = Field(172800.0, gt=0, description="time constant of the residuals' shorter scale, seconds")
     anchor_s: float = Field(
         2592000.0, gt=0, description="time constant of the anchored baseline and of the residuals' longer scale, seconds"
     )
@@ -53,9 +60,23 @@ class SeasonalParams(Params):
     floor: float = Field(0.2, ge=0, description="smallest scale, as a share of the series' own standard deviation")
     young: float = Field(4.0, ge=0, description="after n blocks scales are wider by the factor 1 + young / n")
     profile_rate: float = Field(0.1, gt=0, le=1, description="weight of the newest day in the time-of-day profile")
-    cap: float = Field(200.0, gt=1, description="largest ratio of a residual to its scale that is told apart or learnt")
+    cap: float = Field(200.0, gt=1, description="largest ratio of a residual to its scale that is told apart")
+    growth: float = Field(4.5, gt=1, description="how many times as large one block makes a scale at most")
+    still_s: float = Field(
+        1800.0, gt=0, description="smallest scale of how long a moving series stands still, seconds; six steps at least"
+    )
+    moving: float = Field(0.97, gt=0, le=1, description="share of blocks in which a series that is called moving moved")
     creep_floor: float = Field(0.4, ge=0, description="smallest scale of creep, as a share of the long standard deviation")
     creep_cap: float = Field(1.3, gt=1, description="largest ratio of creep to its scale that is learnt: it never gets usual")
+    time_zone: str = Field("UTC", description="whose clock the course of the day follows, for example Europe/Berlin")
+    weekend: tuple[Annotated[int, Field(ge=0, le=6)], ...] = Field((5, 6), description="free weekdays, 0 is Monday")
+    holidays: tuple[date, ...] = Field((), description="more free days; they follow the course of a weekend")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        known_zone(value)
+        return value
 
 
 class Seasonal(Detector[SeasonalParams]):
@@ -101,8 +122,11 @@ class Seasonal(Detector[SeasonalParams]):
         super().__init__(params, step_s)
         self._block_s = max(params.block_s, step_s)
         self._slots = DAY_S // self._block_s
+        self._hours = min(24, self._slots)
+        self._civil = Civil(params.time_zone, params.weekend, params.holidays)
         self._interpolates = self._block_s >= 2 * step_s
         self._warmup = max(params.warmup_points, params.warmup_s / step_s)
+        self._still_s = max(params.still_s, 6.0 * step_s)
         self._short = 1.0 - math.exp(-step_s / params.short_s)
         self._recent = 1.0 - math.exp(-step_s / params.recent_s)
         self._medium = 1.0 - math.exp(-step_s / params.medium_s)
@@ -117,7 +141,7 @@ class Seasonal(Detector[SeasonalParams]):
         """Nothing known of n series."""
         names = (
             "count", "short", "level", "before", "square", "drift", "shift", "creep", "low", "high", "base", "day", "power",
-            "power_long", "total", "squares", "points", "blocks",
+            "power_long", "total", "squares", "points", "blocks", "still", "moves", "moved", "idle",
         )  # fmt: skip
         return {name: np.zeros(n) for name in names} | {
             "block": np.full(n, np.iinfo(np.int64).min, np.int64),
@@ -127,6 +151,8 @@ class Seasonal(Detector[SeasonalParams]):
             "scale": np.full((n, len(KINDS)), np.inf),
             "profile": np.zeros((n, self._slots), np.float32),
             "days": np.zeros((n, self._slots), np.uint8),
+            "free": np.zeros((n, self._hours), np.float32),
+            "free_blocks": np.zeros((n, self._hours), np.uint8),
             "part": np.full(n, np.iinfo(np.int64).min, np.int64),
             "recent": np.full((n, RECENT), -1.0),
         }
@@ -185,7 +211,7 @@ class Seasonal(Detector[SeasonalParams]):
         return p, np.where(known, expected, np.nan), low - width, high + width, recent
 
     def _residuals(self, state: State, x: Row, away: Row, season: Row, young: Row) -> tuple[dict[str, Row], Row]:
-        """The running means with this point in them, and (n, 7) residuals in the order of KINDS."""
+        """The running means with this point in them, and (n, 8) residuals in the order of KINDS."""
         residuals = np.empty((len(x), len(KINDS)))
         np.abs(away, out=residuals[:, 1])
         np.minimum(np.abs(x - state["short"]), residuals[:, 1], out=residuals[:, 0])
@@ -193,7 +219,9 @@ class Seasonal(Detector[SeasonalParams]):
         rate = np.maximum(young, self._short)
         square = (1.0 - rate) * (state["square"] + rate * residuals[:, 0] * residuals[:, 0])
         off = x - season - state["base"]
-        means = {"square": square, "before": x}
+        still = np.where(x == state["before"], state["still"] + self.step_s, 0.0)
+        means = {"square": square, "before": x, "still": still}
+        residuals[:, STILL] = np.where(state["moves"] >= self.params.moving, still, 0.0)
         for name, target, speed in (("drift", away, self._recent), ("shift", off, self._shift), ("creep", off, self._creep)):
             means[name] = state[name] + np.maximum(young, speed) * (target - state[name])
             np.abs(means[name], out=residuals[:, KINDS.index(name)])
@@ -224,6 +252,7 @@ class Seasonal(Detector[SeasonalParams]):
         state["total"] += away
         state["squares"] += away * away
         state["points"] += weight
+        np.maximum(state["moved"], weight * (means["still"] == 0.0), out=state["moved"])
         state["count"] += weight
         if here.all():
             for name, array in means.items():
@@ -235,17 +264,24 @@ class Seasonal(Detector[SeasonalParams]):
             np.maximum(state["peak"], residuals, out=state["peak"], where=here[:, None])
 
     def _season(self, state: State, time_s: Ints) -> Row:
-        """Part of the profile at a time of day: between the middles of two blocks, smaller while few days are known."""
+        """Part of the profile at a time of day: between the middles of two blocks, smaller while few days are known; of a free
+        day also how its hours differ."""
         if self._slots < 2:
             return np.zeros(len(time_s))
-        into = (time_s % DAY_S).astype(np.float64)
-        if not self._interpolates:
-            return self._slot(state, (into // self._block_s).astype(np.int64) % self._slots)
-        place = (into - (self._block_s - self.step_s) / 2) / self._block_s
-        left = np.floor(place)
-        part = place - left
-        low = left.astype(np.int64) % self._slots
-        return self._slot(state, low) * (1.0 - part) + self._slot(state, (low + 1) % self._slots) * part
+        local_s, free = self._civil.at(time_s)
+        into = (local_s % DAY_S).astype(np.float64)
+        if self._interpolates:
+            place = (into - (self._block_s - self.step_s) / 2) / self._block_s
+            left = np.floor(place)
+            part = place - left
+            low = left.astype(np.int64) % self._slots
+            season = self._slot(state, low) * (1.0 - part) + self._slot(state, (low + 1) % self._slots) * part
+        else:
+            season = self._slot(state, (into // self._block_s).astype(np.int64) % self._slots)
+        rows = np.flatnonzero(free)
+        if len(rows):
+            season[rows] += self._apart(state, rows, into[rows])
+        return season
 
     def _slot(self, state: State, slot: Ints, rows: Ints | None = None) -> Row:
         rows = np.arange(len(slot)) if rows is None else rows
@@ -253,12 +289,30 @@ class Seasonal(Detector[SeasonalParams]):
         share: Row = state["profile"][rows, slot] * np.maximum(days - 1.0, 0.0) / (days + 1.0)
         return share
 
+    def _apart(self, state: State, rows: Ints, into: Row) -> Row:
+        """How free days differ at a time of day: between the middles of two hours, 0 before FREE_DAYS of them are known."""
+        place = into * self._hours / DAY_S - 0.5
+        left = np.floor(place)
+        low = left.astype(np.int64) % self._hours
+        found = [state["free"][rows, at] * self._known_hour(state, rows, at) for at in (low, (low + 1) % self._hours)]
+        apart: Row = found[0] * (1.0 - (place - left)) + found[1] * (place - left)
+        return apart
+
+    def _known_hour(self, state: State, rows: Ints, hour: Ints) -> Row:
+        days = state["free_blocks"][rows, hour] * (self._hours / self._slots)
+        known: Row = np.where(days >= FREE_DAYS, (days - 1.0) / (days + 1.0), 0.0)
+        return known
+
     def _around(self, state: State, rows: Ints, block: Ints) -> tuple[Row, Row]:
         """The lowest and the highest part of the profile in a block of the day and beside it."""
         if self._slots < 2:
             return np.zeros(len(rows)), np.zeros(len(rows))
-        slot = block * self._block_s % DAY_S // self._block_s
+        local_s, free = self._civil.at(block * self._block_s)
+        slot = local_s % DAY_S // self._block_s % self._slots
         beside = np.stack([self._slot(state, (slot + k) % self._slots, rows) for k in (-1, 0, 1)])
+        if free.any():
+            middle = np.asarray(local_s % DAY_S + self._block_s / 2, np.float64)
+            beside[:, free] += self._apart(state, rows[free], middle[free])
         return beside.min(axis=0), beside.max(axis=0)
 
     def _close(self, state: State, changed: Ints, block: Ints) -> None:
@@ -268,7 +322,7 @@ class Seasonal(Detector[SeasonalParams]):
             self._learn_block(state, rows)
         state["block"][changed] = block[changed]
         state["low"][changed], state["high"][changed] = self._around(state, changed, block[changed])
-        for name in ("total", "squares", "points", "peak"):
+        for name in ("total", "squares", "points", "peak", "moved"):
             state[name][changed] = 0.0
 
     def _learn_block(self, state: State, rows: Ints) -> None:
@@ -283,9 +337,10 @@ class Seasonal(Detector[SeasonalParams]):
         state["base"][rows] += longer * mean
         for name, rate in (("power", weight), ("power_long", longer)):
             state[name][rows] += rate * (power - state[name][rows])
-        cap = np.full(len(KINDS), params.cap)
-        cap[CREEP] = params.creep_cap
-        peak = _cube(np.minimum(state["peak"][rows], cap * state["scale"][rows]))
+        self._learn_movement(state, rows, longer)
+        cap = np.repeat(params.growth / np.cbrt(weight)[:, None], len(KINDS), axis=1)
+        cap[:, CREEP] = params.creep_cap
+        peak = _cube(np.minimum(state["peak"][rows], cap * COUNTS * state["scale"][rows]))
         shorter, larger = state["cube"][rows], state["cube_long"][rows]
         shorter = shorter + weight[:, None] * (peak - shorter)
         larger = larger + longer[:, None] * (peak - larger)
@@ -293,21 +348,41 @@ class Seasonal(Detector[SeasonalParams]):
         root = np.maximum(shorter, larger)
         root[:, CREEP] = larger[:, CREEP]
         least = np.maximum(params.floor * np.sqrt(state["power"][rows]), RESOLUTION * np.abs(state["base"][rows]) + TINY)
-        scale = np.maximum(np.cbrt(root) * (1.0 + params.young * young)[:, None], least[:, None])
-        slow = params.creep_floor * np.sqrt(state["power_long"][rows])
-        scale[:, CREEP] = np.maximum(scale[:, CREEP], least + slow)
-        state["scale"][rows] = scale
+        scale = np.cbrt(root) * (1.0 + params.young * young)[:, None]
+        slow = least + params.creep_floor * np.sqrt(state["power_long"][rows])
+        scale[:, CREEP], scale[:, STILL] = np.maximum(scale[:, CREEP], slow), np.maximum(scale[:, STILL], self._still_s)
+        scale = np.maximum(scale, least[:, None], where=NOT_STILL, out=scale)
+        state["scale"][rows] = scale / COUNTS
         state["blocks"][rows] = blocks + 1.0
+
+    def _learn_movement(self, state: State, rows: Ints, rate: Row) -> None:
+        """The share of blocks that moved, known anew when one did: a stretch that lasts does not become usual by lasting."""
+        moved, idle = state["moved"][rows] > 0, state["idle"][rows]
+        share = state["moves"][rows]
+        state["moves"][rows] = np.where(moved, share * (1.0 - rate) ** (idle + 1.0) + rate, share)
+        state["idle"][rows] = np.where(moved, 0.0, idle + 1.0)
 
     def _learn_profile(self, state: State, rows: Ints, mean: Row) -> None:
         if self._slots < 2:
             return
-        slot = (state["block"][rows] * self._block_s % DAY_S // self._block_s) % self._slots
-        days = state["days"][rows, slot]
-        old = state["profile"][rows, slot]
+        local_s, free = self._civil.at(state["block"][rows] * self._block_s)
+        slot = local_s % DAY_S // self._block_s % self._slots
+        days, old = state["days"][rows, slot], state["profile"][rows, slot]
+        if free.any():
+            apart = free & (days >= FREE_DAYS)
+            self._learn_free(state, rows[apart], local_s[apart], (mean - old)[apart])
+            rows, slot, days, old, mean = rows[~apart], slot[~apart], days[~apart], old[~apart], mean[~apart]
         rate = np.maximum(self.params.profile_rate, 1.0 / (days + 1.0))
         state["profile"][rows, slot] = old + rate * (mean - old)
         state["days"][rows, slot] = np.minimum(days, SEEN_AT_MOST - 1) + 1
+
+    def _learn_free(self, state: State, rows: Ints, local_s: Ints, away: Row) -> None:
+        """Blocks of free days teach how these differ from the other days, by the hour."""
+        hour = local_s % DAY_S * self._hours // DAY_S
+        blocks, old = state["free_blocks"][rows, hour], state["free"][rows, hour]
+        rate = np.maximum(2.0 * self.params.profile_rate * self._hours / self._slots, 1.0 / (blocks + 1.0))
+        state["free"][rows, hour] = old + rate * (away - old)
+        state["free_blocks"][rows, hour] = np.minimum(blocks, SEEN_AT_MOST - 1) + 1
 
 
 def _cube(x: Row) -> Row:

@@ -103,7 +103,7 @@ def test_a_small_lasting_departure_is_seen_as_drift_though_no_point_of_it_stands
 
 
 def test_a_daily_routine_becomes_expected() -> None:
-    count = 10 * 288
+    count = 12 * 288
     time = clock(1, count, 300)
     daily = np.where((time[0] % DAY) // 3600 == 3, 50.0, 10.0)
     detector = Seasonal(SeasonalParams(), 300)
@@ -114,6 +114,80 @@ def test_a_daily_routine_becomes_expected() -> None:
     onsets = np.flatnonzero((time[0] % DAY) == 3 * 3600)
     assert -np.log10(scores.p[0, onsets[-1]]) < 1.4
     assert -np.log10(scores.p[0, onsets[1]]) > 1.55
+
+
+MONDAY = 1_699_833_600
+"""A Monday, 00:00 UTC, in winter."""
+
+
+def office(weeks: int, step: int, start: int = MONDAY, offset_s: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """(time, value): loaded from 8 to 18 on workdays of a clock that is `offset_s` ahead, quiet otherwise."""
+    time = start + step * np.arange(weeks * 7 * DAY // step)
+    local = time + offset_s
+    busy = ((local - MONDAY) // DAY % 7 < 5) & (local % DAY // 3600 >= 8) & (local % DAY // 3600 < 18)
+    return time, np.where(busy, 100.0, 10.0) + noise(len(time))
+
+
+def expected(time: np.ndarray, x: np.ndarray, step: int, **params: object) -> np.ndarray:
+    detector = Seasonal(SeasonalParams(**params), step)
+    return detector.score(detector.initial(1), x[None], time[None]).expected[0]
+
+
+def test_free_days_have_a_course_of_their_own_once_three_of_them_were_seen() -> None:
+    time, x = office(6, 900)
+    around, day = time % DAY // 3600 == 9, (time - MONDAY) // DAY
+    off = np.abs(expected(time, x, 900) - x)
+    no_weekend = np.abs(expected(time, x, 900, weekend=()) - x)
+    saturday = around & (day == 5 * 7 + 5)
+    assert off[saturday].max() < 15 < 40 < no_weekend[saturday].max()
+    assert off[around & (day == 5 * 7 + 3)].max() < 15
+
+
+def test_a_holiday_follows_the_course_of_a_weekend() -> None:
+    time, x = office(6, 900)
+    day = (time - MONDAY) // DAY
+    wednesday = day == 5 * 7 + 2
+    x = np.where(wednesday, 10.0 + noise(len(time), 1), x)
+    at = wednesday & (time % DAY // 3600 == 9)
+    date = np.datetime64("1970-01-01") + int(time[at][0] // DAY)
+    assert np.abs(expected(time, x, 900, holidays=[str(date)]) - x)[at].max() < 15
+    assert np.abs(expected(time, x, 900) - x)[at].max() > 40
+
+
+def test_the_course_follows_the_clock_of_its_zone_from_the_day_it_changes() -> None:
+    start = 1_709_510_400  # a Monday; clocks of Berlin go forward 27 days later
+    time = start + 900 * np.arange(5 * 7 * 96)
+    summer = time >= 1_711_846_800
+    local = time + np.where(summer, 7200, 3600)
+    x = np.where((local % DAY // 3600 >= 8) & (local % DAY // 3600 < 18), 100.0, 10.0) + noise(len(time))
+    at = (time >= 1_711_929_600) & (time < 1_711_929_600 + 5 * DAY) & (local % DAY // 900 == 33)
+    params = {"weekend": ()}
+    assert np.abs(expected(time, x, 900, time_zone="Europe/Berlin", **params) - x)[at].max() < 15
+    assert np.abs(expected(time, x, 900, **params) - x)[at][0] > 40
+
+
+def test_a_zone_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        SeasonalParams(time_zone="../../etc/passwd")
+
+
+def test_a_series_that_always_moves_and_stands_still_is_strange_after_an_hour_or_two_and_while_it_lasts() -> None:
+    x = np.round(noise(5 * 1440), 4)
+    x[-480:] = x[-481]
+    s = score(x)[0]
+    assert np.nanmax(s[-1400:-480]) < 1.4
+    assert s[-480 + 30] < 1.5
+    assert s[-480 + 120] > 1.5
+    assert (s[-360:] > 1.7).all()
+
+
+@pytest.mark.parametrize("values", ["constant", "rare"])
+def test_a_series_that_seldom_moves_may_stand_still(values: str) -> None:
+    x = np.zeros(4 * 1440)
+    if values == "rare":
+        x[::97] = 1.0
+    s = score(x)[0]
+    assert np.nanmax(s[-1000:-500]) < 1.4
 
 
 def test_missing_points_teach_nothing() -> None:
