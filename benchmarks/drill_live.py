@@ -88,7 +88,8 @@ def with_warnings(seen: Watched, daemon: Server, drills: Mapping[str, Drill]) ->
     for warning in told:
         name = drill_of(warning["labels"], drills) or drill_of(warning["entity"], drills)
         if name:
-            seen.warned[name].append((warning["opened_s"], warning["closed_s"] or now_s))
+            until = max(warning["closed_s"] or now_s, warning["told_latest_s"] or 0.0)
+            seen.warned[name].append((warning["opened_s"], until))
             if warning["stage"] != "shadow":
                 seen.loud[name] = seen.loud.get(name, 0) + 1
 

@@ -1,6 +1,6 @@
 """Live drills: five failures in five variants, each with its look-alike, real exporters, real rules, one real Prometheus.
 
-Usage: python benchmarks/drills.py [--seeds 0] [--days 9] [--horizons 6h,1d] [--work DIR] [--keep DIR]
+Usage: python benchmarks/drills.py [--seeds 0] [--days 9] [--horizons 6h] [--work DIR] [--keep DIR]
        python benchmarks/drills.py --live [--lasts 5m-7m] [--seeds 0] [--work DIR]
 
 Every thing of a drill is a process that really leaks, fills, queues, expires, or holds connections; its days until now are what
@@ -31,6 +31,7 @@ from drill_courses import FOR_S, Drill
 from drill_exporter import rules
 from drill_judge import Warned, judged, table
 from drill_stage import alerts, drill_of, drills_of, file_systems, put_alerts, record
+from drill_turns import by_daemon
 
 from aiops.core.durations import seconds
 from aiops.rules.formula import crossing
@@ -111,6 +112,12 @@ def one_seed(seed: int, days: float, horizons: list[float], work: pathlib.Path) 
             verdicts = judged(list(drills.values()), fired, warned, horizon_s, now_s - JUDGED_S)
             took = time.monotonic() - began
             print(f"\nseed {seed}, scan, horizon {horizon_s / 3600:.0f} h, {took:.0f} s\n{table(verdicts)}", flush=True)
+            began, first_s = time.monotonic(), int(min(drill.begin_s for drill in drills.values())) // STEP * STEP - 3600
+            warned, loud = by_daemon(server, first_s, now_s, horizon_s, drills, work)
+            verdicts = judged(list(drills.values()), fired, warned, horizon_s, first_s)
+            took, loud_alike = time.monotonic() - began, sum(n for name, n in loud.items() if drills[name].alike)
+            said = f"{took:.0f} s, {loud_alike} look-alikes louder than shadow"
+            print(f"\nseed {seed}, daemon, horizon {horizon_s / 3600:.0f} h, {said}\n{table(verdicts)}", flush=True)
 
 
 def one_live(seed: int, lasts: str, work: pathlib.Path) -> None:
@@ -128,7 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--days", type=float, default=9)
-    parser.add_argument("--horizons", default="6h,1d")
+    parser.add_argument("--horizons", default="6h")
     parser.add_argument("--live", action="store_true")
     parser.add_argument("--lasts", default="5m-7m")
     parser.add_argument("--work", type=pathlib.Path)
