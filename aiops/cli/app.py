@@ -17,6 +17,7 @@ from aiops.cli.init import init
 from aiops.cli.rules import rules_app
 from aiops.cli.said import acted, incidents_app, verdict
 from aiops.cli.scan import scan
+from aiops.cli.suggest import feedback, suggest
 
 if TYPE_CHECKING:
     from aiops.store import Store
@@ -36,6 +37,8 @@ app.add_typer(incidents_app, name="incidents")
 app.add_typer(cards_app, name="cards")
 warnings_app.command("verdict")(verdict)
 warnings_app.command("acted")(acted)
+warnings_app.command("feedback")(feedback)
+app.command()(suggest)
 app.command()(scan)
 app.command()(init)
 

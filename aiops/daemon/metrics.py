@@ -70,6 +70,7 @@ METRICS = (
     Described("aiops_record_false_budget_ratio", "gauge", "False warnings for 100 series against the budget.", ("by", "name")),
     Described("aiops_record_interval_coverage_ratio", "gauge", "Failures inside the interval told; nominal 0.8.", ("by", "name")),
     Described("aiops_record_time_error_seconds", "gauge", "Median error of the expected time.", ("by", "name")),
+    Described("aiops_feedback", "gauge", "Warnings of which people said what.", ("card", "word")),
     Described("aiops_predicted_crossing_timestamp_seconds", "gauge", "Soonest crossing that open warnings expect.", ("card",)),
     Described("aiops_notifications", "counter", "Messages by what came of them.", ("result",)),
     Described("aiops_outbox_messages", "gauge", "Messages in the outbox.", ("state",)),

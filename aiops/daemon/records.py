@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from aiops.core.errors import StoreError
 from aiops.core.text import visible
+from aiops.outcomes.feedback import counted
 from aiops.outcomes.scorecard import By, Figures
+from aiops.pipeline.suggest import feedback_of
 
 if TYPE_CHECKING:
     from aiops.daemon.daemon import Daemon
@@ -25,6 +27,7 @@ class Records:
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon, self._found, self._until_s = daemon, list[Figures](), 0.0
+        self._said: list[tuple[tuple[str, ...], float]] = []
 
     def rows(self) -> dict[str, Callable[[], Rows]]:
         """Metric name to its rows."""
@@ -43,6 +46,7 @@ class Records:
                 lambda f: f.false_per_100 / f.budget if f.false_per_100 is not None and f.budget else None
             ),
             "aiops_record_interval_coverage_ratio": each(lambda f: f.coverage),
+            "aiops_feedback": lambda: iter(self._said),
             "aiops_record_time_error_seconds": each(lambda f: f.off_s),
         }
 
@@ -51,8 +55,10 @@ class Records:
         if now >= self._until_s or now < self._until_s - EVERY_S:
             try:
                 self._found = [one for by in SHOWN for one in _most(self._daemon.figures(by))]
+                counts = counted(feedback_of(self._daemon.store))
+                self._said = [(pair, float(n)) for pair, n in sorted(counts.items())]
             except StoreError:
-                self._found = []
+                self._found, self._said = [], []
             self._until_s = now + EVERY_S
         return self._found
 

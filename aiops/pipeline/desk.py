@@ -12,6 +12,7 @@ from aiops.core.labels import Labels
 from aiops.core.records import BY_DAEMON, FORETELLING, EarlyWarning, Outcome, Verdict
 from aiops.models.card import ModelCard
 from aiops.outcomes import settle as law
+from aiops.outcomes.feedback import WORDS, Word
 from aiops.outcomes.incidents import Incident, claimed
 from aiops.store import Statement, Store
 
@@ -58,6 +59,19 @@ class Desk:
             raise Unsaid("its verdict stands for good: 30 days have passed since its horizon")
         facts = {"what": what, "at_s": at_s}
         said = Statement("action", warning.card, _key(warning.id, at_s, who, what), warning.id, now_s, who, facts)
+        self._keep(said, [], now_s)
+        return said
+
+    def feedback(self, warning_id: str, word: Word, who: str, now_s: float, note: str = "") -> Statement:
+        """What a person thinks of a warning; the last word of each counts. Raises Unsaid."""
+        found = self._store.warning(warning_id)
+        if found is None:
+            raise Unsaid(f"no warning {warning_id}; `aiops warnings list` shows what there is")
+        if word not in WORDS:
+            raise Unsaid(f"{word!r} is none of {', '.join(WORDS)}")
+        who, note = _said(who, "who", WHO_AT_MOST), _said(note, "note", WHAT_AT_MOST) if note else ""
+        key = _key(found.id, now_s, who, word)
+        said = Statement("feedback", found.card, key, found.id, now_s, who, {"word": word, "note": note})
         self._keep(said, [], now_s)
         return said
 

@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 
 from aiops.daemon.daemon import Daemon
+from aiops.outcomes.feedback import Word
 from aiops.outcomes.incidents import incidents_in
 from aiops.pipeline.desk import WHAT_AT_MOST, WHO_AT_MOST, Desk, Unsaid
 from aiops.store.codec import to_json
@@ -39,6 +40,14 @@ class ActionSaid(Said):
     at: float | None = Field(None, ge=0, description="when, epoch seconds; default: now")
 
 
+class FeedbackSaid(Said):
+    """What a person thinks."""
+
+    word: Word = Field(description="what it was")
+    by: By
+    note: str = Field("", max_length=WHAT_AT_MOST, description="one sentence")
+
+
 def take(app: FastAPI, daemon: Daemon) -> None:
     """Add the routes."""
     needs = [Depends(token_needed(daemon))]
@@ -58,6 +67,14 @@ def take(app: FastAPI, daemon: Daemon) -> None:
         now = daemon.clock()
         try:
             found = desk().acted(warning_id, said.what, said.by, now if said.at is None else said.at, now)
+        except Unsaid as e:
+            raise HTTPException(422, str(e)) from None
+        return {"warning_id": found.warning_id, "by": found.who, **found.body}
+
+    @app.post("/api/v1/warnings/{warning_id}/feedback", dependencies=needs, summary="Say what it was worth", tags=["api"])
+    def feedback(warning_id: str, said: FeedbackSaid) -> dict[str, Any]:
+        try:
+            found = desk().feedback(warning_id, said.word, said.by, daemon.clock(), said.note)
         except Unsaid as e:
             raise HTTPException(422, str(e)) from None
         return {"warning_id": found.warning_id, "by": found.who, **found.body}

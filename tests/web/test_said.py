@@ -74,3 +74,11 @@ def test_the_scorecard_tells_what_came_of_it(client: TestClient) -> None:
     assert (card_["name"], card_["settled"], card_["precision"]) == ("disk", 1, 1.0)
     assert [one["name"] for one in client.get("/api/v1/scorecard?by=entity").json()] == ["a"]
     assert client.get("/api/v1/scorecard?by=colour").status_code == 422
+
+
+def test_feedback_is_taken(client: TestClient) -> None:
+    answer = client.post(path(client, "feedback"), json={"word": "noise", "by": "ann", "note": "nightly"})
+    assert (answer.status_code, answer.json()["word"]) == (200, "noise")
+    assert 'aiops_feedback{card="disk",word="noise"} 1.0' in client.get("/metrics").text
+    assert client.post(path(client, "feedback"), json={"word": "bad", "by": "ann"}).status_code == 422
+    assert client.post("/api/v1/warnings/none/feedback", json={"word": "noise", "by": "ann"}).status_code == 422

@@ -1,0 +1,48 @@
+"""`aiops warnings feedback` and `aiops suggest`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from aiops.cli.app import app
+from aiops.store import Store
+from tests.outcomes.made import warning
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> str:
+    store = Store.open("", tmp_path)
+    with store.transaction() as tx:
+        for number in (1, 2):
+            one = warning(number * 86400, id=f"{number}", fingerprint=f"{number}", entity={"instance": "a", "mountpoint": "/"})
+            tx.put_warning(one.having(state="closed", closed_s=number * 86400 + 7, verdict="false"))
+    store.close()
+    return str(tmp_path)
+
+
+def aiops(data: str, *arguments: str) -> Any:
+    return CliRunner().invoke(app, [*arguments, "--data-dir", data])
+
+
+def test_what_is_said_becomes_a_proposal(data: str) -> None:
+    assert aiops(data, "suggest").stdout.startswith("nothing to propose")
+    for number in "12":
+        done = aiops(data, "warnings", "feedback", number, "expected", "--by", "ann")
+        assert (done.exit_code, done.stdout) == (0, f"{number}: expected, by ann\n")
+    shown = aiops(data, "suggest", "disk_full").stdout
+    assert "disk_full: 2 warnings were called expected; all of them opened around 23:45 UTC" in shown
+    assert "  tried: of 2 warnings kept it would have kept back 2 false" in shown
+    assert '+exclude: [{cron: "45 23 * * *", for: "30m"' in shown
+    (line,) = aiops(data, "suggest", "-o", "json").stdout.splitlines()
+    assert json.loads(line)["tried"] == {"of": 2, "kept_back": {"false": 2}}
+
+
+def test_what_cannot_be_said(data: str) -> None:
+    done = aiops(data, "warnings", "feedback", "1", "bad")
+    assert (done.exit_code, "is none of useful" in done.stderr) == (1, True)
+    assert aiops(data, "suggest", "disk_ful").exit_code == 1
