@@ -93,8 +93,8 @@ def chunks(url: str, hours: int, folder: pathlib.Path) -> Any:
 def ours(url: str, hours: int, folder: pathlib.Path, part_s: int, query_api_only: bool) -> Any:
     """Our source into our window."""
     from aiops.config.yaml_file import parsed
+    from aiops.core import compiled
     from aiops.core.remembered import Remembered
-    from aiops.telemetry import compiled
     from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
     from aiops.telemetry.source import ReadLimits
     from aiops.telemetry.window import Window

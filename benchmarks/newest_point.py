@@ -75,8 +75,8 @@ def client(url: str, folder: pathlib.Path) -> Turn:
 
 
 def ours(url: str, folder: pathlib.Path, query: str = QUERY, compile_: bool = True) -> Turn:
+    from aiops.core import compiled
     from aiops.core.remembered import Remembered
-    from aiops.telemetry import compiled
     from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
     from aiops.telemetry.source import ReadLimits
     from aiops.telemetry.window import Window

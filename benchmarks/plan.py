@@ -49,8 +49,8 @@ def planned(url: str, work: pathlib.Path, _: int) -> dict:
 
 
 def run(url: str, work: pathlib.Path, turns: int) -> dict:
+    from aiops.core import compiled
     from aiops.daemon.daemon import Daemon
-    from aiops.telemetry import compiled
 
     settings, now = configured(url, work), [float(NOW)]
     before = memory_mib("RssAnon")

@@ -70,11 +70,11 @@ def asked(url: str) -> int:
 def turns(url: str, count: int, folder: pathlib.Path) -> None:
     """The turns, and what they cost."""
     from aiops.config.settings import Settings, SourceSettings
+    from aiops.core import compiled
     from aiops.models.card import load_card
     from aiops.pipeline import assemble, keep, turn
     from aiops.pipeline.rules_watch import RulesWatch
     from aiops.store import Store
-    from aiops.telemetry import compiled
 
     (folder / "card.yaml").write_text(CARD)
     settings = Settings(sources={"prom": SourceSettings.model_validate({"kind": "prometheus", "url": url})}, data_dir=folder)

@@ -12,6 +12,7 @@ import structlog
 from aiops import plugins
 from aiops.config.settings import Settings
 from aiops.config.shipped import models_dir, runbooks_dir
+from aiops.core import compiled
 from aiops.core.errors import AiopsError, FileError, Mistake, SourceError, StoreError
 from aiops.core.records import Outcome
 from aiops.core.text import visible
@@ -31,7 +32,6 @@ from aiops.pipeline.plane import origin_of
 from aiops.pipeline.states import series_states
 from aiops.runbooks import Runbook, load_runbooks
 from aiops.store import Store
-from aiops.telemetry import compiled
 
 RELAY_EVERY_S, RELAY_LANE = 1.0, "notify"
 PRUNE_EVERY_S, KEEP_SENT_S = 3600.0, 7 * 86400.0

@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from aiops.config.settings import Limits, Settings
+from aiops.core import compiled
 from aiops.core.errors import SourceError
 from aiops.models.card import ModelCard, with_challengers
 from aiops.pipeline import keep
@@ -28,7 +29,6 @@ from aiops.pipeline.plane import groups, open_links
 from aiops.pipeline.turn import turn
 from aiops.pipeline.watch import Watch
 from aiops.store import Store
-from aiops.telemetry import compiled
 from aiops.telemetry.link import AWAY
 
 TURNS_AT_LEAST, TURNS_AT_MOST = 4, 30

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiops.telemetry.compiled import kernel
+from aiops.core.compiled import kernel
 from aiops.telemetry.fast_arrays import borrowed
 from aiops.telemetry.plain_chunks import BROKEN, FAR_MS, HISTOGRAM, LONGEST, OTHER, OVERLAP, STALE, TOO_MANY, crc_table
 

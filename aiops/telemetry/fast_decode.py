@@ -15,7 +15,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from aiops.telemetry import compiled, decode
+from aiops.core import compiled
+from aiops.telemetry import decode
 from aiops.telemetry.decode import BadAnswer, Frame, Points
 
 Values = NDArray[np.float64]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiops.telemetry.compiled import kernel
+from aiops.core.compiled import kernel
 
 LEAST, MOST = -342, 308
 """Powers of ten beyond which every w gives 0, or infinity."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiops.telemetry.compiled import kernel
+from aiops.core.compiled import kernel
 from aiops.telemetry.fast_arrays import borrowed
 from aiops.telemetry.fast_float import DIGITS, LATER, READ, WRONG, nearest
 

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.config.promql import mistake_in, plain_strings
-from aiops.telemetry import compiled, plain_chunks
+from aiops.core import compiled
+from aiops.telemetry import plain_chunks
 from aiops.telemetry.decode import MAX_LABEL_BYTES, MAX_LABELS, BadAnswer, frame_of
 from aiops.telemetry.fast_decode import Grid
 from aiops.telemetry.plain_chunks import HISTOGRAM, OTHER, OVERLAP, STALE, TOO_MANY

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from aiops.telemetry import compiled
+from aiops.core import compiled
 
 
 def loaded(name: str = "fast_json") -> Any:

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiops.telemetry import compiled, decode, fast_decode
+from aiops.core import compiled
+from aiops.telemetry import decode, fast_decode
 from aiops.telemetry.decode import BadAnswer, Frame
 from aiops.telemetry.fast_decode import Grid, Memory, decode_grid
 from tests.servers import load, prometheus

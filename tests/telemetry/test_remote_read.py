@@ -16,8 +16,9 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aiops.core import compiled
 from aiops.core.errors import SourceError
-from aiops.telemetry import compiled, plain_chunks, remote_read
+from aiops.telemetry import plain_chunks, remote_read
 from aiops.telemetry.decode import MAX_LABEL_BYTES, MAX_LABELS, BadAnswer
 from aiops.telemetry.fast_decode import Grid
 from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource

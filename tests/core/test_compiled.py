@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aiops.telemetry import compiled
+from aiops.core import compiled
 from aiops.telemetry.fast_decode import Grid, Memory, decode_grid
 from tests.telemetry.hostile import success
 from tests.telemetry.kernels import loaded
@@ -79,7 +79,7 @@ def test_compiled_code_is_kept_and_damaged_code_is_thrown_away(tmp_path: Path) -
     """The second process takes what the first one kept; what cannot be loaded is deleted, so the third start is as the first."""
     code = f"""
 import pathlib
-from aiops.telemetry import compiled
+from aiops.core import compiled
 folder = pathlib.Path({str(tmp_path / "kept")!r})
 try:
     compiled.warm(folder)
@@ -100,7 +100,7 @@ def test_where_no_memory_may_be_executable_the_plain_way_serves(tmp_path: Path) 
     """As under systemd's MemoryDenyWriteExecute."""
     code = f"""
 import ctypes, pathlib
-from aiops.telemetry import compiled
+from aiops.core import compiled
 refused = ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN
 why = "" if refused else compiled.warm(pathlib.Path({str(tmp_path / "kept")!r}))
 print(refused, bool(why), compiled.module({NAME!r}, 0))

@@ -20,10 +20,11 @@ import structlog
 
 F = TypeVar("F", bound=Callable[..., object])
 
-MODULES = ("aiops.telemetry.fast_json", "aiops.telemetry.fast_chunks")
+MODULES = ("aiops.telemetry.fast_json", "aiops.telemetry.fast_chunks", "aiops.models.fast_seasonal")
 """What `warm` loads. Only these modules import numba, and nothing but `module` imports these."""
 WORTH_BYTES = 4 << 20
-"""An answer of this size makes it worth to load them: 20,000 series, or 6 h of minutes of 400. They save 10 or 50 ms of it."""
+"""Work on this many bytes makes it worth to load them: an answer of 20,000 series, or of 6 h of minutes of 400. They save 10 or
+50 ms of it."""
 
 
 class _Loading:
@@ -41,7 +42,7 @@ _loading = _Loading()
 
 
 def allow(folder: Path | None) -> None:
-    """From now on the first answer worth it has the kernels loaded, by a thread of their own; compiled code is kept in `folder`.
+    """From now on the first work worth it has the kernels loaded, by a thread of their own; compiled code is kept in `folder`.
 
     None, or a folder that others may write, keeps nothing: then each process compiles anew.
     """
@@ -84,7 +85,7 @@ def module(name: str, size: int) -> ModuleType | None:
 def _warm_and_tell() -> None:
     why = warm(_loading.folder)
     if why:
-        structlog.get_logger().warning("kernels cannot be compiled here, answers are read the plain way", why=why)
+        structlog.get_logger().warning("kernels cannot be compiled here, the plain ways serve", why=why)
 
 
 def kernel(*signatures: str, inline: bool = False) -> Callable[[F], F]:
