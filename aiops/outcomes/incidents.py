@@ -12,6 +12,8 @@ from aiops.core.labels import Labels, Matcher, matches_all
 from aiops.outcomes.settle import Failure
 
 AT_MOST, LABELS_AT_MOST, TEXT_AT_MOST = 1000, 64, 1024
+ALERTS = "ALERTS"
+"""The system of what a source's own rules say."""
 AHEAD_S = 300.0
 """The clock of another system may go so much before ours."""
 
@@ -103,7 +105,8 @@ def claimed(incident: Incident, card: str, entity: Sequence[str], matchers: Sequ
     """
     if not any(one and matches_all(one, incident.labels) for one in matchers):
         return None
-    return Failure(card, {name: incident.labels[name] for name in entity if incident.labels.get(name)}, incident.at_s, "incident")
+    what = {name: incident.labels[name] for name in entity if incident.labels.get(name)}
+    return Failure(card, what, incident.at_s, "alert" if incident.system == ALERTS else "incident")
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:

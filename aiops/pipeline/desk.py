@@ -20,6 +20,7 @@ LOOKS_BACK_S = 45 * 86400.0
 """No warning that opened longer ago can be settled by a failure of now."""
 SAME_FAILURE_S = 3600
 """What two kinds of truth say of one entity within this time is one failure."""
+VERDICTS_AT_MOST = 10_000
 WHO_AT_MOST, WHAT_AT_MOST = 100, 500
 
 
@@ -90,10 +91,8 @@ class Desk:
         return outcomes if self._keep(said, outcomes, now_s) else []
 
     def _failed(self, failure: law.Failure, now_s: float) -> list[Outcome]:
-        known = [o for o in self._store.outcomes(card=failure.card, limit=10_000) if o.failed_s is not None]
-        near = (o for o in known if o.failed_s is not None and abs(o.failed_s - failure.at_s) <= SAME_FAILURE_S)
-        if any(o.truth != failure.truth and _is_about(o.entity, failure.entity) for o in near):
-            return []  # another truth said so already
+        if known_already(self._store, failure):
+            return []
         opened = self._store.warnings_opened(failure.card, failure.at_s - LOOKS_BACK_S, failure.at_s)
         told = (w for w in opened if not w.members and w.kind in FORETELLING)
         here = [w for w in told if _is_about({**w.labels, **w.entity}, failure.entity)]
@@ -133,6 +132,15 @@ class Desk:
             for card in sorted({o.card for o in outcomes} - {said.card}):
                 tx.put_statement(Statement("incident", card, f"{said.key}:{card}", "", now_s, said.who, {"of": said.key}))
         return True
+
+
+def known_already(store: Store, failure: law.Failure) -> bool:
+    """Whether another truth said of an entity, within SAME_FAILURE_S, that it failed."""
+    known = (o for o in store.outcomes(card=failure.card, limit=VERDICTS_AT_MOST) if o.failed_s is not None)
+    near = (o for o in known if o.failed_s is not None and abs(o.failed_s - failure.at_s) <= SAME_FAILURE_S)
+    return any(
+        o.truth != failure.truth and (_is_about(o.entity, failure.entity) or _is_about(failure.entity, o.entity)) for o in near
+    )
 
 
 def _facts(outcome: Outcome, old: Outcome | None) -> dict[str, Any]:

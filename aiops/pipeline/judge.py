@@ -13,6 +13,7 @@ from aiops.outcomes.course import left_course
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.changes import Changes
+from aiops.pipeline.desk import known_already
 from aiops.pipeline.mask import masked_at
 from aiops.pipeline.pending import Pending
 from aiops.pipeline.reading import Reading
@@ -83,7 +84,9 @@ def _failed(watch: Watch, number: int, name: str, at_s: int, now_s: int, rooms: 
     standing = begun <= at_s <= last + law.SLACK_STEPS * watch.step_s
     truth = "alert" if watch.card.alerts is not None else "crossing"
     failure = law.Failure(watch.card.name, watch.entities[number], at_s, truth)
-    here = watch.entity_now(number, now_s)
+    here, truths = watch.entity_now(number, now_s), watch.card.truth
+    if not standing and (truths.alerts or truths.incidents):
+        standing = known_already(rooms.store, failure)  # what counts as missed already is not missed once more
     for outcome in law.on_failure(failure, list(about.values()), here, acted, standing):
         _settled(watch, outcome, about.get(outcome.warning_id), rooms, changes)
 
@@ -103,7 +106,8 @@ def _by_time(watch: Watch, pending: Pending, now_s: int) -> Outcome | None:
     end = law.withdrawn_s(warning) if not acted else None
     end = min(now_s, int(law.until_s(warning) if end is None else end) - shift)
     truth = watch.card.truth
-    declared = bool(truth.alerts or truth.incidents) or (truth.crossing and warning.first_crossing is not None)
+    alerts = bool(truth.alerts) and watch.alerts.asked_s is not None  # a source without rules says nothing
+    declared = alerts or bool(truth.incidents) or (truth.crossing and warning.first_crossing is not None)
     evidence = law.Evidence(
         present(watch, rows, warning, shift, end), _gone(watch, rows, end), changed, declared, acted,
         acted and _left_course(watch, rows, pending, shift), pending.again,

@@ -1,4 +1,4 @@
-"""A warning that waits for its verdict."""
+"""A warning that waits for its verdict, and the alerts that may give it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ import numpy as np
 
 from aiops.core.labels import key
 from aiops.core.records import EarlyWarning, Ints, Limit
+
+
+@dataclass(slots=True)
+class Alerts:
+    """What a watch knows of the alerts it is judged by: up to when it asked, and when each fired last."""
+
+    asked_s: int | None = None
+    fired_s: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

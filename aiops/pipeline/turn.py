@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 from aiops.core.errors import SourceError
+from aiops.pipeline.alerts_truth import declare_alerts
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.backfill import fill_in, missing
 from aiops.pipeline.beside import beside
@@ -59,6 +60,7 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
     tell(watch, now_s, rooms, changes)
     if changes.warnings or changes.outcomes or rooms.marks_turns:
         rooms.journal.write(changes)
+    declare_alerts(watch, now_s, rooms)
     watch.judged_s = now_s
     fill_in(watch)
     if isinstance(watch, RulesWatch):

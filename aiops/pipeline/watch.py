@@ -16,7 +16,7 @@ from aiops.models.budget import Budget
 from aiops.models.card import ModelCard
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster
-from aiops.pipeline.pending import Pending
+from aiops.pipeline.pending import Alerts, Pending
 from aiops.symptoms import guards
 from aiops.symptoms.build import Naming
 from aiops.symptoms.guards import Guards
@@ -135,6 +135,7 @@ class Watch:
     pending: dict[str, Pending] = field(default_factory=dict)
     stood: dict[str, tuple[int, int]] = field(default_factory=dict)
     heard: int = 0
+    alerts: Alerts = field(default_factory=Alerts)
     judged_s: int | None = None
     lived_s: int | None = None
     evaluated: Bools = field(default_factory=lambda: np.zeros(0, bool))
