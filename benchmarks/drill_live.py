@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ DAY_S = 240.0
 """A day on the drills' clock: what happens every night happens every four minutes."""
 HISTORY_S = 30 * int(DAY_S)
 FOR_S = 30
+RECORDING_S = 3
+"""What recording one drill may take, on a machine that does other things too."""
 CARD = {
     "apiVersion": "aiops/v1", "kind": "ModelCard", "name": "existing_alerts", "alerts": {"match": ['severity="warning"']},
     "horizon": "6h", "step": f"{STEP_S}s", "stage": "ticket",
@@ -132,12 +135,14 @@ def _daemon(folder: pathlib.Path, server: Server, cards: Sequence[object]) -> It
 
 
 def run(
-    seed: int, lasts_s: tuple[float, float], folder: pathlib.Path, cards: Sequence[object] = (CARD,)
+    seed: int, lasts_s: tuple[float, float], folder: pathlib.Path, only: str = "", cards: Sequence[object] = (CARD,)
 ) -> tuple[dict[str, Drill], Watched]:
-    """Record what was before, then live."""
-    start_s = int(time.time()) // STEP_S * STEP_S + 150
-    drills = {drill.name: drill for drill in drills_of(seed, start_s + 30, lasts_s)}
+    """Record what was before, then live; `only` those whose name matches a regular expression."""
+    start_s = int(time.time()) // STEP_S * STEP_S
+    wanted = [drill.name for drill in drills_of(seed, start_s, lasts_s) if re.search(only, drill.name)]
+    start_s += 30 + RECORDING_S * len(wanted)
+    drills = {drill.name: drill for drill in drills_of(seed, start_s + 30, lasts_s) if drill.name in wanted}
     with file_systems(list(drills.values()), folder) as mounts:
         record(list(drills.values()), mounts, folder, np.arange(start_s - HISTORY_S, start_s + 1, STEP_S))
-        print(f"recorded, {start_s - time.time():.0f} s too early", flush=True)
+        print(f"recorded, {start_s - time.time():.0f} s before it was needed", file=sys.stderr)
         return drills, watch(drills, mounts, folder, start_s, cards)

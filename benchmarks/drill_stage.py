@@ -24,14 +24,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 NODE = re.compile(r"^(node_filesystem_(?:avail_bytes|size_bytes|readonly))\{(.*)\} (\S+)$", re.M)
 
 
-def drills_of(seed: int, now_s: int, day_s: float) -> list[Drill]:
-    """Five failures in five variants, with their look-alikes; each reaches its limit some time before `now_s`."""
+def drills_of(seed: int, now_s: int, lasts_s: tuple[float, float], day_s: float = 86400.0) -> list[Drill]:
+    """Five failures in five variants, with their look-alikes; each takes so long to its limit, and is there before `now_s`."""
     rng, hour = np.random.default_rng([seed, 77]), day_s / 24
     found = []
     for failure in FAILURES:
         for variant in VARIANTS:
             for alike in (False, True):
-                lasts = float(np.exp(rng.uniform(np.log(7), np.log(26)))) * hour
+                lasts = float(np.exp(rng.uniform(*np.log(lasts_s))))
                 end = now_s - rng.uniform(2, 6) * hour
                 found.append(Drill(failure, variant, alike, seed, end - lasts, lasts, day_s))
     return found
@@ -85,7 +85,8 @@ def record(drills: Sequence[Drill], mounts: Mapping[str, pathlib.Path], folder: 
 
     with ThreadPoolExecutor(2) as pool:
         files = list(pool.map(run, own))
-    files.append(_fill([drill for drill in drills if drill.failure == "filesystem"], mounts, folder, at))
+    if mounts:
+        files.append(_fill([drill for drill in drills if drill.failure == "filesystem"], mounts, folder, at))
     with (folder / "samples.om").open("w") as out:
         for file in files:
             out.write(file.read_text())

@@ -1,7 +1,7 @@
 """Live drills: five failures in five variants, each with its look-alike, real exporters, real rules, one real Prometheus.
 
-Usage: python benchmarks/drills.py [--seeds 0] [--days 9] [--horizons 6h] [--work DIR] [--keep DIR]
-       python benchmarks/drills.py --live [--lasts 5m-7m] [--seeds 0] [--work DIR]
+Usage: python benchmarks/drills.py [--seeds 0] [--days 9] [--horizons 6h] [--lasts 7h-26h] [--work DIR] [--keep DIR]
+       python benchmarks/drills.py --live [--lasts 5m-7m] [--seeds 0] [--only REGEX] [-o json] [--work DIR]
 
 Every thing of a drill is a process that really leaks, fills, queues, expires, or holds connections; its days until now are what
 it said itself on a recorded clock, once a minute, loaded with promtool; when its rule fired is what Prometheus' own engine says
@@ -79,14 +79,16 @@ def warnings(look_s: np.ndarray, latest_s: np.ndarray) -> list[tuple[float, floa
     return [(float(look_s[part[0]]), float(np.max(latest_s[part]))) for part in parts]
 
 
-def recorded(seed: int, days: float, work: pathlib.Path) -> tuple[int, dict[str, Drill], dict[str, float]]:
+def recorded(
+    seed: int, days: float, lasts_s: tuple[float, float], work: pathlib.Path
+) -> tuple[int, dict[str, Drill], dict[str, float]]:
     """(the newest instant, drills, when each fired first); what is there of an earlier run is taken as it is."""
     kept = work / "fired.json"
     if kept.exists():
         found = json.loads(kept.read_text())
-        return found["now_s"], {drill.name: drill for drill in drills_of(seed, found["now_s"], DAY)}, found["fired"]
+        return found["now_s"], {drill.name: drill for drill in drills_of(seed, found["now_s"], lasts_s)}, found["fired"]
     now_s = int(time.time()) // STEP_S * STEP_S - STEP_S
-    drills = {drill.name: drill for drill in drills_of(seed, now_s, DAY)}
+    drills = {drill.name: drill for drill in drills_of(seed, now_s, lasts_s)}
     with file_systems(list(drills.values()), work) as mounts:
         record(list(drills.values()), mounts, work, np.arange(now_s - int(days * DAY), now_s + 1, STEP))
     with prometheus(work, rules(DAY, FOR_S, STEP, f"{work}/mnt/.*")) as server:
@@ -100,10 +102,12 @@ def recorded(seed: int, days: float, work: pathlib.Path) -> tuple[int, dict[str,
     return now_s, drills, fired
 
 
-def one_seed(seed: int, days: float, horizons: list[float], work: pathlib.Path) -> None:
+def one_seed(
+    seed: int, days: float, lasts_s: tuple[float, float], horizons: list[float], work: pathlib.Path
+) -> None:
     """Record, load, replay, judge."""
     began = time.monotonic()
-    now_s, drills, fired = recorded(seed, days, work)
+    now_s, drills, fired = recorded(seed, days, lasts_s, work)
     print(f"seed {seed}: recorded and loaded in {time.monotonic() - began:.0f} s", flush=True)
     with prometheus(work, rules(DAY, FOR_S, STEP, f"{work}/mnt/.*")) as server:
         for horizon_s in horizons:
@@ -120,14 +124,20 @@ def one_seed(seed: int, days: float, horizons: list[float], work: pathlib.Path) 
             print(f"\nseed {seed}, daemon, horizon {horizon_s / 3600:.0f} h, {said}\n{table(verdicts)}", flush=True)
 
 
-def one_live(seed: int, lasts: str, work: pathlib.Path) -> None:
+def one_live(seed: int, lasts_s: tuple[float, float], work: pathlib.Path, only: str, as_json: bool) -> None:
     """The drills of one seed, live."""
-    shortest, _, longest = lasts.partition("-")
-    drills, seen = drill_live.run(seed, (seconds(shortest), seconds(longest or shortest)), work)
+    drills, seen = drill_live.run(seed, lasts_s, work, only)
     horizon_s = seconds(str(drill_live.CARD["horizon"]))
     verdicts = judged(list(drills.values()), seen.fired, seen.warned, horizon_s, seen.began_s)
+    if as_json:
+        for one in verdicts:
+            print(json.dumps({
+                "drill": one.drill.name, "alike": one.drill.alike, "available_s": one.available_s, "used": one.used,
+                "early": one.early, "loud": seen.loud.get(one.drill.name, 0), "passed": one.passed,
+            }))  # fmt: skip
+        return
     loud = sum(count for name, count in seen.loud.items() if drills[name].alike)
-    print(f"\nseed {seed}, live, to the limit in {lasts}, {loud} look-alikes louder than shadow\n{table(verdicts)}", flush=True)
+    print(f"\nseed {seed}, live, {loud} look-alikes louder than shadow\n{table(verdicts)}", flush=True)
 
 
 def main() -> None:
@@ -137,11 +147,15 @@ def main() -> None:
     parser.add_argument("--days", type=float, default=9)
     parser.add_argument("--horizons", default="6h")
     parser.add_argument("--live", action="store_true")
-    parser.add_argument("--lasts", default="5m-7m")
+    parser.add_argument("--lasts", help="how long each takes to its limit: 7h-26h, with --live 5m-7m")
+    parser.add_argument("--only", default="", help="a regular expression on the drills' names, with --live")
+    parser.add_argument("-o", dest="output", choices=("text", "json"), default="text", help="with --live")
     parser.add_argument("--work", type=pathlib.Path)
     parser.add_argument("--keep", type=pathlib.Path, help="keep what was recorded here, and take it the next time")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was mounted and started ends with it
+    shortest, _, longest = (asked.lasts or ("5m-7m" if asked.live else "7h-26h")).partition("-")
+    lasts_s = seconds(shortest), seconds(longest or shortest)
     first, _, last = asked.seeds.partition("-")
     for seed in range(int(first), int(last or first) + 1):
         with contextlib.ExitStack() as stack:
@@ -149,9 +163,9 @@ def main() -> None:
             folder = (work / f"seed-{seed}").absolute()
             folder.mkdir(parents=True, exist_ok=True)
             if asked.live:
-                one_live(seed, asked.lasts, folder)
+                one_live(seed, lasts_s, folder, asked.only, asked.output == "json")
             else:
-                one_seed(seed, asked.days, [seconds(text) for text in asked.horizons.split(",")], folder)
+                one_seed(seed, asked.days, lasts_s, [seconds(text) for text in asked.horizons.split(",")], folder)
 
 
 if __name__ == "__main__":
