@@ -15,19 +15,20 @@ from aiops.core.params import Params
 from aiops.core.records import Floats, Ints, Scores, State
 from aiops.models.civil import Civil, known_zone
 from aiops.models.interface import Detector
+from aiops.models.profile import DAY_S, Profile
 
 Row: TypeAlias = NDArray[np.float64]
 
-DAY_S, WEEK_S = 86400, 7 * 86400.0
 KINDS = ("jump", "departure", "spread", "step", "drift", "shift", "creep", "still")
 CREEP, STILL = KINDS.index("creep"), KINDS.index("still")
 COUNTS: NDArray[np.float64] = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1.1, 0.8, 1.0])
 """What a residual of each kind counts for beside the others."""
 NOT_STILL: NDArray[np.bool_] = np.arange(len(KINDS)) != STILL
+SIGNED, POSITIVE, WHOLE = 0, 1, 2
+"""What all points of a series were: any number, not below zero, whole numbers not below zero."""
+COUNTED, ROUTINE = 0.5, 0.01
+"""Smallest scale of counts, as a share of sqrt(level + 1), once they moved in more than this share of blocks."""
 RESOLUTION, TINY, HUGE = 1e-9, 1e-290, 1e95
-SEEN_AT_MOST = 250
-FREE_DAYS = 3
-"""Free days seen before their course counts."""
 ROWS = 4096
 """Rows scored at once: what is learnt of them fits the cache."""
 RECENT_S, RECENT = 300, 3
@@ -121,10 +122,8 @@ class Seasonal(Detector[SeasonalParams]):
     def __init__(self, params: SeasonalParams, step_s: int) -> None:
         super().__init__(params, step_s)
         self._block_s = max(params.block_s, step_s)
-        self._slots = DAY_S // self._block_s
-        self._hours = min(24, self._slots)
-        self._civil = Civil(params.time_zone, params.weekend, params.holidays)
-        self._interpolates = self._block_s >= 2 * step_s
+        civil = Civil(params.time_zone, params.weekend, params.holidays)
+        self._profile = Profile(self._block_s, step_s, params.profile_rate, civil)
         self._warmup = max(params.warmup_points, params.warmup_s / step_s)
         self._still_s = max(params.still_s, 6.0 * step_s)
         self._short = 1.0 - math.exp(-step_s / params.short_s)
@@ -149,13 +148,10 @@ class Seasonal(Detector[SeasonalParams]):
             "cube": np.zeros((n, len(KINDS))),
             "cube_long": np.zeros((n, len(KINDS))),
             "scale": np.full((n, len(KINDS)), np.inf),
-            "profile": np.zeros((n, self._slots), np.float32),
-            "days": np.zeros((n, self._slots), np.uint8),
-            "free": np.zeros((n, self._hours), np.float32),
-            "free_blocks": np.zeros((n, self._hours), np.uint8),
             "part": np.full(n, np.iinfo(np.int64).min, np.int64),
             "recent": np.full((n, RECENT), -1.0),
-        }
+            "sort": np.full(n, WHOLE, np.uint8),
+        } | self._profile.initial(n)
 
     def score(self, state: State, values: Floats, time_s: Ints) -> Scores:
         """Score, then learn, column by column, some rows at a time; see the interface."""
@@ -193,7 +189,7 @@ class Seasonal(Detector[SeasonalParams]):
         if first.any():
             for name in ("short", "level", "before", "base", "day"):
                 state[name][first] = x[first]
-        season = self._season(state, time_s)
+        season = self._profile.at(state, time_s)
         expected = season + state["level"]
         low, high = state["low"] + state["level"], state["high"] + state["level"]
         x = np.where(here, x, expected)
@@ -208,7 +204,8 @@ class Seasonal(Detector[SeasonalParams]):
         width = np.where(known, state["scale"][:, 1] * self._band, np.nan)
         self._learn(state, x, here, residuals, means, season, young)
         p = np.where(known & here, _tail(strongest), np.nan)
-        return p, np.where(known, expected, np.nan), low - width, high + width, recent
+        lower = np.where(state["sort"] > SIGNED, np.maximum(low - width, np.minimum(expected, 0.0)), low - width)
+        return p, np.where(known, expected, np.nan), lower, high + width, recent
 
     def _residuals(self, state: State, x: Row, away: Row, season: Row, young: Row) -> tuple[dict[str, Row], Row]:
         """The running means with this point in them, and (n, 8) residuals in the order of KINDS."""
@@ -252,6 +249,8 @@ class Seasonal(Detector[SeasonalParams]):
         state["total"] += away
         state["squares"] += away * away
         state["points"] += weight
+        sort = np.where(x < 0, SIGNED, np.where(x == np.rint(x), WHOLE, POSITIVE))
+        np.minimum(state["sort"], sort, out=state["sort"], where=here, casting="unsafe")
         np.maximum(state["moved"], weight * (means["still"] == 0.0), out=state["moved"])
         state["count"] += weight
         if here.all():
@@ -263,65 +262,13 @@ class Seasonal(Detector[SeasonalParams]):
                 np.copyto(state[name], array, where=here)
             np.maximum(state["peak"], residuals, out=state["peak"], where=here[:, None])
 
-    def _season(self, state: State, time_s: Ints) -> Row:
-        """Part of the profile at a time of day: between the middles of two blocks, smaller while few days are known; of a free
-        day also how its hours differ."""
-        if self._slots < 2:
-            return np.zeros(len(time_s))
-        local_s, free = self._civil.at(time_s)
-        into = (local_s % DAY_S).astype(np.float64)
-        if self._interpolates:
-            place = (into - (self._block_s - self.step_s) / 2) / self._block_s
-            left = np.floor(place)
-            part = place - left
-            low = left.astype(np.int64) % self._slots
-            season = self._slot(state, low) * (1.0 - part) + self._slot(state, (low + 1) % self._slots) * part
-        else:
-            season = self._slot(state, (into // self._block_s).astype(np.int64) % self._slots)
-        rows = np.flatnonzero(free)
-        if len(rows):
-            season[rows] += self._apart(state, rows, into[rows])
-        return season
-
-    def _slot(self, state: State, slot: Ints, rows: Ints | None = None) -> Row:
-        rows = np.arange(len(slot)) if rows is None else rows
-        days = state["days"][rows, slot].astype(np.float64)
-        share: Row = state["profile"][rows, slot] * np.maximum(days - 1.0, 0.0) / (days + 1.0)
-        return share
-
-    def _apart(self, state: State, rows: Ints, into: Row) -> Row:
-        """How free days differ at a time of day: between the middles of two hours, 0 before FREE_DAYS of them are known."""
-        place = into * self._hours / DAY_S - 0.5
-        left = np.floor(place)
-        low = left.astype(np.int64) % self._hours
-        found = [state["free"][rows, at] * self._known_hour(state, rows, at) for at in (low, (low + 1) % self._hours)]
-        apart: Row = found[0] * (1.0 - (place - left)) + found[1] * (place - left)
-        return apart
-
-    def _known_hour(self, state: State, rows: Ints, hour: Ints) -> Row:
-        days = state["free_blocks"][rows, hour] * (self._hours / self._slots)
-        known: Row = np.where(days >= FREE_DAYS, (days - 1.0) / (days + 1.0), 0.0)
-        return known
-
-    def _around(self, state: State, rows: Ints, block: Ints) -> tuple[Row, Row]:
-        """The lowest and the highest part of the profile in a block of the day and beside it."""
-        if self._slots < 2:
-            return np.zeros(len(rows)), np.zeros(len(rows))
-        local_s, free = self._civil.at(block * self._block_s)
-        slot = local_s % DAY_S // self._block_s % self._slots
-        beside = np.stack([self._slot(state, (slot + k) % self._slots, rows) for k in (-1, 0, 1)])
-        if free.any():
-            middle = np.asarray(local_s % DAY_S + self._block_s / 2, np.float64)
-            beside[:, free] += self._apart(state, rows[free], middle[free])
-        return beside.min(axis=0), beside.max(axis=0)
-
     def _close(self, state: State, changed: Ints, block: Ints) -> None:
         """Learn the blocks that have ended, for rows whose clock entered another one."""
         rows = changed[state["points"][changed] > 0]
         if len(rows):
             self._learn_block(state, rows)
         state["block"][changed] = block[changed]
-        state["low"][changed], state["high"][changed] = self._around(state, changed, block[changed])
+        state["low"][changed], state["high"][changed] = self._profile.around(state, changed, block[changed])
         for name in ("total", "squares", "points", "peak", "moved"):
             state[name][changed] = 0.0
 
@@ -332,7 +279,7 @@ class Seasonal(Detector[SeasonalParams]):
         weight, longer = np.maximum(self._slow, young), np.maximum(self._slowest, young)
         mean, power = state["total"][rows] / points, state["squares"][rows] / points
         of_day = state["base"][rows] + mean - state["day"][rows]
-        self._learn_profile(state, rows, of_day)
+        self._profile.learn(state, rows, of_day)
         state["day"][rows] += np.maximum(self._day, young) * of_day
         state["base"][rows] += longer * mean
         for name, rate in (("power", weight), ("power_long", longer)):
@@ -348,6 +295,8 @@ class Seasonal(Detector[SeasonalParams]):
         root = np.maximum(shorter, larger)
         root[:, CREEP] = larger[:, CREEP]
         least = np.maximum(params.floor * np.sqrt(state["power"][rows]), RESOLUTION * np.abs(state["base"][rows]) + TINY)
+        counted = (state["sort"][rows] == WHOLE) & (state["moves"][rows] >= ROUTINE)
+        least = np.maximum(least, np.where(counted, COUNTED * np.sqrt(np.maximum(state["level"][rows], 0.0) + 1.0), 0.0))
         scale = np.cbrt(root) * (1.0 + params.young * young)[:, None]
         slow = least + params.creep_floor * np.sqrt(state["power_long"][rows])
         scale[:, CREEP], scale[:, STILL] = np.maximum(scale[:, CREEP], slow), np.maximum(scale[:, STILL], self._still_s)
@@ -361,28 +310,6 @@ class Seasonal(Detector[SeasonalParams]):
         share = state["moves"][rows]
         state["moves"][rows] = np.where(moved, share * (1.0 - rate) ** (idle + 1.0) + rate, share)
         state["idle"][rows] = np.where(moved, 0.0, idle + 1.0)
-
-    def _learn_profile(self, state: State, rows: Ints, mean: Row) -> None:
-        if self._slots < 2:
-            return
-        local_s, free = self._civil.at(state["block"][rows] * self._block_s)
-        slot = local_s % DAY_S // self._block_s % self._slots
-        days, old = state["days"][rows, slot], state["profile"][rows, slot]
-        if free.any():
-            apart = free & (days >= FREE_DAYS)
-            self._learn_free(state, rows[apart], local_s[apart], (mean - old)[apart])
-            rows, slot, days, old, mean = rows[~apart], slot[~apart], days[~apart], old[~apart], mean[~apart]
-        rate = np.maximum(self.params.profile_rate, 1.0 / (days + 1.0))
-        state["profile"][rows, slot] = old + rate * (mean - old)
-        state["days"][rows, slot] = np.minimum(days, SEEN_AT_MOST - 1) + 1
-
-    def _learn_free(self, state: State, rows: Ints, local_s: Ints, away: Row) -> None:
-        """Blocks of free days teach how these differ from the other days, by the hour."""
-        hour = local_s % DAY_S * self._hours // DAY_S
-        blocks, old = state["free_blocks"][rows, hour], state["free"][rows, hour]
-        rate = np.maximum(2.0 * self.params.profile_rate * self._hours / self._slots, 1.0 / (blocks + 1.0))
-        state["free"][rows, hour] = old + rate * (away - old)
-        state["free_blocks"][rows, hour] = np.minimum(blocks, SEEN_AT_MOST - 1) + 1
 
 
 def _cube(x: Row) -> Row:

@@ -190,6 +190,27 @@ def test_a_series_that_seldom_moves_may_stand_still(values: str) -> None:
     assert np.nanmax(s[-1000:-500]) < 1.4
 
 
+def test_a_rare_event_that_is_routine_is_no_surprise_but_the_first_one_and_many_at_once_are() -> None:
+    x = np.zeros(8 * 1440)
+    x[np.random.default_rng(1).integers(2 * 1440, len(x) - 200, 30)] = 1.0
+    x[-20] = 6.0
+    s = score(x)[0]
+    first, last = np.flatnonzero(x == 1.0)[[0, -1]]
+    assert s[first] > 3.0
+    assert s[last] < 1.45
+    assert s[-20] > 2.5
+
+
+def test_the_band_of_what_was_never_below_zero_ends_there() -> None:
+    x = np.stack([np.abs(noise(3000)), noise(3000)])
+    detector = Seasonal(SeasonalParams(), 60)
+    found = detector.score(detector.initial(2), x, clock(2, 3000, 60))
+    known = np.isfinite(found.lower[0])
+    assert (found.lower[0, known] >= 0).all()
+    assert (found.lower[0, known] <= found.expected[0, known]).all()
+    assert (found.lower[1, known] < 0).all()
+
+
 def test_missing_points_teach_nothing() -> None:
     x = noise(600)
     detector = Seasonal(SeasonalParams(), 60)
