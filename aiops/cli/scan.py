@@ -23,19 +23,6 @@ if TYPE_CHECKING:
 WIDTH = 120
 A_QUERY_S = 10.0
 """Seconds that one query may take, and not more than a sixth of the whole time."""
-REASONS = {
-    "binary": "a state of two or a few values does not approach its limit",
-    "presence": "fires because a series is there, whatever its value",
-    "absent": "fires because nothing is there",
-    "event_counter": "fires at the first event: there is no sign before",
-    "equality": "== or !=: there is no side to come from",
-    "always_fires": "fires at every instant, or by the clock",
-    "name_collision": "several metric names under one label set",
-    "infinite": "the limit is infinite or no number",
-    "no_comparison": "nothing is compared",
-    "unsupported_syntax": "does not parse, or a part of it is not understood",
-    "not_equivalent": "computes with what passed a comparison",
-}
 
 
 def scan(
@@ -296,6 +283,7 @@ def _records(found: Sequence[Row]) -> Iterator[str]:
 def _others(every: Sequence[Row]) -> Iterator[str]:
     """What is not in the table: rules that nothing can be said of, and those that could not be read."""
     from aiops.core.text import visible
+    from aiops.rules.judge import REASONS
 
     refused = [row for row in every if row.state == "refused"]
     if refused:

@@ -18,10 +18,20 @@ from aiops.rules.quantity import (
 )
 from aiops.rules.tree import Aggregate, Binary, Call, Node, Selector, walk
 
-REASONS = (
-    "binary", "presence", "absent", "event_counter", "equality", "always_fires", "name_collision", "infinite", "no_comparison",
-    "unsupported_syntax", "not_equivalent",
-)  # fmt: skip
+REASONS = {
+    "binary": "a state of two or a few values does not approach its limit",
+    "presence": "fires because a series is there, whatever its value",
+    "absent": "fires because nothing is there",
+    "event_counter": "fires at the first event: there is no sign before",
+    "equality": "== or !=: there is no side to come from",
+    "always_fires": "fires at every instant, or by the clock",
+    "name_collision": "several metric names under one label set",
+    "infinite": "the limit is infinite or no number",
+    "no_comparison": "nothing is compared",
+    "unsupported_syntax": "does not parse, or a part of it is not understood",
+    "not_equivalent": "computes with what passed a comparison",
+}
+"""Why a rule cannot be anticipated, as people read it: a closed list."""
 ABSENT = ("absent", "absent_over_time")
 
 

@@ -12,11 +12,13 @@ import numpy as np
 
 from aiops.core.durations import text
 from aiops.core.errors import SourceError
+from aiops.core.labels import key
 from aiops.core.records import Block, Bools
 from aiops.models.card import ModelCard
 from aiops.models.card_parts import Promotion
 from aiops.rules.compiler import Leaf
 from aiops.scan.ask import Reader, Wanted
+from aiops.scan.parts import in_spans
 from aiops.scan.past import STEP_S, Past, grid, replay
 from aiops.scan.record import Judged, judged, starts
 from aiops.scan.scan import DAY, MOST_SERIES, RECORD_S, Progress, columns_of
@@ -132,11 +134,9 @@ def _seen(
         return replace(seen, why=f"its forecaster {card.forecast.model} is judged while it runs")
     leaf = leaf_of(card)
     seen = replace(seen, beyond=int(np.count_nonzero(_beyond(Past.of([leaf], {leaf.expr: newest}, newest.time_s))[-1])))
-    if seen.series > MOST_SERIES:
-        return replace(seen, why=f"more than {MOST_SERIES} series")
     progress(f"replaying 14 days of {card.name}", 0.0)
     wanted = Wanted(card.query, *grid(now_s, RECORD_S), STEP_S)
-    block = reader.read([wanted], until)[wanted]
+    block = in_spans(reader, wanted, seen.series, _nearest(newest, leaf), until)
     if not isinstance(block, Block):
         return replace(seen, why="there was no time for its 14 days" if block is None else f"{block.kind}: {block.message}")
     past = Past.of([leaf], {leaf.expr: block}, block.time_s)
@@ -144,6 +144,12 @@ def _seen(
         return replace(seen, why="less than a day of history")
     worth = worth_of(past, card.forecast.horizon_s, until)
     return replace(seen, worth=worth, why="" if worth is not None else "there was no time for its 14 days")
+
+
+def _nearest(newest: Block, leaf: Leaf) -> frozenset[str]:
+    """The series that are nearest to their limit now, not more than MOST_SERIES."""
+    order = np.argsort(newest.values[:, -1] if leaf.op == "<" else -newest.values[:, -1], kind="stable")
+    return frozenset(key(newest.labels[i]) for i in order[:MOST_SERIES].tolist())
 
 
 def leaf_of(card: ModelCard) -> Leaf:

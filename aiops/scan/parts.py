@@ -1,15 +1,32 @@
-"""Answers that would be too large in one piece: asked for in spans of time, of each only the series that are wanted."""
+"""Answers that would be too large in one piece: asked for in spans of time, of each only the series that are wanted kept."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
+from aiops.core.errors import SourceError
 from aiops.core.labels import key
 from aiops.core.records import Block, Ints
-from aiops.scan.ask import Wanted
+from aiops.scan.ask import Reader, Wanted
+
+SPAN_SERIES = 75
+"""14 days of so many series are one answer: larger ones take a busy server too long."""
+
+
+def in_spans(reader: Reader, wanted: Wanted, series: int, keys: Collection[str], until: float) -> Block | SourceError | None:
+    """What a query with about `series` series gives of those named by `keys`; why not; None where `until` came first."""
+    spans, select = split(wanted, -(-series // SPAN_SERIES)), partial(chosen, keys=keys)
+    read = reader.read(spans, until, select=select)
+    late = [span for span, one in read.items() if isinstance(one, SourceError) and one.kind == "timeout"]
+    read |= reader.read(late, until, select=select)  # by now fewer are asked at once
+    blocks = [one for one in read.values() if isinstance(one, Block)]
+    if len(blocks) < len(spans):
+        return next((one for one in read.values() if isinstance(one, SourceError)), None)
+    return joined(blocks, np.arange(wanted.start_s, wanted.end_s + 1, wanted.step_s))
 
 
 def split(wanted: Wanted, count: int) -> list[Wanted]:

@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from aiops.rules.compiler import Leaf
 from aiops.rules.formula import Formula, crossing, holding, members
 from aiops.rules.served import Naming, Served, served_in
 from aiops.scan.ask import Reader, Wanted
-from aiops.scan.parts import chosen, joined, split
+from aiops.scan.parts import chosen, in_spans
 from aiops.scan.past import STEP_S, Past, grid, replay, trends
 from aiops.scan.record import BASELINE_AHEAD_S, BASELINE_SPAN_S, Record, judged, merged, starts, unserved
 from aiops.scan.rows import Row, View, rows, without_rows
@@ -37,8 +36,10 @@ ALERTS = f'max_over_time(ALERTS{{alertstate="firing"}}[{STEP_S}s])'
 """Of every 5 min whether it fired in them, however shortly."""
 READING, DEEPER, REPLAYED = 0.55, 0.8, 0.95
 """Shares of the time by which the day is read, by which more days are, and by which they are replayed."""
-BATCH_SERIES, MOST_SERIES = 300, 700
-"""Series replayed together, and in one answer: 14 days of more are too large, and asked for in spans of time."""
+BATCH_SERIES = MOST_SERIES = 300
+"""Series replayed together; 14 days of a rule with more are asked for in spans of time."""
+STEP_ROWS = 50
+"""Rows of such a rule that are replayed together."""
 
 Progress = Callable[[str, float], None]
 Read = Mapping[Wanted, Block | SourceError | None]
@@ -249,27 +250,33 @@ def _deepen_large(run: _Scan, i: int) -> None:
         some = names[first : first + BATCH_SERIES]
         run.progress("replaying 14 days of a rule with many series", first / len(names))
         blocks = _in_spans(run, i, frozenset().union(*(run.series[i, name] for name in some)))
-        view = None if blocks is None else _view(run, [i], blocks, recent=False)
-        if view is None:
+        if blocks is None or not _replayed_in_steps(run, i, some, blocks):
             return
-        _records(run, view, [i], frozenset(some))
+
+
+def _replayed_in_steps(run: _Scan, i: int, names: Sequence[str], blocks: Mapping[str, Block]) -> bool:
+    """The records of some rows of one rule, a few rows at a time, nearest first; False when the time is used up."""
+    for first in range(0, len(names), STEP_ROWS):
+        some = frozenset(names[first : first + STEP_ROWS])
+        keys = frozenset().union(*(run.series[i, name] for name in some))
+        view = _view(run, [i], {expr: chosen(block, keys) for expr, block in blocks.items()}, recent=False)
+        if view is None:
+            return False
+        _records(run, view, [i], some)
+    return True
 
 
 def _in_spans(run: _Scan, i: int, keys: frozenset[str]) -> dict[str, Block] | None:
     """14 days of those series of a rule's leaves, by expression; None when that could not be read."""
-    first, last = grid(run.now_s, RECORD_S)
-    spans = -(-run.count[i] // MOST_SERIES)
     out = {}
     for expr in dict.fromkeys(leaf.expr for leaf in _leaves(run, [i])):
-        wanted = split(Wanted(expr, first, last, STEP_S), spans)
-        read = run.reader.read(wanted, run.until(DEEPER), select=partial(chosen, keys=keys))
-        blocks = [one for one in read.values() if isinstance(one, Block)]
-        if len(blocks) < len(wanted):
-            why = next((one for one in read.values() if isinstance(one, SourceError)), None)
-            if why is not None:
-                _no_record(run, i, _why(why))
+        wanted = Wanted(expr, *grid(run.now_s, RECORD_S), STEP_S)
+        found = in_spans(run.reader, wanted, run.count[i], keys, run.until(DEEPER))
+        if not isinstance(found, Block):
+            if found is not None:
+                _no_record(run, i, _why(found))
             return None
-        out[expr] = joined(blocks, np.arange(first, last + 1, STEP_S))
+        out[expr] = found
     return out
 
 

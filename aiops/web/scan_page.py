@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from aiops.core.durations import rfc3339, text
 from aiops.core.text import visible
+from aiops.rules.judge import REASONS
 from aiops.scan.rows import STATES, Row
 from aiops.scan.scan import Report
 
@@ -36,7 +37,8 @@ def render(report: Report, now_s: float, most: int) -> str:
     others: dict[str, list[str]] = {}
     for row in report.rows:
         if row.state not in STATES:
-            others.setdefault(visible(row.reason, 200), []).append(visible(row.served.rule.alert))
+            why = f"{row.reason}: {REASONS[row.reason]}" if row.reason in REASONS else row.reason
+            others.setdefault(visible(why, 200), []).append(visible(row.served.rule.alert))
     return pages.get_template("scan.html").render(
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
         style=Markup(style), at=rfc3339(now_s), rules=report.rules, total=len(ranked), notes=report.notes,
@@ -51,11 +53,18 @@ def _row(row: Row, now_s: float) -> Mapping[str, Any]:
         "labels": [(visible(name), visible(value)) for name, value in sorted(row.labels.items())],
         "now": _number(row.now), "limit": "" if row.leaf is None else f"{row.leaf.op} {_number(row.limit)}",
         "slope": "" if row.slope_per_s is None else _number(row.slope_per_s * 3600),
+        "history": "" if row.history_s is None else text(_rough(row.history_s)),
         "times": None if times is None else [text(max(0.0, one - now_s) // 60 * 60) for one in times],
         "at": None if times is None else rfc3339(times[1]), "reason": visible(row.reason),
         "guards": [(one.holds, visible(one.expr), one.flips) for one in row.guards],
         "record": visible(row.record.sentence(), 400), "plot": plot(row, now_s),
     }  # fmt: skip
+
+
+def _rough(span_s: float) -> float:
+    """Whole minutes; whole hours from two days on."""
+    unit = 3600 if span_s >= 2 * DAY else 60
+    return round(span_s / unit) * unit
 
 
 def _number(value: float | None) -> str:

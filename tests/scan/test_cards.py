@@ -13,8 +13,10 @@ import pytest
 from aiops.core.records import Block, Lineage
 from aiops.models.card import ModelCard
 from aiops.models.card_parts import Promotion
+from aiops.scan import cards as module
 from aiops.scan.ask import Reader
 from aiops.scan.cards import Worth, leaf_of, look, lower_bound, scraped_every_s, together, worth_of
+from aiops.scan.parts import in_spans
 from aiops.scan.past import Past
 from aiops.scan.record import Judged
 from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
@@ -100,6 +102,21 @@ def test_cards_are_seen_as_they_are(server: Tanks) -> None:
     assert seen[2].beyond == 1
     assert seen[2].worth is not None
     assert "harmonic" in seen[3].why
+
+
+def test_of_very_many_series_the_nearest_are_replayed(server: Tanks, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[frozenset[str]] = []
+
+    def remembered(*args: Any) -> Any:
+        asked.append(args[3])
+        return in_spans(*args)
+
+    monkeypatch.setattr(module, "MOST_SERIES", 2)
+    monkeypatch.setattr(module, "in_spans", remembered)
+    (seen,) = look(reader(server.url), [card("tank_used_ratio", **above(0.9))], server.now_s, time.monotonic() + 120)
+    assert asked == [frozenset({'{"tank":"full"}', '{"tank":"filling"}'})]
+    assert seen.worth is not None
+    assert seen.worth.judged.warned == 1
 
 
 def test_without_time_nothing_is_asked_and_that_is_told(server: Tanks) -> None:

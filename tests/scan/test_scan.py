@@ -9,6 +9,7 @@ import pytest
 
 from aiops.core.errors import SourceError
 from aiops.core.records import Block
+from aiops.scan import parts
 from aiops.scan import scan as module
 from aiops.scan.rows import Row
 from aiops.scan.scan import Options, Report, scan
@@ -143,6 +144,7 @@ def test_a_rule_with_very_many_series_is_read_in_spans_and_has_the_same_record(
     server: Tanks, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_SERIES", 2)
+    monkeypatch.setattr(parts, "SPAN_SERIES", 2)
     with between(server.url) as there:
         found = scan(source(there.url), Options(), server.now_s)
     for alert in ("TankFull", "TankBrimful", "TankFullAndOpen"):

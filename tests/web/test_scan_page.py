@@ -48,7 +48,20 @@ def test_a_row_has_its_line_its_limit_and_its_interval() -> None:
     assert found.count('class="limit"') == 1
     assert found.count('class="band"') == 1
     assert "1h to 4h" in found
+    assert 'data-name="history">6h<' in found
     assert page(replace(ROW, state="silent", times_s=None)).count('class="band"') == 0
+
+
+def test_a_time_without_an_interval_is_one_time() -> None:
+    found = page(replace(ROW, state="pending", times_s=(NOW + 540, NOW + 540, NOW + 540)))
+    assert ">9m<" in found
+    assert " to " not in re.sub(r"<p>.*?</p>", "", found, flags=re.DOTALL)
+
+
+def test_rules_without_a_row_are_listed_with_what_their_reason_means() -> None:
+    found = page(without_rows(RULE, "refused", "binary"), without_rows(RULE, "empty", "no series now"))
+    assert "binary: a state of two or a few values" in found
+    assert "<td>no series now</td>" in found
 
 
 def test_every_point_of_a_plot_is_inside_it_and_a_gap_ends_a_line() -> None:
