@@ -18,6 +18,15 @@ from tests.acceptance.daemon import Aiops
 pytestmark = pytest.mark.acceptance
 
 
+RULES = """
+groups:
+- name: host
+  rules:
+  - {alert: MemoryLow, expr: node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes * 100 < 3, labels: {severity: warning}}
+  - {alert: Down, expr: up == 0, labels: {severity: critical}}
+"""
+
+
 def command(*args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "aiops", *args], capture_output=True, text=True, check=False, timeout=300)
 
@@ -30,7 +39,7 @@ def scraped(url: str) -> bool:
 
 
 def test_the_daemon_starts_with_what_was_written_and_watches_this_machine(tmp_path: Path) -> None:
-    with servers.node_exporter() as node, servers.prometheus(tmp_path / "prom", {"node": node}) as url:
+    with servers.node_exporter() as node, servers.prometheus(tmp_path / "prom", {"node": node}, rules=RULES) as url:
         end = time.monotonic() + 60
         while not scraped(url):
             assert time.monotonic() < end, "nothing is scraped"
@@ -40,9 +49,10 @@ def test_the_daemon_starts_with_what_was_written_and_watches_this_machine(tmp_pa
         config = tmp_path / "aiops" / "aiops.yaml"
         checked = command("check", "--config", str(config))
         assert (checked.returncode, checked.stderr) == (0, ""), checked.stdout
+        assert "limit: {below: 0.03}" in (tmp_path / "aiops" / "models" / "memory_exhaustion.yaml").read_text()
         with Aiops.started(tmp_path, config) as aiops:
             end = time.monotonic() + 120
-            while not watched(aiops) >= {"cpu_saturation", "disk_full", "memory_exhaustion"}:
+            while not watched(aiops) >= {"cpu_saturation", "disk_full", "memory_exhaustion", "existing_alerts"}:
                 assert time.monotonic() < end, aiops.output()[-3000:]
                 time.sleep(1)
             assert "Traceback" not in aiops.output()
