@@ -133,7 +133,7 @@ def _figures(config: Path | None, data_dir: Path | None, by: str, since: str) ->
         settings, now = load_settings(config, data_dir=data_dir), time.time()
         cards = load_cards(settings.cards or [models_dir()])
         with reading_store(settings.store.url, settings.data_dir) as store:
-            return figures(store, cards, cast(Any, by), now, now - span)
+            return figures(store, cards, [cast(Any, by)], now, now - span)
     except AiopsError as e:
         fail(str(e), 1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
@@ -318,8 +318,9 @@ class Daemon:
             self.board.count("notifications", what, by=int(getattr(sent, what)))
 
     def figures(
-        self, by: By, since_s: float = SINCE_S, seen: Callable[[Iterable[Outcome]], Iterable[Outcome]] = lambda found: found
-    ) -> list[Figures]:
+        self, by: Sequence[By], since_s: float = SINCE_S,
+        seen: Callable[[Iterable[Outcome]], Iterable[Outcome]] = lambda found: found,
+    ) -> list[Figures]:  # fmt: skip
         """How the warnings of the last `since_s` came out, as far as they may be `seen`."""
         watches, _ = self.board.snapshot()
         series: Counter[str] = Counter()

@@ -54,7 +54,7 @@ class Records:
         now = self._daemon.clock()
         if now >= self._until_s or now < self._until_s - EVERY_S:
             try:
-                self._found = [one for by in SHOWN for one in _most(self._daemon.figures(by))]
+                self._found = _most(self._daemon.figures(SHOWN))
                 counts = counted(feedback_of(self._daemon.store))
                 self._said = [(pair, float(n)) for pair, n in sorted(counts.items())]
             except StoreError:
@@ -79,5 +79,6 @@ class Records:
 
 
 def _most(found: list[Figures]) -> list[Figures]:
-    chosen = sorted(found, key=lambda f: (-sum(f.verdicts.values()), f.name))[:NAMES_AT_MOST]
-    return sorted(chosen, key=lambda f: f.name)
+    by_weight = sorted(found, key=lambda f: (-sum(f.verdicts.values()), f.name))
+    chosen = [f for by in SHOWN for f in [f for f in by_weight if f.by == by][:NAMES_AT_MOST]]
+    return sorted(chosen, key=lambda f: (SHOWN.index(f.by), f.name))

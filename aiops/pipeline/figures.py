@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from aiops.core.records import Outcome
 from aiops.models.card import ModelCard
@@ -16,12 +16,13 @@ AT_MOST = 100_000
 
 
 def figures(
-    store: Store, cards: Iterable[ModelCard], by: By, now_s: float, since_s: float, series: Mapping[str, int] | None = None,
+    store: Store, cards: Iterable[ModelCard], by: Sequence[By], now_s: float, since_s: float,
+    series: Mapping[str, int] | None = None,
     seen: Callable[[Iterable[Outcome]], Iterable[Outcome]] = lambda found: found,
 ) -> list[Figures]:  # fmt: skip
     """Figures of the verdicts given in (since_s, now_s]. `series`: how many each card watches; `seen`: what may be shown."""
-    held = about(cards, series or {})
-    return scorecard(seen(store.outcomes(limit=AT_MOST, since_s=since_s)), by, now_s, since_s, held)
+    held, found = about(cards, series or {}), list(seen(store.outcomes(limit=AT_MOST, since_s=since_s)))
+    return [one for kind in by for one in scorecard(found, kind, now_s, since_s, held)]
 
 
 def about(cards: Iterable[ModelCard], series: Mapping[str, int]) -> dict[str, About]:

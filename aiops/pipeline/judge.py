@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
@@ -99,7 +100,10 @@ def _by_time(watch: Watch, pending: Pending, now_s: int) -> Outcome | None:
     at_last, over = changed or law.due(warning, here, acted), law.told_over_s(warning)
     if not at_last and (over is None or here <= over):
         return None
-    rows = watch.rows_of(number) if number is not None else np.zeros(0, np.int64)
+    rows = np.zeros(0, np.int64)
+    if number is not None:
+        index = None if isinstance(watch, RulesWatch) else watch.index  # rules come and go by themselves
+        rows = pending.rows(index, partial(watch.rows_of, number))
     shift = here - now_s
     if not at_last and not (_gone(watch, rows, now_s) and np.all(watch.window.newest_s[rows] < (over or 0.0) - shift)):
         return None

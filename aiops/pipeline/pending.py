@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from aiops.core.labels import key
 from aiops.core.records import EarlyWarning, Ints, Limit
+from aiops.models.entity import EntityIndex
 
 
 @dataclass(slots=True)
@@ -32,9 +34,18 @@ class Pending:
     again: bool = False
     name: str = field(init=False)
     compared: Limit | None = None
+    _rows: tuple[EntityIndex, Ints] | None = None
 
     def __post_init__(self) -> None:
         self.name = key(self.warning.entity)
+
+    def rows(self, index: EntityIndex | None, find: Callable[[], Ints]) -> Ints:
+        """The rows of its entity: found anew only when rows came or went, of which there is a new `index` then."""
+        if index is None:
+            return find()
+        if self._rows is None or self._rows[0] is not index:
+            self._rows = index, find()
+        return self._rows[1]
 
     def limit_changed(self, limit: Limit, rows: Ints) -> bool:
         """Whether a row of its entity has another limit now; rows that came or went say nothing."""

@@ -121,7 +121,7 @@ def _seen(daemon: Daemon, warning_id: str, sight: Sight) -> EarlyWarning | None:
 
 def scorecard(daemon: Daemon, by: By, since_s: float, sight: Sight) -> list[dict[str, Any]]:
     """How the warnings of each card, rule, entity, service or team came out in the last `since_s`, by name."""
-    return [one.as_json() for one in daemon.figures(by, since_s, sight.outcomes)]
+    return [one.as_json() for one in daemon.figures([by], since_s, sight.outcomes)]
 
 
 def stages(daemon: Daemon, card: str) -> list[dict[str, Any]]:

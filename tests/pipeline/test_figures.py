@@ -25,8 +25,8 @@ def test_what_was_superseded_does_not_count_and_what_may_not_be_seen_neither() -
     with store.transaction() as tx:
         for found in (outcome(1, "false"), outcome(1, "hit"), outcome(2, "hit"), outcome(3, "false", settled_s=10)):
             tx.put_outcome(found)
-    (one,) = figures(store, CARDS, "card", 500.0, 100.0)
+    (one,) = figures(store, CARDS, ["card"], 500.0, 100.0)
     assert (one.name, dict(one.verdicts)) == ("disk_full", {"hit": 2})
-    (one,) = figures(store, CARDS, "card", 500.0, 100.0, seen=lambda found: [o for o in found if o.entity["instance"] == "a2"])
+    (one,) = figures(store, CARDS, ["card"], 500.0, 100.0, seen=lambda found: [o for o in found if o.entity["instance"] == "a2"])
     assert dict(one.verdicts) == {"hit": 1}
     store.close()
