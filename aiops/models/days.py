@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Bools, Ints
+from aiops.models.course import carriers
 from aiops.models.paths import (
     BEFORE,
     CLOCK,
@@ -31,15 +32,20 @@ from aiops.models.paths import (
 )
 from aiops.models.shape import Array, bent, line
 
+ALIKE = 0.8
+"""Days are alike when as many carried the rise, by `carriers`, as this share of them."""
 WEEKS = 3
 """How many weeks ahead `weekly` looks at most."""
 
 
-def daily(scene: Scene, days: int, reach: float, stopped: Bools | bool = False) -> Path:
+def daily(
+    scene: Scene, days: int, reach: float, stopped: Bools | bool = False, carried: Bools | bool = True
+) -> Path:
     """Means and peaks of whole days drift up together; the peaks' line meets the limit.
 
     The slope must stand out of the days' scatter the more, the farther the limit is: t > 2.5 + 4 * (time left / window);
-    twice that for less than a week with a week before it, four times without, since a week has a rhythm too.
+    twice that for less than a week with a week before it, four times without, since a week has a rhythm too. Where few hours
+    carried the rise (not `carried`), its days must be alike: it may come by night, but not by chance.
     """
     window_s = float(days * DAY)
     means, peaks = scene.day_mean[:, -days:], scene.day_peak[:, -days:]
@@ -61,6 +67,7 @@ def daily(scene: Scene, days: int, reach: float, stopped: Bools | bool = False) 
         middle = 0.5 * (middle[:, (days - 2) // 2] + middle[:, (days - 1) // 2])
         steps = (middle < 0.4 * mean_gain) & (gains.min(axis=1) > -0.3 * mean_gain)
         even = (gains.max(axis=1) < most * slope) & (peak_gains.max(axis=1) < most * up) & ~steps
+        even &= (carriers(gains) >= ALIKE * (days - 1)) | carried
         ups = (peak_gains > 0).sum(axis=1) >= (days - 2 if days < 7 else 0.6 * (days - 1))
         early, late = gains[:, :half].mean(axis=1), gains[:, -half:].mean(axis=1)
         shrink = np.clip(late / early, 1e-3, 1.0) ** (1.0 / (days - 1 - half))
@@ -84,7 +91,8 @@ def weekly(scene: Scene, reach: float) -> Path:
     """Each day stands above the same day a week ago, and so does the week's peak: every coming day is the same day of last
     week and what a week adds; the first one that reaches the limit reaches it at the hour of its peak.
 
-    The mean gain must be 3 times as large as its scatter over the week allows, 6 times beyond half of `reach` weeks.
+    The mean gain must be 3 times as large as its scatter over the week allows, 6 times beyond half of `reach` weeks; and the
+    last three days must have gained half of what the first three did, or the weeks stand still.
     """
     means, peaks = scene.day_mean, scene.day_peak
     gains = means[:, -7:] - means[:, -14:-7]
@@ -95,7 +103,8 @@ def weekly(scene: Scene, reach: float) -> Path:
         mean, scatter = gains.mean(axis=1), gains.std(axis=1)
         weeks = (scene.top - peak) / gain
         needed = np.where(weeks <= 0.5 * reach, 3.0, 6.0)
-        clear = known & ((gains > 0).sum(axis=1) >= 6) & (mean * np.sqrt(7) > needed * scatter) & (gain > 0)
+        shrinks = gains[:, -3:].mean(axis=1) < 0.5 * gains[:, :3].mean(axis=1)
+        clear = known & ~shrinks & ((gains > 0).sum(axis=1) >= 6) & (mean * np.sqrt(7) > needed * scatter) & (gain > 0)
         coming = peaks[:, -7:, None] + gain[:, None, None] * np.arange(1, WEEKS + 1)
         coming = coming.transpose(0, 2, 1).reshape(len(peak), -1)  # one column a day, from the next 24 h on
         day = np.argmax(coming >= scene.top[:, None], axis=1)

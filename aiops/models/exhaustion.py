@@ -13,19 +13,20 @@ from pydantic import Field
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
 from aiops.models import days, paths
+from aiops.models.course import Course
 from aiops.models.interface import Forecaster
 from aiops.models.scene import oriented, scene_of
 from aiops.models.shape import Array, Sums
 
 DAILY, MONTHLY = 1, 2
 RUNS: tuple[tuple[float, float], ...] = (
-    (1.5, 0.5), (2, 0.5), (3, 0.6), (4, 0.7), (6, 0.8), (8, 0.9), (12, 1.0), (16, 1.1), (24, 1.2), (36, 1.3), (48, 1.3),
-    (72, 1.2),
+    (1.5, 0.5), (2, 0.5), (3, 0.6), (4, 0.7), (6, 0.8), (8, 0.9), (12, 1.0), (16, 1.1), (24, 1.1), (36, 1.1), (48, 1.1),
+    (72, 1.1),
 )  # fmt: skip
-"""Hours of a window, and how many windows ahead it looks: what lasted long may be carried on longer."""
+"""Hours of a window, and how many windows ahead it looks: what lasted long may be carried on as long again."""
 YOUNG_REACH = 1.0
-ENVELOPES = ((12, 1.3), (24, 1.3), (48, 1.3), (72, 1.1))
-DAYS = (4, 5, 7, 10, 14)
+ENVELOPES = ((12, 1.1), (24, 1.1), (48, 1.1), (72, 1.1))
+DAYS, DAYS_REACH = (4, 5, 7, 10, 14), 1.1
 FAST_S = (135, 155, 180, 210, 240, 280, 320, 360, 540, 810, 1200, 1800, 2700, 3600, 5400, 8100, 10800)
 """Windows where the step is under a minute, s."""
 TIGHT_S = 360
@@ -52,6 +53,7 @@ The 10 and 90 % quantiles by way, early ones drawn in and late ones widened a li
 with seeds 0-3, and with seeds 200-205 of `exhaustion_kinds`; how well they hold elsewhere is in docs/models/exhaustion.md.
 """
 TRIED, TRIED_S, KEPT, CLOSER, AFAR = 0.35, 16 * 3600.0, (0.35, 0.2), 0.8, 1.2
+RESUMED, HALTS_S = 0.95, (36 * 3600.0, 14 * 86400.0)
 """What `_kept` asks; see there."""
 
 
@@ -67,7 +69,7 @@ class ExhaustionParams(Params):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What the ways say of n rows: `paths` (k), `eta_s` (n, k) seconds left, NaN = silent; `fresh`, `inside`, `age_s` (n,)."""
+    """What the ways say of n rows: `paths` (k), `eta_s` (n, k) seconds left, NaN = silent; the others (n,)."""
 
     paths: list[paths.Path]
     eta_s: Array
@@ -78,6 +80,8 @@ class Evidence:
     floor: Array
     age_s: Array
     reached: Array
+    halted: Bools
+    note: NDArray[np.object_]
 
 
 class Exhaustion(Forecaster[ExhaustionParams]):
@@ -158,16 +162,20 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     def evidence(self, history: History, limit: Limit) -> Evidence:
         """What every way says of n rows at this look, knowing nothing of earlier looks."""
         scene, fresh, floor = scene_of(history, limit)
-        found = self._ways(history, limit, scene)
+        course = Course.of(scene)
+        found = self._ways(history, limit, scene, course)
         eta = np.stack([p.eta_s for p in found], axis=1)
         to_reset = seconds_to_reset(history.now_s, limit.resets)
         with np.errstate(invalid="ignore"):
             inside = scene.now < scene.top
             climbed = scene.now - np.fmin(floor, scene.now) >= CLIMB * scene.room
+            rises = np.isfinite(eta).any(axis=1)
             eta[(1.15 * eta) > to_reset[:, None]] = np.nan
+            note = np.where(rises & ~np.isfinite(eta).any(axis=1), "starts again before it gets there", "").astype(object)
+        note[rises & ~climbed] = "has come too little of its way to tell"
         eta[~(fresh & inside & climbed)] = np.nan
         reached = np.fmax(scene.now, scene.day_peak[:, -1])
-        return Evidence(found, eta, scene.now, scene.top, fresh, inside, floor, scene.age_s, reached)
+        return Evidence(found, eta, scene.now, scene.top, fresh, inside, floor, scene.age_s, reached, course.halted, note)
 
     def told(self, state: State, seen: Evidence, now_s: Ints, limit: Limit, horizon_s: float) -> Crossings:
         """From evidence to what is said: pending, patience, smoothed times, the interval. `state` is updated in place."""
@@ -197,7 +205,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             np.where(speaks, np.clip(0.45 + 0.1 * count, 0.3, 0.9), np.nan),
             np.where(speaks, state["slope"], np.nan),
             np.where(speaks, state["window_s"], np.nan),
-            _reasons(seen, best, evidence, speaks),
+            _reasons(state, seen, best, evidence, speaks, now_s),
         )
 
     def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
@@ -212,11 +220,12 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         half = NormalDist().inv_cdf(0.5 + level / 2) * spread[:, None] * np.sqrt(1.0 + ahead / self.step_s)
         return Forecast(time_s, mean, mean - half, mean + half, level)
 
-    def _ways(self, history: History, limit: Limit, scene: paths.Scene) -> list[paths.Path]:
-        stopped = scene.stopped
-        found = [paths.run(scene, hours, reach, YOUNG_REACH, stopped) for hours, reach in RUNS]
-        found += [paths.envelope(scene, hours, reach, stopped) for hours, reach in ENVELOPES]
-        found += [days.daily(scene, count, 1.3, stopped) for count in DAYS]
+    def _ways(self, history: History, limit: Limit, scene: paths.Scene, course: Course) -> list[paths.Path]:
+        stopped = scene.stopped | course.halted
+        carried = {hours: course.carried(int(hours)) for hours, _ in RUNS + ENVELOPES if hours >= 3}
+        found = [paths.run(scene, hours, reach, YOUNG_REACH, stopped, carried.get(hours, True)) for hours, reach in RUNS]
+        found += [paths.envelope(scene, hours, reach, stopped, carried.get(hours, True)) for hours, reach in ENVELOPES]
+        found += [days.daily(scene, count, DAYS_REACH, stopped, course.carried_daily) for count in DAYS]
         found.append(days.clock(scene))
         found.append(days.weekly(scene, 2.1))
         found.append(days.peaks(scene, 1.1))
@@ -297,8 +306,10 @@ def _kept(state: State, seen: Evidence, speaks: Bools, left: Array, now_s: Ints)
     """Rows that speak and keep the pace they told of; one that does not falls silent until it has come CLOSER to the limit.
 
     Judged from TRIED of the first told time on (not before TRIED_S), against the highest level of the last 24 h: it must have
-    covered as much of the way as KEPT[0] of the pace, KEPT[0] + KEPT[1] when the told time is over.
+    covered as much of the way as KEPT[0] of the pace, KEPT[0] + KEPT[1] when the told time is over. One that a window of
+    HALTS_S spoke for and that stands still (`Course.halted`) falls silent until it has come RESUMED closer.
     """
+    long = (state["window_s"] >= HALTS_S[0]) & (state["window_s"] < HALTS_S[1])
     with np.errstate(invalid="ignore", divide="ignore"):
         room = seen.top - seen.reached
         state["doubt_room"][room > AFAR * state["opened_room"]] = np.inf
@@ -313,7 +324,10 @@ def _kept(state: State, seen: Evidence, speaks: Bools, left: Array, now_s: Ints)
         judged &= state["window_s"] < 14 * paths.DAY
         needed = (KEPT[0] + KEPT[1] * np.minimum(share, 1.0)) * np.minimum(share, 1.0)
         broken = judged & (1.0 - room / state["opened_room"] < needed)
+        halted = speaks & seen.halted & long & ~broken
     state["doubt_room"][broken] = CLOSER * room[broken]
+    state["doubt_room"][halted] = RESUMED * room[halted]
+    broken |= halted
     state["opened_s"][broken] = np.nan
     state["up"] &= ~broken & speaks
     return np.asarray(speaks & ~broken)
@@ -337,12 +351,20 @@ def seconds_to_reset(now_s: Ints, resets: NDArray[np.int8]) -> Array:
     return out
 
 
-def _reasons(seen: Evidence, best: Ints, evidence: Bools, speaks: Bools) -> NDArray[np.object_]:
+def _reasons(
+    state: State, seen: Evidence, best: Ints, evidence: Bools, speaks: Bools, now_s: Ints
+) -> NDArray[np.object_]:
     texts = np.array([f"{p.name} over {_span(p.window_s)}" for p in seen.paths], dtype=object)
     silent = np.maximum.reduce([p.why for p in seen.paths])
-    out = np.where(evidence, texts[best], np.array(paths.WHY, dtype=object)[silent])
+    out = np.where(seen.note == "", np.array(paths.WHY, dtype=object)[silent], seen.note)
+    out = np.where(evidence, texts[best], out)
     out = np.where(speaks & ~evidence, "the rise paused", out)
-    out = np.where(evidence & ~speaks, "too early to say", out)
+    held = evidence & ~speaks
+    out = np.where(held, "too early to say", out)
+    with np.errstate(invalid="ignore"):
+        doubted = held & (seen.top - seen.reached > state["doubt_room"])
+    out = np.where(doubted, "slower than told before, or stood still: silent until nearer", out)
+    out = np.where(held & (now_s < state["muted_s"]), "the limit was changed a moment ago", out)
     out = np.where(~seen.inside, "already beyond the limit", out)
     out = np.where(~np.isfinite(seen.top), "no limit", out)
     return np.asarray(np.where(~seen.fresh, "no sample now", out), dtype=object)

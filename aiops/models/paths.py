@@ -18,13 +18,15 @@ HOUR, DAY = 3600, 86400
 BLOCKS, PARTS = 8, 6
 YOUNG_H = 12
 """A row younger than a day speaks of a rise this long: half a day, longer than a daily rhythm rises in a line."""
-RULED = 0.004
-"""Of half as long a one only when it lies on a line to this share of the rise: the middle of a cosine does so to twice that."""
+LINES: dict[float, float] = {6: 0.004, 8: 0.012}
+"""Of a shorter one when it lies on a line to this share of the rise: the middle of a cosine does so to twice that."""
 AGES = (2, 3, 4, 6, 8, 12, 16, 24, 36, 48, 72, 96, 120, 168, 240, 336)
 """Hours: how old a level must be to count as the past of a window."""
 RECORD = 0.2
 """A rise must stand above all that was before its window, by this share of the range seen there."""
 FADES = 1.2
+WHOLE, YOUNG_NOISE = 1.35, 0.05
+"""A window is a row's whole history up to this age; its parts lie this close to a line, as a share of the rise."""
 NEW = 0.6
 """In a window of up to a day this share of the rise must be new: not made at the same time yesterday as well."""
 
@@ -33,13 +35,15 @@ EDGES = "both edges of a sawtooth nearer to the limit"
 FROM_DAY_TO_DAY, FROM_WEEK_TO_WEEK = "nearer to the limit from day to day", "nearer to the limit from week to week"
 PEAKS, COURSE, CLOCK = "daily peaks nearer to the limit", "today's course passes the limit", "runs towards the limit like a clock"
 
-NOTHING, FAR, BEFORE, UNEVEN, LEVELS, SAWTOOTH = range(6)
+NOTHING, FAR, YOUNG, BEFORE, UNEVEN, LEVELS, HALTED, SAWTOOTH = range(8)
 WHY = (
     "no steady rise",
     "rises, but the limit is too far away to tell",
+    "rises, but its history is too short to tell from a daily rhythm",
     "rises, but not above where it has been before",
-    "a step, not a steady rise",
+    "a step or a few, not a steady rise",
     "levels off below the limit",
+    "rose, and stands still now",
     "sawtooth, floor flat",
 )
 
@@ -116,23 +120,40 @@ def path_of(says: Bools, eta: Array, pace: Array, window_s: float, name: str, wh
     return Path(np.where(says, eta, np.nan), pace, window_s, name, why.astype(np.int8))
 
 
-def _why(found: Rise, room: Array, record: Bools, near: Bools) -> NDArray[Any]:
+def _why(found: Rise, room: Array, record: Bools, near: Bools, known: Bools | bool = True) -> NDArray[Any]:
     silent = np.where(~found.open_ended, LEVELS, np.where(~found.even, UNEVEN, np.where(~record, BEFORE, FAR)))
     with np.errstate(invalid="ignore"):
         silent = np.where(found.step, UNEVEN, silent)
         silent = np.where(found.total < 0.15 * room, FAR, silent)  # too small to have a shape
-    return np.where(found.rises & ~(found.good & record & near), silent, NOTHING)
+        silent = np.where(found.good & record & near & np.logical_not(known), YOUNG, silent)
+    return np.where(found.rises & ~(found.good & record & near & known), silent, NOTHING)
 
 
-def run(scene: Scene, hours: float, reach: float, young_reach: float, stopped: Bools | bool = False) -> Path:
+def rhythm_left(hours: float) -> float:
+    """What a daily cosine still gains after the steepest `hours` of its rise, as a share of what it gained in them.
+
+    (1 - sin x) / (2 sin x), x = pi hours / 24; 0 from 12 h on.
+
+    >>> [round(rhythm_left(hours), 2) for hours in (3, 4, 6, 12, 16)]
+    [0.81, 0.5, 0.21, 0.0, 0.0]
+    """
+    x = np.pi * min(hours, 12.0) / 24
+    return float((1.0 - np.sin(x)) / (2.0 * np.sin(x)))
+
+
+def run(
+    scene: Scene, hours: float, reach: float, young_reach: float, stopped: Bools | bool = False, carried: Bools | bool = True
+) -> Path:
     """A steady rise of the means of eight parts of the last `hours`, above everything before, most of it new today.
 
     `reach`: how many windows ahead it may look. A window under 48 h needs a day of history before it, so that a daily
-    rhythm would have been seen; a younger row speaks only when its whole history (12 h; 6 h if as by a ruler) is one tight line,
-    and then up to `young_reach` windows ahead.
+    rhythm would have been seen; a younger row speaks only when its whole history is one line: a tight one (12 h; 6 and 8 h if
+    nearly as by a ruler), and then up to `young_reach` windows ahead; or from 3 h on where even a daily rhythm, caught in
+    the middle of its rise, would still go that far (`rhythm_left`). `stopped`, `carried`: what `Course` says of the window.
     """
     window_s, k = hours * HOUR, round(hours * HOUR / scene.mid_step_s)
     found = rise(scene.mid.means(k, BLOCKS), scene.room, 0.12)
+    found = replace(found, even=found.even & carried)
     record = above_record(scene.now, scene.top, scene.before(int(np.ceil(hours))), scene.margin, 2.0 * found.noise)
     known = scene.age_s - window_s >= (DAY if hours < 48 else 0)
     if hours > 24:
@@ -145,15 +166,17 @@ def run(scene: Scene, hours: float, reach: float, young_reach: float, stopped: B
             day = DAY // scene.mid_step_s
             yesterday = scene.mid.means(k, BLOCKS, day)
             good &= ~(found.total - (yesterday[:, -1] - yesterday[:, 0]) < NEW * found.total)
-        least = 0.05 if hours >= YOUNG_H else RULED if hours >= 0.5 * YOUNG_H else 0.0
-        whole = (scene.age_s < 1.35 * window_s) & (found.noise < least * found.total)
-        whole &= found.late > 0.8 * found.early
         near = eta <= reach * window_s
         eta = found.parts_to(scene.room) * (window_s / BLOCKS)
         if hours >= 36:
             good &= np.logical_not(stopped)
-        says = good & ((known & record & near) | (whole & ~known & (eta <= young_reach * window_s)))
-    return path_of(says, eta, pace, window_s, RISES, _why(found, scene.room, record, near))
+        line = (scene.age_s < WHOLE * window_s) & (found.late > 0.8 * found.early)
+        tight = found.noise < (YOUNG_NOISE if hours >= YOUNG_H else LINES.get(hours, 0.0)) * found.total
+        close = (eta <= rhythm_left(hours) * window_s) & (found.noise < YOUNG_NOISE * found.total) & (hours >= 3)
+        young = line & ((tight & (eta <= young_reach * window_s)) | close)
+        says = good & ((known & record & near) | (young & ~known))
+    why = np.where(found.rises & stopped & (hours >= 36), HALTED, _why(found, scene.room, record, near, known | young))
+    return path_of(says, eta, pace, window_s, RISES, why)
 
 
 def _last_day(scene: Scene, late: Array, part_s: float) -> Array:
@@ -165,7 +188,9 @@ def _last_day(scene: Scene, late: Array, part_s: float) -> Array:
         return np.where(np.isfinite(gain), gain * (part_s / DAY), late)
 
 
-def envelope(scene: Scene, hours: int, reach: float, stopped: Bools | bool = False) -> Path:
+def envelope(
+    scene: Scene, hours: int, reach: float, stopped: Bools | bool = False, carried: Bools | bool = True
+) -> Path:
     """Floor and ceiling of a sawtooth rise together, as steadily as `run` asks of means; the ceiling meets the limit."""
     n, k, window_s = len(scene.now), hours * HOUR // scene.mid_step_s // PARTS * PARTS, float(hours * HOUR)
     if scene.low.shape[1] < k:
@@ -181,7 +206,7 @@ def envelope(scene: Scene, hours: int, reach: float, stopped: Bools | bool = Fal
         alike = (high.slope > 0.4 * low.slope) & (high.slope < 2.5 * low.slope)
         pace = 0.5 * (low.late + high.late) / (window_s / PARTS)
         eta = room / pace
-        good = low.good & high.good & alike & record & known & (pace > 0) & (eta > 0)
+        good = low.good & high.good & alike & record & known & carried & (pace > 0) & (eta > 0)
         if hours >= 48:
             good &= np.logical_not(stopped)
         if hours <= 24:

@@ -13,6 +13,8 @@ DAYS = 15
 DAY_HOURS = 16
 """A day with fewer hours present says nothing."""
 
+BRIDGED_S = 3 * HOUR
+"""A gap of up to this long is taken for a straight line."""
 FALL = 0.4
 MARGINS = (0.2, 0.6, 0.5, 0.4, 0.3, 0.2)
 """Shares of its range by which a row must stand above its record, after no, one, two … falls."""
@@ -43,9 +45,10 @@ def scene_of(history: History, limit: Limit) -> tuple[Scene, Bools, Array]:
     all_low = np.fmin.reduce(floor, axis=1)
     record, floor = _older(record, np.fmax), _older(floor, np.fmin)
     lowest = np.fmin(all_low, np.fmin.reduce(mid_low, axis=1)) if mid_low.shape[1] else all_low
+    mid = Sums.of(mid_mean, BRIDGED_S // history.mid.step_s)
     scene = Scene(
         now, sign * (limit.value - history.offset), (history.now_s - history.first_s).astype(np.float64),
-        history.mid.step_s, Sums.of(mid_mean), mid_low, mid_high, record, floor, margin, day_mean, day_peak, peak_hour,
+        history.mid.step_s, mid, mid_low, mid_high, record, floor, margin, day_mean, day_peak, peak_hour,
     )  # fmt: skip
     return scene, np.isfinite(now), np.asarray(np.fmin(lowest, _lowest_fine(history, sign)), np.float64)
 

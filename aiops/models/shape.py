@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from aiops.core.records import Bools
 
 Array = NDArray[np.float64]
+SHORT = 6
+"""Gaps of fewer columns change no mean enough to be worth bridging."""
 EVEN = 0.4
 """The largest share of a rise that a single block may carry: more is a step."""
 TYPICAL = 0.4
@@ -32,30 +34,39 @@ GROWN = 1.5
 class Sums:
     """Running sums along time: `total` (n, t + 1) float64 and `count` (n, t + 1), so that any block is one difference.
 
-    `count` is None where no sample is missing.
+    `count` is None where no sample is missing; `seen` (n, t + 1) counts samples where gaps were bridged before, else None.
     """
 
     total: Array
     count: NDArray[np.float32] | None
+    seen: NDArray[np.float32] | None = None
 
     @classmethod
-    def of(cls, values: NDArray[Any]) -> Sums:
-        """Sums of (n, t) values; gaps add nothing."""
+    def of(cls, values: NDArray[Any], bridge: int = 0) -> Sums:
+        """Sums of (n, t) values; gaps of up to `bridge` columns are straight lines, longer ones add nothing."""
         n, t = values.shape
         total = np.zeros((n, t + 1))
         present = np.isfinite(values)
         if present.all():
             np.cumsum(values, axis=1, out=total[:, 1:], dtype=np.float64)
             return cls(total, None)
-        count = np.zeros((n, t + 1), np.float32)
+        count = _counted(present)
+        seen = None
+        if bridge:
+            rows = np.flatnonzero((count[:, SHORT:] == count[:, :-SHORT]).any(axis=1))
+            if len(rows):
+                values, seen = values.copy(), count
+                values[rows] = straightened(values[rows], bridge)
+                present = np.isfinite(values)
+                count = _counted(present)
         np.cumsum(np.where(present, values, 0), axis=1, out=total[:, 1:], dtype=np.float64)
-        np.cumsum(present, axis=1, out=count[:, 1:], dtype=np.float32)
-        return cls(total, count)
+        return cls(total, count, seen)
 
     def means(self, columns: int, blocks: int, back: int = 0) -> Array:
         """(n, blocks) C-order means of equal parts of `columns` columns that end `back` columns before the last one.
 
-        A part with fewer than half its samples is NaN, an inner one is then bridged. Fewer columns than asked: all NaN.
+        A part with fewer than half its samples is NaN, an inner one is then bridged. Fewer columns than asked, or half of
+        them gaps that were bridged before: all NaN.
         """
         end = self.total.shape[1] - 1 - back
         if end < columns:
@@ -68,7 +79,31 @@ class Sums:
         with np.errstate(invalid="ignore", divide="ignore"):
             means = sums / count
         means[count * 2 < columns / blocks] = np.nan
+        if self.seen is not None:
+            means[(self.seen[:, end] - self.seen[:, end - columns]) * 2 < columns] = np.nan
         return bridged(means)
+
+
+def _counted(present: Bools) -> NDArray[np.float32]:
+    n, t = present.shape
+    count = np.zeros((n, t + 1), np.float32)
+    np.cumsum(present, axis=1, out=count[:, 1:], dtype=np.float32)
+    return count
+
+
+def straightened(values: NDArray[Any], most: int) -> NDArray[Any]:
+    """(n, t) with inner gaps of up to `most` columns filled by the straight line between the samples around them."""
+    t = values.shape[1]
+    present, at = np.isfinite(values), np.arange(t)
+    last = np.maximum.accumulate(np.where(present, at, -1), axis=1)
+    following = np.minimum.accumulate(np.where(present, at, t)[:, ::-1], axis=1)[:, ::-1]
+    inner = ~present & (last >= 0) & (following < t) & (following - last <= most + 1)
+    row, column = np.nonzero(inner)
+    begin, end = last[row, column], following[row, column]
+    share = (column - begin) / (end - begin)
+    out = values.copy()
+    out[row, column] = values[row, begin] * (1 - share) + values[row, end] * share
+    return out
 
 
 def bridged(blocks: Array) -> Array:

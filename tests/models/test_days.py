@@ -148,3 +148,21 @@ def test_too_few_days_say_nothing() -> None:
     short = scene(0.5 + 0.01 * hours(5))
     for path in (days.daily(short, 7, 1.1), days.weekly(short, 2.0), days.peaks(short, 1.1)):
         assert np.isnan(path.eta_s).all()
+
+
+def test_days_alike_speak_though_few_hours_carry_them_and_uneven_ones_do_not() -> None:
+    t = hours(24 * 12)
+    nightly = 0.2 + 0.05 * np.floor((t + 24 * 12 + 3) / 24) + NOISE[: len(t)]
+    few = np.array([False])
+    assert np.isfinite(days.daily(scene(nightly), 7, 1.5, carried=few).eta_s[0])
+    sizes = np.array([0, 3, 0, 1, 2, 0.2, 3, 0.3, 2, 1, 0.2, 2, 2])
+    by_chance = 0.2 + 0.04 * np.cumsum(sizes)[np.floor((t + 24 * 12 + 3) / 24).astype(int)] + NOISE[: len(t)]
+    assert np.isnan(days.daily(scene(by_chance), 10, 1.5, carried=few).eta_s[0])
+
+
+def test_weeks_whose_last_days_gained_little_stand_still() -> None:
+    t = hours(24 * 15)
+    growing = 0.3 + 0.2 * rhythm(t) + 0.02 * t / 24 + NOISE[: len(t)]
+    stopped = 0.3 + 0.2 * rhythm(t) + 0.02 * np.minimum(t / 24, -5) + NOISE[: len(t)]
+    assert np.isfinite(days.weekly(scene(growing, 0.75), 4.0).eta_s[0])
+    assert np.isnan(days.weekly(scene(stopped, 0.6), 4.0).eta_s[0])

@@ -65,3 +65,30 @@ def test_no_time_told_lies_before_the_next_look() -> None:
     rise = 0.9995 - 0.01 * np.arange(960, -1, -1) / 12
     early, expected, late = answers(rise, 12, Limit.uniform(1, 1.0, True))[-1].time_s[0] - (NOON + 300 * 960)
     assert 300 <= early <= expected <= late
+
+
+def test_a_fill_that_reached_its_retention_is_let_go_within_eight_hours_and_stays_unsaid() -> None:
+    t = np.arange(-24 * 4 * 12, 24 * 3 * 12) / 12
+    level = 0.75 + 0.005 * np.minimum(t, 0.0) + 0.0005 * np.random.default_rng(1).normal(size=len(t))
+    said = speaks(answers(level, 24 * 4 * 12, Limit.uniform(1, 1.0, True)))
+    times = (np.arange(len(said)) - 24 * 12) / 12
+    assert said[(times > -2) & (times < 0)].all()
+    assert not said[times > 8].any()
+
+
+def test_a_row_that_stood_still_says_so() -> None:
+    t = np.arange(-24 * 4 * 12, 9 * 12) / 12
+    level = 0.75 + 0.005 * np.minimum(t, 0.0) + 0.0005 * np.random.default_rng(1).normal(size=len(t))
+    last = answers(level, 24 * 12, Limit.uniform(1, 1.0, True))[-1]
+    assert str(last.reason[0]) == "rose, and stands still now"
+
+
+def test_a_quota_that_starts_again_first_is_silent_with_that_reason() -> None:
+    t = np.arange(-24 * 5 * 12, 1) / 12
+    limit = Limit(np.array([1.0]), np.array([True]), np.array([np.nan]), np.array([2], np.int8))
+    values = 0.7 + 0.004 * t
+    window, model = Window.open(None, 300, 1), Exhaustion(ExhaustionParams(), 300)
+    rows, end = window.rows_for([{"row": "0"}]), 1_767_225_600 + 30 * DAY  # a day before the month's end
+    window.append(rows, end + 300 * np.arange(-len(t) + 1, 1, dtype=np.int64), values[None])
+    said = model.crossings(model.initial(1), window.history(rows, end), limit, 14 * DAY)
+    assert str(said.reason[0]) == "starts again before it gets there"

@@ -67,6 +67,39 @@ def test_a_run_looks_only_so_many_windows_ahead() -> None:
     assert why(path) == "rises, but the limit is too far away to tell"
 
 
+@pytest.mark.parametrize("begins", [1.0, 2.5, 4.0, 6.0, 9.0])
+def test_a_gap_of_two_hours_does_not_hide_a_straight_rise(begins: float) -> None:
+    t = hours(96)
+    values = np.where((t > -begins - 2) & (t <= -begins), np.nan, 0.3 + 0.02 * np.clip(t + 20, 0, None))
+    path = paths.run(scene(values), 12, 1.3, 1.0)
+    assert eta_hours(path) == pytest.approx(15, rel=0.02)
+
+
+def test_a_young_row_speaks_early_where_even_a_daily_rhythm_would_go_that_far() -> None:
+    t = hours(4.5)
+    noisy = NOISE[: len(t)] * 20
+    near, far = (0.9 + 0.12 * t + noisy, 0.6 + 0.12 * t + noisy)
+    assert np.isfinite(paths.run(scene(near), 4, 0.5, 1.0).eta_s[0])
+    silent = paths.run(scene(far), 4, 1.0, 1.0)
+    assert np.isnan(silent.eta_s[0])
+    assert why(silent) == "rises, but its history is too short to tell from a daily rhythm"
+
+
+def test_a_noisy_fill_of_nine_hours_speaks_and_the_middle_of_a_daily_rhythm_does_not() -> None:
+    t = hours(9)
+    noisy = NOISE[: len(t)] * 10
+    assert np.isfinite(paths.run(scene(0.7 + 0.06 * t + noisy), 8, 0.9, 1.0).eta_s[0])
+    assert np.isnan(paths.run(scene(0.45 + 0.3 * np.sin(2 * np.pi * (t + 4.5) / 24) + noisy), 8, 0.9, 1.0).eta_s[0])
+
+
+def test_what_a_course_says_keeps_a_run_silent_with_its_reason() -> None:
+    rising = scene(0.6 + 0.01 * hours(96))
+    stands, few = paths.run(rising, 48, 1.3, 1.0, np.array([True])), paths.run(rising, 48, 1.3, 1.0, carried=np.array([False]))
+    assert np.isnan([stands.eta_s[0], few.eta_s[0]]).all()
+    assert why(stands) == "rose, and stands still now"
+    assert why(few) == "a step or a few, not a steady rise"
+
+
 def test_a_run_of_hours_wants_a_day_before_it_to_know_the_rhythm() -> None:
     ramp = 0.3 + 0.06 * np.clip(hours(60) + 8, 0, None)
     assert np.isfinite(paths.run(scene(ramp), 8, 1.3, 1.0).eta_s[0])
@@ -132,7 +165,7 @@ def test_a_lone_hours_spike_is_no_record_but_two_hours_are() -> None:
 @pytest.mark.parametrize(
     ("shape", "reason"),
     [
-        (np.where(hours(96) > -3, 0.7, 0.2) + 0.001 * hours(96), "a step, not a steady rise"),
+        (np.where(hours(96) > -3, 0.7, 0.2) + 0.001 * hours(96), "a step or a few, not a steady rise"),
         (0.8 - 0.5 * np.exp(-np.clip(hours(96) + 12, 0, None) / 4), "levels off below the limit"),
         (np.full(96 * 12, 0.4), "no steady rise"),
         (0.9 + 0.005 * -hours(96), "no steady rise"),

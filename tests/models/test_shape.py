@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiops.models.shape import Sums, bridged, line, rise
+from aiops.models.shape import Sums, bridged, line, rise, straightened
 
 
 def judged(*blocks: float, room: float = 1.0) -> object:
@@ -81,3 +81,26 @@ def test_a_straight_rise_goes_on_at_its_pace_and_a_bent_one_faster() -> None:
     linear = 4.0 / bent.pace[0]
     exact = np.sqrt((4.9 + 4.0) / 0.1) - 7
     assert exact * 0.9 < bent.parts_to(np.array([4.0]))[0] < linear
+
+
+def test_inner_gaps_up_to_a_length_become_straight_lines() -> None:
+    values = np.arange(20.0)[None].copy()
+    values[0, [0, 3, 4, 5, 10, 11, 12, 13, 19]] = np.nan
+    out = straightened(values, 3)[0]
+    np.testing.assert_allclose(out[3:6], [3, 4, 5])
+    assert np.isnan(out[[0, 10, 13, 19]]).all()
+
+
+def test_a_long_gap_in_a_straight_rise_leaves_its_means_straight() -> None:
+    values = np.arange(96.0)[None].copy()
+    values[0, 30:57] = np.nan
+    assert np.isnan(Sums.of(values).means(96, 8)).any()
+    np.testing.assert_allclose(Sums.of(values, bridge=36).means(96, 8), Sums.of(np.arange(96.0)[None]).means(96, 8))
+
+
+def test_a_window_that_is_mostly_a_bridged_gap_says_nothing() -> None:
+    values = np.arange(96.0)[None].copy()
+    values[0, 60:84] = np.nan
+    sums = Sums.of(values, bridge=36)
+    assert np.isnan(sums.means(40, 8)).all()
+    assert np.isfinite(sums.means(60, 8)).all()
