@@ -69,9 +69,12 @@ def started(command: list[str], url: str, ready: str, log: Path) -> Iterator[str
 @contextlib.contextmanager
 def prometheus(
     folder: Path, targets: Mapping[str, str] | None = None, interval_s: float = 1, rules: str = "", port: int | None = None,
-    external_labels: Mapping[str, str] | None = None, flags: Sequence[str] = (),
+    external_labels: Mapping[str, str] | None = None, flags: Sequence[str] = (), alertmanager: str = "",
 ) -> Iterator[str]:  # fmt: skip
-    """Prometheus with `folder`/tsdb as its data; `targets`: job to the URL of an exporter; `flags` are further arguments."""
+    """Prometheus with `folder`/tsdb as its data; `targets`: job to the URL of an exporter; `flags` are further arguments.
+
+    `alertmanager`: the URL of the one that it tells of alerts.
+    """
     program, port = binary("prometheus", "prometheus"), port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [
@@ -79,6 +82,8 @@ def prometheus(
     ]
     interval = f"{int(interval_s * 1000)}ms"
     config: dict[str, Any] = {"global": {"scrape_interval": interval, "scrape_timeout": interval}, "scrape_configs": jobs}
+    if alertmanager:
+        config["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager.removeprefix("http://")]}]}]}
     if external_labels:
         config["global"]["external_labels"] = dict(external_labels)
     if rules:
@@ -104,13 +109,15 @@ def load(folder: Path, openmetrics: str) -> None:
 
 
 @contextlib.contextmanager
-def alertmanager(folder: Path, webhook: str, port: int | None = None) -> Iterator[str]:
-    """Alertmanager that sends every alert, by its name and entity, to `webhook` without waiting."""
+def alertmanager(
+    folder: Path, webhook: str, port: int | None = None, inhibit: Sequence[Mapping[str, Any]] = ()
+) -> Iterator[str]:
+    """Alertmanager that sends every alert, by its name and entity, to `webhook` without waiting; `inhibit`: its inhibit_rules."""
     program, port = binary("prometheus-alertmanager", "prometheus-alertmanager"), port or free_port()
     folder.mkdir(parents=True, exist_ok=True)
     route = {"receiver": "hook", "group_by": ["..."], "group_wait": "0s", "group_interval": "1s", "repeat_interval": "1h"}
     receivers = [{"name": "hook", "webhook_configs": [{"url": webhook, "send_resolved": True}]}]
-    (folder / "alertmanager.yml").write_text(json.dumps({"route": route, "receivers": receivers}))
+    (folder / "alertmanager.yml").write_text(json.dumps({"route": route, "receivers": receivers, "inhibit_rules": list(inhibit)}))
     command = [
         program, f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=", "--log.level=warn",

@@ -17,6 +17,7 @@ from aiops.governance.gate import Gate, open_gate
 from aiops.governance.masking import Masker, key_of
 from aiops.governance.policy import Policy
 from aiops.models.card import ModelCard, with_challengers
+from aiops.outcomes.predictability import Predictability
 from aiops.outcomes.tally import Tally
 from aiops.pipeline.changes import Journal, StoreJournal
 from aiops.pipeline.keep import restore
@@ -32,6 +33,9 @@ from aiops.telemetry.link import Link
 from aiops.telemetry.merge import Agreement
 from aiops.telemetry.parts import PartsLink
 from aiops.telemetry.window import Window
+
+RULES_REMEMBERED = 20_000
+"""Newest verdicts of a card of rules that count for the records of its rules."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,7 @@ class Rooms:
     clock: Callable[[], float] = time.monotonic
     gate: Gate = field(default_factory=lambda: Gate(Policy(), Masker(key_of(None))))
     _tally: dict[str, Tally] = field(default_factory=dict)
+    _predictability: dict[str, Predictability] = field(default_factory=dict)
 
     def stage_of(self, card: ModelCard) -> Stage:
         """How loud a card is: as it stands on the ladder, else what its file declares, never page; a challenger is in shadow."""
@@ -63,14 +68,23 @@ class Rooms:
     def settled(self, outcome: Outcome) -> None:
         """Count an outcome into the record of its card."""
         self._tally_of(outcome.card).add(outcome)
+        if outcome.card in self._predictability:
+            self._predictability[outcome.card].add(outcome)
 
     def forget(self, card: str) -> None:
         """Count a card's record anew: a turn that was not kept may have counted what never was."""
         self._tally.pop(card, None)
+        self._predictability.pop(card, None)
 
     def record_of(self, card: str, entity: Labels | None = None) -> dict[str, Any]:
         """The record that a new warning of a card carries, see `Tally.record`."""
         return self._tally_of(card).record(entity)
+
+    def predictability_of(self, card: str) -> Predictability:
+        """What became of the alerts of a card of rules, by their names."""
+        if card not in self._predictability:
+            self._predictability[card] = Predictability(reversed(self.store.outcomes(card=card, limit=RULES_REMEMBERED)))
+        return self._predictability[card]
 
     def _tally_of(self, card: str) -> Tally:
         if card not in self._tally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.find import Found
 from aiops.pipeline.pending import Pending
+from aiops.pipeline.rules_record import record_of
+from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.tell import tell
 from aiops.pipeline.watch import Watch
 
@@ -49,14 +52,15 @@ def decide(
             current = watch.open.get(mark)
             at = watch.entity_now(number, now_s)
             crossing = kind in TIMED and number in failed
-            result = next_state(current, by_entity.get(number, []), entity, at, rules, crossing)
+            mine, record = _of_rule(watch, number, rules, rooms)
+            result = next_state(current, by_entity.get(number, []), entity, at, mine, crossing)
             if result is None:
                 continue
             warning, event = result
             if number in away and current is not None:
                 warning = warning.having(stale_since_s=current.stale_since_s or at)
             if event == "opened":
-                warning = warning.having(record=rooms.record_of(watch.card.name, entity))
+                warning = warning.having(record=record or rooms.record_of(watch.card.name, entity))
             if event != "closed":  # a runbook may fit only once the time left is short enough
                 warning = warning.having(runbooks=_matched(rooms, warning, at))
             _remember(watch, warning, number)
@@ -71,6 +75,15 @@ def rules_of(watch: Watch, rooms: Rooms) -> Rules:
         watch.card.name, watch.card.signal, rooms.stage_of(watch.card), source=watch.source_name, horizon_s=watch.horizon_s,
         step_s=watch.step_s,
     )
+
+
+def _of_rule(watch: Watch, number: int, rules: Rules, rooms: Rooms) -> tuple[Rules, dict[str, Any]]:
+    """What holds for the alert of one rule, and that rule's own record: one that cannot be foreseen stays in shadow."""
+    rule = watch.rule_of(number) if isinstance(watch, RulesWatch) else None
+    if rule is None or not isinstance(watch, RulesWatch):
+        return rules, {}
+    record = record_of(watch, rule, rooms)
+    return (replace(rules, stage="shadow") if record.quiet else rules), record.as_json()
 
 
 def _matched(rooms: Rooms, warning: EarlyWarning, now_s: int) -> tuple[Mapping[str, Any], ...]:

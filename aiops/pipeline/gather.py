@@ -27,8 +27,8 @@ def gather(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
     ]  # fmt: skip
     new: dict[str, list[EarlyWarning]] = {}
     made: list[EarlyWarning] = []
-    for kind in dict.fromkeys(w.kind for w in opened):
-        fresh = [w for w in opened if w.kind == kind]
+    for sort in dict.fromkeys(map(_sort, opened)):
+        fresh = [w for w in opened if _sort(w) == sort]
         fresh = _joining(watch, fresh, now_s, rooms, changes, new)
         made += _begun(watch, fresh, now_s, rooms, changes)
     alive = {w.id: w for w in watch.open.values()}
@@ -38,6 +38,11 @@ def gather(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
         _told(watch, *spoken(cause.entity, members, cause, joined, now_s, rules_of(watch, rooms), cause.record), changes)
     for cause in made:
         _told(watch, cause, "opened", changes)
+
+
+def _sort(warning: EarlyWarning) -> tuple[str, str]:
+    """Episodes of one kind may have one cause; alerts only those of one rule, for each rule tells of another failure."""
+    return warning.kind, warning.entity.get("alertname", "") if warning.kind == "rule" else ""
 
 
 def _joining(
@@ -66,10 +71,10 @@ def _begun(
     assert rules is not None
     if not fresh:
         return
-    kind, ids = fresh[0].kind, {w.id for w in fresh}
+    ids = {w.id for w in fresh}
     recent = [
         w for w in watch.open.values()
-        if w.kind == kind and not w.cause and w.id not in ids and now_s - w.opened_s <= rules.within_s
+        if _sort(w) == _sort(fresh[0]) and not w.cause and w.id not in ids and now_s - w.opened_s <= rules.within_s
     ]  # fmt: skip
     if len(fresh) + len(recent) >= rules.least:
         per_entity = watch.card.anomaly_budget_per_week * rules.within_s / WEEK_S

@@ -104,7 +104,7 @@ def make_plan(
     try:
         for i, (card, step, names) in enumerate(work):
             one = _measured(rooms, card, step, names, int(now_s), settings.limits)
-            first = asked.setdefault((card.query, step, tuple(names)), card.name)
+            first = asked.setdefault((_asks(card), step, tuple(names)), card.name)
             plan.cards.append(one if first == card.name else _sharing(one, first))
             mark((i + 1) / len(work))
     finally:
@@ -113,6 +113,11 @@ def make_plan(
         store.close()
     plan.refused = list(_broken(plan, settings.limits))
     return plan
+
+
+def _asks(card: ModelCard) -> str:
+    """What a card asks its sources for, as a text that other cards' may be equal to."""
+    return card.query if card.alerts is None else f"{card.query} {sorted(map(str, card.alerts.match))}"
 
 
 def _sharing(one: CardPlan, other: str) -> CardPlan:

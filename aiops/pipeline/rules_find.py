@@ -90,7 +90,7 @@ def _count_values(watch: RulesWatch, built: Built, now_s: int) -> None:
     rows = np.flatnonzero(built.steps & built.forecast)
     if not len(rows) or not watch.window.end_s or (now_s % FEW_EVERY_S >= max(FORECAST_EVERY_S, watch.step_s) and now_s % 60):
         return
-    low = watch.window.history(rows, now_s).mid.low
+    low = watch.window.middle(rows, now_s).low
     few = np.array([len(np.unique(one[np.isfinite(one)])) <= FEW_VALUES for one in low], bool)
     watch.few[rows] = few
     watch.limit.value[rows] = np.where(few, np.nan, built.limit[rows])

@@ -64,7 +64,10 @@ class Built:
 
 @dataclass(slots=True)
 class RulesWatch(Watch):
-    """See the module. `fires` (entities,) whether each alert fired at `truth_s`, the newest instant of which that is known."""
+    """See the module. `fires` (entities,) whether each alert fired at `truth_s`, the newest instant of which that is known.
+
+    `crossed` (n, 3): how often each comparison crossed its limit, how often of a sudden, days looked at; see `rules_record`.
+    """
 
     book: Rulebook = field(default_factory=Rulebook)
     book_s: int | None = None
@@ -74,6 +77,9 @@ class RulesWatch(Watch):
     truth_s: int | None = None
     late_parts: dict[str, int] = field(default_factory=dict)
     few: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    crossed: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
+    counted_s: int = 0
+    counted_to: int = 0
     _of: tuple[int, int, str] = (0, 0, "")
     _known: dict[str, tuple[tuple[int, ...], Rows]] = field(default_factory=dict)
     _places: dict[str, list[int]] = field(default_factory=dict)
@@ -93,7 +99,7 @@ class RulesWatch(Watch):
         """Rows were let go: everything that counts them is made again."""
         self.entity_of = np.zeros(self.n, np.int64)
         self.rows_of_labels = Remembered(self._rows_of_labels)
-        self.few = np.zeros(0, bool)
+        self.few, self.crossed, self.counted_s = np.zeros(0, bool), np.zeros((0, 3)), 0
         self._placed, self._known = ("", 0), {}
 
     def grow(self) -> None:
@@ -142,8 +148,12 @@ class RulesWatch(Watch):
 
     def count_of(self, name: str) -> int:
         """How many series of a part are known."""
+        return len(self.places(name))
+
+    def places(self, name: str) -> Sequence[int]:
+        """The rows of the series of a part."""
         self._place()
-        return len(self._places.get(name, ()))
+        return self._places.get(name, ())
 
     def alert_number(self, entity: Labels) -> int:
         """The number of an alert; a new one where it is not known."""

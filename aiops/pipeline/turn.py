@@ -22,6 +22,7 @@ from aiops.pipeline.hear import hear
 from aiops.pipeline.judge import settle
 from aiops.pipeline.read import read
 from aiops.pipeline.rules_follow import catch_up, follow_rules
+from aiops.pipeline.rules_record import count_crossings
 from aiops.pipeline.rules_truth import firings
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.sense import live_again, sense
@@ -65,6 +66,7 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
     fill_in(watch)
     if isinstance(watch, RulesWatch):
         catch_up(watch, now_s)
+        count_crossings(watch, now_s)
     return TurnResult(
         watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), tuple(changes.events),
         seen.scores if np.size(seen.scores) else None, None, reading.partial, watch.failed, missing(watch),

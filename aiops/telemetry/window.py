@@ -268,6 +268,10 @@ class Window:
             fine, mid, long, self.offset[: self.n][chosen], now_s + shift, self.first_s[: self.n][chosen] + shift
         )
 
+    def middle(self, rows: Ints, now_s: int) -> Resolution:
+        """The 5-minute resolution of some rows alone, up to `now_s`."""
+        return self._resolution(self._coarse[0], rows, min(now_s, self.end_s) // self.step_s * self.step_s)
+
     def _resolution(self, ring: Ring, rows: slice | Ints, end_s: int) -> Resolution:
         last = end_s // ring.step_s
         count = int(np.clip(last - (self.begin_s - 1) // ring.step_s, 1, ring.size))

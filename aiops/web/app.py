@@ -18,7 +18,7 @@ from aiops.daemon.daemon import Daemon
 from aiops.daemon.metrics import exposition, make_registry
 from aiops.governance.policy import LOCAL
 from aiops.outcomes.scorecard import By
-from aiops.web import said, view
+from aiops.web import rules_view, said, view
 from aiops.web.sight import Sight, token_needed
 
 HEADERS = {
@@ -56,6 +56,7 @@ def make_app(daemon: Daemon) -> FastAPI:
     _health(app, daemon)
     _api(app, daemon)
     said.take(app, daemon)
+    _rules(app, daemon)
     _pages(app, daemon)
     return app
 
@@ -148,6 +149,12 @@ def _api(app: FastAPI, daemon: Daemon) -> None:
         return view.outcomes(daemon, limit, sight)
 
 
+def _rules(app: FastAPI, daemon: Daemon) -> None:
+    @app.get("/api/v1/rules", summary="Alerting rules: those that are followed, with their records, and the others", tags=["api"])
+    def rules() -> list[dict[str, Any]]:
+        return rules_view.rules(daemon)
+
+
 def _pages(app: FastAPI, daemon: Daemon) -> None:
     folder = Path(__file__).parent
     pages = Environment(loader=FileSystemLoader(folder / "templates"), autoescape=select_autoescape(default=True))
@@ -157,6 +164,10 @@ def _pages(app: FastAPI, daemon: Daemon) -> None:
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def overview(sight: Sight = see) -> str:
         return pages.get_template("overview.html").render(view.overview(daemon, sight))
+
+    @app.get("/rules", response_class=HTMLResponse, include_in_schema=False)
+    def all_rules() -> str:
+        return pages.get_template("rules.html").render(rules_view.page(daemon))
 
     @app.get("/warnings/{warning_id}", response_class=HTMLResponse, include_in_schema=False)
     def one(warning_id: str, sight: Sight = see) -> str:
