@@ -32,7 +32,8 @@ def data(tmp_path: Path) -> Iterator[Path]:
         tx.put_warning(warning(1, opened_s=60, verdict="hit", state="closed", closed_s=300, closed_why="the limit was crossed"))
         tx.put_outcome(outcome(1))
         tx.put_warning(warning(2, opened_s=120, stage="shadow", runbooks=(BOOK,)))
-        tx.put_warning(warning(3, opened_s=180, entity=hostile, crossing=None, told_latest_s=None, kind="anomaly"))
+        timeless: dict[str, Any] = {"crossing": None, "first_crossing": None, "told_latest_s": None}
+        tx.put_warning(warning(3, opened_s=180, entity=hostile, kind="anomaly", **timeless))
     yield tmp_path
     store.close()
 

@@ -113,7 +113,7 @@ def test_an_outage_makes_nobody_silent(rooms: Rooms) -> None:
 
 def test_what_a_warning_is_open_on_is_not_forgotten(rooms: Rooms) -> None:
     watch, world = started()
-    world.add("free", {"instance": "fills"}, falling(0.0015))
+    world.add("free", {"instance": "fills"}, falling(0.0009))
     now = START_S + 8 * 3600
     while not watch.open:
         turn(watch, now, rooms)
