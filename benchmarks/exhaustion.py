@@ -1,8 +1,10 @@
 """Exhaustion forecasts, ours beside the usual ones, on the same corpus and by the same scorer.
 
-Usage: python benchmarks/exhaustion.py [BENCH] [--seeds 0-3] [--extra MODULE] [--keep DIR]
+Usage: python benchmarks/exhaustion.py [BENCH] [--seeds 0-3] [--extra MODULE] [--ets] [--keep DIR]
 BENCH   the folder with exhaustion.py, score_exhaustion.py and baselines_exhaustion.py (default ../shared/bench).
---extra a module with more kinds, passed on to the corpus writer; --keep leaves corpus and warnings in DIR.
+--extra a module with more kinds, passed on to the corpus writer; they are judged together with its own and alone
+--ets   MSTL + ETS of statsmodels as well, on the first seed of every kind, and the others there again (minutes)
+--keep  leaves corpus and warnings in DIR
 
 Ours runs through `aiops backtest`, that is through the live turn. Prints a table, then what went wrong kind by kind.
 """
@@ -16,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,31 @@ def score(bench: Path, corpus: Path, lines: Path) -> dict[str, Any]:
     return result
 
 
+def part(corpus: Path, folder: Path, wanted: Callable[[str], bool]) -> Path:
+    """The corpus of some entities alone, in `folder`; the series stay where they are."""
+    folder.mkdir()
+    (folder / "series").symlink_to((corpus / "series").resolve())
+    for name in ("truth.json", "limits.json"):
+        all_of = json.loads((corpus / name).read_text())
+        (folder / name).write_text(json.dumps({entity: value for entity, value in all_of.items() if wanted(entity)}))
+    return folder
+
+
+def own_kinds(bench: Path) -> set[str]:
+    """The kinds of the corpus writer itself."""
+    text = "import exhaustion as e; print(*e.KINDS)"
+    ran = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True, cwd=bench)
+    return set(ran.stdout.split())
+
+
+def show(title: str, bench: Path, corpus: Path, files: dict[str, Path], seconds: dict[str, float]) -> None:
+    rows = {name: score(bench, corpus, file) for name, file in files.items()}
+    print(f"\n{title}: {rows['aiops']['cases']} crossings")
+    print("\n".join(table(rows, seconds)))
+    print("ours, kinds with a miss or a false warning:")
+    print("\n".join(failures(rows["aiops"])), flush=True)
+
+
 def table(rows: dict[str, dict[str, Any]], seconds: dict[str, float]) -> Iterator[str]:
     width = max(map(len, rows))
     yield " ".join([" " * width, *(f"{title:>13}" for _, title, _ in COLUMNS), f"{'seconds':>9}"])
@@ -68,6 +95,7 @@ def main() -> None:
     parser.add_argument("bench", type=Path, nargs="?", default=HERE.parent.parent / "shared" / "bench")
     parser.add_argument("--seeds", default="0-3")
     parser.add_argument("--extra")
+    parser.add_argument("--ets", action="store_true")
     parser.add_argument("--keep", type=Path)
     args = parser.parse_args()
     if not (args.bench / "score_exhaustion.py").is_file():
@@ -79,22 +107,27 @@ def main() -> None:
 def measure(args: argparse.Namespace, folder: Path) -> None:
     corpus = folder / "corpus"
     print(done(args.bench / "exhaustion.py", corpus, "--seeds", args.seeds, *(["--extra", args.extra] if args.extra else [])))
-    rows: dict[str, dict[str, Any]] = {}
+    files: dict[str, Path] = {}
     seconds: dict[str, float] = {}
-    jobs: dict[str, Any] = {"aiops": ["-m", "aiops", "backtest", "--data", corpus, "--warnings"]}
-    jobs |= {name: [args.bench / "baselines_exhaustion.py", corpus, arguments] for name, arguments in BASELINES.items()}
-    for name, job in jobs.items():
-        out, begin = folder / f"{len(rows)}.jsonl", time.monotonic()
-        if name == "aiops":
-            done(*job, out)
-        else:
-            done(job[0], job[1], out, *job[2])
+
+    def run(name: str, *command: str | Path, after: Sequence[str] = ()) -> None:
+        files[name], begin = folder / f"{len(files)}.jsonl", time.monotonic()
+        done(*command, files[name], *after)
         seconds[name] = time.monotonic() - begin
-        rows[name] = score(args.bench, corpus, out)
-    print(f"{rows['aiops']['cases']} crossings, {os.cpu_count()} cores\n")
-    print("\n".join(table(rows, seconds)))
-    print("\nours, kinds with a miss or a false warning:")
-    print("\n".join(failures(rows["aiops"])))
+
+    run("aiops", "-m", "aiops", "backtest", "--data", corpus, "--warnings")
+    for name, arguments in BASELINES.items():
+        run(name, args.bench / "baselines_exhaustion.py", corpus, after=arguments)
+    show(f"seeds {args.seeds}, {os.cpu_count()} cores", args.bench, corpus, files, seconds)
+    if args.extra:
+        own = own_kinds(args.bench)
+        extra = part(corpus, folder / "extra", lambda entity: entity.rsplit("-", 1)[0] not in own)
+        show(f"the kinds of {args.extra} alone", args.bench, extra, files, seconds)
+    if args.ets:
+        seed = f"{int(args.seeds.split('-')[0]):04d}"
+        first = part(corpus, folder / "first", lambda entity: entity.endswith(seed))
+        run("MSTL + ETS, a fit every 6 h", HERE / "exhaustion_ets.py", first)
+        show(f"seed {seed} alone", args.bench, first, files, seconds)
 
 
 if __name__ == "__main__":
