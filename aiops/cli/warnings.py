@@ -15,7 +15,7 @@ from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
 from aiops.notify.wording import members
 from aiops.outcomes.settle import deadline_s
-from aiops.store import Store
+from aiops.store import Statement, Store
 from aiops.store.codec import to_json
 from aiops.web.evidence import told
 
@@ -63,12 +63,21 @@ def show_warning(store: Store, warning_id: str, as_json: bool) -> list[str] | No
     w = store.warning(warning_id)
     if w is None:
         return None
-    outcome, deadline = store.outcome_of(w.id), deadline_s(w)
+    outcome, deadline, said = store.outcome_of(w.id), deadline_s(w), store.statements(warning_id=w.id)
     if as_json:
         whole = {**to_json(w), "judged_at": deadline, "outcome": None if outcome is None else to_json(outcome)}
+        whole["said"] = [{"kind": s.kind, "who": s.who, "said_s": s.said_s, **s.body} for s in said]
         return [orjson.dumps(whole).decode()]
     verdict = [f"  lists      {members(w)}"] if w.members else _verdict(outcome, deadline)
-    return [*_head(w), *verdict, *_why(w), *_what_to_do(w)]
+    return [*_head(w), *verdict, *map(_said, said), *_why(w), *_what_to_do(w)]
+
+
+def _said(one: Statement) -> str:
+    """What a person did, thought or judged, and when."""
+    body, at = one.body, rfc3339(one.body.get("at_s", one.said_s))
+    what = {"action": body.get("what"), "feedback": " ".join(filter(None, (body.get("word"), body.get("note"))))}
+    shown = what.get(one.kind) or " ".join(filter(None, (body.get("verdict"), body.get("why"))))
+    return visible(f"  {one.kind:10} {shown}, by {one.who}, {at}")
 
 
 def _head(w: EarlyWarning) -> list[str]:

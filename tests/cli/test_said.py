@@ -65,7 +65,14 @@ def test_what_cannot_be_said_says_why(data: Store, arguments: tuple[str, ...], c
 
 def test_an_action_and_what_was_averted(data: Store) -> None:
     assert aiops("warnings", "acted", "abc1", "deleted logs", "--by", "ann").stdout == "abc1: recorded, by ann\n"
-    assert aiops("warnings", "verdict", "abc1", "averted").exit_code == 0
+    assert aiops("warnings", "verdict", "abc1", "averted", "--by", "bob", "--why", "clear").exit_code == 0
+    aiops("warnings", "feedback", "abc1", "useful", "--by", "eve", "--note", "a\nb")
+    shown = aiops("warnings", "show", "abc1").stdout
+    assert "  verdict    averted: clear (judged by bob)" in shown
+    assert "  action     deleted logs, by ann, 2026-09-22T04:06:40Z" in shown
+    assert "  feedback   useful a\\nb, by eve" in shown
+    said = json.loads(aiops("warnings", "show", "abc1", "-o", "json").stdout)["said"]
+    assert [(one["kind"], one["who"]) for one in said] == [("action", "ann"), ("verdict", "bob"), ("feedback", "eve")]
 
 
 def test_a_file_of_incidents(data: Store, tmp_path: Path) -> None:
