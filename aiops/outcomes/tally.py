@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiops.core.labels import Labels, key
@@ -48,6 +48,23 @@ class Tally:
             if found["settled_here"]:
                 said += f"; here {found['came_true_here']} of {found['settled_here']}"
         return {**found, "text": said}
+
+
+def with_family(own: Mapping[str, Any], family: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The record of a card that is unproven, with what cards of the same models have shown, once these are proven together.
+
+    `about` is the share of the card shrunk to theirs: (its own that came true + 20 of their share) of (its own settled + 20).
+
+    >>> with_family({"settled": 2, "came_true": 2, "text": "new"}, [{"settled": 50, "came_true": 40}])["text"]
+    'new; cards like it 40 of 50, so about 82%'
+    """
+    others = list(family)
+    settled, came = (sum(int(one[name]) for one in others) for name in ("settled", "came_true"))
+    if own["settled"] >= UNPROVEN_BELOW or settled < UNPROVEN_BELOW:
+        return dict(own)
+    share = (own["came_true"] + UNPROVEN_BELOW * came / settled) / (own["settled"] + UNPROVEN_BELOW)
+    told = f"{own['text']}; cards like it {came} of {settled}, so about {share:.0%}"
+    return {**own, "family_settled": settled, "family_came_true": came, "about": share, "text": told}
 
 
 def _counted(counts: Counter[Verdict]) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from aiops.governance.masking import Masker, key_of
 from aiops.governance.policy import Policy
 from aiops.models.card import ModelCard, with_challengers
 from aiops.outcomes.predictability import Predictability
-from aiops.outcomes.tally import Tally
+from aiops.outcomes.tally import Tally, with_family
 from aiops.pipeline.changes import Journal, StoreJournal
 from aiops.pipeline.keep import restore
 from aiops.pipeline.plane import anchor, groups, open_links, window_dir
@@ -77,8 +77,11 @@ class Rooms:
         self._predictability.pop(card, None)
 
     def record_of(self, card: str, entity: Labels | None = None) -> dict[str, Any]:
-        """The record that a new warning of a card carries, see `Tally.record`."""
-        return self._tally_of(card).record(entity)
+        """The record that a new warning of a card carries, see `Tally.record`; while it is unproven, that of its family too."""
+        own = self._tally_of(card).record(entity)
+        models = {watch.card.name: _models(watch.card) for watch in self.watches if not watch.card.challenges}
+        family = [name for name, used in models.items() if name != card and used == models.get(card)]
+        return with_family(own, (self._tally_of(name).record() for name in family))
 
     def predictability_of(self, card: str) -> Predictability:
         """What became of the alerts of a card of rules, by their names."""
@@ -90,6 +93,11 @@ class Rooms:
         if card not in self._tally:
             self._tally[card] = Tally(reversed(self.store.outcomes(card=card, limit=1000)))
         return self._tally[card]
+
+
+def _models(card: ModelCard) -> tuple[str | None, ...]:
+    """The models of a card: those of the same models are of one family."""
+    return tuple(None if one is None else one.model for one in (card.forecast, card.detect))
 
 
 def loudest_declared(stage: Stage) -> Stage:

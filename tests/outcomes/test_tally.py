@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aiops.core.records import Outcome
-from aiops.outcomes.tally import Tally
+from aiops.outcomes.tally import Tally, with_family
 
 
 def outcome(verdict: Any, instance: str = "a") -> Outcome:
@@ -37,3 +37,19 @@ def test_the_lead_of_the_hits_is_told_and_what_is_old_is_left_out() -> None:
     tally = Tally([outcome("false")] * 100 + hits * 30)
     assert tally.record()["text"] == "90 of the last 100 came true; median 1h50m ahead"
     assert tally.record()["median_lead_s"] == 6600.0
+
+
+FAMILY = [{"settled": 30, "came_true": 24}, {"settled": 20, "came_true": 16}]
+
+
+def test_what_is_unproven_is_told_with_what_cards_like_it_have_shown() -> None:
+    own = Tally([outcome("false")] * 5).record()
+    found = with_family(own, FAMILY)
+    assert found["text"] == "new: unproven (0 of 5 came true); cards like it 40 of 50, so about 64%"
+    assert (found["family_settled"], found["family_came_true"], found["about"]) == (50, 40, pytest.approx(0.64))
+
+
+@pytest.mark.parametrize(("own", "family"), [(20, FAMILY), (5, [{"settled": 19, "came_true": 19}]), (5, [])])
+def test_what_is_proven_itself_or_has_no_proven_family_stands_alone(own: int, family: list[dict[str, int]]) -> None:
+    record = Tally([outcome("hit")] * own).record()
+    assert with_family(record, family) == record

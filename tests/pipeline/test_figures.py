@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiops.models.card import ModelCard
 from aiops.pipeline.figures import about, figures
 from aiops.store import Store
-from tests.daemon.rig import card
+from tests.daemon.rig import Rig, anomaly_card, card
 from tests.store.samples import outcome
 
 CARDS = [
@@ -30,3 +30,13 @@ def test_what_was_superseded_does_not_count_and_what_may_not_be_seen_neither() -
     (one,) = figures(store, CARDS, ["card"], 500.0, 100.0, seen=lambda found: [o for o in found if o.entity["instance"] == "a2"])
     assert dict(one.verdicts) == {"hit": 1}
     store.close()
+
+
+def test_a_new_card_tells_what_cards_of_the_same_models_have_shown(rig: Rig) -> None:
+    daemon = rig.start(card("disk_full"), card("inodes"), anomaly_card())
+    with daemon.store.transaction() as tx:
+        for number in range(25):
+            tx.put_outcome(outcome(number, "hit" if number < 20 else "false", card="disk_full"))
+    assert daemon.rooms.record_of("inodes")["text"] == "new: unproven; cards like it 20 of 25, so about 80%"
+    assert daemon.rooms.record_of("strange")["text"] == "new: unproven"
+    assert "like it" not in daemon.rooms.record_of("disk_full")["text"]
