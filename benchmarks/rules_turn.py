@@ -2,10 +2,11 @@
 
 Usage: python benchmarks/rules_turn.py [--rules 1000] [--series 50] [--turns 11] [--work DIR]
 
-Makes rules (single comparisons, pairs of levels on one quantity, guards, `or`, `unless`, matching on labels) and an hour of minutes
-of their series, a tenth of them on their way to the limit; loads both into Debian's Prometheus, and runs the turns of one card with
-`alerts:` through `pipeline.turn`. Queries are counted by the server itself. CPU is this process's own user + system time; memory is
-RssAnon after the turns. The last line says how many distinct comparisons there are: no turn may ask more queries.
+Makes rules (single comparisons, pairs of levels on one quantity, guards, `or`, `unless`, matching on labels) and an hour of
+minutes of their series, a tenth of them on their way to the limit; loads both into Debian's Prometheus, and runs the turns of
+one card with `alerts:` through `pipeline.turn`. Queries are counted by the server itself. CPU is this process's own user +
+system time; memory is RssAnon after the turns. The last line says how many distinct comparisons there are: no turn may ask
+more queries.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def asked(url: str) -> int:
     """Queries that the server has answered."""
     with urllib.request.urlopen(url + "/metrics", timeout=10) as answer:
         lines = answer.read().decode().splitlines()
-    wanted = [f'prometheus_http_request_duration_seconds_count{{handler="/api/v1/{one}"}}' for one in ("query", "query_range", "read")]
+    count = "prometheus_http_request_duration_seconds_count"
+    wanted = [f'{count}{{handler="/api/v1/{one}"}}' for one in ("query", "query_range", "read")]
     return sum(int(float(line.split()[1])) for line in lines if line.split(" ")[0] in wanted)
 
 
@@ -96,11 +98,13 @@ def turns(url: str, count: int, folder: pathlib.Path) -> None:
             compiled.settle()
     rows = 0 if watch.built is None else len(watch.built.rows)
     looks = [c for c, now in zip(costs, range(first, END + 1, STEP), strict=True) if now % 300 == 0 and now > first]
-    print(f"{len(watch.book.followed)} rules, {len(watch.book.refused)} refused, {watch.n} series, {rows} rows, {len(watch.open)} open")
+    book, steady, memory = watch.book, costs[2:], memory_mib("RssAnon")
+    wall, most = statistics.median(walls[2:]), max(queries[2:])
+    print(f"{len(book.followed)} rules, {len(book.refused)} refused, {watch.n} series, {rows} rows, {len(watch.open)} open")
     print(f"first turn: {costs[0]:.2f} s CPU, {walls[0]:.2f} s, {queries[0]} queries")
-    print(f"a turn: {statistics.median(costs[2:]):.3f} s CPU, {statistics.median(walls[2:]):.3f} s, {max(queries[2:])} queries at most")
-    print(f"a turn with a forecast: {statistics.median(looks):.3f} s CPU; worst {max(costs[2:]):.3f} s; RssAnon {memory_mib('RssAnon'):.0f} MiB")
-    print(f"distinct comparisons: {len(watch.book.parts)}")
+    print(f"a turn: {statistics.median(steady):.3f} s CPU, {wall:.3f} s, {most} queries at most")
+    print(f"with a forecast: {statistics.median(looks):.3f} s CPU; worst {max(steady):.3f} s; RssAnon {memory:.0f} MiB")
+    print(f"distinct comparisons: {len(book.parts)}")
     store.close()
 
 

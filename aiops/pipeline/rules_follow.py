@@ -62,6 +62,7 @@ def _asked(watch: RulesWatch, feed: Feed, number: int) -> list[Served] | None:
         if e.kind in NO_RULES:
             return []
         if len(watch.feeds) == 1:
+            feed.error = e
             raise
         return None
 

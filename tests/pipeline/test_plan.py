@@ -11,8 +11,9 @@ import pytest
 from aiops import plugins
 from aiops.config.settings import Settings, load_settings
 from aiops.core.errors import SourceError
+from aiops.models.alerts_card import AlertsCard
 from aiops.models.card import ModelCard
-from aiops.pipeline.plan import make_plan
+from aiops.pipeline.plan import _asks, make_plan
 from tests.daemon.rig import START_S, WORLDS, World, anomaly_card, calm, card
 
 NOW_S = START_S + 5 * 3600 + 17
@@ -75,6 +76,17 @@ def test_a_limit_of_the_whole_that_would_break_is_refused_by_name(
     if "memory" in limits and not plan.total()["memory_bytes"]:
         pytest.skip("six series are less than a page")
     assert any(said in why for why in plan.total()["refused"]), plan.total()
+
+
+def test_cards_of_rules_share_what_they_ask_only_with_their_like() -> None:
+    def alerts(*match: str) -> ModelCard:
+        made = AlertsCard.model_validate({"kind": "ModelCard", "name": "a", "alerts": {"match": list(match)}})
+        found = ModelCard.model_validate(made.facts())
+        found._alerts = made.alerts
+        return found
+
+    assert _asks(alerts("a=b", "c=d")) == _asks(alerts("c=d", "a=b"))
+    assert _asks(alerts("a=b")) != _asks(alerts())
 
 
 def test_a_source_that_is_away_is_no_refusal(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,14 @@ def test_a_server_that_is_away_leaves_the_rules_as_they_were() -> None:
     assert run.verdicts() == ["hit"]
 
 
+def test_a_server_that_cannot_be_asked_at_first_is_named() -> None:
+    world = Ruled()
+    world.error = SourceError("made", "unreachable", "refused")
+    (result,) = Run.of(watch_of(world)).until(0).results
+    assert result.error is not None
+    assert result.failed["made"].kind == "unreachable"
+
+
 @pytest.mark.parametrize("kind", ["not_prometheus", "bad_query"])
 def test_a_server_that_evaluates_no_rules_has_none(kind: str) -> None:
     world = Ruled()
