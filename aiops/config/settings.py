@@ -148,6 +148,7 @@ class WebSettings(Strict):
     """Where the daemon serves."""
 
     listen: str = Field(DEFAULT_LISTEN, description="HOST:PORT to serve on; the default gives way to a free port")
+    url: str = Field("", pattern=r"^(https?://[^\s?#]+)?$", description="where readers of messages reach it; empty: no links")
 
     @field_validator("listen")
     @classmethod

@@ -18,7 +18,7 @@ from aiops.core.records import Outcome
 from aiops.core.text import visible
 from aiops.daemon.board import Board, WatchState
 from aiops.daemon.schedule import Schedule
-from aiops.daemon.token import token_of
+from aiops.daemon.token import link_key, token_of
 from aiops.governance.policy import load_policy
 from aiops.models.card import ModelCard, load_cards
 from aiops.models.second_tier import pool as pools
@@ -201,9 +201,14 @@ class Daemon:
     def _assemble(self, settings: Settings, cards: list[ModelCard], runbooks: list[Runbook]) -> Rooms:
         stages = ladder.enter(self.store, cards, settings.stages, "config", settings.stages_why, self.clock())
         rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir, self.clock, stages)
+        if settings.web.url:
+            rooms.feedback_url = self._feedback_url
         if self.dry_run:
             rooms.routes = ()  # what is not to be told must not wait in the outbox for the next start either
         return rooms
+
+    def _feedback_url(self, warning_id: str) -> str:
+        return f"{self.settings.web.url.rstrip('/')}/feedback/{warning_id}?key={link_key(self.token, warning_id)}"
 
     def _relay(self, settings: Settings) -> Relay:
         notifiers = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -27,6 +28,16 @@ def token_of(data_dir: Path) -> tuple[str, bool]:
         return _made(path), True
     except OSError as e:
         raise AiopsError(f"{path}: the token cannot be kept: {e.strerror}") from e
+
+
+def link_key(token: str, warning_id: str) -> str:
+    """What a link carries that lets its reader give feedback on one warning: HMAC-SHA-256 under the token."""
+    return hmac.new(token.encode(), b"feedback\0" + warning_id.encode(), "sha256").hexdigest()
+
+
+def same(given: str, wanted: str) -> bool:
+    """Whether two keys are the same; compared in constant time."""
+    return secrets.compare_digest(given.encode(errors="replace"), wanted.encode())
 
 
 def _made(path: Path) -> str:

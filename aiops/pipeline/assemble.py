@@ -41,6 +41,7 @@ RULES_REMEMBERED = 20_000
 @dataclass(slots=True)
 class Rooms:
     """Everything a turn works with. `marks_turns`: each turn leaves a mark in the store, so a restart knows where it was.
+    `feedback_url`: of a warning's id, where its reader says what it was worth; None: nowhere.
     `together`: when episodes have one cause; None where entities share nothing, as in a replay of recordings."""
 
     store: Store
@@ -55,6 +56,7 @@ class Rooms:
     marks_turns: bool = True
     together: Together | None = None
     clock: Callable[[], float] = time.monotonic
+    feedback_url: Callable[[str], str] | None = None
     gate: Gate = field(default_factory=lambda: Gate(Policy(), Masker(key_of(None))))
     _tally: dict[str, Tally] = field(default_factory=dict)
     _predictability: dict[str, Predictability] = field(default_factory=dict)

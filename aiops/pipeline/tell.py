@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from aiops.core.records import EarlyWarning
 from aiops.notify.message import outbox_rows
@@ -27,10 +29,18 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
             event.kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,
             rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning),
         )
-        told = [OutboxEntry(receiver, group, dedup_key, payload, renewal) for receiver, group, dedup_key, payload in rows]
+        told = [OutboxEntry(name, group, key, _linked(payload, rooms, warning), renewal) for name, group, key, payload in rows]
         changes.outbox += told
         if told and warning.told_s is None:
             _mark_told(watch, warning.having(told_s=now_s), changes)
+
+
+def _linked(payload: Mapping[str, Any], rooms: Rooms, warning: EarlyWarning) -> Mapping[str, Any]:
+    """A message with the link at which its reader says what the warning was worth, where there is one."""
+    if rooms.feedback_url is None:
+        return payload
+    url = rooms.feedback_url(warning.id)
+    return {**payload, "feedback_url": url, "text": f"{payload['text']}\nWhat was it worth: {url}"}
 
 
 def _mark_told(watch: Watch, warning: EarlyWarning, changes: Changes) -> None:

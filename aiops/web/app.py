@@ -20,6 +20,7 @@ from aiops.governance.policy import LOCAL
 from aiops.outcomes.scorecard import By
 from aiops.web import rules_view, said, view
 from aiops.web.sight import Sight, token_needed
+from aiops.web.tap import add_tap
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -175,6 +176,8 @@ def _pages(app: FastAPI, daemon: Daemon) -> None:
         if found is None:
             raise HTTPException(404, "no such warning")
         return pages.get_template("warning.html").render(found)
+
+    add_tap(app, daemon, pages)
 
     @app.get("/static/aiops.css", include_in_schema=False)
     async def css() -> Response:
