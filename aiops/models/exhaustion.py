@@ -29,9 +29,12 @@ ENVELOPES = ((12, 1.1), (24, 1.1), (48, 1.1), (72, 1.1))
 DAYS, DAYS_REACH = (4, 5, 7, 10, 14), 1.1
 FAST_S = (135, 155, 180, 210, 240, 280, 320, 360, 540, 810, 1200, 1800, 2700, 3600, 5400, 8100, 10800)
 """Windows where the step is under a minute, s."""
-TIGHT_S = 360
-"""Up to here a window must hold nothing but the rise, with BEHIND[0] of the way done; longer ones need BEHIND[1]."""
-BEHIND = (0.43, 0.67)
+TIGHT_S, BRISK_S = 240, 810
+BEHIND = (0.43, 0.47, 0.67)
+"""The share of the way that must lie behind: for windows up to TIGHT_S, which must hold nothing but the rise; for those up to
+BRISK_S where the rise has not slackened; else."""
+HURRY = 0.25
+"""Where the step is under a minute nobody waits for agreement longer than this share of the time that is left."""
 CLIMB = 0.15
 """No way speaks of a row that has not come this share of the way from its lowest level to the limit."""
 
@@ -107,8 +110,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     it would cross does not cross.
 
     What cannot be told apart: a file that is still being written and a disk that fills. Where the step is seconds, a steady
-    fill of 5 to 14 min is spoken of after 135 s and 43 % of the way, so a copy that is over within 110 s stays unsaid, a
-    longer one only if it ends below 43 % of the way; from 15 min on 67 % must lie behind, so a copy to 60 % stays unsaid.
+    fill of 5 to 30 min is spoken of after 135 s and 43 to 47 % of the way, so a copy that is over within 110 s stays unsaid, a
+    longer one only if it ends below 43 % of the way, or slackens before; one of 25 min and more may go as far as 67 %.
 
     Source: several-window trend agreement after Zou et al. 2017, time-to-exhaustion rules in the node-exporter mixin;
     least squares per part (Draper & Smith 1998, Applied Regression Analysis, chapter 1).
@@ -193,7 +196,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         sign = np.where(limit.above, 1.0, -1.0)
         state["slope"][:] = np.where(evidence, sign * pace, state["slope"])
         state["window_s"][:] = np.where(evidence, window, state["window_s"])
-        speaks = self._speaks(state, seen, evidence, now_s, limit.value)
+        speaks = self._speaks(state, seen, evidence, middle, now_s, limit.value)
         expected = self._smoothed(state, now_s + middle, evidence, speaks)
         left = np.maximum(expected - now_s, 0.0)
         speaks = _kept(state, seen, speaks, left, now_s)
@@ -256,11 +259,11 @@ class Exhaustion(Forecaster[ExhaustionParams]):
                 highest = np.fmax(highest, np.fmax.reduce(older, axis=1))
                 lowest = np.fmin(lowest, np.fmin.reduce(older, axis=1))
             end = total - columns
-            tight = window_s <= TIGHT_S
-            out.append(paths.fast(sums, scene, (highest, lowest), columns, self.step_s, BEHIND[0 if tight else 1], tight))
+            tight, brisk = window_s <= TIGHT_S, BEHIND[1] if window_s <= BRISK_S else 1.0
+            out.append(paths.fast(sums, scene, (highest, lowest), columns, self.step_s, BEHIND[0 if tight else 2], tight, brisk))
         return out
 
-    def _speaks(self, state: State, seen: Evidence, evidence: Bools, now_s: Ints, limit: Array) -> Bools:
+    def _speaks(self, state: State, seen: Evidence, evidence: Bools, left: Array, now_s: Ints, limit: Array) -> Bools:
         params, up = self.params, state["up"]
         changed = (state["limit"] != limit) & ~np.isnan(state["limit"]) & ~np.isnan(limit)
         state["limit"][:] = limit
@@ -269,7 +272,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         state["since_s"][:] = np.where(evidence, np.fmin(state["since_s"], now_s), np.nan)
         state["last_s"][:] = np.where(evidence, now_s, state["last_s"])
         window = state["window_s"]
-        pending = np.where(window >= RUNS[0][0] * paths.HOUR, params.pending_s, 0.0)
+        wait = np.fmin(params.pending_s, HURRY * left) if self.step_s < 60 else params.pending_s
+        pending = np.where(window >= RUNS[0][0] * paths.HOUR, wait, 0.0)
         floor_s = np.minimum(params.patience_s, window)  # minutes of a fast window are not followed by half an hour
         patience = np.maximum(floor_s, np.minimum(params.patience_share * window, 43200.0))
         starts = evidence & (now_s - state["since_s"] >= pending)

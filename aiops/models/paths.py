@@ -27,6 +27,7 @@ RECORD = 0.2
 FADES = 1.2
 WHOLE, YOUNG_NOISE = 1.35, 0.05
 """A window is a row's whole history up to this age; its parts lie this close to a line, as a share of the rise."""
+SLACK = 0.85
 NEW = 0.6
 """In a window of up to a day this share of the rise must be new: not made at the same time yesterday as well."""
 
@@ -231,12 +232,14 @@ def _new_today(scene: Scene, columns: int, total: Array) -> Bools:
 
 
 def fast(
-    fine: Sums, scene: Scene, before: tuple[Array, Array], columns: int, step_s: int, behind: float, tight: bool
-) -> Path:
+    fine: Sums, scene: Scene, before: tuple[Array, Array], columns: int, step_s: int, behind: float, tight: bool,
+    brisk: float = 1.0,
+) -> Path:  # fmt: skip
     """`run` in minutes, for steps of seconds: the same shape, above everything before, with no rhythm to wait for.
 
-    `behind`: the share of the way from the window's first part to the limit that must lie behind; `tight`: every part must
-    carry half of the mean part, so that the window holds nothing but the rise. It must be going on right now: the last
+    `behind`: the share of the way from the window's first part to the limit that must lie behind, `brisk` where the last third
+    gains no less than SLACK of the second largest gain; `tight`: every part must carry half of the mean part, so that the window
+    holds nothing but the rise. It must be going on right now: the last
     sixteenth of the window gains at least half of what its pace promises over the one before.
     """
     window_s = float(columns * step_s)
@@ -249,8 +252,11 @@ def fast(
         pace = found.pace / (window_s / BLOCKS)
         eta = scene.room / pace
         going = last[:, 1] - last[:, 0] >= 0.5 * pace * end * step_s
-        near = (eta > 0) & going & (scene.now - means[:, 0] >= behind * (scene.top - means[:, 0]))
+        gains = np.diff(means, axis=1)
+        slack = found.late < SLACK * np.sort(gains, axis=1)[:, -2]
+        needed = np.where(slack, behind, min(behind, brisk))
+        near = (eta > 0) & going & (scene.now - means[:, 0] >= needed * (scene.top - means[:, 0]))
         if tight:
-            near &= np.diff(means, axis=1).min(axis=1) >= 0.5 * found.total / (BLOCKS - 1)
+            near &= gains.min(axis=1) >= 0.5 * found.total / (BLOCKS - 1)
     why = _why(found, scene.room, record, near)
     return path_of(found.good & record & near, eta, pace, window_s, RISES, why)

@@ -299,7 +299,7 @@ def ends_together(series: list[Array]) -> Array:
 def test_fills_of_minutes_are_told_before_half_of_their_time(step: int) -> None:
     rng = np.random.default_rng(step)
     series, lengths = [], []
-    for seconds in (300, 330, 390, 480):
+    for seconds in (300, 330, 390, 480, 600, 900):
         for flat in (60, 600, 3600):
             t = np.arange(-flat, seconds + step, step)
             base = rng.uniform(0, 0.2)
@@ -314,6 +314,21 @@ def test_fills_of_minutes_are_told_before_half_of_their_time(step: int) -> None:
         assert stands[row].any()
         assert first > begin
         assert (first - begin) * step < 0.52 * seconds
+
+
+def test_at_steps_of_seconds_nobody_waits_longer_for_agreement_than_a_quarter_of_what_is_left() -> None:
+    left = np.arange(7200 + 400, 0, -5.0)[None]
+    n = (7200 + 5) // 5
+    early, late = left[:, :n], left[:, n:]
+    model, window = Exhaustion(ExhaustionParams(), 5), Window.open(None, 5, 1)
+    rows, state, limit = window.rows_for([{"row": "0"}]), model.initial(1), Limit.uniform(1, 0.0, False)
+    window.append(rows, NOON + 5 * np.arange(n), early)
+    told = []
+    for k in range(late.shape[1] // 2):
+        now_s = NOON + 5 * (n + k)
+        window.append(rows, np.array([now_s]), late[:, k : k + 1])
+        told.append(bool(np.isfinite(model.crossings(state, window.history(np.arange(1), now_s), limit, 3 * DAY).time_s[0, 1])))
+    assert told.index(True) <= 0.3 * late.shape[1]
 
 
 def test_copies_that_end_within_a_hundred_seconds_stay_unsaid() -> None:
