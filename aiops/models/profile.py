@@ -43,20 +43,24 @@ class Profile:
         day also how its hours differ."""
         if self.slots < 2:
             return np.zeros(len(time_s))
-        local_s, free = self._civil.at(time_s)
+        low, part, apart = self.place(state, time_s)
+        low = np.broadcast_to(low, len(time_s))
+        return self._slot(state, low) * (1.0 - part) + self._slot(state, (low + 1) % self.slots) * part + apart
+
+    def place(self, state: State, time_s: Ints) -> tuple[Ints, Row, Row]:
+        """The block of the day whose middle is behind, how far it is on to the next one's, what a free day adds: of each row, or
+        (1,) for all rows where they share a clock, or nothing is added. Raises IndexError without rows."""
+        once = time_s[:1] if (time_s == time_s[0]).all() else time_s
+        local_s, free = self._civil.at(once)
         into = (local_s % DAY_S).astype(np.float64)
-        if self._interpolates:
-            place = (into - (self._block_s - self._step_s) / 2) / self._block_s
-            left = np.floor(place)
-            part = place - left
-            low = left.astype(np.int64) % self.slots
-            season = self._slot(state, low) * (1.0 - part) + self._slot(state, (low + 1) % self.slots) * part
-        else:
-            season = self._slot(state, (into // self._block_s).astype(np.int64) % self.slots)
-        rows = np.flatnonzero(free)
-        if len(rows):
-            season[rows] += self._apart(state, rows, into[rows])
-        return season
+        place = (into - (self._block_s - self._step_s) / 2) / self._block_s if self._interpolates else into // self._block_s
+        left = np.floor(place)
+        apart = np.zeros(1)
+        if free.any():
+            rows = np.flatnonzero(np.broadcast_to(free, len(time_s)))
+            apart = np.zeros(len(time_s))
+            apart[rows] = self._apart(state, rows, np.broadcast_to(into, len(time_s))[rows])
+        return left.astype(np.int64) % self.slots, place - left, apart
 
     def _slot(self, state: State, slot: Ints, rows: Ints | None = None) -> Row:
         rows = np.arange(len(slot)) if rows is None else rows

@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import math
 from datetime import date
+from functools import partial
+from types import ModuleType
 from typing import Annotated, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
+from aiops.core import compiled
 from aiops.core.params import Params
-from aiops.core.records import Floats, Ints, Scores, State
+from aiops.core.records import Bools, Floats, Ints, Scores, State
 from aiops.models.civil import Civil, known_zone
 from aiops.models.interface import Detector
 from aiops.models.profile import DAY_S, Profile
@@ -28,9 +31,11 @@ SIGNED, POSITIVE, WHOLE = 0, 1, 2
 """What all points of a series were: any number, not below zero, whole numbers not below zero."""
 COUNTED, ROUTINE = 0.5, 0.01
 """Smallest scale of counts, as a share of sqrt(level + 1), once they moved in more than this share of blocks."""
-RESOLUTION, TINY, HUGE = 1e-9, 1e-290, 1e95
+RESOLUTION, TINY, HUGE = 1e-9, 1e-290, 1e37
 ROWS = 4096
 """Rows scored at once: what is learnt of them fits the cache."""
+KERNELS, POINT_BYTES = "aiops.models.fast_seasonal", 200
+"""The same, compiled; and what a point counts for when it is asked whether they are worth to be loaded: 20,000 at once are."""
 RECENT_S, RECENT = 300, 3
 """What was strange in this part of the clock and in the two before it is recent: 10 to 15 min."""
 LEVEL_AT_ONE, LEVEL_PER_DECADE = 1.5, 1 / 1.2
@@ -81,28 +86,29 @@ class SeasonalParams(Params):
 
 
 class Seasonal(Detector[SeasonalParams]):
-    """p = (1 + largest r / s)^-3 over seven residuals r of a point, each with its own scale s.
+    """p = (1 + largest r / s)^-3 over eight residuals r of a point, each with its own scale s.
 
     All against what came before the point x. departure: how far x lies outside of what the profile holds for this block of
     the day and the ones beside it, around a level of some hours; jump: |x - the level of half an hour|; step: |x - the point
     before|, both no larger than the departure, so that the return to a usual course, or a routine, is no surprise; spread:
     the root mean square of recent jumps; drift: the mean departure of the last minutes, which single points hardly move;
     shift and creep: the mean distance, over an hour and over a day, from profile + anchor, the mean of a month, which an
-    incident of hours or a drift of days hardly moves. Levels are exponentially weighted means. The profile (one mean a block of
-    the day) is relative to the level of its day, so that no drift is learnt as a course of the day; it takes part from the third
-    day on.
+    incident of hours or a drift of days hardly moves; still: how long a series that moves in nearly every block has not moved.
+    Levels are exponentially weighted means. The profile (one mean a block of the day; free days differ by hours) is relative to
+    the level of its day, so that no drift is learnt as a course of the day; it takes part from the third day on.
 
     s^3 is the exponentially weighted mean of M^3, M the largest r of a block of `block_s`, so that it does not matter how often a
     series is sampled; of the means over days and over a month the larger one counts (creep: the latter). By Markov's inequality a
     block exceeds c s with probability <= c^-3 whatever its distribution (p is that bound, made smooth and 1 at r = 0): scores of
-    different series mean the same. An episode raises s, so that what repeats stops firing; what is learnt of one block is capped
-    at `cap` times s, for creep at `creep_cap` times s, so that a drift stays strange while it lasts.
+    different series mean the same. An episode raises s, so that what repeats stops firing; one block makes s at most `growth`
+    times as large, and creep learns at most `creep_cap` times s, so that a drift stays strange. COUNTS weighs the kinds.
 
     s >= `floor` times the series' standard deviation and its float resolution. Before `warmup_s`, `warmup_points` and two blocks
-    p is NaN. NaN, and anything beyond 1e95, scores NaN and teaches nothing. A constant series scores p = 1 until it
-    moves. `expected` = profile + level; beyond `lower`, `upper` the departure alone has p < 0.05. `recent`: the smallest p of
-    the last 10 to 15 min, for metrics of one incident do not peak at one instant.
-    Shapes: values (n, m), time_s (n, m); state about 1.5 kB a series. Raises nothing.
+    p is NaN. NaN, and anything beyond 1e37, scores NaN and teaches nothing. A constant series scores p = 1 until it
+    moves. Whole numbers that often move are counts: s >= COUNTED sqrt(level + 1). `expected` = profile + level; beyond `lower`,
+    `upper` the departure alone has p < 0.05; `lower` is not below zero where no point was. `recent`: the smallest p of the last
+    10 to 15 min, for metrics of one incident do not peak at one instant.
+    Shapes: values (n, m), time_s (n, m); state about 1.1 kB a series. Raises nothing.
 
     Source: Markov's inequality for the third moment (Feller 1971, An Introduction to Probability Theory II, V.7);
     exponentially weighted moments (Roberts 1959, Control Chart Tests Based on Geometric Moving Averages); block maxima
@@ -135,6 +141,8 @@ class Seasonal(Detector[SeasonalParams]):
         self._slowest = 1.0 - math.exp(-self._block_s / params.anchor_s)
         self._day = 1.0 - math.exp(-self._block_s / DAY_S)
         self._band = 0.05 ** (-1 / 3) - 1.0
+        rates = (self._short, self._medium, self._recent, self._shift, self._creep)
+        self._numbers = (float(self._warmup), *rates, float(step_s), params.moving, params.cap, self._band)
 
     def initial(self, n: int) -> State:
         """Nothing known of n series."""
@@ -156,13 +164,15 @@ class Seasonal(Detector[SeasonalParams]):
     def score(self, state: State, values: Floats, time_s: Ints) -> Scores:
         """Score, then learn, column by column, some rows at a time; see the interface."""
         found = [np.empty(values.shape) for _ in range(5)]
-        for first in range(0, len(values), ROWS):
-            rows = slice(first, first + ROWS)
+        kernels = compiled.module(KERNELS, POINT_BYTES * values.size) if self._profile.slots > 1 else None
+        column = self._column if kernels is None else partial(self._fused, kernels)
+        height = ROWS if kernels is None else max(len(values), 1)
+        for first in range(0, len(values), height):
+            rows = slice(first, first + height)
             part = {name: array[rows] for name, array in state.items()}
             for j in range(values.shape[1]):
-                x = np.asarray(values[rows, j], np.float64)
-                for array, column in zip(found, self._column(part, x, time_s[rows, j]), strict=True):
-                    array[rows, j] = column
+                x = np.ascontiguousarray(values[rows, j], np.float64)
+                column(part, x, time_s[rows, j], tuple(array[rows, j] for array in found))
         return Scores(*found)
 
     def ready(self, state: State) -> Floats:
@@ -178,17 +188,9 @@ class Seasonal(Detector[SeasonalParams]):
         """
         return max(0.5, LEVEL_AT_ONE - LEVEL_PER_DECADE * math.log10(max(budget_per_week, 1e-9)))
 
-    def _column(self, state: State, x: Row, time_s: Ints) -> tuple[Row, Row, Row, Row, Row]:
-        """p, expected, lower, upper, recent of one column; see `score`."""
-        block = time_s // self._block_s
-        changed = np.flatnonzero(block != state["block"])
-        if len(changed):
-            self._close(state, changed, block)
-        here = np.abs(x) < HUGE
-        first = here & (state["count"] == 0)
-        if first.any():
-            for name in ("short", "level", "before", "base", "day"):
-                state[name][first] = x[first]
+    def _column(self, state: State, x: Row, time_s: Ints, found: tuple[Row, ...]) -> None:
+        """Put p, expected, lower, upper, recent of one column into `found`; see `score`."""
+        here = self._enter(state, x, time_s)
         season = self._profile.at(state, time_s)
         expected = season + state["level"]
         low, high = state["low"] + state["level"], state["high"] + state["level"]
@@ -200,12 +202,38 @@ class Seasonal(Detector[SeasonalParams]):
         for kind in range(1, len(KINDS)):
             strongest = np.maximum(strongest, ratio[:, kind])
         known = (state["count"] >= self._warmup) & (state["blocks"] >= 2)
-        recent = self._recently(state, np.where(known & here, strongest, -1.0), time_s)
+        recent = self._recently(state["recent"], np.where(known & here, strongest, -1.0))
         width = np.where(known, state["scale"][:, 1] * self._band, np.nan)
         self._learn(state, x, here, residuals, means, season, young)
         p = np.where(known & here, _tail(strongest), np.nan)
         lower = np.where(state["sort"] > SIGNED, np.maximum(low - width, np.minimum(expected, 0.0)), low - width)
-        return p, np.where(known, expected, np.nan), lower, high + width, recent
+        for into, one in zip(found, (p, np.where(known, expected, np.nan), lower, high + width, recent), strict=True):
+            into[...] = one
+
+    def _fused(self, kernels: ModuleType, state: State, x: Row, time_s: Ints, found: tuple[Row, ...]) -> None:
+        """What `_column` gives and learns, to the bit, in one pass over the state."""
+        self._enter(state, x, time_s)
+        into = found if found[0].flags.c_contiguous else tuple(np.empty(len(x)) for _ in found)
+        changed, known, tables = (tuple(state[n] for n in names) for names in (kernels.ROWS, kernels.READ, kernels.TABLES))
+        place = self._profile.place(state, time_s)
+        kernels.column(x, changed, known, tables, state["profile"], state["days"], state["sort"], *place, self._numbers, into)
+        if into is not found:
+            for array, one in zip(found, into, strict=True):
+                array[...] = one
+
+    def _enter(self, state: State, x: Row, time_s: Ints) -> Bools:
+        """Close what has ended at `time_s`; (n,) where there is a point."""
+        block = time_s // self._block_s
+        changed = np.flatnonzero(block != state["block"])
+        for first in range(0, len(changed), ROWS):
+            self._close(state, changed[first : first + ROWS], block)
+        self._age(state, time_s // RECENT_S)
+        here = np.abs(x) < HUGE
+        first = here & (state["count"] == 0)
+        if first.any():
+            for name in ("short", "level", "before", "base", "day"):
+                state[name][first] = x[first]
+        return here
 
     def _residuals(self, state: State, x: Row, away: Row, season: Row, young: Row) -> tuple[dict[str, Row], Row]:
         """The running means with this point in them, and (n, 8) residuals in the order of KINDS."""
@@ -225,15 +253,19 @@ class Seasonal(Detector[SeasonalParams]):
         np.sqrt(square, out=residuals[:, 2])
         return means, residuals
 
-    def _recently(self, state: State, strongest: Row, time_s: Ints) -> Row:
-        """The smallest p of this part of the clock and of the two before it; -1 in `strongest` and in the state: none."""
-        part, recent = time_s // RECENT_S, state["recent"]
-        gone = np.minimum(part - np.maximum(state["part"], part - RECENT), RECENT)
-        if gone.any():
-            for place in range(RECENT - 1, -1, -1):
-                older = np.where(gone <= place, recent[np.arange(len(part)), np.maximum(place - gone, 0)], -1.0)
-                recent[:, place] = older
-            state["part"][:] = part
+    def _age(self, state: State, part: Ints) -> None:
+        """Go on to another part of the clock: what was strange in those before moves back; -1: nothing."""
+        if (part == state["part"]).all():
+            return
+        recent = state["recent"]
+        gone = np.clip(part - np.maximum(state["part"], part - RECENT), 0, RECENT)
+        for place in range(RECENT - 1, -1, -1):
+            older = np.where(gone <= place, recent[np.arange(len(part)), np.maximum(place - gone, 0)], -1.0)
+            recent[:, place] = older
+        state["part"][:] = part
+
+    def _recently(self, recent: Row, strongest: Row) -> Row:
+        """The smallest p of this part of the clock and of the two before it; -1 in `strongest` and in `recent`: none."""
         np.maximum(recent[:, 0], strongest, out=recent[:, 0])
         top = np.maximum(np.maximum(recent[:, 0], recent[:, 1]), recent[:, 2])
         return np.where(top >= 0, _tail(np.maximum(top, 0.0)), np.nan)
