@@ -11,6 +11,8 @@ import pytest
 
 from aiops.models.state_files import save_state
 from aiops.pipeline import Watch, keep, turn
+from aiops.pipeline.forget import keep_only
+from aiops.pipeline.sense import live_again
 from aiops.store import Store
 from tests.daemon.rig import calm
 from tests.pipeline.made import START_S, STEP_S, World, anomaly_card, rooms_of, watch_of
@@ -127,3 +129,23 @@ def test_everything_lost_is_a_first_start(store: Store, tmp_path: Path) -> None:
     after = resumed(store, tmp_path, lambda folder: [shutil.rmtree(folder / name) for name in ("state", "windows")])
     assert after.n == 3
     np.testing.assert_allclose(after.last_p, undisturbed().last_p)
+
+
+def test_rows_that_were_numbered_anew_are_saved_at_once_and_known_after_a_kill(store: Store, tmp_path: Path) -> None:
+    watch = watch_of(world(), EXCLUDED, folder=tmp_path)
+    keep.restore(watch, store, tmp_path)
+    turns(watch, store, SAVED, SAVED)
+    keep.save(watch, tmp_path)
+    assert [keep.due(watch, since) for since in (0.0, keep.SAVE_EVERY_S)] == [False, True]
+    keep_only(watch, np.array([0, 2]))
+    turns(watch, store, SAVED + STEP_S, SAVED + STEP_S)
+    assert keep.due(watch, 0.0)
+    keep.save(watch, tmp_path)
+    assert not keep.due(watch, 0.0)
+    turns(watch, store, SAVED + 2 * STEP_S, KILLED)
+    again = watch_of(world(), EXCLUDED, folder=tmp_path)
+    keep.restore(again, store, tmp_path)
+    live_again(again)
+    assert again.losses == {}
+    for name, array in watch.detector_state.items():
+        np.testing.assert_array_equal(again.detector_state[name], array, name)
