@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from aiops.telemetry.prometheus import PrometheusSource
 
 WIDTH = 120
+HEADS = ("alert", "entity", "now", "limit", "fires in", "interval", "slope/h", "history", "why, guards")
+RIGHT = ("now", "limit", "slope/h", "history")
+FOLDED, MIN_FOLDED = {0: 20, 1: 22, 8: 18}, 10
+"""Columns of the table that are folded, and how they share the width that the others leave; no less than so many characters."""
 A_QUERY_S = 10.0
 """Seconds that one query may take, and not more than a sixth of the whole time."""
 
@@ -183,35 +187,43 @@ def _show(report: Report, most: int, output: str) -> None:
 def _print_text(report: Report, most: int) -> None:
     from rich.console import Console
 
+    from aiops.scan.rows import SILENT_SHOWN, nearest
+
     wide = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
     console = Console(file=sys.stdout, width=max(80, wide), highlight=False, markup=False, emoji=False)
     found = [row for row in report.rows if row.state in ("firing", "pending", "expected", "silent")]
+    shown, calm = nearest(found, most)
     if found:
         with console.capture() as table:
-            console.print(_table(found[:most]))
+            console.print(_table(shown, console.width))
         for line in table.get().splitlines():
             typer.echo(line.rstrip())
     states = Counter(row.state for row in found)
     console.print()
     told = ", ".join(f"{states[state]} {state}" for state in ("firing", "pending", "expected", "silent"))
-    more = f"; the table has the {most} nearest" if len(found) > most else ""
+    of_each = f", of each rule {SILENT_SHOWN} silent ones at most" if calm else ""
+    more = f"; the table has the {len(shown)} nearest{of_each}" if len(found) > len(shown) else ""
     console.print(f"{len(found)} rows: {told}{more}" if report.rules else "the server has no alerting rules")
-    for text in (*_records(found[:most]), *_others(report.rows)):
+    for text in (*_records(shown), *_others(report.rows)):
         console.print(text, soft_wrap=True)
 
 
-def _table(found: Sequence[Row]) -> Any:
+def _table(found: Sequence[Row], wide: int) -> Any:
+    """Numbers as wide as they are; what is left goes to names and reasons, which are folded and never cut."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, expand=False)
-    for head, side, least in (
-        ("alert", "left", 12), ("entity", "left", 16), ("now", "right", 6), ("limit", "right", 6), ("fires in", "left", 9),
-        ("interval", "left", 8), ("slope/h", "right", 8), ("history", "right", 7), ("why, guards", "left", 20),
-    ):  # fmt: skip
-        table.add_column(head, justify=side, min_width=least, overflow="fold")  # type: ignore[arg-type]
-    for row in found:
-        table.add_row(*(Text(cell) for cell in _cells(row)))
+    cells = [_cells(row) for row in found]
+    widths = [max(len(head), *(len(row[i]) for row in cells)) for i, head in enumerate(HEADS)]
+    left = wide - sum(width + 2 for i, width in enumerate(widths) if i not in FOLDED) - 2 * (len(FOLDED) - 1)
+    for i, parts in FOLDED.items():
+        widths[i] = min(widths[i], max(MIN_FOLDED, int(left * parts / sum(FOLDED.values()))))
+    for i, head in enumerate(HEADS):
+        side: Any = "right" if head in RIGHT else "left"
+        table.add_column(head, justify=side, width=widths[i], overflow="fold", no_wrap=i not in FOLDED)
+    for row in cells:
+        table.add_row(*(Text(cell) for cell in row))
     return table
 
 
@@ -219,7 +231,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     from aiops.core.durations import text
     from aiops.core.text import visible
 
-    limit = "" if row.leaf is None else f"{row.leaf.op} {number(row.limit)}"
+    limit = "" if row.leaf is None else f"{row.leaf.op} {number(row.limit, row.unit)}"
     said = [visible(row.reason, 120)] if row.reason else []
     said += [
         f"{'lets' if one.holds else 'bars'}: {visible(one.expr, 80)}{_flips(one.flips)}"
@@ -231,9 +243,9 @@ def _cells(row: Row) -> tuple[str, ...]:
         now = time.time()
         first, middle, last = (max(0.0, one - now) for one in row.times_s)
         fires, interval = text(_rough(middle)), f"{text(_rough(first))}-{text(_rough(last))}" if last > first else "pending"
-    slope = number(row.slope_per_s * 3600) if row.slope_per_s is not None else ""
+    slope = number(row.slope_per_s * 3600, row.unit) if row.slope_per_s is not None else ""
     return (
-        visible(row.served.rule.alert, 60), entity(row.labels), number(row.now), limit, fires, interval, slope,
+        visible(row.served.rule.alert, 60), entity(row.labels), number(row.now, row.unit), limit, fires, interval, slope,
         text(_rough(row.history_s or 0.0)), "; ".join(said),
     )  # fmt: skip
 
@@ -245,7 +257,7 @@ def _rough(span_s: float) -> float:
 
 
 def _flips(count: int) -> str:
-    return f" (changed {count} times in a day)" if count else ""
+    return f" (changed {'once' if count == 1 else f'{count} times'} in a day)" if count else ""
 
 
 def entity(labels: Mapping[str, str]) -> str:
@@ -255,13 +267,15 @@ def entity(labels: Mapping[str, str]) -> str:
     return visible(",".join(f"{name}={value}" for name, value in sorted(labels.items())), 120) or "-"
 
 
-def number(value: float | None) -> str:
-    """A number of at most four digits; nothing for none.
+def number(value: float | None, unit: str = "1") -> str:
+    """A number of at most four digits with its unit; nothing for none.
 
-    >>> number(0.123456), number(2.5e9), number(None)
-    ('0.1235', '2.5e+09', '')
+    >>> number(0.123456), number(2.5e9), number(2**31, "By"), number(None)
+    ('0.1235', '2.5e+09', '2 GiB', '')
     """
-    return "" if value is None or not math.isfinite(value) else f"{value:.4g}"
+    from aiops.core.quantity import quantity
+
+    return "" if value is None or not math.isfinite(value) else quantity(value, unit)
 
 
 def _records(found: Sequence[Row]) -> Iterator[str]:

@@ -119,7 +119,8 @@ def _rule(warning: EarlyWarning) -> Iterator[str]:
     name = visible(own.get("alertname", "")) + (f" ({visible(labels)})" if labels else "")
     yield f"Alert: {name}: {visible(said.get('expr', ''))}{hold}"
     for one in said.get("guards", ()):
-        flips = f", changed {one['flips']} times in the last hours" if one["flips"] else ""
+        times = "once" if one["flips"] == 1 else f"{one['flips']} times"
+        flips = f", changed {times} in the last hours" if one["flips"] else ""
         yield f"{'Lets' if one['holds'] else 'Bars'}: {visible(one['expr'])}{flips}"
     if said.get("summary"):
         yield f"It says: {visible(said['summary'])}"

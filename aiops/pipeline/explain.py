@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ MOVED = 1.3
 NAMED = 5
 
 
-def explain_crossings(watch: Watch, rows: Ints, now_s: int) -> None:
-    """Bring `watch.explained` up to date for these rows; between two looks what was said stands."""
+def explain_crossings(watch: Watch, rows: Ints, now_s: int, units: Callable[[int], str] | None = None) -> None:
+    """Bring `watch.explained` up to date for these rows; between two looks what was said stands.
+
+    `units`: of each row; None: the card's."""
     known = watch.explained
     if not watch.looked and all(row in known for row in rows.tolist()):
         return
@@ -33,7 +36,8 @@ def explain_crossings(watch: Watch, rows: Ints, now_s: int) -> None:
         cover[some] = watch.window.coverage(rows[some], now_s - int(span_s), now_s)
     against = explain.against(history, limit, pace, held.slope, cover, spans, watch.crossings.reason[rows])
     for i, row in enumerate(rows.tolist()):
-        known[row] = {"windows": explain.windows(pace[i], float(held.slope[i]), watch.card.unit), "against": against[i]}
+        unit = watch.card.unit if units is None else units(row)
+        known[row] = {"windows": explain.windows(pace[i], float(held.slope[i]), unit), "against": against[i]}
 
 
 def of_others(watch: Watch, order: Ints, score: Floats, latest: Floats) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from aiops.pipeline.find import unsure
 from aiops.pipeline.mask import masked
 from aiops.pipeline.rules_truth import compared, true_of
 from aiops.pipeline.rules_watch import FEW_VALUES, Built, Row, RulesWatch
+from aiops.rules.compiler import Leaf
 from aiops.rules.followed import RUNBOOK
 from aiops.rules.formula import Formula, Many, Missing, One, leading, shown
+from aiops.rules.unit import unit_of
 from aiops.symptoms import build as symptoms
 from aiops.symptoms import guards
 from aiops.telemetry.parts import PART
@@ -101,7 +103,7 @@ def _symptoms(watch: RulesWatch, built: Built, holds: Bools, latest: Floats, now
     rows = np.flatnonzero(state["active"] & np.isfinite(state["told_s"][:, 1]))
     out: dict[int, list[Symptom]] = defaultdict(list)
     leads: Ints = np.unique(state["lead"][rows][state["lead"][rows] >= 0])
-    explain_crossings(watch, leads, now_s)
+    explain_crossings(watch, leads, now_s, lambda row: unit_of(_leaf(watch, row).expr))
     for i in rows.tolist():
         out[int(built.entity[i])].append(_symptom(watch, built, i, holds, latest, now_s))
     return dict(out)
@@ -116,10 +118,11 @@ def _symptom(watch: RulesWatch, built: Built, i: int, holds: Bools, latest: Floa
     confidence, lineage = 0.5, watch.lineage
     if lead >= 0:
         held, limit, lineage = watch.held, watch.limit, watch.lineage_of(lead)
-        leaf = watch.book.parts[watch.window.labels[lead][PART]]
+        leaf = _leaf(watch, lead)
         window = float(held.window_s[lead])
         evidence |= {
-            "now": symptoms.plain(latest[lead]), "limit": leaf.limit, "above": bool(limit.above[lead]), "unit": "1",
+            "now": symptoms.plain(latest[lead]), "limit": leaf.limit, "above": bool(limit.above[lead]),
+            "unit": unit_of(leaf.expr),
             "slope_per_hour": symptoms.plain(held.slope[lead] * 3600), "window_s": symptoms.plain(window),
             "trend_start_s": symptoms.plain(now_s - window), "level": held.level, "reason": str(held.reason[lead]),
             "comparison": shown(leaf), **watch.explained.get(lead, {}),
@@ -132,6 +135,11 @@ def _symptom(watch: RulesWatch, built: Built, i: int, holds: Bools, latest: Floa
         symptoms.severity(watch.naming, expected - now_s), confidence * symptoms.trust(lineage), 0.0,
         Crossing(earliest, expected, latest_s), evidence, lineage,
     )  # fmt: skip
+
+
+def _leaf(watch: RulesWatch, series: int) -> Leaf:
+    """The comparison that a series belongs to."""
+    return watch.book.parts[watch.window.labels[series][PART]]
 
 
 def _about(row: Row) -> dict[str, Any]:
@@ -149,7 +157,7 @@ def guards_of(formula: Formula, watch: RulesWatch, built: Built, holds: Bools, w
     if isinstance(formula, Missing):
         return [{"expr": f"{formula.what} (is not there)", "holds": not wanted, "flips": 0}]
     if isinstance(formula, One):
-        leaf = watch.book.parts[watch.window.labels[formula.series][PART]]
+        leaf = _leaf(watch, formula.series)
         if leaf.role != "gate":
             return []
         name = shown(leaf) if wanted else f"unless {shown(leaf)}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +15,15 @@ from aiops.core.records import Bools
 from aiops.rules.compiler import Leaf
 from aiops.rules.formula import Formula, Many, Missing, One, crossing, holding, leading, members, rows_of, shown
 from aiops.rules.served import Active, Naming, Served
+from aiops.rules.unit import unit_of
 from aiops.scan.past import STEP_S, Past, Told, trends
 from aiops.scan.record import Record
 
 DAY = 86400
 STATES = ("firing", "pending", "expected", "silent")
 TREND_S = 6 * 3600
+SILENT_SHOWN = 5
+"""Silent rows of one rule that people are shown; programs get all."""
 FARTHEST_S = 14 * DAY
 """A silent row's line of 6 h that reaches the limit later than this says nothing of how near it is."""
 NO_RECORD = Record()
@@ -58,14 +62,19 @@ class Row:
     record: Record = NO_RECORD
     recent: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def unit(self) -> str:
+        """The UCUM unit of `now` and `limit`; "1" where none is known."""
+        return "1" if self.leaf is None else unit_of(self.leaf.expr)
+
     def as_json(self) -> dict[str, Any]:
         """As one object; times are epoch seconds."""
         rule, times = self.served.rule, self.times_s or (None, None, None)
         return {
             "alert": rule.alert, "group": rule.group, "file": rule.file, "expr": rule.expr, "labels": dict(self.labels),
             "forecastable": self.served.compiled.forecastable, "state": self.state, "reason": self.reason or None,
-            "now": self.now, "limit": self.limit, "earliest_at": _whole(times[0]), "expected_at": _whole(times[1]),
-            "latest_at": _whole(times[2]),
+            "now": self.now, "limit": self.limit, "unit": self.unit,
+            "earliest_at": _whole(times[0]), "expected_at": _whole(times[1]), "latest_at": _whole(times[2]),
             "slope_per_hour": None if self.slope_per_s is None else self.slope_per_s * 3600,
             "history_s": self.history_s, "for_s": rule.for_s,
             "guards": [{"expr": one.expr, "holds": one.holds, "flips": one.flips} for one in self.guards],
@@ -145,7 +154,7 @@ def _state(
     if served.compiled.target is not None:
         return _predicting(served, true, told, active)
     if (active is not None and active.state == "firing") or (true and not served.hold_s):
-        return "firing", None, ""
+        return "firing", None, "" if true else "it fires, though its newest value is not beyond the limit"
     if true or active is not None:
         since = active.since_s if active is not None else now_s
         at = max(now_s, since + served.hold_s)
@@ -216,3 +225,18 @@ def without_rows(served: Served, state: str, reason: str) -> Row:
     return Row(served, state, reason=reason, near=(len(STATES), math.inf, math.inf))
 
 
+def nearest(ranked: Sequence[Row], most: int) -> tuple[list[Row], int]:
+    """(rows to be shown, how many silent ones are left out): at most `most`, and of one rule SILENT_SHOWN silent ones.
+
+    Else a rule with a thousand calm rows hides all others.
+    """
+    silent: Counter[tuple[str, str, str]] = Counter()
+    found: list[Row] = []
+    for row in ranked:
+        if row.state == "silent":
+            rule = row.served.rule.group, row.served.rule.alert, row.served.rule.expr
+            silent[rule] += 1
+            if silent[rule] > SILENT_SHOWN:
+                continue
+        found.append(row)
+    return found[:most], sum(max(0, count - SILENT_SHOWN) for count in silent.values())

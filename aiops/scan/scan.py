@@ -38,6 +38,8 @@ READING, DEEPER, REPLAYED = 0.55, 0.8, 0.95
 """Shares of the time by which the day is read, by which more days are, and by which they are replayed."""
 BATCH_SERIES = MOST_SERIES = 300
 """Series replayed together; 14 days of a rule with more are asked for in spans of time."""
+FIRST_BATCH = 4
+"""Rules that are replayed first, then twice as many each time: a slow server has told something of the nearest, too."""
 STEP_ROWS = 50
 """Rows of such a rule that are replayed together."""
 
@@ -215,13 +217,14 @@ def _deepen(run: _Scan) -> None:
         return
     order = sorted((row.near if row.state != "firing" else (2, math.inf, math.inf), i) for (i, _), row in run.found.items())
     near = [i for i in dict.fromkeys(i for _, i in order) if run.count.get(i)]
-    done = 0
+    done, most = 0, FIRST_BATCH
     while near and time.monotonic() < run.until(DEEPER):
         if run.count[near[0]] > MOST_SERIES:
             _deepen_large(run, near.pop(0))
             done += 1
             continue
-        batch = _batch(run, near)
+        batch = _batch(run, near[:most])
+        most *= 2
         near = near[len(batch) :]
         run.progress("replaying 14 days", done / max(1, done + len(batch) + len(near)))
         read = _ask(run, _leaves(run, batch), RECORD_S, DEEPER, "reading 14 days of the nearest")

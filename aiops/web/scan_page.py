@@ -18,9 +18,10 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
 
 from aiops.core.durations import rfc3339, text
+from aiops.core.quantity import quantity
 from aiops.core.text import visible
 from aiops.rules.judge import REASONS
-from aiops.scan.rows import STATES, Row
+from aiops.scan.rows import STATES, Row, nearest
 from aiops.scan.scan import Report
 
 FOLDER = Path(__file__).parent
@@ -34,6 +35,7 @@ def render(report: Report, now_s: float, most: int) -> str:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     pages = Environment(loader=FileSystemLoader(FOLDER / "templates"), autoescape=select_autoescape(default=True))
     ranked = [row for row in report.rows if row.state in STATES]
+    shown, calm = nearest(ranked, most)
     others: dict[str, list[str]] = {}
     for row in report.rows:
         if row.state not in STATES:
@@ -41,8 +43,8 @@ def render(report: Report, now_s: float, most: int) -> str:
             others.setdefault(visible(why, 200), []).append(visible(row.served.rule.alert))
     return pages.get_template("scan.html").render(
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
-        style=Markup(style), at=rfc3339(now_s), rules=report.rules, total=len(ranked), notes=report.notes,
-        rows=[_row(row, now_s) for row in ranked[:most]], others=sorted(others.items()), wide=WIDE, high=HIGH,
+        style=Markup(style), at=rfc3339(now_s), rules=report.rules, total=len(ranked), calm=calm, notes=report.notes,
+        rows=[_row(row, now_s) for row in shown], others=sorted(others.items()), wide=WIDE, high=HIGH,
     )  # fmt: skip
 
 
@@ -51,8 +53,8 @@ def _row(row: Row, now_s: float) -> Mapping[str, Any]:
     return {
         "alert": visible(row.served.rule.alert), "state": row.state, "expr": visible(row.served.rule.expr, 2000),
         "labels": [(visible(name), visible(value)) for name, value in sorted(row.labels.items())],
-        "now": _number(row.now), "limit": "" if row.leaf is None else f"{row.leaf.op} {_number(row.limit)}",
-        "slope": "" if row.slope_per_s is None else _number(row.slope_per_s * 3600),
+        "now": _number(row, row.now), "limit": "" if row.leaf is None else f"{row.leaf.op} {_number(row, row.limit)}",
+        "slope": "" if row.slope_per_s is None else _number(row, row.slope_per_s * 3600),
         "history": "" if row.history_s is None else text(_rough(row.history_s)),
         "times": None if times is None else [text(max(0.0, one - now_s) // 60 * 60) for one in times],
         "at": None if times is None else rfc3339(times[1]), "reason": visible(row.reason),
@@ -67,8 +69,8 @@ def _rough(span_s: float) -> float:
     return round(span_s / unit) * unit
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None or not math.isfinite(value) else f"{value:.4g}"
+def _number(row: Row, value: float | None) -> str:
+    return "" if value is None or not math.isfinite(value) else quantity(value, row.unit)
 
 
 def plot(row: Row, now_s: float) -> Mapping[str, Any] | None:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from aiops.cli.app import app
-from aiops.cli.scan import entity, number
+from aiops.cli.scan import _cells, _table, entity, number
+from aiops.rules.compiler import Leaf, compile_rule
+from aiops.rules.files import AlertingRule
+from aiops.rules.served import Served
+from aiops.scan.rows import Guard, Row
 from tests import servers
 from tests.scan.between import between
 from tests.scan.tanks import Tanks, tanks
 
 KEYS = {
     "alert", "group", "file", "expr", "labels", "now", "limit", "earliest_at", "expected_at", "latest_at", "slope_per_hour",
-    "history_s", "state", "reason", "record", "forecastable", "guards", "for_s",
+    "history_s", "state", "reason", "record", "forecastable", "guards", "for_s", "unit",
 }  # fmt: skip
 
 
@@ -26,6 +32,10 @@ KEYS = {
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tanks]:
     with tanks(tmp_path_factory.mktemp("tanks")) as found:
         yield found
+
+
+def _served(expr: str) -> Served:
+    return Served(AlertingRule("f", 0, "g", "Full", expr, 0.0, 0, 60.0, (), ()), compile_rule(expr))
 
 
 def run(*args: str) -> Result:
@@ -69,6 +79,27 @@ def test_the_table_fits_120_columns_in_a_pipe_and_says_the_main_things(text: Res
     assert "predict_linear: " in rest
     assert "event_counter (fires at the first event: there is no sign before): Leaks" in rest
     assert "No series now: NoSuchTank" in rest
+
+
+def test_nothing_of_a_reason_is_cut_off_by_a_narrow_column() -> None:
+    row = Row(
+        _served("avail_bytes < 10"), "silent", {"mountpoint": "/var/lib/postgresql/" + "x" * 40}, "levels off below the limit",
+        guards=(Guard('node_filesystem_readonly{fstype!="",job="node"} == 0', True, 1),),
+    )  # fmt: skip
+    console = Console(file=io.StringIO(), width=80)
+    console.print(_table([row], 80))
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    column = "".join(line[said.index("why,") :].strip() for line in said.splitlines())
+    assert max(map(len, said.splitlines())) <= 80
+    assert "levelsoffbelowthelimit;lets:node_filesystem_readonly" in column.replace(" ", "")
+    assert '{fstype!="",job="node"}==0(changedonceinaday)' in column.replace(" ", "")
+
+
+def test_numbers_have_the_unit_of_their_names() -> None:
+    leaf = Leaf("cert_expiry - time()", "<", 1814400.0, "forecast")
+    row = Row(_served("a < 1"), "silent", {}, "", leaf, 1825000.0, 1814400.0, slope_per_s=-1.0)
+    assert _cells(row)[2:7] == ("21d2h", "< 21d", "", "", "-1h")
+    assert row.as_json()["unit"] == "s"
 
 
 def test_no_character_of_a_label_reaches_the_terminal(text: Result) -> None:
@@ -150,4 +181,4 @@ def test_labels_and_numbers_are_short() -> None:
     assert entity({"b": "2", "a": "1"}) == "a=1,b=2"
     assert entity({}) == "-"
     assert len(entity({"a": "x" * 1000})) <= 120
-    assert (number(1234567.0), number(float("nan"))) == ("1.235e+06", "")
+    assert (number(1234567.0), number(float("nan"))) == ("1234567", "")

@@ -14,7 +14,7 @@ from aiops.rules.compiler import compile_rule
 from aiops.rules.files import AlertingRule
 from aiops.rules.served import Active, Served
 from aiops.scan.past import STEP_S, Past, grid, replay
-from aiops.scan.rows import Row, View, rows, without_rows
+from aiops.scan.rows import SILENT_SHOWN, Row, View, nearest, rows, without_rows
 
 NOW = 1_790_000_000 // 300 * 300
 FIRST, LAST = grid(NOW, 14 * 86400)
@@ -127,3 +127,18 @@ def test_a_row_is_json_whatever_it_holds() -> None:
     assert found["labels"]["x"] == '<script>\n"\x1b\u202e'
     assert found["now"] is None
     assert isinstance(found["expected_at"], int)
+
+
+def test_a_rule_with_many_calm_rows_hides_no_other() -> None:
+    many, other = served("used > 0.9"), served("depth > 5")
+    ranked = [*(Row(many, "silent", {"x": str(i)}) for i in range(100)), Row(many, "expected"), Row(other, "silent")]
+    shown, calm = nearest(ranked, 50)
+    assert [row.served.rule.expr for row in shown] == ["used > 0.9"] * (SILENT_SHOWN + 1) + ["depth > 5"]
+    assert calm == 100 - SILENT_SHOWN
+    assert len(nearest(ranked, 3)[0]) == 3
+
+
+def test_one_that_fires_though_its_value_is_back_says_so() -> None:
+    (row,) = made(served("used > 0.9", 0.0, Active({"alertname": "Full", "x": "a"}, "firing", NOW - 60.0)), used=np.full(N, 0.4))
+    assert row.state == "firing"
+    assert row.reason == "it fires, though its newest value is not beyond the limit"
