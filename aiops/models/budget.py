@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Bools, Floats, Ints, State
+from aiops.models.medians import median
 
 DAY_S, WEEK_DAYS = 86400, 7.0
 RUNGS: NDArray[np.float64] = 0.9 + 0.15 * np.arange(26, dtype=np.float64)
@@ -37,6 +38,8 @@ REST, REST_S = 0.3, 43200.0
 NEVER = np.iinfo(np.int64).min // 2
 SHIFT_S = 2 * AGAIN_S
 """Times of firings are kept in 32 bits, so much later than they were: 0 is never."""
+GIVEN_WEEKS = 2.0
+"""What an entity is given of its cohort counts as much as so many weeks of its own, no more than the members saw."""
 AT_ONCE = 4096
 """Entities whose day is closed at once: memory stays flat."""
 
@@ -104,6 +107,29 @@ class Budget:
         theta: Floats = state["theta"]
         return theta
 
+    def waiting(self, state: State) -> Bools:
+        """(n,) entities that nothing is known of."""
+        return np.asarray((state["newest"] == NEVER) & (state["weeks"] == 0.0))
+
+    def learnt(self, state: State) -> Bools:
+        """(n,) entities that were watched for a day."""
+        return np.asarray(state["weeks"] * WEEK_DAYS * DAY_S + state["scored"] >= DAY_S)
+
+    def start(self, state: State, rows: Ints, members: Ints) -> None:
+        """Let `rows` (k,) start from `members` (k, d), -1 = none: as if each had been watched for up to GIVEN_WEEKS and reached
+        every rung as often as the median of them. Neither the order of members nor a tenth of them matters."""
+        there, donors = (members >= 0).T, np.maximum(members, 0).T
+        weeks = state["weeks"][donors] + state["scored"][donors] / (DAY_S * WEEK_DAYS)
+        given = np.minimum(median(np.where(there, weeks, np.nan)), GIVEN_WEEKS)
+        rates = []
+        for name, most in (("episodes", self._a_day), ("warned_days", self._one)):
+            counts = state[name][donors] + np.minimum(state["today"][donors], most)
+            rate = np.where(there[:, :, None], counts / weeks[:, :, None], np.nan)
+            state[name][rows] = median(rate.reshape(len(rate), -1)).reshape(rate.shape[1:]) * given[:, None]
+            rates.append(self._rate(state[name][rows], given))
+        state["weeks"][rows] = given
+        state["base"][rows] = state["theta"][rows] = self._asked_for(*rates)
+
     def learn(self, state: State, score: Floats, time_s: Ints) -> None:
         """Take one column into account: `score` (n,) NaN = none, `time_s` (n,) each entity's clock. Updates `state` in place.
 
@@ -146,10 +172,15 @@ class Budget:
         today, rates = state["today"][rows], []
         for name, most in (("episodes", self._a_day), ("warned_days", self._one)):
             state[name][rows] = state[name][rows] * self._keep + np.minimum(today, most)
-            found = (PRIOR_WEEKS * self._prior + state[name][rows]) / (PRIOR_WEEKS + weeks)[:, None]
-            rates.append(np.maximum.accumulate(np.log10(found)[:, ::-1], axis=1)[:, ::-1])
+            rates.append(self._rate(state[name][rows], weeks))
         state["today"][rows], state["scored"][rows] = 0, 0.0
         state["base"][rows] = self._asked_for(*rates)
+
+    def _rate(self, counts: Floats, weeks: Floats) -> Floats:
+        """(k, rungs) log10 of how often a week each rung is reached, falling."""
+        found = (PRIOR_WEEKS * self._prior + counts) / (PRIOR_WEEKS + weeks)[:, None]
+        falling: Floats = np.maximum.accumulate(np.log10(found)[:, ::-1], axis=1)[:, ::-1]
+        return falling
 
     def _asked_for(self, rate: Floats, days: Floats) -> Floats:
         """(k,) theta for log10 rates of episodes and of days with one (k, rungs), falling."""

@@ -54,7 +54,9 @@ class ModelCard(Strict):
     entity: list[LabelName] = Field(
         default_factory=lambda: ["instance"], min_length=1, description="labels that say what breaks"
     )
-    cohort: list[LabelName] = Field(default_factory=list, description="labels of series that are alike")
+    cohort: list[LabelName] = Field(
+        default_factory=list, description="labels of series that are alike: new ones start from what others learnt"
+    )
     forecast: ForecastRule | None = Field(None, description="a limit to forecast")
     detect: DetectRule | None = Field(None, description="a detector to run")
     challenger: Challenger | None = Field(None, description="models tried beside these, judged alike and told to nobody")

@@ -14,10 +14,31 @@ from aiops.core.records import Bools, Crossings, Floats, Forecast, History, Ints
 P = TypeVar("P", bound=Params)
 
 
+class Start(ABC):
+    """How a new series starts from what others of its cohort have learnt, instead of from nothing."""
+
+    @abstractmethod
+    def waiting(self, state: State) -> Bools:
+        """(n,) rows that would start now, if there are others to start from."""
+
+    @abstractmethod
+    def learnt(self, state: State) -> Bools:
+        """(n,) rows that know enough for others to start from."""
+
+    @abstractmethod
+    def start(self, state: State, rows: Ints, members: Ints, time_s: Ints) -> None:
+        """Let `rows` (k,) at their clocks `time_s` (k,) start from `members` (k, d), -1 = none; `state` is updated in place.
+
+        A row depends on its own members alone, and not on their order.
+        """
+
+
 class Detector(ABC, Generic[P]):
-    """Scores new points against what was known before them, then learns them. Rows never influence each other."""
+    """Scores new points against what was known before them, then learns them. Rows never influence each other, unless they start
+    from their cohort: how, `starts` says; None: such a detector starts each series from nothing."""
 
     Params: ClassVar[type[Params]]
+    starts: Start | None = None
 
     def __init__(self, params: P, step_s: int) -> None:
         self.params, self.step_s = params, step_s

@@ -19,6 +19,7 @@ from aiops.core.records import Bools, Floats, Ints, Scores, State
 from aiops.models.civil import Civil, known_zone
 from aiops.models.interface import Detector
 from aiops.models.profile import DAY_S, Profile
+from aiops.models.seasonal_start import SeasonalStart
 
 Row: TypeAlias = NDArray[np.float64]
 
@@ -131,6 +132,7 @@ class Seasonal(Detector[SeasonalParams]):
         civil = Civil(params.time_zone, params.weekend, params.holidays)
         self._profile = Profile(self._block_s, step_s, params.profile_rate, civil)
         self._warmup = max(params.warmup_points, params.warmup_s / step_s)
+        self.starts = SeasonalStart(self._profile, self._block_s, self._warmup, params.young)
         self._still_s = max(params.still_s, 6.0 * step_s)
         self._short = 1.0 - math.exp(-step_s / params.short_s)
         self._recent = 1.0 - math.exp(-step_s / params.recent_s)

@@ -106,8 +106,9 @@ def _catch_up(watch: Watch) -> int:
     if learner.seen_s + step < begins:
         return _read_again(watch, learner.seen_s + step, begins - step)
     time_s = np.arange(max(begins, learner.seen_s + step), window.end_s + 1, step, dtype=np.int64)
-    for first in range(0, watch.n, CHUNK_ROWS):
-        rows = np.arange(first, min(first + CHUNK_ROWS, watch.n))
+    many = max(watch.n, 1) if watch.cohorts.names else CHUNK_ROWS  # what one row knows may be what another one starts from
+    for first in range(0, watch.n, many):
+        rows = np.arange(first, min(first + many, watch.n))
         _teach(watch, time_s, rows, window.value_at(rows, time_s))
     learner.seen_s = window.end_s
     if (watch.seen_s == window.end_s).all():  # else rows whose source is away would be taken for further than they are

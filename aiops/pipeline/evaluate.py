@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from aiops.core.records import Crossings, Floats, Ints, Scores, State
+from aiops.pipeline.join_cohort import columns_at_once, start_entities, start_rows
 from aiops.pipeline.reading import Reading
 from aiops.pipeline.watch import LAST, Watch, no_crossings
 
@@ -62,6 +63,7 @@ def _spend(watch: Watch, rows: slice | Ints, time_s: Ints, found: Scores) -> Non
         return
     shift_s = watch.window.shift_s[watch.first_rows]
     for at, scores in zip(time_s.tolist(), _of_entities(watch, rows, found).T, strict=True):
+        start_entities(watch, scores)
         watch.budget.learn(watch.budget_state, scores, at + shift_s)
 
 
@@ -71,17 +73,19 @@ def learn(
 ) -> Scores | None:  # fmt: skip
     """Score and learn columns (k, m) of some rows of a detector's `state` (n, …); the scores of the last part.
 
-    `told` hears of every part: its instants and its scores.
+    `told` hears of every part: its instants and its scores. New rows of a cohort start from what the others of `rows` know.
     """
     assert watch.detector is not None
     whole = rows == slice(0, watch.n) if isinstance(rows, slice) else False
     part_state = state if whole else {name: array[rows] for name, array in state.items()}
     shift = watch.window.shift_s[: watch.n][rows]
-    found = None
-    for start in range(0, values.shape[1] if len(values) else 0, CHUNK_COLUMNS):
-        part = slice(start, start + CHUNK_COLUMNS)
+    found, at = None, 0
+    while at < (values.shape[1] if len(values) else 0):
+        part = slice(at, at + columns_at_once(watch, part_state, CHUNK_COLUMNS))
         found = watch.detector.score(part_state, values[:, part], time_s[part][None, :] + shift[:, None])
         told(time_s[part], found)
+        at = min(part.stop, values.shape[1])
+        start_rows(watch, part_state, rows, np.isfinite(values[:, at - 1]), time_s[at - 1] + shift)
     if not whole:
         for name, array in part_state.items():
             state[name][rows] = array

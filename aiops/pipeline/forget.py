@@ -54,6 +54,7 @@ def keep_only(watch: Watch, kept: Ints) -> None:
     """Keep these rows (k,), ascending, of every per-row array, and the entities they belong to."""
     entities = np.unique(watch.entity_of[kept])
     watch.window.keep_only(kept)
+    watch.cohorts.keep_only(kept)
     watch.explained.clear()
     for name in ("entity_of", *LAST, "evaluated", "seen_s"):
         setattr(watch, name, getattr(watch, name)[kept])

@@ -14,6 +14,7 @@ from aiops.core.records import Bools, Crossings, EarlyWarning, Floats, Ints, Lim
 from aiops.core.remembered import LabelSets, Remembered
 from aiops.models.budget import Budget
 from aiops.models.card import ModelCard
+from aiops.models.cohort import Cohorts
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster
 from aiops.pipeline.pending import Alerts, Pending
@@ -118,6 +119,7 @@ class Watch:
     detector_state: State = field(default_factory=dict)
     budget: Budget | None = field(init=False, default=None)
     budget_state: State = field(default_factory=dict)
+    cohorts: Cohorts = field(init=False)
     forecaster_state: State = field(default_factory=dict)
     gates: dict[str, State] = field(default_factory=dict)
     entities: list[Labels] = field(default_factory=list)
@@ -162,7 +164,7 @@ class Watch:
     _first_row: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.rows_of_labels = Remembered(self._rows_of_labels)
+        self.rows_of_labels, self.cohorts = Remembered(self._rows_of_labels), Cohorts(self.card.cohort)
         if self.detector is not None:
             self.budget = Budget(self.detector.threshold, self.card.anomaly_budget_per_week)
 
@@ -236,6 +238,7 @@ class Watch:
         numbers = [self._entity(labels, had + i) for i, labels in enumerate(fresh)]
         self.entity_of = np.concatenate([self.entity_of, np.array(numbers, np.int64)])
         self.index = EntityIndex(self.entity_of)
+        self.cohorts.grow(fresh)
         new = n - had
         if self.detector is not None:
             self.detector_state = extended(self.detector_state, self.detector.initial(new))

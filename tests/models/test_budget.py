@@ -183,3 +183,52 @@ def test_entities_alone_and_together_and_over_a_restart_are_the_same(tmp_path: o
 
 def test_state_is_small() -> None:
     assert sum(array.nbytes for array in Budget(usual, 1.0).initial(10).values()) / 10 <= 1024
+
+
+# --- a cohort ---------------------------------------------------------------------------------------------------------
+
+
+def cohort(budget: Budget, entities: int = 20, wild: int = 0) -> State:
+    """Restless entities after three weeks, `wild` of them far more so, and one that nothing is known of."""
+    score = np.concatenate([exponential(entities, 3, 0.6, seed=3), np.full((1, int(3 * WEEK / STEP)), np.nan)])
+    score[:wild] += 1.5
+    state = budget.initial(entities + 1)
+    thetas(budget, score, state)
+    return state
+
+
+def test_an_entity_starts_at_the_threshold_of_its_cohort() -> None:
+    budget = Budget(usual, 1.0)
+    state = cohort(budget)
+    assert budget.waiting(state).tolist() == [False] * 20 + [True]
+    budget.start(state, np.array([20]), np.arange(20)[None])
+    assert abs(budget.theta(state)[20] - np.median(state["base"][:20])) < 0.15
+    assert not budget.waiting(state)[20]
+
+
+def test_a_tenth_of_a_cohort_does_not_move_the_start() -> None:
+    budget, found = Budget(usual, 1.0), []
+    for wild in (0, 2):
+        state = cohort(budget, wild=wild)
+        budget.start(state, np.array([20]), np.append(np.arange(20), -1)[None])
+        found.append(budget.theta(state)[20])
+    assert abs(found[1] - found[0]) < 0.1
+
+
+def test_an_entity_of_a_cohort_warns_in_its_first_week_as_often_as_the_others_do_by_now() -> None:
+    budget = Budget(usual, 1.0)
+    state, score = cohort(budget), exponential(50, 1, 0.6, seed=9)
+    given = {name: np.concatenate([state[name][:20], array]) for name, array in budget.initial(50).items()}
+    budget.start(given, np.arange(20, 70), np.broadcast_to(np.arange(20), (50, 20)))
+    mine = rate(score, thetas(budget, score, {name: array[20:].copy() for name, array in given.items()}))
+    others = rate(score, np.broadcast_to(np.median(state["base"][:20]), score.shape))
+    assert mine < others
+    assert mine < 0.85 * rate(score, thetas(budget, score))
+
+
+def test_only_those_watched_for_a_day_have_something_to_give() -> None:
+    budget = Budget(usual, 1.0)
+    state = budget.initial(2)
+    for at in range(0, 90000, STEP):
+        budget.learn(state, np.array([0.5, 0.5 if at < 40000 else np.nan]), np.full(2, START + at))
+    assert budget.learnt(state).tolist() == [True, False]

@@ -1,0 +1,164 @@
+"""Where a new series of a cohort starts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aiops.core.records import State
+from aiops.models.seasonal import Seasonal, SeasonalParams
+from aiops.models.seasonal_start import BLOCKS, POINTS, SeasonalStart
+
+STEP, T0 = 300, 1_749_945_600
+DAYS = 4
+COUNT = DAYS * 288
+WIDER = 1 + 4 / (BLOCKS + 1)
+
+
+def detector() -> tuple[Seasonal, SeasonalStart]:
+    model = Seasonal(SeasonalParams(), STEP)
+    assert isinstance(model.starts, SeasonalStart)
+    return model, model.starts
+
+
+def course(t: np.ndarray) -> np.ndarray:
+    return 1 + 0.3 * np.sin(2 * np.pi * t / 86400)
+
+
+def taught(
+    sizes: np.ndarray, new: np.ndarray, own_noise: float | None = None, seed: int = 0
+) -> tuple[Seasonal, State, np.ndarray]:
+    """Members of these sizes after some days, and one more row with the points `new`; clocks now."""
+    model, _ = detector()
+    rng = np.random.default_rng(seed)
+    t = T0 + STEP * np.arange(COUNT)
+    noise = 0.02 * rng.standard_normal((len(sizes), COUNT))
+    x = np.full((len(sizes) + 1, COUNT), np.nan)
+    x[:-1] = sizes[:, None] * (course(t) + noise) if own_noise is None else sizes[:, None] + own_noise / 0.02 * noise
+    x[-1, COUNT - len(new) :] = new
+    state = model.initial(len(x))
+    model.score(state, x, np.broadcast_to(t, x.shape).astype(np.int64))
+    return model, state, np.full(len(x), t[-1])
+
+
+def started(model: Seasonal, state: State, clock: np.ndarray) -> State:
+    start = model.starts
+    assert start is not None
+    new = np.flatnonzero(start.waiting(state))
+    assert new.tolist() == [len(clock) - 1]
+    start.start(state, new, np.flatnonzero(start.learnt(state))[None], clock[new])
+    return {name: array[-1] for name, array in state.items()}
+
+
+def first_points(size: float) -> np.ndarray:
+    return size * course(T0 + STEP * np.arange(COUNT - POINTS, COUNT))
+
+
+def test_it_waits_for_its_first_points_and_no_longer_than_until_it_is_scored() -> None:
+    model, start = detector()
+    state = model.initial(1)
+    waits = []
+    for j in range(80):
+        model.score(state, np.array([[1.0 + j % 2]]), np.array([[T0 + STEP * j]]))
+        waits.append(bool(start.waiting(state)[0]))
+    assert waits == [POINTS - 1 <= j < 59 for j in range(80)]
+
+
+def test_it_is_scored_from_the_next_point_on() -> None:
+    model, state, clock = taught(np.full(5, 10.0), first_points(10.0))
+    started(model, state, clock)
+    x = np.full((6, 1), 10.0 * course(clock[-1:] + STEP))
+    usual = model.score({k: v.copy() for k, v in state.items()}, x, clock[:, None] + STEP).p[-1, 0]
+    strange = model.score(state, 1.8 * x, clock[:, None] + STEP).p[-1, 0]
+    assert usual > 0.1
+    assert strange < 0.01
+
+
+@pytest.mark.parametrize("times", [0.3, 10.0])
+def test_a_series_k_times_as_large_starts_from_scales_k_times_as_large(times: float) -> None:
+    sizes = np.array([1.0, 3.0, 10.0, 30.0, 100.0])  # alike in units of their own level
+    for size in (5.0, 5.0 * times):
+        model, state, clock = taught(sizes, first_points(size))
+        new = started(model, state, clock)
+        usual = np.median(state["scale"][:-1, 1] / sizes) * WIDER
+        np.testing.assert_allclose(new["scale"][1] / size, usual, rtol=0.2)
+        np.testing.assert_allclose(new["base"], size, rtol=0.1)
+
+
+def test_its_course_of_the_day_is_that_of_the_others_about_its_own_level() -> None:
+    model, state, clock = taught(np.array([1.0, 3.0, 10.0, 30.0, 100.0]), first_points(7.0))
+    new = started(model, state, clock)
+    usual = np.median(state["profile"][:-1] / state["base"][:-1, None], axis=0)
+    np.testing.assert_allclose(new["profile"], 7.0 * usual, rtol=0.2, atol=0.2)
+    assert new["days"].max() >= 3
+
+
+def test_scales_that_do_not_grow_with_the_level_are_taken_as_they_are() -> None:
+    sizes = np.array([50.0, 60.0, 100.0, 200.0, 400.0])
+    model, state, clock = taught(sizes, np.full(POINTS, 55.0), own_noise=1.0)
+    new = started(model, state, clock)
+    np.testing.assert_allclose(new["scale"][1], np.median(state["scale"][:-1, 1]) * WIDER)
+
+
+def test_levels_of_both_signs_have_no_ratio() -> None:
+    sizes = np.array([-2.0, -1.0, 0.5, 1.0, 2.0])
+    model, state, clock = taught(sizes, np.full(POINTS, 40.0), own_noise=1.0)
+    new = started(model, state, clock)
+    np.testing.assert_allclose(new["scale"][1], np.median(state["scale"][:-1, 1]) * WIDER)
+
+
+def test_a_quiet_beginning_does_not_make_scales_small() -> None:
+    model, state, clock = taught(np.array([10.0, 11.0, 12.0, 13.0, 14.0]), np.zeros(POINTS))
+    new = started(model, state, clock)
+    assert new["scale"][1] > 0.5 * np.median(state["scale"][:-1, 1])
+
+
+def test_a_first_peak_and_a_ramp_are_not_its_level() -> None:
+    for shape in (np.where(np.arange(POINTS) < 3, 8.0, 1.0), np.linspace(0.2, 1.0, POINTS)):
+        model, state, clock = taught(np.full(5, 10.0), first_points(10.0) * shape)
+        new = started(model, state, clock)
+        np.testing.assert_allclose(new["base"], 10.0, rtol=0.1)
+
+
+def test_a_tenth_of_members_moves_nothing_far() -> None:
+    sizes = np.linspace(9, 11, 20)
+    clean_model, clean, clock = taught(sizes, first_points(10.0))
+    wild_model, wild, _ = taught(np.where(np.arange(20) < 2, 1e6, sizes), first_points(10.0))
+    want, found = started(clean_model, clean, clock), started(wild_model, wild, clock)
+    for name in ("scale", "base", "power_long"):
+        np.testing.assert_allclose(found[name], want[name], rtol=0.3, err_msg=name)
+
+
+def test_the_order_of_members_does_not_matter() -> None:
+    model, state, clock = taught(np.linspace(5, 15, 9), first_points(10.0))
+    start = model.starts
+    assert start is not None
+    answers = []
+    for members in (np.arange(9), np.random.default_rng(0).permutation(9)):
+        mine = {name: array.copy() for name, array in state.items()}
+        padded = np.concatenate([members, [-1, -1]])
+        start.start(mine, np.array([9]), padded[None], clock[9:])
+        answers.append(mine)
+    for name, array in answers[0].items():
+        np.testing.assert_array_equal(array, answers[1][name], name)
+        np.testing.assert_array_equal(array[:9], state[name][:9], name)
+
+
+def test_what_was_given_is_no_learning_to_start_from() -> None:
+    model, state, clock = taught(np.full(5, 10.0), first_points(10.0))
+    started(model, state, clock)
+    assert model.starts is not None
+    assert model.starts.learnt(state).tolist() == [True] * 5 + [False]
+    assert (model.ready(state) == 1.0).all()
+
+
+def test_its_first_day_is_calm() -> None:
+    model, state, clock = taught(np.array([5.0, 8.0, 10.0, 12.0, 20.0]), first_points(9.0))
+    started(model, state, clock)
+    rng = np.random.default_rng(7)
+    t = clock[-1] + STEP * np.arange(1, 289)
+    x = np.full((6, 288), np.nan)
+    x[-1] = 9.0 * (course(t) + 0.02 * rng.standard_normal(288))
+    p = model.score(state, x, np.broadcast_to(t, x.shape).astype(np.int64)).p[-1]
+    assert np.isfinite(p).all()
+    assert p.min() > 0.005
