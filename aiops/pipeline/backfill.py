@@ -43,12 +43,11 @@ def missing(watch: Watch) -> int:
 
 
 def _chunk(watch: Watch, feed: Feed, todo: list[Range]) -> int:
-    start, end = todo[0]
-    stop = min(end, _stop(watch, start))
+    start, stop = _next(watch, todo)
     piece = _asked(watch, feed, start, stop)
     if piece is None:
         if feed.link.breaker.error is None:  # it is not away: this range it will never answer
-            todo.pop(0)
+            _done(watch, todo, start, stop)
         return 0
     rows = watch.rows_of_labels(piece.labels)
     watch.grow()
@@ -56,13 +55,30 @@ def _chunk(watch: Watch, feed: Feed, todo: list[Range]) -> int:
         watch.apprentice = Apprentice(watch.detector.initial(watch.n), 0)
     for at, values in piece.layers:  # the preferred first: the next ones fill its gaps
         watch.window.fill(rows if at is None else rows[at], piece.time_s, values)
-    todo[0] = (stop + watch.step_s, end)
-    if stop >= end:
-        todo.pop(0)
+    _done(watch, todo, start, stop)
     _teach(watch, piece.time_s, *_leading(piece, rows))
     if watch.apprentice is not None:
         watch.apprentice.seen_s = max(watch.apprentice.seen_s, stop)
     return sum(values.size for _, values in piece.layers)
+
+
+def _next(watch: Watch, todo: list[Range]) -> Range:
+    """The next chunk: the oldest where a detector learns in order, else the newest, which forecasts need first."""
+    if watch.detector is not None:
+        start, end = todo[0]
+        return start, min(end, _stop(watch, start))
+    start, end = todo[-1]
+    buckets = (_stop(watch, start) - start) // BUCKET_S
+    return max(start, (end // BUCKET_S - max(1, buckets)) * BUCKET_S // watch.step_s * watch.step_s + watch.step_s), end
+
+
+def _done(watch: Watch, todo: list[Range], start: int, stop: int) -> None:
+    """Take a chunk off what is still to be read."""
+    if watch.detector is not None:
+        todo[0] = (stop + watch.step_s, todo[0][1])
+    else:
+        todo[-1] = (todo[-1][0], start - watch.step_s)
+    todo[:] = [(first, last) for first, last in todo if first <= last]
 
 
 def _asked(watch: Watch, feed: Feed, start: int, stop: int) -> Piece | None:

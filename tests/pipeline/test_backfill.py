@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -112,3 +113,18 @@ def test_a_source_that_fails_meanwhile_is_asked_for_the_rest_later(rooms: Rooms)
     for i in range(4, 50):
         turn(watch, FIRST + i * STEP_S, rooms)
     assert missing(watch) == 0
+
+
+@pytest.mark.usefixtures("small")
+def test_where_nothing_learns_in_order_the_newest_history_comes_first(rooms: Rooms) -> None:
+    watch, world = started()
+    watch.detector, watch.budget = None, None
+    for i in range(40):
+        turn(watch, FIRST + i * STEP_S, rooms)
+    older = [(start, end) for _, start, end, _ in world.asked[1:] if end < FIRST - 3600]
+    assert len(older) > 10
+    assert all(later[1] == earlier[0] - STEP_S for earlier, later in itertools.pairwise(older))
+    assert missing(watch) == 0
+    asked = Counter(t for _, start, end, _ in world.asked[1:] for t in range(start, end + 1, STEP_S))
+    assert set(asked) == set(range(START_S, FIRST + 39 * STEP_S + 1, STEP_S))
+    assert set(asked.values()) == {1}
