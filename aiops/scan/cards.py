@@ -16,6 +16,7 @@ from aiops.core.labels import key
 from aiops.core.records import Block, Bools
 from aiops.models.card import ModelCard
 from aiops.models.card_parts import Promotion
+from aiops.outcomes.scorecard import wilson
 from aiops.rules.compiler import Leaf
 from aiops.scan.ask import Reader, Wanted
 from aiops.scan.parts import in_spans
@@ -24,8 +25,6 @@ from aiops.scan.record import Judged, judged, starts
 from aiops.scan.scan import DAY, MOST_SERIES, RECORD_S, Progress, columns_of
 
 WEEK_S = 7 * DAY
-NINETY = 1.6448536269514722
-"""The normal quantile of a two-sided 90 % interval."""
 SCRAPES_S = 600
 
 
@@ -38,8 +37,9 @@ class Worth:
 
     @property
     def bound(self) -> float:
-        """Lower bound of precision, NaN where nothing is settled: see `lower_bound`."""
-        return lower_bound(self.judged.hits, self.judged.hits + self.judged.false)
+        """Lower end of the 90 % Wilson interval of the precision, NaN where nothing is settled."""
+        settled = self.judged.hits + self.judged.false
+        return wilson(self.judged.hits, settled)[0] if settled else math.nan
 
     @property
     def false_per_week(self) -> float:
@@ -78,19 +78,6 @@ class Seen:
     beyond: int = 0
     worth: Worth | None = None
     why: str = ""
-
-
-def lower_bound(hits: int, settled: int) -> float:
-    """Lower end of the 90 % Wilson interval of a share; NaN of nothing.
-
-    >>> round(lower_bound(20, 20), 3), round(lower_bound(3, 4), 3)
-    (0.881, 0.356)
-    """
-    if not settled:
-        return math.nan
-    share, z2 = hits / settled, NINETY**2
-    spread = NINETY * math.sqrt(share * (1 - share) / settled + z2 / (4 * settled**2))
-    return (share + z2 / (2 * settled) - spread) / (1 + z2 / settled)
 
 
 def together(some: Iterable[Judged]) -> Judged:

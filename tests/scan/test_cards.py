@@ -15,7 +15,7 @@ from aiops.models.card import ModelCard
 from aiops.models.card_parts import Promotion
 from aiops.scan import cards as module
 from aiops.scan.ask import Reader
-from aiops.scan.cards import Worth, leaf_of, look, lower_bound, scraped_every_s, together, worth_of
+from aiops.scan.cards import Worth, leaf_of, look, scraped_every_s, together, worth_of
 from aiops.scan.parts import in_spans
 from aiops.scan.past import Past
 from aiops.scan.record import Judged
@@ -50,9 +50,8 @@ def test_a_card_passes_by_the_bound_of_its_precision_its_lead_and_its_false_ones
 
 
 def test_the_bound_is_that_of_wilson() -> None:
-    assert lower_bound(0, 10) == pytest.approx(0.0, abs=1e-12)
-    assert lower_bound(5, 10) == pytest.approx(0.2693, abs=5e-4)  # Wilson 1927, n = 10, half of them
-    assert math.isnan(lower_bound(0, 0))
+    assert Worth(Judged(5, 5, 5), 14.0).bound == pytest.approx(0.2693, abs=5e-4)  # Wilson 1927, n = 10, half of them
+    assert math.isnan(Worth(Judged(0, 0, 0), 14.0).bound)
 
 
 def test_series_are_judged_together() -> None:
