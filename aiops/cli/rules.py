@@ -28,9 +28,56 @@ def margin(files: Files, output: Out = "text") -> None:
 
 
 @rules_app.command("list")
-def list_rules(files: Files, output: Out = "text") -> None:
-    """List alerting rules, and whether each can be anticipated or why not. Exit 1 when a file has a mistake."""
-    _show(files, output, _list_row, _list_text)
+def list_rules(
+    files: Annotated[list[Path] | None, typer.Argument(help="Prometheus rule files, or folders with them")] = None,
+    prometheus: Annotated[str, typer.Option("--prometheus", help="URL of a server; instead of files the rules that it has")] = "",
+    bearer_token_file: Annotated[Path | None, typer.Option(help="file with a bearer token")] = None,
+    username: Annotated[str, typer.Option(help="basic auth user")] = "",
+    password_file: Annotated[Path | None, typer.Option(help="file with the basic auth password")] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="CA bundle to trust instead of the system's")] = None,
+    output: Out = "text",
+) -> None:
+    """List alerting rules, and whether each can be anticipated or why not. Exit 1: a file has a mistake; 3: unreachable."""
+    if output not in ("text", "json"):
+        raise typer.BadParameter(f"{output!r} is neither text nor json", param_hint="--output")
+    if bool(files) == bool(prometheus):
+        raise typer.BadParameter("give files, or --prometheus URL", param_hint="FILES")
+    if not prometheus:
+        _show(files or [], output, _list_row, _list_text)
+        return
+    auth = {"bearer_token_file": bearer_token_file, "username": username, "password_file": password_file, "ca_file": ca_file}
+    found = _served(prometheus, {name: value for name, value in auth.items() if value})
+    if output == "json":
+        for one in found:
+            typer.echo(json.dumps(_list_row(*one), ensure_ascii=False, allow_nan=False))
+        return
+    for line in _list_text(found):
+        typer.echo(line)
+
+
+def _served(url: str, auth: dict[str, Any]) -> list[Compared]:
+    """The alerting rules of a server, refused as a card refuses them. Ends the command where it cannot be asked."""
+    from aiops.cli.scan import from_url
+    from aiops.core.errors import AiopsError, SourceError
+    from aiops.rules.compiler import Compiled
+    from aiops.rules.followed import rulebook
+    from aiops.rules.served import served_in
+    from aiops.scan.scan import Options
+
+    try:
+        source, _ = from_url(url, auth, Options())
+        try:
+            served = served_in(source.alerting_rules(), source.name)
+        finally:
+            source.close()
+    except SourceError as e:
+        typer.echo(str(e), err=True)
+        raise typer.Exit(3) from e
+    except AiopsError as e:
+        typer.echo(str(e), err=True)
+        raise typer.Exit(2) from e
+    refused = {id(one): Compiled(reason=why, detail=detail) for one, why, detail in rulebook({0: served}, ()).refused}
+    return [(one.rule, refused.get(id(one), one.compiled)) for one in served]
 
 
 def _show(files: list[Path], output: str, row: Any, lines: Any) -> None:

@@ -109,6 +109,7 @@ def from_url(url: str, auth: Mapping[str, Any], options: Options) -> tuple[Prome
     from pydantic import ValidationError
 
     from aiops.core.errors import AiopsError
+    from aiops.core.text import visible
     from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
 
     def whole(block: Block) -> Block:
@@ -118,6 +119,8 @@ def from_url(url: str, auth: Mapping[str, Any], options: Options) -> tuple[Prome
         params = PrometheusParams.model_validate({"url": url, **auth})
     except ValidationError as e:
         first = e.errors(include_url=False)[0]
+        if first["loc"] == ("url",):
+            raise AiopsError(f"--prometheus: {visible(url)} is no address; write it as http://HOST:PORT or https://HOST") from e
         raise AiopsError(f"--{'.'.join(map(str, first['loc'])).replace('url', 'prometheus')}: {first['msg']}") from e
     return PrometheusSource("prometheus", params, _limits(options)), whole
 

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -121,3 +124,55 @@ def test_names_from_files_cannot_write_to_the_terminal(tmp_path: Path) -> None:
 def test_no_file_is_wrong_usage() -> None:
     assert run("margin").exit_code == 2
     assert run("margin", "x.yml", "-o", "xml").exit_code == 2
+
+
+class Answer(BaseHTTPRequestHandler):
+    """A server that has two rules, one with a label that cannot be filled in."""
+
+    def do_GET(self) -> None:
+        """`/api/v1/rules`, and nothing else."""
+        rules = [
+            {"type": "alerting", "name": "TankFull", "query": "tank_used > 90", "duration": 60, "labels": {"severity": "page"}},
+            {"type": "alerting", "name": "TankHigh", "query": "tank_used > 80", "labels": {"at": "{{ humanize $value }}"}},
+            {"type": "alerting", "name": "PumpDown", "query": "pump_up == 0"},
+        ]
+        data = {"groups": [{"name": "g", "file": "/etc/tanks.yml", "interval": 15, "rules": rules}]}
+        body = json.dumps({"status": "success", "data": data}).encode()
+        self.send_response(200 if self.path.startswith("/api/v1/rules") else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def live() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_the_rules_of_a_server_are_listed_as_a_card_would_follow_them(live: str) -> None:
+    result = run("list", "--prometheus", live, "-o", "json")
+    assert result.exit_code == 0, result.output
+    assert [(row["alert"], row["reason"]) for row in rows(result)] == [
+        ("TankFull", None), ("TankHigh", "unsupported_syntax"), ("PumpDown", "binary"),
+    ]  # fmt: skip
+    assert rows(result)[1]["detail"].startswith("its label at: ")
+    assert run("list", "--prometheus", live).stdout.splitlines()[-1] == "1 of 3 rules can be anticipated"
+
+
+def test_a_server_that_is_away_is_exit_3_and_a_wrong_question_2(good: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        gone = f"http://127.0.0.1:{server.server_port}"
+    away = run("list", "--prometheus", gone)
+    assert away.exit_code == 3
+    assert "unreachable" in away.stderr
+    wrong = run("list", "--prometheus", "localhost:9090")
+    assert wrong.exit_code == 2
+    assert "write it as http://HOST:PORT" in wrong.stderr
+    assert [run("list").exit_code, run("list", good, "--prometheus", gone).exit_code] == [2, 2]
