@@ -11,6 +11,7 @@ from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
 from aiops.pipeline.rules_record import record_of
 from aiops.pipeline.rules_watch import RulesWatch
+from aiops.rules.judge import REASONS
 from aiops.rules.served import Served
 
 
@@ -38,7 +39,7 @@ def _followed(watch: RulesWatch, daemon: Daemon) -> Iterator[dict[str, Any]]:
 
 def _refused(watch: RulesWatch) -> Iterator[dict[str, Any]]:
     for served, reason, detail in watch.book.refused:
-        why = f"{reason}: {visible(detail, 300)}" if detail else reason
+        why = f"{reason}: {REASONS.get(reason, '')}" + (f" ({visible(detail, 300)})" if detail else "")
         yield {
             **_about(watch, served), "sources": [], "followed": False, "reason": why, "series": 0, "open": 0, "stage": "shadow",
             "record": {},
