@@ -11,6 +11,7 @@ from aiops.backtest.annexes import LimitRule
 from aiops.backtest.lanes import survey
 from aiops.backtest.observe import Story, limit_over
 from aiops.backtest.run import Options, Summary, backtest, tell
+from aiops.models.budget import CALMER
 from aiops.models.seasonal import Seasonal, SeasonalParams
 from tests.backtest.recordings import DAY, START, filling, lines_of, noisy, write_json, write_series
 
@@ -56,7 +57,7 @@ def test_the_band_and_the_scores_are_the_detectors_own(shown: Story) -> None:
     np.testing.assert_array_equal(shown.own, -np.log10(found.p[0]) + 0.0)
     assert np.isfinite(shown.own).sum() > 700
     assert np.isnan(shown.own[200:230]).all()
-    assert (shown.threshold[np.isfinite(shown.score)] >= detector.threshold(1.0)).all()
+    assert (shown.threshold[np.isfinite(shown.score)] >= detector.threshold(1.0) - CALMER).all()
 
 
 def test_the_times_told_are_those_of_the_lines(shown: Story, told: tuple[Summary, Path]) -> None:
@@ -87,7 +88,7 @@ def test_an_anomaly_of_the_entity_is_kept_whichever_metric_leads_it(tmp_path: Pa
     ids = [[one.opened.id for one in story.episodes] for story in stories]
     assert ids[0] == ids[1] != []
     assert {(one.opened.kind, tuple(one.told)) for story in stories for one in story.episodes} == {("anomaly", ())}
-    assert stories[0].episodes[0].opened.opened_s >= START + 300 * 300
+    assert any(300 <= (one.opened.opened_s - START) / 300 < 306 for one in stories[0].episodes)
 
 
 def test_the_score_of_the_entity_is_that_of_the_lines(recording: Path, shown: Story, tmp_path: Path) -> None:
