@@ -47,7 +47,8 @@ def test_a_rule_that_two_sources_serve_is_one_rule() -> None:
 
 
 def test_a_comparison_of_several_rules_is_read_once() -> None:
-    book = rulebook({0: served(rule(), rule(name="Fuller", labels={"severity": "page"}), rule("tank_litres > 95", "Fullest"))}, ())
+    fuller = rule(name="Fuller", labels={"severity": "page"})
+    book = rulebook({0: served(rule(), fuller, rule("tank_litres > 95", "Fullest"))}, ())
     assert len(book.followed) == 3
     assert [leaf.limit for leaf in book.parts.values()] == [90, 95]
     assert [part_name(leaf) for leaf in book.parts.values()] == list(book.parts)
@@ -66,7 +67,8 @@ def test_the_alert_of_a_series_is_named_as_prometheus_names_it() -> None:
 
 
 def test_annotations_are_filled_in_or_left_out() -> None:
-    more = {"runbook_url": "https://r.example/{{ $labels.tank }}", "summary": "{{ $value }} left", "description": "{{ query `x` }}"}
+    link = "https://r.example/{{ $labels.tank }}"
+    more = {"runbook_url": link, "summary": "{{ $value }} left", "description": "{{ query `x` }}"}
     one = only(rule(annotations=more))
     assert one.annotation("runbook_url", {"tank": "a"}) == "https://r.example/a"
     assert [one.annotation(name, {}) for name in ("summary", "description", "none")] == ["", "", ""]
