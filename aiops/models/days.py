@@ -34,6 +34,10 @@ from aiops.models.shape import Array, bent, line
 
 ALIKE = 0.8
 """Days are alike when as many carried the rise, by `carriers`, as this share of them."""
+EVERY_DAY = 0.25
+"""From week to week all days but one must gain this share of what the median day gains: a jump amid the week is no growth."""
+STEPPED = 0.5
+"""Two levels fit better than a line where they leave less than this share of its squared rest: a step, no growth."""
 WEEKS = 3
 """How many weeks ahead `weekly` looks at most."""
 
@@ -87,12 +91,30 @@ def daily(
     return path_of(says, eta, pace, window_s, FROM_DAY_TO_DAY, np.where(rises & ~says, silent, NOTHING))
 
 
+def stepped(values: Array) -> Bools:
+    """(n,) rows of (n, k) that two levels, each of two columns or more, fit better than a line (STEPPED); NaN = left out."""
+    here = np.isfinite(values)
+    x = np.where(here, np.arange(values.shape[1], dtype=np.float64), np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        count = here.sum(axis=1).astype(np.float64)
+        dx = np.where(here, x - (np.nansum(x, axis=1) / count)[:, None], 0.0)
+        dy = np.where(here, values - (np.nansum(values, axis=1) / count)[:, None], 0.0)
+        spread, product, whole = (dx * dx).sum(axis=1), (dx * dy).sum(axis=1), (dy * dy).sum(axis=1)
+        line_rest = whole - product * product / spread
+        first, first_sum = np.cumsum(here, axis=1)[:, :-1], np.cumsum(dy, axis=1)[:, :-1]
+        last = count[:, None] - first
+        between = first_sum * first_sum * (1.0 / first + 1.0 / last)  # what a step after each column explains
+        between = np.where((first >= 2) & (last >= 2), between, 0.0)
+        return np.asarray(whole - between.max(axis=1) < STEPPED * line_rest)
+
+
 def weekly(scene: Scene, reach: float) -> Path:
     """Each day stands above the same day a week ago, and so does the week's peak: every coming day is the same day of last
     week and what a week adds; the first one that reaches the limit reaches it at the hour of its peak.
 
-    The mean gain must be 3 times as large as its scatter over the week allows, 6 times beyond half of `reach` weeks; and the
-    last three days must have gained half of what the first three did, or the weeks stand still.
+    The mean gain must be 3 times as large as its scatter over the week allows, 6 times beyond half of `reach` weeks; all days
+    but one must gain EVERY_DAY of the median day's gain; and the last three days must have gained half of what the first three
+    did, or the weeks stand still.
     """
     means, peaks = scene.day_mean, scene.day_peak
     gains = means[:, -7:] - means[:, -14:-7]
@@ -104,7 +126,9 @@ def weekly(scene: Scene, reach: float) -> Path:
         weeks = (scene.top - peak) / gain
         needed = np.where(weeks <= 0.5 * reach, 3.0, 6.0)
         shrinks = gains[:, -3:].mean(axis=1) < 0.5 * gains[:, :3].mean(axis=1)
-        clear = known & ~shrinks & ((gains > 0).sum(axis=1) >= 6) & (mean * np.sqrt(7) > needed * scatter) & (gain > 0)
+        ordered = np.sort(gains, axis=1)
+        every = ordered[:, 1] >= EVERY_DAY * ordered[:, 3]
+        clear = known & ~shrinks & every & (mean * np.sqrt(7) > needed * scatter) & (gain > 0) & (ordered[:, 1] > 0)
         coming = peaks[:, -7:, None] + gain[:, None, None] * np.arange(1, WEEKS + 1)
         coming = coming.transpose(0, 2, 1).reshape(len(peak), -1)  # one column a day, from the next 24 h on
         day = np.argmax(coming >= scene.top[:, None], axis=1)
@@ -119,7 +143,7 @@ def peaks(scene: Scene, reach: float) -> Path:
 
     Days far below the others (week-ends) are left out. 8 days at least, so that a rising week is not a trend: what stands
     above the day before must stand above the same day a week ago by half as much as seven such days. The limit is met at
-    the hour of the peak, on the day when the line and half of its scatter reach it.
+    the hour of the peak, on the day when the line and half of its scatter reach it. Two levels (`stepped`) are no drift.
 
     Source: Sen 1968, Estimates of the regression coefficient based on Kendall's tau, J. Am. Stat. Assoc. 63.
     """
@@ -136,7 +160,7 @@ def peaks(scene: Scene, reach: float) -> Path:
         known = np.isfinite(high).sum(axis=1)
         needed = np.where(left <= 0.5 * known, 2.2, 2.8)
         clear = (z >= needed) & (z_mean >= 2.0) & (week >= 3.5 * slope) & (count >= 6) & (known >= 8) & (swing > 2.0 * slope)
-        clear &= _same_hour(scene.peak_hour, used, count)
+        clear &= _same_hour(scene.peak_hour, used, count) & ~stepped(np.where(used, high, np.nan))
         day = np.maximum(np.round(left), 1.0)
         eta = (day - 1) * DAY + (scene.peak_hour[:, -1] + 0.5) * HOUR
         says = clear & (slope > 0) & (left <= reach * known)

@@ -160,6 +160,28 @@ def test_days_alike_speak_though_few_hours_carry_them_and_uneven_ones_do_not() -
     assert np.isnan(days.daily(scene(by_chance), 10, 1.5, carried=few).eta_s[0])
 
 
+def test_a_jump_amid_the_week_is_no_growth_from_week_to_week() -> None:
+    t = hours(24 * 15)
+    jumped = 0.3 + 0.2 * rhythm(t) + 0.001 * t / 24 + 0.1 * (t > -24 * 4.5) + NOISE[: len(t)]
+    assert np.isnan(days.weekly(scene(jumped, 0.66), 4.0).eta_s[0])
+
+
+def test_two_levels_are_a_step_and_a_line_is_none() -> None:
+    k = np.arange(10.0)
+    noise = 0.05 * np.random.default_rng(1).normal(size=10)
+    rows = np.stack([(k > 5) + noise, 0.1 * k + noise, np.where(k == 3, np.nan, (k > 5) + noise), (k > 8) + noise, 0 * k])
+    assert days.stepped(rows).tolist() == [True, False, True, False, False]
+
+
+def test_peaks_that_rose_once_do_not_drift() -> None:
+    t = hours(24 * 15)
+    size = (1 + 0.01 * np.random.default_rng(2).normal(size=20))[((t + 24 * 16) // 24).astype(int)]
+    jumped = (0.2 + 0.4 * rhythm(t + 6)) * size * (1 + 0.15 * np.clip(t / 24 + 8, 0, 2))
+    drifts = (0.2 + 0.4 * rhythm(t + 6)) * size * (1 + 0.02 * (t / 24 + 15))
+    assert np.isnan(days.peaks(scene(jumped, 0.9), 1.1).eta_s[0])
+    assert np.isfinite(days.peaks(scene(drifts, 0.9), 1.1).eta_s[0])
+
+
 def test_weeks_whose_last_days_gained_little_stand_still() -> None:
     t = hours(24 * 15)
     growing = 0.3 + 0.2 * rhythm(t) + 0.02 * t / 24 + NOISE[: len(t)]
