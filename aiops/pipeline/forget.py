@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from aiops.core.labels import key
-from aiops.core.records import Bools, Ints
+from aiops.core.records import Bools, Ints, State
 from aiops.models.entity import EntityIndex
 from aiops.pipeline.watch import LAST, Watch
 
@@ -59,15 +59,14 @@ def keep_only(watch: Watch, kept: Ints) -> None:
     for name in ("entity_of", *LAST, "evaluated", "seen_s"):
         setattr(watch, name, getattr(watch, name)[kept])
     for name in ("detector_state", "forecaster_state", "beyond", "dispute", "refusal"):
-        setattr(watch, name, {part: array[kept] for part, array in getattr(watch, name).items()})
+        setattr(watch, name, _rows_of(getattr(watch, name), kept))
     watch.budget_state = {part: array[entities] for part, array in watch.budget_state.items()}
     for kind, gate in watch.gates.items():
         rows = entities if kind == "anomaly" else kept
         watch.gates[kind] = {part: array[rows] for part, array in gate.items()}
     for learner in (watch.apprentice, watch.final):
         if learner is not None:
-            known = kept[kept < len(next(iter(learner.state.values())))]
-            learner.state = {part: array[known] for part, array in learner.state.items()}
+            learner.state = _rows_of(learner.state, kept)
     if watch.forecaster is not None and watch.crossings is not None and watch.held is not None:
         watch.limit, watch.crossings, watch.held = watch.limit.take(kept), watch.crossings.take(kept), watch.held.take(kept)
     watch.mask.rows, watch.mask.minute = [rows[kept[kept < len(rows)]] for rows in watch.mask.rows], -1
@@ -75,3 +74,8 @@ def keep_only(watch: Watch, kept: Ints) -> None:
         feed.seen = feed.seen[kept[kept < len(feed.seen)]]
     watch.number_anew(entities)
     watch.index = EntityIndex(watch.entity_of)
+
+
+def _rows_of(state: State, kept: Ints) -> State:
+    """These rows (k,) of per-row arrays; what has come since, and is not counted in them yet, is left out."""
+    return {part: array[kept[kept < len(array)]] for part, array in state.items()}

@@ -97,6 +97,19 @@ def test_every_array_has_as_many_rows_as_the_window(rooms: Rooms) -> None:
         assert watch.entities[int(watch.entity_of[row])] == {"instance": watch.window.labels[row]["instance"]}
 
 
+def test_series_that_came_with_older_history_are_no_trouble(rooms: Rooms) -> None:
+    watch, world = started()
+    churn(watch, world, rooms, 3)
+    watch.refusal |= {"last": np.zeros(watch.n), "until_s": np.zeros(watch.n, np.int64)}
+    had = watch.n
+    watch.rows_of_labels(tuple({"instance": f"late-{i}"} for i in range(4)))
+    watch.grow()
+    keep_only(watch, np.arange(1, watch.n, 2))
+    assert watch.n == (had + 4) // 2
+    assert len(watch.refusal["last"]) == had // 2
+    assert turn(watch, FIRST + 3 * STEP_S, rooms).error is None
+
+
 def test_an_outage_makes_nobody_silent(rooms: Rooms) -> None:
     watch, world = started()
     for i in range(30):
