@@ -36,15 +36,13 @@ stat = os.statvfs(path)
 total = int(stat.f_bavail * stat.f_frsize * share)
 print(time.time(), flush=True)
 begin, written = time.monotonic(), 0
-with open(os.path.join(path, "data"), "wb") as f:
+with open(os.path.join(path, "data"), "wb", buffering=0) as f:  # a full disk is told here, not at the end
     while written < total:
         due = min(total, int(total * (time.monotonic() - begin) / seconds))
         try:
-            f.write(b"x" * (due - written))
-            f.flush()
+            written += f.write(b"x" * (due - written))
         except OSError:
             break
-        written = due
         time.sleep(0.5)
 print(time.time(), flush=True)
 """
