@@ -10,11 +10,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.servers import free_port
 
@@ -83,3 +85,13 @@ class Aiops:
         """Another `aiops` command beside it, on the same data directory."""
         command = [sys.executable, "-m", "aiops", *args, "--data-dir", str(self.data_dir)]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=dict(os.environ))
+
+
+def until(what: Callable[[], Any], seconds: float, why: str) -> Any:
+    """Wait for something to become true; a generous bound, not a measurement."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := what():
+            return found
+        time.sleep(0.5)
+    pytest.fail(f"not within {seconds:.0f} s: {why}")

@@ -9,7 +9,7 @@ import json
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests import servers
-from tests.acceptance.daemon import Aiops
+from tests.acceptance.daemon import Aiops, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -126,16 +126,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         (folder / "aiops.yaml").write_text(json.dumps(config))
         aiops = stack.enter_context(Aiops.started(folder, folder / "aiops.yaml"))
         yield Stage(folder, aiops, tanks, prometheus, alertmanager)
-
-
-def until(what: Callable[[], Any], seconds: float, why: str) -> Any:
-    """Wait for something to become true; a generous bound, not a measurement."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := what():
-            return found
-        time.sleep(0.5)
-    pytest.fail(f"not within {seconds:.0f} s: {why}")
 
 
 def test_the_alert_is_told_before_it_fires_and_judged_when_it_does(stage: Stage) -> None:

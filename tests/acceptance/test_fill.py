@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ import pytest
 
 from aiops.core.durations import rfc3339
 from tests import servers
-from tests.acceptance.daemon import Aiops
+from tests.acceptance.daemon import Aiops, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -120,16 +120,6 @@ def stage(mounts: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -
         stage = Stage(aiops, collector, str(steady), str(plateau))
         stage.notes["fillers"] = fillers
         yield stage
-
-
-def until(what: Callable[[], Any], seconds: float, why: str) -> Any:
-    """Wait for something to become true; a generous bound, not a measurement."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := what():
-            return found
-        time.sleep(0.5)
-    pytest.fail(f"not within {seconds:.0f} s: {why}")
 
 
 def seconds_of(stamp: str) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests import servers
-from tests.acceptance.daemon import Aiops
+from tests.acceptance.daemon import Aiops, until
 
 pytestmark = pytest.mark.acceptance
 
@@ -79,7 +78,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
         (tmp_path / "cards").mkdir()
         (tmp_path / "cards" / "idle.yaml").write_text(json.dumps(CARD))
         (tmp_path / "aiops.yaml").write_text(json.dumps({"sources": sources, "cards": ["cards"]}))
-        until(lambda: asked(second, f"count({QUERY})"), "the second server has samples")
+        until(lambda: asked(second, f"count({QUERY})"), 60, "the second server has samples")
         aiops = stack.enter_context(Aiops.started(tmp_path, tmp_path / "aiops.yaml"))
         found = Pair(aiops, first, start_first, urls)
         try:
@@ -93,31 +92,21 @@ def asked(url: str, query: str) -> list[Any]:
         return list(json.load(answer)["data"]["result"])
 
 
-def until(what: Callable[[], Any], why: str, seconds: float = 60) -> Any:
-    """Wait for something to become true; a generous bound, not a measurement."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := what():
-            return found
-        time.sleep(0.3)
-    pytest.fail(f"not within {seconds:.0f} s: {why}")
-
-
 def test_each_series_is_one_and_a_server_that_dies_and_comes_back_costs_nothing(pair: Pair) -> None:
     aiops = pair.aiops
     cores = int(asked(pair.urls["b"], f"count({QUERY})")[0]["value"][1])
-    until(lambda: pair.ready()["ready"], "it is ready")
-    until(lambda: sum(pair.series().values()) == cores, f"{cores} series, each of which both servers have")
+    until(lambda: pair.ready()["ready"], 60, "it is ready")
+    until(lambda: sum(pair.series().values()) == cores, 60, f"{cores} series, each of which both servers have")
 
     pair.first.close()
-    until(lambda: "a" in pair.ready()["failing"], "the dead server is named")
+    until(lambda: "a" in pair.ready()["failing"], 60, "the dead server is named")
     assert pair.ready()["ready"] is True
     before = pair.newest_s()
-    until(lambda: pair.newest_s() >= before + 3 * STEP_S, "the card goes on with the other server")
+    until(lambda: pair.newest_s() >= before + 3 * STEP_S, 60, "the card goes on with the other server")
     assert pair.series().get("stale", 0) == 0
 
     pair.first = pair.start_first()
-    until(lambda: pair.ready()["failing"] == {}, "the server is back", 120)
+    until(lambda: pair.ready()["failing"] == {}, 120, "the server is back")
     assert sum(pair.series().values()) == cores
     log = aiops.output()
     assert log.count("source failed") == 1
