@@ -16,3 +16,12 @@ def visible(value: str, shown: int = SHOWN) -> str:
     """
     escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value[: 2 * shown])
     return escaped if len(escaped) <= shown and len(value) <= 2 * shown else escaped[: shown - 1] + "…"
+
+
+def times(count: int) -> str:
+    """How often, in words.
+
+    >>> times(1), times(3)
+    ('once', '3 times')
+    """
+    return "once" if count == 1 else f"{count} times"

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import orjson
 
+from aiops.core.folders import sync_folder
 from aiops.core.records import State
 
 VERSION = 2
@@ -54,7 +55,7 @@ def save_state(folder: Path, name: str, state: State, meta: Mapping[str, Any]) -
     }
     described = orjson.dumps(note, option=orjson.OPT_SERIALIZE_NUMPY)
     _write(folder, lambda _: f"{name}.json", lambda file: file.write(described))
-    _sync(folder)
+    sync_folder(folder)
     for old in folder.glob(f"{name}.*.npz"):
         if old.name != _data_name(name, digest):
             old.unlink(missing_ok=True)
@@ -175,11 +176,3 @@ def _write(folder: Path, name: Callable[[str], str], put: Callable[[_Hashed], ob
         temporary.unlink(missing_ok=True)
         raise
     return digest
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

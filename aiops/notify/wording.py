@@ -10,7 +10,7 @@ from aiops.core.durations import rfc3339, text
 from aiops.core.labels import Labels
 from aiops.core.quantity import quantity
 from aiops.core.records import FORETELLING, EarlyWarning
-from aiops.core.text import visible
+from aiops.core.text import times, visible
 
 TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
 
@@ -119,8 +119,7 @@ def _rule(warning: EarlyWarning) -> Iterator[str]:
     name = visible(own.get("alertname", "")) + (f" ({visible(labels)})" if labels else "")
     yield f"Alert: {name}: {visible(said.get('expr', ''))}{hold}"
     for one in said.get("guards", ()):
-        times = "once" if one["flips"] == 1 else f"{one['flips']} times"
-        flips = f", changed {times} in the last hours" if one["flips"] else ""
+        flips = f", changed {times(one['flips'])} in the last hours" if one["flips"] else ""
         yield f"{'Lets' if one['holds'] else 'Bars'}: {visible(one['expr'])}{flips}"
     if said.get("summary"):
         yield f"It says: {visible(said['summary'])}"

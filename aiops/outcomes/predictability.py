@@ -11,6 +11,8 @@ from typing import Any
 from aiops.core.durations import text
 from aiops.core.labels import Labels
 from aiops.core.records import Outcome
+from aiops.core.text import times
+from aiops.outcomes.scorecard import CAME
 
 REMEMBERED = 1000
 """Newest verdicts of one alert name that count."""
@@ -71,7 +73,7 @@ class RuleRecord:
             return f"{often}, {quickly}; no warning would have been ahead: shadow"
         said = f"{self.hits + self.late} of {self.settled} came true" if self.settled else "new: unproven"
         said += f", median {text(self.median_lead_s)} ahead" if self.median_lead_s is not None else ""
-        said += f"; fired {_times(self.missed)} without a warning" if self.missed else ""
+        said += f"; fired {times(self.missed)} without a warning" if self.missed else ""
         return said + (": shadow" if self.quiet else "")
 
     def as_json(self) -> dict[str, Any]:
@@ -81,10 +83,6 @@ class RuleRecord:
             "median_lead_s": self.median_lead_s, "crossings": self.course.crossings, "sudden": self.course.sudden,
             "days": round(self.course.days, 2), "quiet": self.quiet, "text": self.sentence(),
         }  # fmt: skip
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
 
 
 class Predictability:
@@ -103,7 +101,7 @@ class Predictability:
         """The record of the rule called `alert` that sets the labels `own`."""
         mine = [one for one in self._of.get(alert, ()) if all(one[0].get(k, "") == v for k, v in own.items() if v)]
         count = Counter(verdict for _, verdict, _ in mine)
-        leads = [lead for _, verdict, lead in mine if verdict in ("hit", "late") and lead is not None]
+        leads = [lead for _, verdict, lead in mine if verdict in CAME and lead is not None]
         return RuleRecord(
             count["hit"], count["late"], count["false"], count["missed"], statistics.median(leads) if leads else None, course
         )

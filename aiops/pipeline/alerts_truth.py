@@ -34,7 +34,7 @@ def begun(watch: Watch, now_s: int) -> list[Incident]:
     What fires at the first look ever began before, and what begins while the card excludes its labels is none.
     """
     known = watch.alerts.asked_s if watch.alerts.asked_s is not None else watch.judged_s
-    start = now_s if known is None else max(known, (now_s - LONGEST_S) // watch.step_s * watch.step_s)
+    start = asked_from(watch, known, now_s)
     firing: dict[str, tuple[Labels, Bools]] = {}
     time_s: Ints = np.zeros(0, np.int64)
     try:
@@ -54,6 +54,11 @@ def begun(watch: Watch, now_s: int) -> list[Incident]:
     oldest = now_s - 2 * REARM_STEPS * watch.step_s
     watch.alerts.fired_s = {name: at for name, at in watch.alerts.fired_s.items() if at >= oldest}
     return sorted(found, key=lambda one: (one.at_s, one.id))
+
+
+def asked_from(watch: Watch, known: int | None, now_s: int) -> int:
+    """From where on firings are asked for that are known up to `known`, None = not at all."""
+    return now_s if known is None else max(known, (now_s - LONGEST_S) // watch.step_s * watch.step_s)
 
 
 def _begun(watch: Watch, labels: Labels, fires: Bools, time_s: Ints, first: bool) -> list[Incident]:

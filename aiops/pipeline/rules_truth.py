@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from aiops.core.errors import SourceError
 from aiops.core.labels import Labels
 from aiops.core.records import Bools, Floats, Ints
+from aiops.pipeline.alerts_truth import asked_from
 from aiops.pipeline.beyond import REARM_STEPS
 from aiops.pipeline.reading import Reading
 from aiops.pipeline.rules_watch import Built, RulesWatch
 from aiops.rules.followed import Followed
 from aiops.telemetry.link import Piece
-
-LONGEST_S = 14 * 86400
-"""How far back firings are looked for after an outage of the daemon."""
 
 
 def firings(watch: RulesWatch, now_s: int) -> dict[int, int]:
@@ -26,7 +24,7 @@ def firings(watch: RulesWatch, now_s: int) -> dict[int, int]:
     What fires at the first look ever began before; a source that cannot be asked is asked for the same time again.
     """
     known = watch.truth_s if watch.truth_s is not None else watch.judged_s
-    start = now_s if known is None else max(known, (now_s - LONGEST_S) // watch.step_s * watch.step_s)
+    start = asked_from(watch, known, now_s)
     if start > now_s or (known is not None and start == now_s and watch.truth_s is not None):
         return {}
     try:
@@ -35,7 +33,7 @@ def firings(watch: RulesWatch, now_s: int) -> dict[int, int]:
         return {}
     if not pieces:
         return {}
-    begun, fires = dict[int, int](), np.zeros(0, bool)
+    begun: dict[int, int] = {}
     columns = len(pieces[0].time_s)
     firing: dict[int, Bools] = {}
     for piece in pieces:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiops.core.records import Bools, Ints
+from aiops.core.records import Bools, Floats, Ints
 from aiops.rules.formula import Formula, Many, One
 
-Floats = NDArray[np.float64]
+Nodes = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,41 +38,24 @@ class Program:
         """(R,) whether each formula is true, of `holds` (n,) whether each comparison is; see `formula.holding`."""
         nodes = np.zeros(self._nodes, bool)
         nodes[: self.n] = holds
-        for one in self.levels:
-            values = nodes[one.parts]
-            if one.op == "and":
-                found = np.logical_and.reduceat(values, one.starts)
-            elif one.op == "or":
-                found = np.logical_or.reduceat(values, one.starts)
-            else:
-                first = values[one.starts]
-                values[one.starts] = False
-                found = first & ~np.logical_or.reduceat(values, one.starts)
-            nodes[one.first : one.first + len(one.starts)] = found
-        return nodes[self.roots]
+        return self._through(nodes, np.logical_and, np.logical_or, _and_not)
 
     def crossing(self, times: Floats) -> Floats:
         """(R, 3) when each formula becomes true, of `times` (n, 3); NaN = never; see `formula.crossing`."""
         nodes = np.full((self._nodes, 3), np.nan)
         nodes[: self.n] = times
+        return self._through(nodes, np.maximum, np.fmin, _unless_before)
+
+    def _through(self, nodes: Nodes, both: np.ufunc, either: np.ufunc, unless: Callable[[Level, Nodes], Nodes]) -> Nodes:
+        """What `nodes` of the series come to at the roots, level after level."""
         for one in self.levels:
             values = nodes[one.parts]
-            if one.op == "and":
-                found = np.maximum.reduceat(values, one.starts)
-            elif one.op == "or":
-                found = np.fmin.reduceat(values, one.starts)
+            if one.op == "unless":
+                found = unless(one, values)
             else:
-                found = self._unless(one, values)
+                found = (both if one.op == "and" else either).reduceat(values, one.starts)
             nodes[one.first : one.first + len(one.starts)] = found
         return nodes[self.roots]
-
-    def _unless(self, one: Level, values: Floats) -> Floats:
-        first = values[one.starts]
-        lengths = np.diff(np.append(one.starts, len(one.parts)))
-        with np.errstate(invalid="ignore"):
-            before = values[:, 1] <= np.repeat(first[:, 1], lengths)
-        before[one.starts] = False
-        return np.where(np.logical_or.reduceat(before, one.starts)[:, None], np.nan, first)
 
     @property
     def _nodes(self) -> int:
@@ -81,6 +65,21 @@ class Program:
     def only(self, rows: Ints) -> Program:
         """The same of some rows."""
         return Program(self.n, self.levels, self.roots[rows])
+
+
+def _and_not(one: Level, holds: Bools) -> Bools:
+    first = holds[one.starts]
+    holds[one.starts] = False
+    return first & ~np.logical_or.reduceat(holds, one.starts)
+
+
+def _unless_before(one: Level, times: Floats) -> Floats:
+    first = times[one.starts]
+    lengths = np.diff(np.append(one.starts, len(one.parts)))
+    with np.errstate(invalid="ignore"):
+        before = times[:, 1] <= np.repeat(first[:, 1], lengths)
+    before[one.starts] = False
+    return np.where(np.logical_or.reduceat(before, one.starts)[:, None], np.nan, first)
 
 
 def program(formulas: Sequence[Formula], n: int) -> Program:

@@ -14,6 +14,7 @@ from aiops.core.durations import text
 from aiops.core.errors import SourceError
 from aiops.core.labels import key
 from aiops.core.records import Block, Bools
+from aiops.core.text import times
 from aiops.models.card import ModelCard
 from aiops.models.card_parts import Promotion
 from aiops.outcomes.scorecard import wilson
@@ -58,9 +59,9 @@ class Worth:
         one = self.judged
         if not one.warned:
             return f"in the last {self.days:.3g} days it would not have warned"
-        times = "once" if one.warned == 1 else f"{one.warned} times"
         open_ = one.warned - one.hits - one.false
-        said = f"in the last {self.days:.3g} days it would have warned {times}: {one.hits} came true, {one.false} did not"
+        said = f"in the last {self.days:.3g} days it would have warned {times(one.warned)}"
+        said += f": {one.hits} came true, {one.false} did not"
         said += f", {open_} still open" if open_ else ""
         said += f"; median {text(round(statistics.median(one.leads_s) / 60) * 60)} ahead" if one.leads_s else ""
         return said + (f"; precision at least {self.bound:.2f}" if math.isfinite(self.bound) else "")

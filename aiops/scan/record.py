@@ -16,6 +16,7 @@ import numpy as np
 
 from aiops.core.durations import text
 from aiops.core.records import Bools, Floats, Ints
+from aiops.core.text import times
 from aiops.scan.past import STEP_S
 
 GAP_S = 1800
@@ -71,15 +72,11 @@ class Record:
         own, base = self.own, self.baseline
         lead = f", median {text(statistics.median(own.leads_s))} ahead" if own.leads_s else ""
         open_ = f", {own.warned - own.hits - own.false} open" if own.warned > own.hits + own.false else ""
-        fired = "it did not fire" if not self.firings else f"it fired {_times(self.firings)}"
-        said = f"in the last {self.days:.3g} days {fired}; it would have warned {_times(own.warned)}"
+        fired = "it did not fire" if not self.firings else f"it fired {times(self.firings)}"
+        said = f"in the last {self.days:.3g} days {fired}; it would have warned {times(own.warned)}"
         said += f": {_count(own.hits, 'hit')}, {own.false} false{open_}{lead}" if own.warned else ""
-        said += f"; {_times(self.before)} before the rule was there" if self.before else ""
-        return f"{said}; predict_linear: {_times(base.warned)}, {_count(base.hits, 'hit')}"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
+        said += f"; {times(self.before)} before the rule was there" if self.before else ""
+        return f"{said}; predict_linear: {times(base.warned)}, {_count(base.hits, 'hit')}"
 
 
 def _count(count: int, what: str) -> str:

@@ -22,6 +22,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from aiops.core.folders import sync_folder
 from aiops.core.labels import Labels
 from aiops.core.records import Ints, Lineage, Remark
 from aiops.core.remembered import LabelSets
@@ -116,7 +117,7 @@ class Intake:
             _write(fd, MAGIC + _framed([orjson.dumps(about)]))
             os.fsync(fd)
             os.replace(temporary, self.path)
-            _sync(self.path.parent)
+            sync_folder(self.path.parent)
         except OSError:
             os.close(fd)
             raise
@@ -282,11 +283,3 @@ def _write(fd: int, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(fd, left) :]
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
