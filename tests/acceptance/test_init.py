@@ -32,8 +32,8 @@ def command(*args: str) -> subprocess.CompletedProcess[str]:
 
 
 def scraped(url: str) -> bool:
-    """Whether a counter has two samples."""
-    query = urllib.parse.urlencode({"query": "rate(node_cpu_seconds_total[1m]) >= 0"})
+    """Whether a counter has two samples, and had two seconds ago: `init` looks at whole seconds."""
+    query = urllib.parse.urlencode({"query": "rate(node_cpu_seconds_total[1m] offset 2s) >= 0"})
     with urllib.request.urlopen(f"{url}/api/v1/query?{query}", timeout=10) as answer:
         return b'"metric"' in answer.read()
 
