@@ -103,7 +103,7 @@ class GuardRules(Strict):
     min_change: float = Field(0.0, ge=0, description="an anomaly must differ by this much from what was expected")
     persistence: str = Field("1/1", description="k/n: k firing turns among the last n")
     on_missing: Literal["unknown", "zero", "hold", "alert"] = Field(
-        "unknown", description="what a missing sample means"
+        "unknown", description="what a missing sample means; alert: a series that falls silent is a symptom of kind absence"
     )
 
     @field_validator("persistence")

@@ -13,6 +13,8 @@ from aiops.core.records import FORETELLING, EarlyWarning
 from aiops.core.text import times, visible
 
 TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
+_STATE = {"absence": "silent", "conflict": "told differently by its sources"}
+_OVER = {"absence": "is silent no longer, or taken to be gone", "conflict": "is told alike again"}
 
 
 def title(warning: EarlyWarning, now_s: float) -> str:
@@ -27,7 +29,8 @@ def title(warning: EarlyWarning, now_s: float) -> str:
         return f"{what} {_ending(warning, now_s)}"
     c = warning.crossing
     if c is None:
-        return f"{what}: unusual since {_clock(warning.opened_s, now_s)} UTC"
+        since = warning.symptoms[0].since_s if warning.kind == "absence" and warning.symptoms else warning.opened_s
+        return f"{what}: {_STATE.get(warning.kind, 'unusual')} since {_clock(since, now_s)} UTC"
     left = text(max(0.0, c.expected_s - now_s))
     at, same_day = _clock(c.expected_s, now_s), _day(c.earliest_s) == _day(c.expected_s) == _day(c.latest_s)
     first, last = (_clock(t, c.expected_s if same_day else now_s) for t in (c.earliest_s, c.latest_s))
@@ -53,6 +56,8 @@ def _ending(warning: EarlyWarning, now_s: float) -> str:
         return f"came true by {_clock(ended, now_s)} UTC, {text(ended - warning.opened_s)} after it was told{late}"
     if warning.members:
         return f"has ended on all of them by {_clock(ended, now_s)} UTC"
+    if warning.kind not in FORETELLING:
+        return _OVER.get(warning.kind, "has ended")
     over = "is no longer unusual" if warning.first_crossing is None else "is no longer expected"
     return f"{over}; {'verdict pending' if warning.verdict is None else f'judged {warning.verdict}'}"
 

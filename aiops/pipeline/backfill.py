@@ -14,7 +14,8 @@ from aiops.core.records import Floats, Ints
 from aiops.pipeline.evaluate import learn
 from aiops.pipeline.mask import masked_at
 from aiops.pipeline.read import progress_of
-from aiops.pipeline.watch import Apprentice, Feed, Watch, extended
+from aiops.pipeline.rows import extended
+from aiops.pipeline.watch import Apprentice, Feed, Watch
 from aiops.telemetry.link import Piece, Range
 
 TURN_SAMPLES = 1_000_000

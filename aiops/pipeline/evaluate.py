@@ -7,10 +7,11 @@ from functools import partial
 
 import numpy as np
 
-from aiops.core.records import Crossings, Floats, Ints, Scores, State
+from aiops.core.records import Crossings, Floats, History, Ints, Scores, State
 from aiops.pipeline.join_cohort import columns_at_once, start_entities, start_rows
 from aiops.pipeline.reading import Reading
-from aiops.pipeline.watch import LAST, Watch, no_crossings
+from aiops.pipeline.rows import no_crossings
+from aiops.pipeline.watch import LAST, Watch
 
 CHUNK_ROWS = 512
 """Rows whose history is copied at once: small enough for the cache, and memory stays flat."""
@@ -102,13 +103,21 @@ def forecast(watch: Watch, now_s: int) -> None:
     if watch.step_s >= 60 and now_s % max(FORECAST_EVERY_S, watch.step_s):
         return
     latest = watch.window.latest(now_s)
-    look = watch.forecaster.screen(watch.forecaster_state, latest, watch.limit, watch.row_now(now_s))
-    rows = np.flatnonzero(look)
+    look(watch, now_s, latest, watch.window.history)
+    if watch.detector is None:
+        watch.evaluated = np.isfinite(latest)
+
+
+def look(watch: Watch, now_s: int, latest: Floats, history_of: Callable[[Ints, int], History]) -> None:
+    """Ask the forecaster at `now_s`, of the rows that need it; `latest` (n,) values then, `history_of` some rows at an instant."""
+    assert watch.forecaster is not None
+    wanted = watch.forecaster.screen(watch.forecaster_state, latest, watch.limit, watch.row_now(now_s))
+    rows = np.flatnonzero(wanted)
     found = no_crossings(watch.n, "far from the limit")
     for start in range(0, len(rows), CHUNK_ROWS):
         part = rows[start : start + CHUNK_ROWS]
         state = {name: array[part] for name, array in watch.forecaster_state.items()}
-        history = watch.window.history(part, now_s)
+        history = history_of(part, now_s)
         _put(found, part, watch.forecaster.crossings(state, history, watch.limit.take(part), watch.horizon_s))
         for name, array in state.items():
             watch.forecaster_state[name][part] = array
@@ -116,8 +125,6 @@ def forecast(watch: Watch, now_s: int) -> None:
     assert watch.held is not None
     speaks = np.flatnonzero(np.isfinite(found.time_s[:, 1]))
     _put(watch.held, speaks, found.take(speaks))
-    if watch.detector is None:
-        watch.evaluated = np.isfinite(latest)
 
 
 def _put(found: Crossings, rows: Ints, some: Crossings) -> None:

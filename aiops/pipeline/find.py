@@ -11,7 +11,7 @@ from aiops.core.records import Bools, Floats, Ints, Symptom, SymptomKind
 from aiops.pipeline.explain import explain_crossings, of_others
 from aiops.pipeline.mask import masked
 from aiops.pipeline.watch import Watch
-from aiops.symptoms import build, guards
+from aiops.symptoms import absence, build, guards
 from aiops.symptoms.guards import Guards
 
 LEAST_COVERAGE = 0.8
@@ -36,6 +36,8 @@ def find_symptoms(watch: Watch, scores: Floats, now_s: int, held: Bools | None =
         found.by_kind["anomaly"] = _anomalies(watch, scores, now_s, held)
     if watch.disputed and watch.n:
         found.by_kind["conflict"] = _conflicts(watch, now_s)
+    if watch.silence and watch.n:
+        found.by_kind["absence"] = _absences(watch, now_s, held)
     return found
 
 
@@ -126,6 +128,18 @@ def _conflicts(watch: Watch, now_s: int) -> dict[int, list[Symptom]]:
     rows = np.flatnonzero(active)
     names = [feed.name for feed in watch.feeds]
     symptoms = build.conflicts(rows, watch.window.labels, state, names, watch.agreement.tolerance, watch.naming, watch.lineage_of)
+    return _grouped(watch, rows, symptoms)
+
+
+def _absences(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[Symptom]]:
+    """Series that are silent for unusually long, while the source that delivers them answers in full."""
+    state, at = watch.silence, watch.row_now(now_s)
+    known = np.full(watch.n, watch.lineage.whole) if held is None else ~held & watch.lineage.whole
+    score = absence.step(state, np.isfinite(watch.window.latest(now_s)), known, at, watch.step_s)
+    firing = absence.firing(state, score) & ~masked(watch, now_s)
+    rows = np.flatnonzero(guards.step(watch.gates["absence"], firing, known, watch.guards, at))
+    usual = absence.scale(state, watch.step_s)
+    symptoms = build.absences(rows, watch.window.labels, score, state["silent_s"], usual, at, watch.naming, watch.lineage_of)
     return _grouped(watch, rows, symptoms)
 
 

@@ -12,7 +12,8 @@ from aiops.core.records import Ints, State
 from aiops.pipeline.evaluate import learn
 from aiops.pipeline.mask import masked_at
 from aiops.pipeline.quarantine import refused
-from aiops.pipeline.watch import Apprentice, Feed, Watch, extended
+from aiops.pipeline.rows import extended
+from aiops.pipeline.watch import Apprentice, Feed, Watch
 from aiops.telemetry.link import Piece
 
 

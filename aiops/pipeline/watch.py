@@ -18,7 +18,8 @@ from aiops.models.cohort import Cohorts
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster
 from aiops.pipeline.pending import Alerts, Pending
-from aiops.symptoms import guards
+from aiops.pipeline.rows import extended, more_crossings
+from aiops.symptoms import absence, guards
 from aiops.symptoms.build import Naming
 from aiops.symptoms.guards import Guards
 from aiops.telemetry.breaker import Breaker
@@ -144,6 +145,7 @@ class Watch:
     lineage: Lineage = field(default_factory=lambda: Lineage("", "", 0, 0))
     seen_s: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     dispute: State = field(default_factory=dict)
+    silence: State = field(default_factory=dict)
     refusal: State = field(default_factory=dict)
     disputed: bool = False
     apprentice: Apprentice | None = None
@@ -187,6 +189,11 @@ class Watch:
     def at_once(self) -> int:
         """How many watches of the same sources may take their turns at once."""
         return min(feed.link.at_once for feed in self.feeds)
+
+    @property
+    def tells_absence(self) -> bool:
+        """Whether a series that falls silent is a symptom."""
+        return self.guards.on_missing == "alert"
 
     @property
     def keeps_past(self) -> bool:
@@ -247,9 +254,9 @@ class Watch:
         if self.forecaster is not None:
             self.forecaster_state = extended(self.forecaster_state, self.forecaster.initial(new))
             self.limit = self._limit_for(fresh)
-            self.crossings = _more_crossings(self.crossings, new)
-            self.held = _more_crossings(self.held, new)
-        for kind in ("anomaly", "exhaustion", "conflict"):
+            self.crossings = more_crossings(self.crossings, new)
+            self.held = more_crossings(self.held, new)
+        for kind in ("anomaly", "exhaustion", "conflict", *(("absence",) if self.tells_absence else ())):
             rows = len(self.entities) if kind == "anomaly" else n
             state = self.gates.get(kind, guards.initial(0))
             self.gates[kind] = extended(state, guards.initial(rows - len(state["bits"])))
@@ -260,6 +267,7 @@ class Watch:
         self.evaluated = np.concatenate([self.evaluated, np.zeros(new, bool)])
         self.seen_s = np.concatenate([self.seen_s, np.zeros(new, np.int64)])
         self.dispute = extended(self.dispute, no_agreement(new))
+        self.silence = extended(self.silence, absence.initial(new)) if self.tells_absence else {}
         self.resume(had)
 
     def number_anew(self, entities: Ints) -> None:
@@ -370,27 +378,3 @@ class Watch:
         if self.detector is None or not self.n:
             return 1.0 if self.n else 0.0
         return float(np.mean(self.detector.ready(self.detector_state)))
-
-
-def extended(state: State, more: State) -> State:
-    """State with the rows of `more` appended."""
-    return {name: np.concatenate([state[name], more[name]]) if name in state else more[name] for name in more}
-
-
-def no_crossings(n: int, reason: str) -> Crossings:
-    """Crossings of n rows that cross nothing, with one reason for all."""
-    return Crossings(
-        np.full((n, 3), np.nan), 0.8, np.full(n, np.nan), np.full(n, np.nan), np.full(n, np.nan),
-        np.full(n, reason, dtype=object),
-    )
-
-
-def _more_crossings(old: Crossings | None, new: int) -> Crossings:
-    more = no_crossings(new, "too little history")
-    if old is None:
-        return more
-    return Crossings(
-        np.concatenate([old.time_s, more.time_s]), old.level, np.concatenate([old.confidence, more.confidence]),
-        np.concatenate([old.slope, more.slope]), np.concatenate([old.window_s, more.window_s]),
-        np.concatenate([old.reason, more.reason]),
-    )

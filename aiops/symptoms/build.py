@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiops.core.durations import text
 from aiops.core.labels import Labels
 from aiops.core.records import (
     Crossing,
@@ -148,6 +149,28 @@ def anomalies(
                 lineage(i),
             )
         )
+    return out
+
+
+def absences(
+    rows: Ints, labels: Sequence[Labels], score: Floats, silent_s: Floats, usual_s: Floats, now_s: Ints, naming: Naming,
+    lineage: Callable[[int], Lineage],
+) -> list[Symptom]:  # fmt: skip
+    """Symptoms of rows that are silent, since `silent_s` before `now_s`; `usual_s` is the scale of their silences."""
+    out = []
+    for i in rows.tolist():
+        silent, value = float(silent_s[i]), plain(score[i]) or 0.0
+        evidence = {
+            "now": None, "unit": naming.unit, "silent_s": silent, "usual_silence_s": plain(usual_s[i]), "score": round(value, 3),
+            "reason": f"silent for {text(silent)} while its source answers; silences of {text(float(usual_s[i]))} are usual here",
+        }  # fmt: skip
+        since = int(now_s[i] - silent)
+        out.append(
+            Symptom(
+                naming.card, naming.signal, labels[i], "absence", since, "warning", min(0.95, 1.0 - 10.0**-value), value, None,
+                evidence, lineage(i),
+            )
+        )  # fmt: skip
     return out
 
 

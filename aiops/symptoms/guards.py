@@ -18,7 +18,7 @@ class Guards:
     by `min_relative_change` (a share of it) and by `min_change` (in the unit).
 
     `on_missing`: unknown = a turn without a sample does not count; zero = it is quiet; hold = as the turn before;
-    alert = as firing.
+    alert = it does not count here, and is told as an absence (see `aiops.symptoms.absence`).
     """
 
     need: int = 1
@@ -45,9 +45,9 @@ def step(state: State, firing: Bools, present: Bools, guards: Guards, now_s: Int
     bits, mask = state["bits"], np.uint32((1 << guards.of) - 1)
     fired = firing.copy()
     counts = present
-    if guards.on_missing != "unknown":
+    if guards.on_missing in ("zero", "hold"):
         counts = np.ones_like(present)
-        instead = {"zero": np.zeros_like(firing), "hold": (bits & 1).astype(bool), "alert": np.ones_like(firing)}
+        instead = {"zero": np.zeros_like(firing), "hold": (bits & 1).astype(bool)}
         fired = np.where(present, fired, instead[guards.on_missing])
     shifted = ((bits << np.uint32(1)) | fired.astype(np.uint32)) & mask
     bits[:] = np.where(counts, shifted, bits)

@@ -26,9 +26,9 @@ class Row:
 
     def step(self, firing: bool, present: bool, now: int) -> bool:
         if not present:
-            if self.guards.on_missing == "unknown":
+            if self.guards.on_missing in ("unknown", "alert"):
                 return self.active
-            firing = {"zero": False, "hold": bool(self.turns and self.turns[-1]), "alert": True}[self.guards.on_missing]
+            firing = {"zero": False, "hold": bool(self.turns and self.turns[-1])}[self.guards.on_missing]
         self.turns = [*self.turns, firing][-self.guards.of :]
         active = sum(self.turns) >= self.guards.need or (self.active and any(self.turns))
         if active and not self.active:
@@ -101,8 +101,8 @@ def test_k_of_n(need: int, of: int, turns: str, wanted: str) -> None:
         ("hold", "!?", "-#"),
         ("hold", ".???", "----"),
         ("hold", "!!???.??", "-######-"),
-        ("alert", "??", "-#"),
-        ("alert", "?.?", "--#"),
+        ("alert", "!?!", "--#"),  # as unknown: it is told as an absence
+        ("alert", "????", "----"),
     ],
 )
 def test_what_a_missing_sample_means(on_missing: Any, turns: str, wanted: str) -> None:
