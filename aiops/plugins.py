@@ -31,7 +31,7 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pca": "aiops.models.second_tier.forecasters:Pca",
         "isolation": "aiops.models.second_tier.forecasters:Isolation",
     },
-    "actions": {},
+    "actions": {"exec": "aiops.responses.actions.exec:Exec"},
     "notifiers": {
         "stdout": "aiops.notify.stdout:StdoutNotifier",
         "alertmanager": "aiops.notify.alertmanager:AlertmanagerNotifier",

@@ -1,0 +1,37 @@
+"""What an action needs besides its parameters: the daemon hands it over, tests hand over their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiops.responses.interface import Call, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The daemon's side of actions.
+
+    `folder`: where programs leave fences and results, on a local disk. `lock_fd`: the descriptor that holds the lock on the data
+    directory; programs inherit it, so that the lock tells of those that are still alive. `tell(route, message, dedup_key)`: put
+    a message into the outbox, once for each key; raises AiopsError for a route that is not there.
+    """
+
+    folder: Path | None = None
+    lock_fd: int | None = None
+    tell: Callable[[str, str, str], None] | None = None
+
+
+NOTHING = Around()
+
+
+def refused(why: str) -> Result:
+    """Nothing was begun."""
+    return Result("failed", {}, why, effect=False)
+
+
+def secret_of(call: Call, given: Any) -> str:
+    """The value of `{secret: name}`; empty where the configuration has none of that name."""
+    return call.secret(str(given["secret"]))
