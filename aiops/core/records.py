@@ -25,6 +25,12 @@ TIMED: frozenset[SymptomKind] = frozenset({"exhaustion", "rule"})
 Severity = Literal["info", "warning", "critical"]
 Stage = Literal["shadow", "ticket", "page"]
 Verdict = Literal["hit", "averted", "late", "false", "expired", "unjudgeable", "missed"]
+CAME: tuple[Verdict, ...] = ("hit", "late")
+"""It came true."""
+SETTLED: tuple[Verdict, ...] = ("hit", "late", "false")
+ASIDE: tuple[Verdict, ...] = ("averted", "expired", "unjudgeable")
+"""Verdicts that say nothing for or against a card."""
+Origin = Literal["", "replay"]
 BY_DAEMON = "daemon"
 """Who judged, where it was no person."""
 WarningState = Literal["open", "closed"]
@@ -231,7 +237,9 @@ class EarlyWarning:
     earliest start of the trend ever told. It is judged by the first of these, by `horizon_s` (how far ahead its card looked when
     it opened; 0 = it told no time) and by `step_s`. `told_s`: when a receiver was first told; None = nobody was. `closed_s` is
     None while it is open. `stale_since_s`: since when its sources have been away, so that nothing newer is known of it; None =
-    they are there.
+    they are there. What is told is what the record of its card makes of what the model says: the symptoms hold that, `raw` what
+    it was at the opening (confidence, earliest_s, expected_s, latest_s, level); `calibration` says in words what confidence and
+    interval rest on.
     """
 
     id: str
@@ -266,6 +274,8 @@ class EarlyWarning:
     horizon_s: float = 0.0
     step_s: int = 60
     told_s: int | None = None
+    raw: Mapping[str, float] = field(default_factory=dict)
+    calibration: Mapping[str, str] = field(default_factory=dict)
 
     def having(self, **changes: Any) -> EarlyWarning:
         """A copy with some fields changed."""
@@ -280,7 +290,8 @@ class Outcome:
     expected time told minus `failed_s` (positive: it came earlier than told), `interval_covered` whether it held it, and
     `well_timed` whether it held it within the slack that is allowed. `truth`: what said that it failed (crossing, alert,
     incident, person). `about`: kind, rule and service of the warning, where it has them. `acted`: somebody did something about
-    it after it opened.
+    it after it opened. `raw`: what the model itself said at the opening, see `EarlyWarning`. `origin`: `replay` where a backtest
+    of the past gave it, empty where it was lived.
     """
 
     warning_id: str
@@ -300,3 +311,5 @@ class Outcome:
     truth: str = ""
     about: Mapping[str, str] = field(default_factory=dict)
     acted: bool = False
+    raw: Mapping[str, float] = field(default_factory=dict)
+    origin: Origin = ""

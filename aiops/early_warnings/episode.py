@@ -6,7 +6,7 @@ open --no symptom--> closed "no longer seen"        open --limit crossed--> clos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,13 +14,20 @@ from aiops.core.labels import Labels, fingerprint, key
 from aiops.core.records import CROSSED, GONE, SEVERITIES, Crossing, EarlyWarning, Stage, Symptom, SymptomKind
 
 Event = Literal["opened", "updated", "worsened", "closed"]
+Told = tuple[Crossing | None, float, Mapping[str, str]]
+"""What is told of a symptom: its crossing, its confidence, and in words what they rest on."""
+
+
+def as_it_is(symptom: Symptom, now_s: int) -> Told:
+    """What the model says."""
+    return symptom.crossing, symptom.confidence, {}
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What a card says about its warnings; `act_margin_s` is how long before the earliest crossing one must act.
 
-    `horizon_s`, `step_s`: how far ahead it looks, and how often.
+    `horizon_s`, `step_s`: how far ahead it looks, and how often. `tell`: what is told of the leading symptom.
     """
 
     card: str
@@ -30,6 +37,7 @@ class Rules:
     source: str = ""
     horizon_s: float = 0.0
     step_s: int = 60
+    tell: Callable[[Symptom, int], Told] = as_it_is
 
 
 def warning_fingerprint(card: str, kind: SymptomKind, entity: Labels, source: str = "") -> str:
@@ -76,6 +84,7 @@ def _trend_start(symptoms: Sequence[Symptom]) -> float | None:
 
 def _open(symptoms: Sequence[Symptom], entity: Labels, now_s: int, rules: Rules) -> EarlyWarning:
     lead = _leading(symptoms)
+    crossing, confidence, calibration = rules.tell(lead, now_s)
     mark = warning_fingerprint(rules.card, lead.kind, entity, rules.source)
     return EarlyWarning(
         id=fingerprint(mark, str(now_s)),
@@ -90,36 +99,48 @@ def _open(symptoms: Sequence[Symptom], entity: Labels, now_s: int, rules: Rules)
         opened_s=now_s,
         updated_s=now_s,
         severity=max((s.severity for s in symptoms), key=SEVERITIES.index),
-        confidence=lead.confidence,
+        confidence=confidence,
         score=lead.score,
-        crossing=lead.crossing,
-        first_crossing=lead.crossing,
-        told_latest_s=lead.crossing.latest_s if lead.crossing else None,
+        crossing=crossing,
+        first_crossing=crossing,
+        told_latest_s=crossing.latest_s if crossing else None,
         trend_start_s=_trend_start(symptoms),
-        act_before_s=_act_before(lead.crossing, now_s, rules),
+        act_before_s=_act_before(crossing, now_s, rules),
         symptoms=tuple(symptoms),
-        horizon_s=rules.horizon_s if lead.crossing else 0.0,
+        horizon_s=rules.horizon_s if crossing else 0.0,
         step_s=rules.step_s,
+        raw=_raw(lead),
+        calibration=calibration,
     )
+
+
+def _raw(lead: Symptom) -> dict[str, float]:
+    c = lead.crossing
+    if c is None:
+        return {"confidence": lead.confidence}
+    level = {} if lead.evidence.get("level") is None else {"level": float(lead.evidence["level"])}
+    return {"confidence": lead.confidence, "earliest_s": c.earliest_s, "expected_s": c.expected_s, "latest_s": c.latest_s, **level}
 
 
 def _update(current: EarlyWarning, symptoms: Sequence[Symptom], now_s: int, rules: Rules) -> EarlyWarning:
     lead = _leading(symptoms)
+    crossing, confidence, calibration = rules.tell(lead, now_s)
     told = current.told_latest_s
-    if lead.crossing is not None:
-        told = max(told or lead.crossing.latest_s, lead.crossing.latest_s)
+    if crossing is not None:
+        told = max(told or crossing.latest_s, crossing.latest_s)
     starts = [s for s in (current.trend_start_s, _trend_start(symptoms)) if s is not None]
     return current.having(
         labels=lead.labels,
         updated_s=now_s,
-        confidence=lead.confidence,
+        confidence=confidence,
         score=lead.score,
-        crossing=lead.crossing,
+        crossing=crossing,
         severity=max((s.severity for s in symptoms), key=SEVERITIES.index),
         told_latest_s=told,
         trend_start_s=min(starts, default=None),
         stage=rules.stage,
-        act_before_s=_act_before(lead.crossing, now_s, rules),
+        act_before_s=_act_before(crossing, now_s, rules),
         symptoms=tuple(symptoms),
+        calibration=calibration,
         stale_since_s=None,
     )

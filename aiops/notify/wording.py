@@ -9,7 +9,7 @@ from typing import Any
 from aiops.core.durations import rfc3339, text
 from aiops.core.labels import Labels
 from aiops.core.quantity import quantity
-from aiops.core.records import FORETELLING, EarlyWarning
+from aiops.core.records import CAME, FORETELLING, EarlyWarning
 from aiops.core.text import times, visible
 
 TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
@@ -51,7 +51,7 @@ def _evidence(warning: EarlyWarning) -> Mapping[str, Any]:
 
 def _ending(warning: EarlyWarning, now_s: float) -> str:
     ended = warning.updated_s if warning.closed_s is None else warning.closed_s
-    if warning.verdict in ("hit", "late"):
+    if warning.verdict in CAME:
         late = " (late)" if warning.verdict == "late" else ""
         return f"came true by {_clock(ended, now_s)} UTC, {text(ended - warning.opened_s)} after it was told{late}"
     if warning.members:
@@ -76,13 +76,14 @@ def body(warning: EarlyWarning, now_s: float, judged_at_s: float | None) -> str:
     """What a person needs at 03:00: what, when, how sure, why, what to do; one fact a line, nothing from outside unescaped."""
     ended = warning.state == "closed"
     lines = [*_what(warning), *(_ended(warning, judged_at_s) if ended else _when(warning, now_s))]
-    lines.append(f"How sure: {warning.confidence:.0%}; {record(warning)}")
+    rests = f" ({warning.calibration['confidence']})" if "confidence" in warning.calibration else ""
+    lines.append(f"How sure: {warning.confidence:.0%}{rests}; {record(warning)}")
     lines += [_why(symptom.labels, symptom.evidence) for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
     if len(warning.symptoms) > SYMPTOMS_AT_MOST:
         lines.append(f"Why: and {len(warning.symptoms) - SYMPTOMS_AT_MOST} series more")
     lines += _beside(warning)
     lines += _data(warning)
-    if not ended or warning.verdict in ("hit", "late"):  # what did not come needs no response
+    if not ended or warning.verdict in CAME:  # what did not come needs no response
         lines += [line for book in warning.runbooks for line in _do(book)] or ["Do: no runbook matches this warning"]
     return "\n".join([*lines, f"More: aiops warnings show {warning.id}"])
 
@@ -148,7 +149,8 @@ def _when(warning: EarlyWarning, now_s: float) -> Iterator[str]:
         yield f"When: since {rfc3339(warning.opened_s)}"
         return
     level = next((s.evidence["level"] for s in warning.symptoms if s.evidence.get("level")), None)
-    stated = "" if level is None else f" ({level:.0%} interval)"
+    rests = f", {warning.calibration['interval']}" if "interval" in warning.calibration else ""
+    stated = "" if level is None else f" ({level:.0%} interval{rests})"
     left = text(max(0.0, c.expected_s - now_s))
     yield f"When: {rfc3339(c.expected_s)} (in {left}), between {rfc3339(c.earliest_s)} and {rfc3339(c.latest_s)}{stated}"
     if warning.act_before_s is not None:

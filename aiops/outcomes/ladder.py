@@ -3,9 +3,13 @@
     up      one rung, when the gate is passed: so many distinct settled incidents, the lower 90 % Wilson bound of how many came
             true, the median lead, false warnings a week, at most 30 % that were averted, expired or unjudgeable, and 7 days since
             the last move; by a person, or by the rule where the configuration lets it
-    ticket  also by the operator's declaration in the configuration; page never
+    ticket  also by the operator's declaration in the configuration; page never. Up to ticket outcomes of a replay of the past
+            count, from before the first that was lived; and the cards of the same models may stand in for as many incidents as
+            the card has itself, once they have as many as the gate asks for: each as their pooled share
+    page    by what was lived alone
     down    by a person at any time; at once by a breach: the upper bound below the gate, or more false warnings within 7 days
-            than the gate allows a week
+            than the gate allows a week or the card's false-alarm budget allows, what was lived counting alone. A single one
+            breaks no budget
 
 The record is that of the last 90 days since the card was last taken down. What came or was false within 5 min of another is one
 incident with it.
@@ -20,8 +24,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from aiops.core.durations import rfc3339, text
-from aiops.core.records import STAGES, Outcome, Stage
-from aiops.outcomes.scorecard import ASIDE, CAME, WEEK_S, wilson
+from aiops.core.records import ASIDE, CAME, STAGES, Outcome, Stage
+from aiops.outcomes.scorecard import WEEK_S, wilson
 
 BETWEEN_MOVES_S = WEEK_S
 RECORD_S = 90 * 86400.0
@@ -66,7 +70,9 @@ class Move:
 class Standing:
     """The record that counts: distinct incidents settled and come true, bounds, leads, false ones, what stands aside.
 
-    `false_recent`: false ones of the last 7 days since the last move. `per_week`: how many are settled a week.
+    `false_recent`: false ones of the last 7 days since the last move. `per_week`: how many are settled a week. `replayed`: how
+    many of the settled a replay of the past gave. `borrowed`: incidents that the cards of the same models stand in for, beside
+    the settled; the bounds hold them.
     """
 
     settled: int
@@ -78,6 +84,8 @@ class Standing:
     false_recent: int
     aside: float
     per_week: float
+    replayed: int = 0
+    borrowed: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -103,24 +111,61 @@ def stage_of(moves: Sequence[Move]) -> Stage:
     return moves[-1].after if moves else "shadow"
 
 
-def standing(outcomes: Iterable[Outcome], moves: Sequence[Move], now_s: float) -> Standing:
-    """The record of a card at `now_s`; `outcomes` are its current verdicts, in any order."""
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What the cards of the same models have shown together: so many of the settled came true."""
+
+    came: int = 0
+    settled: int = 0
+
+    def lends(self, own: int, wanted: int) -> int:
+        """For how many incidents they stand in for a card that has `own` of the `wanted`; none before they have as many."""
+        return max(0, min(own, wanted - own)) if self.settled >= wanted else 0
+
+
+def standing(
+    outcomes: Iterable[Outcome], moves: Sequence[Move], now_s: float, family: Family = Family(), wanted: int = 0
+) -> Standing:
+    """The record of a card at `now_s`; `outcomes` are its current verdicts, in any order.
+
+    `family` stands in for some of the `wanted` incidents that the card has not. Outcomes of a replay count as far as they lie
+    before what was lived.
+    """
     last = moves[-1].at_s if moves else -math.inf
     down = max((m.at_s for m in moves if m.kind in ("demoted", "breach")), default=-math.inf)
     since = max(now_s - RECORD_S, down)
-    found = [o for o in outcomes if since < o.settled_s <= now_s and o.verdict != "missed"]
-    came = _distinct(o.failed_s if o.failed_s is not None else o.settled_s for o in found if o.verdict in CAME)
-    false = _distinct(_opened(o) for o in found if o.verdict == "false")
-    recent = _distinct(_opened(o) for o in found if o.verdict == "false" and o.settled_s > max(last, now_s - WEEK_S))
+    found = [o for o in _not_twice(outcomes) if since < o.settled_s <= now_s and o.verdict != "missed"]
+    came, false = _incidents(found)
+    recent = _incidents(o for o in found if o.settled_s > max(last, now_s - WEEK_S))[1]
     settled = came + false
-    low, high = wilson(came, settled)
+    borrowed = family.lends(settled, wanted)
+    low, high = wilson(came + (borrowed * family.came / family.settled if borrowed else 0.0), settled + borrowed)
     leads = [o.lead_s for o in found if o.verdict == "hit" and o.lead_s is not None]
     span = max(WEEK_S, now_s - min((_opened(o) for o in found), default=now_s))
     aside = sum(o.verdict in ASIDE for o in found) / len(found) if found else 0.0
     return Standing(
         settled, came, low, high, statistics.median(leads) if leads else None, false * WEEK_S / span, recent, aside,
-        settled * WEEK_S / span,
+        settled * WEEK_S / span, settled - sum(_incidents(o for o in found if not o.origin)), borrowed,
     )  # fmt: skip
+
+
+def lived(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Those that no replay gave."""
+    return [o for o in outcomes if not o.origin]
+
+
+def _not_twice(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Without what a replay says of the time that was lived."""
+    found = list(outcomes)
+    begun = min((_opened(o) for o in found if not o.origin), default=math.inf)
+    return [o for o in found if not o.origin or o.settled_s < begun]
+
+
+def _incidents(found: Iterable[Outcome]) -> tuple[int, int]:
+    """How many distinct incidents came true, and were false."""
+    some = list(found)
+    came = _distinct(o.failed_s if o.failed_s is not None else o.settled_s for o in some if o.verdict in CAME)
+    return came, _distinct(_opened(o) for o in some if o.verdict == "false")
 
 
 def _opened(outcome: Outcome) -> int:
@@ -140,9 +185,10 @@ def lacks(found: Standing, gate: Gate, moves: Sequence[Move], now_s: float) -> l
     if stage_of(moves) == STAGES[-1]:
         return []
     out = []
-    if found.settled < gate.settled:
-        when = _after(now_s, gate.settled - found.settled, found.per_week)
-        out.append(Lack("settled incidents", str(found.settled), str(gate.settled), when))
+    if found.settled + found.borrowed < gate.settled:
+        when = _after(now_s, gate.settled - found.settled - found.borrowed, found.per_week)
+        lent = f" and {found.borrowed} of cards like it" if found.borrowed else ""
+        out.append(Lack("settled incidents", f"{found.settled}{lent}", str(gate.settled), when))
     if found.low < gate.precision_at_least:
         share = found.came / found.settled if found.settled else 0.0
         has = f"{found.came} of {found.settled} came true, at least {found.low:.0%}"
@@ -175,12 +221,23 @@ def _more_needed(share: float, settled: int, gate: float) -> float | None:
     return None
 
 
-def promote(outcomes: Iterable[Outcome], moves: Sequence[Move], gate: Gate, now_s: float, who: str, why: str) -> Move:
+def for_next(
+    outcomes: Iterable[Outcome], moves: Sequence[Move], gate: Gate, now_s: float, family: Family = Family()
+) -> Standing:
+    """The record that the next rung asks for: to ticket a replay and the family count, to page what was lived alone."""
+    if stage_of(moves) == "shadow":
+        return standing(outcomes, moves, now_s, family, gate.settled)
+    return standing(lived(outcomes), moves, now_s)
+
+
+def promote(
+    outcomes: Iterable[Outcome], moves: Sequence[Move], gate: Gate, now_s: float, who: str, why: str, family: Family = Family()
+) -> Move:
     """One rung up. Raises Refused with what is missing."""
     before = stage_of(moves)
     if before == STAGES[-1]:
         raise Refused([f"it is at {before} already"])
-    found = standing(outcomes, moves, now_s)
+    found = for_next(outcomes, moves, gate, now_s, family)
     missing = lacks(found, gate, moves, now_s)
     if missing:
         raise Refused([str(one) for one in missing])
@@ -202,17 +259,24 @@ def demote(outcomes: Iterable[Outcome], moves: Sequence[Move], to: Stage, now_s:
     return Move("demoted", before, to, now_s, who, why, standing(outcomes, moves, now_s).as_json())
 
 
-def breach(outcomes: Iterable[Outcome], moves: Sequence[Move], gate: Gate, now_s: float) -> Move | None:
-    """One rung down, at once, where the record no longer carries the stage; None while it does."""
+def breach(
+    outcomes: Iterable[Outcome], moves: Sequence[Move], gate: Gate, now_s: float, budget: float | None = None
+) -> Move | None:
+    """One rung down, at once, where the record no longer carries the stage; None while it does.
+
+    `budget`: false warnings that the card allows a week for all that it watches; None = not known.
+    """
     before = stage_of(moves)
     if before == "shadow":
         return None
-    found = standing(outcomes, moves, now_s)
+    found = standing(lived(outcomes), moves, now_s)
     why = ""
     if found.settled and found.high < gate.precision_at_least:
         why = f"{found.came} of {found.settled} came true: at most {found.high:.0%}, the gate is {gate.precision_at_least:.0%}"
     elif found.false_recent > gate.false_per_week_at_most:
         why = f"{found.false_recent} false warnings within 7 days, at most {gate.false_per_week_at_most:g} are allowed"
+    elif budget is not None and found.false_recent > max(1.0, budget):
+        why = f"{found.false_recent} false warnings within 7 days, the budget of what it watches is {budget:.3g}"
     if not why:
         return None
     return Move("breach", before, STAGES[STAGES.index(before) - 1], now_s, "rule", why, found.as_json())

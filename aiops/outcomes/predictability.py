@@ -10,9 +10,8 @@ from typing import Any
 
 from aiops.core.durations import text
 from aiops.core.labels import Labels
-from aiops.core.records import Outcome
+from aiops.core.records import CAME, Outcome
 from aiops.core.text import times
-from aiops.outcomes.scorecard import CAME
 
 REMEMBERED = 1000
 """Newest verdicts of one alert name that count."""

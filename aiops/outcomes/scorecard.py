@@ -10,17 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from aiops.core.durations import text
-from aiops.core.records import Outcome, Verdict
+from aiops.core.records import ASIDE, CAME, SETTLED, Outcome
 
 By = Literal["card", "rule", "entity", "service", "team"]
 BY: tuple[By, ...] = ("card", "rule", "entity", "service", "team")
 Z90 = 1.6448536269514722
 """The two-sided 90 % quantile of the normal distribution."""
 WEEK_S = 7 * 86400.0
-CAME: tuple[Verdict, ...] = ("hit", "late")
-SETTLED: tuple[Verdict, ...] = ("hit", "late", "false")
-ASIDE: tuple[Verdict, ...] = ("averted", "expired", "unjudgeable")
-"""Verdicts that say nothing for or against a card."""
 NOMINAL = 0.8
 """The share of crossings that an interval is meant to hold."""
 
@@ -94,7 +90,7 @@ class About:
     budget: float | None = None
 
 
-def wilson(came: int, settled: int, z: float = Z90) -> tuple[float, float]:
+def wilson(came: float, settled: int, z: float = Z90) -> tuple[float, float]:
     """(lower, upper) bound of a share of `came` in `settled` tries, 0-1; (0, 1) of none.
 
     (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n). Source: Wilson, Probable inference, JASA 22 (1927).

@@ -25,7 +25,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from aiops.core.labels import Labels
-from aiops.core.records import BY_DAEMON, GONE, EarlyWarning, Outcome, Verdict
+from aiops.core.records import BY_DAEMON, CAME, GONE, EarlyWarning, Outcome, Verdict
 
 SLACK_SHARE, SLACK_STEPS = 0.10, 2
 ENOUGH_SAMPLES = 0.90
@@ -49,7 +49,8 @@ class Failure:
 class Evidence:
     """What is known when nothing failed. `coverage` 0-1: the share of samples present, the lesser of that over the whole time
     and that over the interval told. `declared`: a failure would have been seen. `acted`: somebody did something after it
-    opened; `changed`: what is measured left its course after that; `again`: it was foreseen anew since."""
+    opened; `changed`: what is measured left its course after that; `again`: it was foreseen anew since; `alone`: of the card's
+    warnings that nobody touched, (how many cleared by themselves, how many there were)."""
 
     coverage: float = 1.0
     gone: bool = False
@@ -58,6 +59,7 @@ class Evidence:
     acted: bool = False
     changed: bool = False
     again: bool = False
+    alone: tuple[int, int] = (0, 0)
 
 
 def slack_s(span_s: float, step_s: int) -> float:
@@ -182,10 +184,16 @@ def _without_failure(evidence: Evidence, withdrawn: bool) -> tuple[Verdict, str]
     if evidence.coverage < ENOUGH_SAMPLES:
         return "unjudgeable", f"only {evidence.coverage:.0%} of the samples were there"
     if evidence.acted and evidence.changed and withdrawn and not evidence.again:
-        return "averted", "somebody acted, what was measured changed its course, and it did not come back"
+        return "averted", f"somebody acted, what was measured changed its course, and it did not come back{_base(evidence)}"
     if withdrawn:
         return "false", "it was withdrawn and nothing failed before"
     return "false", "the deadline passed and nothing failed"
+
+
+def _base(evidence: Evidence) -> str:
+    """The base rate that averted is held against."""
+    cleared, untouched = evidence.alone
+    return f"; of {untouched} that nobody touched {cleared} cleared by themselves" if untouched else ""
 
 
 def by_person(
@@ -200,7 +208,7 @@ def by_person(
         raise ValueError("a person's verdict is hit, late, false, averted or unjudgeable")
     if verdict == "averted" and not acted:
         raise ValueError("averted needs what was done about it, when, and by whom: record that first")
-    if failed_s is not None and verdict not in ("hit", "late"):
+    if failed_s is not None and verdict not in CAME:
         raise ValueError("a time of failure goes with hit or late")
     if failed_s is not None and failed_s < warning.opened_s:
         raise ValueError("it failed before the warning opened: then it was not warned of")
@@ -240,7 +248,7 @@ def _outcome(
             off, covered = told.expected_s - failed_s, told.earliest_s <= failed_s <= told.latest_s
     return Outcome(
         warning.id, warning.card, warning.entity, verdict, now_s, warning.opened_s, failed_s, lead, off, covered, judged_by,
-        detail, told, well_timed, truth, _about(warning), acted,
+        detail, told, well_timed, truth, _about(warning), acted, warning.raw,
     )  # fmt: skip
 
 

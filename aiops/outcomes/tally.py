@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiops.core.labels import Labels, key
-from aiops.core.records import Outcome, Verdict
-from aiops.outcomes.scorecard import CAME, SETTLED, sentence
+from aiops.core.records import CAME, SETTLED, Outcome, Verdict
+from aiops.outcomes.scorecard import sentence
 
 UNPROVEN_BELOW = 20
 """Settled warnings a card needs before its record is called anything but unproven."""
@@ -26,14 +26,22 @@ class Tally:
 
     def __init__(self, outcomes: Iterable[Outcome]) -> None:
         self._last: deque[Outcome] = deque(maxlen=LAST)
+        self._replayed: deque[Outcome] = deque(maxlen=LAST)
+        self._untouched: deque[bool] = deque(maxlen=LAST)
         self._here: dict[str, Counter[Verdict]] = defaultdict(Counter)
         for outcome in outcomes:
             self.add(outcome)
 
     def add(self, outcome: Outcome) -> None:
-        """Count a verdict."""
+        """Count a verdict; what a replay of the past gave stands apart."""
+        if outcome.origin:
+            if outcome.verdict in SETTLED:
+                self._replayed.append(outcome)
+            return
         if outcome.verdict in SETTLED:
             self._last.append(outcome)
+            if outcome.warning_id and not outcome.acted:
+                self._untouched.append(outcome.verdict == "false")
         self._here[key(outcome.entity)][outcome.verdict] += 1
 
     def record(self, entity: Labels | None = None) -> dict[str, Any]:
@@ -47,7 +55,15 @@ class Tally:
             found["came_true_here"], found["settled_here"] = _counted(self._here[key(entity)])
             if found["settled_here"]:
                 said += f"; here {found['came_true_here']} of {found['settled_here']}"
+        if settled < UNPROVEN_BELOW and self._replayed:
+            found |= {"replayed": len(self._replayed), "replayed_came_true": sum(o.verdict in CAME for o in self._replayed)}
+            said += f"; in a replay of the past {found['replayed_came_true']} of {found['replayed']}"
         return {**found, "text": said}
+
+    @property
+    def cleared_alone(self) -> tuple[int, int]:
+        """(how many cleared by themselves, of how many): of the newest settled warnings that nobody touched."""
+        return sum(self._untouched), len(self._untouched)
 
 
 def with_family(own: Mapping[str, Any], family: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

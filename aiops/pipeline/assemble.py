@@ -19,10 +19,12 @@ from aiops.governance.policy import Policy
 from aiops.models.card import ModelCard, with_challengers
 from aiops.outcomes.predictability import Predictability
 from aiops.outcomes.tally import Tally, with_family
+from aiops.pipeline.calibrations import Calibrations
 from aiops.pipeline.changes import Journal, StoreJournal
 from aiops.pipeline.keep import restore
 from aiops.pipeline.plane import anchor, groups, open_links, window_dir
 from aiops.pipeline.rules_watch import RulesWatch
+from aiops.pipeline.stages import family_of
 from aiops.pipeline.watch import Feed, Watch
 from aiops.runbooks import Runbook
 from aiops.store import Store
@@ -55,6 +57,7 @@ class Rooms:
     stages: dict[str, Stage] = field(default_factory=dict)
     marks_turns: bool = True
     together: Together | None = None
+    calibrations: Calibrations | None = None
     clock: Callable[[], float] = time.monotonic
     feedback_url: Callable[[str], str] | None = None
     gate: Gate = field(default_factory=lambda: Gate(Policy(), Masker(key_of(None))))
@@ -72,18 +75,34 @@ class Rooms:
         self._tally_of(outcome.card).add(outcome)
         if outcome.card in self._predictability:
             self._predictability[outcome.card].add(outcome)
+        if self.calibrations is not None:
+            self.calibrations.settled(outcome)
 
     def forget(self, card: str) -> None:
         """Count a card's record anew: a turn that was not kept may have counted what never was."""
         self._tally.pop(card, None)
         self._predictability.pop(card, None)
+        if self.calibrations is not None:
+            self.calibrations.forget(card)
 
     def record_of(self, card: str, entity: Labels | None = None) -> dict[str, Any]:
         """The record that a new warning of a card carries, see `Tally.record`; while it is unproven, that of its family too."""
         own = self._tally_of(card).record(entity)
-        models = {watch.card.name: _models(watch.card) for watch in self.watches if not watch.card.challenges}
-        family = [name for name, used in models.items() if name != card and used == models.get(card)]
-        return with_family(own, (self._tally_of(name).record() for name in family))
+        return with_family(own, (self._tally_of(name).record() for name in self.family_of(card)))
+
+    def family_of(self, card: str) -> list[str]:
+        """The other cards of the same models that are watched."""
+        cards = {watch.card.name: watch.card for watch in self.watches}
+        return family_of(cards[card], cards.values()) if card in cards else []
+
+    def cleared_alone(self, card: str) -> tuple[int, int]:
+        """The base rate of a card, see `Tally.cleared_alone`."""
+        return self._tally_of(card).cleared_alone
+
+    def watched(self, card: str) -> tuple[int, int]:
+        """(series, entities) that a card watches."""
+        mine = [watch for watch in self.watches if watch.card.name == card]
+        return sum(watch.n for watch in mine), sum(len(watch.entities) for watch in mine)
 
     def predictability_of(self, card: str) -> Predictability:
         """What became of the alerts of a card of rules, by their names."""
@@ -93,13 +112,8 @@ class Rooms:
 
     def _tally_of(self, card: str) -> Tally:
         if card not in self._tally:
-            self._tally[card] = Tally(reversed(self.store.outcomes(card=card, limit=1000)))
+            self._tally[card] = Tally(reversed(self.store.outcomes(card=card, limit=1000, replayed=True)))
         return self._tally[card]
-
-
-def _models(card: ModelCard) -> tuple[str | None, ...]:
-    """The models of a card: those of the same models are of one family."""
-    return tuple(None if one is None else one.model for one in (card.forecast, card.detect))
 
 
 def loudest_declared(stage: Stage) -> Stage:
@@ -121,6 +135,7 @@ def assemble(
     receivers = {name: plugins.load("notifiers", receiver.kind) for name, receiver in settings.receivers.items()}
     rooms.local_receivers = frozenset(name for name, kind in receivers.items() if kind.local)
     e = settings.episodes
+    rooms.calibrations = Calibrations(store)
     rooms.together = Together(e.together, e.within, e.joins, e.storm, e.storm_within)
     rooms.renewed_receivers = frozenset(name for name, kind in receivers.items() if kind.renewed)
     rooms.clock = clock

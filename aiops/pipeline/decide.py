@@ -10,9 +10,10 @@ import numpy as np
 
 from aiops import runbooks
 from aiops.core.labels import key
-from aiops.core.records import FORETELLING, TIMED, Bools, EarlyWarning
-from aiops.early_warnings.episode import Rules, next_state, warning_fingerprint
+from aiops.core.records import FORETELLING, TIMED, Bools, EarlyWarning, SymptomKind
+from aiops.early_warnings.episode import Rules, as_it_is, next_state, warning_fingerprint
 from aiops.pipeline.assemble import Rooms
+from aiops.pipeline.calibrations import allowance, telling
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.find import Found
 from aiops.pipeline.pending import Pending
@@ -46,6 +47,7 @@ def decide(
     away = set() if held is None else set(np.flatnonzero(watch.held_entities(held)).tolist())
     for kind, by_entity in found.by_kind.items():
         numbers = set(by_entity) | watch.open_entities(kind)
+        rules, least = _learnt(watch, kind, rules, now_s, rooms) if numbers else (rules, 0.0)
         for number in sorted(numbers):
             entity = watch.entities[number]
             mark = warning_fingerprint(watch.card.name, kind, entity, watch.source_name)
@@ -53,7 +55,10 @@ def decide(
             at = watch.entity_now(number, now_s)
             crossing = kind in TIMED and number in failed
             mine, record = _of_rule(watch, number, rules, rooms)
-            result = next_state(current, by_entity.get(number, []), entity, at, mine, crossing)
+            symptoms = by_entity.get(number, [])
+            if current is None and max((s.confidence for s in symptoms), default=1.0) < least:
+                continue  # the budget of false warnings is spent on surer ones
+            result = next_state(current, symptoms, entity, at, mine, crossing)
             if result is None:
                 continue
             warning, event = result
@@ -75,6 +80,17 @@ def rules_of(watch: Watch, rooms: Rooms) -> Rules:
         watch.card.name, watch.card.signal, rooms.stage_of(watch.card), source=watch.source_name, horizon_s=watch.horizon_s,
         step_s=watch.step_s,
     )
+
+
+def _learnt(watch: Watch, kind: SymptomKind, rules: Rules, now_s: int, rooms: Rooms) -> tuple[Rules, float]:
+    """The rules with what verdicts teach of this kind, and what a model must say for a warning to open."""
+    known, card = rooms.calibrations, watch.card
+    if known is None or kind not in FORETELLING:
+        return replace(rules, tell=as_it_is), 0.0
+    least = 0.0
+    if kind in TIMED:  # an anomaly has a threshold of its own that holds the budget
+        least = known.floor(card.name, kind, allowance(card, *rooms.watched(card.name)), now_s)
+    return replace(rules, tell=telling(known.of(card.name, kind, rooms.family_of(card.name)), kind)), least
 
 
 def _of_rule(watch: Watch, number: int, rules: Rules, rooms: Rooms) -> tuple[Rules, dict[str, Any]]:

@@ -50,15 +50,21 @@ class Desk:
         self._keep(said, [outcome], now_s)
         return outcome
 
-    def acted(self, warning_id: str, what: str, who: str, at_s: float, now_s: float) -> Statement:
-        """A person did something about a warning at `at_s`, after it opened and not in the future. Raises Unsaid."""
+    def acted(
+        self, warning_id: str, what: str, who: str, at_s: float, now_s: float, within_s: float | None = None
+    ) -> Statement:
+        """Something was done about a warning at `at_s`, after it opened and not in the future. Raises Unsaid.
+
+        By a person, or by a step of a runbook that changed something and succeeded; `within_s`: how soon it must show, see
+        `verify.within`; None: as the runbooks say that match the warning.
+        """
         warning = self._warning(warning_id)
         what, who = _said(what, "what", WHAT_AT_MOST), _said(who, "who", WHO_AT_MOST)
         if not warning.opened_s <= at_s <= now_s:
             raise Unsaid("what was done about a warning was done after it opened and not in the future")
         if now_s > law.closes_s(warning):
             raise Unsaid("its verdict stands for good: 30 days have passed since its horizon")
-        facts = {"what": what, "at_s": at_s}
+        facts = {"what": what, "at_s": at_s} | ({} if within_s is None else {"within_s": within_s})
         said = Statement("action", warning.card, _key(warning.id, at_s, who, what), warning.id, now_s, who, facts)
         self._keep(said, [], now_s)
         return said

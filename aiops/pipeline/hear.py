@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aiops.core.labels import key
-from aiops.core.records import BY_DAEMON, FORETELLING, Outcome
+from aiops.core.records import BY_DAEMON, FORETELLING, EarlyWarning, Outcome
 from aiops.early_warnings.episode import warning_fingerprint
 from aiops.outcomes.settle import until_s
 from aiops.pipeline.assemble import Rooms
+from aiops.pipeline.judge import open_episode
 from aiops.pipeline.pending import Pending
 from aiops.pipeline.stages import move_from
 from aiops.pipeline.watch import Watch
+from aiops.runbooks import Runbook
+from aiops.store import Statement
+
+VERIFY_S = 3600.0
+"""Within this time of something that was done it must show, where no runbook says."""
 
 
 def hear(watch: Watch, now_s: int, rooms: Rooms) -> None:
@@ -23,21 +31,29 @@ def hear(watch: Watch, now_s: int, rooms: Rooms) -> None:
     watch.heard = said[-1].seq
     for one in said:
         if one.kind == "action":
-            _acted(watch, one.warning_id, int(one.body["at_s"]), now_s, rooms)
+            _acted(watch, one, now_s, rooms)
         if one.kind == "stage":
             rooms.stages[watch.card.name] = watch.stage = move_from(one).after
-    if any(one.kind in ("verdict", "incident") for one in said):
-        for pending in list(watch.pending.values()):
-            outcome = rooms.store.outcome_of(pending.warning.id)
-            if outcome is not None and not (pending.acted_s and _open_to_more(outcome)):
-                del watch.pending[pending.warning.id]
-                mark = pending.warning.fingerprint
-                if mark in watch.open and watch.open[mark].id == pending.warning.id:
-                    watch.open[mark] = watch.open[mark].having(verdict=outcome.verdict)
+    kinds = {one.kind for one in said}
+    if kinds & {"verdict", "incident"}:
+        _drop_judged(watch, rooms)
+    if kinds & {"verdict", "incident", "replay"}:
         rooms.forget(watch.card.name)
 
 
-def _acted(watch: Watch, warning_id: str, at_s: int, now_s: int, rooms: Rooms) -> None:
+def _drop_judged(watch: Watch, rooms: Rooms) -> None:
+    for pending in list(watch.pending.values()):
+        outcome = rooms.store.outcome_of(pending.warning.id)
+        if outcome is None or (pending.acts and _open_to_more(outcome)):
+            continue
+        del watch.pending[pending.warning.id]
+        current = open_episode(watch, pending.warning)
+        if current is not None:
+            watch.open[current.fingerprint] = current.having(verdict=outcome.verdict)
+
+
+def _acted(watch: Watch, said: Statement, now_s: int, rooms: Rooms) -> None:
+    warning_id = said.warning_id
     pending = watch.pending.get(warning_id)
     if pending is None:
         warning, outcome = rooms.store.warning(warning_id), rooms.store.outcome_of(warning_id)
@@ -50,7 +66,14 @@ def _acted(watch: Watch, warning_id: str, at_s: int, now_s: int, rooms: Rooms) -
             return
         limits = watch.limit.value[watch.rows_of(number)].tolist() if warning.kind == "exhaustion" else ()
         pending = watch.pending[warning_id] = Pending(warning, tuple(limits))
-    pending.acted_s = (*pending.acted_s, at_s)
+    within = float(said.body.get("within_s") or verified_within(pending.warning, rooms.runbooks))
+    pending.acts = (*pending.acts, (int(said.body["at_s"]), within))
+
+
+def verified_within(warning: EarlyWarning, runbooks: Iterable[Runbook]) -> float:
+    """How soon something that was done must show, s: the longest `verify.within` of the runbooks that match, else 1 h."""
+    names = {book["name"] for book in warning.runbooks}
+    return max((book.verify.within for book in runbooks if book.name in names and book.verify is not None), default=VERIFY_S)
 
 
 def _open_to_more(outcome: Outcome) -> bool:

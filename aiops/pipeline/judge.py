@@ -10,7 +10,7 @@ import numpy as np
 from aiops.core.labels import key
 from aiops.core.records import TIMED, EarlyWarning, Floats, Ints, Outcome
 from aiops.outcomes import settle as law
-from aiops.outcomes.course import left_course
+from aiops.outcomes.course import BEFORE, left_course
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.changes import Changes
@@ -24,9 +24,6 @@ from aiops.pipeline.watch import Watch
 GONE_S, GONE_STEPS = 300, 3
 LOOKS = 500
 """Instants at which it is looked whether a card excluded a span of time."""
-VERIFY_S = 3600.0
-"""Within this time of an action what is measured must have changed its course; runbooks do not act yet."""
-COURSE_S = 3 * VERIFY_S
 NO_SERIES = "its series is gone"
 
 
@@ -71,7 +68,7 @@ def settle(watch: Watch, failed: Mapping[int, int], now_s: int, rooms: Rooms, ch
         if watch.card.truth.crossing:
             _failed(watch, number, name, at, now_s, rooms, changes)
     for pending in list(watch.pending.values()):
-        outcome = _by_time(watch, pending, now_s)
+        outcome = _by_time(watch, pending, now_s, rooms)
         if outcome is not None:
             _settled(watch, outcome, pending.warning, rooms, changes)
             _end_if_gone(watch, pending, now_s, changes)
@@ -80,7 +77,7 @@ def settle(watch: Watch, failed: Mapping[int, int], now_s: int, rooms: Rooms, ch
 def _failed(watch: Watch, number: int, name: str, at_s: int, now_s: int, rooms: Rooms, changes: Changes) -> None:
     """An entity crossed its limit at `at_s`, on its own clock: judge what warned of it."""
     about = {p.warning.id: p.warning for p in watch.pending.values() if p.name == name and p.warning.kind in TIMED}
-    acted = {p.warning.id for p in watch.pending.values() if p.acted_s}
+    acted = {p.warning.id for p in watch.pending.values() if p.acts}
     begun, last = watch.stood.get(name, (2**62, 0))
     standing = begun <= at_s <= last + law.SLACK_STEPS * watch.step_s
     truth = "alert" if watch.card.alerts is not None else "crossing"
@@ -92,11 +89,11 @@ def _failed(watch: Watch, number: int, name: str, at_s: int, now_s: int, rooms: 
         _settled(watch, outcome, about.get(outcome.warning_id), rooms, changes)
 
 
-def _by_time(watch: Watch, pending: Pending, now_s: int) -> Outcome | None:
+def _by_time(watch: Watch, pending: Pending, now_s: int, rooms: Rooms) -> Outcome | None:
     warning = pending.warning
     number = watch.entity_number(pending.name)
     here = now_s if number is None else watch.entity_now(number, now_s)
-    changed, acted = _limit_changed(watch, pending, number), bool(pending.acted_s)
+    changed, acted = _limit_changed(watch, pending, number), bool(pending.acts)
     at_last, over = changed or law.due(warning, here, acted), law.told_over_s(warning)
     if not at_last and (over is None or here <= over):
         return None
@@ -115,6 +112,7 @@ def _by_time(watch: Watch, pending: Pending, now_s: int) -> Outcome | None:
     evidence = law.Evidence(
         present(watch, rows, warning, shift, end), _gone(watch, rows, end), changed, declared, acted,
         acted and _left_course(watch, rows, pending, shift), pending.again,
+        rooms.cleared_alone(watch.card.name) if acted else (0, 0),
     )  # fmt: skip
     return law.at_deadline(warning, here, evidence)
 
@@ -142,19 +140,19 @@ def _present(watch: Watch, rows: Ints, start_s: int, end_s: int) -> Floats:
 
 
 def _left_course(watch: Watch, rows: Ints, pending: Pending, shift_s: int) -> bool:
-    """Whether the leading series turned away from its limit within VERIFY_S of something that was done, by the buckets kept."""
+    """Whether the leading series turned away from its limit in time after something that was done, by the buckets kept."""
     lead = pending.warning.symptoms[0] if pending.warning.symptoms else None
     row = next((row for row in rows.tolist() if lead is not None and watch.window.labels[row] == lead.labels), None)
     if row is None or lead is None or lead.evidence.get("now") is None or lead.evidence.get("limit") is None:
         return False
     above = lead.evidence["limit"] > lead.evidence["now"]
     kept = watch.window.history(np.array([row], np.int64), watch.window.end_s)
-    for at in pending.acted_s:
+    for at, within in pending.acts:
         for one in (kept.fine, kept.mid, kept.long):
             time_s = one.end_s - one.step_s * np.arange(one.mean.shape[1] - 1, -1, -1, dtype=np.int64)
-            if time_s[0] <= at - shift_s - COURSE_S:
+            if time_s[0] <= at - shift_s - BEFORE * within:
                 break
-        if left_course(time_s, one.mean[0].astype(np.float64), above, at - shift_s, VERIFY_S):
+        if left_course(time_s, one.mean[0].astype(np.float64), above, at - shift_s, within):
             return True
     return False
 
@@ -166,18 +164,23 @@ def _gone(watch: Watch, rows: Ints, at_s: int) -> bool:
 
 def _end_if_gone(watch: Watch, pending: Pending, now_s: int, changes: Changes) -> None:
     """An episode of what is not there any more ends with its verdict: a gap alone ends none, for it may be a source's."""
-    number, mark = watch.entity_number(pending.name), pending.warning.fingerprint
-    current = watch.open.get(mark)
-    if current is None or current.id != pending.warning.id or number is None:
+    number, current = watch.entity_number(pending.name), open_episode(watch, pending.warning)
+    if current is None or number is None:
         return
     rows = watch.rows_of(number)
     if not _gone(watch, rows, now_s):
         return
     watch.quieten(current.kind, number)
     here = watch.entity_now(number, now_s)
-    ended = watch.open.pop(mark).having(state="closed", updated_s=here, closed_s=here, closed_why=NO_SERIES)
+    ended = watch.open.pop(current.fingerprint).having(state="closed", updated_s=here, closed_s=here, closed_why=NO_SERIES)
     changes.warnings[:] = [w for w in changes.warnings if w.id != ended.id] + [ended]
     changes.event("closed", ended)
+
+
+def open_episode(watch: Watch, warning: EarlyWarning) -> EarlyWarning | None:
+    """The episode of a warning as it is now, while it is open: another one may have begun on its entity since."""
+    current = watch.open.get(warning.fingerprint)
+    return current if current is not None and current.id == warning.id else None
 
 
 def _limit_changed(watch: Watch, pending: Pending, number: int | None) -> bool:
@@ -194,7 +197,7 @@ def _settled(watch: Watch, outcome: Outcome, warning: EarlyWarning | None, rooms
         if before == outcome.verdict:
             return  # it was judged so before somebody acted on it
         judged = warning.having(verdict=outcome.verdict)
-        if warning.fingerprint in watch.open and watch.open[warning.fingerprint].id == warning.id:
+        if open_episode(watch, warning) is not None:
             watch.open[warning.fingerprint] = judged
         changes.replace(judged)
         warning = judged

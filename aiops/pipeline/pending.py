@@ -24,13 +24,13 @@ class Alerts:
 class Pending:
     """A warning that is not settled yet, and the limits its rows had when it opened.
 
-    `name` is the key of its entity; `compared` the limits it was last found unchanged against. `acted_s`: when somebody acted
-    on it; `again`: an episode of its kind opened on its entity after it had ended.
+    `name` is the key of its entity; `compared` the limits it was last found unchanged against. `acts`: when somebody acted on
+    it, and within how many seconds that must show; `again`: an episode of its kind opened on its entity after it had ended.
     """
 
     warning: EarlyWarning
     limits: tuple[float, ...]
-    acted_s: tuple[int, ...] = ()
+    acts: tuple[tuple[int, float], ...] = ()
     again: bool = False
     name: str = field(init=False)
     compared: Limit | None = None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiops.core.errors import AiopsError
-from aiops.core.records import STAGES, Outcome, Stage
+from aiops.core.records import CAME, SETTLED, STAGES, Outcome, Stage
 from aiops.models.card import ModelCard
 from aiops.outcomes import ladder
-from aiops.outcomes.ladder import Gate, Lack, Move, Standing
+from aiops.outcomes.ladder import Family, Gate, Lack, Move, Standing
 from aiops.store import Statement, Store
 
 VERDICTS_AT_MOST = 10_000
@@ -24,6 +24,22 @@ def gate_of(card: ModelCard) -> Gate:
     """What a card says it must have shown."""
     p = card.promote_when
     return Gate(p.settled, p.precision_at_least, p.median_lead, p.false_per_week_at_most)
+
+
+def family_of(card: ModelCard, cards: Iterable[ModelCard]) -> list[str]:
+    """The other ones of `cards` that use the same models, challengers aside."""
+    return [c.name for c in cards if c.name != card.name and not c.challenges and _models(c) == _models(card)]
+
+
+def _models(card: ModelCard) -> tuple[str | None, ...]:
+    return tuple(None if one is None else one.model for one in (card.forecast, card.detect))
+
+
+def _family(store: Store, card: ModelCard, cards: Iterable[ModelCard], now_s: float) -> Family:
+    """What the cards of the same models have shown in the last 90 days."""
+    since = now_s - ladder.RECORD_S
+    found = [o for name in family_of(card, cards) for o in store.outcomes(card=name, limit=VERDICTS_AT_MOST, since_s=since)]
+    return Family(sum(o.verdict in CAME for o in found), sum(o.verdict in SETTLED for o in found))
 
 
 def moves_of(store: Store, card: str) -> list[Move]:
@@ -73,13 +89,13 @@ def keep(store: Store, card: str, moves: list[Move], move: Move) -> bool:
     return kept
 
 
-def promote(store: Store, card: ModelCard, who: str, why: str, now_s: float) -> Move:
-    """One rung up by a person. Raises NotMoved with what is missing."""
+def promote(store: Store, card: ModelCard, who: str, why: str, now_s: float, cards: Sequence[ModelCard] = ()) -> Move:
+    """One rung up by a person. `cards`: all there are, for those of the same models. Raises NotMoved with what is missing."""
     if card.challenges:
         raise NotMoved(f"{card.name} is a challenger: it is told to nobody")
     moves = moves_of(store, card.name)
     try:
-        move = ladder.promote(_outcomes(store, card.name), moves, gate_of(card), now_s, who, why)
+        move = _up(store, card, moves, now_s, who, why, cards)
     except ladder.Refused as e:
         raise NotMoved("\n".join((f"{card.name} stays at {ladder.stage_of(moves)}:", *e.lines))) from None
     return _kept(store, card.name, moves, move)
@@ -95,24 +111,38 @@ def demote(store: Store, card: str, to: Stage, who: str, why: str, now_s: float)
     return _kept(store, card, moves, move)
 
 
-def review(store: Store, card: ModelCard, up_to: Stage, now_s: float) -> Move | None:
-    """What the rule does with a card now: down at a breach; up where its record allows it, no louder than `up_to`."""
+def review(
+    store: Store, card: ModelCard, up_to: Stage, now_s: float, cards: Sequence[ModelCard] = (), budget: float | None = None
+) -> Move | None:
+    """What the rule does with a card now: down at a breach; up where its record allows it, no louder than `up_to`.
+
+    `budget`: false warnings that the card allows a week for all that it watches; None = not known.
+    """
     if card.challenges:
         return None
-    moves, outcomes = moves_of(store, card.name), _outcomes(store, card.name)
-    move = ladder.breach(outcomes, moves, gate_of(card), now_s)
+    moves = moves_of(store, card.name)
+    move = ladder.breach(_outcomes(store, card.name), moves, gate_of(card), now_s, budget)
     if move is None and STAGES.index(ladder.stage_of(moves)) < STAGES.index(up_to):
         try:
-            move = ladder.promote(outcomes, moves, gate_of(card), now_s, "rule", f"promote_when of {card.name}")
+            move = _up(store, card, moves, now_s, "rule", f"promote_when of {card.name}", cards)
         except ladder.Refused:
             return None
     return move if move is not None and keep(store, card.name, moves, move) else None
 
 
-def why_not(store: Store, card: ModelCard, now_s: float) -> tuple[Stage, Standing, list[Lack], list[Move]]:
+def _up(
+    store: Store, card: ModelCard, moves: Sequence[Move], now_s: float, who: str, why: str, cards: Sequence[ModelCard]
+) -> Move:
+    family = _family(store, card, cards, now_s)
+    return ladder.promote(_outcomes(store, card.name), moves, gate_of(card), now_s, who, why, family)
+
+
+def why_not(
+    store: Store, card: ModelCard, now_s: float, cards: Sequence[ModelCard] = ()
+) -> tuple[Stage, Standing, list[Lack], list[Move]]:
     """Where a card stands, by which record, what is missing for the next rung, and its moves."""
-    moves = moves_of(store, card.name)
-    found = ladder.standing(_outcomes(store, card.name), moves, now_s)
+    moves, family = moves_of(store, card.name), _family(store, card, cards, now_s)
+    found = ladder.for_next(_outcomes(store, card.name), moves, gate_of(card), now_s, family)
     return ladder.stage_of(moves), found, ladder.lacks(found, gate_of(card), moves, now_s), moves
 
 
@@ -123,7 +153,7 @@ def _kept(store: Store, card: str, moves: list[Move], move: Move) -> Move:
 
 
 def _outcomes(store: Store, card: str) -> list[Outcome]:
-    return store.outcomes(card=card, limit=VERDICTS_AT_MOST)
+    return store.outcomes(card=card, limit=VERDICTS_AT_MOST, replayed=True)
 
 
 def as_json(card: str, found: tuple[Stage, Standing, list[Lack], list[Move]]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from aiops.store import tables
 from aiops.store.codec import outcome_from, warning_from
 from aiops.store.engine import DirectoryLock, advice, check_version, in_memory, install_id, make_engine, prepare
 from aiops.store.ledger import LedgerCheck, verify
-from aiops.store.tx import Statement, Tx, ms
+from aiops.store.tx import REPLAYED, Statement, Tx, ms
 
 _ERROR_AT_MOST = 500
 
@@ -157,10 +157,14 @@ class Store:
             rows = connection.execute(query).all()
         return [Statement(r.kind, r.card, r.key, r.warning_id, r.said_ms / 1000, r.who, r.body, r.seq) for r in rows]
 
-    def outcomes(self, *, limit: int = 100, card: str | None = None, since_s: float | None = None) -> list[Outcome]:
-        """Current verdicts, newest first; those given after `since_s`."""
+    def outcomes(
+        self, *, limit: int = 100, card: str | None = None, since_s: float | None = None, replayed: bool = False
+    ) -> list[Outcome]:
+        """Current verdicts, newest first; those given after `since_s`; with `replayed` also what replays of the past gave."""
         t = tables.outcomes
         query = sa.select(t.c.body).where(t.c.current == 1).order_by(t.c.seq.desc()).limit(limit)
+        if not replayed:
+            query = query.where(t.c.key.not_like(f"{REPLAYED}%"))
         if since_s is not None:
             query = query.where(t.c.settled_ms > ms(since_s))
         if card is not None:
@@ -280,7 +284,9 @@ class Store:
         with self._read() as connection:
             for t, column in ((tables.warnings, "state"), (tables.outbox, "state"), (tables.outcomes, "verdict")):
                 query = sa.select(t.c[column], sa.func.count()).group_by(t.c[column])
-                rows = connection.execute(query.where(t.c.current == 1) if t is tables.outcomes else query)
+                if t is tables.outcomes:
+                    query = query.where(t.c.current == 1, t.c.key.not_like(f"{REPLAYED}%"))
+                rows = connection.execute(query)
                 out |= {f"{t.name}.{value}": int(count) for value, count in rows}
         return out
 

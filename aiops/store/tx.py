@@ -15,7 +15,7 @@ from aiops.store import tables
 from aiops.store.codec import outcome_from, to_json
 from aiops.store.ledger import GENESIS, row_hash
 
-StatementKind = Literal["verdict", "action", "incident", "feedback", "stage"]
+StatementKind = Literal["verdict", "action", "incident", "feedback", "stage", "replay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +73,24 @@ class Tx:
     def put_outcome(self, outcome: Outcome) -> bool:
         """Keep a verdict; whether it was. At most one is current: a later one supersedes it and names it.
 
-        The same one twice is kept once, and the daemon's never takes the place of a person's.
+        The same one twice is kept once, and the daemon's never takes the place of a person's. What a replay of the past gave
+        stands beside what was lived, and is the verdict on no warning that is kept.
         """
         t = tables.outcomes
         name = outcome.warning_id or missed_key(outcome.card, outcome.entity, outcome.failed_s)
+        known = "" if outcome.origin else outcome.warning_id
+        if outcome.origin:
+            name = f"{REPLAYED}{fingerprint(name)}"
         old = self._connection.execute(sa.select(t.c.seq, t.c.body).where(t.c.key == name, t.c.current == 1)).first()
         if old is not None and not supersedes(outcome, last := outcome_from(old.body)):
-            self._show_verdict(outcome.warning_id, last.verdict)
+            self._show_verdict(known, last.verdict)
             return False
         if old is not None:
             self._connection.execute(sa.update(t).where(t.c.seq == old.seq).values(current=0))
         self._connection.execute(
             sa.insert(t).values(
                 key=name,
-                warning_id=outcome.warning_id,
+                warning_id=known,
                 card=outcome.card,
                 verdict=outcome.verdict,
                 settled_ms=ms(outcome.settled_s),
@@ -95,11 +99,13 @@ class Tx:
                 body=to_json(outcome),
             )
         )
-        self._show_verdict(outcome.warning_id, outcome.verdict)
+        self._show_verdict(known, outcome.verdict)
         return True
 
     def _show_verdict(self, warning_id: str, verdict: str) -> None:
         t = tables.warnings
+        if not warning_id:
+            return
         self._connection.execute(sa.update(t).where(t.c.id == warning_id).values(verdict=verdict))
 
     def retract_missed(self, card: str, entity: Labels, failed_s: int) -> bool:
@@ -166,6 +172,10 @@ class Tx:
         if self._ledger:
             self._connection.execute(sa.insert(tables.ledger), self._ledger)
             self._ledger = []
+
+
+REPLAYED = "replay:"
+"""How the keys of outcomes begin that a replay of the past gave."""
 
 
 def supersedes(new: Outcome, old: Outcome) -> bool:

@@ -60,12 +60,12 @@ def test_an_action_is_taken_up_and_again_after_a_restart(warned: tuple[Rig, Desk
     desk.acted(one, "deleted logs", "ann", at, at)
     rig.at(at - START_S + 300)
     rig.turn()
-    assert rig.watch("disk@made").pending[one].acted_s == (int(at),)
+    assert rig.watch("disk@made").pending[one].acts == ((int(at), 3600.0),)
     rig.stop()
     rig.start()
     rig.at(at - START_S + 600)
     rig.turn()
-    assert rig.watch("disk@made").pending[one].acted_s == (int(at),)
+    assert rig.watch("disk@made").pending[one].acts == ((int(at), 3600.0),)
 
 
 def test_what_is_said_twice_is_heard_once(warned: tuple[Rig, Desk, str]) -> None:
@@ -76,7 +76,7 @@ def test_what_is_said_twice_is_heard_once(warned: tuple[Rig, Desk, str]) -> None
     for look in (1, 2):
         rig.at(at - START_S + 300 * look)
         rig.turn()
-    assert rig.watch("disk@made").pending[one].acted_s == (int(at),)
+    assert rig.watch("disk@made").pending[one].acts == ((int(at), 3600.0),)
 
 
 def test_a_replay_hears_nothing(warned: tuple[Rig, Desk, str], tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_replay_hears_nothing(warned: tuple[Rig, Desk, str], tmp_path: Path) -
     assert rig.daemon is not None
     rig.daemon.rooms.marks_turns = False
     turn(rig.watch("disk@made"), int(rig.clock.now) + 300, rig.daemon.rooms)
-    assert rig.watch("disk@made").pending[one].acted_s == ()
+    assert rig.watch("disk@made").pending[one].acts == ()
     keep.save(rig.watch("disk@made"), tmp_path)
 
 

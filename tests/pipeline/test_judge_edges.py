@@ -200,7 +200,7 @@ def test_a_horizon_that_passes_while_it_stands(store: Store) -> None:
 def test_several_warnings_of_one_failure(store: Store) -> None:
     made = Made(store)
     earlier = made.warn()
-    made.watch.pending["w1"].acted_s = (made.now,)
+    made.watch.pending["w1"].acts = ((made.now, 3600.0),)
     made.live([IN] * 5)
     made.close(earlier)
     made.warn(2)
@@ -213,7 +213,7 @@ def test_something_was_done_and_it_did_not_come(store: Store, acted: bool, stays
     made = Made(store)
     made.live([IN - 0.001 * k for k in range(40)])
     one = made.warn(1, 40, 60)
-    made.watch.pending["w1"].acted_s = (made.now,) if acted else ()
+    made.watch.pending["w1"].acts = ((made.now, 3600.0),) if acted else ()
     level = [0.9 if acted else 0.461] * 13
     made.live(level)
     made.close(one)
@@ -227,7 +227,7 @@ def test_what_was_done_changed_nothing(store: Store) -> None:
     made = Made(store)
     made.live([IN - 0.001 * k for k in range(40)])
     one = made.warn(1, 40, 60)
-    made.watch.pending["w1"].acted_s = (made.now,)
+    made.watch.pending["w1"].acts = ((made.now, 3600.0),)
     made.live([0.461 - 0.001 * k for k in range(20)])
     made.close(one)
     made.live([0.44] * 100)

@@ -1,0 +1,206 @@
+"""Confidence and intervals that keep what they promise, learnt from what became of earlier warnings. Pure.
+
+    confidence  the share that came true (hit or late) at what the model said: isotonic regression over the last 300 settled
+                warnings, once there are 30 of both kinds and it does not raise the Brier score on held-out fifths; else what
+                the model says. Below 30, what the cards of its models make of it, drawn to the card's own share with the
+                weight of its warnings against 20
+    interval    conformal: left = expected - opened, R = (failed - opened) / left, the model's bounds a = (earliest - opened)
+                / left and b = (latest - opened) / left. Told is left a^k to left b^l, k and l being the ceil(0.9 (n + 1))-th
+                smallest log R / log a and log R / log b of the last 300 that failed (0.9: half of what an interval of the
+                model's level, here 80 %, leaves out); below 30 drawn alike to those of its family, else to 1. The expected
+                time moves only where it would lie outside
+    floor       what a new warning's own confidence must be so that, of the last 28 days, no more were false than the budget
+                allows
+
+Learnt only from what the model itself said at the opening (`Outcome.raw`), never from what was told of it: what was adjusted
+once is not adjusted again. The same verdicts give the same calibration; nothing else is kept of it.
+Source: Zadrozny & Elkan, Transforming classifier scores into accurate multiclass probability estimates, KDD 2002; Romano,
+Patterson & Candès, Conformalized quantile regression, NeurIPS 2019 (the asymmetric form, on the scale of the logarithm).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiops.core.records import CAME, SETTLED, Crossing, Outcome
+from aiops.outcomes.scorecard import NOMINAL
+
+REMEMBERED, ENOUGH = 300, 30
+PRIOR = 20
+"""What the prior weighs, in warnings."""
+FOLDS = 5
+GRID: NDArray[np.float64] = np.linspace(0.0, 1.0, 201)
+LONGEST = 5.0
+"""An interval ends at most e^5 times as far off as the expected time."""
+BUDGET_S = 28 * 86400.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calibration:
+    """What is told of what a model says. `table`: the confidence told at each of GRID; `early`, `late`: k and l above.
+
+    `outcomes`, `crossings`: how many of the card's own they rest on; `about` says it in words.
+    """
+
+    table: NDArray[np.float64]
+    early: float
+    late: float
+    outcomes: int
+    crossings: int
+    about: Mapping[str, str]
+
+    def confidence(self, said: float) -> float:
+        """What is told where the model says `said`, 0-1.
+
+        >>> learn([]).confidence(0.7)
+        0.7
+        """
+        return round(float(np.interp(said, GRID, self.table)), 6)
+
+    def crossing(self, said: Crossing, now_s: float) -> Crossing:
+        """What is told at `now_s` where the model says `said`; a time without any width stays as it is."""
+        left = said.expected_s - now_s
+        if left <= 0.0 or said.earliest_s >= said.latest_s:
+            return said
+        a, b = (said.earliest_s - now_s) / left, (said.latest_s - now_s) / left
+        first = now_s + left * a**self.early if 0.0 < a < 1.0 else said.earliest_s
+        last = now_s + left * math.exp(min(self.late * math.log(b), LONGEST)) if b > 1.0 else said.latest_s
+        first, last = min(first, last), max(first, last)
+        return Crossing(first, min(max(said.expected_s, first), last), last)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values: what it rests on, and what is told where the model says 0.1, 0.3 …"""
+        told = {f"{said:.1f}": round(self.confidence(said), 3) for said in (0.1, 0.3, 0.5, 0.7, 0.9)}
+        return {
+            **self.about, "outcomes": self.outcomes, "crossings": self.crossings, "early": round(self.early, 3),
+            "late": round(self.late, 3), "told": told,
+        }  # fmt: skip
+
+
+def learn(own: Iterable[Outcome], family: Iterable[Outcome] = ()) -> Calibration:
+    """From current verdicts of one kind of warning of a card, and of the cards of the same models; in any order."""
+    mine, theirs = _in_order(own), _in_order(family)
+    table, sure = _confidence(_said(mine), _said(theirs))
+    early, late, crossings, apart = _interval(_off(mine), _off(theirs), 0.5 * (1.0 + _level(mine or theirs)))
+    return Calibration(table, early, late, len(_said(mine)), crossings, {"confidence": sure, "interval": apart})
+
+
+def _in_order(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """Oldest first; what came at once stands in an order of its own, so that the order of asking never tells."""
+    return sorted(outcomes, key=lambda o: (o.settled_s, o.opened_s or 0, o.warning_id))
+
+
+def _said(outcomes: Sequence[Outcome]) -> list[tuple[float, bool]]:
+    """(what the model was sure of, whether it came) of the newest settled ones."""
+    found = [(o.raw["confidence"], o.verdict in CAME) for o in outcomes if o.verdict in SETTLED and "confidence" in o.raw]
+    return found[-REMEMBERED:]
+
+
+def _off(outcomes: Sequence[Outcome]) -> list[tuple[float, float]]:
+    """(log R / log a, log R / log b) of the newest that failed."""
+    out = []
+    for one in outcomes:
+        told = raw_interval(one)
+        if told is None or one.opened_s is None or one.failed_s is None or one.verdict not in CAME:
+            continue
+        left = told.expected_s - one.opened_s
+        if left <= 0.0 or not one.opened_s < told.earliest_s < told.expected_s < told.latest_s:
+            continue
+        r = math.log(max(one.failed_s - one.opened_s, 1.0) / left)
+        out.append((r / math.log((told.earliest_s - one.opened_s) / left), r / math.log((told.latest_s - one.opened_s) / left)))
+    return out[-REMEMBERED:]
+
+
+def _level(outcomes: Sequence[Outcome]) -> float:
+    """The share of failures that the model means its intervals to hold, as it said last."""
+    return next((o.raw["level"] for o in reversed(outcomes) if "level" in o.raw), NOMINAL)
+
+
+def raw_interval(outcome: Outcome) -> Crossing | None:
+    """What the model said at the opening of a warning; what was told, where nothing else is known of it."""
+    if "expected_s" in outcome.raw:
+        return Crossing(*(outcome.raw[name] for name in ("earliest_s", "expected_s", "latest_s")))
+    return outcome.told
+
+
+def _confidence(own: Sequence[tuple[float, bool]], family: Sequence[tuple[float, bool]]) -> tuple[NDArray[np.float64], str]:
+    n = len(own)
+    if n >= ENOUGH and _both(own):
+        fitted = _fitted(own)
+        if fitted is None:
+            return GRID, f"the model's own, {n} outcomes make it no better"
+        return fitted, f"calibrated on {n} outcomes"
+    prior, whose = GRID, "the model's own"
+    if len(family) >= ENOUGH and _both(family):
+        fitted = _fitted(family)
+        prior, whose = (GRID, whose) if fitted is None else (fitted, "family prior")
+    drawn = (PRIOR * prior + sum(came for _, came in own)) / (PRIOR + n)
+    return drawn, f"calibrated on {n} outcomes" if n >= ENOUGH else f"{whose}, {_so_many(n, 'outcome')}"
+
+
+def _both(said: Sequence[tuple[float, bool]]) -> bool:
+    return len({came for _, came in said}) == 2
+
+
+def _so_many(n: int, what: str) -> str:
+    return f"no {what}s yet" if not n else f"{n} {what}" + ("s" if n > 1 else "")
+
+
+def _fitted(said: Sequence[tuple[float, bool]]) -> NDArray[np.float64] | None:
+    """The isotonic regression on GRID; None where held-out fifths say that it is worse than what the model says."""
+    x, y = np.array([sure for sure, _ in said]), np.array([float(came) for _, came in said])
+    fold = np.arange(len(x)) % FOLDS
+    held = np.concatenate([np.interp(x[fold == k], GRID, _isotonic(x[fold != k], y[fold != k])) for k in range(FOLDS)])
+    there = np.concatenate([np.flatnonzero(fold == k) for k in range(FOLDS)])
+    if np.mean((held - y[there]) ** 2) > np.mean((x - y) ** 2):
+        return None
+    return _isotonic(x, y)
+
+
+def _isotonic(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """On GRID; no surer than a rule of succession over all of them allows."""
+    from sklearn.isotonic import IsotonicRegression  # costs half a second that nobody needs before there are outcomes
+
+    least = 1.0 / (len(x) + 2)
+    found = IsotonicRegression(y_min=least, y_max=1.0 - least, out_of_bounds="clip").fit(x, y).predict(GRID)
+    return np.asarray(found, np.float64)
+
+
+def _interval(
+    own: Sequence[tuple[float, float]], family: Sequence[tuple[float, float]], share: float
+) -> tuple[float, float, int, str]:
+    n, prior, whose = len(own), (1.0, 1.0), "the model's own"
+    if n < ENOUGH <= len(family):
+        prior, whose = _bounds(family, share), "family prior"
+    if not n:
+        return *prior, 0, f"{whose}, no crossings yet"
+    weight = 1.0 if n >= ENOUGH else n / (n + PRIOR)
+    early, late = (weight * mine + (1.0 - weight) * theirs for mine, theirs in zip(_bounds(own, share), prior, strict=True))
+    return early, late, n, f"calibrated on {n} crossings" if n >= ENOUGH else f"{whose}, {_so_many(n, 'crossing')}"
+
+
+def _bounds(off: Sequence[tuple[float, float]], share: float) -> tuple[float, float]:
+    """The ceil((n + 1) share)-th smallest of each; the largest where there are too few for that."""
+    rank = min(len(off), math.ceil(round((len(off) + 1) * share, 9)))
+    return sorted(early for early, _ in off)[rank - 1], sorted(late for _, late in off)[rank - 1]
+
+
+def floor(outcomes: Iterable[Outcome], allowed: float, now_s: float) -> float:
+    """What the model must say of a new warning, 0-1, so that no more than `allowed` settled in (now_s - 28 d, now_s] were false.
+
+    It lies at what was said of one of them: the lowest that does, at most the highest, so that the surest always speak; 0 where
+    no more were false. One may always be.
+    """
+    found = [o for o in outcomes if now_s - BUDGET_S < o.settled_s <= now_s and "confidence" in o.raw and o.verdict in SETTLED]
+    false = [o.raw["confidence"] for o in found if o.verdict == "false"]
+    allowed = max(1.0, allowed)
+    if len(false) <= allowed:
+        return 0.0
+    levels = sorted({o.raw["confidence"] for o in found})
+    return next((level for level in levels if sum(said >= level for said in false) <= allowed), levels[-1])

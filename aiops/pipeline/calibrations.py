@@ -1,0 +1,91 @@
+"""What the verdicts on a card's warnings teach of the next: learnt when it is asked for, kept nowhere but in the verdicts."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from aiops.core.records import TIMED, Outcome, Symptom, SymptomKind
+from aiops.early_warnings.episode import Told
+from aiops.models.card import ModelCard
+from aiops.models.card_parts import WEEK_S
+from aiops.outcomes.calibrate import BUDGET_S, Calibration, floor, learn
+from aiops.store import Store
+
+NEWEST = 2000
+"""Verdicts of a card that are looked through, with those of a replay of the past."""
+HOUR_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A floor, and for which hour and which allowance it was found."""
+
+    hour: int
+    allowed: float
+    least: float
+
+
+class Calibrations:
+    """Calibrations and confidence floors by card and kind of warning."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, deque[Outcome]] = {}
+        self._of: dict[tuple[str, SymptomKind], Calibration] = {}
+        self._floors: dict[tuple[str, SymptomKind], Kept] = {}
+
+    def of(self, card: str, kind: SymptomKind, family: Sequence[str]) -> Calibration:
+        """What is told of the warnings of a card; `family`: the cards of the same models."""
+        if (card, kind) not in self._of:
+            theirs = [o for name in family for o in self._outcomes(name, kind)]
+            self._of[card, kind] = learn(self._outcomes(card, kind), theirs)
+        return self._of[card, kind]
+
+    def floor(self, card: str, kind: SymptomKind, allowed_a_week: float, now_s: int) -> float:
+        """What a model must say for a new warning of a card to open; looked at anew every hour, and after each verdict."""
+        kept, hour, allowed = self._floors.get((card, kind)), now_s // HOUR_S, allowed_a_week * BUDGET_S / WEEK_S
+        if kept is None or (kept.hour, kept.allowed) != (hour, allowed):
+            kept = Kept(hour, allowed, floor(self._outcomes(card, kind), allowed, now_s))
+            self._floors[card, kind] = kept
+        return kept.least
+
+    def settled(self, outcome: Outcome) -> None:
+        """One more verdict: what rests on it is learnt anew when it is next asked for."""
+        if outcome.card in self._known:
+            self._known[outcome.card].append(outcome)
+        self._drop(outcome.card)
+
+    def forget(self, card: str) -> None:
+        """Look the verdicts of a card up anew."""
+        self._known.pop(card, None)
+        self._drop(card)
+
+    def _drop(self, card: str) -> None:
+        self._of.clear()  # a verdict on one card is one of the family of others
+        self._floors = {name: kept for name, kept in self._floors.items() if name[0] != card}
+
+    def _outcomes(self, card: str, kind: SymptomKind) -> list[Outcome]:
+        if card not in self._known:
+            found = self._store.outcomes(card=card, limit=NEWEST, replayed=True)
+            self._known[card] = deque(reversed(found), maxlen=NEWEST)
+        return [o for o in self._known[card] if o.about.get("kind") == kind]
+
+
+def telling(found: Calibration, kind: SymptomKind) -> Callable[[Symptom, int], Told]:
+    """What is told of a symptom of a kind."""
+    about = found.about if kind in TIMED else {"confidence": found.about["confidence"]}
+
+    def tell(symptom: Symptom, now_s: int) -> Told:
+        crossing = None if symptom.crossing is None else found.crossing(symptom.crossing, now_s)
+        return crossing, found.confidence(symptom.confidence), about
+
+    return tell
+
+
+def allowance(card: ModelCard, series: int, entities: int) -> float:
+    """False warnings that a card accepts a week for all that it watches."""
+    budget = card.false_alarm_budget
+    many = entities if budget.per == "entity" else series / 100.0
+    return budget.count * many * WEEK_S / budget.every
