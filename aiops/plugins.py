@@ -31,7 +31,10 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "pca": "aiops.models.second_tier.forecasters:Pca",
         "isolation": "aiops.models.second_tier.forecasters:Isolation",
     },
-    "actions": {"exec": "aiops.responses.actions.exec:Exec"},
+    "actions": {
+        "exec": "aiops.responses.actions.exec:Exec",
+        "http": "aiops.responses.actions.http:Http",
+    },
     "notifiers": {
         "stdout": "aiops.notify.stdout:StdoutNotifier",
         "alertmanager": "aiops.notify.alertmanager:AlertmanagerNotifier",
