@@ -240,15 +240,32 @@ def routes() -> str:
 def shipped_cards() -> str:
     """The cards that come with the daemon."""
     from aiops.config.shipped import models_dir
-    from aiops.models.card import load_cards
 
-    rows = []
-    for one in load_cards([models_dir()]):
+    return _shelf(models_dir())
+
+
+def library() -> str:
+    """The cards that come for other systems, shelf by shelf."""
+    from aiops.config.shipped import models_dir, shelves
+
+    return "\n".join(f"### {shelf.name}\n\n{_shelf(shelf)}" for shelf in shelves(models_dir())[1:])
+
+
+def _shelf(folder: Path) -> str:
+    from aiops.cli.check import refusal
+    from aiops.config.shipped import models_dir, runbooks_dir, shelves
+    from aiops.models.card import load_cards
+    from aiops.runbooks import load_runbooks
+
+    rows, below = [], folder.relative_to(models_dir().parent).as_posix()
+    books = load_runbooks(shelves(runbooks_dir()))
+    for one in load_cards([folder]):
         limit = one.forecast.limit if one.forecast else None
-        told = "" if limit is None else f"above {limit.above:g}" if limit.above is not None else f"below {limit.below:g}"
-        ways = ", ".join(w for w, there in (("forecast", one.forecast), ("anomaly", one.detect)) if there)
-        rows.append((f"[`{one.name}`](../models/{one.name}.yaml)", one.summary, ways, told))
-    return table(("card", "what will happen", "how", "limit"), rows)
+        told = "unusual" if limit is None else f"above {limit.above:g}" if limit.above is not None else f"below {limit.below:g}"
+        answer = next(book for book in books if not refusal(book, one))
+        where = Path(answer.path).relative_to(ROOT).as_posix()
+        rows.append((f"[`{one.name}`](../{below}/{one.name}.yaml)", one.summary, told, f"[{answer.name}](../{where})"))
+    return table(("card", "what will happen", "limit", "what to do"), rows)
 
 
 def demo() -> str:
@@ -278,7 +295,7 @@ def _moved(passage: str) -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings, "environment": environment, "plug-ins": plug_ins, "card": card, "alerts-card": alerts_card,
     "runbook": runbook, "commands": commands, "metrics": metrics, "routes": routes, "shipped-cards": shipped_cards,
-    "figures": figures,
+    "library": library, "figures": figures,
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiops.config.shipped import models_dir, runbooks_dir
+from aiops.config.shipped import models_dir, runbooks_dir, shelves
 from aiops.config.yaml_file import Document, load, yaml_files
 from aiops.core.errors import FileError, Mistake
 from aiops.models.card import ModelCard, load_card
@@ -31,7 +31,7 @@ def run_tests(files: Sequence[Path]) -> list[Result]:
     """
     found: list[tuple[Document, ModelCard | Runbook]] = []
     mistakes: list[Mistake] = []
-    for path in yaml_files(files or [models_dir(), runbooks_dir()]):
+    for path in yaml_files(files or [*shelves(models_dir()), *shelves(runbooks_dir())]):
         try:
             document = load(path)
             found.append((document, _opened(document)))

@@ -14,7 +14,7 @@ from aiops.config import environment
 from aiops.config.judge import judged_file
 from aiops.config.messages import did_you_mean
 from aiops.config.settings import Settings, load_settings
-from aiops.config.shipped import models_dir, runbooks_dir
+from aiops.config.shipped import models_dir, runbooks_dir, shelves
 from aiops.config.yaml_file import Document, load, yaml_files
 from aiops.config.yaml_strict import Loc
 from aiops.core.durations import text
@@ -72,12 +72,20 @@ def _files(files: Sequence[Path], config: Path | None) -> Iterator[Mistake]:
 
 def _beside(settings: Settings, cards: list[ModelCard], runbooks: list[Runbook]) -> Iterator[Mistake]:
     """Whether cards and runbooks find each other, among themselves and those of the config; whose own mistakes are not told."""
+    card_paths, runbook_paths = _or_shipped(settings.cards, settings.runbooks)
     names = {card.name for card in cards}
-    more = [card for card in _loadable(settings.cards or [models_dir()], load_card) if card.name not in names]
+    more = [card for card in _loadable(card_paths, load_card) if card.name not in names]
     names = {runbook.name for runbook in runbooks}
-    others = [one for one in _loadable(settings.runbooks or [runbooks_dir()], load_runbook) if one.name not in names]
+    others = [one for one in _loadable(runbook_paths, load_runbook) if one.name not in names]
     yield from _unmatched(runbooks, [*cards, *more])
     yield from _unanswered(cards, [*runbooks, *others])
+
+
+def _or_shipped(cards: Sequence[Path], runbooks: Sequence[Path]) -> tuple[Sequence[Path], Sequence[Path]]:
+    """What the daemon loads in place of what is not given; all that is shipped when nothing is."""
+    if not cards and not runbooks:
+        return shelves(models_dir()), shelves(runbooks_dir())
+    return cards or [models_dir()], runbooks or [runbooks_dir()]
 
 
 def _loadable(paths: Iterable[Path], load_one: Callable[[Path], T]) -> list[T]:
@@ -113,14 +121,15 @@ def _everything(config: Path | None) -> Iterator[Mistake]:
     except FileError as e:
         yield from e.mistakes
         card_paths, runbook_paths = _paths(config, "cards"), _paths(config, "runbooks")
+    card_paths, runbook_paths = _or_shipped(card_paths, runbook_paths)
     cards: list[ModelCard] | None = None
     runbooks: list[Runbook] | None = None
     try:
-        cards = load_cards(card_paths or [models_dir()])
+        cards = load_cards(card_paths)
     except FileError as e:
         yield from e.mistakes
     try:
-        runbooks = load_runbooks(runbook_paths or [runbooks_dir()])
+        runbooks = load_runbooks(runbook_paths)
     except FileError as e:
         yield from e.mistakes
     if settings is not None:

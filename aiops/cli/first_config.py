@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aiops.cli.check import check, refusal
-from aiops.config.shipped import models_dir, runbooks_dir
+from aiops.config.shipped import models_dir, runbooks_dir, shelves
 from aiops.core.durations import text
 from aiops.core.errors import AiopsError
 from aiops.core.records import Block
@@ -80,7 +80,7 @@ def find(
     report = scan(source, Options(options.horizon_s, options.total_s * RULES_SHARE), now_s, progress, admit)
     reader = Reader(source, admit)
     rules = _rules_of(report)
-    cards = look(reader, [_ours(card, rules) for card in load_cards([models_dir()])], now_s, until, progress)
+    cards = look(reader, [_ours(card, rules) for card in load_cards(shelves(models_dir()))], now_s, until, progress)
     return Found(report, tuple(cards), scraped_every_s(reader, now_s, until))
 
 
@@ -151,7 +151,7 @@ def texts(found: Found, source: Mapping[str, Any]) -> dict[str, str]:
         out[f"{MODELS}/{EXISTING}.yaml"] = _alerts_card(EXISTING, f"{said}.", "!~", foreseen)
     if foreseen:
         out[f"{MODELS}/{FORESEEN}.yaml"] = _alerts_card(FORESEEN, "Those that were foreseen of late.", "=~", foreseen)
-    for runbook in load_runbooks([runbooks_dir()]):
+    for runbook in load_runbooks(shelves(runbooks_dir())):
         if not all(refusal(runbook, card) for card in cards):
             out[f"{RUNBOOKS}/{Path(runbook.path).name}"] = Path(runbook.path).read_text("utf-8")
     return out

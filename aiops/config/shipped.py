@@ -22,6 +22,11 @@ def runbooks_dir() -> Path:
     return _folder("runbooks")
 
 
+def shelves(folder: Path) -> list[Path]:
+    """A shipped folder itself, which is for every host, and the ones in it, each for one kind of system."""
+    return [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
+
+
 def demo_dir() -> Path:
     """The recording that `aiops demo` plays."""
     return _PACKAGE / "backtest" / "incident"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from aiops.backtest.card_tests import open_warnings
-from aiops.config.shipped import models_dir, runbooks_dir
+from aiops.config.shipped import models_dir, runbooks_dir, shelves
 from aiops.core.text import visible
 from aiops.models.card import load_cards
 from aiops.runbooks import Runbook, load_runbooks
@@ -22,7 +22,7 @@ from aiops.runbooks.plan import plan, rendered_argv
 from aiops.runbooks.simulate import run_tests
 from tests.runbooks.hostile import VALUES
 
-BOOKS = load_runbooks([runbooks_dir()])
+BOOKS = load_runbooks(shelves(runbooks_dir()))
 every = pytest.mark.parametrize("book", BOOKS, ids=lambda b: b.name)
 
 
@@ -30,7 +30,7 @@ every = pytest.mark.parametrize("book", BOOKS, ids=lambda b: b.name)
 def reached() -> dict[str, set[str]]:
     """Runbook to the cards whose firing tests reach it through the live turn."""
     out: dict[str, set[str]] = {}
-    for card in load_cards([models_dir()]):
+    for card in load_cards(shelves(models_dir())):
         for test in card.tests:
             if test.expect.symptom != "none":
                 for warning in open_warnings(card, test, BOOKS)[0]:
