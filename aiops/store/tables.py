@@ -20,7 +20,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 
 metadata = MetaData()
 
@@ -116,6 +116,102 @@ statements = Table(
     UniqueConstraint("kind", "key"),
     Index("statements_card", "card", "seq"),
     sqlite_autoincrement=True,
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("owner", String(128), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+)
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("runbook", String(64), nullable=False),
+    Column("sha", String(16), nullable=False),
+    Column("target", String(32), nullable=False),
+    Column("warning_id", String(32), nullable=False),
+    Column("card", String(64), nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("plan_hash", String(64), nullable=False),
+    Column("made_ms", BigInteger, nullable=False),
+    Column("changed_ms", BigInteger, nullable=False),
+    Column("deadline_ms", BigInteger),
+    Column("snapshot", JSON, nullable=False),
+    Column("facts", JSON, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("responses_state", "state"),
+    Index("responses_warning", "warning_id"),
+    Index("responses_made", "made_ms"),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("run_id", String(32), nullable=False),
+    Column("idx", Integer, nullable=False),
+    Column("step_id", String(64), nullable=False),
+    Column("klass", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("idem_key", String(64), nullable=False, unique=True),
+    Column("begun_ms", BigInteger),
+    Column("deadline_ms", BigInteger),
+    Column("given", JSON, nullable=False),
+    Column("result", JSON, nullable=False),
+    Column("why", String(512), nullable=False),
+    PrimaryKeyConstraint("run_id", "idx"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("run_id", String(32), nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("scope", Integer, nullable=False),
+    Column("plan_hash", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("asked_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("quorum", Integer, nullable=False),
+    Column("plan", JSON, nullable=False),
+    Column("votes", JSON, nullable=False),
+    PrimaryKeyConstraint("run_id", "n"),
+)
+
+charges = Table(
+    "charges",
+    metadata,
+    Column("run_id", String(32), primary_key=True),
+    Column("runbook", String(64), nullable=False),
+    Column("target", String(32), nullable=False),
+    Column("kind", String(256), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("ended_ms", BigInteger),
+    Column("cooldown_ms", BigInteger, nullable=False),
+    Column("good", Integer, nullable=False),
+    Column("back", Integer, nullable=False),
+    Column("waived", Integer, nullable=False),
+    Index("charges_at", "at_ms"),
+)
+
+switches = Table(
+    "switches",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("active", Integer, nullable=False),
+    Column("who", String(128), nullable=False),
+    Column("why", String(512), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
 )
 
 LEDGER_TRIGGERS = (

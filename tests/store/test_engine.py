@@ -188,7 +188,7 @@ def test_a_directory_that_may_not_be_written_is_named(tmp_path: Path) -> None:
 
 def test_pages_that_were_damaged_are_found_before_anything_is_built_on_them(tmp_path: Path) -> None:
     store = Store.open("", tmp_path)
-    for i in range(300):
+    for i in range(900):
         with store.transaction() as tx:
             tx.record("daemon", "x", str(i), {"text": "y" * 200}, 0.0)
     store.close()

@@ -1,0 +1,47 @@
+"""`responses` of the configuration: how far runbooks may go, who may say yes, and what actions are given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from aiops.config.fields import Duration, MatcherText, Strict
+from aiops.core.labels import Labels, matches_all
+
+Mode = Literal["shadow", "suggest", "approve", "auto"]
+MODES: tuple[Mode, ...] = ("shadow", "suggest", "approve", "auto")
+"""From the most cautious on: decided and recorded; shown, with what reading found; done when somebody says yes; done."""
+FolderName = Annotated[Path, Field(strict=False)]
+
+
+class Ceiling(Strict):
+    """How far runbooks may go for some warnings."""
+
+    matchers: list[MatcherText] = Field(description="on the warning's labels, card, kind, severity, stage, on team and runbook")
+    mode: Mode = Field(description="no further than this")
+
+
+class ResponseSettings(Strict):
+    """What may be done about warnings, and by whose word."""
+
+    enabled: bool = Field(True, description="false: nothing is begun, whatever else is said; as the kill switch does")
+    ceiling: Mode = Field("suggest", description="how far runbooks may go where nothing under `ceilings` matches")
+    ceilings: list[Ceiling] = Field(
+        default_factory=list, description="how far they may go for some warnings; the first match counts"
+    )
+    groups: dict[str, list[str]] = Field(default_factory=dict, description="people by the names of groups that runbooks ask")
+    token_user: str = Field("operator", min_length=1, max_length=100, description="who is meant by the token of the HTTP API")
+    at_once: int = Field(4, ge=1, le=64, description="responses that are carried on beside each other")
+    loop: int = Field(6, ge=1, description="responses on one target within an hour, of all runbooks; then a person is needed")
+    storm_percent: float = Field(
+        50.0, gt=0, le=100, description="share of targets with one symptom, at least 5, above which nothing is done"
+    )
+    clock_jump: Duration = Field(60.0, ge=1, description="a clock that moves alone by more than this is not believed at once")
+    actions: dict[str, dict[str, Any]] = Field(default_factory=dict, description="parameters of actions, by name")
+    secrets_dir: FolderName | None = Field(None, description="folder with one file for each secret that runbooks name")
+
+    def ceiling_of(self, labels: Labels) -> Mode:
+        """How far a runbook may go for a warning of which `labels` say everything that matchers see."""
+        return next((one.mode for one in self.ceilings if matches_all(one.matchers, labels)), self.ceiling)

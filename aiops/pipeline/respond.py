@@ -1,0 +1,230 @@
+"""From open warnings to responses: which runbooks fit, how far they may go, and what the engine asks of its surroundings."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aiops.config.responses import Mode, ResponseSettings
+from aiops.config.settings import Route
+from aiops.core.errors import SourceError
+from aiops.core.labels import fingerprint, key, subset
+from aiops.core.records import EarlyWarning, Stage
+from aiops.governance.gate import Gate
+from aiops.notify.message import facts_of, routed
+from aiops.pipeline.procedures import procedure_of, runbook_of, snapshot_of
+from aiops.responses.procedure import Procedure, Unclear, lowest
+from aiops.responses.view import lines_of
+from aiops.responses.world import Situation, Spread
+from aiops.runbooks import Runbook
+from aiops.runbooks.expressions import query_for
+from aiops.runbooks.match import Subject, context_of, refusals
+from aiops.store import Store
+from aiops.store.codec import to_json
+from aiops.store.response_rows import Message, Run
+from aiops.store.responses import Responses
+from aiops.telemetry.link import Link
+
+MODE_OF_STAGE: Mapping[Stage, Mode] = {"shadow": "shadow", "ticket": "approve", "page": "auto"}
+"""What a card has earned: nobody acts on what is unproven, and nothing acts alone on what has not earned to page."""
+AHEAD_S = 300.0
+"""A warning that opened further in the future than this comes from a clock that is wrong."""
+KILL_FILE = "kill-switch"
+TOLD_FOR_S = 3600.0
+REMEMBERED = 256
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What is around responses. `links`: sources by name; `watched`: how many entities a card watches, None = not known;
+    `lasting`: whether a window lasts for a response now, None = there is none of that name."""
+
+    store: Store
+    settings: ResponseSettings
+    data_dir: Path | None
+    routes: Sequence[Route]
+    gate: Gate
+    links: Mapping[str, Link] = field(default_factory=dict)
+    local_receivers: Collection[str] = frozenset()
+    watched: Callable[[str], int | None] = field(default=lambda card: None)
+    lasting: Callable[[str, Run, float], bool | None] = field(default=lambda name, run, now_s: None)
+
+
+class Around:
+    """The engine's world, of everything this daemon knows."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._a = around
+        self._known: OrderedDict[tuple[str, str], Procedure] = OrderedDict()
+
+    def procedure(self, snapshot: Mapping[str, Any]) -> Procedure:
+        """The runbook of a response, as it was when it was matched. Raises Unclear."""
+        name = snapshot["runbook"]["name"], snapshot["sha"]
+        if name not in self._known:
+            self._known[name] = procedure_of(runbook_of(snapshot))
+            if len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return self._known[name]
+
+    def situation(self, run: Run) -> Situation | None:
+        """What its warning is like now."""
+        warning = self._a.store.warning(run.warning_id)
+        if warning is None:
+            return None
+        said = self._a.store.statements(kind="action", warning_id=warning.id)
+        by = next((one.who for one in said if "response" not in one.body), "")
+        expected = None if warning.crossing is None else warning.crossing.expected_s
+        is_open = warning.state == "open"
+        return Situation(is_open, not is_open or (warning.kind != "anomaly" and expected is None), expected, by)
+
+    def values(self, promql: str, run: Run, now_s: float) -> list[float]:
+        """What a query gives for its target at the first of its sources that has an answer. Raises Unclear."""
+        failed = ""
+        for name in run.facts["sources"]:
+            link = self._a.links.get(name)
+            if link is None:
+                failed = failed or f"there is no source {name}"
+                continue
+            target = {k: v for k, v in run.facts["context"]["target"].items() if link.labels.get(k) != v}
+            try:
+                found = _newest(link, query_for(promql, target, list(target)), now_s)
+            except SourceError as e:
+                failed = failed or str(e)
+                continue
+            if found:
+                return found
+        if failed:
+            raise Unclear(failed)
+        return []
+
+    def mode(self, run: Run) -> Mode:
+        """How far it may go now: the configuration's ceiling, and what its card has earned by now."""
+        warning = self._a.store.warning(run.warning_id)
+        if warning is None:
+            return "shadow"
+        return self.mode_for(warning, run.runbook, str(run.facts["team"]))
+
+    def mode_for(self, warning: EarlyWarning, runbook: str, team: str) -> Mode:
+        """How far a runbook may go for a warning, whatever its file says."""
+        ceiling = self._a.settings.ceiling_of({**facts_of(warning), "team": team, "runbook": runbook})
+        return lowest(ceiling, MODE_OF_STAGE[warning.stage])
+
+    def window(self, names: Sequence[str], run: Run, now_s: float) -> str:
+        """Which of these windows lasts now; one that nobody defined always does."""
+        return next((name for name in names if self._a.lasting(name, run, now_s) is not False), "")
+
+    def spread(self, run: Run) -> Spread:
+        """How many entities of its card show its symptom."""
+        known = self._a.store.open_warnings(run.card)
+        alike = (w for w in known if not w.members and w.kind == run.facts["kind"])
+        showing = {key(w.entity) for w in alike}
+        return Spread(len(showing), self._a.watched(run.card))
+
+    def killed(self) -> str:
+        """Why nothing may be begun here."""
+        if not self._a.settings.enabled:
+            return "responses are switched off in the configuration"
+        folder = self._a.data_dir
+        there = folder is not None and (folder / KILL_FILE).exists()
+        return f"there is a file {KILL_FILE} in the data directory" if there else ""
+
+    def messages(
+        self, run: Run, event: str, title: str, lines: Sequence[str], now_s: float, key: str = ""
+    ) -> tuple[Message, ...]:
+        """One message for every receiver of its warning; where labels must not be seen, none stands in it."""
+        a, out = self._a, []
+        warning = a.store.warning(run.warning_id)
+        for name in routed(warning, a.routes) if warning is not None else ():
+            if warning is None or (warning.stage == "shadow" and name not in a.local_receivers):
+                continue
+            seen, decision = a.gate.outbound(warning, "notify", a.gate.location(name, name in a.local_receivers))
+            if seen is None:
+                continue
+            whole = decision.effect == "allow"
+            told = title if whole else f"{run.runbook}: {event.partition(':')[0].replace('_', ' ')}"
+            text = [*(lines if whole else ()), f"response {run.id}: aiops responses show {run.id}"]
+            payload = _payload(run, event, told, text, seen, now_s)
+            out.append(Message(name, run.id, key or f"{run.id}:{event}:{run.version}", payload))
+        return tuple(out)
+
+
+def _payload(run: Run, event: str, title: str, lines: Sequence[str], warning: EarlyWarning, now_s: float) -> dict[str, Any]:
+    return {
+        "version": 1, "event": "response", "at_s": now_s, "ends_at_s": now_s + TOLD_FOR_S, "title": title,
+        "text": "\n".join(lines), "record": "", "impact": "", "verdict": "", "judged_at_s": None, "warning": to_json(warning),
+        "response": {"id": run.id, "runbook": run.runbook, "sha": run.sha, "event": event.partition(":")[0]},
+    }  # fmt: skip
+
+
+def _newest(link: Link, query: str, now_s: float) -> list[float]:
+    """The values of a query at the newest whole second."""
+    at = int(now_s - link.lateness_s)
+    piece = link.ask(query, at, at, 1)
+    columns = [values[:, -1] for _, values in piece.layers if values.size]
+    return [float(v) for column in columns for v in column[np.isfinite(column)]]
+
+
+class Responder:
+    """Begins a response for every open warning that a runbook fits, once for each runbook, target and episode."""
+
+    def __init__(self, runs: Responses, world: Around, runbooks: Iterable[Runbook]) -> None:
+        self._runs, self._world = runs, world
+        self.runbooks = [one for one in runbooks if one.enabled and one.steps]
+        self._seen: set[str] = set()
+
+    def look(self, warnings: Iterable[EarlyWarning], epoch: int, now_s: float) -> list[Run]:
+        """Begin what is to be begun; what was. Raises StoreError."""
+        wanted: dict[str, tuple[Runbook, EarlyWarning, Subject]] = {}
+        for warning in warnings:
+            subject = Subject.of(warning, now_s)
+            if not _may_be_acted_on(warning, subject, now_s):
+                continue
+            for runbook in self.runbooks:
+                if not refusals(runbook, subject):
+                    wanted[run_key(runbook, warning)] = runbook, warning, subject
+        fresh = {name: one for name, one in wanted.items() if name not in self._seen}
+        known = self._runs.known(fresh) if fresh else set()
+        begun = []
+        for name, (runbook, warning, subject) in fresh.items():
+            if name not in known:
+                run = self._run(name, runbook, warning, subject, now_s)
+                if self._runs.begin(run, lines_of(run.id, procedure_of(runbook)), (), epoch, now_s):
+                    begun.append(run)
+                elif not self._runs.known([name]):  # the lease is lost
+                    return begun
+        self._seen = set(wanted)
+        return begun
+
+    def _run(self, name: str, runbook: Runbook, warning: EarlyWarning, subject: Subject, now_s: float) -> Run:
+        context = context_of(subject, runbook.target_by)
+        asking = None if (a := runbook.approval) is None else {"who": list(a.from_), "quorum": a.quorum}
+        facts = {
+            "context": context, "team": runbook.owner.team, "kind": warning.kind, "entity": dict(warning.entity),
+            "sources": list(dict.fromkeys(s.lineage.source for s in warning.symptoms)), "opened_s": warning.opened_s,
+            "summary": runbook.summary, "asking": asking,
+        }  # fmt: skip
+        mode = lowest(runbook.mode, self._world.mode_for(warning, runbook.name, runbook.owner.team))
+        target = fingerprint(",".join(sorted(runbook.target_by)), key(context["target"]))
+        return Run(
+            name[:16], name, runbook.name, runbook.sha, target, warning.id, warning.card, mode, "matched", now_s, now_s,
+            now_s + 600.0, snapshot_of(runbook), facts,
+        )  # fmt: skip
+
+
+def _may_be_acted_on(warning: EarlyWarning, subject: Subject, now_s: float) -> bool:
+    """Whether it is about one thing, of which something new is known, in time, by a clock that is right."""
+    in_time = subject.lead_s is None or subject.lead_s > 0
+    return not warning.members and warning.stale_since_s is None and in_time and warning.opened_s <= now_s + AHEAD_S
+
+
+def run_key(runbook: Runbook, warning: EarlyWarning) -> str:
+    """What there is one response for: runbook, target and episode, as SHA-256."""
+    target = key(subset({**warning.labels, **warning.entity}, runbook.target_by))
+    parts = "\0".join((runbook.name, target, warning.id))
+    return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()

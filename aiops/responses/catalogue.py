@@ -1,0 +1,50 @@
+"""The actions there are, opened when they are first needed, with the parameters that the configuration gives them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from aiops import plugins
+from aiops.core.errors import AiopsError
+from aiops.responses.actions.around import NOTHING, Around
+from aiops.responses.interface import Action
+from aiops.responses.procedure import Unclear
+
+BUILT_IN = ("compute", "promql", "wait")
+"""What the engine does itself: nothing of it leaves this process but a question to a source."""
+
+
+class Actions:
+    """Actions by `uses`. `params`: their parameters by name; `ready`: actions that are there already; `around`: what ours get of
+    the daemon besides."""
+
+    def __init__(
+        self, params: Mapping[str, Mapping[str, Any]] | None = None, ready: Mapping[str, Action[Any]] | None = None,
+        around: Around = NOTHING,
+    ) -> None:  # fmt: skip
+        self._params, self._open, self._around = dict(params or {}), dict(ready or {}), around
+        self._lock = threading.Lock()
+
+    def of(self, uses: str) -> Action[Any]:
+        """The action called so. Raises Unclear when there is none, or its parameters are wrong."""
+        name = uses.removeprefix("plugin.")
+        with self._lock:
+            if name not in self._open:
+                try:
+                    kind = plugins.load("actions", name)
+                    params = kind.Params.model_validate(self._params.get(name, {}))
+                    self._open[name] = kind(params, self._around) if name in plugins.BUILT_IN["actions"] else kind(params)
+                except (AiopsError, ValidationError, ImportError, AttributeError) as e:
+                    raise Unclear(f"the action {name} cannot be had: {str(e).splitlines()[0]}") from e
+            return self._open[name]
+
+    def close(self) -> None:
+        """Let go of what they hold."""
+        with self._lock:
+            for action in self._open.values():
+                action.close()
+            self._open.clear()

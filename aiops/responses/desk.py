@@ -1,0 +1,108 @@
+"""What all parts of the engine work with, and how they decide: one place that writes, compares and tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiops.responses.catalogue import Actions
+from aiops.responses.lease import Lease
+from aiops.responses.procedure import Unclear, lowest
+from aiops.responses.view import UNDO, View, changed
+from aiops.responses.world import World
+from aiops.store.response_rows import Decision, Message, StepRow
+from aiops.store.responses import Responses
+from aiops.store.tx import Statement
+
+SLACK_S = 600.0
+"""What a response may take beyond the times its steps are given, before it is no longer let go on."""
+
+
+@dataclass(slots=True)
+class Bounds:
+    """What the configuration bounds for all runbooks: responses on one target in an hour, and how many per cent of all targets
+    may show a symptom before it is no longer a matter of single targets."""
+
+    loop: int = 6
+    storm_percent: float = 50.0
+
+
+@dataclass(slots=True)
+class Tools:
+    """Everything the engine works with. `secret` gives a secret's value by its name."""
+
+    runs: Responses
+    lease: Lease
+    world: World
+    actions: Actions
+    clock: Callable[[], float]
+    secret: Callable[[str], str] = field(default=lambda name: "", repr=False)
+    bounds: Bounds = field(default_factory=Bounds)
+
+    def view(self, run_id: str) -> View | None:
+        """A response as it stands now."""
+        run = self.runs.run(run_id)
+        if run is None:
+            return None
+        steps = {row.idx: row for row in self.runs.steps(run_id)}
+        mode = lowest(run.mode, self.world.mode(run))  # type: ignore[arg-type]
+        return View(run, self.world.procedure(run.snapshot), steps, self.runs.questions(run_id), mode)
+
+    def decide(self, view: View, state: str, why: str = "", **more: Any) -> bool:
+        """Keep a decision under this replica's lease; False when it was not kept. The deadline of a state that lasts stays."""
+        more.setdefault("deadline_s", view.run.deadline_s if state == view.run.state else deadline_s(view, state, self.clock()))
+        return self.runs.decide(Decision(view.run, state, why, **more), self.lease.epoch, self.clock())
+
+    def end(self, view: View, state: str, why: str, because: str = "", tell: str = "", key: str = "", **more: Any) -> bool:
+        """End a response; `tell` is the title of a message that says so."""
+        body = {**more.pop("body", {}), "because": because}
+        messages = self.told(view, state, tell, [why] if why else [], key) if tell else ()
+        return self.decide(view, state, why, body=body, messages=messages, deadline_s=None, **more)
+
+    def page(self, view: View, why: str, because: str = "", **more: Any) -> bool:
+        """Hand over to a person, who is told."""
+        name = view.run.runbook
+        return self.end(view, "needs_a_person", why, because, f"{name} needs a person: {why}", **more)
+
+    def told(self, view: View, event: str, title: str, lines: Sequence[str] = (), key: str = "") -> tuple[Message, ...]:
+        """The messages to everybody who is to hear of something."""
+        return self.world.messages(view.run, event, title, lines, self.clock(), key)
+
+    def acted(self, view: View, row: StepRow) -> tuple[Statement, ...]:
+        """What says that something was done about the warning: its verdict may depend on it."""
+        run, now = view.run, self.clock()
+        what = f"{run.runbook}: {row.step_id}{' taken back' if row.idx >= UNDO else ''}"
+        body = {"what": what, "at_s": now, "response": run.id}
+        return (Statement("action", run.card, f"{run.id}:{row.idx}", run.warning_id, now, f"{run.runbook}@{run.sha}", body),)
+
+    def skip(self, view: View, row: StepRow, why: str) -> bool:
+        """A step that is not to be done."""
+        return self.decide(view, "running", steps=(changed(row, state="SKIPPED", why=why),))
+
+    def stopped(self) -> str:
+        """Why nothing may be begun now; empty = it may."""
+        by = self.runs.killed()
+        return f"the kill switch is on ({by['who']}: {by['why']})" if by is not None else self.world.killed()
+
+
+def deadline_s(view: View, state: str, now_s: float) -> float | None:
+    """Until when a state may last: no state lasts for ever."""
+    p = view.procedure
+    if state in ("matched", "guarded"):
+        return now_s + SLACK_S
+    if state == "running":
+        steps = [p.steps[i] for i in view.open_indexes()]
+        return now_s + SLACK_S + sum(s.attempts * (s.timeout_s + s.backoff_s) + (s.wait_s or 0.0) for s in steps)
+    if state == "verifying":
+        return now_s + (p.verify.within_s if p.verify else 0.0)
+    if state == "undoing":
+        return now_s + SLACK_S + sum(s.undo_timeout_s for s in p.steps if s.undo)
+    return None
+
+
+def asked(tools: Tools, promql: str, view: View) -> list[float]:
+    """What a query gives. Raises Unclear."""
+    if not promql:
+        raise Unclear("no query")
+    return tools.world.values(promql, view.run, tools.clock())

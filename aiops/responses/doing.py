@@ -1,0 +1,174 @@
+"""Doing one step: its intent is kept before the effect begins, its result after, and what is not known is never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiops.responses.desk import Tools, asked
+from aiops.responses.interface import Call, Result
+from aiops.responses.procedure import Rendered, StepFacts, Unclear
+from aiops.responses.view import UNDO, View, changed
+from aiops.store.response_rows import StepRow
+
+RECOVERIES = 5
+"""So often a step that never came to a result is begun again after a crash; one that brings its process down ends so."""
+CHECK_S = 30.0
+Again = tuple[str, str]
+
+
+class Doing:
+    """Begins steps, records what came of them, and finds out what became of those whose process died."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def begin(self, view: View, row: StepRow, rendered: Rendered, recovered: bool = False) -> bool:
+        """Keep the intent under this replica's epoch, then do it and record what came of it."""
+        tools, now = self._tools, self._tools.clock()
+        facts = view.facts_of(row)
+        limit = facts.undo_timeout_s if row.idx >= UNDO else facts.timeout_s
+        intent = changed(
+            row, state="INTENT", epoch=tools.lease.epoch, attempt=row.attempt + 1, begun_s=now, deadline_s=now + limit,
+            given=rendered.given, why="begun again after a crash" if recovered else "",
+        )  # fmt: skip
+        state = "undoing" if row.idx >= UNDO else "running"
+        if not tools.decide(view, state, steps=(intent,), unless_killed=True):
+            return False
+        fresh = tools.view(view.run.id)
+        if fresh is None or not tools.lease.held():
+            return False
+        return self.record(fresh, fresh.steps[row.idx], self.effect(fresh, fresh.steps[row.idx], limit))
+
+    def effect(self, view: View, row: StepRow, limit_s: float) -> Result:
+        """Let the action do it."""
+        facts = view.facts_of(row)
+        uses = facts.undo if row.idx >= UNDO else facts.uses
+        if uses == "promql":
+            return self._query(view, row.given)
+        try:
+            action = self._tools.actions.of(uses)
+        except Unclear as e:
+            return Result("failed", why=str(e), effect=False)
+        return action.run(self._call(view, row, limit_s, facts.output), self._tools.clock())
+
+    def _query(self, view: View, given: Mapping[str, Any]) -> Result:
+        try:
+            values = asked(self._tools, str(given["query"]), view)
+        except Unclear as e:
+            return Result("failed", why=str(e), effect=False)
+        if not values:
+            return Result("failed", why="no data", effect=False)
+        return Result("done", {"value": values[0], "values": values})
+
+    def _call(self, view: View, row: StepRow, limit_s: float, output: Any, given: Mapping[str, Any] | None = None) -> Call:
+        tools = self._tools
+        return Call(
+            view.run.id, row.step_id, row.idem_key, tools.lease.epoch, limit_s, row.given if given is None else given, output,
+            tools.secret,
+        )  # fmt: skip
+
+    def record(self, view: View, row: StepRow, result: Result) -> bool:
+        """Keep what came of a step, as its class allows."""
+        facts, undoing = view.facts_of(row), row.idx >= UNDO
+        if result.end == "done":
+            return self._done(view, row, result.output)
+        if result.end == "gone" and not undoing:
+            step = changed(row, state="FAILED", why=result.why)
+            name = view.run.runbook
+            return self._tools.end(view, "target_gone", result.why, row.step_id, f"{name}: the target is gone", steps=(step,))
+        again, why = self._again(view, row, facts, result)
+        if again == "done":
+            return self._done(view, row, {"checked": True})
+        if again == "unknown":
+            return self._unknown(view, row, why)
+        if again == "again" and row.attempt < facts.attempts and not undoing:
+            body = {"retry_at_s": self._tools.clock() + facts.backoff_s * 2 ** (row.attempt - 1)}
+            return self._tools.decide(view, view.run.state, steps=(changed(row, state="PENDING", why=why),), body=body)
+        what = "taking it back failed" if undoing else "failed"
+        failed = changed(row, state="FAILED", why=why, result={"output": dict(result.output)})
+        return self._tools.page(view, f"{row.step_id} {what}: {why}", row.step_id, steps=(failed,))
+
+    def _again(self, view: View, row: StepRow, facts: StepFacts, result: Result) -> Again:
+        """(done | again | unknown | failed, why) of a step that did not end well."""
+        why = result.why or result.end
+        if not result.effect or row.klass in ("pure", "idempotent"):
+            tried = row.attempt < facts.attempts
+            return ("unknown" if result.end == "unknown" and row.klass == "idempotent" and not tried else "again"), why
+        if row.klass == "checked":
+            return self._checked(view, row, why)
+        return ("unknown" if result.end == "unknown" else "failed"), why
+
+    def _checked(self, view: View, row: StepRow, why: str) -> Again:
+        """Fence, so that nothing late can change the answer; then ask whether it is done."""
+        facts = view.facts_of(row)
+        try:
+            self._fence(view, row, facts)
+            uses, rendered = view.procedure.language.check(row.idx, view.context)
+            if rendered.refused:
+                raise Unclear(rendered.refused)
+            done = view.procedure.language.checked(row.idx, view.context, self._answer(view, row, uses, rendered.given))
+        except Unclear as e:
+            if facts.repeatable:
+                return "again", why
+            return "unknown", f"{why}; whether it is done cannot be told: {e}"
+        return ("done", why) if done else ("again", f"{why}; it is not done")
+
+    def _fence(self, view: View, row: StepRow, facts: StepFacts) -> bool:
+        action = self._tools.actions.of(facts.undo if row.idx >= UNDO else facts.uses)
+        return action.fence(self._call(view, row, CHECK_S, facts.output))
+
+    def _answer(self, view: View, row: StepRow, uses: str, given: Mapping[str, Any]) -> Any:
+        """What a check finds: of a URL its JSON, of a program what it put out, of a query its value. Raises Unclear."""
+        if uses == "promql":
+            result = self._query(view, given)
+        else:
+            call = self._call(view, row, CHECK_S, "json" if uses == "http" else "text", given)
+            result = self._tools.actions.of(uses).run(call, self._tools.clock())
+        if result.end != "done":
+            raise Unclear(result.why or result.end)
+        return result.output.get("json", result.output) if uses == "http" else result.output
+
+    def recover(self, view: View, row: StepRow) -> bool:
+        """An intent whose process is dead, or whose result was not kept: fence, look for its result, else go by its class."""
+        tools, facts = self._tools, view.facts_of(row)
+        if facts.uses in ("promql",):
+            return self._begin_again(view, row, facts)
+        try:
+            fenced = self._fence(view, row, facts)
+            action = tools.actions.of(facts.undo if row.idx >= UNDO else facts.uses)
+            found = action.harvest(self._call(view, row, CHECK_S, facts.output))
+        except Unclear as e:
+            return self._unknown(view, row, str(e))
+        if found is not None:
+            return self.record(view, row, found)
+        if row.klass in ("pure", "idempotent"):
+            return self._begin_again(view, row, facts)
+        died = "the process died while it ran"
+        if row.klass == "checked":
+            again, why = self._checked(view, row, died)
+            if again == "done":
+                return self._done(view, row, {"checked": True})
+            return self._begin_again(view, row, facts) if again == "again" else self._unknown(view, row, why)
+        late = "" if fenced else "; it may still take effect, for its target cannot refuse it"
+        return self._unknown(view, row, f"{died}{late}")
+
+    def _begin_again(self, view: View, row: StepRow, facts: StepFacts) -> bool:
+        """The same key again, with what it was given the first time."""
+        if row.attempt >= facts.attempts + RECOVERIES:
+            return self._unknown(view, row, f"it was begun {row.attempt} times and never came to an end")
+        if self._tools.stopped():
+            return False
+        return self.begin(view, row, Rendered(row.given), recovered=True)
+
+    def _done(self, view: View, row: StepRow, output: Mapping[str, Any]) -> bool:
+        undoing = row.idx >= UNDO
+        done = changed(row, state="DONE", result={"output": dict(output)}, why="")
+        said = self._tools.acted(view, row) if view.facts_of(row).write or undoing else ()
+        return self._tools.decide(view, "undoing" if undoing else "running", steps=(done,), said=said)
+
+    def _unknown(self, view: View, row: StepRow, why: str) -> bool:
+        """Only a person may say what became of it."""
+        what = "was taken back" if row.idx >= UNDO else "took effect"
+        what = f"whether {row.step_id} {what} is not known: {why}; look, then say so"
+        return self._tools.page(view, what, row.step_id, steps=(changed(row, state="UNKNOWN", why=why),))

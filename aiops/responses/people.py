@@ -1,0 +1,148 @@
+"""What people say about responses: yes, no, stop, and what became of a step that nobody else can tell.
+
+Who speaks is known by a credential, never by what is said. Each word is one transaction that compares before it sets: of two
+who speak at once one is heard, and the other is told so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from aiops.core.durations import rfc3339
+from aiops.core.errors import AiopsError
+from aiops.responses.view import UNDO
+from aiops.store.response_rows import Decision, Question, Run, StepChange, StepRow
+from aiops.store.responses import Responses
+
+Word = Literal["done", "again", "stop"]
+WORDS: tuple[Word, ...] = ("done", "again", "stop")
+"""It took effect; it did not, do it again; leave it as it is."""
+GIVEN_S = 600.0
+NOTE_AT_MOST = 500
+
+
+class Unheard(AiopsError):
+    """What somebody said has no effect, and why. `status` is HTTP's word for it."""
+
+    def __init__(self, why: str, status: int = 409) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class People:
+    """Takes what people say. `groups`: people by the names of groups."""
+
+    def __init__(self, runs: Responses, groups: Mapping[str, Sequence[str]] | None = None) -> None:
+        self._runs, self._groups = runs, groups or {}
+
+    def approve(self, run_id: str, who: str, now_s: float, plan_hash: str = "") -> Question:
+        """Say yes to the plan that is asked about, `plan_hash` if it is given. The same yes twice is one. Raises Unheard."""
+        run = self._run(run_id)
+        question = self._asked(run, who)
+        if plan_hash and plan_hash != question.plan_hash:
+            raise Unheard("the plan has changed since it was shown; look at it again")
+        if who in question.votes and question.state in ("waiting", "approved", "used"):
+            return question
+        self._may(run, who)
+        self._waits(run, question, now_s)
+        votes = (*question.votes, who)
+        state = "approved" if len(votes) >= question.quorum else "waiting"
+        return self._vote(run, question, replace(question, votes=votes, state=state), now_s, who)
+
+    def deny(self, run_id: str, who: str, now_s: float, note: str = "") -> Question:
+        """Say no: one is enough. Raises Unheard."""
+        run = self._run(run_id)
+        question = self._asked(run, who)
+        if question.state == "denied" and question.votes[-1:] == (who,):
+            return question
+        self._may(run, who)
+        self._waits(run, question, now_s, until_used=True)
+        return self._vote(run, question, replace(question, votes=(*question.votes, who), state="denied"), now_s, who, note)
+
+    def cancel(self, run_id: str, who: str, now_s: float) -> Run:
+        """End a response before its next step; what runs now comes to its end. Raises Unheard."""
+        run = self._run(run_id)
+        if run.ended:
+            raise Unheard(f"it has ended: {run.state}")
+        said = {"by": who}
+        if any(row.state == "INTENT" for row in self._runs.steps(run.id)):
+            d = Decision(run, run.state, f"{who} cancels it", body={"cancel": who}, deadline_s=run.deadline_s, detail=said)
+        else:
+            d = Decision(run, "cancelled", f"{who} cancelled it", body={"because": "cancelled"}, detail=said)
+        return self._kept(run, d, now_s, who)
+
+    def resolve(self, run_id: str, word: Word, who: str, now_s: float, note: str = "") -> Run:
+        """Say what became of the step that needs a person: it is done, it is to be done again, or it stays so. Raises Unheard."""
+        run = self._run(run_id)
+        if word not in WORDS:
+            raise Unheard(f"{word!r} is none of {', '.join(WORDS)}", 422)
+        if run.state != "needs_a_person":
+            raise Unheard(f"it needs nobody: {run.state}")
+        self._may(run, who)
+        said = {"by": who, "word": word, **({"note": note[:NOTE_AT_MOST]} if note else {})}
+        if word == "stop":
+            return self._kept(run, Decision(run, "cancelled", f"{who} leaves it so", detail=said), now_s, who)
+        row = next((row for row in self._runs.steps(run.id) if row.state in ("UNKNOWN", "FAILED")), None)
+        if row is None:
+            raise Unheard("no step of it is in doubt; say stop")
+        state = "undoing" if row.idx >= UNDO else "running"
+        why = f"{who}: {row.step_id} {'is done' if word == 'done' else 'is done again'}"
+        rest = sum(one.idx >= row.idx for one in self._runs.steps(run.id))
+        until = now_s + GIVEN_S * (rest + 1)
+        d = Decision(run, state, why, steps=(StepChange(row, _resolved(row, word, why)),), deadline_s=until, detail=said)
+        return self._kept(run, d, now_s, who)
+
+    def _run(self, run_id: str) -> Run:
+        run = self._runs.run(run_id)
+        if run is None:
+            raise Unheard(f"no response {run_id}; `aiops responses list` shows what there is", 404)
+        return run
+
+    def _asked(self, run: Run, who: str) -> Question:
+        questions = self._runs.questions(run.id)
+        if not questions:
+            raise Unheard(f"nothing is asked about it: {run.state}")
+        return questions[-1]
+
+    def _may(self, run: Run, who: str) -> None:
+        asking = run.facts.get("asking")
+        allowed = asking["who"] if asking else ()
+        if asking and not any(self._is(who, one) for one in allowed):
+            raise Unheard(f"{who} may not: it asks {', '.join(allowed)}", 403)
+
+    def _is(self, who: str, one: str) -> bool:
+        kind, _, name = one.partition(":")
+        return who == name if kind == "user" else who in self._groups.get(name, ())
+
+    def _waits(self, run: Run, question: Question, now_s: float, until_used: bool = False) -> None:
+        """Whether an answer still counts: nobody answered before, and in time."""
+        open_ = ("waiting", "approved") if until_used else ("waiting",)
+        if question.state not in open_:
+            by = f" by {', '.join(question.votes)}" if question.votes else ""
+            raise Unheard(f"it was answered{by}: {question.state}")
+        if run.state != "awaiting_approval":
+            raise Unheard(f"nothing is asked about it any more: {run.state}")
+        if now_s > question.expires_s:
+            raise Unheard(f"too late: it was asked until {rfc3339(question.expires_s)}")
+
+    def _vote(self, run: Run, old: Question, new: Question, now_s: float, who: str, note: str = "") -> Question:
+        detail: dict[str, Any] = {"plan_hash": new.plan_hash, "votes": list(new.votes), "quorum": new.quorum}
+        if note:
+            detail["note"] = note[:NOTE_AT_MOST]
+        if not self._runs.vote(run, old, new, now_s, who, detail):
+            self._waits(self._run(run.id), self._asked(run, who), now_s)
+            raise Unheard("somebody else answered at the same moment; look again")
+        return new
+
+    def _kept(self, run: Run, d: Decision, now_s: float, who: str) -> Run:
+        if not self._runs.decide(d, None, now_s, who):
+            raise Unheard("it went on at the same moment; look again")
+        return self._run(run.id)
+
+
+def _resolved(row: StepRow, word: Word, why: str) -> StepRow:
+    if word == "done":
+        return replace(row, state="DONE", why=why)
+    return replace(row, state="PENDING", why=why)
