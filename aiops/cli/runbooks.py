@@ -1,0 +1,293 @@
+"""`aiops runbooks`: what its author asks: which there are, whom they fit and why not, what they would do and would have done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aiops.cli.said import ConfigPath, DataDir, Out, fail
+
+if TYPE_CHECKING:
+    from aiops.config.settings import Settings
+    from aiops.core.records import EarlyWarning
+    from aiops.runbooks import Runbook
+    from aiops.runbooks.match import Subject
+
+runbooks_app = typer.Typer(no_args_is_help=True, help="Runbooks: list, explain, plan, try on the past, export.")
+Name = Annotated[str, typer.Argument(help="the runbook's name")]
+About = Annotated[str, typer.Argument(help="the id of an early warning, or the beginning of it; not with --symptom")]
+SymptomFile = Annotated[Path | None, typer.Option("--symptom", help="a JSON file: kind, signal, labels, … as in a test")]
+Since = Annotated[str, typer.Option(help="how far back, for example 30d")]
+AT_MOST = 100_000
+
+
+@runbooks_app.command("list")
+def list_all(config: ConfigPath = None, output: Out = "text") -> None:
+    """List the runbooks with what they match, how far they may go, and who answers for them."""
+    for one in _loaded(_settings(config)):
+        m = one.match
+        if output == "json":
+            _emit(
+                {
+                    "name": one.name, "summary": one.summary, "mode": one.mode, "enabled": one.enabled, "kind": m.kind,
+                    "signal": m.signal, "card": m.card, "owner": one.owner.team, "reviewed": one.owner.reviewed or None,
+                    "sha": one.sha, "path": one.path, "steps": len(one.steps), "tests": len(one.tests),
+                    "writes": sum(step.effect == "write" for step in one.steps),
+                }
+            )  # fmt: skip
+        else:
+            off = "" if one.enabled else " (switched off)"
+            typer.echo(f"{one.name:36} {one.mode:8} {m.kind:9} {m.signal or m.card or '':32} {one.owner.team}{off}")
+
+
+@runbooks_app.command("show")
+def show(name: Name, config: ConfigPath = None, output: Out = "text") -> None:
+    """Show one runbook: what it is for, what it does, what guards it."""
+    one = _named(_loaded(_settings(config)), name)
+    if output == "json":
+        _emit({**one.model_dump(mode="json", by_alias=True, exclude_none=True), "sha": one.sha, "path": one.path})
+        return
+    typer.echo(f"{one.name}@{one.sha} ({one.mode}), of {one.owner.team}: {one.path}\n{one.summary}\n")
+    typer.echo(Path(one.path).read_text("utf-8").rstrip())
+
+
+@runbooks_app.command("explain")
+def explain(
+    warning: About = "", symptom: SymptomFile = None, config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text"
+) -> None:
+    """Say of every runbook whether it fits a warning, and if not, which line refuses and the two values."""
+    from aiops.core.text import visible
+    from aiops.runbooks.past import explained
+
+    settings = _settings(config, data_dir)
+    subject = _subject(settings, warning, symptom)
+    for one, refused in explained(_loaded(settings), subject):
+        lines = [{"line": r.line, "wanted": r.wanted, "got": r.got} for r in refused]
+        if output == "json":
+            _emit({"runbook": one.name, "fits": not refused, "refused": lines})
+        else:
+            why = "; ".join(f"{r.line} wants {r.wanted}, got {visible(r.got) or 'none'}" for r in refused)
+            typer.echo(f"{one.name}: {why or f'fits, mode {one.mode}'}")
+
+
+@runbooks_app.command("plan")
+def plan(
+    name: Name, warning: About = "", symptom: SymptomFile = None, config: ConfigPath = None, data_dir: DataDir = None,
+    output: Out = "text",
+) -> None:  # fmt: skip
+    """Show exactly what a runbook would do about a warning; nothing is sent. Exit 1 when it does not fit."""
+    from aiops.runbooks.match import context_of, refusals
+    from aiops.runbooks.plan import plan as planned
+
+    settings = _settings(config, data_dir)
+    one, subject = _named(_loaded(settings), name), _subject(settings, warning, symptom)
+    refused = refusals(one, subject)
+    steps, impact = planned(one, context_of(subject, one.target_by))
+    for step in steps:
+        step["known"] = "<from " not in step["what"]
+        step.pop("why_not_executed", None)
+    if output == "json":
+        for step in steps:
+            _emit(step)
+    else:
+        typer.echo(f"impact: {impact}")
+        for i, step in enumerate(steps, 1):
+            only = f"\n   only if {step['if']}" if "if" in step else ""
+            gone = f"\n   cannot be undone: {step['irreversible']}" if "irreversible" in step else ""
+            open_ = "" if step["known"] else "\n   not knowable before the steps that it looks at have run"
+            typer.echo(f"{i}. {step['id']} [{step['effect']}] would: {step['what']}{only}{gone}{open_}")
+    if refused:
+        fail("; ".join(f"it does not fit: {r.line} wants {r.wanted}, got {r.got or 'none'}" for r in refused), 1)
+
+
+@runbooks_app.command("replay")
+def replay(
+    since: Since = "30d", name: Annotated[str, typer.Option(help="only this runbook")] = "", config: ConfigPath = None,
+    data_dir: DataDir = None, output: Out = "text",
+) -> None:  # fmt: skip
+    """Say what the runbooks would have done about the warnings that were kept, with their limits counted over time."""
+    from aiops.core.durations import rfc3339
+    from aiops.core.text import visible
+    from aiops.runbooks.past import replayed
+
+    settings = _settings(config, data_dir)
+    books = _loaded(settings)
+    chosen = [_named(books, name)] if name else books
+    found = replayed(chosen, _warnings(settings, since), "auto")
+    for one in found:
+        if output == "json":
+            _emit(one.as_json())
+            continue
+        target = visible(" ".join(one.target.values()))
+        unknown = f" (not known: {', '.join(one.unknown)})" if one.unknown else ""
+        because = f": {one.because}" if one.because else ""
+        typer.echo(f"{rfc3339(one.at_s)}  {one.warning_id}  {one.runbook} on {target or '-'}  {one.would}{because}{unknown}")
+    if not found and output != "json":
+        typer.echo("no warning of that time fits a runbook")
+
+
+@runbooks_app.command("diff")
+def diff(
+    before: Annotated[str, typer.Argument(help="a folder or file with the earlier runbooks, or a git revision")],
+    after: Annotated[str, typer.Argument(help="those to compare with; default: the ones of the config")] = "",
+    since: Since = "30d",
+    config: ConfigPath = None,
+    data_dir: DataDir = None,
+    output: Out = "text",
+) -> None:
+    """Say what an edit changes for the warnings that were kept: who fits, in which mode, with which plan. Exit 1 if anything."""
+    from aiops.runbooks.past import compared
+
+    settings = _settings(config, data_dir)
+    old = _edition(settings, before)
+    new = _edition(settings, after) if after else _loaded(settings)
+    found = compared(old, new, _warnings(settings, since))
+    for one in found:
+        if output == "json":
+            _emit(one.as_json())
+        else:
+            typer.echo(f"{one.warning_id} {one.card}: {one.runbook}\n  before: {one.before}\n  after:  {one.after}")
+    if found:
+        raise typer.Exit(1)
+    if output != "json":
+        typer.echo("nothing changes for the warnings of that time")
+
+
+@runbooks_app.command("export")
+def export(
+    name: Name, cacao: Annotated[bool, typer.Option("--cacao", help="as a CACAO 2.0 playbook")] = False, config: ConfigPath = None
+) -> None:
+    """Write a runbook as JSON for other systems: a CACAO playbook with --cacao, else its own keys."""
+    from aiops.runbooks.cacao import playbook
+
+    one = _named(_loaded(_settings(config)), name)
+    _emit(playbook(one) if cacao else one.model_dump(mode="json", by_alias=True, exclude_none=True))
+
+
+def _emit(line: dict[str, Any]) -> None:
+    import orjson
+
+    typer.echo(orjson.dumps(line).decode())
+
+
+def _settings(config: Path | None, data_dir: Path | None = None) -> Settings:
+    from aiops.config.settings import load_settings
+    from aiops.core.errors import AiopsError
+
+    try:
+        return load_settings(config, data_dir=data_dir)
+    except AiopsError as e:
+        fail(str(e), 1)
+
+
+def _loaded(settings: Settings, paths: Iterable[Path] = ()) -> list[Runbook]:
+    """The runbooks of the config; all that are shipped when it names none."""
+    from aiops.config.shipped import runbooks_dir, shelves
+    from aiops.core.errors import AiopsError
+    from aiops.runbooks import load_runbooks
+
+    try:
+        return load_runbooks(list(paths) or settings.runbooks or shelves(runbooks_dir()))
+    except AiopsError as e:
+        fail(str(e), 1)
+
+
+def _named(runbooks: list[Runbook], name: str) -> Runbook:
+    for one in runbooks:
+        if one.name == name:
+            return one
+    fail(f"no runbook {name!r}; `aiops runbooks list` names {len(runbooks)}", 1)
+
+
+def _subject(settings: Settings, warning: str, symptom: Path | None) -> Subject:
+    """What is asked about: a kept warning as it is now, or the symptom in a file."""
+    from aiops.cli.warnings import reading_store
+    from aiops.core.errors import AiopsError
+    from aiops.runbooks.match import Subject
+
+    if bool(warning) == (symptom is not None):
+        fail("name a warning, or a file with --symptom", 2)
+    if symptom is not None:
+        return _given(symptom)
+    try:
+        with reading_store(settings.store.url, settings.data_dir) as store:
+            found = store.warning(warning)
+    except AiopsError as e:
+        fail(str(e), 1)
+    if found is None:
+        fail(f"no warning, or more than one, begins with {warning!r}; see `aiops warnings list`", 1)
+    return Subject.of(found, time.time() if found.state == "open" else found.updated_s)
+
+
+def _given(file: Path) -> Subject:
+    from pydantic import ValidationError
+
+    from aiops.runbooks.match import Subject
+    from aiops.runbooks.schema import GivenSymptom
+
+    try:
+        s = GivenSymptom.model_validate_json(file.read_bytes())
+    except OSError as e:
+        fail(f"{file}: cannot be read: {e.strerror}", 1)
+    except ValidationError as e:
+        first = e.errors()[0]
+        fail(f"{file}: {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}", 1)
+    return Subject(s.kind, s.signal, s.card, s.labels, s.lead_time, s.confidence, s.severity, float("inf"))
+
+
+def _warnings(settings: Settings, since: str) -> list[EarlyWarning]:
+    from aiops.cli.warnings import reading_store
+    from aiops.core.durations import seconds
+    from aiops.core.errors import AiopsError
+
+    try:
+        after = time.time() - seconds(since)
+    except ValueError as e:
+        fail(f"--since: {e}", 2)
+    try:
+        with reading_store(settings.store.url, settings.data_dir) as store:
+            return [one for one in store.warnings(limit=AT_MOST) if one.opened_s >= after and not one.members]
+    except AiopsError as e:
+        fail(str(e), 1)
+
+
+def _edition(settings: Settings, where: str) -> list[Runbook]:
+    """Runbooks of a folder or file; of a git revision those at the config's paths as they were then."""
+    import tempfile
+
+    if Path(where).exists():
+        return _loaded(settings, [Path(where)])
+    with tempfile.TemporaryDirectory(prefix="aiops-diff-") as folder:
+        files = list(_of_revision(settings, where, Path(folder)))
+        if not files:
+            fail(f"{where}: no runbook at that revision under the paths of the config", 1)
+        return _loaded(settings, files)
+
+
+def _of_revision(settings: Settings, revision: str, folder: Path) -> Iterator[Path]:
+    """The files of a revision, written into `folder`; git is asked without a shell, and a revision is never an option."""
+    from aiops.config.shipped import runbooks_dir
+
+    for i, path in enumerate(settings.runbooks or [runbooks_dir()]):
+        inside = path if path.is_dir() else path.parent
+        listed = _git(inside, "ls-tree", "-r", "-z", "--name-only", "--end-of-options", revision, "--", ".")
+        for j, name in enumerate(listed.decode().split("\0")):
+            if name.endswith((".yaml", ".yml")):
+                into = folder / f"{i}-{j}-{Path(name).name}"
+                into.write_bytes(_git(inside, "show", "--end-of-options", f"{revision}:./{name}"))
+                yield into
+
+
+def _git(folder: Path, *arguments: str) -> bytes:
+    import subprocess
+
+    try:
+        return subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, timeout=30).stdout
+    except FileNotFoundError:
+        fail("git is not installed; name a folder instead of a revision", 1)
+    except subprocess.CalledProcessError as e:
+        fail(f"{arguments[-1]}: neither a folder nor a revision: {e.stderr.decode(errors='replace').strip()[:200]}", 1)

@@ -1,0 +1,147 @@
+"""What runbooks would have done about warnings that were: which fit, which line refused, what their limits held back. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from aiops.core.durations import text
+from aiops.core.labels import key
+from aiops.core.records import EarlyWarning
+from aiops.runbooks.match import Refusal, Subject, context_of, refusals
+from aiops.runbooks.plan import plan
+from aiops.runbooks.schema import MODES, Mode, Runbook
+
+Would = Literal["shadowed", "suggested", "asked", "started", "held back"]
+_WOULD: Mapping[Mode, Would] = {"shadow": "shadowed", "suggest": "suggested", "approve": "asked", "auto": "started"}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a runbook would have done about one warning at `at_s`, its opening and the runbook's `for` after it.
+
+    `because`: the limit that held it back. `unknown`: requirements that only the past could have answered.
+    """
+
+    at_s: float
+    warning_id: str
+    card: str
+    runbook: str
+    target: Mapping[str, str]
+    would: Would
+    because: str = ""
+    unknown: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        own = {name: getattr(self, name) for name in self.__slots__}
+        return own | {"target": dict(self.target), "unknown": list(self.unknown)}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How two editions of runbooks differ about one warning: what each says, in words."""
+
+    warning_id: str
+    card: str
+    runbook: str
+    before: str
+    after: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def at_opening(warning: EarlyWarning) -> Subject:
+    """A warning as it stood when it opened: its time left then; confidence, severity and labels are those kept last.
+
+    `open_s` is how long it lasted in all, for that is what `for` waits for.
+    """
+    expected = None if warning.first_crossing is None else warning.first_crossing.expected_s
+    ended = warning.updated_s if warning.closed_s is None else warning.closed_s
+    kind = "forecast" if warning.kind in ("exhaustion", "rule") else warning.kind
+    return Subject(
+        kind, warning.signal, warning.card, {**warning.labels, **warning.entity},
+        None if expected is None else expected - warning.opened_s, warning.confidence, warning.severity,
+        ended - warning.opened_s, expected,
+    )  # fmt: skip
+
+
+def explained(runbooks: Iterable[Runbook], subject: Subject) -> Iterator[tuple[Runbook, list[Refusal]]]:
+    """Every runbook with each line that refuses the subject; none: it fits."""
+    for runbook in runbooks:
+        off = [] if runbook.enabled else [Refusal("enabled", "true", "false")]
+        yield runbook, off + refusals(runbook, subject)
+
+
+def replayed(runbooks: Sequence[Runbook], warnings: Iterable[EarlyWarning], ceiling: Mode) -> list[Decision]:
+    """What would have been decided about each warning, oldest first, with cooldown and limits counted over those before it.
+
+    `ceiling` caps every runbook's mode. Queries under `require` cannot be asked any more: they are named as not known.
+    """
+    runs: list[Decision] = []
+    out = []
+    for warning in sorted(warnings, key=lambda w: (w.opened_s, w.id)):
+        subject = at_opening(warning)
+        for runbook, refused in explained(runbooks, subject):
+            if refused:
+                continue
+            at_s = warning.opened_s + runbook.match.for_
+            target = context_of(subject, runbook.target_by)["target"]
+            because = _held_back(runbook, target, at_s, runs)
+            mode = min(runbook.mode, ceiling, key=MODES.index)
+            needs = tuple(one.name for one in runbook.guards.require) if runbook.guards else ()
+            would: Would = "held back" if because else _WOULD[mode]
+            out.append(Decision(at_s, warning.id, warning.card, runbook.name, target, would, because, needs))
+            if not because:
+                runs.append(out[-1])
+    return sorted(out, key=lambda d: (d.at_s, d.warning_id, d.runbook))
+
+
+def _held_back(runbook: Runbook, target: Mapping[str, str], at_s: float, runs: Sequence[Decision]) -> str:
+    """The limit that a run at `at_s` would have broken, in words; empty: none."""
+    guards = runbook.guards
+    if guards is None:
+        return ""
+    mine = [one for one in runs if one.runbook == runbook.name and one.at_s <= at_s]
+    here = [one for one in mine if key(one.target) == key(target)]
+    if guards.cooldown and here and at_s - here[-1].at_s < guards.cooldown:
+        return f"cooldown {text(guards.cooldown)}: it ran {text(at_s - here[-1].at_s)} before"
+    if guards.max_runs is not None:
+        lately = [one for one in here if at_s - one.at_s < guards.max_runs.per]
+        if len(lately) >= guards.max_runs.count:
+            return f"max_runs: {len(lately)} within {text(guards.max_runs.per)}"
+    if guards.max_targets is not None and guards.max_targets.count is not None:
+        others = {key(one.target) for one in mine if at_s - one.at_s < guards.max_targets.per} - {key(target)}
+        if len(others) >= guards.max_targets.count:
+            return f"max_targets: {len(others)} within {text(guards.max_targets.per)}"
+    return ""
+
+
+def compared(before: Sequence[Runbook], after: Sequence[Runbook], warnings: Iterable[EarlyWarning]) -> list[Change]:
+    """Where two editions say something else about a warning: who fits, in which mode, with which plan."""
+    out = []
+    for warning in warnings:
+        subject = at_opening(warning)
+        old, new = _said(before, subject), _said(after, subject)
+        for name in sorted(old.keys() | new.keys()):
+            one, other = old.get(name, "is not there"), new.get(name, "is not there")
+            fits = any(said.startswith("fits") for said in (one, other))
+            if one != other and (fits or "is not there" not in (one, other)):
+                out.append(Change(warning.id, warning.card, name, one, other))
+    return out
+
+
+def _said(runbooks: Sequence[Runbook], subject: Subject) -> dict[str, str]:
+    found: dict[str, str] = defaultdict(str)
+    for runbook, refused in explained(runbooks, subject):
+        if refused:
+            found[runbook.name] = "refuses: " + "; ".join(f"{r.line} wants {r.wanted}, got {r.got or 'none'}" for r in refused)
+            continue
+        steps, _ = plan(runbook, context_of(subject, runbook.target_by))
+        shown = "; ".join(f"{s['id']} [{s['effect']}] {s['what']}" for s in steps)
+        found[runbook.name] = f"fits, {runbook.mode}: {shown or 'no steps'}"
+    return found

@@ -1,0 +1,122 @@
+"""`aiops runbooks`: for whoever writes them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from aiops.cli.app import app
+from aiops.store import Store
+from tests.runbooks.test_past import book, opened
+
+SYMPTOM = {"kind": "forecast", "signal": "free", "lead_time": "6h", "confidence": 0.9, "labels": {"instance": "--db1"}}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with one runbook, a config that names it, a store with one warning of an hour ago, and a symptom in a file."""
+    book(tmp_path / "books", least="1h")
+    (tmp_path / "aiops.yaml").write_text(f"runbooks: [{tmp_path / 'books'}]\ndata_dir: {tmp_path / 'data'}\n")
+    (tmp_path / "symptom.json").write_text(json.dumps(SYMPTOM))
+    store = Store.open("", tmp_path / "data")
+    with store.transaction() as tx:
+        tx.put_warning(opened(int(time.time()) - 3600))
+    store.close()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def aiops(*arguments: str, code: int = 0) -> Any:
+    done = CliRunner().invoke(app, ["runbooks", *arguments, "--config", "aiops.yaml"])
+    assert done.exit_code == code, done.output
+    return done
+
+
+def lines(*arguments: str, code: int = 0) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in aiops(*arguments, "-o", "json", code=code).stdout.splitlines()]
+
+
+def test_they_are_listed_and_shown(place: Path) -> None:
+    (one,) = lines("list")
+    assert (one["name"], one["mode"], one["steps"], one["writes"]) == ("fills", "approve", 1, 0)
+    assert aiops("list").stdout.startswith("fills")
+    assert "target_by: [instance]" in aiops("show", "fills").stdout
+    assert lines("show", "fills")[0]["steps"][0]["id"] == "look"
+    assert "no runbook 'fill'" in aiops("show", "fill", code=1).stderr
+
+
+def test_it_is_explained_which_line_refuses_and_the_two_values(place: Path) -> None:
+    assert lines("explain", "--symptom", "symptom.json") == [{"runbook": "fills", "fits": True, "refused": []}]
+    (place / "symptom.json").write_text(json.dumps(SYMPTOM | {"lead_time": "10m"}))
+    (said,) = lines("explain", "--symptom", "symptom.json")
+    assert said["refused"] == [{"line": "lead_time", "wanted": ">= 1h", "got": "10m"}]
+    assert aiops("explain", "--symptom", "symptom.json").stdout == "fills: lead_time wants >= 1h, got 10m\n"
+
+
+def test_a_kept_warning_is_explained_by_the_beginning_of_its_id(place: Path) -> None:
+    (said,) = lines("explain", "a")
+    assert said["runbook"] == "fills"
+    assert "no warning" in aiops("explain", "zzz", code=1).stderr
+    assert "name a warning" in aiops("explain", code=2).stderr
+
+
+def test_a_plan_is_exact_and_sends_nothing(place: Path) -> None:
+    (step,) = lines("plan", "fills", "--symptom", "symptom.json")
+    assert step["what"] == "df -- --db1"
+    assert step["known"] is True
+    assert "would: df -- --db1" in aiops("plan", "fills", "--symptom", "symptom.json").stdout
+
+
+def test_a_plan_of_what_does_not_fit_ends_with_1(place: Path) -> None:
+    (place / "symptom.json").write_text(json.dumps(SYMPTOM | {"lead_time": "10m"}))
+    assert "it does not fit: lead_time wants >= 1h, got 10m" in aiops("plan", "fills", "--symptom", "symptom.json", code=1).stderr
+
+
+@pytest.mark.parametrize(("content", "said"), [("{", "symptom.json: the file"), ('{"kind": "forecast"}', "symptom.json: signal")])
+def test_a_symptom_that_is_none_is_refused(place: Path, content: str, said: str) -> None:
+    (place / "symptom.json").write_text(content)
+    assert said in aiops("explain", "--symptom", "symptom.json", code=1).stderr
+
+
+def test_the_past_is_replayed(place: Path) -> None:
+    (one,) = lines("replay", "--since", "1d")
+    assert (one["runbook"], one["would"], one["target"]) == ("fills", "asked", {"instance": "a"})
+    assert "no warning of that time" in aiops("replay", "--since", "1m").stdout
+    assert "--since" in aiops("replay", "--since", "soon", code=2).stderr
+
+
+def test_an_edit_is_compared_with_a_folder(place: Path) -> None:
+    book(place / "old", mode="suggest", least="1h")
+    (change,) = lines("diff", "old", code=1)
+    assert change["before"].startswith("fits, suggest")
+    assert change["after"].startswith("fits, approve")
+    assert "nothing changes" in aiops("diff", "books").stdout
+
+
+def test_an_edit_is_compared_with_a_revision(place: Path) -> None:
+    def git(*arguments: str) -> None:
+        who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        subprocess.run(["git", *who, *arguments], cwd=place, check=True, capture_output=True)
+
+    git("init", "-q")
+    git("add", "books")
+    git("commit", "-qm", "first")
+    assert "nothing changes" in aiops("diff", "HEAD").stdout
+    book(place / "books", mode="suggest", least="1h")
+    (change,) = lines("diff", "HEAD", code=1)
+    assert change["after"].startswith("fits, suggest")
+    assert "neither a folder nor a revision" in aiops("diff", "no-such", code=1).stderr
+    assert "neither a folder nor a revision" in aiops("diff", "HEAD:--output=x", code=1).stderr
+
+
+def test_it_is_exported(place: Path) -> None:
+    done = CliRunner().invoke(app, ["runbooks", "export", "fills", "--cacao", "--config", "aiops.yaml"])
+    assert json.loads(done.stdout)["spec_version"] == "cacao-2.0"
+    done = CliRunner().invoke(app, ["runbooks", "export", "fills", "--config", "aiops.yaml"])
+    assert json.loads(done.stdout)["name"] == "fills"
