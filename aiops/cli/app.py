@@ -250,6 +250,7 @@ def sources_probe(
     output: Out = Output.text,
 ) -> None:
     """Ask each source what it is, how far back it goes and what a query costs; exit 3 when one cannot be reached."""
+    from aiops.cli.masks import explainer
     from aiops.cli.sources import now, probe_lines, probed
     from aiops.config.settings import load_settings
     from aiops.core.errors import AiopsError
@@ -291,7 +292,7 @@ def warnings_show(
     from aiops.cli.warnings import show_warning
 
     with _store(config, data_dir) as store:
-        lines = show_warning(store, warning_id, output is Output.json)
+        lines = show_warning(store, warning_id, output is Output.json, explainer(load_settings(config, data_dir=data_dir)))
     if lines is None:
         _fail(f"no warning {warning_id}; `aiops warnings list` shows what there is", 1)
     for line in lines:

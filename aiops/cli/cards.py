@@ -32,7 +32,8 @@ def show(
     data_dir: DataDir = None,
     output: Out = "text",
 ) -> None:
-    """Show how warnings came out: precision, recall, leads, false warnings against the budget, intervals against nominal."""
+    """Show how warnings came out: precision, recall, leads, false warnings against the budget, intervals against nominal; and
+    which times mask a card's series in the next week."""
     import orjson
 
     from aiops.outcomes.scorecard import BY
@@ -46,6 +47,20 @@ def show(
         return
     for line in table(found):
         typer.echo(line)
+    for line in [*_told(config, data_dir, name), *_masks(config, data_dir, name)] if by == "card" else ():
+        typer.echo(line)
+
+
+def _masks(config: Path | None, data_dir: Path | None, name: str) -> Iterator[str]:
+    """The times that mask the series of a card, or of all, now and in the next week."""
+    from aiops.cli.masks import lines
+    from aiops.config.settings import load_settings
+    from aiops.config.shipped import models_dir
+    from aiops.models.card import load_cards
+
+    settings = load_settings(config, data_dir=data_dir)
+    cards = load_cards(settings.cards or [models_dir()])
+    yield from lines(settings, (card for card in cards if name in ("", card.name)), time.time())
 
 
 @cards_app.command("promote")

@@ -15,6 +15,7 @@ from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
 from aiops.notify.wording import members
 from aiops.outcomes.settle import deadline_s
+from aiops.pipeline.mask_said import Masked
 from aiops.store import Statement, Store
 from aiops.store.codec import to_json
 from aiops.web.evidence import told
@@ -58,18 +59,22 @@ def entity_text(w: EarlyWarning | Outcome) -> str:
     return visible(" ".join(v for v in w.entity.values() if v))
 
 
-def show_warning(store: Store, warning_id: str, as_json: bool) -> list[str] | None:
-    """One warning whole; None when no id, or more than one, begins so."""
+def show_warning(
+    store: Store, warning_id: str, as_json: bool, masks: Callable[[EarlyWarning], list[Masked]] = lambda _: []
+) -> list[str] | None:
+    """One warning whole, with the times that mask it; None when no id, or more than one, begins so."""
     w = store.warning(warning_id)
     if w is None:
         return None
     outcome, deadline, said = store.outcome_of(w.id), deadline_s(w), store.statements(warning_id=w.id)
     if as_json:
         whole = {**to_json(w), "judged_at": deadline, "outcome": None if outcome is None else to_json(outcome)}
+        whole["masked"] = [one.as_json() for one in masks(w)]
         whole["said"] = [{"kind": s.kind, "who": s.who, "said_s": s.said_s, **s.body} for s in said]
         return [orjson.dumps(whole).decode()]
     verdict = [f"  lists      {members(w)}"] if w.members else _verdict(outcome, deadline)
-    return [*_head(w), *verdict, *map(_said, said), *_why(w), *_what_to_do(w)]
+    masked = [visible(f"  masked     {one}", 400) for one in masks(w)]
+    return [*_head(w), *masked, *verdict, *map(_said, said), *_why(w), *_what_to_do(w)]
 
 
 def _said(one: Statement) -> str:

@@ -20,6 +20,7 @@ from aiops.core.errors import AiopsError, Mistake
 
 _PASSWORD = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/@\s]*:[^/@\s]+@")
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
+_MASK_PATHS = ("file", "password_file", "bearer_token_file", "ca_file")
 _GROUPS = {"sources": "sources", "receivers": "notifiers"}
 
 
@@ -33,6 +34,10 @@ class Configuration(Protocol):
     @property
     def receivers(self) -> Mapping[str, Any]:
         """Receivers: `kind` and `params`."""
+
+    @property
+    def masks(self) -> Mapping[str, Any]:
+        """Masks: `kind` and `source`."""
 
     @property
     def routes(self) -> Sequence[Any]:
@@ -51,7 +56,18 @@ def judged(document: Document, settings: Configuration) -> list[Mistake]:
     for group, chosen in (("sources", settings.sources), ("receivers", settings.receivers)):
         for name, one in chosen.items():
             out += _plugin_mistakes(document, (group, name), one.kind, one.params)
-    return out + _routes(document, settings)
+    return out + _routes(document, settings) + list(_mask_sources(document, settings))
+
+
+def _mask_sources(document: Document, settings: Configuration) -> Iterator[Mistake]:
+    for name, mask in settings.masks.items():
+        if mask.kind != "query":
+            continue
+        known, loc = sorted(settings.sources), ("masks", name)
+        if not mask.source and len(known) > 1:
+            yield document.mistake(loc, f"there are several sources; name one of {', '.join(known)} as source")
+        elif mask.source and mask.source not in known:
+            yield document.mistake((*loc, "source"), f"no source {mask.source!r}{did_you_mean(mask.source, known)}")
 
 
 def judged_raw(document: Document, data: dict[str, Any], common: dict[str, tuple[str, ...]]) -> list[Mistake]:
@@ -162,10 +178,18 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     for key in ("data_dir", "policy"):
         if isinstance(out.get(key), str):
             out[key] = str(folder / out[key])
+    if isinstance(out.get("masks"), dict):
+        out["masks"] = {name: _anchored_mask(one, folder) for name, one in out["masks"].items()}
     for group, plugin_group in _GROUPS.items():
         if isinstance(out.get(group), dict):
             out[group] = {name: _anchored_params(one, plugin_group, folder) for name, one in out[group].items()}
     return out
+
+
+def _anchored_mask(one: Any, folder: Path) -> Any:
+    if not isinstance(one, dict):
+        return one
+    return one | {key: str(folder / one[key]) for key in _MASK_PATHS if isinstance(one.get(key), str) and one[key]}
 
 
 def _anchored_params(one: Any, group: str, folder: Path) -> Any:

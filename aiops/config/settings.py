@@ -19,6 +19,8 @@ from pydantic_settings import (
 from aiops.config import environment
 from aiops.config.fields import Duration, MatcherText, Step, Strict
 from aiops.config.judge import judged, judged_file, judged_raw
+from aiops.config.masks import MaskSettings
+from aiops.config.responses import ResponseSettings
 from aiops.config.yaml_file import Document, load, mistakes_of
 from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Stage
@@ -196,6 +198,10 @@ class Settings(BaseSettings):
     plane: Plane = Field(default_factory=lambda: Plane(), description="one view over all sources")
     episodes: Episodes = Field(default_factory=lambda: Episodes(), description="when warnings of many entities are told as one")
     second_tier: SecondTier = Field(default_factory=lambda: SecondTier(), description="what slow forecasters may cost")
+    masks: dict[Name, MaskSettings] = Field(default_factory=dict, description="times in which series are not judged, by name")
+    responses: ResponseSettings = Field(
+        default_factory=lambda: ResponseSettings(), description="how far runbooks may go, and who may say yes"
+    )
     policy: Path | None = Field(None, description="file of the data policy; empty: the built-in one")
     store: StoreSettings = Field(default_factory=lambda: StoreSettings(), description="where decisions are kept")
     web: WebSettings = Field(default_factory=lambda: WebSettings(), description="where the daemon serves")

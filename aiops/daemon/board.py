@@ -49,7 +49,7 @@ class WatchState:
 
 
 class Board:
-    """All watches' states, counters of everything counted, and what the last reload said."""
+    """All watches' states, counters of everything counted, what the last reload said; `masks`: what is wrong with which."""
 
     def __init__(self, started_s: float) -> None:
         self.started_s = started_s
@@ -57,6 +57,7 @@ class Board:
         self.counters: Counter[tuple[str, ...]] = Counter()
         self.reload_ok, self.reload_error, self.reloaded_s = True, "", started_s
         self.store_errors: dict[str, str] = {}
+        self.masks: dict[str, str] = {}
         self._down: dict[str, dict[str, SourceError]] = {}
         self._domains: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -178,6 +179,8 @@ class Board:
         cards = {n: _text(w.error) for n, w in watches.items() if w.error and not set(w.sources) <= set(failing)}
         if cards:
             body["failing_cards"] = cards
+        if self.masks:
+            body["masks"] = dict(self.masks)
         if store := list(self.store_errors.values()):
             body["store"] = store[0]
         return ok, body

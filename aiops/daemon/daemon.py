@@ -34,6 +34,7 @@ from aiops.runbooks import Runbook, load_runbooks
 from aiops.store import Store
 
 RELAY_EVERY_S, RELAY_LANE = 1.0, "notify"
+MASKS_EVERY_S, MASKS_LANE = 10.0, "masks"
 PRUNE_EVERY_S, KEEP_SENT_S = 3600.0, 7 * 86400.0
 POLICY_CHANGED = "policy.changed"
 FIXED = ("data_dir", "store", "web")
@@ -109,12 +110,14 @@ class Daemon:
         for name in self.settings.sources:
             if not self.rooms.gate.dataset(origin_of(self.settings, name)).data_class:
                 log.warning("source is not classified: what comes from it leaves masked", source=name, write="data_class")
+        self.mind_masks(unread=True)  # no turn begins unmasked because it was quicker than the first reading
         lanes = {_lane(watch): watch.at_once for watch in self.rooms.watches}
-        schedule = Schedule({RELAY_LANE: 1, **lanes}, self._ran)
+        schedule = Schedule({RELAY_LANE: 1, MASKS_LANE: 1, **lanes}, self._ran)
         for watch in self.rooms.watches:
             name = f"turn {watch.name}"
             schedule.every(watch.step_s, _lane(watch), name, self.tick, watch.name, first_s=now)
         schedule.every(RELAY_EVERY_S, RELAY_LANE, "relay", self.send, first_s=now)
+        schedule.every(MASKS_EVERY_S, MASKS_LANE, "masks", self.mind_masks, first_s=now)
         schedule.every(PRUNE_EVERY_S, RELAY_LANE, "prune", self._prune, first_s=now + PRUNE_EVERY_S)
         schedule.every(PRUNE_EVERY_S, RELAY_LANE, "review", self._review_all, first_s=now + PRUNE_EVERY_S)
         schedule.start()
@@ -130,6 +133,7 @@ class Daemon:
                 self._halt()
                 self.send()
             finally:
+                self.rooms.masks.close()
                 for link in self.rooms.links.values():
                     link.close()
                 self.relay.close()
@@ -168,6 +172,7 @@ class Daemon:
         self._halt()
         try:
             rooms = self._assemble(settings, cards, runbooks)
+            self.rooms.masks.close()
             for link in self.rooms.links.values():
                 link.close()
             self.relay.close()
@@ -310,6 +315,16 @@ class Daemon:
         except OSError as e:
             self.board.count("saves_failed", watch.card.name)
             log.error("learnt state could not be kept", watch=watch.name, error=str(e))
+
+    def mind_masks(self, unread: bool = False) -> None:
+        """Read the masks that are due; `unread`: only those that have nothing to say yet."""
+        now = self.clock()
+        for news in self.rooms.masks.refresh(now, unread):
+            if news.error:
+                log.error("mask masks nothing" if news.lapsed else "mask cannot be read", mask=news.mask, why=news.error)
+            else:
+                log.info("mask is well again", mask=news.mask)
+        self.board.masks = self.rooms.masks.troubles(now)
 
     def send(self) -> None:
         """Send what waits in the outbox."""

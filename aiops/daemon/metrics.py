@@ -59,6 +59,9 @@ METRICS = (
     Described("aiops_source_partial_answers", "counter", "Answers that the source warned of.", ("source",)),
     Described("aiops_source_clock_skew_seconds", "gauge", "The source's clock less ours, where it tells it.", ("source",)),
     Described("aiops_source_errors", "counter", "Failed reads of a source by kind.", ("source", "kind")),
+    Described("aiops_mask_up", "gauge", "1 when the mask could be read last time.", ("mask",)),
+    Described("aiops_mask_age_seconds", "gauge", "How long ago the mask was read.", ("mask",)),
+    Described("aiops_mask_windows", "gauge", "Times of the mask that last now; those of cron are not counted.", ("mask",)),
     Described("aiops_warnings_open", "gauge", "Early warnings that are open.", ("card", "kind", "stage")),
     Described("aiops_warnings_opened", "counter", "Early warnings opened since the start.", ("card",)),
     Described("aiops_outcomes", "gauge", "Settled early warnings and missed failures, over all time.", ("verdict",)),
@@ -143,6 +146,7 @@ class DaemonCollector:
             **self._records.rows(),
             "aiops_predicted_crossing_timestamp_seconds": self._crossings,
             "aiops_notifications": counted("notifications", 1),
+            **self._masks(now),
             "aiops_outbox_messages": kept("outbox", MESSAGE_STATES),
             "aiops_second_tier_fits": lambda: (((result,), float(getattr(pool.counts, result))) for result in FITS),
             "aiops_second_tier_waiting": one(pool.waiting),
@@ -162,6 +166,15 @@ class DaemonCollector:
             return self._daemon.store.counts()
         except StoreError:
             return None
+    def _masks(self, now: float) -> dict[str, Callable[[], Rows]]:
+        book = self._daemon.rooms.masks
+        read = [mask for mask in book.masks.values() if mask.reader is not None]
+        return {
+            "aiops_mask_up": lambda: (((mask.name,), float(mask.read_s is not None and not mask.error)) for mask in read),
+            "aiops_mask_age_seconds": lambda: (((mask.name,), now - mask.read_s) for mask in read if mask.read_s is not None),
+            "aiops_mask_windows": lambda: (((name,), float(n)) for name, n in book.lasting(now).items()),
+        }
+
 
     def _open(self) -> Rows:
         found: dict[tuple[str, ...], float] = {}

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
 
 from aiops.config.fields import Duration, Found, MatcherText, Strict, span
+from aiops.core.cron import LONGEST_S, Cron
 from aiops.core.records import Bools, Ints
-from aiops.models.cron import LONGEST_S, Cron
 
 WEEK_S = 7 * 86400.0
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")

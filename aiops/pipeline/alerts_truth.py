@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from aiops.core.errors import SourceError
-from aiops.core.labels import Labels, fingerprint, key, matches_all
+from aiops.core.labels import Labels, fingerprint, key
 from aiops.core.records import Bools, Ints
 from aiops.models.card import ModelCard
 from aiops.outcomes.incidents import ALERTS, Incident
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import REARM_STEPS
 from aiops.pipeline.desk import Desk
+from aiops.pipeline.mask import masked_labels
 from aiops.pipeline.watch import Watch
 
 LONGEST_S = 14 * 86400
@@ -31,7 +32,7 @@ def declare_alerts(watch: Watch, now_s: int, rooms: Rooms) -> None:
 def begun(watch: Watch, now_s: int) -> list[Incident]:
     """Alerts that began to fire since they were last asked for, each once until it was silent for REARM_STEPS steps.
 
-    What fires at the first look ever began before, and what begins while the card excludes its labels is none.
+    What fires at the first look ever began before, and what begins while its labels are masked is none.
     """
     known = watch.alerts.asked_s if watch.alerts.asked_s is not None else watch.judged_s
     start = asked_from(watch, known, now_s)
@@ -67,7 +68,7 @@ def _begun(watch: Watch, labels: Labels, fires: Bools, time_s: Ints, first: bool
     for j in np.flatnonzero(fires).tolist():
         at = int(time_s[j])
         new = last is None or at - last > REARM_STEPS * watch.step_s
-        if new and j > 0 and not first and not excluded(watch.card, labels, at):
+        if new and j > 0 and not first and not masked_labels(watch, [labels], at)[0]:
             mark = fingerprint(watch.card.name, name)
             out.append(Incident(f"{mark}@{at}", ALERTS, labels, at, labels.get("alertname", "")))
         last = at
@@ -80,10 +81,3 @@ def query_of(card: ModelCard, step_s: int) -> str:
     """ALERTS that fire and that the card names, as they were within one step: shortly or long."""
     matchers = ",".join(['alertstate="firing"', *(str(one) for one in card.truth.alerts)])
     return f"max_over_time(ALERTS{{{matchers}}}[{step_s}s])"
-
-
-def excluded(card: ModelCard, labels: Labels, at_s: int) -> bool:
-    """Whether the card is not judged at an instant, as far as these labels say."""
-    return any(
-        matches_all(one.match, labels) and bool(one.lasts(np.array([at_s], np.int64))[0]) for one in card.exclude
-    )

@@ -22,6 +22,8 @@ from aiops.outcomes.tally import Tally, with_family
 from aiops.pipeline.calibrations import Calibrations
 from aiops.pipeline.changes import Journal, StoreJournal
 from aiops.pipeline.keep import restore
+from aiops.pipeline.mask_book import MaskBook
+from aiops.pipeline.mask_read import open_book
 from aiops.pipeline.plane import anchor, groups, open_links, window_dir
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.stages import family_of
@@ -44,7 +46,9 @@ RULES_REMEMBERED = 20_000
 class Rooms:
     """Everything a turn works with. `marks_turns`: each turn leaves a mark in the store, so a restart knows where it was.
     `feedback_url`: of a warning's id, where its reader says what it was worth; None: nowhere.
-    `together`: when episodes have one cause; None where entities share nothing, as in a replay of recordings."""
+    `together`: when episodes have one cause; None where entities share nothing, as in a replay of recordings. `calibrations`:
+    what verdicts teach of the next warnings; None where what the models say is told as it is. `failing`: of each watch the entities
+    (their keys) that are beyond a limit now, where a mask asks for them."""
 
     store: Store
     journal: Journal
@@ -61,6 +65,8 @@ class Rooms:
     clock: Callable[[], float] = time.monotonic
     feedback_url: Callable[[str], str] | None = None
     gate: Gate = field(default_factory=lambda: Gate(Policy(), Masker(key_of(None))))
+    masks: MaskBook = field(default_factory=MaskBook)
+    failing: dict[str, frozenset[str]] = field(default_factory=dict)
     _tally: dict[str, Tally] = field(default_factory=dict)
     _predictability: dict[str, Predictability] = field(default_factory=dict)
 
@@ -141,6 +147,7 @@ def assemble(
     rooms.clock = clock
     rooms.gate = open_gate(settings.policy, data_dir)
     rooms.links = open_links(settings, rooms.gate, clock)
+    rooms.masks = open_book(settings, rooms, data_dir)
     for card in with_challengers(cards):
         for step_s, names in groups(settings, card, rooms.links):
             rooms.watches.append(open_watch(rooms, settings, card, names, step_s, data_dir))
@@ -154,7 +161,7 @@ def open_watch(
     links = [rooms.links[name] for name in names]
     watch = make_watch(card, links, step_s, data_dir, anchor(card, names, data_dir), rooms.clock)
     watch.agreement = Agreement(settings.plane.tolerance, settings.plane.conflict_after)
-    watch.join, watch.stage = rooms.gate.joined, rooms.stage_of(card)
+    watch.join, watch.stage, watch.mask.book = rooms.gate.joined, rooms.stage_of(card), rooms.masks
     restore(watch, rooms.store, data_dir)
     return watch
 

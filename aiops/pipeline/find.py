@@ -28,8 +28,10 @@ class Found:
 
 
 def find_symptoms(watch: Watch, scores: Floats, now_s: int, held: Bools | None = None) -> Found:
-    """The symptoms of this turn; a row fires when its guards let it. Rows that are `held` stay as they were."""
-    found = Found()
+    """The symptoms of this turn; a row fires when its guards let it. Rows that are `held`, and masked ones, stay as they were."""
+    found, hidden = Found(), masked(watch, now_s)
+    if hidden.any():
+        held = hidden if held is None else held | hidden
     if watch.forecaster is not None and watch.n:
         found.by_kind["exhaustion"] = _exhaustion(watch, now_s, held)
     if watch.detector is not None and len(scores):
@@ -60,7 +62,7 @@ def _exhaustion(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[
     row_now = watch.row_now(now_s)
     gate = watch.gates["exhaustion"]
     if watch.looked:
-        firing = np.isfinite(watch.crossings.time_s[:, 1]) & ~masked(watch, now_s)
+        firing = np.isfinite(watch.crossings.time_s[:, 1])
         present = np.isfinite(latest) & ~unsure(watch, np.flatnonzero(gate["active"] & ~firing), now_s)
         _step(watch, "exhaustion", firing, present, row_now, held)
     over = watch.beyond["beyond"]  # what is there already is no early warning, and begins anew once it has left

@@ -69,7 +69,7 @@ def keep_only(watch: Watch, kept: Ints) -> None:
             learner.state = _rows_of(learner.state, kept)
     if watch.forecaster is not None and watch.crossings is not None and watch.held is not None:
         watch.limit, watch.crossings, watch.held = watch.limit.take(kept), watch.crossings.take(kept), watch.held.take(kept)
-    watch.mask.rows, watch.mask.minute = [rows[kept[kept < len(rows)]] for rows in watch.mask.rows], -1
+    watch.mask.keep_only(kept)
     for feed in watch.feeds:
         feed.seen = feed.seen[kept[kept < len(feed.seen)]]
     watch.number_anew(entities)

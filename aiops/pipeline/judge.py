@@ -15,7 +15,7 @@ from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.desk import known_already
-from aiops.pipeline.mask import masked_at
+from aiops.pipeline.mask import masked_at, may_mask
 from aiops.pipeline.pending import Pending
 from aiops.pipeline.reading import Reading
 from aiops.pipeline.rules_watch import RulesWatch
@@ -132,7 +132,7 @@ def present(watch: Watch, rows: Ints, warning: EarlyWarning, shift_s: int, end_s
 
 def _present(watch: Watch, rows: Ints, start_s: int, end_s: int) -> Floats:
     there = watch.window.coverage(rows, start_s, end_s)
-    if not watch.card.exclude:
+    if not may_mask(watch):
         return there
     times = np.linspace(start_s, end_s, LOOKS).astype(np.int64)
     left: Floats = np.maximum(0.0, there - masked_at(watch, times)[rows].mean(axis=1))

@@ -1,43 +1,65 @@
-"""Which rows a card's `exclude` takes out: they neither fire, nor teach, nor count as missed while it lasts."""
+"""Which rows are masked, by a card's `exclude` or by the configuration's `masks`: they neither open a warning, nor teach, nor
+count as missed while it lasts; what is open stays as it is."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from aiops.core.labels import matches_all
+from aiops.core.labels import Labels, key, matches_all
 from aiops.core.records import Bools, Ints
+from aiops.pipeline.mask_rows import own_labels
+from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.watch import Watch
+
+if TYPE_CHECKING:
+    from aiops.pipeline.assemble import Rooms
+
+
+def may_mask(watch: Watch) -> bool:
+    """Whether there is anything that could mask a row."""
+    return bool(watch.mask.scopes(watch.card))
 
 
 def masked(watch: Watch, now_s: int) -> Bools:
-    """(n,) whether each row is excluded at the shared instant `now_s`; asked anew each minute, or when rows are new."""
-    mask = watch.mask
-    if len(mask.now) == watch.n and (mask.minute == now_s // 60 or not watch.card.exclude):
+    """(n,) whether each row is masked at the shared instant `now_s`; asked anew each minute, or when rows or masks are new."""
+    mask, there = watch.mask, may_mask(watch)
+    if len(mask.now) == watch.n and (mask.minute == now_s // 60 or (not there and not mask.now.any())):
         return mask.now
     mask.now, mask.minute = masked_at(watch, np.array([now_s], np.int64))[:, 0], now_s // 60
     return mask.now
 
 
 def masked_at(watch: Watch, time_s: Ints) -> Bools:
-    """(n, m) whether each row is excluded at each shared instant of `time_s` (m,); rows may live on clocks of their own."""
-    out = np.zeros((watch.n, len(time_s)), bool)
-    if not watch.card.exclude or not out.size:
+    """(n, m) whether each row is masked at each shared instant of `time_s` (m,); rows may live on clocks of their own."""
+    out, scopes = np.zeros((watch.n, len(time_s)), bool), watch.mask.scopes(watch.card)
+    if not scopes or not out.size:
         return out
-    _grow(watch)
+    labels = watch.window.labels[: watch.n]
     shifts, clock_of = np.unique(watch.window.shift_s[: watch.n], return_inverse=True)
-    for exclude, rows in zip(watch.card.exclude, watch.mask.rows, strict=True):
-        lasting = np.stack([exclude.lasts(time_s + shift) for shift in shifts.tolist()])
-        out |= lasting[clock_of] & rows[:, None]
+    for scope in scopes:
+        lasting = np.stack([scope.lasts(time_s + shift) for shift in shifts.tolist()])
+        if lasting.any():
+            out |= lasting[clock_of] & watch.mask.matching(scope.match, labels, watch.card)[:, None]
     return out
 
 
-def _grow(watch: Watch) -> None:
-    """Match the labels of rows that are new, once."""
-    excludes = watch.card.exclude
-    if not watch.mask.rows:
-        watch.mask.rows = [np.zeros(0, bool) for _ in excludes]
-    had = len(watch.mask.rows[0])
-    if had < watch.n:
-        fresh = watch.window.labels[had : watch.n]
-        more = [np.array([matches_all(one.match, labels) for labels in fresh], bool) for one in excludes]
-        watch.mask.rows = [np.concatenate(pair) for pair in zip(watch.mask.rows, more, strict=True)]
+def masked_labels(watch: Watch, labels: Sequence[Labels], at_s: int) -> Bools:
+    """(k,) whether what has each of these labels, an alert or an incident, is masked at an instant."""
+    at, own = np.array([at_s], np.int64), own_labels(watch.card)
+    lasting = [scope for scope in watch.mask.scopes(watch.card) if scope.lasts(at)[0]]
+    return np.array([any(matches_all(scope.match, {**own, **one}) for scope in lasting) for one in labels], bool)
+
+
+def note_failing(watch: Watch, rooms: Rooms) -> None:
+    """Say which entities are beyond a limit, or have an alert that fires, for masks that last as long as that."""
+    if not rooms.masks.asks_what_fails or not watch.n:
+        return
+    if isinstance(watch, RulesWatch):
+        numbers = np.flatnonzero(watch.fires)
+    else:
+        over = watch.beyond["beyond"]
+        numbers = np.unique(watch.entity_of[over[: len(watch.entity_of)]])
+    rooms.failing[watch.name] = frozenset(key(watch.entities[number]) for number in numbers.tolist())

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from aiops.config.yaml_file import load
+from aiops.core.cron import Cron
 from aiops.core.labels import Matcher, matches_all
 from aiops.core.records import EarlyWarning
 from aiops.models.card import ModelCard
-from aiops.models.cron import Cron
 from aiops.outcomes.feedback import Feedback, Word, current
 from aiops.store import Statement, Store
 

@@ -20,6 +20,7 @@ from aiops.pipeline.forget import forget
 from aiops.pipeline.gather import gather
 from aiops.pipeline.hear import hear
 from aiops.pipeline.judge import settle
+from aiops.pipeline.mask import note_failing
 from aiops.pipeline.read import read
 from aiops.pipeline.rules_follow import catch_up, follow_rules
 from aiops.pipeline.rules_record import count_crossings
@@ -56,6 +57,7 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
     hear(watch, now_s, rooms)
     decide(watch, seen.symptoms, failed, now_s, rooms, changes, reading.held)
     settle(watch, failed, now_s, rooms, changes)
+    note_failing(watch, rooms)
     beside(watch, now_s, rooms, changes)
     gather(watch, now_s, rooms, changes)
     tell(watch, now_s, rooms, changes)

@@ -17,6 +17,7 @@ from aiops.models.card import ModelCard
 from aiops.models.cohort import Cohorts
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster
+from aiops.pipeline.mask_rows import MaskRows
 from aiops.pipeline.pending import Alerts, Pending
 from aiops.pipeline.rows import extended, more_crossings
 from aiops.symptoms import absence, guards
@@ -30,15 +31,6 @@ from aiops.telemetry.window import Window
 
 LAST = ("last_p", "last_expected", "last_lower", "last_upper")
 """What a watch remembers of the newest scores, one value a row."""
-
-
-@dataclass(slots=True)
-class Mask:
-    """What a watch remembers of its card's `exclude`: which rows each one means, and the answer of the current minute."""
-
-    rows: list[Bools] = field(default_factory=list)
-    minute: int = -1
-    now: Bools = field(default_factory=lambda: np.zeros(0, bool))
 
 
 @dataclass(slots=True)
@@ -156,7 +148,7 @@ class Watch:
     explained: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     looked: bool = False
     losses: dict[str, str] = field(default_factory=dict)
-    mask: Mask = field(default_factory=Mask)
+    mask: MaskRows = field(default_factory=MaskRows)
     intake: Intake | None = None
     again: list[Kept] = field(default_factory=list)
     rows_of_labels: Remembered[Ints] = field(init=False)

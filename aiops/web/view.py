@@ -20,6 +20,7 @@ from aiops.pipeline import Watch
 from aiops.pipeline import stages as ladder
 from aiops.pipeline.figures import SINCE_S as SINCE_S
 from aiops.store.codec import to_json
+from aiops.pipeline.mask_said import Masked, of_warning
 from aiops.web.evidence import told
 from aiops.web.sight import Sight
 
@@ -111,7 +112,9 @@ def warning(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | N
         return None
     outcome = daemon.store.outcome_of(found.id)
     judged_as = None if outcome is None else next(sight.outcomes([outcome]), None)
-    return {**to_json(found), "judged_at": deadline_s(found), "outcome": None if judged_as is None else to_json(judged_as)}
+    masked = [one.as_json() for one in _masked(daemon, found)]
+    facts = {"masked": masked, "judged_at": deadline_s(found)}
+    return {**to_json(found), **facts, "outcome": None if judged_as is None else to_json(judged_as)}
 
 
 def _seen(daemon: Daemon, warning_id: str, sight: Sight) -> EarlyWarning | None:
@@ -181,10 +184,17 @@ def _beside(other: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": other["id"], "card": other.get("card", ""), "entity": visible(" ".join(v for v in other["entity"].values() if v)),
         "since": rfc3339(other["opened_s"]), "expected": "" if expected is None else rfc3339(expected),
+        "masked": [visible(str(one), 400) for one in _masked(daemon, found)],
     }  # fmt: skip
 
 
 def _data(warning: EarlyWarning, source: str) -> dict[str, str]:
+def _masked(daemon: Daemon, found: EarlyWarning) -> list[Masked]:
+    """The times that mask what a warning is about."""
+    card = next((watch.card for watch in daemon.rooms.watches if watch.card.name == found.card), None)
+    return [] if card is None else of_warning(daemon.rooms.masks, card, found, daemon.clock())
+
+
     """A source of the evidence, and what it warned of."""
     notes = dict.fromkeys(note for s in warning.symptoms if s.lineage.source == source for note in s.lineage.partial)
     return {"source": visible(source), "partial": visible("; ".join(notes))}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiops.models.cron import LONGEST_S, Cron
+from aiops.core.cron import LONGEST_S, Cron
 
 
 def epoch(*date: int) -> int:

@@ -1,0 +1,40 @@
+"""What commands say of masks: those that a running daemon read last, and a card's own; nothing is asked."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from aiops.config.settings import Settings
+from aiops.config.shipped import models_dir
+from aiops.core.durations import rfc3339
+from aiops.core.records import EarlyWarning
+from aiops.core.text import visible
+from aiops.models.card import ModelCard, load_cards
+from aiops.pipeline.mask_read import kept_book
+from aiops.pipeline.mask_said import Masked, of_card, of_warning
+
+AHEAD_S = 7 * 86400.0
+
+
+def explainer(settings: Settings) -> Callable[[EarlyWarning], list[Masked]]:
+    """What masks a warning, by its card; of a card that is not there any more nothing is known."""
+
+    def of(warning: EarlyWarning) -> list[Masked]:
+        cards = {card.name: card for card in load_cards(settings.cards or [models_dir()])}
+        card = cards.get(warning.card)
+        return [] if card is None else of_warning(kept_book(settings), card, warning, time.time())
+
+    return of
+
+
+def lines(settings: Settings, cards: Iterable[ModelCard], now_s: float) -> Iterator[str]:
+    """Of each card the times that mask its series now and in the next days; then how old what was read is."""
+    book = kept_book(settings)
+    for card in cards:
+        for one in of_card(book, card, now_s, now_s + AHEAD_S):
+            when = "masked now" if one.span.start_s <= now_s else "masked"
+            yield visible(f"{card.name} {when} {one}", 400)
+    for mask in book.masks.values():
+        if mask.rule.kind != "cron":
+            yield f"mask {mask.name}: " + ("never read" if mask.read_s is None else f"read at {rfc3339(mask.read_s)}")

@@ -1,0 +1,141 @@
+"""Where masks are read: a calendar, silences, a query of deploys, incidents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aiops.config.masks import MaskSettings
+from aiops.core.records import Outcome
+from aiops.core.spans import Span
+from aiops.pipeline import Rooms
+from aiops.pipeline.mask_read import Calendar, Deploys, Incidents, Silenced
+from aiops.store import Store
+from aiops.telemetry.document import Document
+from aiops.telemetry.link import Link
+from aiops.telemetry.source import ReadLimits
+from tests.daemon.rig import WORLDS, MadeParams, MadeSource, World
+from tests.pipeline.made import rooms_of
+
+NOON = float(int(datetime(2026, 3, 4, 12, tzinfo=UTC).timestamp()))
+MINUTE = 60
+
+
+def rule(**keys: Any) -> MaskSettings:
+    return MaskSettings.model_validate(keys)
+
+
+@pytest.fixture
+def rooms() -> Iterator[Rooms]:
+    store = Store.open("sqlite://", None)
+    yield rooms_of(store)
+    store.close()
+
+
+def test_a_calendar_is_worked_out_again_when_it_changed_or_a_day_has_passed(tmp_path: Path) -> None:
+    file = tmp_path / "ops.ics"
+    event = "BEGIN:VEVENT\r\nUID:1\r\nDTSTART:20260304T110000Z\r\nDURATION:PT2H\r\nRRULE:FREQ=DAILY\r\nEND:VEVENT\r\n"
+    file.write_text(f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:t\r\n{event}END:VCALENDAR\r\n")
+    one = Calendar("ops", rule(kind="ical", file=file), Document("ops", file))
+    first, _ = one.read(NOON, (), None)
+    assert [s.start_s for s in first[:2]] == [NOON - 3600, NOON + 82800]
+    kept = one.read(NOON + 60, first, NOON)[0]
+    assert kept is first
+    assert one.read(NOON + 86400, first, NOON)[0][-1].start_s == first[-1].start_s + 86400
+    file.write_text(file.read_text().replace("T110000Z", "T120000Z"))
+    assert one.read(NOON + 120, first, NOON)[0][0].start_s == NOON
+
+
+def silences(folder: Path, *found: tuple[str, float, float]) -> Silenced:
+    matchers = [{"name": "a", "value": "1", "isRegex": False, "isEqual": True}]
+    at = [datetime.fromtimestamp(t, UTC).isoformat() for _, *times in found for t in times]
+    told = [
+        {"id": name, "matchers": matchers, "startsAt": at[2 * i], "endsAt": at[2 * i + 1], "createdBy": "ann", "comment": ""}
+        for i, (name, *_) in enumerate(found)
+    ]
+    (folder / "silences.json").write_text(json.dumps(told))
+    return Silenced("am", Document("am", folder / "silences.json"))
+
+
+def test_silences_that_alertmanager_forgot_are_remembered_while_they_matter(tmp_path: Path) -> None:
+    first, _ = silences(tmp_path, ("old", NOON - 7200, NOON - 3600), ("cut", NOON - 60, NOON + 3600)).read(NOON, (), None)
+    later, _ = silences(tmp_path).read(NOON + 60, first, NOON)
+    assert [s.why for s in later] == ["silence old by ann"], "what was over stays; what was not, and is not told any more, is off"
+    assert silences(tmp_path).read(NOON + 40 * 86400, later, NOON)[0] == ()
+
+
+def test_a_silence_that_is_told_anew_takes_the_place_of_what_was_known(tmp_path: Path) -> None:
+    first, _ = silences(tmp_path, ("s", NOON - 60, NOON + 3600)).read(NOON, (), None)
+    (one,), _ = silences(tmp_path, ("s", NOON - 60, NOON + 30)).read(NOON + 60, first, NOON)
+    assert one.end_s == NOON + 30
+
+
+def deploys(world: World, **keys: Any) -> Deploys:
+    WORLDS["masks"] = world
+    source = MadeSource("made", MadeParams(world="masks"), ReadLimits())
+    return Deploys("deploys", rule(kind="query", query="deployed", **{"for": "15m", "history": "1h", **keys}), Link(source))
+
+
+def pulse(*minutes: int) -> Any:
+    return lambda t: np.where(np.isin((t - NOON) / MINUTE, minutes), 1.0, 0.0)
+
+
+def test_a_deploy_opens_a_time_of_the_given_length() -> None:
+    world = World(begins_s=0)
+    world.add("deployed", {"namespace": "shop"}, pulse(-30, -29, -5))
+    spans, _ = deploys(world).read(NOON, (), None)
+    assert [(s.start_s - NOON, s.end_s - NOON) for s in spans] == [(-1800, -840), (-300, 600)]
+    assert "namespace=shop" in spans[0].why
+    assert spans[0].match == ()
+
+
+def test_a_deploy_means_the_series_that_share_its_labels() -> None:
+    world = World(begins_s=0)
+    world.add("deployed", {"namespace": "shop", "pod": "x"}, pulse(-5))
+    world.add("deployed", {"namespace": "bank", "pod": "y"}, pulse())
+    (one,), _ = deploys(world, on=["namespace"]).read(NOON, (), None)
+    assert [str(m) for m in one.match] == ['namespace="shop"']
+
+
+def test_only_what_is_new_is_asked_for_and_what_is_known_stays() -> None:
+    world = World(begins_s=0)
+    world.add("deployed", {}, pulse(-5, 2))
+    reader = deploys(world)
+    first, _ = reader.read(NOON, (), None)
+    second, _ = reader.read(NOON + 180, first, NOON)
+    assert [(start, end) for _, start, end, _ in world.asked] == [(NOON - 3600, NOON), (NOON, NOON + 180)]
+    assert [s.start_s - NOON for s in second] == [-300, 120]
+
+
+def outcome(verdict: Any, **more: Any) -> Outcome:
+    told = {"warning_id": "w", "card": "disk_full", "entity": {"instance": "a"}, "opened_s": None, "failed_s": None, **more}
+    return Outcome(verdict=verdict, settled_s=int(NOON), lead_s=None, eta_error_s=None, interval_covered=None, **told)
+
+
+def test_an_incident_lasts_from_its_warning_to_some_time_after_the_failure(rooms: Rooms) -> None:
+    with rooms.store.transaction() as tx:
+        tx.put_outcome(outcome("hit", opened_s=int(NOON) - 3600, failed_s=int(NOON)))
+        tx.put_outcome(outcome("false", warning_id="w2"))
+    reader = Incidents(rule(kind="incidents", **{"for": "2h"}), rooms)
+    (one,), _ = reader.read(NOON, (), None)
+    assert (one.start_s, one.end_s, one.card) == (NOON - 3600, NOON + 7200, "disk_full")
+    assert [str(m) for m in one.match] == ['instance="a"']
+
+
+def test_an_incident_that_a_series_shows_ends_when_it_is_back(rooms: Rooms) -> None:
+    with rooms.store.transaction() as tx:
+        tx.put_outcome(outcome("missed", warning_id="", failed_s=int(NOON)))
+    reader = Incidents(rule(kind="incidents", **{"for": "2h", "longest": "3d"}), rooms)
+    rooms.failing["disk_full@made"] = frozenset({'{"instance":"a"}'})
+    (going_on,), _ = reader.read(NOON + 60, (), None)
+    assert (going_on.start_s, going_on.end_s) == (NOON, NOON + 3 * 86400)
+    rooms.failing["disk_full@made"] = frozenset()
+    (over,), _ = reader.read(NOON + 600, (going_on,), NOON)
+    assert over == Span(NOON, NOON + 600, going_on.match, going_on.why, "disk_full")
+    assert reader.read(NOON + 900, (over,), NOON)[0] == [over]

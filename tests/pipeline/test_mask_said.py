@@ -1,0 +1,64 @@
+"""What is said of masks: of a card in the days ahead, of a warning while it lasts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from aiops.config.masks import MaskSettings
+from aiops.core.labels import Matcher
+from aiops.core.spans import Span
+from aiops.models.card import ModelCard
+from aiops.pipeline.mask_book import Mask, MaskBook
+from aiops.pipeline.mask_said import AT_MOST, of_card, of_warning
+from tests.daemon.rig import card
+from tests.outcomes.made import warning
+
+NOON = int(datetime(2026, 3, 4, 12, tzinfo=UTC).timestamp())
+HOUR = 3600
+NIGHT = {"cron": "0 3 * * *", "for": "40m", "match": ['instance="a"']}
+CARD = ModelCard.model_validate(card("disk_full", exclude=[NIGHT]))
+
+
+def book(*spans: Span) -> MaskBook:
+    rule = MaskSettings.model_validate({"kind": "silences", "url": "http://am"})
+    weekly = MaskSettings.model_validate({"kind": "cron", "cron": "0 12 * * *", "for": "1h", "cards": ["disk_full"]})
+    return MaskBook({"am": Mask("am", rule, spans=spans), "lunch": Mask("lunch", weekly)})
+
+
+def test_a_card_is_masked_by_its_own_times_and_by_those_of_the_configuration() -> None:
+    swap = Span(NOON + HOUR, NOON + 2 * HOUR, (Matcher.make("instance", "=", "b"),), "silence s by ann: swap")
+    assert [str(one) for one in of_card(book(swap), CARD, NOON, NOON + 16 * HOUR)] == [
+        "2026-03-04T12:00:00Z to 2026-03-04T13:00:00Z, lunch: every time `0 12 * * *` comes, for 1h",
+        '2026-03-04T13:00:00Z to 2026-03-04T14:00:00Z, am: silence s by ann: swap where instance="b"',
+        '2026-03-05T03:00:00Z to 2026-03-05T03:40:00Z, exclude: every time `0 3 * * *` comes, for 40m where instance="a"',
+    ]
+
+
+def test_what_began_before_and_lasts_is_named() -> None:
+    assert [one.mask for one in of_card(book(), CARD, NOON + 600, NOON + 700)] == ["lunch"]
+    assert of_card(book(), CARD, NOON + HOUR, NOON + HOUR + 10) == []
+
+
+def test_a_warning_names_what_masks_its_own_series() -> None:
+    spans = [Span(NOON + HOUR, NOON + 2 * HOUR, (Matcher.make("instance", "=", name),), name) for name in "ab"]
+    open_one = warning(NOON + 1800, horizon_s=HOUR, entity={"instance": "a"}, first_crossing=None, crossing=None)
+    found = of_warning(book(*spans), CARD, open_one, NOON + 1800)
+    assert [(one.mask, one.span.why[:1]) for one in found] == [("lunch", "e"), ("am", "a"), ("exclude", "e"), ("lunch", "e")]
+    closed = open_one.having(state="closed", closed_s=NOON + 1900)
+    assert [one.mask for one in of_warning(book(*spans), CARD, closed, NOON + 90 * HOUR)] == ["lunch"]
+
+
+def test_a_silence_of_our_alert_is_named_too() -> None:
+    one = Span(NOON, NOON + HOUR, (Matcher.make("alertname", "=", "Early_disk_full"),), "s")
+    assert "am" in [found.mask for found in of_warning(book(one), CARD, warning(NOON), NOON)]
+
+
+def test_of_what_comes_often_only_the_first_are_named() -> None:
+    often = ModelCard.model_validate(card("disk_full", exclude=[{"cron": "*/5 * * * *", "for": "1m"}]))
+    assert len(of_card(MaskBook(), often, NOON, NOON + 86400)) == AT_MOST
+
+
+def test_plain_values_say_the_same() -> None:
+    (one,) = of_card(book(), CARD, NOON, NOON + 10)
+    assert one.as_json()["end_s"] == NOON + HOUR
+    assert one.as_json()["mask"] == "lunch"
