@@ -28,7 +28,7 @@ class Engine:
     """Carries responses on, `at_once` of them beside each other on threads of their own; 0 = in the caller's thread."""
 
     def __init__(self, tools: Tools, at_once: int = 4) -> None:
-        self.tools, self._at_once = tools, at_once
+        self.tools, self.at_once = tools, at_once
         self._doing = Doing(tools)
         self._guarding = Guarding(tools)
         self._asks = Asks(tools, self._guarding, self._doing)
@@ -51,7 +51,7 @@ class Engine:
             return 0
         active = self.tools.runs.active()
         for run in active:
-            if self._at_once:
+            if self.at_once:
                 self._spawn(run.id)
             else:
                 self.advance(run.id)
@@ -60,7 +60,7 @@ class Engine:
     def _spawn(self, run_id: str) -> None:
         with self._lock:
             self._busy = {known: thread for known, thread in self._busy.items() if thread.is_alive()}
-            if run_id in self._busy or len(self._busy) >= self._at_once or self._stopping.is_set():
+            if run_id in self._busy or len(self._busy) >= self.at_once or self._stopping.is_set():
                 return
             thread = threading.Thread(target=self._carry_on, args=(run_id,), name=f"response {run_id}", daemon=True)
             self._busy[run_id] = thread

@@ -248,7 +248,7 @@ def test_a_step_that_is_under_way_keeps_its_response_busy(rig: Rig) -> None:
 
     rig.count.does["look"] = slow
     one = begun(rig, book(mode="shadow"))
-    one.engine._at_once = 2
+    one.engine.at_once = 2
     rig.write(book(mode="auto", name="second"))
     one.responder.runbooks = rig.books
     one.tick(rig.clock.now)

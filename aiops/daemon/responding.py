@@ -1,0 +1,127 @@
+"""The daemon's side of responses: its lease, its looks at what is to be done, and everything the engine stands on."""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from aiops.config.settings import Settings
+from aiops.core.errors import StoreError
+from aiops.pipeline.assemble import Rooms
+from aiops.pipeline.respond import Around, Responder, Surroundings
+from aiops.responses.actions import around as actions_around
+from aiops.responses.catalogue import Actions
+from aiops.responses.clock import ClockWatch
+from aiops.responses.desk import Bounds, Tools
+from aiops.responses.engine import Engine
+from aiops.responses.lease import TTL_S, Lease
+from aiops.responses.people import People
+from aiops.store import Store
+from aiops.store.responses import Responses
+
+JOBS = {"lease": TTL_S / 3, "responses": 2.0}
+"""Jobs of their own, each on a lane of its own, and how often: neither ever waits for a turn, nor a turn for them."""
+STEPS = "steps"
+"""Where programs leave fences and results, in the data directory."""
+log = structlog.get_logger()
+
+
+class Responding:
+    """Keeps the lease, begins responses, carries them on. What is under way goes on over a reload."""
+
+    def __init__(self, settings: Settings, store: Store, rooms: Rooms, clock: Callable[[], float]) -> None:
+        s = settings.responses
+        self._store, self.runs, self._clock = store, Responses(store), clock
+        owner = f"{socket.gethostname()[:80]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        alone = not settings.store.url  # then the lock on the data directory is ours
+        self._lease = Lease(self.runs, owner, at_once=alone)
+        world = Around(_surroundings(settings, store, rooms))
+        tools = Tools(self.runs, self._lease, world, _actions(settings), clock, _secrets(s.secrets_dir), _bounds(settings))
+        self.engine = Engine(tools, s.at_once)
+        self._take(settings, world, rooms)
+
+    @property
+    def jobs(self) -> dict[str, tuple[float, Callable[[], object]]]:
+        """What is to be done how often, by name."""
+        return {"lease": (JOBS["lease"], self.keep), "responses": (JOBS["responses"], self.look)}
+
+    def renew(self, settings: Settings, rooms: Rooms) -> None:
+        """Go on with another configuration; a step that runs ends as it began."""
+        world, tools = Around(_surroundings(settings, self._store, rooms)), self.engine.tools
+        tools.world, tools.secret, tools.bounds = world, _secrets(settings.responses.secrets_dir), _bounds(settings)
+        if settings.responses.actions != self._settings.responses.actions:
+            tools.actions = _actions(settings)
+        self.engine.at_once = settings.responses.at_once
+        self._take(settings, world, rooms)
+
+    def _take(self, settings: Settings, world: Around, rooms: Rooms) -> None:
+        self._settings, self.world = settings, world
+        self.people = People(self.runs, settings.responses.groups)
+        self._responder = Responder(self.runs, world, rooms.runbooks)
+        self._watch = ClockWatch(settings.responses.clock_jump)
+
+    def keep(self) -> None:
+        """Take or renew the lease. Raises StoreError."""
+        self._lease.keep(self._clock())
+
+    def look(self) -> int:
+        """Begin what fits, carry on what has begun; how many responses have not ended. Raises StoreError."""
+        now = self._clock()
+        if not self._watch.believed(now):
+            log.warning("the clock jumped: nothing is begun until it is believed again", by_s=round(self._watch.jumped_s))
+            return len(self.runs.active())
+        if not self._lease.held():
+            return 0
+        if not self.engine.tools.stopped():
+            for run in self._responder.look(self._store.open_warnings(), self._lease.epoch, now):
+                log.info("response begins", id=run.id, runbook=run.runbook, warning=run.warning_id, mode=run.mode)
+        return self.engine.tick()
+
+    def stop(self) -> None:
+        """Begin nothing more, let go of the lease."""
+        self.engine.stop()
+        try:
+            self._lease.leave()
+        except StoreError as e:
+            log.warning("the lease stays until it expires", error=str(e))
+        self.engine.tools.actions.close()
+
+
+def _surroundings(settings: Settings, store: Store, rooms: Rooms) -> Surroundings:
+    """What is around responses: what a turn works with."""
+
+    def watched(card: str) -> int | None:
+        found = [len(watch.entities) for watch in rooms.watches if watch.card.name == card]
+        return sum(found) if found else None
+
+    return Surroundings(
+        store, settings.responses, settings.data_dir, rooms.routes, rooms.gate, rooms.links, rooms.local_receivers, watched
+    )
+
+
+def _actions(settings: Settings) -> Actions:
+    around = actions_around.Around(folder=settings.data_dir / STEPS)
+    return Actions(settings.responses.actions, around=around)
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(settings.responses.loop, settings.responses.storm_percent)
+
+
+def _secrets(folder: Path | None) -> Callable[[str], str]:
+    """Secrets by name: each a file; its name can lead nowhere else, for the schema of runbooks lets it be nothing but a word."""
+
+    def secret(name: str) -> str:
+        if folder is None or "/" in name or name.startswith("."):
+            return ""
+        try:
+            return (folder / name).read_text().rstrip("\n")
+        except (OSError, ValueError):
+            return ""
+
+    return secret
