@@ -15,6 +15,7 @@ from aiops import __version__
 from aiops.cli.cards import cards_app
 from aiops.cli.init import init
 from aiops.cli.rules import rules_app
+from aiops.cli.runbooks import runbooks_app
 from aiops.cli.said import acted, incidents_app, verdict
 from aiops.cli.scan import scan
 from aiops.cli.suggest import feedback, suggest
@@ -33,6 +34,7 @@ app.add_typer(warnings_app, name="warnings")
 app.add_typer(sources_app, name="sources")
 app.add_typer(audit_app, name="audit")
 app.add_typer(rules_app, name="rules")
+app.add_typer(runbooks_app, name="runbooks")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(cards_app, name="cards")
 warnings_app.command("verdict")(verdict)
@@ -73,17 +75,27 @@ def run(
     config: ConfigPath = None,
     data_dir: DataDir = None,
     listen: Annotated[str | None, typer.Option(help="HOST:PORT to serve on")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="notify nobody")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="notify nobody, do nothing")] = False,
+    only: Annotated[str, typer.Option(help="responses: only carry them on; no source is watched, nothing is served")] = "",
 ) -> None:
     """Run the daemon; without a config it watches this host."""
     from functools import partial
 
     from aiops.config.settings import load_settings
     from aiops.core.errors import AiopsError
-    from aiops.web.serve import run as serve
 
+    if only not in ("", "responses") or (only and dry_run):
+        _fail("--only takes responses, and not with --dry-run", 2)
+    load = partial(load_settings, config, data_dir=data_dir, listen=listen)
     try:
-        code = serve(partial(load_settings, config, data_dir=data_dir, listen=listen), dry_run)
+        if only:
+            from aiops.daemon.only import run as carry_on
+
+            code = carry_on(load)
+        else:
+            from aiops.web.serve import run as serve
+
+            code = serve(load, dry_run)
     except AiopsError as e:
         _fail(str(e), 1)
     raise typer.Exit(code)

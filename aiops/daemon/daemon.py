@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
-from aiops import plugins
 from aiops.config.settings import Settings
 from aiops.config.shipped import models_dir, runbooks_dir
 from aiops.core import compiled
@@ -17,12 +16,13 @@ from aiops.core.errors import AiopsError, FileError, Mistake, SourceError, Store
 from aiops.core.records import Outcome
 from aiops.core.text import visible
 from aiops.daemon.board import Board, WatchState
+from aiops.daemon.receivers import relay_of
+from aiops.daemon.responding import JOBS, Responding
 from aiops.daemon.schedule import Schedule
 from aiops.daemon.token import link_key, token_of
 from aiops.governance.policy import load_policy
 from aiops.models.card import ModelCard, load_cards
 from aiops.models.second_tier import pool as pools
-from aiops.notify.relay import Relay
 from aiops.outcomes.scorecard import By, Figures
 from aiops.pipeline import Rooms, TurnResult, Watch, assemble, keep, turn
 from aiops.pipeline import stages as ladder
@@ -83,7 +83,8 @@ class Daemon:
         try:
             self.token, self.token_is_new = token_of(settings.data_dir)
             self.rooms = self._assemble(settings, cards, runbooks)
-            self.relay = self._relay(settings)
+            self.relay = relay_of(settings, self.store, self.dry_run)
+            self.responding = Responding(settings, self.store, self.rooms, clock)
         except BaseException:
             self.store.close()
             raise
@@ -112,12 +113,14 @@ class Daemon:
                 log.warning("source is not classified: what comes from it leaves masked", source=name, write="data_class")
         self.mind_masks(unread=True)  # no turn begins unmasked because it was quicker than the first reading
         lanes = {_lane(watch): watch.at_once for watch in self.rooms.watches}
-        schedule = Schedule({RELAY_LANE: 1, MASKS_LANE: 1, **lanes}, self._ran)
+        schedule = Schedule({RELAY_LANE: 1, **dict.fromkeys(JOBS, 1), MASKS_LANE: 1, **lanes}, self._ran)
         for watch in self.rooms.watches:
             name = f"turn {watch.name}"
             schedule.every(watch.step_s, _lane(watch), name, self.tick, watch.name, first_s=now)
         schedule.every(RELAY_EVERY_S, RELAY_LANE, "relay", self.send, first_s=now)
         schedule.every(MASKS_EVERY_S, MASKS_LANE, "masks", self.mind_masks, first_s=now)
+        for name, (every_s, job) in {} if self.dry_run else self.responding.jobs.items():
+            schedule.every(every_s, name, name, self._respond, name, job, first_s=now)
         schedule.every(PRUNE_EVERY_S, RELAY_LANE, "prune", self._prune, first_s=now + PRUNE_EVERY_S)
         schedule.every(PRUNE_EVERY_S, RELAY_LANE, "review", self._review_all, first_s=now + PRUNE_EVERY_S)
         schedule.start()
@@ -131,6 +134,7 @@ class Daemon:
             self._stopped = True
             try:
                 self._halt()
+                self.responding.stop()
                 self.send()
             finally:
                 self.rooms.masks.close()
@@ -168,7 +172,7 @@ class Daemon:
         changed = [name for name in FIXED if getattr(settings, name) != getattr(self.settings, name)]
         if changed:
             return f"{', '.join(changed)} cannot change while the daemon runs; start it again"
-        relay = self._relay(settings)
+        relay = relay_of(settings, self.store, self.dry_run)
         self._halt()
         try:
             rooms = self._assemble(settings, cards, runbooks)
@@ -180,6 +184,7 @@ class Daemon:
                 pools.share(_pool(settings))
             self.settings, self.rooms, self.relay = settings, rooms, relay
             self._watches, self._broken = {watch.name: watch for watch in rooms.watches}, set()
+            self.responding.renew(settings, rooms)
             self._enter()
         finally:
             self.start()
@@ -214,13 +219,6 @@ class Daemon:
 
     def _feedback_url(self, warning_id: str) -> str:
         return f"{self.settings.web.url.rstrip('/')}/feedback/{warning_id}?key={link_key(self.token, warning_id)}"
-
-    def _relay(self, settings: Settings) -> Relay:
-        notifiers = {}
-        for name, receiver in settings.receivers.items():
-            kind = plugins.load("notifiers", receiver.kind)
-            notifiers[name] = kind(name, kind.Params.model_validate(receiver.params))
-        return Relay(self.store, notifiers, dry_run=self.dry_run)
 
     def _ran(self, job: str, result: str, error: BaseException | None) -> None:
         self.board.count("jobs", job, result)
@@ -325,6 +323,14 @@ class Daemon:
             else:
                 log.info("mask is well again", mask=news.mask)
         self.board.masks = self.rooms.masks.troubles(now)
+
+    def _respond(self, name: str, job: Callable[[], object]) -> None:
+        error = ""
+        try:
+            job()
+        except StoreError as e:
+            error = str(e)
+        self._store_said(name, error)
 
     def send(self) -> None:
         """Send what waits in the outbox."""
