@@ -14,6 +14,7 @@ from aiops.config.settings import Settings
 from aiops.core.errors import StoreError
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.respond import Around, Responder, Surroundings
+from aiops.pipeline.windows import lasts
 from aiops.responses.actions import around as actions_around
 from aiops.responses.catalogue import Actions
 from aiops.responses.clock import ClockWatch
@@ -22,6 +23,7 @@ from aiops.responses.engine import Engine
 from aiops.responses.lease import TTL_S, Lease
 from aiops.responses.people import People
 from aiops.store import Store
+from aiops.store.response_rows import Run
 from aiops.store.responses import Responses
 
 JOBS = {"lease": TTL_S / 3, "responses": 2.0}
@@ -99,9 +101,14 @@ def _surroundings(settings: Settings, store: Store, rooms: Rooms) -> Surrounding
         found = [len(watch.entities) for watch in rooms.watches if watch.card.name == card]
         return sum(found) if found else None
 
+    def lasting(name: str, run: Run, now_s: float) -> bool | None:
+        labels = run.facts["context"]["symptom"]["labels"]
+        return lasts(rooms.masks, name, run.card, labels, now_s)
+
     return Surroundings(
-        store, settings.responses, settings.data_dir, rooms.routes, rooms.gate, rooms.links, rooms.local_receivers, watched
-    )
+        store, settings.responses, settings.data_dir, rooms.routes, rooms.gate, rooms.links, rooms.local_receivers, watched,
+        lasting,
+    )  # fmt: skip
 
 
 def _actions(settings: Settings) -> Actions:
