@@ -109,7 +109,7 @@ def forecast(watch: Watch, now_s: int) -> None:
 
 
 def look(watch: Watch, now_s: int, latest: Floats, history_of: Callable[[Ints, int], History]) -> None:
-    """Ask the forecaster at `now_s`, of the rows that need it; `latest` (n,) values then, `history_of` some rows at an instant."""
+    """Ask the forecaster at `now_s` of the rows that need it; `latest` (n,) values then, `history_of` some rows at an instant."""
     assert watch.forecaster is not None
     wanted = watch.forecaster.screen(watch.forecaster_state, latest, watch.limit, watch.row_now(now_s))
     rows = np.flatnonzero(wanted)

@@ -30,9 +30,15 @@ def find_alerts(watch: RulesWatch, now_s: int, held: Bools | None) -> dict[int, 
 
     A condition that holds already is no forecast, so it begins no episode; one that was foreseen goes on while `for` runs.
     """
-    built, state = watch.build(), watch.state
-    _count_values(watch, built, now_s)
-    latest = watch.window.latest(now_s)
+    built = watch.build()
+    count_values(watch, built, now_s)
+    holds, latest = follow(watch, built, now_s, held)
+    return _symptoms(watch, built, holds, latest, now_s)
+
+
+def follow(watch: RulesWatch, built: Built, now_s: int, held: Bools | None) -> tuple[Bools, Floats]:
+    """Bring what is remembered of alerts up to `now_s`; which comparisons are true then (n,), and of which values (n,)."""
+    state, latest = watch.state, watch.window.latest(now_s)
     holds = compared(built, latest)
     true = built.program.holding(holds)
     since = state["since_s_true"]
@@ -50,7 +56,7 @@ def find_alerts(watch: RulesWatch, now_s: int, held: Bools | None) -> dict[int, 
         _step(watch, firing, present, now_s, held)
     over = watch.fires[built.entity] & ~built.predicts | state["over"] & built.predicts
     state["active"][over], state["bits"][over] = False, 0
-    return _symptoms(watch, built, holds, latest, now_s)
+    return holds, latest
 
 
 def _step(watch: RulesWatch, firing: Bools, present: Bools, now_s: int, held: Bools | None) -> None:
@@ -87,7 +93,7 @@ def _masked_rows(watch: RulesWatch, built: Built, now_s: int) -> Bools:
     return ~built.program.holding(~masked(watch, now_s))
 
 
-def _count_values(watch: RulesWatch, built: Built, now_s: int) -> None:
+def count_values(watch: RulesWatch, built: Built, now_s: int) -> None:
     """Which series that move in steps take too few values to be forecast: counted now and then."""
     rows = np.flatnonzero(built.steps & built.forecast)
     if not len(rows) or not watch.window.end_s or (now_s % FEW_EVERY_S >= max(FORECAST_EVERY_S, watch.step_s) and now_s % 60):

@@ -14,6 +14,7 @@ from aiops.pipeline.read import again, read
 from aiops.pipeline.reading import Reading
 from aiops.pipeline.revise import remember_final, score_again
 from aiops.pipeline.rules_find import find_alerts
+from aiops.pipeline.rules_rehearse import rehearse
 from aiops.pipeline.rules_truth import reached
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.watch import Watch
@@ -39,6 +40,7 @@ def sense(watch: Watch, reading: Reading, now_s: int) -> Seen:
     scores = score(watch, reading)
     if isinstance(watch, RulesWatch):
         watch.build()  # the limits of rows that are new
+        rehearse(watch, now_s)
     forecast(watch, now_s)
     if isinstance(watch, RulesWatch):
         came = reached(watch, watch.build(), reading)

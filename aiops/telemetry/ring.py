@@ -197,12 +197,11 @@ class Ring:
 
     def take(self, part: int, rows: Rows, last: int, count: int) -> NDArray[np.float32]:
         """(rows, count) contiguous copy of the buckets up to bucket `last`, oldest first."""
-        end = last % self.size
-        first = (end - count + 1) % self.size
+        first = (last - count + 1) % self.size
         block = self.data[:, part]
-        if first <= end:
-            return np.ascontiguousarray(block[rows, first : end + 1])
-        return np.concatenate([block[rows, first:], block[rows, : end + 1]], axis=1)
+        if first + count <= self.size:
+            return np.ascontiguousarray(block[rows, first : first + count])
+        return np.concatenate([block[rows, first:], block[rows, : first + count - self.size]], axis=1)
 
     def flush(self) -> None:
         """Ask the system to write a mapped ring out."""

@@ -253,7 +253,7 @@ class Window:
         return None if start > end else (start, end)
 
     def history(self, rows: slice | Ints | None, now_s: int) -> History:
-        """Copies of some rows' history, oldest first, ending at `now_s`."""
+        """Copies of some rows' history, oldest first, ending at `now_s`: of an earlier instant what has not been overwritten."""
         chosen: slice | Ints = slice(0, self.n) if rows is None else rows
         end = now_s // self.step_s * self.step_s
         if end > self.end_s:
@@ -274,7 +274,8 @@ class Window:
 
     def _resolution(self, ring: Ring, rows: slice | Ints, end_s: int) -> Resolution:
         last = end_s // ring.step_s
-        count = int(np.clip(last - (self.begin_s - 1) // ring.step_s, 1, ring.size))
+        kept = ring.size - max(0, self.end_s // ring.step_s - last)
+        count = max(0, min(max(last - (self.begin_s - 1) // ring.step_s, 1), kept))
         mean = ring.take(0, rows, last, count)
         end = last * ring.step_s
         if ring.parts == 1:
