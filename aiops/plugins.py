@@ -34,10 +34,22 @@ BUILT_IN: dict[str, dict[str, str]] = {
     "actions": {
         "exec": "aiops.responses.actions.exec:Exec",
         "http": "aiops.responses.actions.http:Http",
+        "notify": "aiops.responses.actions.notify:Notify",
+        "alertmanager.silence": "aiops.responses.actions.silence:Silence",
+        "alertmanager.expire": "aiops.responses.actions.silence:Expire",
+        "kubernetes.get": "aiops.responses.actions.kubernetes:Get",
+        "kubernetes.scale": "aiops.responses.actions.kubernetes:Scale",
+        "kubernetes.restart": "aiops.responses.actions.kubernetes:Restart",
+        "kubernetes.cordon": "aiops.responses.actions.kubernetes:Cordon",
+        "awx.launch": "aiops.responses.actions.handover:Awx",
+        "rundeck.run": "aiops.responses.actions.handover:Rundeck",
+        "stackstorm.run": "aiops.responses.actions.handover:StackStorm",
     },
     "notifiers": {
         "stdout": "aiops.notify.stdout:StdoutNotifier",
         "alertmanager": "aiops.notify.alertmanager:AlertmanagerNotifier",
+        "webhook": "aiops.notify.webhook:WebhookNotifier",
+        "apprise": "aiops.notify.chat:ChatNotifier",
     },
 }
 

@@ -36,11 +36,15 @@ class Actions:
             if name not in self._open:
                 try:
                     kind = plugins.load("actions", name)
-                    params = kind.Params.model_validate(self._params.get(name, {}))
+                    params = kind.Params.model_validate(self._given(name))
                     self._open[name] = kind(params, self._around) if name in plugins.BUILT_IN["actions"] else kind(params)
                 except (AiopsError, ValidationError, ImportError, AttributeError) as e:
                     raise Unclear(f"the action {name} cannot be had: {str(e).splitlines()[0]}") from e
             return self._open[name]
+
+    def _given(self, name: str) -> Mapping[str, Any]:
+        """The parameters of an action: its own, else those of its family, `kubernetes` of `kubernetes.scale`."""
+        return self._params.get(name, self._params.get(name.partition(".")[0], {}))
 
     def close(self) -> None:
         """Let go of what they hold."""

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 
 from aiops.core.params import Params
 from aiops.core.text import visible
-from aiops.responses.actions.around import secret_of
+from aiops.responses.actions.around import NOTHING, Around, secret_of
 from aiops.responses.actions.egress import HOST_PORT, Blocked, Egress, Resolve, resolve
 from aiops.responses.actions.hidden import Hidden
 from aiops.responses.actions.said import NoJson, cut, parsed
@@ -65,7 +65,7 @@ class Http(Action[HttpParams]):
 
     Params = HttpParams
 
-    def __init__(self, params: HttpParams, resolve: Resolve = resolve) -> None:
+    def __init__(self, params: HttpParams, around: Around = NOTHING, resolve: Resolve = resolve) -> None:
         super().__init__(params)
         self._web = Web(Egress(params.hosts, params.networks, resolve), params.ca_file, params.answer)
         self._for_secret = {name: Egress(hosts, []) for name, hosts in params.secrets.items()}

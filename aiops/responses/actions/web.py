@@ -38,11 +38,12 @@ class Reply:
 
 @dataclass(slots=True)
 class Web:
-    """Sends requests where `egress` lets them go. `most`: bytes of an answer that are read."""
+    """Sends where `egress` lets it. `most`: bytes of an answer that are read; `certificate`: our own, and its key."""
 
     egress: Egress
     ca_file: Path | None = None
     most: int = 2**20
+    certificate: tuple[Path, Path] | None = None
     _trusted: ssl.SSLContext | None = field(default=None, init=False)
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, left_s: float) -> Reply:
@@ -55,7 +56,7 @@ class Web:
         except Blocked as e:
             raise NotSent(str(e)) from None
         except OSError as e:
-            raise NotSent(f"{e.filename}: {e.strerror}") from None
+            raise NotSent(f"{e.filename or place.netloc}: {e.strerror or e}") from None
         why = NotSent("no time is left")
         for address in addresses:
             if (left := end - time.monotonic()) > 0:
@@ -68,7 +69,10 @@ class Web:
     def _trust(self) -> ssl.SSLContext:
         if self._trusted is None:
             own = self.ca_file.read_text() if self.ca_file else None
-            self._trusted = ssl.create_default_context(cadata=own) if own else httpx2.create_ssl_context(trust_env=False)
+            trusted = ssl.create_default_context(cadata=own) if own else httpx2.create_ssl_context(trust_env=False)
+            if self.certificate is not None:
+                trusted.load_cert_chain(*self.certificate)
+            self._trusted = trusted
         return self._trusted
 
 
