@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import ssl
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-import httpx2
-from pydantic import Field, model_validator
+import orjson
+from pydantic import Field
 
 from aiops.core.durations import rfc3339
-from aiops.core.errors import NotifyError, RetryLater
-from aiops.core.params import Params
-from aiops.core.text import visible
 from aiops.notify.interface import Notifier
 from aiops.notify.names import label_name
+from aiops.notify.post import Post, PostParams
 from aiops.notify.wording import plan
 
-VALUE_AT_MOST, TEXT_AT_MOST, ANSWER_AT_MOST, WAIT_AT_MOST_S = 1000, 8000, 4000, 600.0
+VALUE_AT_MOST, TEXT_AT_MOST = 1000, 8000
 OWN = ("card", "kind", "signal", "stage")
 RESERVED = {*OWN, "alertname", "severity", "warning_id"}
 
 
-class AlertmanagerParams(Params):
+class AlertmanagerParams(PostParams):
     """Parameters of `AlertmanagerNotifier`."""
 
     url: str = Field(pattern=r"^https?://[^\s/@]+(/\S*)?$", description="where Alertmanager serves, without /api")
-    timeout: float = Field(5.0, gt=0, le=60, description="seconds one request may take")
-    username: str = Field("", description="for basic authentication")
-    password_file: Path | None = Field(None, description="a file with the password")
-    bearer_token_file: Path | None = Field(None, description="a file with a bearer token")
-    ca_file: Path | None = Field(None, description="a private certificate authority")
-
-    @model_validator(mode="after")
-    def _one_whole_login(self) -> Self:
-        if bool(self.username) != bool(self.password_file):
-            raise ValueError("username and password_file belong together: set both or neither")
-        if self.username and self.bearer_token_file:
-            raise ValueError("username and bearer_token_file exclude each other: remove one")
-        return self
 
 
 class AlertmanagerNotifier(Notifier[AlertmanagerParams]):
@@ -57,8 +37,7 @@ class AlertmanagerNotifier(Notifier[AlertmanagerParams]):
     empty value is left out, an overlong one is cut with a mark; otherwise a value stays as it is, so that silences and
     inhibition see what they see of other alerts. What is sent late is true from then on for as long as if sent in time.
 
-    `timeout` bounds a whole request. Refused for good (3xx, and 4xx but 408 and 429): NotifyError; anything else: RetryLater,
-    honouring Retry-After up to 10 min.
+    Raises as `aiops.notify.post.Post` does.
 
     Source: Alertmanager API v2 (prometheus/alertmanager, api/v2/openapi.yaml), postableAlert.
 
@@ -71,57 +50,12 @@ class AlertmanagerNotifier(Notifier[AlertmanagerParams]):
 
     def __init__(self, name: str, params: AlertmanagerParams) -> None:
         super().__init__(name, params)
-        self._trusted: ssl.SSLContext | None = None
+        self._to = Post(params)
 
     def send(self, message: Mapping[str, Any], dedup_key: str, now_s: float) -> None:
         """Post one message as an alert."""
-        url = self.params.url
-        try:
-            status, after, said = asyncio.run(self._post(alert_of(message, now_s)))
-        except TimeoutError as e:
-            raise RetryLater(f"{url}: no answer within {self.params.timeout:g} s") from e
-        except httpx2.HTTPError as e:
-            raise RetryLater(f"{url}: {type(e).__name__}: {e}") from e
-        except OSError as e:
-            raise RetryLater(f"{e.filename or url}: {e.strerror or e}") from e
-        if status in (408, 429) or status >= 500:
-            raise RetryLater(f"{url}: HTTP {status}", _seconds(after, now_s))
-        if status >= 300:
-            raise NotifyError(f"{url}: HTTP {status}: {visible(said)}")
-
-    async def _post(self, alert: Mapping[str, Any]) -> tuple[int, str, str]:
-        """(status, Retry-After, the beginning of the answer), all of it within the timeout."""
         where = f"{self.params.url.rstrip('/')}/api/v2/alerts"
-        async with (
-            asyncio.timeout(self.params.timeout),
-            httpx2.AsyncClient(verify=self._trust(), trust_env=False, timeout=self.params.timeout) as client,
-            client.stream("POST", where, json=[alert], headers=self._login()) as answer,
-        ):
-            said = b""
-            async for chunk in answer.aiter_raw():
-                said += chunk
-                if len(said) >= ANSWER_AT_MOST:
-                    break
-            return answer.status_code, answer.headers.get("Retry-After", ""), said[:ANSWER_AT_MOST].decode("utf-8", "replace")
-
-    def _trust(self) -> ssl.SSLContext | bool:
-        """Whom to believe; costly to make, so made once, and only where the address asks for it."""
-        if not self.params.url.startswith("https"):
-            return False
-        if self._trusted is None:
-            ca = self.params.ca_file  # read here, so that an error names it
-            self._trusted = (
-                ssl.create_default_context(cadata=ca.read_text()) if ca else httpx2.create_ssl_context(trust_env=False)
-            )
-        return self._trusted
-
-    def _login(self) -> dict[str, str]:
-        if self.params.bearer_token_file:
-            return {"Authorization": f"Bearer {self.params.bearer_token_file.read_text().strip()}"}
-        if self.params.username and self.params.password_file:
-            auth = httpx2.BasicAuth(self.params.username, self.params.password_file.read_text().strip())
-            return {"Authorization": next(auth.auth_flow(httpx2.Request("GET", self.params.url))).headers["Authorization"]}
-        return {}
+        self._to.send(where, orjson.dumps([alert_of(message, now_s)]), {"Content-Type": "application/json"}, now_s)
 
 
 def alert_of(message: Mapping[str, Any], now_s: float) -> dict[str, Any]:
@@ -182,12 +116,3 @@ def _annotations(message: Mapping[str, Any]) -> dict[str, str]:
 def _cut(value: str, most: int) -> str:
     text = value.encode("utf-8", "replace").decode()
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _seconds(header: str, now_s: float) -> float | None:
-    """Retry-After, in seconds or as a date; None when it says neither."""
-    try:
-        wait = float(header) if header.isdecimal() else parsedate_to_datetime(header).replace(tzinfo=UTC).timestamp() - now_s
-    except ValueError:
-        return None
-    return min(max(wait, 0.0), WAIT_AT_MOST_S)

@@ -119,7 +119,7 @@ def test_trouble_of_the_server_is_tried_again(status: str) -> None:
 
 @pytest.mark.parametrize(
     ("header", "after_s"),
-    [("7", 7.0), ("86400", 600.0), (formatdate(OPENED_S + 42, usegmt=True), 42.0), (formatdate(OPENED_S - 42, usegmt=True), 0.0),
+    [("7", 7.0), ("86400", 900.0), (formatdate(OPENED_S + 42, usegmt=True), 42.0), (formatdate(OPENED_S - 42, usegmt=True), 0.0),
      ("soon", None), ("-3", None), ("²", None), ("", None)],
 )  # fmt: skip
 def test_retry_after_is_honoured_up_to_a_cap(header: str, after_s: float | None) -> None:

@@ -1,0 +1,93 @@
+"""Chat, mail and pagers through Apprise: the real library against a server here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aiops.core.errors import AiopsError, RetryLater
+from aiops.notify.chat import ChatNotifier, ChatParams, defused
+from tests.notify.hostile import Hostile, answering, plain
+from tests.notify.samples import OPENED_S, closed, message, warning
+
+# Apprise imports a module of the standard library that Python 3.13 leaves out
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+
+@pytest.fixture
+def server() -> Iterator[Hostile]:
+    with answering(plain("200 OK")) as found:
+        yield found
+
+
+def chat(tmp_path: Path, *lines: str) -> ChatNotifier:
+    (tmp_path / "urls").write_text("\n".join(lines))
+    return ChatNotifier("chat", ChatParams(urls_file=tmp_path / "urls"))
+
+
+def address(server: Hostile) -> str:
+    return server.url.replace("http://", "json://")
+
+
+def body(request: bytes) -> dict[str, Any]:
+    return dict(json.loads(request.partition(b"\r\n\r\n")[2]))
+
+
+def test_title_and_text_arrive_as_they_are(tmp_path: Path, server: Hostile) -> None:
+    said = message("opened", warning())
+    chat(tmp_path, "# a comment", "", address(server)).send(said, "k", OPENED_S)
+    got = body(server.requests[0])
+    assert (got["title"], got["type"]) == (said["title"], "warning")
+    assert got["message"].splitlines()[0] == said["text"].splitlines()[0]
+    assert "More: aiops warnings show" in got["message"]
+
+
+def test_what_came_true_ends_as_a_failure(tmp_path: Path, server: Hostile) -> None:
+    to = chat(tmp_path, address(server))
+    to.send(message("closed", closed(OPENED_S + 60, verdict="hit")), "k", OPENED_S)
+    to.send(message("closed", closed(OPENED_S + 60, verdict="false")), "k", OPENED_S)
+    assert [body(one)["type"] for one in server.requests] == ["failure", "info"]
+
+
+def test_labels_call_nobody(tmp_path: Path, server: Hostile) -> None:
+    entity = {"instance": "<!channel> @here <@U123> a@b"}
+    chat(tmp_path, address(server)).send(message("opened", warning(entity=entity)), "k", OPENED_S)
+    got = body(server.requests[0])
+    for shown in (got["title"], got["message"]):
+        assert not [call for call in ("<!channel>", "@here", "<@U123>") if call in shown]
+    assert defused("mail to a.b at 5 < 6") == "mail to a.b at 5 < 6"
+
+
+def test_overlong_texts_are_cut_with_a_mark(tmp_path: Path, server: Hostile) -> None:
+    said = message("opened", warning()) | {"text": "x" * 100_000, "title": "y" * 1000}
+    chat(tmp_path, address(server)).send(said, "k", OPENED_S)
+    got = body(server.requests[0])
+    assert (len(got["title"]), len(got["message"])) == (250, 6000)
+    assert got["message"].endswith("…")
+
+
+def test_what_is_not_taken_is_tried_again(tmp_path: Path, server: Hostile) -> None:
+    with answering(plain("500 Oops")) as bad, pytest.raises(RetryLater, match="not taken by all of 2 services"):
+        chat(tmp_path, address(server), address(bad)).send(message("opened", warning()), "k", OPENED_S)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [(["hunter2"], "urls:1: is no Apprise URL"), ([""], "holds no Apprise URL"), (["#", "x://hunter2"], "urls:2")],
+)
+def test_a_line_that_is_no_address_is_named_and_not_shown(
+    tmp_path: Path, lines: list[str], said: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(AiopsError, match=said) as told:
+        chat(tmp_path, *lines)
+    shown = capfd.readouterr()
+    assert "hunter2" not in str(told.value) + shown.out + shown.err + caplog.text
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AiopsError, match="urls cannot be read: No such file"):
+        ChatNotifier("chat", ChatParams(urls_file=tmp_path / "urls"))
