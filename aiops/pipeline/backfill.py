@@ -16,7 +16,10 @@ from aiops.pipeline.mask import masked_at
 from aiops.pipeline.read import progress_of
 from aiops.pipeline.rows import extended
 from aiops.pipeline.watch import Apprentice, Feed, Watch
-from aiops.telemetry.link import Piece, Range
+from aiops.telemetry.halves import in_halves, unread
+from aiops.telemetry.link import AWAY, Piece, Range
+
+Notes = tuple[str, ...]
 
 TURN_SAMPLES = 1_000_000
 """Samples of older history read in one turn at most."""
@@ -26,10 +29,10 @@ CHUNK_ROWS = 4096
 """Rows whose newest columns are copied at once."""
 
 
-def fill_in(watch: Watch) -> int:
-    """Read one chunk of what is still to be read of older history; how many samples came, 0 = none are missing, or not now.
+def fill_in(watch: Watch) -> Notes:
+    """Read one chunk of what is still to be read of older history; remarks on what of it is not to be had.
 
-    A source that fails is asked again in a later turn: nothing is lost by it.
+    A source that is away is asked again in a later turn: nothing is lost by it. What it refuses is asked for in smaller pieces.
     """
     for feed in watch.feeds:
         todo = progress_of(watch, feed).todo
@@ -43,13 +46,13 @@ def missing(watch: Watch) -> int:
     return sum(end - start + watch.step_s for feed in watch.feeds for start, end in progress_of(watch, feed).todo)
 
 
-def _chunk(watch: Watch, feed: Feed, todo: list[Range]) -> int:
+def _chunk(watch: Watch, feed: Feed, todo: list[Range]) -> Notes:
     start, stop = _next(watch, todo)
-    piece = _asked(watch, feed, start, stop)
+    piece, notes = _asked(watch, feed, start, stop)
     if piece is None:
-        if feed.link.breaker.error is None:  # it is not away: this range it will never answer
+        if notes:
             _done(watch, todo, start, stop)
-        return 0
+        return notes
     rows = watch.rows_of_labels(piece.labels)
     watch.grow()
     if watch.detector is not None and watch.apprentice is None and start < watch.window.begin_s:
@@ -60,7 +63,7 @@ def _chunk(watch: Watch, feed: Feed, todo: list[Range]) -> int:
     _teach(watch, piece.time_s, *_leading(piece, rows))
     if watch.apprentice is not None:
         watch.apprentice.seen_s = max(watch.apprentice.seen_s, stop)
-    return sum(values.size for _, values in piece.layers)
+    return notes
 
 
 def _next(watch: Watch, todo: list[Range]) -> Range:
@@ -82,11 +85,14 @@ def _done(watch: Watch, todo: list[Range], start: int, stop: int) -> None:
     todo[:] = [(first, last) for first, last in todo if first <= last]
 
 
-def _asked(watch: Watch, feed: Feed, start: int, stop: int) -> Piece | None:
+def _asked(watch: Watch, feed: Feed, start: int, stop: int) -> tuple[Piece | None, Notes]:
+    """(what came of a range, remarks); None without any remark: the source is away."""
+    card, step = watch.card, watch.step_s
     try:
-        return feed.link.ask(watch.card.query, start, stop, watch.step_s, watch.card.unit)
-    except SourceError:
-        return None
+        piece = in_halves(lambda first, last: feed.link.ask(card.query, first, last, step, card.unit), start, stop, step)
+    except SourceError as e:
+        return None, () if e.kind in AWAY else (unread(start, stop, e),)
+    return piece, piece.partial
 
 
 def _leading(piece: Piece, rows: Ints) -> tuple[Ints, Floats]:
@@ -114,14 +120,16 @@ def _teach(watch: Watch, time_s: Ints, rows: Ints, values: Floats) -> None:
         learn(watch, learner.state, rows, time_s[new], np.where(masked, np.nan, values[:, new]))
 
 
-def _catch_up(watch: Watch) -> int:
+def _catch_up(watch: Watch) -> Notes:
     """Bring the apprentice through what is newer than the older history; once it is through, it takes over."""
     learner, window, step = watch.apprentice, watch.window, watch.step_s
     if learner is None:
-        return 0
-    begins = window.end_s - (window.fine_count - 1) * step
+        return ()
+    begins, notes = window.end_s - (window.fine_count - 1) * step, Notes()
     if learner.seen_s + step < begins:
-        return _read_again(watch, learner.seen_s + step, begins - step)
+        notes = _read_again(watch, learner.seen_s + step, begins - step)
+        if learner.seen_s + step < begins:  # in the next turn the ring begins later again
+            return notes
     time_s = np.arange(max(begins, learner.seen_s + step), window.end_s + 1, step, dtype=np.int64)
     many = max(watch.n, 1) if watch.cohorts.names else CHUNK_ROWS  # what one row knows may be what another one starts from
     for first in range(0, watch.n, many):
@@ -130,20 +138,21 @@ def _catch_up(watch: Watch) -> int:
     learner.seen_s = window.end_s
     if (watch.seen_s == window.end_s).all():  # else rows whose source is away would be taken for further than they are
         watch.detector_state, watch.apprentice, watch.final = learner.state, None, None
-    return 0
+    return notes
 
 
-def _read_again(watch: Watch, start: int, end: int) -> int:
+def _read_again(watch: Watch, start: int, end: int) -> Notes:
     """Columns that left the finest ring while older ones were read."""
-    stop, asked = min(end, _stop(watch, start)), 0
+    stop, notes = min(end, _stop(watch, start)), list[str]()
     for feed in watch.feeds:
-        piece = _asked(watch, feed, start, stop)
-        if piece is None:
-            return asked
-        rows = watch.rows_of_labels(piece.labels)
-        watch.grow()
-        _teach(watch, piece.time_s, *_leading(piece, rows))
-        asked += piece.layers[0][1].size
+        piece, more = _asked(watch, feed, start, stop)
+        notes += more
+        if piece is None and not more:
+            return tuple(notes)
+        if piece is not None:
+            rows = watch.rows_of_labels(piece.labels)
+            watch.grow()
+            _teach(watch, piece.time_s, *_leading(piece, rows))
     assert watch.apprentice is not None
     watch.apprentice.seen_s = stop
-    return asked
+    return tuple(notes)

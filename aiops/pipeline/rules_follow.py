@@ -86,8 +86,12 @@ def _turn_to(watch: RulesWatch, feed: Feed, link: PartsLink, parts: dict[str, st
         watch.late_parts |= dict.fromkeys(new - known, now_s)
 
 
-def catch_up(watch: RulesWatch, now_s: int) -> None:
-    """Read a piece of the history of comparisons that came later than the others, the newest first; a piece a turn."""
+def catch_up(watch: RulesWatch, now_s: int) -> tuple[str, ...]:
+    """Read a piece of the history of comparisons that came later than the others, the newest first; a piece a turn.
+
+    Remarks on what of it is not to be had.
+    """
+    notes: tuple[str, ...] = ()
     for feed in watch.feeds:
         link = feed.link
         if not watch.late_parts or feed.error is not None or not isinstance(link, PartsLink) or not watch.window.end_s:
@@ -113,3 +117,5 @@ def catch_up(watch: RulesWatch, now_s: int) -> None:
         found = np.isfinite(piece.layers[0][1]).any() if len(rows) else False
         for name in some:
             watch.late_parts[name] = start if found else begin
+        notes += piece.partial
+    return notes

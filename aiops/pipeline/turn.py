@@ -65,11 +65,11 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
         rooms.journal.write(changes)
     declare_alerts(watch, now_s, rooms)
     watch.judged_s = now_s
-    fill_in(watch)
+    notes = fill_in(watch)
     if isinstance(watch, RulesWatch):
-        catch_up(watch, now_s)
+        notes += catch_up(watch, now_s)
         count_crossings(watch, now_s)
     return TurnResult(
         watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), tuple(changes.events),
-        seen.scores if np.size(seen.scores) else None, None, reading.partial, watch.failed, missing(watch),
+        seen.scores if np.size(seen.scores) else None, None, (*reading.partial, *notes), watch.failed, missing(watch),
     )

@@ -15,8 +15,10 @@ import numpy as np
 
 from aiops.core.errors import SourceError
 from aiops.core.labels import Labels
-from aiops.core.records import Floats, Ints, Lineage
+from aiops.core.records import Floats, Ints, Lineage, Remark
 from aiops.core.remembered import LabelSets
+from aiops.core.text import visible
+from aiops.telemetry.halves import in_halves, unread
 from aiops.telemetry.link import AWAY, Link, Piece
 
 PART, QUERY = "aiops_part", "aiops_query"
@@ -97,7 +99,12 @@ class PartsLink(Link):
             for future in asked:
                 future.cancel()
         self.base.newest_s = max(self.base.newest_s, end_s)
-        return self._whole(parts, found, time_s)
+        return self._whole(parts, found, time_s, self._refused(queries, start_s, end_s))
+
+    def _refused(self, queries: Sequence[str], start_s: int, end_s: int) -> tuple[str, ...]:
+        """What is said of parts whose history was asked for and refused."""
+        found = [(one, self.errors[one]) for one in queries if end_s > start_s and one in self.errors]
+        return tuple(Remark(f"{visible(one, 200)}: {unread(start_s, end_s, error)}") for one, error in found)
 
     def close(self) -> None:
         """Let go of threads; the source is the base's."""
@@ -108,8 +115,12 @@ class PartsLink(Link):
     def _group(self, queries: tuple[str, ...], start_s: int, end_s: int, step_s: int, unit: str) -> list[_Group]:
         """What was answered to some queries: together, or alone where that is refused."""
         text = queries[0] if len(queries) == 1 else " or ".join(_marked(i, one) for i, one in enumerate(queries))
+
+        def ask(first_s: int, last_s: int) -> Piece:
+            return self.base.ask(text, first_s, last_s, step_s, unit)
+
         try:
-            piece = self.base.ask(text, start_s, end_s, step_s, unit)
+            piece = ask(start_s, end_s) if len(queries) > 1 else in_halves(ask, start_s, end_s, step_s)
         except SourceError as e:
             if e.kind in AWAY:
                 raise
@@ -133,13 +144,14 @@ class PartsLink(Link):
             known = self._places[queries] = labels, {one: np.array(at, np.int64) for one, at in rows.items()}
         return known[1]
 
-    def _whole(self, parts: Mapping[str, str], found: Sequence[_Group], time_s: Ints) -> Piece:
+    def _whole(self, parts: Mapping[str, str], found: Sequence[_Group], time_s: Ints, refused: tuple[str, ...]) -> Piece:
         start, end = int(time_s[0]), int(time_s[-1])
         if not found:
-            return Piece((), time_s, ((None, np.zeros((0, len(time_s)))),), Lineage(self.name, self.query, start, end))
+            lineage = Lineage(self.name, self.query, start, end, partial=refused)
+            return Piece((), time_s, ((None, np.zeros((0, len(time_s)))),), lineage, refused)
         pieces = [one.piece for one in found]
         order = self._ordered(parts, found)
-        notes = tuple(dict.fromkeys(note for piece in pieces for note in piece.partial))
+        notes = tuple(dict.fromkeys([*(note for piece in pieces for note in piece.partial), *refused]))
         lineage = replace(pieces[0].lineage, query=self.query, partial=notes)
         layers = tuple(_layer(pieces, depth, order.take) for depth in range(max(len(piece.layers) for piece in pieces)))
         return Piece(order.labels, time_s, layers, lineage, notes)

@@ -18,7 +18,7 @@ from aiops.pipeline.assemble import make_watch
 from aiops.pipeline.backfill import missing
 from aiops.store import Store
 from aiops.telemetry.link import Link
-from aiops.telemetry.source import ReadLimits
+from aiops.telemetry.source import Answer, ReadLimits
 from tests.daemon.rig import START_S, MadeParams, MadeSource, World, anomaly_card, calm
 
 STEP_S = 300
@@ -128,3 +128,55 @@ def test_where_nothing_learns_in_order_the_newest_history_comes_first(rooms: Roo
     asked = Counter(t for _, start, end, _ in world.asked[1:] for t in range(start, end + 1, STEP_S))
     assert set(asked) == set(range(START_S, FIRST + 39 * STEP_S + 1, STEP_S))
     assert set(asked.values()) == {1}
+
+
+class Narrow(MadeSource):
+    """Refuses more than 13 instants at once, and what touches a bad hour."""
+
+    bad = range(0)
+
+    def fetch(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Answer:
+        instants = range(start_s, end_s + 1, step_s)
+        if (len(instants) > 13 and end_s < FIRST - 5 * 3600) or any(at in self.bad for at in instants):
+            raise SourceError(self.name, "bad_query", "it would load too many samples")
+        return super().fetch(query, start_s, end_s, step_s, unit)
+
+
+def narrow(bad: range) -> Watch:
+    source = Narrow("made", MadeParams(world="backfill"), ReadLimits())
+    source.world, source.bad = World(), bad
+    source.world.add("load", {"instance": "a"}, calm(0.4))
+    link = Link(source, clock=lambda: 0.0, pause_s=0.0)
+    return make_watch(ModelCard.model_validate(anomaly_card()), [link], STEP_S, None)
+
+
+@pytest.mark.usefixtures("small")
+def test_what_a_source_refuses_is_read_in_smaller_pieces(rooms: Rooms) -> None:
+    watch = narrow(range(0))
+    said = [note for i in range(60) for note in turn(watch, FIRST + i * STEP_S, rooms).partial]
+    assert said == []
+    assert missing(watch) == 0
+    assert np.isfinite(watch.window.history(None, FIRST).long.mean).mean() > 0.95
+
+
+@pytest.mark.usefixtures("small")
+def test_what_is_not_to_be_had_is_named_once(rooms: Rooms) -> None:
+    bad = range(FIRST - 20 * 3600, FIRST - 20 * 3600 + 1)
+    watch = narrow(bad)
+    said = [note for i in range(60) for note in turn(watch, FIRST + i * STEP_S, rooms).partial]
+    assert missing(watch) == 0
+    (note,) = set(said)
+    assert "is missing: bad_query: it would load too many samples" in note
+    hours = np.isfinite(watch.window.history(None, FIRST).long.mean[0])
+    assert 1 <= np.count_nonzero(~hours) <= 2
+    assert watch.apprentice is None, "the detector goes on with what there is"
+
+
+@pytest.mark.usefixtures("small")
+def test_the_detector_takes_over_where_the_first_turn_read_more_than_the_finest_ring(
+    rooms: Rooms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_module, "BACKFILL_SAMPLES", 2 * 120)
+    watch, _ = lived(60, rooms)
+    assert watch.window.fine_count < 120
+    assert watch.apprentice is None
