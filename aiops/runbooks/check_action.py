@@ -4,26 +4,67 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiops.config.fields import Found, at
 from aiops.config.messages import did_you_mean
+from aiops.core.durations import seconds
 
 PROGRAM = r"^[A-Za-z0-9_./-]+$"
 URL = r"^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/|$)"
-USES = r"^(exec|http|compute|promql|wait|kubernetes\.[a-z_]+|plugin\.[a-z0-9_.-]+)$"
-ACTIONS = ("exec", "http", "compute", "promql", "wait", "kubernetes.get", "kubernetes.scale", "plugin.name")
-SECRET = r"^[a-z][a-z0-9-]{0,60}$"
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-KEYS = {
+KEYS: dict[str, tuple[str, ...]] = {
     "exec": ("host", "argv", "env", "secrets_env", "stdin_json"),
     "http": ("method", "url", "headers", "auth", "json"),
     "promql": ("query",),
     "wait": ("for",),
+    "notify": ("route", "message"),
+    "alertmanager.silence": ("labels", "for", "comment"),
+    "alertmanager.expire": ("id",),
+    "kubernetes.get": ("kind", "namespace", "name"),
+    "kubernetes.scale": ("kind", "namespace", "name", "replicas", "only_if_version"),
+    "kubernetes.restart": ("kind", "namespace", "name", "only_if_version"),
+    "kubernetes.cordon": ("name", "unschedulable", "only_if_version"),
+    "awx.launch": ("job", "variables"),
+    "rundeck.run": ("job", "variables"),
+    "stackstorm.run": ("job", "variables"),
 }
-NO_EFFECT = ("compute", "promql", "wait")
+"""What each action may be given; `compute` and plug-ins are given what they like."""
+NEEDED: dict[str, tuple[str, ...]] = {
+    "notify": ("route", "message"),
+    "alertmanager.silence": ("labels", "for"),
+    "alertmanager.expire": ("id",),
+    "kubernetes.get": ("kind", "name"),
+    "kubernetes.scale": ("kind", "namespace", "name", "replicas"),
+    "kubernetes.restart": ("kind", "namespace", "name"),
+    "kubernetes.cordon": ("name",),
+    "awx.launch": ("job",),
+    "rundeck.run": ("job",),
+    "stackstorm.run": ("job",),
+    "wait": ("for",),
+}
+HAND_OVERS = ("awx.launch", "rundeck.run", "stackstorm.run")
+KINDS: dict[str, tuple[str, ...]] = {
+    "kubernetes.get": (
+        "ConfigMap", "CronJob", "DaemonSet", "Deployment", "HorizontalPodAutoscaler", "Job", "Node", "PersistentVolume",
+        "PersistentVolumeClaim", "Pod", "ReplicaSet", "Service", "StatefulSet",
+    ),
+    "kubernetes.scale": ("Deployment", "ReplicaSet", "StatefulSet"),
+    "kubernetes.restart": ("DaemonSet", "Deployment", "StatefulSet"),
+}  # fmt: skip
+WITHOUT_NAMESPACE = ("Node", "PersistentVolume")
+ACTIONS = (*KEYS, "compute", "plugin.name")
+USES = rf"^({'|'.join(re.escape(one) for one in (*KEYS, 'compute'))}|plugin\.[a-z0-9_.-]+)$"
+FIXED = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+"""What is named in the configuration: a job, a route."""
+LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+DURATION = r"^([0-9]+(ms|s|m|h|d|w|y))+$"
+SECRET = r"^[a-z][a-z0-9-]{0,60}$"
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+NO_EFFECT = ("compute", "promql", "wait", "notify")
 """Actions that change nothing, and need not say so."""
+CHANGES = ("alertmanager.silence", "alertmanager.expire", "kubernetes.scale", "kubernetes.restart", "kubernetes.cordon")
+"""Actions that change something whatever they are given."""
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
 _INTERPRETERS = re.compile(r"(.*/)?(sh|bash|dash|ash|zsh|ksh|fish|su|python[0-9.]*|perl|ruby|node|php|sed|psql|mysql)")
 _SCRIPT = re.compile(r"-[A-Za-z]*[ce]|--(command|eval|execute|expression)")
@@ -37,13 +78,8 @@ def mistakes_in(raw: Mapping[str, Any]) -> Found:
         yield ("uses",), f"no action {uses!r}{did_you_mean(uses, ACTIONS)}"
     if not isinstance(uses, str) or not re.fullmatch(USES, uses) or not isinstance(given, dict):
         return
-    kind = uses.partition(".")[0]
-    for key in given if kind in KEYS else ():
-        if key not in KEYS[kind]:
-            yield ("with", key), f"unknown key{did_you_mean(str(key), KEYS[kind])}"
-    judge = {"exec": _exec, "http": _http, "compute": _compute, "promql": _promql, "kubernetes": _kubernetes}.get(kind)
-    if judge is not None:
-        for loc, text in judge(given):
+    for judge in (_keys, _JUDGES.get(uses, _nothing)):
+        for loc, text in judge(uses, given):
             yield ("with", *loc), text
 
 
@@ -56,6 +92,8 @@ def of_step(raw: Mapping[str, Any]) -> Found:
         yield ("timeout",), "is missing; write for example timeout: 30s"
     if uses == "http" and effect == "read" and at(raw, "with", "method") in ("PUT", "PATCH", "DELETE"):
         yield ("effect",), f"{at(raw, 'with', 'method')} changes something; write effect: write"
+    if effect == "read" and uses in CHANGES:
+        yield ("effect",), f"{uses} changes something; write effect: write"
     if effect != "write":
         return
     if raw.get("undo") is None and raw.get("irreversible") is None:
@@ -75,7 +113,32 @@ def of_check(raw: Mapping[str, Any]) -> Found:
         yield from _argv(raw)
 
 
-def _exec(given: Mapping[str, Any]) -> Found:
+def _nothing(uses: str, given: Mapping[str, Any]) -> Found:
+    yield from ()
+
+
+def _keys(uses: str, given: Mapping[str, Any]) -> Found:
+    """Keys that an action does not know, and keys that it needs."""
+    known = KEYS.get(uses)
+    for key in given if known is not None else ():
+        if key not in (known or ()):
+            yield (key,), f"unknown key{did_you_mean(str(key), known or ())}"
+    for key in NEEDED.get(uses, ()):
+        if key not in given:
+            yield (key,), f"is missing; write {key}: {_MEANT[key]}"
+
+
+def _kubernetes(uses: str, given: Mapping[str, Any]) -> Found:
+    kinds, kind = KINDS.get(uses, ()), given.get("kind")
+    if kinds and "kind" in given and kind not in kinds:
+        yield ("kind",), f"must be one of {', '.join(kinds)}, in fixed text"
+    if uses == "kubernetes.get" and "namespace" not in given and kind not in WITHOUT_NAMESPACE:
+        yield ("namespace",), f"is missing; write namespace: {_MEANT['namespace']}"
+    if not isinstance(given.get("unschedulable", True), bool):
+        yield ("unschedulable",), "must be true or false"
+
+
+def _exec(uses: str, given: Mapping[str, Any]) -> Found:
     if "argv" not in given:
         yield ("argv",), "is missing; write argv: [program, argument]; there is no shell"
         return
@@ -115,7 +178,7 @@ def _injection(argv: list[Any], i: int) -> str:
     return ""
 
 
-def _http(given: Mapping[str, Any]) -> Found:
+def _http(uses: str, given: Mapping[str, Any]) -> Found:
     if not isinstance(given.get("url"), str):
         yield ("url",), "is missing; write url: https://host/path" if "url" not in given else "must be text"
     elif not re.match(URL, given["url"]):
@@ -137,7 +200,7 @@ def _http(given: Mapping[str, Any]) -> Found:
         yield from _secret(secret, ("auth", kind))
 
 
-def _compute(given: Mapping[str, Any]) -> Found:
+def _compute(uses: str, given: Mapping[str, Any]) -> Found:
     if not given:
         yield (), "gives nothing; write name: CEL expression"
     for name, value in given.items():
@@ -145,15 +208,55 @@ def _compute(given: Mapping[str, Any]) -> Found:
             yield (name,), "must be a CEL expression or a number"
 
 
-def _promql(given: Mapping[str, Any]) -> Found:
+def _promql(uses: str, given: Mapping[str, Any]) -> Found:
     if not isinstance(given.get("query"), str):
         yield ("query",), "is missing; write query: PromQL" if "query" not in given else "must be text"
 
 
-def _kubernetes(given: Mapping[str, Any]) -> Found:
-    for key in ("kind", "namespace", "name"):
-        if key not in given:
-            yield (key,), f"is missing; write {key}: which object is meant"
+def _wait(uses: str, given: Mapping[str, Any]) -> Found:
+    yield from _duration(given, "for")
+
+
+def _notify(uses: str, given: Mapping[str, Any]) -> Found:
+    yield from _fixed(given, "route", "a route of the config")
+    if "message" in given and not isinstance(given["message"], str):
+        yield ("message",), _quoted(given["message"])
+
+
+def _silence(uses: str, given: Mapping[str, Any]) -> Found:
+    yield from _duration(given, "for")
+    yield from _text_values(given, "labels")
+    labels = given.get("labels")
+    if labels == {}:
+        yield ("labels",), "is empty; a silence on everything is none; write labels: {alertname: NAME}"
+    for name in labels if isinstance(labels, dict) else ():
+        if not re.fullmatch(LABEL, str(name)):
+            yield ("labels", name), "is no name of a label; it is fixed text, never a look-up"
+    if "comment" in given and not isinstance(given["comment"], str):
+        yield ("comment",), _quoted(given["comment"])
+
+
+def _hand_over(uses: str, given: Mapping[str, Any]) -> Found:
+    yield from _fixed(given, "job", "a job of the config")
+    if "variables" in given and not isinstance(given["variables"], dict):
+        yield ("variables",), "must be a mapping of names to values"
+    for name in given["variables"] if isinstance(given.get("variables"), dict) else ():
+        if not re.fullmatch(LABEL, str(name)) or name == "aiops_key":
+            yield ("variables", name), "is no name that can be given: letters, digits and _, and not aiops_key"
+
+
+def _fixed(given: Mapping[str, Any], key: str, what: str) -> Found:
+    if key in given and not (isinstance(given[key], str) and re.fullmatch(FIXED, given[key])):
+        yield (key,), f"must name {what} in fixed text, never by a look-up"
+
+
+def _duration(given: Mapping[str, Any], key: str) -> Found:
+    if key not in given:
+        return
+    try:
+        seconds(given[key]) if isinstance(given[key], str) else seconds("")
+    except ValueError as e:
+        yield (key,), str(e) if isinstance(given[key], str) else _quoted(given[key])
 
 
 def _text_values(given: Mapping[str, Any], key: str) -> Found:
@@ -175,3 +278,28 @@ def _secret(given: Any, loc: tuple[str | int, ...]) -> Found:
     name = at(given, "secret")
     if not isinstance(given, dict) or set(given) != {"secret"} or not isinstance(name, str) or not re.fullmatch(SECRET, name):
         yield loc, "must be {secret: name}; the name has lower case letters, digits and -"
+
+
+_MEANT = {
+    "kind": "which object is meant",
+    "namespace": "which object is meant",
+    "name": "which object is meant",
+    "replicas": "how many there shall be",
+    "labels": "{alertname: NAME}",
+    "for": "5m",
+    "id": "${{ steps.ID.id }} of the step that made it",
+    "job": "a job of the config",
+    "route": "a route of the config",
+    "message": "what is told",
+}
+_JUDGES: dict[str, Callable[[str, Mapping[str, Any]], Found]] = {
+    "exec": _exec,
+    "http": _http,
+    "compute": _compute,
+    "promql": _promql,
+    "wait": _wait,
+    "notify": _notify,
+    "alertmanager.silence": _silence,
+    **dict.fromkeys(("kubernetes.get", "kubernetes.scale", "kubernetes.restart", "kubernetes.cordon"), _kubernetes),
+    **dict.fromkeys(HAND_OVERS, _hand_over),
+}

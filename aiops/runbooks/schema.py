@@ -172,7 +172,7 @@ class Action(Strict):
 
     model_config = ConfigDict(json_schema_extra={"allOf": shape.ACTIONS})
 
-    uses: Uses = Field(description="exec, http, compute, promql, wait, kubernetes.…, plugin.…")
+    uses: Uses = Field(description="which action; see docs/actions.md")
     with_: dict[str, Any] = Field(default_factory=dict, alias="with", description="the action's parameters")
     timeout: Duration | None = Field(None, description="when it is stopped")
 

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiops.runbooks.check_action import METHODS, NO_EFFECT, PROGRAM, SECRET, URL
+from aiops.runbooks.check_action import (
+    CHANGES,
+    DURATION,
+    FIXED,
+    HAND_OVERS,
+    KEYS,
+    KINDS,
+    LABEL,
+    METHODS,
+    NEEDED,
+    NO_EFFECT,
+    PROGRAM,
+    SECRET,
+    URL,
+    WITHOUT_NAMESPACE,
+)
 
 _SECRET: dict[str, Any] = {
     "type": "object",
@@ -63,16 +78,47 @@ def _given(uses: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     return _when(uses, {"properties": {"with": given}, "required": ["with"]})
 
 
+_FIXED: dict[str, Any] = {"type": "string", "pattern": FIXED, "description": "fixed text: never an expression"}
+_LASTS: dict[str, Any] = {"type": "string", "pattern": DURATION}
+_VALUES: dict[str, dict[str, Any]] = {
+    "wait": {"for": _LASTS},
+    "notify": {"route": _FIXED, "message": {"type": "string"}},
+    "alertmanager.silence": {
+        "labels": {**_TEXTS, "minProperties": 1, "propertyNames": {"pattern": LABEL}},
+        "for": _LASTS,
+        "comment": {"type": "string"},
+    },
+    "kubernetes.cordon": {"unschedulable": {"type": "boolean"}},
+    **{
+        one: {"job": _FIXED, "variables": {"type": "object", "propertyNames": {"pattern": LABEL, "not": {"const": "aiops_key"}}}}
+        for one in HAND_OVERS
+    },
+    **{one: {"kind": {"enum": list(kinds)}} for one, kinds in KINDS.items()},
+}
+
+
+def _of(uses: str) -> dict[str, Any]:
+    """What an action may and must be given."""
+    values = {key: _VALUES.get(uses, {}).get(key, True) for key in KEYS[uses]}
+    shape = {"type": "object", "properties": values, "required": list(NEEDED[uses]), "additionalProperties": False}
+    if uses != "kubernetes.get":
+        return shape
+    nowhere = {"properties": {"kind": {"enum": list(WITHOUT_NAMESPACE)}}}
+    return {**shape, "anyOf": [{"required": ["namespace"]}, nowhere]}
+
+
 ACTIONS: list[Any] = [
     _given({"const": "exec"}, _EXEC),
     _given({"const": "http"}, _HTTP),
     _given({"const": "promql"}, _QUERY),
     _given({"const": "compute"}, {"type": "object", "minProperties": 1}),
-    _given({"pattern": r"^kubernetes\."}, {"type": "object", "required": ["kind", "namespace", "name"]}),
+    *(_given({"const": uses}, _of(uses)) for uses in NEEDED),
+    _when({"enum": list(NEEDED)}, {"required": ["with"]}),
 ]
 STEPS: list[Any] = [
     _when({"enum": ["exec", "http"]}, {"required": ["timeout"]}),
     _when({"not": {"enum": list(NO_EFFECT)}}, {"required": ["effect"]}),
+    _when({"enum": list(CHANGES)}, {"properties": {"effect": {"const": "write"}}}),
     {
         "if": {"properties": {"effect": {"const": "write"}}, "required": ["effect"]},
         "then": {

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from aiops.config.yaml_file import load
 from aiops.runbooks import json_schema
+from aiops.runbooks.check_action import mistakes_in, of_step
 from tests.runbooks.samples import POOL
 
 SPEC = Path(__file__).resolve().parents[3] / "shared" / "spec"
@@ -89,3 +90,45 @@ def test_every_field_is_described() -> None:
     for name, part in {**json_schema()["$defs"], "Runbook": json_schema()}.items():
         for key, field in part.get("properties", {}).items():
             assert field.get("description"), f"{name}.{key}"
+
+
+GIVEN: list[tuple[str, str, Any, bool]] = [
+    ("wait", "", {"for": "5m"}, True),
+    ("wait", "", {"for": 5}, False),
+    ("wait", "", None, False),
+    ("notify", "", {"route": "storage", "message": "${{ symptom.labels.mountpoint }} is full"}, True),
+    ("notify", "", {"route": "${{ symptom.labels.team }}", "message": "x"}, False),
+    ("alertmanager.silence", "write", {"labels": {"instance": "${{ symptom.labels.instance }}"}, "for": "1h"}, True),
+    ("alertmanager.silence", "read", {"labels": {"instance": "x"}, "for": "1h"}, False),
+    ("alertmanager.silence", "write", {"labels": {}, "for": "1h"}, False),
+    ("alertmanager.silence", "write", {"labels": {"a-b": "x"}, "for": "1h"}, False),
+    ("alertmanager.expire", "write", {"id": "${{ steps.first.id }}"}, True),
+    ("kubernetes.get", "read", {"kind": "Pod", "namespace": "a", "name": "b"}, True),
+    ("kubernetes.get", "read", {"kind": "Pod", "name": "b"}, False),
+    ("kubernetes.get", "read", {"kind": "Node", "name": "b"}, True),
+    ("kubernetes.get", "read", {"kind": "Secret", "namespace": "a", "name": "b"}, False),
+    ("kubernetes.scale", "write", {"kind": "Deployment", "namespace": "a", "name": "b", "replicas": 3}, True),
+    ("kubernetes.scale", "write", {"kind": "Deployment", "namespace": "a", "name": "b", "replica": 3}, False),
+    ("kubernetes.restart", "write", {"kind": "Pod", "namespace": "a", "name": "b"}, False),
+    ("kubernetes.cordon", "write", {"name": "b", "unschedulable": False}, True),
+    ("kubernetes.cordon", "write", {"name": "b", "unschedulable": "no"}, False),
+    ("kubernetes.delete", "write", {"name": "b"}, False),
+    ("awx.launch", "write", {"job": "clean", "variables": {"mount": "${{ symptom.labels.mountpoint }}", "n": 3}}, True),
+    ("awx.launch", "write", {"job": "${{ symptom.labels.job }}"}, False),
+    ("rundeck.run", "write", {"job": "clean", "variables": {"aiops_key": "x"}}, False),
+    ("stackstorm.run", "write", {"job": "ops.clean", "variables": ["x"]}, False),
+]
+
+
+@pytest.mark.parametrize(("uses", "effect", "given", "fits"), GIVEN)
+def test_what_an_action_takes_is_the_same_for_an_editor_and_the_program(
+    uses: str, effect: str, given: Any, fits: bool
+) -> None:
+    data = data_of(POOL)
+    step = {"id": "extra", "uses": uses, "timeout": "1m", **({"effect": effect} if effect else {})}
+    step |= {"idempotent": True, "irreversible": "It is as it is."} if effect == "write" else {}
+    step |= {} if given is None else {"with": given}
+    data["steps"].append(step)
+    assert (list(VALIDATOR.iter_errors(data)) == []) is fits
+    judged = [*mistakes_in(step), *of_step(step)]
+    assert (judged == []) is fits, judged

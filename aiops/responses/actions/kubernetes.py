@@ -99,7 +99,8 @@ class OnCluster(Action[P], Generic[P]):
         return Result("done", dict(mark.get("output") or {})) if mark.get("done") else None
 
     def _path(self, call: Call) -> str:
-        path, given = path_of(call.given, dict.fromkeys(self.kinds)), call.given
+        given = {"kind": self.kinds[0], **call.given} if len(self.kinds) == 1 else call.given
+        path = path_of(given, dict.fromkeys(self.kinds))
         allowed = self.params.namespaces
         if given["kind"] not in WITHOUT_NAMESPACE and "*" not in allowed and given["namespace"] not in allowed:
             raise refusal(f"{given['namespace']} is not listed under actions.kubernetes.namespaces")

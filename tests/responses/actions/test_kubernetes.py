@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from aiops.responses.actions.cluster import MARK, ClusterParams
+from aiops import plugins
+from aiops.responses.actions.cluster import KINDS, MARK, WITHOUT_NAMESPACE, ClusterParams
 from aiops.responses.actions.kubernetes import Cordon, Get, Restart, Scale
 from aiops.responses.interface import Call, Result
+from aiops.runbooks import check_action
 from tests.responses.actions.cluster_server import ClusterServer, cluster
 from tests.responses.actions.samples import Seen, call
 
@@ -170,15 +172,15 @@ def test_a_restart_is_another_template_once(there: ClusterServer) -> None:
 def test_a_node_is_cordoned_and_taken_back(there: ClusterServer) -> None:
     node = there.add("/api/v1/nodes/n1")
     cordon = Cordon(params(there, namespaces=["*"]))
-    assert dict(cordon.run(call({"kind": "Node", "name": "n1"}), NOW_S).output) == {"unschedulable": True, "before": False}
+    assert dict(cordon.run(call({"name": "n1"}), NOW_S).output) == {"unschedulable": True, "before": False}
     assert node["spec"] == {"unschedulable": True}
-    back = {"kind": "Node", "name": "n1", "unschedulable": False}
+    back = {"name": "n1", "unschedulable": False}
     assert dict(cordon.run(call(back, idem_key="undo"), NOW_S).output) == {"unschedulable": False, "before": True}
 
 
 def test_a_node_needs_leave_for_everything(there: ClusterServer) -> None:
     there.add("/api/v1/nodes/n1")
-    found = Cordon(params(there)).run(call({"kind": "Node", "name": "n1"}), NOW_S)
+    found = Cordon(params(there)).run(call({"name": "n1"}), NOW_S)
     assert (found.effect, there.patches()) == (False, [])
 
 
@@ -197,3 +199,11 @@ def test_a_lost_answer_leaves_it_unknown_until_it_is_looked_for(there: ClusterSe
     harvested = Scale(params(there)).harvest(call({**WHICH, "replicas": 8}))
     assert harvested is not None
     assert harvested.end == "done"
+
+
+def test_the_format_of_runbooks_knows_the_same_kinds_and_actions() -> None:
+    assert check_action.KINDS["kubernetes.get"] == tuple(KINDS)
+    assert check_action.WITHOUT_NAMESPACE == WITHOUT_NAMESPACE
+    assert set(check_action.KINDS["kubernetes.scale"]) == set(Scale.kinds)
+    assert set(check_action.KINDS["kubernetes.restart"]) == set(Restart.kinds)
+    assert set(check_action.KEYS) == set(plugins.BUILT_IN["actions"]) | {"promql", "wait"}
