@@ -70,8 +70,8 @@ def promote(
     """Take a card one rung up, if its record passes `promote_when`; else exit 1 and say what is missing."""
     from aiops.pipeline.stages import promote as up
 
-    with _ladder(config, data_dir, card) as (store, found):
-        move = up(store, found, by or user(), why or "promoted", time.time())
+    with _ladder(config, data_dir, card) as (store, found, cards):
+        move = up(store, found, by or user(), why or "promoted", time.time(), cards)
     typer.echo(f"{card}: {move.before} -> {move.after}, by {move.who}")
 
 
@@ -89,7 +89,7 @@ def demote(
 
     if to not in ("shadow", "ticket"):
         fail(f"--to: {to!r}; known: shadow, ticket", 2)
-    with _ladder(config, data_dir, card) as (store, found):
+    with _ladder(config, data_dir, card) as (store, found, _):
         move = down(store, found.name, cast(Any, to), by or user(), why or "demoted", time.time())
     typer.echo(f"{card}: {move.before} -> {move.after}, by {move.who}")
 
@@ -104,13 +104,15 @@ def why_not(card: CardName, config: ConfigPath = None, data_dir: DataDir = None,
     from aiops.pipeline.stages import as_json
     from aiops.pipeline.stages import why_not as asked
 
-    with _ladder(config, data_dir, card) as (store, one):
-        found = asked(store, one, time.time())
+    with _ladder(config, data_dir, card) as (store, one, cards):
+        found = asked(store, one, time.time(), cards)
     if output == "json":
         typer.echo(orjson.dumps(as_json(card, found)).decode())
         return
     stage, record, lacking, moves = found
-    typer.echo(f"{card} stands at {stage}; {record.came} of {record.settled} distinct incidents came true")
+    lent = f", {record.replayed} of them in a replay of the past" if record.replayed else ""
+    lent += f"; {record.borrowed} more are lent by cards like it" if record.borrowed else ""
+    typer.echo(f"{card} stands at {stage}; {record.came} of {record.settled} distinct incidents came true{lent}")
     for line in lacking:
         typer.echo(f"  missing    {line}")
     if not lacking and stage != "page":
@@ -120,15 +122,59 @@ def why_not(card: CardName, config: ConfigPath = None, data_dir: DataDir = None,
         typer.echo(visible(f"  {rfc3339(move.at_s)}  {told}"))
 
 
+@cards_app.command("record")
+def record(
+    source: Annotated[Path, typer.Option("--from", help="outcomes of a replay of the past, one JSON object a line")],
+    by: Who = "",
+    config: ConfigPath = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Take the outcomes of a backtest of your own past into the record: they count up to ticket, and teach calibration."""
+    from aiops.cli.said import writing
+    from aiops.outcomes.replayed import read
+    from aiops.pipeline.desk import Desk
+
+    try:
+        with source.open("rb") as f:
+            found = read(f, time.time())
+    except OSError as e:
+        fail(f"{source}: cannot be read: {e.strerror}", 2)
+    except ValueError as e:
+        fail(f"{source}: {e}", 2)
+    with writing(config, data_dir) as (store, cards):
+        kept = Desk(store, cards).replayed(found, by or user(), time.time())
+    for card, count in kept.items():
+        typer.echo(f"{card}: {count} outcomes of a replay")
+    if not kept:
+        typer.echo("nothing new")
+
+
+def _told(config: Path | None, data_dir: Path | None, name: str) -> Iterator[str]:
+    """What confidence and intervals of a card's warnings rest on, or of all of those that have outcomes."""
+    from aiops.cli.warnings import reading_store
+    from aiops.config.settings import load_settings
+    from aiops.config.shipped import models_dir
+    from aiops.models.card import load_cards
+    from aiops.pipeline.calibrations import shown
+
+    settings = load_settings(config, data_dir=data_dir)
+    cards = load_cards(settings.cards or [models_dir()])
+    with reading_store(settings.store.url, settings.data_dir) as store:
+        for card, kind, found in shown(store, cards):
+            if card == name or (not name and found.outcomes):
+                interval = "" if kind == "anomaly" else f"; interval {found.about['interval']}"
+                yield f"{card}, {kind}: confidence {found.about['confidence']}{interval}"
+
+
 @contextmanager
-def _ladder(config: Path | None, data_dir: Path | None, card: str) -> Iterator[tuple[Store, ModelCard]]:
+def _ladder(config: Path | None, data_dir: Path | None, card: str) -> Iterator[tuple[Store, ModelCard, list[ModelCard]]]:
     from aiops.cli.said import writing
 
     with writing(config, data_dir) as (store, cards):
         found = next((one for one in cards if one.name == card), None)
         if found is None:
             fail(f"no card {card!r}; there are {', '.join(one.name for one in cards)}", 1)
-        yield store, found
+        yield store, found, list(cards)
 
 
 def _figures(config: Path | None, data_dir: Path | None, by: str, since: str) -> list[Figures]:
@@ -163,7 +209,7 @@ def table(found: Sequence[Figures]) -> Iterator[str]:
     width = max(4, *(len(visible(one.name, 40)) for one in found))
     yield (
         f"{found[0].by.upper():{width}}  SETTLED  PRECISION (90 %)   RECALL  LEAD p10/p50/p90        "
-        "FALSE/WEEK  IN INTERVAL  OFF BY    ASIDE  ALONE"
+        "FALSE/WEEK  TOLD  IN INTERVAL  OFF BY    ASIDE  ALONE"
     )
     for one in found:
         yield _line(one, visible(one.name, 40), width)
@@ -179,7 +225,8 @@ def _line(one: Figures, name: str, width: int) -> str:
     bounds = "-" if one.precision is None else f"{one.precision:.0%} ({share(one.low)} to {share(one.high)})"
     inside = "-" if one.coverage is None else f"{one.coverage:.0%} of {one.timed}"
     off = "-" if one.off_s is None else text(one.off_s)
+    alone = "-" if one.cleared_alone is None else f"{one.cleared} of {one.untouched}"
     return (
         f"{name:{width}}  {one.settled:7}  {bounds:17}  {share(one.recall):6}  {leads:22}  {one.false_per_week:10.2g}  "
-        f"{inside:11}  {off:8}  {share(one.aside):5}  {share(one.cleared_alone)}"
+        f"{share(one.promised):4}  {inside:11}  {off:8}  {share(one.aside):5}  {alone}"
     )

@@ -238,8 +238,8 @@ class EarlyWarning:
     it opened; 0 = it told no time) and by `step_s`. `told_s`: when a receiver was first told; None = nobody was. `closed_s` is
     None while it is open. `stale_since_s`: since when its sources have been away, so that nothing newer is known of it; None =
     they are there. What is told is what the record of its card makes of what the model says: the symptoms hold that, `raw` what
-    it was at the opening (confidence, earliest_s, expected_s, latest_s, level); `calibration` says in words what confidence and
-    interval rest on.
+    it was at the opening (confidence, earliest_s, expected_s, latest_s, level) and the confidence `told` then; `calibration` says
+    in words what confidence and interval rest on.
     """
 
     id: str

@@ -27,6 +27,7 @@ from aiops.outcomes.scorecard import By, Figures
 from aiops.pipeline import Rooms, TurnResult, Watch, assemble, keep, turn
 from aiops.pipeline import stages as ladder
 from aiops.pipeline.assemble import open_watch
+from aiops.pipeline.calibrations import allowance
 from aiops.pipeline.figures import SINCE_S, figures
 from aiops.pipeline.plane import origin_of
 from aiops.pipeline.states import series_states
@@ -296,7 +297,9 @@ class Daemon:
     def review(self, card: ModelCard) -> None:
         """Move a card by its record: down at a breach; up as far as the configuration lets it go by itself."""
         try:
-            move = ladder.review(self.store, card, self.settings.promote_up_to, self.clock())
+            cards = list({watch.card.name: watch.card for watch in self.rooms.watches}.values())
+            budget = allowance(card, *self.rooms.watched(card.name))
+            move = ladder.review(self.store, card, self.settings.promote_up_to, self.clock(), cards, budget)
         except StoreError as e:
             self._store_said("stages", str(e))
             return

@@ -109,17 +109,18 @@ def _open(symptoms: Sequence[Symptom], entity: Labels, now_s: int, rules: Rules)
         symptoms=tuple(symptoms),
         horizon_s=rules.horizon_s if crossing else 0.0,
         step_s=rules.step_s,
-        raw=_raw(lead),
+        raw=_raw(lead, confidence),
         calibration=calibration,
     )
 
 
-def _raw(lead: Symptom) -> dict[str, float]:
-    c = lead.crossing
+def _raw(lead: Symptom, told: float) -> dict[str, float]:
+    """What the model says, and how sure people are told to be."""
+    c, sure = lead.crossing, {"confidence": lead.confidence, "told": told}
     if c is None:
-        return {"confidence": lead.confidence}
+        return sure
     level = {} if lead.evidence.get("level") is None else {"level": float(lead.evidence["level"])}
-    return {"confidence": lead.confidence, "earliest_s": c.earliest_s, "expected_s": c.expected_s, "latest_s": c.latest_s, **level}
+    return {**sure, "earliest_s": c.earliest_s, "expected_s": c.expected_s, "latest_s": c.latest_s, **level}
 
 
 def _update(current: EarlyWarning, symptoms: Sequence[Symptom], now_s: int, rules: Rules) -> EarlyWarning:

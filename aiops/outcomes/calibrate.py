@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import CAME, SETTLED, Crossing, Outcome
-from aiops.outcomes.scorecard import NOMINAL
+from aiops.outcomes.scorecard import NOMINAL, raw_interval
 
 REMEMBERED, ENOUGH = 300, 30
 PRIOR = 20
@@ -120,13 +120,6 @@ def _off(outcomes: Sequence[Outcome]) -> list[tuple[float, float]]:
 def _level(outcomes: Sequence[Outcome]) -> float:
     """The share of failures that the model means its intervals to hold, as it said last."""
     return next((o.raw["level"] for o in reversed(outcomes) if "level" in o.raw), NOMINAL)
-
-
-def raw_interval(outcome: Outcome) -> Crossing | None:
-    """What the model said at the opening of a warning; what was told, where nothing else is known of it."""
-    if "expected_s" in outcome.raw:
-        return Crossing(*(outcome.raw[name] for name in ("earliest_s", "expected_s", "latest_s")))
-    return outcome.told
 
 
 def _confidence(own: Sequence[tuple[float, bool]], family: Sequence[tuple[float, bool]]) -> tuple[NDArray[np.float64], str]:

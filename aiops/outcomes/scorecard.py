@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from aiops.core.durations import text
-from aiops.core.records import ASIDE, CAME, SETTLED, Outcome
+from aiops.core.records import ASIDE, CAME, SETTLED, Crossing, Outcome
 
 By = Literal["card", "rule", "entity", "service", "team"]
 BY: tuple[By, ...] = ("card", "rule", "entity", "service", "team")
@@ -30,7 +30,10 @@ class Figures:
     ascending. `false_per_week` over `span_s`, `false_per_100` a week for a hundred series; `budget` is what the card allows,
     a week for a hundred series. `coverage`: how many failures the interval told first held, of `timed`; `well_timed` the same
     with the slack allowed. `off_s`: median of how far off the first expected time was, either way; `bias_s` with its sign.
-    `cleared_alone`: warnings nobody acted on that were false or withdrawn, of those nobody acted on: the base rate of averted.
+    `model_coverage`: how many the model's own interval held, before its record was made use of; `nominal` what was meant.
+    `promised`: the mean confidence told at the opening of settled warnings, to hold against `precision`; `brier` its mean squared
+    distance from what came. `cleared`: of the `untouched` (settled, nobody acted on them) those that were false: the base rate of
+    averted.
     """
 
     by: By
@@ -53,7 +56,17 @@ class Figures:
     timed: int
     off_s: float | None
     bias_s: float | None
-    cleared_alone: float | None
+    model_coverage: float | None
+    nominal: float
+    promised: float | None
+    brier: float | None
+    untouched: int
+    cleared: int
+
+    @property
+    def cleared_alone(self) -> float | None:
+        """The base rate of averted: the share of warnings nobody acted on that cleared by themselves."""
+        return _share(self.cleared, self.untouched)
 
     @property
     def median_lead_s(self) -> float | None:
@@ -75,8 +88,10 @@ class Figures:
             "recall": self.recall, "aside": self.aside, "median_lead_s": self.median_lead_s, "lead_s": leads,
             "span_s": self.span_s, "false_per_week": self.false_per_week, "false_per_week_per_100_series": self.false_per_100,
             "false_budget_per_week_per_100_series": self.budget, "interval_coverage": self.coverage,
-            "interval_nominal": NOMINAL, "well_timed": self.well_timed, "timed": self.timed, "eta_off_s": self.off_s,
-            "eta_bias_s": self.bias_s, "cleared_alone": self.cleared_alone,
+            "interval_nominal": self.nominal, "interval_coverage_of_the_model": self.model_coverage,
+            "well_timed": self.well_timed, "timed": self.timed, "eta_off_s": self.off_s, "eta_bias_s": self.bias_s,
+            "confidence_told": self.promised, "brier": self.brier, "untouched": self.untouched, "cleared": self.cleared,
+            "cleared_alone": self.cleared_alone,
         }  # fmt: skip
 
 
@@ -149,6 +164,7 @@ def _figures(by: By, name: str, found: list[Outcome], span_s: float, about: list
     known = by in ("card", "team") and series > 0
     timed = [o for o in found if o.interval_covered is not None]
     off = [o.eta_error_s for o in timed if o.eta_error_s is not None]
+    sure = [(o.raw["told"], o.verdict in CAME) for o in found if o.verdict in SETTLED and "told" in o.raw]
     alone = [o for o in found if o.warning_id and not o.acted and o.verdict in SETTLED]
     return Figures(
         by, name, dict(sorted(count.items())), settled, came, _share(came, settled), low if settled else None,
@@ -158,8 +174,27 @@ def _figures(by: By, name: str, found: list[Outcome], span_s: float, about: list
         _share(sum(o.interval_covered is True for o in timed), len(timed)),
         _share(sum(o.well_timed is True for o in timed), len(timed)), len(timed),
         statistics.median(abs(x) for x in off) if off else None, statistics.median(off) if off else None,
-        _share(sum(o.verdict == "false" for o in alone), len(alone)),
+        _share(sum(_held(o) for o in timed), len(timed)), _mean([o.raw.get("level", NOMINAL) for o in timed]) or NOMINAL,
+        _mean([told for told, _ in sure]), _mean([(told - came_true) ** 2 for told, came_true in sure]),
+        len(alone), sum(o.verdict == "false" for o in alone),
     )  # fmt: skip
+
+
+def _held(one: Outcome) -> bool:
+    """Whether what failed lay in the model's own interval."""
+    said = raw_interval(one)
+    return said is not None and one.failed_s is not None and said.earliest_s <= one.failed_s <= said.latest_s
+
+
+def raw_interval(outcome: Outcome) -> Crossing | None:
+    """What the model said at the opening of a warning; what was told, where nothing else is known of it."""
+    if "expected_s" in outcome.raw:
+        return Crossing(*(outcome.raw[name] for name in ("earliest_s", "expected_s", "latest_s")))
+    return outcome.told
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
 
 
 def _share(part: int, whole: int) -> float | None:

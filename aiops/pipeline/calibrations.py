@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from aiops.core.records import TIMED, Outcome, Symptom, SymptomKind
@@ -11,6 +11,7 @@ from aiops.early_warnings.episode import Told
 from aiops.models.card import ModelCard
 from aiops.models.card_parts import WEEK_S
 from aiops.outcomes.calibrate import BUDGET_S, Calibration, floor, learn
+from aiops.pipeline.stages import family_of
 from aiops.store import Store
 
 NEWEST = 2000
@@ -89,3 +90,18 @@ def allowance(card: ModelCard, series: int, entities: int) -> float:
     budget = card.false_alarm_budget
     many = entities if budget.per == "entity" else series / 100.0
     return budget.count * many * WEEK_S / budget.every
+
+
+def kinds_of(card: ModelCard) -> list[SymptomKind]:
+    """The kinds of warnings of a card that are judged."""
+    timed: SymptomKind = "exhaustion" if card.alerts is None else "rule"
+    found: list[SymptomKind] = [timed] if card.forecast is not None else []
+    return found if card.detect is None else [*found, "anomaly"]
+
+
+def shown(store: Store, cards: Sequence[ModelCard]) -> Iterator[tuple[str, SymptomKind, Calibration]]:
+    """What is told of the warnings of each card and kind, learnt anew: for who looks on beside the turns."""
+    known = Calibrations(store)
+    for card in cards:
+        for kind in kinds_of(card):
+            yield card.name, kind, known.of(card.name, kind, family_of(card, cards))

@@ -4,8 +4,12 @@ ledger row in one transaction, beside a running daemon or inside it; the daemon 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
+
+import orjson
 
 from aiops.core.errors import AiopsError
 from aiops.core.labels import Labels
@@ -95,6 +99,38 @@ class Desk:
         mark = f"{incident.system}:{hashlib.sha256(incident.id.encode()).hexdigest()[:32]}"
         said = Statement("incident", "", mark, "", now_s, _said(who, "who", WHO_AT_MOST), facts)
         return outcomes if self._keep(said, outcomes, now_s) else []
+
+    def replayed(self, outcomes: Sequence[Outcome], who: str, now_s: float) -> dict[str, int]:
+        """Take what a causal backtest of the past found: how many outcomes of each card. Raises Unsaid.
+
+        They are marked as replayed, stand in the place of those of an earlier replay of the same card, teach its calibration, and
+        count for its stage up to ticket as far as they lie before what was lived. The same ones again change nothing.
+        """
+        names = {card.name for card in self._cards if not card.challenges}
+        unknown = sorted({o.card for o in outcomes} - names)
+        if unknown:
+            raise Unsaid(f"no card {unknown[0]}; there are {', '.join(sorted(names))}")
+        if any(o.settled_s > now_s for o in outcomes):
+            raise Unsaid("a replay is of the past: one of its outcomes was settled in the future")
+        who, kept = _said(who, "who", WHO_AT_MOST), dict[str, int]()
+        for card in sorted({o.card for o in outcomes}):
+            mine = sorted((o for o in outcomes if o.card == card), key=lambda o: (o.settled_s, o.warning_id, str(o.failed_s)))
+            if self._put_replayed(card, [replace(o, origin="replay") for o in mine], who, now_s):
+                kept[card] = len(mine)
+        return kept
+
+    def _put_replayed(self, card: str, mine: Sequence[Outcome], who: str, now_s: float) -> bool:
+        digest = _key(card, *(orjson.dumps(to_json(o)).decode() for o in mine))
+        verdicts = dict(sorted(Counter(o.verdict for o in mine).items()))
+        facts = {"outcomes": len(mine), "verdicts": verdicts, "from_s": mine[0].settled_s, "until_s": mine[-1].settled_s}
+        with self._store.transaction() as tx:
+            if not tx.put_statement(Statement("replay", card, digest, "", now_s, who, facts)):
+                return False
+            tx.record(who, "said.replay", card, {**facts, "digest": digest}, now_s)
+            tx.drop_replayed(card)
+            for outcome in mine:
+                tx.put_outcome(outcome)
+        return True
 
     def _failed(self, failure: law.Failure, now_s: float) -> list[Outcome]:
         if known_already(self._store, failure):

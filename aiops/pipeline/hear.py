@@ -66,13 +66,15 @@ def _acted(watch: Watch, said: Statement, now_s: int, rooms: Rooms) -> None:
             return
         limits = watch.limit.value[watch.rows_of(number)].tolist() if warning.kind == "exhaustion" else ()
         pending = watch.pending[warning_id] = Pending(warning, tuple(limits))
-    within = float(said.body.get("within_s") or verified_within(pending.warning, rooms.runbooks))
+    within = float(said.body.get("within_s") or verified_within(said, pending.warning, rooms.runbooks))
     pending.acts = (*pending.acts, (int(said.body["at_s"]), within))
 
 
-def verified_within(warning: EarlyWarning, runbooks: Iterable[Runbook]) -> float:
-    """How soon something that was done must show, s: the longest `verify.within` of the runbooks that match, else 1 h."""
-    names = {book["name"] for book in warning.runbooks}
+def verified_within(said: Statement, warning: EarlyWarning, runbooks: Iterable[Runbook]) -> float:
+    """How soon something that was done must show, s: `verify.within` of the runbook that did it, of a person's doing the longest
+    of those that match; else 1 h."""
+    by_runbook = said.who.partition("@")[0] if "response" in said.body else ""
+    names = {by_runbook} if by_runbook else {book["name"] for book in warning.runbooks}
     return max((book.verify.within for book in runbooks if book.name in names and book.verify is not None), default=VERIFY_S)
 
 

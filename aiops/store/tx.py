@@ -114,6 +114,12 @@ class Tx:
         mine = (t.c.key == missed_key(card, entity, failed_s)) & (t.c.current == 1)
         return bool(self._connection.execute(sa.update(t).where(mine).values(current=0)).rowcount)
 
+    def drop_replayed(self, card: str) -> None:
+        """What an earlier replay of the past gave for a card is no current verdict any more."""
+        t = tables.outcomes
+        mine = (t.c.card == card) & (t.c.current == 1) & t.c.key.like(f"{REPLAYED}%")
+        self._connection.execute(sa.update(t).where(mine).values(current=0))
+
     def put_statement(self, said: Statement) -> bool:
         """Keep what somebody said; False when it was said before: one of a kind has its key once."""
         row = {

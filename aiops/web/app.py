@@ -118,9 +118,9 @@ def _api(app: FastAPI, daemon: Daemon) -> None:
     def status() -> dict[str, Any]:
         return view.status(daemon)
 
-    @app.get("/api/v1/cards", summary="Cards with the sources they watch", tags=["api"])
+    @app.get("/api/v1/cards", summary="Cards with the sources they watch, and what their confidence rests on", tags=["api"])
     def cards() -> list[dict[str, Any]]:
-        return view.cards(daemon)
+        return view.calibrated(daemon)
 
     @app.get("/api/v1/series", summary="Series that are watched, with their newest value and score", tags=["api"])
     def series(card: str = "", limit: Limit = 200, sight: Sight = see) -> list[dict[str, Any]]:

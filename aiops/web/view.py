@@ -18,6 +18,7 @@ from aiops.outcomes.scorecard import By
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline import Watch
 from aiops.pipeline import stages as ladder
+from aiops.pipeline.calibrations import shown
 from aiops.pipeline.figures import SINCE_S as SINCE_S
 from aiops.store.codec import to_json
 from aiops.pipeline.mask_said import Masked, of_warning
@@ -59,6 +60,14 @@ def cards(daemon: Daemon) -> list[dict[str, Any]]:
     """One row a card and source."""
     watches, _ = daemon.board.snapshot()
     return [_card(watch, watches.get(watch.name), daemon) for watch in daemon.rooms.watches]
+
+
+def calibrated(daemon: Daemon) -> list[dict[str, Any]]:
+    """The same with what confidence and intervals of each kind of warning rest on."""
+    known: dict[str, dict[str, Any]] = {}
+    for card, kind, found in shown(daemon.store, list({w.card.name: w.card for w in daemon.rooms.watches}.values())):
+        known.setdefault(card, {})[kind] = found.as_json()
+    return [{**row, "calibration": known.get(row["card"], {})} for row in cards(daemon)]
 
 
 def _card(watch: Watch, state: Any, daemon: Daemon) -> dict[str, Any]:
@@ -129,8 +138,9 @@ def scorecard(daemon: Daemon, by: By, since_s: float, sight: Sight) -> list[dict
 
 def stages(daemon: Daemon, card: str) -> list[dict[str, Any]]:
     """The stage of each card, or of one."""
-    cards = {watch.card.name: watch.card for watch in daemon.rooms.watches if card in ("", watch.card.name)}
-    return [ladder.as_json(name, ladder.why_not(daemon.store, one, daemon.clock())) for name, one in sorted(cards.items())]
+    cards = {watch.card.name: watch.card for watch in daemon.rooms.watches}
+    some, now = sorted(name for name in cards if card in ("", name)), daemon.clock()
+    return [ladder.as_json(name, ladder.why_not(daemon.store, cards[name], now, [*cards.values()])) for name in some]
 
 
 def outcomes(daemon: Daemon, limit: int, sight: Sight) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from typer.testing import CliRunner
 
@@ -32,16 +33,16 @@ def aiops(*arguments: str) -> Any:
 
 
 def test_a_table_of_all_cards(data: str) -> None:
-    head, line = aiops("--data-dir", data).stdout.splitlines()
+    head, line, *_ = aiops("--data-dir", data).stdout.splitlines()
     assert head.split()[:3] == ["CARD", "SETTLED", "PRECISION"]
     assert line.startswith("disk_full        5  80% (44% to 95%)")
     assert "3m10s/3m10s/3m10s" in line
-    assert line.split()[-1] == "20%"
+    assert line.endswith("1 of 5"), "one of five that nobody touched cleared by itself"
 
 
 def test_further_back_and_by_something_else(data: str) -> None:
     _, *lines = aiops("--data-dir", data, "--since", "90d").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["cpu_busy", "disk_full"]
+    assert [line.split()[0] for line in lines[:2]] == ["cpu_busy", "disk_full"]
     (line,) = aiops("--data-dir", data, "--by", "service", "-o", "json").stdout.splitlines()
     assert (json.loads(line)["name"], json.loads(line)["precision"]) == ("shop", 0.8)
 
@@ -49,6 +50,36 @@ def test_further_back_and_by_something_else(data: str) -> None:
 def test_one_of_them(data: str) -> None:
     assert len(aiops("a4", "--by", "entity", "--data-dir", data).stdout.splitlines()) == 2
     assert aiops("none", "--data-dir", data).stdout == "no verdicts yet\n"
+
+
+def test_what_confidence_and_intervals_of_a_card_rest_on(data: str) -> None:
+    lines = aiops("disk_full", "--data-dir", data).stdout.splitlines()
+    said = "disk_full, exhaustion: confidence the model's own, no outcomes yet; interval the model's own, no crossings yet"
+    assert said in lines
+
+
+def test_outcomes_of_a_replay_are_taken_in_once_and_count_up_to_ticket(data: str, tmp_path: Path) -> None:
+    file, now = tmp_path / "past.jsonl", int(time.time())
+    at = [now - 86400 * n - 90_000 for n in range(30)]
+    past = [outcome(100 + n, "hit", settled_s=t, opened_s=t - 90_000, failed_s=t, lead_s=90_000.0) for n, t in enumerate(at)]
+    file.write_bytes(b"\n".join(orjson.dumps(to_json(one)) for one in past))
+    assert cards(data, "record", "--from", str(file), "--by", "ann").stdout == "disk_full: 30 outcomes of a replay\n"
+    assert cards(data, "record", "--from", str(file)).stdout == "nothing new\n"
+    said = cards(data, "why-not", "disk_full").stdout.splitlines()[0]
+    assert said == "disk_full stands at shadow; 31 of 32 distinct incidents came true, 30 of them in a replay of the past"
+    assert cards(data, "promote", "disk_full", "--by", "ann").stdout == "disk_full: shadow -> ticket, by ann\n"
+    page = cards(data, "why-not", "disk_full").stdout
+    assert "missing    settled incidents: 2, needs 20" in page, "it takes lived ones"
+
+
+@pytest.mark.parametrize(("text", "why"), [('{"card": 1}', "line 1: warning_id: Field required"), (None, "cannot be read")])
+def test_a_file_that_holds_no_outcomes_is_refused(data: str, tmp_path: Path, text: str | None, why: str) -> None:
+    file = tmp_path / "past.jsonl"
+    if text is not None:
+        file.write_text(text)
+    done = cards(data, "record", "--from", str(file))
+    assert done.exit_code == 2
+    assert why in done.stderr
 
 
 @pytest.mark.parametrize("wrong", [("--by", "colour"), ("--since", "soon")])

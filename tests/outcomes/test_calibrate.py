@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiops.core.records import Crossing, Outcome
-from aiops.outcomes.calibrate import ENOUGH, Calibration, floor, learn, raw_interval
+from aiops.outcomes.calibrate import ENOUGH, Calibration, floor, learn
+from aiops.outcomes.scorecard import raw_interval
 from tests.outcomes.made import DAY
 
 HOUR = 3600

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -53,3 +54,19 @@ def test_what_is_unproven_is_told_with_what_cards_like_it_have_shown() -> None:
 def test_what_is_proven_itself_or_has_no_proven_family_stands_alone(own: int, family: list[dict[str, int]]) -> None:
     record = Tally([outcome("hit")] * own).record()
     assert with_family(record, family) == record
+
+
+def test_what_a_replay_of_the_past_showed_is_told_apart_while_a_card_is_unproven() -> None:
+    past = [replace(outcome(word), origin="replay") for word in ["hit"] * 6 + ["false"] * 2 + ["expired"]]
+    tally = Tally([*past, outcome("hit")])
+    assert tally.record()["text"] == "new: unproven (1 of 1 came true); in a replay of the past 6 of 8"
+    assert (tally.record()["settled"], tally.record({"instance": "a"})["settled_here"]) == (1, 1)
+    for _ in range(19):
+        tally.add(outcome("hit"))
+    assert tally.record()["text"] == "20 of the last 20 came true"
+
+
+def test_the_base_rate_is_that_of_what_nobody_touched() -> None:
+    touched = replace(outcome("false"), acted=True)
+    tally = Tally([outcome("false"), outcome("hit"), outcome("late"), touched, outcome("averted"), outcome("expired")])
+    assert tally.cleared_alone == (1, 3)

@@ -163,3 +163,45 @@ def test_missed_is_missed_once(store: Store) -> None:
     one.incident(incident(), "webhook", 31_000)
     one.incident(incident(number="2"), "webhook", 31_000)
     assert len(store.outcomes()) == 1
+
+
+def past(store: Store, *outcomes: Any) -> dict[str, int]:
+    return Desk(store, [CARD]).replayed(outcomes, "ann", 50_000)
+
+
+def test_what_a_replay_found_is_kept_apart_from_what_was_lived(store: Store) -> None:
+    desk(store, withdrawn(15_000), outcomes=[judged("false")])
+    assert past(store, judged("hit", failed_s=12_000), outcome(3, "missed", warning_id="", opened_s=None)) == {"disk_full": 2}
+    assert [(o.verdict, o.origin) for o in store.outcomes()] == [("false", "")]
+    found = {(o.verdict, o.origin) for o in store.outcomes(replayed=True)}
+    assert found == {("false", ""), ("hit", "replay"), ("missed", "replay")}
+    (lived,) = (o for o in [store.outcome_of("w")] if o is not None)
+    assert (lived.verdict, lived.origin) == ("false", "")
+    known = store.warning("w")
+    assert known is not None
+    assert known.verdict == "false"
+    assert store.counts()["outcomes.false"] == 1
+    assert "outcomes.hit" not in store.counts()
+
+
+def test_a_replay_stands_in_the_ledger_and_the_same_one_changes_nothing(store: Store) -> None:
+    for kept in ({"disk_full": 1}, {}):
+        assert past(store, judged("hit", failed_s=12_000)) == kept
+    (row,) = ledger(store)
+    assert (row.actor, row.action, row.object, row.detail["verdicts"]) == ("ann", "said.replay", "disk_full", {"hit": 1})
+    assert store.verify_ledger().ok
+
+
+def test_a_later_replay_of_a_card_takes_the_place_of_the_earlier_one(store: Store) -> None:
+    past(store, *(judged("hit", warning_id=f"w{n}", failed_s=12_000) for n in range(5)))
+    past(store, judged("false"), judged("hit", warning_id="w1", failed_s=12_000))
+    assert sorted(o.verdict for o in store.outcomes(replayed=True)) == ["false", "hit"]
+
+
+@pytest.mark.parametrize(
+    ("more", "why"), [({"card": "cpu"}, "no card cpu; there are disk_full"), ({"settled_s": 50_001}, "in the future")]
+)
+def test_a_replay_of_an_unknown_card_or_of_the_future_is_refused_whole(store: Store, more: dict[str, Any], why: str) -> None:
+    with pytest.raises(Unsaid, match=why):
+        past(store, judged("hit", failed_s=12_000), judged("false", warning_id="x", **more))
+    assert (store.outcomes(replayed=True), ledger(store)) == ([], [])

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from aiops.config.shipped import runbooks_dir
 from aiops.models.card import ModelCard
 from aiops.outcomes.incidents import Incident
 from aiops.outcomes.ladder import Move
 from aiops.pipeline import keep, turn
 from aiops.pipeline.desk import Desk
+from aiops.pipeline.hear import verified_within
 from aiops.pipeline.stages import keep as keep_move
-from aiops.store import Store
+from aiops.runbooks import load_runbooks
+from aiops.runbooks.schema import Verify
+from aiops.store import Statement, Store
 from tests.daemon.rig import START_S, Rig, card, falling
+from tests.store.samples import outcome
 
 CARD = card(truth={"crossing": True, "incidents": ['severity="page"']}, stage="shadow")
 
@@ -87,6 +92,42 @@ def test_a_replay_hears_nothing(warned: tuple[Rig, Desk, str], tmp_path: Path) -
     turn(rig.watch("disk@made"), int(rig.clock.now) + 300, rig.daemon.rooms)
     assert rig.watch("disk@made").pending[one].acts == ()
     keep.save(rig.watch("disk@made"), tmp_path)
+
+
+def test_how_soon_a_doing_must_show_is_what_the_runbook_says_that_did_it_or_fits(warned: tuple[Rig, Desk, str]) -> None:
+    rig, _, one = warned
+    assert rig.daemon is not None
+    found = rig.daemon.store.warning(one)
+    assert found is not None
+    some = load_runbooks([runbooks_dir()])[:2]
+    spans = dict(zip((book.name for book in some), (900.0, 7200.0), strict=True))
+    books = [book.model_copy(update={"verify": Verify.model_construct(within=spans[book.name])}) for book in some]
+    quick, slow = spans
+    fits = found.having(runbooks=({"name": quick}, {"name": slow}))
+    person = Statement("action", "disk", "k", one, 0.0, "ann", {"at_s": 0})
+    runbook = Statement("action", "disk", "k", one, 0.0, f"{quick}@1f", {"at_s": 0, "response": "r"})
+    assert verified_within(person, fits, books) == 7200.0
+    assert verified_within(runbook, fits, books) == 900.0
+    assert verified_within(person, found.having(runbooks=()), books) == 3600.0
+
+
+def test_what_says_itself_how_soon_it_must_show_is_believed(warned: tuple[Rig, Desk, str]) -> None:
+    rig, desk, one = warned
+    at = rig.clock.now
+    desk.acted(one, "deleted logs", "ann", at, at, within_s=900.0)
+    rig.at(at - START_S + 300)
+    rig.turn()
+    assert rig.watch("disk@made").pending[one].acts == ((int(at), 900.0),)
+
+
+def test_a_replay_of_the_past_is_taken_up_by_the_record(warned: tuple[Rig, Desk, str]) -> None:
+    rig, desk, _ = warned
+    assert rig.daemon is not None
+    assert rig.daemon.rooms.record_of("disk")["text"] == "new: unproven"
+    desk.replayed([outcome(k, "hit", card="disk") for k in range(3)], "ann", rig.clock.now)
+    rig.at(rig.clock.now - START_S + 300)
+    rig.turn()
+    assert rig.daemon.rooms.record_of("disk")["text"] == "new: unproven; in a replay of the past 3 of 3"
 
 
 def test_a_move_on_the_ladder_is_heard_in_the_next_turn(warned: tuple[Rig, Desk, str]) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from aiops.core.records import Stage
+from aiops.core.records import STAGES, Stage
 from aiops.models.card import ModelCard
 from aiops.pipeline import stages
+from aiops.pipeline.desk import Desk
 from aiops.pipeline.stages import NotMoved, demote, enter, keep, moves_of, promote, review, why_not
 from aiops.store import Store
 from tests.daemon.rig import card
@@ -17,6 +22,7 @@ from tests.store.samples import outcome
 
 DAY = 86400
 NOW = 1000 * DAY
+WORDS = st.lists(st.sampled_from(["hit"] * 8 + ["false", "averted"]), min_size=4, max_size=10)
 CARD = ModelCard.model_validate(card("disk_full", promote_when={"settled": 5, "precision_at_least": 0.5, "median_lead": "1m"}))
 
 
@@ -137,3 +143,102 @@ def test_why_not_says_where_it_stands_and_what_is_missing(store: Store) -> None:
     assert [one.what for one in missing] == ["settled incidents", "precision"]
     plain = stages.as_json("disk_full", (stage, record, missing, moves))
     assert plain["missing"][0] == {"what": "settled incidents", "has": "3", "needs": "5", "at": missing[0].at_s}
+
+
+def lent(name: str) -> ModelCard:
+    return CARD.model_copy(update={"name": name})
+
+
+def test_cards_of_the_same_models_help_a_young_one_to_ticket_and_that_is_kept(store: Store) -> None:
+    came(store, *["hit"] * 3)
+    with pytest.raises(NotMoved, match="settled incidents: 3, needs 5"):
+        promote(store, CARD, "ann", "", NOW, [CARD, lent("inode_full")])
+    with store.transaction() as tx:
+        for n in range(6):
+            tx.put_outcome(outcome(900 + n, "hit", card="inode_full", settled_s=NOW - n * DAY))
+    assert why_not(store, CARD, NOW, [CARD, lent("inode_full")])[1].borrowed == 2
+    move = promote(store, CARD, "ann", "", NOW, [CARD, lent("inode_full")])
+    assert (move.after, move.figures["settled"], move.figures["borrowed"]) == ("ticket", 3, 2)
+
+
+def test_the_budget_of_what_a_card_watches_takes_it_down(store: Store) -> None:
+    entered(store, disk_full="ticket")
+    came(store, "false", "false", until=NOW + 6 * DAY)
+    assert review(store, CARD, "shadow", NOW + 6 * DAY, [CARD], 2.0) is None
+    move = review(store, CARD, "shadow", NOW + 6 * DAY, [CARD], 1.5)
+    assert move is not None
+    assert (move.kind, move.after) == ("breach", "shadow")
+    assert move.why.endswith("the budget of what it watches is 1.5")
+
+
+class Everybody(RuleBasedStateMachine):
+    """Whoever does whatever through the store: verdicts lived and replayed, configuration, people, the rule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store, self.now, self.number = Store.open("sqlite://", None), float(NOW), 0
+        self.cards = [CARD, lent("inode_full")]
+
+    def teardown(self) -> None:
+        self.store.close()
+
+    def made(self, word: str, at: float, card: str) -> Any:
+        self.number += 1
+        more: dict[str, Any] = {"failed_s": int(at), "lead_s": 600.0} if word == "hit" else {"failed_s": None, "lead_s": None}
+        return outcome(self.number, word, card=card, settled_s=int(at), opened_s=int(at) - 600, **more)
+
+    @rule(words=WORDS, card=st.sampled_from(["disk_full", "inode_full"]))
+    def lives(self, words: list[str], card: str) -> None:
+        with self.store.transaction() as tx:
+            for word in words:
+                self.now += DAY / 2
+                tx.put_outcome(self.made(word, self.now, card))
+
+    @rule(words=WORDS)
+    def replays(self, words: list[str]) -> None:
+        past = [self.made(word, self.now - n * DAY, "disk_full") for n, word in enumerate(words)]
+        Desk(self.store, self.cards).replayed(past, "ann", self.now)
+
+    @rule(days=st.integers(5, 12))
+    def waits(self, days: int) -> None:
+        self.now += days * DAY
+
+    @rule(stage=st.sampled_from(["shadow", "ticket", "page"]), why=st.sampled_from("abc"))
+    def restarts(self, stage: Stage, why: str) -> None:
+        enter(self.store, self.cards, {"disk_full": stage}, "config", why, self.now)
+
+    @rule()
+    def promotes(self) -> None:
+        with suppress(NotMoved):
+            promote(self.store, CARD, "ann", "", self.now, self.cards)
+
+    @rule(to=st.sampled_from(["shadow", "ticket"]))
+    def demotes(self, to: Stage) -> None:
+        with suppress(NotMoved):
+            demote(self.store, "disk_full", to, "bob", "", self.now)
+
+    @rule(up_to=st.sampled_from(["shadow", "ticket", "page"]), budget=st.none() | st.floats(0.1, 5.0))
+    def reviews(self, up_to: Stage, budget: float | None) -> None:
+        review(self.store, CARD, up_to, self.now, self.cards, budget)
+
+    @invariant()
+    def nothing_is_loud_without_its_record(self) -> None:
+        moves, gate = moves_of(self.store, "disk_full"), stages.gate_of(CARD)
+        for number, move in enumerate(moves):
+            assert move.before == (moves[number - 1].after if number else "shadow")
+            if STAGES.index(move.after) < STAGES.index(move.before):
+                continue
+            assert STAGES.index(move.after) == STAGES.index(move.before) + 1
+            if move.kind == "declared":
+                assert move.after == "ticket"
+                continue
+            found = move.figures
+            assert found["settled"] + found["borrowed"] >= gate.settled
+            assert found["low"] >= gate.precision_at_least
+            assert not number or move.at_s >= moves[number - 1].at_s + 7 * DAY
+            assert move.after == "ticket" or found["replayed"] == found["borrowed"] == 0
+        assert not moves or moves[-1].after != "page" or moves[-1].kind == "promoted"
+
+
+Everybody.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestEverybody = Everybody.TestCase
