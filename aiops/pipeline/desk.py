@@ -19,6 +19,7 @@ from aiops.outcomes import settle as law
 from aiops.outcomes.feedback import WORDS, Word
 from aiops.outcomes.incidents import Incident, claimed
 from aiops.store import Statement, Store
+from aiops.store.codec import to_json
 
 LOOKS_BACK_S = 45 * 86400.0
 """No warning that opened longer ago can be settled by a failure of now."""

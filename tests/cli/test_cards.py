@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from aiops.cli.app import app
 from aiops.store import Store
+from aiops.store.codec import to_json
 from tests.store.samples import outcome
 
 
