@@ -90,7 +90,7 @@ class Cluster:
             return self._by_kubeconfig(self._params.kubeconfig)
         url, host = self._params.url, os.environ.get("KUBERNETES_SERVICE_HOST", "")
         if not url and not host:
-            raise refusal("there is no cluster: set actions.kubernetes.url or kubeconfig, or run in a pod")
+            raise refusal("there is no cluster: set responses.actions.kubernetes.url or kubeconfig, or run in a pod")
         own = f"https://{f'[{host}]' if ':' in host else host}:{os.environ.get('KUBERNETES_SERVICE_PORT', '443')}"
         self._base = (url or own).rstrip("/")
         self._web = Web(self._egress(), self._params.ca_file or (None if url else POD / "ca.crt"), MOST)

@@ -146,13 +146,13 @@ class Exec(Action[ExecParams]):
         argv, host = _arguments(call.given.get("argv")), self._host(call)
         path = self.params.programs.get(argv[0])
         if path is None or not path.is_absolute():
-            raise _Refused(f"{visible(argv[0])} is not listed under actions.exec.programs")
+            raise _Refused(f"{visible(argv[0])} is not listed under responses.actions.exec.programs")
         env, secrets = self._env(call)
         stdin = json.dumps(call.given["stdin_json"], allow_nan=False) if "stdin_json" in call.given else ""
         if host is None:
             return _Job(str(path), argv, env, stdin, secrets, [], False)
         if not host or not remote_shell.may_reach(self.params.ssh, host):
-            raise _Refused(f"{visible(str(call.given['host']))} is not listed under actions.exec.ssh.hosts")
+            raise _Refused(f"{visible(str(call.given['host']))} is not listed under responses.actions.exec.ssh.hosts")
         if secrets:
             raise _Refused("secrets_env does not go to another host: it would stand in an argument there")
         assert self.params.ssh is not None

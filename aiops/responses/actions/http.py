@@ -98,7 +98,7 @@ class Http(Action[HttpParams]):
         try:
             self._for_secret.get(name, Egress([], [])).place(url)
         except Blocked:
-            raise NotSent(f"the secret {name} is not listed under actions.http.secrets for this host") from None
+            raise NotSent(f"the secret {name} is not listed under responses.actions.http.secrets for this host") from None
         if not value.isascii() or not value.isprintable():
             raise NotSent(f"the secret {name} cannot stand in a header")
         if kind == "bearer":

@@ -103,9 +103,9 @@ class OnCluster(Action[P], Generic[P]):
         path = path_of(given, dict.fromkeys(self.kinds))
         allowed = self.params.namespaces
         if given["kind"] not in WITHOUT_NAMESPACE and "*" not in allowed and given["namespace"] not in allowed:
-            raise refusal(f"{given['namespace']} is not listed under actions.kubernetes.namespaces")
+            raise refusal(f"{given['namespace']} is not listed under responses.actions.kubernetes.namespaces")
         if given["kind"] in WITHOUT_NAMESPACE and "*" not in allowed:
-            raise refusal(f"a {given['kind']} is in no namespace: it needs * under actions.kubernetes.namespaces")
+            raise refusal(f"a {given['kind']} is in no namespace: it needs * under responses.actions.kubernetes.namespaces")
         return path
 
     def _changed(self, call: Call, talk: Talk, path: str, now_s: float) -> Result:
@@ -142,7 +142,7 @@ class Scale(OnCluster[ClusterParams]):
             wanted = int(wanted)
         if isinstance(wanted, bool) or not isinstance(wanted, int) or not 0 <= wanted <= self.params.max_replicas:
             most = self.params.max_replicas
-            raise refusal(f"replicas must be a whole number from 0 to {most}, as actions.kubernetes.max_replicas says")
+            raise refusal(f"replicas must be a whole number from 0 to {most}, as responses.actions.kubernetes.max_replicas says")
         return {"spec": {"replicas": wanted}}, {"replicas": wanted, "before": (item.get("spec") or {}).get("replicas")}
 
 

@@ -47,7 +47,7 @@ def test_inside_a_pod_everything_is_found(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_outside_of_one_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    with pytest.raises(Stopped, match=r"set actions\.kubernetes\.url"):
+    with pytest.raises(Stopped, match=r"set responses\.actions\.kubernetes\.url"):
         Cluster(ClusterParams()).begin(call({}))
 
 

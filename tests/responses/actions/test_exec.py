@@ -138,7 +138,7 @@ def test_another_host_is_refused_unless_it_is_listed(tmp_path: Path) -> None:
     for host in ("db2:9100", "-oProxyCommand=x", "a b", "db1;id"):
         found = action.run(call({"argv": ["echo"], "host": host}), 0.0)
         assert (found.end, found.effect) == ("failed", False), host
-        assert "is not listed under actions.exec.ssh.hosts" in found.why
+        assert "is not listed under responses.actions.exec.ssh.hosts" in found.why
 
 
 def test_secrets_show_nowhere_however_they_are_written(tmp_path: Path) -> None:

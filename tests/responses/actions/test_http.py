@@ -120,7 +120,7 @@ def test_a_secret_goes_only_where_it_is_listed_for() -> None:
         given = {"method": "GET", "url": server.url, "auth": {"bearer": {"secret": "api"}}}
         found = action.run(call(given), 0.0)
     assert (found.effect, server.seen) == (False, [])
-    assert found.why == "the secret api is not listed under actions.http.secrets for this host"
+    assert found.why == "the secret api is not listed under responses.actions.http.secrets for this host"
 
 
 @pytest.mark.parametrize(("value", "why"), [("", "there is no secret api"), ("a\nb", "cannot stand"), ("é", "cannot stand")])

@@ -158,7 +158,7 @@ def test_what_somebody_else_wrote_into_the_annotation_is_no_matter(there: Cluste
 def test_only_listed_namespaces_are_changed(there: ClusterServer, namespaces: list[str]) -> None:
     found = scale(there, namespaces=namespaces)
     assert (found.effect, there.patches()) == (False, [])
-    assert found.why == "pay is not listed under actions.kubernetes.namespaces"
+    assert found.why == "pay is not listed under responses.actions.kubernetes.namespaces"
 
 
 def test_a_restart_is_another_template_once(there: ClusterServer) -> None:
