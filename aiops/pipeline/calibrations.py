@@ -10,7 +10,7 @@ from aiops.core.records import TIMED, Outcome, Symptom, SymptomKind
 from aiops.early_warnings.episode import Told
 from aiops.models.card import ModelCard
 from aiops.models.card_parts import WEEK_S
-from aiops.outcomes.calibrate import BUDGET_S, Calibration, floor, learn
+from aiops.outcomes.calibrate import BUDGET_S, ENOUGH, Calibration, floor, learn
 from aiops.pipeline.stages import family_of
 from aiops.store import Store
 
@@ -34,15 +34,17 @@ class Calibrations:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, deque[Outcome]] = {}
-        self._of: dict[tuple[str, SymptomKind], Calibration] = {}
+        self._of: dict[tuple[str, SymptomKind], tuple[Calibration, frozenset[str]]] = {}
         self._floors: dict[tuple[str, SymptomKind], Kept] = {}
 
     def of(self, card: str, kind: SymptomKind, family: Sequence[str]) -> Calibration:
         """What is told of the warnings of a card; `family`: the cards of the same models."""
         if (card, kind) not in self._of:
             theirs = [o for name in family for o in self._outcomes(name, kind)]
-            self._of[card, kind] = learn(self._outcomes(card, kind), theirs)
-        return self._of[card, kind]
+            found = learn(self._outcomes(card, kind), theirs)
+            leans = found.outcomes < ENOUGH or (kind in TIMED and found.crossings < ENOUGH)
+            self._of[card, kind] = found, frozenset((card, *family) if leans else (card,))
+        return self._of[card, kind][0]
 
     def floor(self, card: str, kind: SymptomKind, allowed_a_week: float, now_s: int) -> float:
         """What a model must say for a new warning of a card to open; looked at anew every hour, and after each verdict."""
@@ -64,7 +66,7 @@ class Calibrations:
         self._drop(card)
 
     def _drop(self, card: str) -> None:
-        self._of.clear()  # a verdict on one card is one of the family of others
+        self._of = {name: known for name, known in self._of.items() if card not in known[1]}
         self._floors = {name: kept for name, kept in self._floors.items() if name[0] != card}
 
     def _outcomes(self, card: str, kind: SymptomKind) -> list[Outcome]:

@@ -59,6 +59,17 @@ def test_a_verdict_teaches_from_then_on_and_a_forgotten_card_is_looked_up_again(
     assert known.of("disk", "exhaustion", []).crossings == 1, "what was not kept never was"
 
 
+def test_a_verdict_on_a_card_teaches_those_that_lean_on_it(store: Store) -> None:
+    known, (first, *rest) = Calibrations(store), early(31, name="inode")
+    put(store, first, *early(30))
+    for one in rest:
+        known.of("young", "exhaustion", ["inode", "disk"])
+        known.of("disk", "exhaustion", ["inode", "young"])
+        known.settled(one)
+    assert known.of("young", "exhaustion", ["inode"]).about["interval"] == "family prior, no crossings yet"
+    assert known.of("disk", "exhaustion", ["inode"]).about["interval"] == "calibrated on 30 crossings"
+
+
 def test_replayed_outcomes_teach_too(store: Store) -> None:
     put(store, *(replace(one, origin="replay") for one in early(35)))
     assert Calibrations(store).of("disk", "exhaustion", []).about["interval"] == "calibrated on 35 crossings"
