@@ -21,6 +21,8 @@ SETTLED_AT_LEAST, CAME_AT_LEAST = 5, 0.5
 """A rule is kept in shadow once so many of its warnings are settled and less than this share came true."""
 SUDDEN_S = 1800
 """A crossing is sudden when the quantity was nearer to its usual level than to the limit so long before."""
+DAYS, NEARLY = 14, 0.9
+"""So many days are looked at; that there were fewer is said when less than this share of them is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,19 @@ class Course:
     def noise(self) -> bool:
         """Whether it comes to its limit within minutes, over and over."""
         return self.crossings >= FEW and self.sudden >= SUDDEN_SHARE * self.crossings
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the days that are looked at are known, or nearly."""
+        return self.days >= NEARLY * DAYS
+
+    def span(self) -> str:
+        """The days that were looked at, as people read them.
+
+        >>> Course(days=13.9).span(), Course(days=3.02).span()
+        ('14 days', '3 days (of 14 no more is known)')
+        """
+        return f"{DAYS} days" if self.whole else f"{self.days:.2g} days (of {DAYS} no more is known)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +77,19 @@ class RuleRecord:
     def sentence(self) -> str:
         """As people read it.
 
-        >>> RuleRecord(course=Course(40, 38, 3.0)).sentence()
-        'crossed its limit 40 times in 3 days, 38 of them within 30m of its usual level; no warning would have been ahead: shadow'
+        >>> RuleRecord(course=Course(9, 8, 14.0)).sentence()
+        'crossed its limit 9 times in 14 days, 8 of them within 30m of its usual level; no warning would have been ahead: shadow'
         """
         course = self.course
         if course.noise:
-            often = f"crossed its limit {course.crossings} times in {course.days:.3g} days"
+            often = f"crossed its limit {course.crossings} times in {course.span()}"
             quickly = f"{course.sudden} of them within {text(SUDDEN_S)} of its usual level"
             return f"{often}, {quickly}; no warning would have been ahead: shadow"
         said = f"{self.hits + self.late} of {self.settled} came true" if self.settled else "new: unproven"
         said += f", median {text(self.median_lead_s)} ahead" if self.median_lead_s is not None else ""
         said += f"; fired {times(self.missed)} without a warning" if self.missed else ""
+        if course.crossings:
+            said += f"; crossed its limit {times(course.crossings)} in {course.span()}, {course.sudden} of these suddenly"
         return said + (": shadow" if self.quiet else "")
 
     def as_json(self) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from aiops.core.records import Ints
-from aiops.outcomes.predictability import SUDDEN_S, Course, RuleRecord
+from aiops.core.records import Floats, Ints, Resolution
+from aiops.outcomes.predictability import DAYS, SUDDEN_S, Course, RuleRecord
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.rules.followed import Followed, part_name
@@ -19,7 +19,7 @@ DAY_S = 86400.0
 
 
 def count_crossings(watch: RulesWatch, now_s: int) -> None:
-    """Bring the next rows' counts up to date, from their buckets of 5 min."""
+    """Bring the next rows' counts up to date, from their buckets of 5 min and of an hour."""
     built = watch.built
     if built is None or not watch.n or 0 <= now_s - watch.counted_s < EVERY_S:
         return
@@ -36,24 +36,48 @@ def count_crossings(watch: RulesWatch, now_s: int) -> None:
 
 
 def _counted(watch: RulesWatch, rows: Ints, limit: NDArray[np.float64], now_s: int) -> NDArray[np.float64]:
-    """(k, 3) crossings, sudden ones, days looked at. Towards the limit is up; what usually stands beyond it does not count."""
-    kept = watch.window.middle(rows, now_s)
-    above = watch.limit.above[rows, None]
-    sign, at = np.where(above, 1.0, -1.0), (limit - watch.window.offset[rows])[:, None]
-    worst = sign * (np.where(above, kept.high, kept.low) - at)
-    mean = sign * (kept.mean - at)
-    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
+    """(k, 3) crossings, sudden ones, days looked at, DAYS at most: the newest by 5 min, what is older by the hour.
+
+    Towards the limit is up; what usually stands beyond it does not count. By the hour a crossing is sudden when the mean of the
+    hour before lay on the first quarter of the way: of what takes two hours it never does.
+    """
+    history, above = watch.window.history(rows, now_s), watch.limit.above[rows, None]
+    sign, at = np.where(above, 1.0, -1.0), (limit - history.offset)[:, None]
+    mid, long = history.mid, history.long
+    begins_s = mid.end_s - mid.mean.shape[1] * mid.step_s
+    first = max(0, long.mean.shape[1] - DAYS * 24)
+    older = max(first, min(long.mean.shape[1], long.mean.shape[1] - (long.end_s - begins_s) // long.step_s))
+    hours = sign * (long.mean[:, first:] - at)
+    means = sign * (mid.mean - at)
+    usual = _median(hours if hours.shape[1] >= mid.mean.shape[1] * mid.step_s // long.step_s else means)
+
+    def worst(one: Resolution, columns: slice) -> Floats:
+        return sign * (np.where(above, one.high[:, columns], one.low[:, columns]) - at)
+
+    parts = (
+        _crossed(worst(mid, slice(None)), means, usual, max(1, SUDDEN_S // mid.step_s), 0.5),
+        _crossed(worst(long, slice(first, older)), hours[:, : older - first], usual, 1, 0.75),
+    )
+    known_s = np.isfinite(means).sum(axis=1) * mid.step_s + np.isfinite(hours[:, : older - first]).sum(axis=1) * long.step_s
+    return np.stack([parts[0][0] + parts[1][0], parts[0][1] + parts[1][1], known_s / DAY_S], axis=1)
+
+
+def _median(values: Floats) -> Floats:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # rows without any sample
-        usual = np.nanmedian(mean, axis=1, keepdims=True)
+        return np.asarray(np.nanmedian(values, axis=1, keepdims=True))
+
+
+def _crossed(worst: Floats, mean: Floats, usual: Floats, back: int, share: float) -> tuple[Ints, Ints]:
+    """(k,) how often what is `worst` in each bucket came to be above 0, and how often `back` buckets before the mean had not left
+    the way's first 1 - `share`, from `usual` (k, 1) on."""
+    before = np.full(mean.shape, np.nan)
+    before[:, back:] = mean[:, :-back]
+    with np.errstate(invalid="ignore"):
         over = worst > 0
-        begins = over[:, 1:] & ~over[:, :-1] & np.isfinite(worst[:, :-1])
-        back = max(1, SUDDEN_S // kept.step_s)
-        before = np.full(mean.shape, np.nan)
-        before[:, back:] = mean[:, :-back]
-        far = before[:, 1:] < usual / 2
-    known = np.isfinite(before[:, 1:]) & (usual < 0)
-    days = np.isfinite(mean).sum(axis=1) * kept.step_s / DAY_S
-    return np.stack([(begins & known).sum(axis=1), (begins & known & far).sum(axis=1), days], axis=1)
+        begins = over[:, 1:] & ~over[:, :-1] & np.isfinite(worst[:, :-1]) & np.isfinite(before[:, 1:]) & (usual < 0)
+        far = before[:, 1:] < usual * share
+    return begins.sum(axis=1), (begins & far).sum(axis=1)
 
 
 def course_of(watch: RulesWatch, rule: Followed) -> Course:

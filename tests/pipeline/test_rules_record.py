@@ -10,6 +10,8 @@ from aiops.pipeline.rules_record import course_of, record_of
 from tests.daemon.rig import START_S, Course
 from tests.pipeline.ruled import HOUR, Ruled, Run, tank, watch_of
 
+DAY = 86400
+
 
 def spikes(t: Ints) -> Floats:
     """Calm, and over the limit for 10 min every 3 h."""
@@ -41,6 +43,46 @@ def test_what_comes_slowly_is_no_noise() -> None:
     course = course_of(run.watch, run.watch.book.followed[0])
     assert course.crossings >= 4
     assert course.sudden == 0
+
+
+def long_ago(course: Course, days: float) -> Course:
+    """A course that has calmed down so many days after START_S."""
+    return lambda t: np.where(t < START_S + days * DAY, course(t), 0.3)
+
+
+def began(course: Course, days: float) -> Run:
+    """A daemon that starts so many days after START_S, with all of them in the source."""
+    world = Ruled()
+    world.add("tank_used_ratio", {"tank": "a"}, course)
+    world.rule("tank_used_ratio > 0.9", for_s=0)
+    return Run.of(watch_of(world, history="14d")).until(days * 24 + 0.2, days * 24)
+
+
+def test_two_weeks_are_counted_from_the_first_turn_on() -> None:
+    course = course_of((run := began(long_ago(spikes, 8), 13.9)).watch, run.watch.book.followed[0])
+    assert course.days == pytest.approx(13.9, abs=0.1)
+    assert course.crossings == course.sudden == pytest.approx(8 * 8, abs=2)
+
+
+def test_what_came_slowly_a_week_ago_is_no_noise() -> None:
+    course = course_of((run := began(long_ago(waves, 8), 13.9)).watch, run.watch.book.followed[0])
+    assert course.crossings == pytest.approx(16, abs=2)
+    assert course.sudden == 0
+
+
+def test_noise_that_is_often_near_the_limit_is_noise_by_the_hour_as_well() -> None:
+    def noisy(t: Ints) -> Floats:
+        return np.asarray(0.6 + 0.14 * np.random.default_rng(4).standard_normal(len(t)))
+
+    course = course_of((run := began(long_ago(noisy, 9), 13.9)).watch, run.watch.book.followed[0])
+    assert course.crossings > 20
+    assert course.noise
+
+
+def test_the_days_that_are_not_known_are_told() -> None:
+    run = began(spikes, 5)
+    said = record_of(run.watch, run.watch.book.followed[0], run.rooms).sentence()
+    assert "5 days (of 14 no more is known)" in said
 
 
 def test_what_usually_stands_beyond_its_limit_does_not_count() -> None:
