@@ -23,6 +23,57 @@ Why = Annotated[str, typer.Option(help="one sentence")]
 Since = Annotated[str, typer.Option(help="how far back, for example 30d")]
 
 
+@cards_app.command("list")
+def list_(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
+    """List the cards: where each stands, what it watches with which models, and who answers for it."""
+    import orjson
+
+    from aiops.core.errors import AiopsError
+    from aiops.core.text import visible
+
+    try:
+        found = list(_listed(config, data_dir))
+    except AiopsError as e:
+        fail(str(e), 1)
+    if output == "json":
+        for one in found:
+            typer.echo(orjson.dumps(one).decode())
+        return
+    width = max([4, *(len(one["card"]) for one in found)])
+    typer.echo(f"{'CARD':{width}}  STAGE   MODELS                  SUMMARY")
+    for one in found:
+        models = visible(" + ".join(one["models"]), 22)
+        typer.echo(f"{one['card']:{width}}  {one['stage']:6}  {models:22}  {visible(one['summary'], 100)}")
+
+
+def _listed(config: Path | None, data_dir: Path | None) -> Iterator[dict[str, Any]]:
+    """One row a card. Raises AiopsError for a mistake in the configuration or a card."""
+    from aiops.cli.warnings import reading_store
+    from aiops.config.settings import load_settings
+    from aiops.config.shipped import models_dir
+    from aiops.models.card import load_cards
+    from aiops.outcomes.ladder import stage_of
+    from aiops.pipeline.assemble import loudest_declared
+    from aiops.pipeline.stages import moves_of
+
+    settings = load_settings(config, data_dir=data_dir)
+    cards = load_cards(settings.cards or [models_dir()])
+    declared = {card.name: settings.stages.get(card.name, card.stage) for card in cards}
+    stands = {name: loudest_declared(stage) for name, stage in declared.items()}
+    if settings.store.url or (settings.data_dir / "aiops.db").exists():  # else no daemon has run yet
+        with reading_store(settings.store.url, settings.data_dir) as store:
+            moves = {card.name: moves_of(store, card.name) for card in cards}
+        stands |= {name: stage_of(found) for name, found in moves.items() if found}
+    for card in cards:
+        models = [one.model for one in (card.forecast, card.detect) if one is not None]
+        alerts = None if card.alerts is None else [str(one) for one in card.alerts.match]
+        yield {
+            "card": card.name, "summary": card.summary, "stage": stands[card.name], "declared": declared[card.name],
+            "models": models, "query": card.query if alerts is None else None, "alerts": alerts, "sources": list(card.sources),
+            "step_s": card.step, "horizon_s": card.forecast.horizon_s if card.forecast else None, "owner": card.owner.team,
+        }  # fmt: skip
+
+
 @cards_app.command("show")
 def show(
     name: Annotated[str, typer.Argument(help="one card, rule, entity, service or team; none: all")] = "",

@@ -12,6 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from aiops.cli.app import app
+from aiops.models.card import load_cards
+from aiops.pipeline.stages import enter
 from aiops.store import Store
 from aiops.store.codec import to_json
 from tests.store.samples import outcome
@@ -120,3 +122,40 @@ def test_a_card_that_is_not_there(data: str) -> None:
     done = cards(data, "promote", "disk_ful")
     assert (done.exit_code, done.stderr.startswith("no card 'disk_ful'; there are ")) == (1, True)
     assert cards(data, "demote", "disk_full", "--to", "page").exit_code == 2
+
+
+def listed(*arguments: str) -> list[dict[str, Any]]:
+    result = CliRunner().invoke(app, ["cards", "list", *arguments, "-o", "json"])
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_cards_are_listed_one_object_a_line(tmp_path: Path) -> None:
+    found = {one["card"]: one for one in listed("--data-dir", str(tmp_path))}
+    disk = found["disk_full"]
+    assert (disk["stage"], disk["declared"], disk["alerts"]) == ("shadow", "shadow", None)
+    assert disk["models"][0] == "exhaustion"
+    assert "node_filesystem_avail_bytes" in disk["query"]
+    text = CliRunner().invoke(app, ["cards", "list", "--data-dir", str(tmp_path)]).stdout.splitlines()
+    assert text[0].split() == ["CARD", "STAGE", "MODELS", "SUMMARY"]
+    assert len(text) == len(found) + 1
+
+
+def test_where_a_card_stands_is_what_the_store_says(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("kind: ModelCard\nname: ours\nalerts: {match: ['severity=\"page\"']}\nstage: ticket\n")
+    (tmp_path / "aiops.yaml").write_text("cards: [rules.yaml]\n")
+    arguments = ("--config", str(tmp_path / "aiops.yaml"), "--data-dir", str(tmp_path))
+    (one,) = listed(*arguments)
+    assert (one["stage"], one["declared"], one["alerts"], one["query"]) == ("ticket", "ticket", ['severity="page"'], None)
+    store = Store.open("", tmp_path)
+    enter(store, load_cards([tmp_path / "rules.yaml"]), {}, "config", "", time.time())
+    store.close()
+    assert CliRunner().invoke(app, ["cards", "demote", "ours", *arguments]).exit_code == 0
+    assert (listed(*arguments)[0]["stage"], listed(*arguments)[0]["declared"]) == ("shadow", "ticket")
+
+
+def test_a_list_of_a_wrong_configuration_says_why(tmp_path: Path) -> None:
+    (tmp_path / "aiops.yaml").write_text("cards: [none.yaml]\n")
+    result = CliRunner().invoke(app, ["cards", "list", "--config", str(tmp_path / "aiops.yaml")])
+    assert result.exit_code == 1
+    assert "none.yaml" in result.output
