@@ -21,6 +21,8 @@ from urllib3.util.retry import Retry
 
 CHUNK = 1 << 16
 CONNECT_S = 5.0
+BESIDE = 4
+"""Connections kept beside those for queries: rules, types of metrics and probes are asked while all queries are in flight."""
 LONGEST_URL = 2000
 """Arguments longer than this go into the body: servers and proxies refuse long addresses."""
 
@@ -110,7 +112,7 @@ class CappedAdapter(HTTPAdapter):
     """Reads the body itself, so that neither a drip, nor a hang, nor a bomb gets past the caps. Never retries."""
 
     def __init__(self, decoded_bytes: int, at_once: int = 4) -> None:
-        super().__init__(pool_maxsize=at_once, max_retries=Retry(0, read=False, redirect=0))
+        super().__init__(pool_maxsize=at_once + BESIDE, max_retries=Retry(0, read=False, redirect=0))
         self.decoded_bytes = decoded_bytes
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
@@ -188,7 +190,7 @@ class SourceSession(requests.Session):
     """A session that stays on its host: no redirects, no cookies, no proxies or credentials from the environment.
 
     `read` turns a response into what the caller gets, or raises; `credentials` gives the headers that sign a request; `at_once`
-    connections are kept. Requests from several threads do not disturb each other.
+    queries are in flight at most. Requests from several threads do not disturb each other.
     """
 
     def __init__(

@@ -6,14 +6,16 @@ import gzip
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
 import requests
 
-from aiops.telemetry.http import LONGEST_URL, BrokenBody, SourceSession, TooLarge, TooLate
+from aiops.telemetry.http import BESIDE, LONGEST_URL, BrokenBody, SourceSession, TooLarge, TooLate
 from tests.telemetry.hostile import Hostile, answer, gzip_bomb, says, serving
 
 CAP = 1 << 20
@@ -89,6 +91,20 @@ def test_a_connection_is_used_again_after_an_answer_and_not_after_a_cut() -> Non
         with pytest.raises(TooLate):
             made.request("GET", server.url, timeout=0.3)
         assert made.request("GET", server.url, timeout=10).content == b"ok"
+
+
+def test_no_connection_is_thrown_away_while_queries_rules_and_probes_are_asked(caplog: pytest.LogCaptureFixture) -> None:
+    together = threading.Barrier(4 + BESIDE)
+
+    def handler(server: Hostile, conn: socket.socket, _: bytes) -> None:
+        together.wait(20)
+        conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        server.stop.wait(20)
+
+    with serving(handler) as server, session() as made, ThreadPoolExecutor(together.parties) as pool:
+        said = list(pool.map(lambda _: made.request("GET", server.url, timeout=20).content, range(together.parties)))
+    assert said == [b"ok"] * together.parties
+    assert "pool is full" not in caplog.text
 
 
 def test_a_body_may_have_exactly_the_size_of_the_cap() -> None:
