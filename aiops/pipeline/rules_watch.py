@@ -142,6 +142,13 @@ class RulesWatch(Watch):
         """The alerts."""
         return iter(self.entities)
 
+    def gone(self) -> Bools:
+        """(n,) series that no rule asks for any more."""
+        out = np.zeros(self.n, bool)
+        if self.built is not None:
+            out[: len(self.built.op)] = self.built.op[: self.n] < 0
+        return out
+
     def has_part(self, name: str) -> bool:
         """Whether series of a part are known."""
         return self.count_of(name) > 0

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from aiops.pipeline.mask import masked
 from aiops.pipeline.quarantine import refused
+from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.watch import Watch
 
 STALE_STEPS, STALE_AT_LEAST_S = 3, 300
 
 
 def series_states(watch: Watch, now_s: int) -> dict[str, int]:
-    """Series that are active (scored or forecast in the last turn), learning, stale, masked, refused; each counted once."""
+    """Series that are active (scored or forecast in the last turn), learning, stale, masked, refused; each counted once.
+
+    Those of rules that are gone are not counted.
+    """
     hidden = masked(watch, now_s)
     other_unit = refused(watch, now_s) & ~hidden
     oldest = now_s - max(STALE_STEPS * watch.step_s, STALE_AT_LEAST_S)
@@ -18,4 +22,5 @@ def series_states(watch: Watch, now_s: int) -> dict[str, int]:
     active = watch.evaluated & ~stale & ~hidden & ~other_unit
     learning = ~active & ~stale & ~hidden & ~other_unit
     found = {"active": active, "learning": learning, "stale": stale, "masked": hidden, "refused": other_unit}
-    return {name: int(rows.sum()) for name, rows in found.items()}
+    asked = ~watch.gone() if isinstance(watch, RulesWatch) else True
+    return {name: int((rows & asked).sum()) for name, rows in found.items()}

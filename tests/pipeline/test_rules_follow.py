@@ -47,6 +47,20 @@ def test_a_rule_that_is_gone_takes_its_warnings_with_it() -> None:
     assert not run.watch.feeds[0].link.parts  # type: ignore[attr-defined]
 
 
+def test_series_of_rules_that_are_gone_are_not_counted() -> None:
+    world, _ = tank()
+    world.add("tank_open", {"tank": "a"}, lambda t: np.ones(len(t)))
+    other = world.rule("tank_open > 5", "TankOpen")
+    run = Run.of(watch_of(world)).until(1)
+    assert sum(run.results[-1].states.values()) == 3
+    world.rules.remove(other)
+    run.until(1.5)
+    assert run.results[-1].states == {"active": 2, "learning": 0, "stale": 0, "masked": 0, "refused": 0}
+    world.rules.append(other)
+    run.until(2)
+    assert sum(run.results[-1].states.values()) == 3
+
+
 def test_rules_that_stay_keep_what_was_learnt() -> None:
     world, at = tank(BEGIN_H)
     run = Run.of(watch_of(world)).until(BEGIN_H + 8, BEGIN_H - 12)
