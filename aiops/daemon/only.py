@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
@@ -31,13 +32,12 @@ class ResponsesOnly:
         self.settings, self._clock = settings, clock
         runbooks = load_runbooks(settings.runbooks or [runbooks_dir()])
         self.store = Store.open(settings.store.url, settings.data_dir)
-        try:
+        with contextlib.ExitStack() as held:
+            held.callback(self.store.close)
             self.rooms = assemble(settings, [], runbooks, self.store, settings.data_dir, clock)
             self.relay = relay_of(settings, self.store)
             self.responding = Responding(settings, self.store, self.rooms, clock)
-        except BaseException:
-            self.store.close()
-            raise
+            held.pop_all()
 
     def once(self) -> int:
         """One look at everything; how many responses have not ended. Raises StoreError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,8 +20,8 @@ BUILT_IN = ("compute", "promql", "wait")
 
 
 class Actions:
-    """Actions by `uses`. `params`: their parameters by name; `ready`: actions that are there already; `around`: what ours get of
-    the daemon besides."""
+    """Actions by `uses`. `params`: their parameters by name; `ready`: actions that are there already; `around`: what those get that
+    ask for it."""
 
     def __init__(
         self, params: Mapping[str, Mapping[str, Any]] | None = None, ready: Mapping[str, Action[Any]] | None = None,
@@ -37,7 +38,7 @@ class Actions:
                 try:
                     kind = plugins.load("actions", name)
                     params = kind.Params.model_validate(self._given(name))
-                    self._open[name] = kind(params, self._around) if name in plugins.BUILT_IN["actions"] else kind(params)
+                    self._open[name] = kind(params, self._around) if "around" in signature(kind).parameters else kind(params)
                 except (AiopsError, ValidationError, ImportError, AttributeError) as e:
                     raise Unclear(f"the action {name} cannot be had: {str(e).splitlines()[0]}") from e
             return self._open[name]

@@ -5,9 +5,10 @@ It remembers nothing between two looks, so a restart, another replica or a perso
 
 from __future__ import annotations
 
+import queue
 import threading
-import time
 from collections.abc import Callable
+from types import TracebackType
 
 import structlog
 
@@ -24,6 +25,24 @@ from aiops.store.response_rows import StepRow
 log = structlog.get_logger()
 
 
+class _Edge:
+    """The edge of a thread: whatever an action or the store comes up with is told, and costs this response this look. A step that
+    had begun is found by its intent in the next."""
+
+    def __init__(self, engine: Engine, run_id: str) -> None:
+        self._engine, self._run_id = engine, run_id
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> bool:
+        if isinstance(error, StoreError):
+            log.error("a response cannot be carried on", response=self._run_id, error=str(error))
+        elif error is not None:
+            log.error("a response could not be carried on", response=self._run_id, exc_info=error)
+        self._engine.let_go(self._run_id)
+        return True
+
+
 class Engine:
     """Carries responses on, `at_once` of them beside each other on threads of their own; 0 = in the caller's thread."""
 
@@ -33,8 +52,10 @@ class Engine:
         self._guarding = Guarding(tools)
         self._asks = Asks(tools, self._guarding, self._doing)
         self._verifies = Verifies(tools, self._doing)
-        self._busy: dict[str, threading.Thread] = {}
-        self._lock = threading.Lock()
+        self._waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._taken: set[str] = set()
+        self._workers: list[threading.Thread] = []
+        self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._handlers: dict[str, Callable[[View], bool]] = {
             "matched": self._guarding.guard,
@@ -52,25 +73,38 @@ class Engine:
         active = self.tools.runs.active()
         for run in active:
             if self.at_once:
-                self._spawn(run.id)
+                self._offer(run.id)
             else:
                 self.advance(run.id)
         return len(active)
 
-    def _spawn(self, run_id: str) -> None:
-        with self._lock:
-            self._busy = {known: thread for known, thread in self._busy.items() if thread.is_alive()}
-            if run_id in self._busy or len(self._busy) >= self.at_once or self._stopping.is_set():
+    def _offer(self, run_id: str) -> None:
+        """Let the next free thread carry it on, unless one does so already: nobody waits behind what takes long."""
+        with self._changed:
+            if run_id in self._taken or self._stopping.is_set():
                 return
-            thread = threading.Thread(target=self._carry_on, args=(run_id,), name=f"response {run_id}", daemon=True)
-            self._busy[run_id] = thread
-            thread.start()
+            self._taken.add(run_id)
+            self._waiting.put(run_id)
+            if len(self._workers) < min(self.at_once, len(self._taken)):
+                thread = threading.Thread(target=self._work, name=f"responses {len(self._workers)}", daemon=True)
+                self._workers.append(thread)
+                thread.start()
 
-    def _carry_on(self, run_id: str) -> None:
-        try:
-            self.advance(run_id)
-        except StoreError as e:
-            log.error("a response cannot be carried on", response=run_id, error=str(e))
+    def _work(self) -> None:
+        while run_id := self._waiting.get():
+            with _Edge(self, run_id):
+                self.advance(run_id)
+
+    def let_go(self, run_id: str) -> None:
+        """A thread has done what it could for a response."""
+        with self._changed:
+            self._taken.discard(run_id)
+            self._changed.notify_all()
+
+    def settle(self, patience_s: float) -> bool:
+        """Wait until everything that was offered was carried on as far as it goes now; whether it was in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._taken, patience_s)
 
     def advance(self, run_id: str) -> None:
         """Do everything that can be done for one response now. Raises StoreError."""
@@ -165,6 +199,6 @@ class Engine:
     def stop(self, patience_s: float = 5.0) -> None:
         """Begin nothing more, and wait a moment for what runs; what goes on longer is known to the next start by its intent."""
         self._stopping.set()
-        until = time.monotonic() + patience_s
-        for thread in list(self._busy.values()):
-            thread.join(max(0.0, until - time.monotonic()))
+        self.settle(patience_s)
+        for _ in self._workers:
+            self._waiting.put("")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -235,28 +236,44 @@ def test_everything_that_was_decided_stands_in_the_ledger(rig: Rig) -> None:
     assert actions == [f"response.{s}" for s in ("matched", "guarded", *["running"] * 4, "verifying", "succeeded")]
 
 
-def test_a_step_that_is_under_way_keeps_its_response_busy(rig: Rig) -> None:
-    """Threads of its own, one for each response."""
-    import threading
-
+def test_what_takes_long_holds_up_nobody_but_itself(rig: Rig) -> None:
     enter, leave = threading.Event(), threading.Event()
 
     def slow(call: Call) -> Result:
-        enter.set()
-        assert leave.wait(20)
+        if call.given["at"] == "a1":
+            enter.set()
+            assert leave.wait(30)
         return Result("done")
 
     rig.count.does["look"] = slow
-    one = begun(rig, book(mode="shadow"))
+    rig.write(book(mode="auto"))
+    rig.warn(early(1), early(2))
+    one = rig.replica()
+    one.world.numbers |= GOOD
     one.engine.at_once = 2
-    rig.write(book(mode="auto", name="second"))
-    one.responder.runbooks = rig.books
     one.tick(rig.clock.now)
-    assert enter.wait(20)
+    assert enter.wait(30)
     one.tick(rig.clock.now)
+    assert not one.engine.settle(0.05)
+    for _ in range(5000):
+        one.tick(rig.clock.now)
+        if "fix" in rig.count.steps:
+            break
     leave.set()
-    for thread in list(one.engine._busy.values()):
-        thread.join(20)
-    assert rig.count.steps == ["look", "fix"]
+    assert one.engine.settle(30)
+    assert sorted((call.given["at"], call.step_id) for call in rig.count.calls) == [
+        ("a1", "fix"), ("a1", "look"), ("a2", "fix"), ("a2", "look"),
+    ]  # fmt: skip
     one.engine.stop()
     one.tick(rig.clock.now)
+
+
+def test_more_responses_than_threads_all_get_their_turn(rig: Rig) -> None:
+    rig.write(book())
+    rig.warn(*(early(n) for n in range(1, 4)))
+    one = rig.replica()
+    one.engine.at_once = 1
+    one.tick(rig.clock.now)
+    assert one.engine.settle(30)
+    assert {run.state for run in rig.runs.newest()} == {"awaiting_approval"}
+    one.engine.stop()
