@@ -34,8 +34,7 @@ def begun(watch: Watch, now_s: int) -> list[Incident]:
 
     What fires at the first look ever began before, and what begins while its labels are masked is none.
     """
-    known = watch.alerts.asked_s if watch.alerts.asked_s is not None else watch.judged_s
-    start = asked_from(watch, known, now_s)
+    since, start = since_of(watch), asked_from(watch, now_s)
     firing: dict[str, tuple[Labels, Bools]] = {}
     time_s: Ints = np.zeros(0, np.int64)
     try:
@@ -50,30 +49,54 @@ def begun(watch: Watch, now_s: int) -> list[Incident]:
                     firing[key(labels)] = labels, fires if before is None else before[1] | fires
     except SourceError:
         return []
-    found = [one for labels, fires in firing.values() for one in _begun(watch, labels, fires, time_s, known is None)]
-    watch.alerts.asked_s = now_s
-    oldest = now_s - 2 * REARM_STEPS * watch.step_s
-    watch.alerts.fired_s = {name: at for name, at in watch.alerts.fired_s.items() if at >= oldest}
+    found = [one for labels, fires in firing.values() for one in _begun(watch, labels, fires, time_s, since)]
+    asked(watch, now_s)
     return sorted(found, key=lambda one: (one.at_s, one.id))
 
 
-def asked_from(watch: Watch, known: int | None, now_s: int) -> int:
-    """From where on firings are asked for that are known up to `known`, None = not at all."""
-    return now_s if known is None else max(known, (now_s - LONGEST_S) // watch.step_s * watch.step_s)
+def since_of(watch: Watch) -> int | None:
+    """Up to when it is known what fired; None at the first look ever."""
+    return watch.alerts.asked_s if watch.alerts.asked_s is not None else watch.judged_s
 
 
-def _begun(watch: Watch, labels: Labels, fires: Bools, time_s: Ints, first: bool) -> list[Incident]:
-    name, out = key(labels), []
-    last = watch.alerts.fired_s.get(name)
+def asked_from(watch: Watch, now_s: int) -> int:
+    """From where on firings are asked for; after a start from a little earlier on, to know what had fired shortly before."""
+    since, step = since_of(watch), watch.step_s
+    if since is None:
+        return now_s
+    early = 0 if watch.alerts.asked_s is not None else REARM_STEPS * step
+    return max(since - early, (now_s - LONGEST_S) // step * step)
+
+
+def beginnings(watch: Watch, name: str, fires: Bools, time_s: Ints, since_s: int | None) -> list[int]:
+    """When the alert called `name` began to fire after `since_s`, None = never: `fires` (t,) at `time_s` (t,).
+
+    What was silent for no more than REARM_STEPS steps goes on. When each fired last is remembered in `watch.alerts`.
+    """
+    out, last = [], watch.alerts.fired_s.get(name)
     for j in np.flatnonzero(fires).tolist():
         at = int(time_s[j])
-        new = last is None or at - last > REARM_STEPS * watch.step_s
-        if new and j > 0 and not first and not masked_labels(watch, [labels], at)[0]:
-            mark = fingerprint(watch.card.name, name)
-            out.append(Incident(f"{mark}@{at}", ALERTS, labels, at, labels.get("alertname", "")))
+        if (last is None or at - last > REARM_STEPS * watch.step_s) and j > 0 and since_s is not None and at > since_s:
+            out.append(at)
         last = at
     if last is not None:
         watch.alerts.fired_s[name] = last
+    return out
+
+
+def asked(watch: Watch, now_s: int) -> None:
+    """Firings are known up to `now_s`; what was silent for long is forgotten."""
+    watch.alerts.asked_s = now_s
+    oldest = now_s - 2 * REARM_STEPS * watch.step_s
+    watch.alerts.fired_s = {name: at for name, at in watch.alerts.fired_s.items() if at >= oldest}
+
+
+def _begun(watch: Watch, labels: Labels, fires: Bools, time_s: Ints, since_s: int | None) -> list[Incident]:
+    name, out = key(labels), []
+    for at in beginnings(watch, name, fires, time_s, since_s):
+        if not masked_labels(watch, [labels], at)[0]:
+            mark = fingerprint(watch.card.name, name)
+            out.append(Incident(f"{mark}@{at}", ALERTS, labels, at, labels.get("alertname", "")))
     return out
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.errors import SourceError
-from aiops.core.labels import Labels
+from aiops.core.labels import Labels, key
 from aiops.core.records import Bools, Floats, Ints
-from aiops.pipeline.alerts_truth import asked_from
+from aiops.pipeline.alerts_truth import asked, asked_from, beginnings, since_of
 from aiops.pipeline.beyond import REARM_STEPS
 from aiops.pipeline.reading import Reading
 from aiops.pipeline.rules_watch import Built, RulesWatch
@@ -19,13 +19,13 @@ from aiops.telemetry.link import Piece
 
 
 def firings(watch: RulesWatch, now_s: int) -> dict[int, int]:
-    """Alert to the instant at which it began to fire, since this was last known. Brings `fires` and `truth_s` up to date.
+    """Alert to the instant at which it began to fire, since this was last known. Brings `fires` up to date.
 
-    What fires at the first look ever began before; a source that cannot be asked is asked for the same time again.
+    What fires at the first look ever began before, and what was silent for a moment goes on (see `alerts_truth.beginnings`); a
+    source that cannot be asked is asked for the same time again.
     """
-    known = watch.truth_s if watch.truth_s is not None else watch.judged_s
-    start = asked_from(watch, known, now_s)
-    if start > now_s or (known is not None and start == now_s and watch.truth_s is not None):
+    since, start = since_of(watch), asked_from(watch, now_s)
+    if start > now_s or (start == now_s and watch.alerts.asked_s is not None):
         return {}
     try:
         pieces = [feed.link.ask(_query(watch), start, now_s, watch.step_s) for feed in watch.feeds if feed.error is None]
@@ -41,11 +41,12 @@ def firings(watch: RulesWatch, now_s: int) -> dict[int, int]:
             firing[number] = firing.get(number, np.zeros(columns, bool)) | true
     fires = np.zeros(len(watch.entities), bool)
     for number, true in firing.items():
-        at = np.flatnonzero(true[1:] & ~true[:-1])
-        if len(at) and known is not None:
-            begun[number] = int(pieces[0].time_s[1 + at[0]])
+        at = beginnings(watch, key(watch.entities[number]), true, pieces[0].time_s, since)
+        if at:
+            begun[number] = at[0]
         fires[number] = true[-1]
-    watch.fires, watch.truth_s = fires, now_s
+    watch.fires = fires
+    asked(watch, now_s)
     return begun
 
 

@@ -64,7 +64,7 @@ class Built:
 
 @dataclass(slots=True)
 class RulesWatch(Watch):
-    """See the module. `fires` (entities,) whether each alert fired at `truth_s`, the newest instant of which that is known.
+    """See the module. `fires` (entities,) whether each alert fired at the newest instant of which that is known.
 
     `crossed` (n, 3): how often each comparison crossed its limit, how often of a sudden, days looked at; see `rules_record`.
     """
@@ -74,7 +74,6 @@ class RulesWatch(Watch):
     built: Built | None = None
     state: State = field(default_factory=lambda: _fresh(0))
     fires: Bools = field(default_factory=lambda: np.zeros(0, bool))
-    truth_s: int | None = None
     late_parts: dict[str, int] = field(default_factory=dict)
     few: Bools = field(default_factory=lambda: np.zeros(0, bool))
     crossed: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))

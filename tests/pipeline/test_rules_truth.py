@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from aiops.pipeline.beyond import REARM_STEPS
 from aiops.pipeline.rules_truth import firings
 from tests.daemon.rig import START_S
 from tests.pipeline.ruled import HOUR, STEP_S, Ruled, Run, after, rising, tank, watch_of
@@ -46,6 +47,25 @@ def test_each_firing_counts() -> None:
     assert Run.of(watch_of(world)).until(6.9).verdicts() == ["missed"] * 3
 
 
+def test_an_alert_that_flaps_is_one_failure_until_it_was_silent() -> None:
+    world = flat()
+    flapping = (0, 2, 3, 9, 10 + REARM_STEPS)
+    world.fires(A, lambda t: np.isin((t - START_S - 2 * HOUR) // STEP_S, flapping))
+    run = Run.of(watch_of(world)).until(6)
+    failed = [(o.failed_s or 0) - START_S - 2 * HOUR for o in run.rooms.store.outcomes()]
+    assert sorted(failed) == [0, (10 + REARM_STEPS) * STEP_S]
+
+
+def test_what_fired_shortly_before_a_restart_goes_on_after_it() -> None:
+    world = flat()
+    world.fires(A, lambda t: np.isin((t - START_S - 2 * HOUR) // STEP_S, (0, 4)))
+    before = Run.of(watch_of(world)).until(2 + 2.5 / 12)
+    assert before.verdicts() == ["missed"]
+    again = Run.of(watch_of(world))
+    again.watch.judged_s = before.watch.judged_s
+    assert again.until(3, begin_h=2 + 3 / 12).verdicts() == []
+
+
 def test_alerts_of_other_rules_and_severities_do_not_count() -> None:
     world = flat()
     world.fires({**A, "alertname": "Other"}, after(2))
@@ -85,7 +105,7 @@ def test_the_window_of_alerts_is_that_of_the_slowest_group() -> None:
     world = flat()
     run = Run.of(watch_of(world)).until(0.5)
     assert f'max_over_time(ALERTS{{alertstate="firing"}}[{STEP_S}s])' in {query for query, *_ in world.asked}
-    assert run.watch.truth_s == run.results[-1].now_s
+    assert run.watch.alerts.asked_s == run.results[-1].now_s
 
 
 def predicting(per_hour: float) -> Ruled:
