@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from aiops import plugins
 from aiops.config import environment
+from aiops.config.actions import action_mistakes
 from aiops.config.fields import EMPTY
 from aiops.config.messages import did_you_mean
 from aiops.config.yaml_file import Document, mistakes_of
@@ -33,7 +34,7 @@ class Configuration(Protocol):
 
     @property
     def receivers(self) -> Mapping[str, Any]:
-        """Receivers: `kind` and `params`."""
+        """Receivers: `kind`, `fallback` and `params`."""
 
     @property
     def masks(self) -> Mapping[str, Any]:
@@ -42,6 +43,14 @@ class Configuration(Protocol):
     @property
     def routes(self) -> Sequence[Any]:
         """Routes: `receiver`."""
+
+    @property
+    def responses(self) -> Any:
+        """Responses: `actions`."""
+
+    @property
+    def heartbeat(self) -> Any:
+        """None, or `receiver`."""
 
 
 def judged_file(document: Document, path: Path | None) -> tuple[dict[str, Any], list[Mistake]]:
@@ -56,7 +65,28 @@ def judged(document: Document, settings: Configuration) -> list[Mistake]:
     for group, chosen in (("sources", settings.sources), ("receivers", settings.receivers)):
         for name, one in chosen.items():
             out += _plugin_mistakes(document, (group, name), one.kind, one.params)
-    return out + _routes(document, settings) + list(_mask_sources(document, settings))
+    out += action_mistakes(document, settings.responses.actions)
+    return out + _routes(document, settings) + [*_mask_sources(document, settings), *_other_receivers(document, settings)]
+
+
+def _other_receivers(document: Document, settings: Configuration) -> Iterator[Mistake]:
+    """The receivers that fallbacks and the heartbeat name; a fallback must not lead back to where it came from."""
+    known = sorted(settings.receivers)
+    if settings.heartbeat is not None and settings.heartbeat.receiver not in known:
+        yield document.mistake(("heartbeat", "receiver"), _unknown_receiver(settings.heartbeat.receiver, known))
+    for name, one in settings.receivers.items():
+        loc, seen, at = ("receivers", name, "fallback"), {name}, one.fallback
+        if at and at not in known:
+            yield document.mistake(loc, _unknown_receiver(at, known))
+        while at in settings.receivers and at not in seen:
+            seen.add(at)
+            at = settings.receivers[at].fallback
+        if at in seen:
+            yield document.mistake(loc, f"leads back to {at}; the last receiver of a chain has no fallback")
+
+
+def _unknown_receiver(name: str, known: Iterable[str]) -> str:
+    return f"no receiver {name!r}{did_you_mean(name, sorted(known))}"
 
 
 def _mask_sources(document: Document, settings: Configuration) -> Iterator[Mistake]:
@@ -105,7 +135,7 @@ def _routes(document: Document, settings: Configuration) -> list[Mistake]:
 
 
 def _no_receiver(document: Document, i: int, name: str, known: Iterable[str]) -> Mistake:
-    return document.mistake(("routes", i, "receiver"), f"no receiver {name!r}{did_you_mean(name, sorted(known))}")
+    return document.mistake(("routes", i, "receiver"), _unknown_receiver(name, known))
 
 
 def _plugin_mistakes(document: Document, loc: Loc, kind: str, params: Any) -> list[Mistake]:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from aiops.config.fields import Duration, Found, MatcherText, Strict, at
 from aiops.core.cron import LONGEST_S, Cron
+from aiops.core.zones import known_zone
 
 MaskKind = Literal["cron", "ical", "silences", "query", "incidents"]
 LOGIN = ("username", "password_file", "bearer_token_file", "ca_file")
@@ -83,8 +84,6 @@ class MaskSettings(Strict):
 
 def _unreadable(raw: Mapping[str, Any]) -> Found:
     """A cron or a time zone that is none, a query that is no PromQL."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
     from aiops.config.promql import mistake_in
 
     zone, query, cron = (at(raw, key) for key in ("time_zone", "query", "cron"))
@@ -95,8 +94,8 @@ def _unreadable(raw: Mapping[str, Any]) -> Found:
             yield ("cron",), str(e)
     if isinstance(zone, str):
         try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            yield ("time_zone",), f"{zone[:60]!r} is no time zone; write for example Europe/Berlin"
+            known_zone(zone)
+        except ValueError as e:
+            yield ("time_zone",), str(e)
     if isinstance(query, str) and query and (found := mistake_in(query)) is not None:
         yield ("query",), found[1]

@@ -12,7 +12,7 @@ from aiops.pipeline import TurnResult
 from aiops.telemetry.breaker import Resting
 from aiops.telemetry.link import AWAY
 
-WAITS_AT_MOST_S = 300.0
+WAITS_AT_MOST_S, HANGS_STEPS = 300.0, 5
 
 
 @dataclass(slots=True)
@@ -167,6 +167,12 @@ class Board:
             else:
                 out[name] = ""
         return out
+
+    def works(self, now_s: float) -> bool:
+        """Whether the daemon does what it is there for: it is ready, and no turn hangs. A source that fails is told elsewhere."""
+        watches, _ = self.snapshot()
+        hangs = any(w.error is None and w.overdue_s(now_s) > HANGS_STEPS * w.every_s for w in watches.values())
+        return self.ready()[0] and not hangs
 
     def ready(self) -> tuple[bool, dict[str, object]]:
         """Whether the first turns are done, the store answers and not every source fails, and the body that says why."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from aiops.core.records import Bools, Ints
+from aiops.core.zones import known_zone
 
 DAY_S, QUARTER_S = 86400, 900
 MONDAY = 3
@@ -46,14 +47,6 @@ class Civil:
         if len(self._holidays):
             free = free | np.isin(day, self._holidays)
         return local_s, free
-
-
-def known_zone(name: str) -> ZoneInfo:
-    """The time zone of a name. Raises ValueError when there is none."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as e:
-        raise ValueError(f"{name!r} is no time zone; write an IANA name, for example Europe/Berlin") from e
 
 
 @lru_cache(maxsize=4096)

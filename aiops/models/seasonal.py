@@ -16,7 +16,8 @@ from pydantic import Field, field_validator
 from aiops.core import compiled
 from aiops.core.params import Params
 from aiops.core.records import Bools, Floats, Ints, Scores, State
-from aiops.models.civil import Civil, known_zone
+from aiops.core.zones import known_zone
+from aiops.models.civil import Civil
 from aiops.models.interface import Detector
 from aiops.models.profile import DAY_S, Profile
 from aiops.models.seasonal_start import SeasonalStart

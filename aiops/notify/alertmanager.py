@@ -54,8 +54,25 @@ class AlertmanagerNotifier(Notifier[AlertmanagerParams]):
 
     def send(self, message: Mapping[str, Any], dedup_key: str, now_s: float) -> None:
         """Post one message as an alert."""
+        self._alert(alert_of(message, now_s), now_s)
+
+    def beat(self, instance: str, until_s: float, now_s: float) -> None:
+        """Post the alert that always fires."""
+        self._alert(heartbeat_of(instance, until_s, now_s), now_s)
+
+    def _alert(self, alert: Mapping[str, Any], now_s: float) -> None:
         where = f"{self.params.url.rstrip('/')}/api/v2/alerts"
-        self._to.send(where, orjson.dumps([alert_of(message, now_s)]), {"Content-Type": "application/json"}, now_s)
+        self._to.send(where, orjson.dumps([alert]), {"Content-Type": "application/json"}, now_s)
+
+
+def heartbeat_of(instance: str, until_s: float, now_s: float) -> dict[str, Any]:
+    """The alert that always fires, as Prometheus' own Watchdog does; a dead man's switch behind Alertmanager misses it."""
+    said = "It comes for as long as the daemon does its work; route it to a service that raises the alarm when it stays away."
+    return {
+        "labels": {"alertname": "AiopsHeartbeat", "severity": "none", "instance": instance},
+        "annotations": {"summary": f"{instance} is well", "description": said},
+        "endsAt": rfc3339(until_s),
+    }
 
 
 def alert_of(message: Mapping[str, Any], now_s: float) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
+from aiops.core.errors import NotifyError
 from aiops.core.params import Params
 
 P = TypeVar("P", bound=Params)
@@ -29,6 +30,13 @@ class Notifier(ABC, Generic[P]):
 
         Called from a thread of its own, one message at a time.
         """
+
+    def beat(self, instance: str, until_s: float, now_s: float) -> None:
+        """Say that the daemon `instance` does its work, and that this is true until `until_s`. Raises as `send` does.
+
+        NotifyError: this kind of receiver has no way to miss what does not come.
+        """
+        raise NotifyError(f"{self.name}: receivers of this kind carry no heartbeat")
 
     def close(self) -> None:
         """Let go of connections."""

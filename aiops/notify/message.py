@@ -3,57 +3,101 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from aiops.config.settings import Route
-from aiops.core.labels import Labels, matches_all
+from aiops.config.routing import Route, WorkingHours
+from aiops.core.labels import Labels, fingerprint, matches_all
 from aiops.core.records import EarlyWarning
 from aiops.notify.wording import body, impact, record, title
 from aiops.store.codec import to_json
 
-Event = Literal["opened", "updated", "worsened", "closed"]
-Row = tuple[str, str, str, dict[str, Any]]
+Event = Literal["opened", "updated", "worsened", "repeated", "closed"]
 OWN = ("card", "kind", "signal", "severity", "stage")
 """What a warning itself says; no label of the telemetry can say otherwise."""
 TURNS_UNTIL_STALE = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message to a receiver, not before `at_s`. Those of a group arrive in order; the key is the same over retries."""
+
+    receiver: str
+    group: str
+    dedup_key: str
+    payload: dict[str, Any]
+    at_s: float
+
+
 def outbox_rows(
     event: Event, warning: EarlyWarning, routes: Sequence[Route], now_s: float, step_s: float,
     judged_at_s: float | None = None, local: Collection[str] = (), renewed: Collection[str] = (),
-    told: Callable[[str], EarlyWarning | None] | None = None,
+    told: Callable[[str], EarlyWarning | None] | None = None, hours: WorkingHours | None = None,
 ) -> Iterator[Row]:
-    """(receiver, group, dedup key, payload) for every receiver that is told of an event.
+    """What every receiver is told of an event.
 
     The first route that matches wins, unless it says `continue`. A shadow warning is told to `local` receivers only, marked
-    unproven; a renewal (`updated`) to those in `renewed` only, which would forget it else. The group is the warning, so that
-    what is said of one episode arrives in order; the key is the same over retries and restarts. `judged_at_s`: when at the
-    latest a warning that has ended is judged. `told`: the warning as a receiver may see it, None when it must not.
+    unproven; a renewal (`updated`) to those in `renewed`, which would forget it else, and as `repeated` where a route says so.
+    The group is the warning, so that what is said of one episode arrives in order; of a route that bundles, the bundle.
+    `judged_at_s`: when at the latest a warning that has ended is judged. `told`: the warning as a receiver may see it, None
+    when it must not. `hours`: when somebody is at work; what ends is told by every route that may have told it.
     """
-    receivers = [name for name in routed(warning, routes) if warning.stage != "shadow" or name in local]
-    if event == "updated":
-        receivers = [name for name in receivers if name in renewed]
-    if not receivers:
-        return
-    payloads: list[tuple[EarlyWarning, dict[str, Any]]] = []
-    key = f"{warning.id}:{event}" + (f":{int(now_s)}" if event in ("updated", "worsened") else "")
-    for name in receivers:
+    hours = hours or WorkingHours()
+    urgent = None if event == "closed" else is_urgent(warning, now_s, hours)
+    payloads: list[tuple[EarlyWarning, str, dict[str, Any]]] = []
+    for name, route in routed(warning, routes, urgent).items():
+        if warning.stage == "shadow" and name not in local:
+            continue
+        kind = event if event != "updated" or name in renewed else _repeats(route, warning, now_s, step_s)
+        if kind is None:
+            continue
         seen = warning if told is None else told(name)
-        if seen is not None:
-            if not payloads or payloads[-1][0] is not seen:
-                payloads.append((seen, payload_of(event, seen, now_s, step_s, judged_at_s)))
-            yield name, warning.id, key, payloads[-1][1]
+        if seen is None:
+            continue
+        if not payloads or payloads[-1][0] is not seen or payloads[-1][1] != kind:
+            payloads.append((seen, kind, payload_of(kind, seen, now_s, step_s, judged_at_s)))
+        key = f"{warning.id}:{kind}" + (f":{int(now_s)}" if kind in ("updated", "worsened", "repeated") else "")
+        group, more, at_s = _bundle(route, warning, now_s, hours)
+        if event == "closed" and route.urgent is not None:
+            more |= {"if_told": True}
+        yield Row(name, group, key, payloads[-1][2] | more, at_s)
 
 
-def routed(warning: EarlyWarning, routes: Sequence[Route]) -> list[str]:
-    """Receivers of a warning, in the order of the routes, each once."""
-    facts, out = facts_of(warning), []
+def is_urgent(warning: EarlyWarning, now_s: float, hours: WorkingHours) -> bool:
+    """Whether it must be decided before the next working day begins; one that tells no time can wait."""
+    return warning.act_before_s is not None and warning.act_before_s < hours.next_begin_s(now_s)
+
+
+def _repeats(route: Route, warning: EarlyWarning, now_s: float, step_s: float) -> Event | None:
+    """`repeated` in the turn in which another `repeat` has passed since the opening."""
+    if route.repeat is None:
+        return None
+    since = now_s - warning.opened_s
+    return "repeated" if since // route.repeat > max(since - step_s, 0.0) // route.repeat else None
+
+
+def _bundle(route: Route, warning: EarlyWarning, now_s: float, hours: WorkingHours) -> tuple[str, dict[str, Any], float]:
+    """(group, what the payload says of it, not before): the warning itself, or all that a route tells together."""
+    if route.digest:
+        return f"digest:{route.receiver}", {"bundle": {}}, hours.next_begin_s(now_s)
+    if not route.group_by:
+        return warning.id, {}, now_s
+    facts = facts_of(warning)
+    by = {name: facts.get(name, "") for name in route.group_by}
+    return f"bundle:{fingerprint(route.receiver, *(f'{k}={v}' for k, v in by.items()))}", {"bundle": by}, now_s + route.group_wait
+
+
+def routed(warning: EarlyWarning, routes: Sequence[Route], urgent: bool | None = None) -> dict[str, Route]:
+    """Receivers of a warning with the route that leads there, in their order, each once. `urgent` None: it does not matter."""
+    facts, out = facts_of(warning), dict[str, Route]()
     for route in routes:
+        if route.urgent is not None and urgent is not None and route.urgent != urgent:
+            continue
         if matches_all(route.matchers, facts):
-            out.append(route.receiver)
-            if not route.continue_:
+            out.setdefault(route.receiver, route)
+            if not route.continue_ and (route.urgent is None or urgent is not None):
                 break
-    return list(dict.fromkeys(out))
+    return out
 
 
 def facts_of(warning: EarlyWarning) -> Labels:

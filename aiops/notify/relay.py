@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -14,7 +14,9 @@ import structlog
 from aiops.core.errors import NotifyError, RetryLater
 from aiops.core.labels import fingerprint
 from aiops.core.text import visible
+from aiops.notify.bundle import bundled
 from aiops.notify.interface import Notifier
+from aiops.notify.pulse import Pulse
 from aiops.store import OutboxRow, Store
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
@@ -36,11 +38,16 @@ class RelayResult:
 
 @dataclass(slots=True)
 class _Sending:
-    """One message on its way, in a thread of its own: a receiver that hangs costs nobody but itself."""
+    """One message on its way, in a thread of its own: a receiver that hangs costs nobody but itself.
+
+    `others`: rows that the message speaks for as well.
+    """
 
     row: OutboxRow
     notifier: Notifier[Any]
     now_s: float
+    message: Mapping[str, Any]
+    others: Sequence[OutboxRow] = ()
     done: threading.Event = field(default_factory=threading.Event)
     error: BaseException | None = None
 
@@ -49,7 +56,7 @@ class _Sending:
 
     def _run(self) -> None:
         with self:
-            self.notifier.send(self.row.payload, self.row.dedup_key, self.now_s)
+            self.notifier.send(self.message, self.row.dedup_key, self.now_s)
 
     def __enter__(self) -> None: ...
 
@@ -65,13 +72,16 @@ class Relay:
 
     A receiver that cannot take a message rests: 1 s, then longer and longer up to 1 min, or as long as it asks for; one that
     takes longer than PATIENCE_S is left to itself until it answers. Neither holds up the others. What is refused for good, or
-    for a day, is dead: logged, and in the ledger. A renewal leaves no trace, for the next turn brings another. `dry_run`: nothing
-    is sent and nothing marked.
+    for a day, is dead: logged, in the ledger, and told to the receiver's fallback, if it has one. A renewal leaves no trace,
+    for the next turn brings another. What is bundled waits for its time, then goes as one message, whose rows are sealed first:
+    a retry sends the same. `dry_run`: nothing is sent and nothing marked.
     """
 
     def __init__(
-        self, store: Store, notifiers: Mapping[str, Notifier[Any]], dry_run: bool = False, patience_s: float = PATIENCE_S
-    ) -> None:
+        self, store: Store, notifiers: Mapping[str, Notifier[Any]], dry_run: bool = False, patience_s: float = PATIENCE_S,
+        fallbacks: Mapping[str, str] | None = None, pulse: Pulse | None = None,
+    ) -> None:  # fmt: skip
+        self._fallbacks, self._pulse = dict(fallbacks or {}), pulse
         self._store, self._notifiers, self._dry_run, self._patience_s = store, dict(notifiers), dry_run, patience_s
         self._slow: dict[str, _Sending] = {}
         self._failures: dict[str, int] = {}
@@ -83,6 +93,8 @@ class Relay:
         result, began = RelayResult(), time.monotonic()
         if self._dry_run:
             return result
+        if self._pulse is not None:
+            self._pulse.beat(now_s)
         for receiver, sending in list(self._slow.items()):
             if sending.done.is_set():
                 del self._slow[receiver]
@@ -111,7 +123,13 @@ class Relay:
             self._store.forget(row.seq)
             result.superseded += 1
             return True
-        sending = _Sending(row, notifier, now_s)
+        if row.payload.get("if_told") and not self._store.told(row.receiver, str(row.payload["warning"]["id"])):
+            self._store.forget(row.seq)  # nobody ends what was never announced here
+            result.superseded += 1
+            return True
+        rows = self._store.seal(row) if "bundle" in row.payload else [row]
+        message = bundled([one.payload for one in rows]) if len(rows) > 1 else row.payload
+        sending = _Sending(row, notifier, now_s, message, rows[1:])
         sending.start()
         if sending.done.wait(self._patience_s):
             return self._ended(sending, now_s, result)
@@ -129,13 +147,15 @@ class Relay:
         self._rests_until.pop(row.receiver, None)
         if error is not None:
             why = str(error) if isinstance(error, NotifyError) else f"the notifier failed: {type(error).__name__}: {error}"
-            self._give_up(row, visible(why), now_s, result)
+            for one in (row, *sending.others):
+                self._give_up(one, visible(why), now_s, result)
             return True
         self._refuses.discard(row.receiver)
-        if _is_renewal(row):
-            self._store.forget(row.seq)
-        else:
-            self._store.mark_sent(row.seq, now_s)
+        for one in (row, *sending.others):
+            if _is_renewal(one):
+                self._store.forget(one.seq)
+            else:
+                self._store.mark_sent(one.seq, now_s)
         result.sent += 1
         return True
 
@@ -155,7 +175,7 @@ class Relay:
         if _is_renewal(row):
             self._store.forget(row.seq)
         else:
-            self._store.mark_dead(row.seq, why, now_s)
+            self._store.mark_dead(row.seq, why, now_s, self._fallbacks.get(row.receiver, ""))
         if not _is_renewal(row) or row.receiver not in self._refuses:  # renewals come every turn: told once
             log.error("a message was given up", receiver=row.receiver, key=row.dedup_key, error=why)
         self._refuses.add(row.receiver)

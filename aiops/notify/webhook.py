@@ -18,8 +18,9 @@ from aiops.core.errors import RetryLater
 from aiops.notify.interface import Notifier
 from aiops.notify.post import Post, PostParams
 
-TYPES = {event: f"io.aiops.warning.{event}.v1" for event in ("opened", "updated", "worsened", "closed")}
-"""The types of events: what became of the early warning that is the event's subject."""
+TYPES = {event: f"io.aiops.warning.{event}.v1" for event in ("opened", "updated", "worsened", "repeated", "closed", "bundle")}
+"""The types of events: what became of the early warning that is the event's subject; of a bundle the most urgent one."""
+HEARTBEAT = "io.aiops.heartbeat.v1"
 
 
 class WebhookParams(PostParams):
@@ -52,10 +53,22 @@ class WebhookNotifier(Notifier[WebhookParams]):
 
     def send(self, message: Mapping[str, Any], dedup_key: str, now_s: float) -> None:
         """Post one message."""
-        sent = to_structured_event(event_of(message, dedup_key, self.params.source))
+        self._post(event_of(message, dedup_key, self.params.source), dedup_key, now_s)
+
+    def beat(self, instance: str, until_s: float, now_s: float) -> None:
+        """Post a heartbeat, which is an event of its own type."""
+        key = f"heartbeat:{instance}:{int(now_s)}"
+        attributes = {
+            "id": key, "source": self.params.source, "type": HEARTBEAT, "subject": instance,
+            "time": datetime.fromtimestamp(now_s, UTC), "datacontenttype": "application/json",
+        }  # fmt: skip
+        self._post(CloudEvent(attributes, {"instance": instance, "until_s": until_s}), key, now_s)
+
+    def _post(self, event: CloudEvent, key: str, now_s: float) -> None:
+        sent = to_structured_event(event)
         headers = dict(sent.headers)
         if self.params.secret_file is not None:
-            headers |= signed(sent.body, dedup_key, int(now_s), _secret(self.params.secret_file))
+            headers |= signed(sent.body, key, int(now_s), _secret(self.params.secret_file))
         self._to.send(self.params.url, sent.body, headers, now_s)
 
 

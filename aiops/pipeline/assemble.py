@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from aiops import plugins
-from aiops.config.settings import Route, Settings
+from aiops.config.routing import Route, WorkingHours
+from aiops.config.settings import Settings
 from aiops.core.labels import Labels
 from aiops.core.records import STAGES, Lineage, Outcome, Stage
 from aiops.early_warnings.cause import Together
@@ -26,6 +27,7 @@ from aiops.pipeline.mask_book import MaskBook
 from aiops.pipeline.mask_read import open_book
 from aiops.pipeline.plane import anchor, groups, open_links, window_dir
 from aiops.pipeline.rules_watch import RulesWatch
+from aiops.pipeline.services import Services
 from aiops.pipeline.stages import family_of
 from aiops.pipeline.watch import Feed, Watch
 from aiops.runbooks import Runbook
@@ -47,8 +49,8 @@ class Rooms:
     """Everything a turn works with. `marks_turns`: each turn leaves a mark in the store, so a restart knows where it was.
     `feedback_url`: of a warning's id, where its reader says what it was worth; None: nowhere.
     `together`: when episodes have one cause; None where entities share nothing, as in a replay of recordings. `calibrations`:
-    what verdicts teach of the next warnings; None where what the models say is told as it is. `failing`: of each watch the entities
-    (their keys) that are beyond a limit now, where a mask asks for them."""
+    what verdicts teach of the next warnings; None where what the models say is told as it is. `failing`: of each watch the
+    entities (their keys) that are beyond a limit now, where a mask asks for them."""
 
     store: Store
     journal: Journal
@@ -56,6 +58,7 @@ class Rooms:
     links: dict[str, Link] = field(default_factory=dict)
     runbooks: Sequence[Runbook] = ()
     routes: Sequence[Route] = ()
+    working_hours: WorkingHours = field(default_factory=WorkingHours)
     local_receivers: frozenset[str] = frozenset()
     renewed_receivers: frozenset[str] = frozenset()
     stages: dict[str, Stage] = field(default_factory=dict)
@@ -135,7 +138,7 @@ def assemble(
 
     `clock` says when a source that failed may be asked again. `stages`: where the cards stand; without it what is declared.
     """
-    rooms = Rooms(store, StoreJournal(store), runbooks=runbooks, routes=settings.routes)
+    rooms = Rooms(store, StoreJournal(store), runbooks=runbooks, routes=settings.routes, working_hours=settings.working_hours)
     declared = {name: loudest_declared(stage) for name, stage in settings.stages.items()}
     rooms.stages = dict(declared if stages is None else stages)
     receivers = {name: plugins.load("notifiers", receiver.kind) for name, receiver in settings.receivers.items()}
@@ -162,6 +165,7 @@ def open_watch(
     watch = make_watch(card, links, step_s, data_dir, anchor(card, names, data_dir), rooms.clock)
     watch.agreement = Agreement(settings.plane.tolerance, settings.plane.conflict_after)
     watch.join, watch.stage, watch.mask.book = rooms.gate.joined, rooms.stage_of(card), rooms.masks
+    watch.services = Services(settings.services)
     restore(watch, rooms.store, data_dir)
     return watch
 

@@ -33,6 +33,7 @@ class OutboxEntry:
     dedup_key: str
     payload: Mapping[str, Any]
     renewal: bool = False
+    not_before_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -108,7 +109,9 @@ def _put(store: Store, many: list[Changes]) -> None:
             for outcome in changes.outcomes:
                 tx.put_outcome(outcome)
             for entry in changes.outbox:
-                tx.enqueue(entry.receiver, entry.group, entry.dedup_key, dict(entry.payload), at, entry.renewal)
+                tx.enqueue(
+                    entry.receiver, entry.group, entry.dedup_key, dict(entry.payload), at, entry.renewal, entry.not_before_s
+                )
             for action, object_, detail in changes.ledger:
                 tx.record("daemon", action, object_, dict(detail), at)
         for (card, source), now_s in {(c.card, c.source): c.now_s for c in many if c.judged}.items():

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from aiops.config.responses import Mode, ResponseSettings
-from aiops.config.settings import Route
+from aiops.config.routing import Route
 from aiops.core.errors import SourceError
 from aiops.core.labels import fingerprint, key, subset
 from aiops.core.records import EarlyWarning, Stage

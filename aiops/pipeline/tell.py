@@ -24,12 +24,18 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
     for event in list(changes.events):
         if event.warning is None or event.warning.cause or event.kind not in ("opened", "updated", "worsened", "closed"):
             continue  # what has a cause is told with it
-        warning, renewal = event.warning, event.kind == "updated"
+        warning = event.warning
         rows = outbox_rows(
             event.kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,
-            rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning),
+            rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning), rooms.working_hours,
         )
-        told = [OutboxEntry(name, group, key, _linked(payload, rooms, warning), renewal) for name, group, key, payload in rows]
+        told = [
+            OutboxEntry(
+                row.receiver, row.group, row.dedup_key, _linked(row.payload, rooms, warning), row.payload["event"] == "updated",
+                row.at_s,
+            )
+            for row in rows
+        ]  # fmt: skip
         changes.outbox += told
         if told and warning.told_s is None:
             _mark_told(watch, warning.having(told_s=now_s), changes)

@@ -205,7 +205,7 @@ class Store:
         )
         with self._read() as connection:
             rows = connection.execute(query).all()
-        return [OutboxRow(r.seq, r.receiver, r.grp, r.dedup_key, r.payload, r.attempts, r.created_ms / 1000) for r in rows]
+        return [_outbox_row(r) for r in rows]
 
     def mark_sent(self, seq: int, now_s: float) -> None:
         """A message arrived."""
@@ -221,20 +221,44 @@ class Store:
         action = "notify.retry" if attempts == 1 else ""
         self._mark(seq, now_s, action, attempts=attempts, next_ms=ms(next_at_s), error=error[:_ERROR_AT_MOST])
 
-    def mark_dead(self, seq: int, error: str, now_s: float) -> None:
-        """A message was refused for good."""
-        self._mark(seq, now_s, "notify.dead", state="dead", error=error[:_ERROR_AT_MOST])
+    def mark_dead(self, seq: int, error: str, now_s: float, fallback: str = "") -> None:
+        """A message was refused for good; then the receiver `fallback` gets it, if there is one, in the same transaction."""
+        self._mark(seq, now_s, "notify.dead", fallback, state="dead", error=error[:_ERROR_AT_MOST])
 
-    def _mark(self, seq: int, now_s: float, action: str, **values: Any) -> None:
+    def seal(self, head: OutboxRow) -> list[OutboxRow]:
+        """The messages that wait in the bundle of `head`, its first: from now on these and no others, also after a crash."""
+        t, sealed = tables.outbox, f"{head.group}#{head.seq}"
+        mine = (t.c.receiver == head.receiver) & (t.c.state == "queued")
+        if not head.group.endswith(f"#{head.seq}"):
+            with self.transaction() as tx:
+                tx._connection.execute(sa.update(t).where(mine, t.c.grp == head.group).values(grp=sealed))
+        else:
+            sealed = head.group
+        with self._read() as connection:
+            rows = connection.execute(sa.select(t).where(mine, t.c.grp == sealed).order_by(t.c.seq)).all()
+        return [_outbox_row(r) for r in rows]
+
+    def told(self, receiver: str, warning_id: str) -> bool:
+        """Whether a receiver was told, or will be, that a warning has opened, worsened or lasts."""
+        t = tables.outbox
+        keys = (f"{warning_id}:{event}" for event in ("opened", "worsened", "repeated"))
+        said = [t.c.dedup_key.startswith(key, autoescape=True) for key in keys]
+        query = sa.select(t.c.seq).where(t.c.receiver == receiver, sa.or_(*said), t.c.state != "dead").limit(1)
+        with self._read() as connection:
+            return connection.execute(query).first() is not None
+
+    def _mark(self, seq: int, now_s: float, action: str, fallback: str = "", **values: Any) -> None:
         t = tables.outbox
         waits = (t.c.seq == seq) & (t.c.state == "queued")
         with self.transaction() as tx:
-            row = tx._connection.execute(sa.select(t.c.receiver, t.c.dedup_key, t.c.renewal).where(waits)).first()
+            row = tx._connection.execute(sa.select(t).where(waits)).first()
             if row is None:
                 return
             tx._connection.execute(sa.update(t).where(waits).values(**values))
             if action and not row.renewal:
                 said = {"error": values["error"]} if values["error"] else {}
+                if fallback and tx.enqueue(fallback, row.grp, row.dedup_key, row.payload, now_s):
+                    said["fallback"] = fallback
                 tx.record("daemon", action, row.dedup_key, {"receiver": row.receiver, **said}, now_s)
 
     def prune_outbox(self, before_s: float) -> int:
@@ -302,6 +326,10 @@ class Store:
 def _warning(row: Any) -> EarlyWarning:
     """The verdict may have been given after the warning was last written."""
     return warning_from(row.body).having(verdict=row.verdict)
+
+
+def _outbox_row(row: Any) -> OutboxRow:
+    return OutboxRow(row.seq, row.receiver, row.grp, row.dedup_key, row.payload, row.attempts, row.created_ms / 1000)
 
 
 def _unless_unreadable(rows: Iterable[Any]) -> Iterator[Any]:

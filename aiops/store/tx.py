@@ -15,7 +15,7 @@ from aiops.store import tables
 from aiops.store.codec import outcome_from, to_json
 from aiops.store.ledger import GENESIS, row_hash
 
-StatementKind = Literal["verdict", "action", "incident", "feedback", "stage", "replay"]
+StatementKind = Literal["verdict", "action", "incident", "feedback", "stage", "replay", "ack", "spent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Tx:
 
     def enqueue(
         self, receiver: str, group: str, dedup_key: str, payload: Mapping[str, Any], at_s: float,
-        renewal: bool = False,
+        renewal: bool = False, not_before_s: float = 0.0,
     ) -> bool:
         """Put a message into the outbox; False when this receiver has one with the same key already.
 
@@ -148,7 +148,7 @@ class Tx:
             state="queued",
             renewal=int(renewal),
             attempts=0,
-            next_ms=ms(at_s),
+            next_ms=ms(max(at_s, not_before_s)),
             created_ms=ms(at_s),
             error="",
         )

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from aiops.config.settings import Route
+from aiops.config.routing import Route
 from aiops.core.params import Params
 from aiops.core.records import Crossing, EarlyWarning, Lineage, Symptom
 from aiops.notify.interface import Notifier

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from aiops.config.settings import Route
+from aiops.config.routing import Route, WorkingHours
 from aiops.core.records import EarlyWarning
-from aiops.notify.message import OWN, Event, facts_of, outbox_rows, payload_of, routed
+from aiops.notify.message import OWN, Event, Row, facts_of, outbox_rows, payload_of, routed
 from aiops.store.codec import warning_from
 from tests.notify.samples import HOSTILE, OPENED_S, anomaly, closed, route, warning
 
@@ -20,18 +20,18 @@ ALL = [route("am", go_on=True), route("out")]
 def told(event: Event, about: EarlyWarning, routes: Sequence[Route] = ALL, now_s: float = OPENED_S) -> dict[str, Any]:
     """Receiver to (key, payload)."""
     rows = outbox_rows(event, about, routes, now_s, 60, OPENED_S + 9999.0, local={"out"}, renewed={"am"})
-    return {receiver: (key, payload) for receiver, _, key, payload in rows}
+    return {row.receiver: (row.dedup_key, row.payload) for row in rows}
 
 
 def test_the_first_route_that_matches_wins() -> None:
     routes = [route("disks", 'card="disk_full"'), route("all")]
-    assert routed(warning(), routes) == ["disks"]
-    assert routed(anomaly(), routes) == ["all"]
+    assert list(routed(warning(), routes)) == ["disks"]
+    assert list(routed(anomaly(), routes)) == ["all"]
 
 
 def test_a_route_that_continues_lets_the_next_ones_match_too() -> None:
     routes = [route("a", go_on=True), route("b", 'env="stage"'), route("c", go_on=True), route("a")]
-    assert routed(warning(), routes) == ["a", "c"]
+    assert list(routed(warning(), routes)) == ["a", "c"]
 
 
 def test_no_route_that_matches_tells_nobody() -> None:
@@ -44,14 +44,14 @@ def test_no_route_that_matches_tells_nobody() -> None:
      'signal="filesystem_free_ratio"', 'absent=""'],
 )  # fmt: skip
 def test_matchers_see_labels_entity_and_what_the_warning_says(matcher: str) -> None:
-    assert routed(warning(), [route("r", matcher)]) == ["r"]
+    assert list(routed(warning(), [route("r", matcher)])) == ["r"]
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_no_label_of_the_telemetry_overrides_what_the_warning_says(name: str) -> None:
     forged = {name: "forged"}
     assert facts_of(warning(labels=forged, entity=forged))[name] == str(getattr(warning(), name))
-    assert routed(warning(labels=forged, entity=forged), [route("r", f'{name}="forged"')]) == []
+    assert list(routed(warning(labels=forged, entity=forged), [route("r", f'{name}="forged"')])) == []
 
 
 @pytest.mark.parametrize("event", ["opened", "worsened", "closed"])
@@ -75,7 +75,7 @@ def test_a_renewal_goes_only_to_who_would_forget() -> None:
 
 
 def test_the_group_is_the_warning() -> None:
-    assert {group for _, group, _, _ in outbox_rows("opened", warning(), ALL, OPENED_S, 60)} == {warning().id}
+    assert {row.group for row in outbox_rows("opened", warning(), ALL, OPENED_S, 60)} == {warning().id}
 
 
 def test_the_key_is_the_same_however_often_it_is_made() -> None:
@@ -109,3 +109,50 @@ def test_a_payload_is_plain_json_and_holds_the_whole_warning(about: EarlyWarning
     again = json.loads(json.dumps(payload, allow_nan=False))
     assert again == payload
     assert warning_from(again["warning"]) == about
+
+
+def tree(*routes: dict[str, Any]) -> list[Route]:
+    return [Route.model_validate(one) for one in routes]
+
+
+PAGER_OR_DIGEST = tree({"urgent": True, "receiver": "pager"}, {"urgent": False, "receiver": "mail", "digest": True})
+HOURS = WorkingHours(begin="09:00")
+
+
+def rows(event: Event, about: EarlyWarning, routes: Sequence[Route], now_s: float = OPENED_S) -> list[Row]:
+    return list(outbox_rows(event, about, routes, now_s, 60, hours=HOURS))
+
+
+def test_only_what_must_be_decided_before_work_begins_is_urgent() -> None:
+    soon, later = warning(act_before_s=OPENED_S + 600.0), warning(act_before_s=OPENED_S + 3 * 3600.0)
+    assert [row.receiver for row in rows("opened", soon, PAGER_OR_DIGEST)] == ["pager"]
+    (row,) = rows("opened", later, PAGER_OR_DIGEST)
+    assert row.receiver == "mail"
+    assert row.at_s == HOURS.next_begin_s(OPENED_S)
+    assert [row.receiver for row in rows("opened", anomaly(), PAGER_OR_DIGEST)] == ["mail"]
+
+
+def test_an_end_goes_to_whoever_may_have_been_told() -> None:
+    found = rows("closed", closed(OPENED_S + 60), PAGER_OR_DIGEST, OPENED_S + 60)
+    assert {row.receiver: row.payload.get("if_told") for row in found} == {"pager": True, "mail": True}
+    (plain_,) = rows("closed", closed(OPENED_S + 60), [route("am")], OPENED_S + 60)
+    assert "if_told" not in plain_.payload
+
+
+def test_those_that_share_labels_wait_for_each_other() -> None:
+    routes = tree({"receiver": "chat", "group_by": ["env", "absent"], "group_wait": "1m"})
+    (a,), (b,), (c,) = (
+        rows("opened", warning(id=id_, labels={"env": env}), routes) for id_, env in (("a", "x"), ("b", "x"), ("c", "y"))
+    )
+    assert a.group == b.group != c.group
+    assert (a.at_s, a.payload["bundle"]) == (OPENED_S + 60.0, {"env": "x", "absent": ""})
+    assert a.dedup_key != b.dedup_key
+
+
+def test_what_lasts_is_told_again_where_a_route_says_so() -> None:
+    routes = tree({"receiver": "chat", "repeat": "30m"})
+    told_at = [at for at in range(60, 2 * 3600 + 1, 60) if rows("updated", warning(), routes, OPENED_S + at)]
+    assert told_at == [1800, 3600, 5400, 7200]
+    (row,) = rows("updated", warning(), routes, OPENED_S + 1800)
+    assert row.payload["event"] == "repeated"
+    assert not rows("updated", warning(), tree({"receiver": "chat"}), OPENED_S + 1800)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aiops.config.settings import Route
+from aiops.config.routing import Route
 from aiops.core.records import EarlyWarning
 from aiops.early_warnings.cause import Together
 from aiops.pipeline import Rooms, Watch, turn

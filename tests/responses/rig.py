@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aiops.config.responses import ResponseSettings
-from aiops.config.settings import Route
+from aiops.config.routing import Route
 from aiops.core.params import Params
 from aiops.core.records import Crossing, EarlyWarning
 from aiops.governance.gate import Gate
@@ -88,7 +88,7 @@ class MadeAround(Around):
 
     def __init__(self, around: Surroundings) -> None:
         super().__init__(around)
-        self.numbers: dict[str, list[float] | Exception] = {}
+        self.numbers: dict[str, list[float] | Exception | Callable[[], list[float]]] = {}
         self.asked: list[str] = []
 
     def values(self, promql: str, run: Run, now_s: float) -> list[float]:
@@ -96,7 +96,7 @@ class MadeAround(Around):
         found = self.numbers.get(promql, [])
         if isinstance(found, Exception):
             raise found
-        return found
+        return found if isinstance(found, list) else found()
 
 
 READ: dict[str, Any] = {"id": "look", "uses": "plugin.count", "effect": "read", "with": {"at": "${{ target.instance }}"}}

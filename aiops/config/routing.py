@@ -1,0 +1,88 @@
+"""Who is told when: routes, working hours, the heartbeat."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from aiops.config.fields import Duration, Found, MatcherText, Strict
+from aiops.core.zones import known_zone
+
+CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+
+
+class WorkingHours(Strict):
+    """When somebody is at work anyway."""
+
+    days: list[Annotated[int, Field(ge=0, le=6)]] = Field(
+        default_factory=lambda: [0, 1, 2, 3, 4], min_length=1, description="weekdays, 0 is Monday"
+    )
+    begin: str = Field("09:00", description="when a working day begins, HH:MM")
+    time_zone: str = Field("UTC", description="on whose clock, for example Europe/Berlin")
+
+    @field_validator("begin")
+    @classmethod
+    def _clock(cls, value: str) -> str:
+        if not CLOCK.fullmatch(value):
+            raise ValueError(f"{value!r} is no time of day; write for example 09:00")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        known_zone(value)
+        return value
+
+    def next_begin_s(self, now_s: float) -> float:
+        """When the next working day begins after `now_s`, epoch seconds."""
+        zone = known_zone(self.time_zone)
+        now = datetime.fromtimestamp(now_s, UTC).astimezone(zone)
+        hour, minute = (int(part) for part in self.begin.split(":"))
+        for ahead in range(8):
+            day = (now + timedelta(days=ahead)).date()
+            begin = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
+            if day.weekday() in self.days and begin.timestamp() > now_s:
+                return begin.timestamp()
+        raise AssertionError("some weekday is a working day")
+
+
+class Heartbeat(Strict):
+    """A message that comes for as long as the daemon does its work: its absence is the alarm."""
+
+    receiver: str = Field(description="a name under receivers")
+    every: Duration = Field(60.0, ge=10, description="how often")
+    instance: str = Field("", description="what the daemon calls itself; empty: the host's name")
+
+
+class Route(Strict):
+    """Which warnings go to a receiver; the first match wins unless it says `continue`."""
+
+    matchers: list[MatcherText] = Field(
+        default_factory=list, description="on the warning's labels, card, severity, stage; none: every warning"
+    )
+    urgent: bool | None = Field(
+        None,
+        description="true: only what must be decided before the next working day begins; false: only what can wait until then",
+    )
+    receiver: str = Field(description="a name under receivers")
+    continue_: bool = Field(False, alias="continue", description="go on to the routes below")
+    group_by: list[Annotated[str, Field(pattern=LABEL)]] = Field(
+        default_factory=list, description="warnings that share these labels are told in one message"
+    )
+    group_wait: Duration = Field(30.0, gt=0, description="how long a message waits for others of its group")
+    digest: bool = Field(False, description="everything in one message when the next working day begins")
+    repeat: Duration | None = Field(None, ge=300, description="tell again of what is still open, so often")
+
+    @classmethod
+    def mistakes(cls, raw: Any) -> Found:
+        """A digest and a group are two ways to wait."""
+        if raw.get("digest") and raw.get("group_by"):
+            yield ("group_by",), "a digest holds everything; remove one of digest and group_by"
+        if raw.get("group_wait") is not None and not raw.get("group_by"):
+            yield ("group_wait",), "nothing is grouped; write group_by, or remove it"
+        if raw.get("digest") and raw.get("urgent"):
+            yield ("digest",), "what is urgent cannot wait for a digest; write urgent: false, or remove digest"

@@ -1,0 +1,56 @@
+"""Several messages to one receiver as one: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiops.core.records import SEVERITIES
+from aiops.core.text import visible
+
+SHOWN_AT_MOST = 20
+Message = Mapping[str, Any]
+
+
+def bundled(messages: Sequence[Message]) -> dict[str, Any]:
+    """One message for all of `messages`, oldest first, one or more; alone a message stays itself.
+
+    Of each warning only what was said last counts, for what is over is over. Those that are open come first, by severity and by
+    the time that is left.
+    """
+    last = {str(message["warning"]["id"]): message for message in messages}
+    told = sorted(last.values(), key=_order)
+    if len(told) == 1 and len(messages) == 1:
+        return dict(told[0])
+    first, by = told[0], told[0].get("bundle", {})
+    where = " ".join(visible(str(value)) for value in by.values() if value)
+    over = sum(message["event"] == "closed" for message in told)
+    count = f"{len(told)} early warnings" + (f" of {where}" if where else "") + (f", {over} of them over" if over else "")
+    return {
+        **first,
+        "event": "bundle",
+        "title": f"{count}: {first['title']}" if len(told) > 1 else str(first["title"]),
+        "text": "\n".join(_lines(told)),
+        "record": "",
+        "impact": "",
+        "verdict": "",
+        "judged_at_s": None,
+        "messages": [{"event": one["event"], "title": one["title"], "warning_id": one["warning"]["id"]} for one in told],
+    }
+
+
+def _order(message: Message) -> tuple[bool, int, float, str]:
+    warning = message["warning"]
+    crossing = warning.get("crossing") or {}
+    severity = SEVERITIES.index(warning["severity"])
+    return message["event"] == "closed", -severity, float(crossing.get("expected_s", float("inf"))), str(warning["id"])
+
+
+def _lines(told: Sequence[Message]) -> list[str]:
+    out = []
+    for one in told[:SHOWN_AT_MOST]:
+        link = f" {one['feedback_url']}" if one.get("feedback_url") else ""
+        out.append(f"- {one['title']} [{one['record']}] (aiops warnings show {one['warning']['id']}){link}")
+    if len(told) > SHOWN_AT_MOST:
+        out.append(f"and {len(told) - SHOWN_AT_MOST} more: aiops warnings list")
+    return out

@@ -1,0 +1,60 @@
+"""Several messages as one: the most urgent first, only the last word on each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiops.core.records import Crossing
+from aiops.notify.bundle import SHOWN_AT_MOST, bundled
+from tests.notify.samples import OPENED_S, anomaly, closed, message, warning
+
+
+def about(number: int, left_s: float = 3600.0, **changes: Any) -> dict[str, Any]:
+    at = OPENED_S + left_s
+    one = warning(id=f"id{number}", crossing=Crossing(at - 60, at, at + 60), **changes)
+    return message("opened", one) | {"bundle": {"env": "prod"}}
+
+
+def test_one_message_stays_itself() -> None:
+    assert bundled([about(1)]) == about(1)
+
+
+def test_many_are_one_with_the_most_urgent_first() -> None:
+    found = bundled([about(1, 7200), about(2, 3600), about(3, 9000, severity="critical")])
+    assert [one["warning_id"] for one in found["messages"]] == ["id3", "id2", "id1"]
+    assert found["event"] == "bundle"
+    assert found["title"].startswith("3 early warnings of prod: disk full on db1 /var expected in 2h30m")
+    assert [line[:2] for line in found["text"].splitlines()] == ["- "] * 3
+    assert found["warning"]["id"] == "id3"
+
+
+def test_what_is_over_comes_last_and_is_counted() -> None:
+    over = message("closed", closed(OPENED_S + 60, id="id0", verdict="false")) | {"bundle": {}}
+    found = bundled([over, about(1) | {"bundle": {}}])
+    assert [one["event"] for one in found["messages"]] == ["opened", "closed"]
+    assert found["title"].startswith("2 early warnings, 1 of them over: ")
+
+
+def test_only_the_last_word_on_a_warning_counts() -> None:
+    over = message("closed", closed(OPENED_S + 60, id="id1", verdict="false")) | {"bundle": {}}
+    found = bundled([about(1), over])
+    assert [one["event"] for one in found["messages"]] == ["closed"]
+    assert "judged false" in found["title"]
+
+
+def test_warnings_that_tell_no_time_come_after_those_that_do() -> None:
+    found = bundled([message("opened", anomaly(id="id9")), about(1)])
+    assert [one["warning_id"] for one in found["messages"]] == ["id1", "id9"]
+
+
+def test_a_flood_stays_short() -> None:
+    found = bundled([about(i) for i in range(500)])
+    lines = found["text"].splitlines()
+    assert len(lines) == SHOWN_AT_MOST + 1
+    assert lines[-1] == "and 480 more: aiops warnings list"
+    assert len(found["messages"]) == 500
+
+
+def test_labels_say_nothing_of_their_own() -> None:
+    found = bundled([about(1) | {"bundle": {"env": "a\nb"}}, about(2) | {"bundle": {"env": "a\nb"}}])
+    assert "\n" not in found["title"]
