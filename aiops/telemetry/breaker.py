@@ -9,6 +9,8 @@ from collections.abc import Callable
 from aiops.core.errors import SourceError, said
 
 RESTS_AT_MOST_S = 300.0
+QUICK_S = 45.0
+"""At most so long where nothing answers: to ask costs nobody anything, and within a minute of its return it is back."""
 
 
 class Resting(SourceError):
@@ -17,7 +19,9 @@ class Resting(SourceError):
 
 class Breaker:
     """Closed while all is well. After a failure it rests: max(`pause_s`, what the failure took), doubled with each further one,
-    at most RESTS_AT_MOST_S. Then one caller tries; until that is known everybody else still gets the old error. Thread-safe.
+    at most RESTS_AT_MOST_S, or QUICK_S where nothing answers; another kind of error begins anew, for a server that starts says
+    so. What was asked before the last failure and fails as well is no further one. Then one caller tries; until that is known
+    everybody else still gets the old error. Thread-safe.
 
     Source: Nygard, Release It! (circuit breaker).
     """
@@ -26,6 +30,7 @@ class Breaker:
         self._clock, self._pause_s = clock, pause_s
         self._lock = threading.Lock()
         self._failures, self._rests_until, self._trying = 0, -math.inf, False
+        self._failed_at = -math.inf
         self.error: SourceError | None = None
 
     def enter(self) -> float:
@@ -43,9 +48,13 @@ class Breaker:
         with self._lock:
             now = self._clock()
             began = self.error is None
-            self._failures += 1
-            wait = max(self._pause_s, now - entered) * 2 ** min(self._failures - 1, 10)
-            self._rests_until = now + min(wait, RESTS_AT_MOST_S)
+            if not began and entered < self._failed_at <= now:
+                return False
+            self._failed_at = now
+            self._failures = self._failures + 1 if self.error is not None and self.error.kind == error.kind else 1
+            least = max(self._pause_s, now - entered)
+            most = max(least, QUICK_S) if error.kind == "unreachable" else RESTS_AT_MOST_S
+            self._rests_until = now + min(least * 2 ** min(self._failures - 1, 10), most, RESTS_AT_MOST_S)
             self.error, self._trying = said(error), False
             return began
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiops.core.errors import SourceError
-from aiops.telemetry.breaker import RESTS_AT_MOST_S, Breaker, Resting
+from aiops.telemetry.breaker import QUICK_S, RESTS_AT_MOST_S, Breaker, Resting
 
 ERROR = SourceError("prod", "timeout", "no answer")
 
@@ -17,10 +17,23 @@ class Clock:
         return self.now
 
 
-def fail(breaker: Breaker, clock: Clock, took_s: float = 0.0) -> None:
+def fail(breaker: Breaker, clock: Clock, took_s: float = 0.0, kind: str = "timeout") -> None:
     entered = breaker.enter()
     clock.now += took_s
-    breaker.failed(ERROR, entered)
+    breaker.failed(SourceError("prod", kind, "no answer"), entered)
+
+
+def rested(breaker: Breaker, clock: Clock) -> float:
+    """How long it rests from now on; the one that tries then is let go."""
+    start = clock.now
+    while True:
+        clock.now += 1
+        try:
+            breaker.enter()
+        except Resting:
+            continue
+        breaker.let_go()
+        return clock.now - start
 
 
 def test_after_a_failure_everybody_gets_the_old_error_at_once() -> None:
@@ -51,17 +64,41 @@ def test_rests_double_and_are_bounded() -> None:
     rests = []
     for _ in range(6):
         fail(breaker, clock)
-        start = clock.now
-        while True:
-            clock.now += 1
-            try:
-                breaker.enter()
-            except Resting:
-                continue
-            breaker.let_go()
-            break
-        rests.append(clock.now - start)
+        rests.append(rested(breaker, clock))
     assert rests == [30, 60, 120, 240, RESTS_AT_MOST_S, RESTS_AT_MOST_S]
+
+
+def test_what_nobody_answers_is_tried_every_minute() -> None:
+    clock = Clock()
+    breaker = Breaker(clock, 30)
+    rests = []
+    for _ in range(5):
+        fail(breaker, clock, kind="unreachable")
+        rests.append(rested(breaker, clock))
+    assert rests == [30, QUICK_S, QUICK_S, QUICK_S, QUICK_S]
+    slow = Breaker(clock, 150)
+    fail(slow, clock, kind="unreachable")
+    assert rested(slow, clock) == 150
+
+
+def test_a_server_that_says_that_it_starts_is_not_made_to_wait_for_its_outage() -> None:
+    clock = Clock()
+    breaker = Breaker(clock, 30)
+    for _ in range(5):
+        fail(breaker, clock)
+        rested(breaker, clock)
+    fail(breaker, clock, kind="server_error")
+    assert rested(breaker, clock) == 30
+
+
+def test_queries_that_fail_together_are_one_failure() -> None:
+    clock = Clock()
+    breaker = Breaker(clock, 10)
+    entered = [breaker.enter() for _ in range(8)]
+    for at in entered:
+        clock.now += 0.1
+        breaker.failed(ERROR, at)
+    assert rested(breaker, clock) <= 11
 
 
 def test_what_took_long_to_fail_rests_as_long() -> None:
