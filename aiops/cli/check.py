@@ -176,6 +176,7 @@ def _config_references(config: Path | None, settings: Settings, cards: list[Mode
     document = Document("(no file)", "", {}) if config is None else load(config)
     if cards is not None:
         yield from _stages(document, settings.stages, cards)
+        yield from _named_cards(document, settings, cards)
     yield from _untold(document, settings.receivers, {route.receiver for route in settings.routes})
     for group, chosen in (("sources", settings.sources), ("receivers", settings.receivers)):
         for name, one in chosen.items():
@@ -187,6 +188,16 @@ def _stages(document: Document, stages: Iterable[str], cards: Sequence[ModelCard
     for name in stages:
         if name not in names:
             yield document.mistake(("stages", name), f"no card {name!r}{did_you_mean(name, names)}")
+
+
+def _named_cards(document: Document, settings: Settings, cards: Sequence[ModelCard]) -> Iterator[Mistake]:
+    """Cards that masks and pilots name and that there are not."""
+    names = [card.name for card in cards]
+    for part, named in (("masks", settings.masks), ("pilots", settings.pilots)):
+        for name, one in named.items():
+            for i, card in enumerate(one.cards):
+                if card not in names:
+                    yield document.mistake((part, name, "cards", i), f"no card {card!r}{did_you_mean(card, names)}")
 
 
 def _raw_references(config: Path, cards: Sequence[ModelCard]) -> Iterator[Mistake]:

@@ -19,6 +19,7 @@ from aiops.daemon.board import Board, WatchState
 from aiops.daemon.receivers import relay_of
 from aiops.daemon.responding import JOBS, Responding
 from aiops.daemon.schedule import Schedule
+from aiops.daemon.spending import Spending
 from aiops.daemon.token import link_key, token_of
 from aiops.governance.policy import load_policy
 from aiops.models.card import ModelCard, load_cards
@@ -77,7 +78,7 @@ class Daemon:
         clock: Callable[[], float] = time.time,
     ) -> None:  # fmt: skip
         self.settings, self.dry_run, self.clock = settings, dry_run, clock
-        self.board = Board(clock())
+        self.board, self.spending = Board(clock()), Spending(clock())
         self._reread = reread or (lambda: settings)
         cards, runbooks = load_all(settings)
         self.store = Store.open(settings.store.url, settings.data_dir)
@@ -137,6 +138,7 @@ class Daemon:
                 self._halt()
                 self.responding.stop()
                 self.send()
+                self.spending.keep(self.store, self.clock())
             finally:
                 self.rooms.masks.close()
                 for link in self.rooms.links.values():
@@ -280,6 +282,7 @@ class Daemon:
             log.info("the store is well again")
 
     def _tell(self, watch: Watch, result: TurnResult) -> None:
+        self.spending.turned(watch.card.name, watch.name, result.seconds, result.states.get("active", 0))
         for name, error in self.board.turned(result, self.clock(), watch.progress()):
             if error is None:
                 log.info("source is well again", source=name, watch=result.watch)
@@ -366,6 +369,7 @@ class Daemon:
     def _prune(self) -> None:
         try:
             now_s = self.clock()
+            self.spending.keep(self.store, now_s)
             self.store.prune_outbox(now_s - KEEP_SENT_S)
             kept_s = self.rooms.gate.policy.retention.symptoms
             if kept_s is not None:

@@ -17,6 +17,7 @@ from prometheus_client.openmetrics.exposition import generate_latest as openmetr
 from aiops import __version__
 from aiops.core.errors import StoreError
 from aiops.daemon.board import WatchState
+from aiops.daemon.business import Business
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.records import Records
 from aiops.models.second_tier.pool import shared
@@ -80,6 +81,8 @@ METRICS = (
     Described("aiops_record_calibrated_on", "gauge", "Own outcomes that what is told rests on.", ("card", "kind", "what")),
     Described("aiops_record_names_left_out", "gauge", "Names with fewer verdicts, in the API alone.", ("by",)),
     Described("aiops_feedback", "gauge", "Warnings of which people said what.", ("card", "word")),
+    Described("aiops_report_value", "gauge", "Figures of `aiops report`; all cards, 30 d: no pilot.", ("pilot", "figure")),
+    Described("aiops_pilot_verdict", "gauge", "1 for what a pilot's figures say: scale, keep or stop.", ("pilot", "verdict")),
     Described("aiops_predicted_crossing_timestamp_seconds", "gauge", "Soonest crossing that open warnings expect.", ("card",)),
     Described("aiops_notifications", "counter", "Messages by what came of them.", ("result",)),
     Described("aiops_outbox_messages", "gauge", "Messages in the outbox.", ("state",)),
@@ -95,7 +98,7 @@ class DaemonCollector:
     """Reads the daemon when Prometheus asks."""
 
     def __init__(self, daemon: Daemon) -> None:
-        self._daemon, self._records = daemon, Records(daemon)
+        self._daemon, self._records, self._business = daemon, Records(daemon), Business(daemon)
 
     def collect(self) -> Iterator[Metric]:
         """Every metric of METRICS, in that order."""
@@ -151,6 +154,7 @@ class DaemonCollector:
             "aiops_outcomes": kept("outcomes", VERDICTS),
             **self._records.rows(),
             "aiops_predicted_crossing_timestamp_seconds": self._crossings,
+            **self._business.rows(),
             "aiops_notifications": counted("notifications", 1),
             **self._masks(now),
             "aiops_outbox_messages": kept("outbox", MESSAGE_STATES),

@@ -47,15 +47,18 @@ def decide(
     away = set() if held is None else set(np.flatnonzero(watch.held_entities(held)).tolist())
     for kind, by_entity in found.by_kind.items():
         numbers = set(by_entity) | watch.open_entities(kind)
-        rules, least = _learnt(watch, kind, rules, now_s, rooms) if numbers else (rules, 0.0)
+        rules = _learnt(watch, kind, rules, rooms) if numbers else rules
+        leasts: dict[float, float] = {}
         for number in sorted(numbers):
             entity = watch.entities[number]
             mark = warning_fingerprint(watch.card.name, kind, entity, watch.source_name)
             current = watch.open.get(mark)
             at = watch.entity_now(number, now_s)
             crossing = kind in TIMED and number in failed
-            mine, record = _of_rule(watch, number, rules, rooms)
+            labels = watch.labels_of(number) if watch.services.known else entity
+            mine, record = _of_rule(watch, number, watch.services.rules(rules, labels), rooms)
             symptoms = by_entity.get(number, [])
+            least = _least(watch, kind, watch.services.budget(labels), leasts, now_s, rooms)
             if current is None and max((s.confidence for s in symptoms), default=1.0) < least:
                 continue  # the budget of false warnings is spent on surer ones
             result = next_state(current, symptoms, entity, at, mine, crossing)
@@ -66,6 +69,7 @@ def decide(
                 warning = warning.having(stale_since_s=current.stale_since_s or at)
             if event == "opened":
                 warning = warning.having(record=record or rooms.record_of(watch.card.name, entity))
+            warning = watch.services.marked(warning, labels)
             if event != "closed":  # a runbook may fit only once the time left is short enough
                 warning = warning.having(runbooks=_matched(rooms, warning, at))
             _remember(watch, warning, number)
@@ -82,15 +86,22 @@ def rules_of(watch: Watch, rooms: Rooms) -> Rules:
     )
 
 
-def _learnt(watch: Watch, kind: SymptomKind, rules: Rules, now_s: int, rooms: Rooms) -> tuple[Rules, float]:
-    """The rules with what verdicts teach of this kind, and what a model must say for a warning to open."""
+def _learnt(watch: Watch, kind: SymptomKind, rules: Rules, rooms: Rooms) -> Rules:
+    """The rules with what verdicts teach of this kind."""
     known, card = rooms.calibrations, watch.card
     if known is None or kind not in FORETELLING:
-        return replace(rules, tell=as_it_is), 0.0
-    least = 0.0
-    if kind in TIMED:  # an anomaly has a threshold of its own that holds the budget
-        least = known.floor(card.name, kind, allowance(card, *rooms.watched(card.name)), now_s)
-    return replace(rules, tell=telling(known.of(card.name, kind, rooms.family_of(card.name)), kind)), least
+        return replace(rules, tell=as_it_is)
+    return replace(rules, tell=telling(known.of(card.name, kind, rooms.family_of(card.name)), kind))
+
+
+def _least(watch: Watch, kind: SymptomKind, factor: float, found: dict[float, float], now_s: int, rooms: Rooms) -> float:
+    """What a model must say for a warning to open whose budget is `factor` times the card's; `found` holds what is known."""
+    known, card = rooms.calibrations, watch.card
+    if known is None or kind not in TIMED:  # an anomaly has a threshold of its own that holds the budget
+        return 0.0
+    if factor not in found:
+        found[factor] = known.floor(card.name, kind, factor * allowance(card, *rooms.watched(card.name)), now_s)
+    return found[factor]
 
 
 def _of_rule(watch: Watch, number: int, rules: Rules, rooms: Rooms) -> tuple[Rules, dict[str, Any]]:

@@ -87,6 +87,16 @@ class Desk:
         self._keep(said, [], now_s)
         return said
 
+    def ack(self, warning_id: str, who: str, now_s: float) -> Statement:
+        """A person looks at a warning from now on; the first time of each counts. Raises Unsaid."""
+        found = self._store.warning(warning_id)
+        if found is None:
+            raise Unsaid(f"no warning {warning_id}; `aiops warnings list` shows what there is")
+        who = _said(who, "who", WHO_AT_MOST)
+        said = Statement("ack", found.card, _key(found.id, who), found.id, now_s, who, {})
+        self._keep(said, [], now_s)
+        return said
+
     def incident(self, incident: Incident, who: str, now_s: float) -> list[Outcome]:
         """What an incident makes of the warnings of every card that claims it; nothing when it was told before."""
         outcomes, cards = [], []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -114,17 +114,23 @@ def look(watch: Watch, now_s: int, latest: Floats, history_of: Callable[[Ints, i
     wanted = watch.forecaster.screen(watch.forecaster_state, latest, watch.limit, watch.row_now(now_s))
     rows = np.flatnonzero(wanted)
     found = no_crossings(watch.n, "far from the limit")
-    for start in range(0, len(rows), CHUNK_ROWS):
-        part = rows[start : start + CHUNK_ROWS]
+    for horizon_s, part in _chunks(watch, rows):
         state = {name: array[part] for name, array in watch.forecaster_state.items()}
         history = history_of(part, now_s)
-        _put(found, part, watch.forecaster.crossings(state, history, watch.limit.take(part), watch.horizon_s))
+        _put(found, part, watch.forecaster.crossings(state, history, watch.limit.take(part), horizon_s))
         for name, array in state.items():
             watch.forecaster_state[name][part] = array
     watch.crossings, watch.looked = found, True
     assert watch.held is not None
     speaks = np.flatnonzero(np.isfinite(found.time_s[:, 1]))
     _put(watch.held, speaks, found.take(speaks))
+
+
+def _chunks(watch: Watch, rows: Ints) -> Iterator[tuple[float, Ints]]:
+    """(how far ahead is looked, rows), at most CHUNK_ROWS of one horizon at once."""
+    for horizon_s, mine in watch.services.by_horizon(watch.window.labels[: watch.n], rows, watch.horizon_s):
+        for start in range(0, len(mine), CHUNK_ROWS):
+            yield horizon_s, mine[start : start + CHUNK_ROWS]
 
 
 def _put(found: Crossings, rows: Ints, some: Crossings) -> None:

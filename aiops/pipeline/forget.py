@@ -70,6 +70,7 @@ def keep_only(watch: Watch, kept: Ints) -> None:
     if watch.forecaster is not None and watch.crossings is not None and watch.held is not None:
         watch.limit, watch.crossings, watch.held = watch.limit.take(kept), watch.crossings.take(kept), watch.held.take(kept)
     watch.mask.keep_only(kept)
+    watch.services.keep_only(kept)
     for feed in watch.feeds:
         feed.seen = feed.seen[kept[kept < len(feed.seen)]]
     watch.number_anew(entities)

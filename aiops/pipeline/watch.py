@@ -20,6 +20,7 @@ from aiops.models.interface import Detector, Forecaster
 from aiops.pipeline.mask_rows import MaskRows
 from aiops.pipeline.pending import Alerts, Pending
 from aiops.pipeline.rows import extended, more_crossings
+from aiops.pipeline.services import Services
 from aiops.symptoms import absence, guards
 from aiops.symptoms.build import Naming
 from aiops.symptoms.guards import Guards
@@ -149,6 +150,7 @@ class Watch:
     looked: bool = False
     losses: dict[str, str] = field(default_factory=dict)
     mask: MaskRows = field(default_factory=MaskRows)
+    services: Services = field(default_factory=Services)
     intake: Intake | None = None
     again: list[Kept] = field(default_factory=list)
     rows_of_labels: Remembered[Ints] = field(init=False)
@@ -326,7 +328,14 @@ class Watch:
     @property
     def thresholds(self) -> Floats:
         """(entities,) the score from which on each entity warns: what its budget asks for, `threshold` where nothing is known."""
-        return np.zeros(0) if self.budget is None else self.budget.theta(self.budget_state)
+        if self.budget is None:
+            return np.zeros(0)
+        return self.budget.theta(self.budget_state) + self.services.dearer(self.window.labels[: self.n], self.first_rows)
+
+    def labels_of(self, number: int) -> Labels:
+        """What is known of an entity: the labels of its first series, over them its own."""
+        row = self._first_row[number] if number < len(self._first_row) else None
+        return {**(self.window.labels[row] if row is not None else {}), **self.entities[number]}
 
     @property
     def first_rows(self) -> Ints:

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from aiops import __version__
 from aiops.core.errors import StoreError
+from aiops.daemon.business import Business
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.metrics import exposition, make_registry
 from aiops.governance.policy import LOCAL
@@ -112,7 +113,7 @@ def _sight(daemon: Daemon) -> Callable[[Request], Sight]:
 
 
 def _api(app: FastAPI, daemon: Daemon) -> None:
-    see = Depends(_sight(daemon))
+    see, business = Depends(_sight(daemon)), Business(daemon)
 
     @app.get("/api/v1/status", summary="Health, sources and learning", tags=["api"])
     def status() -> dict[str, Any]:
@@ -144,6 +145,10 @@ def _api(app: FastAPI, daemon: Daemon) -> None:
     @app.get("/api/v1/stages", summary="Where cards stand, by which record, and what is missing for the next rung", tags=["api"])
     def stages(card: str = "") -> list[dict[str, Any]]:
         return view.stages(daemon, card)
+
+    @app.get("/api/v1/report", summary="What warnings were worth and cost in 30 days, and verdicts on pilots", tags=["api"])
+    def report() -> list[dict[str, Any]]:
+        return [one.as_json() for one in business.reports()]
 
     @app.get("/api/v1/outcomes", summary="Verdicts", tags=["api"])
     def outcomes(limit: Limit = 100, sight: Sight = see) -> list[dict[str, Any]]:

@@ -40,6 +40,12 @@ class ActionSaid(Said):
     at: float | None = Field(None, ge=0, description="when, epoch seconds; default: now")
 
 
+class AckSaid(Said):
+    """Who looks at it."""
+
+    by: By
+
+
 class FeedbackSaid(Said):
     """What a person thinks."""
 
@@ -70,6 +76,14 @@ def take(app: FastAPI, daemon: Daemon) -> None:
         except Unsaid as e:
             raise HTTPException(422, str(e)) from None
         return {"warning_id": found.warning_id, "by": found.who, **found.body}
+
+    @app.post("/api/v1/warnings/{warning_id}/ack", dependencies=needs, summary="Say that you look at it from now on", tags=["api"])
+    def ack(warning_id: str, said: AckSaid) -> dict[str, Any]:
+        try:
+            found = desk().ack(warning_id, said.by, daemon.clock())
+        except Unsaid as e:
+            raise HTTPException(422, str(e)) from None
+        return {"warning_id": found.warning_id, "by": found.who}
 
     @app.post("/api/v1/warnings/{warning_id}/feedback", dependencies=needs, summary="Say what it was worth", tags=["api"])
     def feedback(warning_id: str, said: FeedbackSaid) -> dict[str, Any]:

@@ -194,3 +194,15 @@ def test_a_mistake_in_the_config_hides_none_of_its_references(tmp_path: Path) ->
     assert code == 1
     fields = {line.split(": ")[1] for line in lines}
     assert fields == {"sources.prod.stepp", "sources.prod.bearer_token_file", "receivers.b", "stages.disk_ful"}
+
+
+def test_masks_and_pilots_name_cards_that_there_are(tree: Path) -> None:
+    add(tree / "aiops.yaml", "routes: []", (
+        "routes: []\nmasks: {m: {kind: incidents, cards: [pool_usd_up]}}\n"
+        "pilots: {p: {cards: [pool_used_up, nothing], owner: sre, since: 2026-09-01}}"
+    ))  # fmt: skip
+    _, lines = check("--config", "aiops.yaml")
+    assert lines == [
+        "aiops.yaml:3:38: masks.m.cards[0]: no card 'pool_usd_up'; did you mean pool_used_up?",
+        "aiops.yaml:4:36: pilots.p.cards[1]: no card 'nothing'; known: pool_used_up",
+    ]

@@ -1,0 +1,96 @@
+"""`aiops report`: what early warnings were worth, what they cost, and what to do with a pilot."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aiops.cli.said import ConfigPath, DataDir, Who, desk, fail, user
+
+if TYPE_CHECKING:
+    from aiops.pipeline.report import Report
+
+FORMATS = ("text", "json", "markdown", "html")
+EXIT_STOP = 1
+
+
+def report(
+    since: Annotated[str, typer.Option(help="how far back, for example 30d; a pilot is told since it began")] = "30d",
+    pilot: Annotated[str, typer.Option(help="a pilot of the config, or all; none: all cards")] = "",
+    output: Annotated[str, typer.Option("-o", "--output", help="text, json (one object a line), markdown or html")] = "text",
+    out: Annotated[Path | None, typer.Option(help="write to this file instead of the terminal")] = None,
+    config: ConfigPath = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Tell what warnings were worth and cost in a time; of a pilot also whether to scale, keep or stop it. Exit 1: stop."""
+    from aiops.core.durations import seconds
+
+    if output not in FORMATS:
+        fail(f"-o: {output!r}; known: {', '.join(FORMATS)}", 2)
+    try:
+        span = seconds(since)
+    except ValueError as e:
+        fail(f"--since: {e}", 2)
+    found = _found(config, data_dir, span, pilot)
+    text = _as(found, output)
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        try:
+            out.write_text(text, "utf-8")
+        except OSError as e:
+            fail(f"{out}: cannot be written: {e.strerror}", 1)
+    if any(one.verdict is not None and one.verdict.word == "stop" for one in found):
+        raise typer.Exit(EXIT_STOP)
+
+
+def ack(
+    warning_id: Annotated[str, typer.Argument(help="the id of an early warning, or the beginning of it")],
+    by: Who = "",
+    config: ConfigPath = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Say that you look at an early warning from now on: how long that takes is counted in `aiops report`."""
+    with desk(config, data_dir) as one:
+        found = one.ack(warning_id, by or user(), time.time())
+    typer.echo(f"{found.warning_id}: acknowledged, by {found.who}")
+
+
+def _found(config: Path | None, data_dir: Path | None, span_s: float, pilot: str) -> list[Report]:
+    from aiops.cli.warnings import reading_store
+    from aiops.config.settings import load_settings
+    from aiops.config.shipped import models_dir
+    from aiops.core.errors import AiopsError
+    from aiops.models.card import load_cards
+    from aiops.pipeline.report import pilot_report
+    from aiops.pipeline.report import report as of_all
+
+    try:
+        settings, now = load_settings(config, data_dir=data_dir), time.time()
+        cards = load_cards(settings.cards or [models_dir()])
+        if pilot not in ("", "all", *settings.pilots):
+            fail(f"no pilot {pilot!r}; there are {', '.join(settings.pilots) or 'none in the config'}", 2)
+        with reading_store(settings.store.url, settings.data_dir) as store:
+            if not pilot:
+                return [of_all(store, settings, cards, now, now - span_s)]
+            names = list(settings.pilots) if pilot == "all" else [pilot]
+            return [pilot_report(store, settings, name, now) for name in names]
+    except AiopsError as e:
+        fail(str(e), 1)
+
+
+def _as(found: list[Report], output: str) -> str:
+    if output == "json":
+        import orjson
+
+        return "".join(orjson.dumps(one.as_json()).decode() + "\n" for one in found)
+    from aiops.web import report_page
+
+    if output == "html":
+        return report_page.render(found)
+    if output == "markdown":
+        return "\n".join(report_page.markdown(one) for one in found)
+    return "".join(line + "\n" for one in found for line in report_page.lines(one))

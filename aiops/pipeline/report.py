@@ -1,0 +1,127 @@
+"""The business numbers of a store, over all cards or those of a pilot, and what they mean for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from aiops.config.pilots import PilotSettings
+from aiops.config.settings import Settings
+from aiops.models.card import ModelCard
+from aiops.outcomes import pilot as law
+from aiops.outcomes.report import Facts, Number, Prices, Spent, Told, Touch, as_json, numbers
+from aiops.outcomes.scorecard import About, Figures, scorecard
+from aiops.store import Statement, Store
+from aiops.store.responses import Responses
+from aiops.store.tx import StatementKind
+
+AT_MOST = 100_000
+SPENT: StatementKind = "spent"
+"""The kind of statement by which the daemon says what it used."""
+WORDS = ("action", "feedback", "verdict", "ack")
+"""Kinds of statements by which people say something of a warning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report of some time: its figures and, for a pilot, the verdict on it."""
+
+    name: str
+    cards: tuple[str, ...]
+    since_s: float
+    until_s: float
+    numbers: tuple[Number, ...]
+    currency: str
+    owner: str = ""
+    baseline: Mapping[str, float | None] | None = None
+    verdict: law.Verdict | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "pilot": self.name, "cards": list(self.cards), "since_s": self.since_s, "until_s": self.until_s, "owner": self.owner,
+            "currency": self.currency, "figures": as_json(self.numbers), "baseline": self.baseline,
+            **({} if self.verdict is None else self.verdict.as_json()),
+        }  # fmt: skip
+
+
+def report(store: Store, settings: Settings, cards: Iterable[ModelCard], now_s: float, since_s: float) -> Report:
+    """The figures of all cards since `since_s`."""
+    names = tuple(card.name for card in cards)
+    found, _ = _numbers(store, settings, names, since_s, now_s)
+    return Report("", names, since_s, now_s, tuple(found), settings.costs.currency)
+
+
+def pilot_report(store: Store, settings: Settings, name: str, now_s: float) -> Report:
+    """The figures of a pilot since it began, and what they mean. Raises KeyError when there is no such pilot."""
+    one = settings.pilots[name]
+    since_s = datetime.fromisoformat(one.since).replace(tzinfo=UTC).timestamp()
+    found, record = _numbers(store, settings, one.cards, since_s, now_s)
+    settled = 0 if record is None else record.settled
+    goal, stop = one.goal.model_dump(exclude={"settled"}), one.stop.model_dump()
+    verdict = law.judged(found, goal, stop, settled, one.goal.settled, now_s - since_s, settings.costs.currency)
+    return Report(
+        name, tuple(one.cards), since_s, now_s, tuple(found), settings.costs.currency, one.owner, _before(one), verdict
+    )  # fmt: skip
+
+
+def _before(one: PilotSettings) -> dict[str, float | None]:
+    return dict(one.baseline.model_dump())
+
+
+def _numbers(
+    store: Store, settings: Settings, cards: Collection[str], since_s: float, now_s: float
+) -> tuple[list[Number], Figures | None]:
+    facts = facts_of(store, settings, cards, since_s, now_s)
+    return numbers(facts), facts.record
+
+
+def facts_of(store: Store, settings: Settings, cards: Collection[str], since_s: float, now_s: float) -> Facts:
+    """What is known of some cards in (since_s, now_s]."""
+    since_s = min(since_s, now_s - 1)
+    mine, costs = set(cards), settings.costs
+    lived = [
+        one for one in store.outcomes(limit=AT_MOST, since_s=since_s)
+        if one.card in mine and not one.origin and one.settled_s <= now_s
+    ]  # fmt: skip
+    record = next(iter(scorecard(lived, "team", now_s, since_s, {name: About("all") for name in mine})), None)
+    told = [
+        Told(one.id, one.card, one.opened_s, one.told_s)
+        for name in sorted(mine) for one in store.warnings_opened(name, since_s, now_s)
+        if one.told_s is not None and not one.members
+    ]  # fmt: skip
+    prices = Prices(costs.currency, costs.cpu_hour, costs.analyst_hour, costs.analyst_minutes)
+    runs = [run for run in Responses(store).newest(AT_MOST) if run.card in mine and since_s < run.changed_s <= now_s]
+    saved = [(run.warning_id, run.snapshot.get("manual_minutes")) for run in runs if run.state == "succeeded"]
+    touches = list(_touches(store, mine, since_s, now_s, {f"{run.runbook}@{run.sha}" for run in runs}))
+    return Facts(since_s, now_s, record, lived, told, touches, saved, _spent(store, mine, since_s, now_s), prices)
+
+
+def _touches(store: Store, mine: Collection[str], since_s: float, now_s: float, runbooks: Collection[str]) -> Iterator[Touch]:
+    """What people said of warnings; what a step of a runbook said that it did is no person's word."""
+    for kind in WORDS:
+        for said in store.statements(kind=kind):
+            if said.card in mine and since_s < said.said_s <= now_s and said.who not in runbooks:
+                yield Touch(said.warning_id, said.said_s, kind)
+
+
+def _spent(store: Store, mine: Collection[str], since_s: float, now_s: float) -> Spent | None:
+    """What the daemon used for these cards: of each stretch the share that their turns had of all turns."""
+    cpu_s = span_s = series_s = 0.0
+    for said in store.statements(kind=SPENT):
+        if not since_s < said.said_s <= now_s:
+            continue
+        body = said.body
+        turns, span = body["turn_s"], float(body["span_s"])
+        whole = sum(turns.values())
+        cpu_s += body["cpu_s"] * (sum(turns.get(name, 0.0) for name in mine) / whole if whole else 0.0)
+        span_s += span
+        series_s += span * sum(body["series"].get(name, 0) for name in mine)
+    return Spent(cpu_s, span_s, series_s / span_s) if span_s else None
+
+
+def spent_statement(name: str, now_s: float, facts: Mapping[str, Any]) -> Statement:
+    """What a daemon says of the stretch that ends at `now_s`; `name` names the daemon and the stretch."""
+    return Statement(SPENT, "", name, "", now_s, "daemon", facts)
