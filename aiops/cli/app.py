@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from aiops import __version__
-from aiops.cli.backtest import backtest
 from aiops.cli.cards import cards_app
 from aiops.cli.init import init
 from aiops.cli.report import ack, report
@@ -42,7 +41,6 @@ app.add_typer(cards_app, name="cards")
 warnings_app.command("verdict")(verdict)
 warnings_app.command("acted")(acted)
 warnings_app.command("feedback")(feedback)
-app.command()(backtest)
 warnings_app.command("ack")(ack)
 app.command()(suggest)
 app.command()(report)
@@ -129,6 +127,58 @@ def demo(
         _fail(str(e), 1)
     except KeyboardInterrupt:
         return
+
+
+@app.command()
+def backtest(
+    data: Annotated[Path, typer.Option(help="a folder with series/, and limits.json and labels.json if there are any")],
+    warnings: Annotated[Path, typer.Option(help="where to write the lines")],
+    horizon: Annotated[str, typer.Option(help="how far ahead a crossing is announced")] = "14d",
+    score_floor: Annotated[float | None, typer.Option(help="write every entity score from this -log10 p on")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")] = None,
+    min_precision: Annotated[float | None, typer.Option(min=0, max=1, help="exit 1 below this share that comes true")] = None,
+    min_lead: Annotated[str | None, typer.Option(help="exit 1 when the median lead of the hits is below this duration")] = None,
+    html: Annotated[Path | None, typer.Option(help="also write a page for people: one series, its band, its warnings")] = None,
+    series: Annotated[str, typer.Option(help="ENTITY or ENTITY/METRIC of that page; default: the most telling warning")] = "",
+    output: Out = Output.text,
+) -> None:
+    """Replay a recording through the live path and write what it would have said, one JSON object a line."""
+    import os
+    import time
+
+    from aiops.backtest.run import Options, check_out, describe
+    from aiops.backtest.run import backtest as replay
+    from aiops.backtest.series import UnknownSeries
+    from aiops.cli.backtest import as_object, failed_gates, write_page
+    from aiops.core.durations import seconds
+    from aiops.core.errors import AiopsError
+
+    if series and html is None:
+        _fail("--series chooses what --html shows; give both", 2)
+    try:
+        options = Options(seconds(horizon), score_floor, workers or os.cpu_count() or 1, html is not None, series)
+        least_lead = seconds(min_lead) if min_lead is not None else None
+    except ValueError as e:
+        _fail(f"--horizon, --score-floor or --min-lead: {e}", 2)
+    began = time.monotonic()
+    try:
+        if html is not None:
+            check_out(html, "--html")
+        with _progress("replaying") as advance:
+            summary = replay(data, warnings, options, advance)
+        if html is not None and summary.story is not None:
+            write_page(summary.story, html)
+    except AiopsError as e:
+        _fail(str(e), 2 if isinstance(e, UnknownSeries) else 1)
+    for note in summary.notes:
+        typer.echo(note, err=True)
+    took = time.monotonic() - began
+    if output is Output.json:
+        _print(as_object(summary, took))
+    else:
+        typer.echo(describe(summary, took), err=True)
+    for failed in failed_gates(summary, min_precision, least_lead):
+        _fail(failed, 1)
 
 
 @app.command()

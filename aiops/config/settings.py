@@ -17,11 +17,12 @@ from pydantic_settings import (
 )
 
 from aiops.config import environment
-from aiops.config.fields import Duration, MatcherText, Step, Strict
+from aiops.config.fields import Duration, Step, Strict
 from aiops.config.judge import judged, judged_file, judged_raw
 from aiops.config.masks import MaskSettings
 from aiops.config.pilots import Costs, PilotSettings, ServiceSettings
 from aiops.config.responses import ResponseSettings
+from aiops.config.routing import Heartbeat, Route, WorkingHours
 from aiops.config.yaml_file import Document, load, mistakes_of
 from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Stage
@@ -30,7 +31,7 @@ DEFAULT_LISTEN = "127.0.0.1:9464"
 _SOURCE_KEYS = (
     "kind", "step", "labels", "priority", "lateness", "data_class", "residency", "purpose", "owner", "failure_domain", "limits",
 )  # fmt: skip
-_RECEIVER_KEYS = ("kind",)
+_RECEIVER_KEYS = ("kind", "fallback")
 _LISTEN = r"^(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):\d{1,5}$"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 """A name that people choose; it also names folders, so it holds nothing but letters, digits and `_.-`."""
@@ -119,20 +120,11 @@ class SecondTier(Strict):
     memory: int = Field(2**30, ge=2**28, description="bytes a worker may take; a fit that wants more fails alone")
 
 
-class Route(Strict):
-    """Which warnings go to a receiver; the first match wins unless it says `continue`."""
-
-    matchers: list[MatcherText] = Field(
-        default_factory=list, description="on the warning's labels, card, severity, stage; none: every warning"
-    )
-    receiver: str = Field(description="a name under receivers")
-    continue_: bool = Field(False, alias="continue", description="go on to the routes below")
-
-
 class ReceiverSettings(Strict):
     """One receiver; its own parameters stand beside `kind`."""
 
-    kind: str = Field(description="which plug-in: stdout or alertmanager")
+    kind: str = Field(description="which plug-in: stdout, alertmanager, webhook or apprise")
+    fallback: str = Field("", description="the receiver that is told what this one refused for good")
     params: dict[str, Any] = Field(default_factory=dict, description="the plug-in's own parameters")
 
     @model_validator(mode="before")
@@ -182,6 +174,8 @@ class Settings(BaseSettings):
         default_factory=lambda: [Route.model_validate({"receiver": "stdout"})],
         description="which warnings go to which receiver",
     )
+    working_hours: WorkingHours = Field(default_factory=lambda: WorkingHours(), description="when somebody is at work anyway")
+    heartbeat: Heartbeat | None = Field(None, description="a message whose absence is the alarm; none: no heartbeat")
     stages: dict[str, Stage] = Field(
         default_factory=dict, description="how loud a card may be, by card: shadow, ticket or page"
     )
