@@ -48,7 +48,7 @@ def outbox_rows(
     for name, route in routed(warning, routes, urgent).items():
         if warning.stage == "shadow" and name not in local:
             continue
-        kind = event if event != "updated" or name in renewed else _repeats(route, warning, now_s, step_s)
+        kind = event if event != "updated" or name in renewed else _again(route, warning, now_s, step_s)
         if kind is None:
             continue
         seen = warning if told is None else told(name)
@@ -68,12 +68,16 @@ def is_urgent(warning: EarlyWarning, now_s: float, hours: WorkingHours) -> bool:
     return warning.act_before_s is not None and warning.act_before_s < hours.next_begin_s(now_s)
 
 
-def _repeats(route: Route, warning: EarlyWarning, now_s: float, step_s: float) -> Event | None:
-    """`repeated` in the turn in which another `repeat` has passed since the opening."""
-    if route.repeat is None:
-        return None
+def _again(route: Route, warning: EarlyWarning, now_s: float, step_s: float) -> Event | None:
+    """What is told of one that goes on: `repeated` in the turn in which another `repeat` has passed since the opening.
+
+    On a route for what is urgent the opening, under the opening's key: who was told it is not told again, and who was not, for
+    it could wait then, is told now.
+    """
     since = now_s - warning.opened_s
-    return "repeated" if since // route.repeat > max(since - step_s, 0.0) // route.repeat else None
+    if route.repeat is not None and since // route.repeat > max(since - step_s, 0.0) // route.repeat:
+        return "repeated"
+    return "opened" if route.urgent else None
 
 
 def _bundle(route: Route, warning: EarlyWarning, now_s: float, hours: WorkingHours) -> tuple[str, dict[str, Any], float]:

@@ -156,3 +156,12 @@ def test_what_lasts_is_told_again_where_a_route_says_so() -> None:
     (row,) = rows("updated", warning(), routes, OPENED_S + 1800)
     assert row.payload["event"] == "repeated"
     assert not rows("updated", warning(), tree({"receiver": "chat"}), OPENED_S + 1800)
+
+
+def test_what_becomes_urgent_is_told_then_and_once() -> None:
+    later, soon = warning(act_before_s=OPENED_S + 3 * 3600.0), warning(act_before_s=OPENED_S + 600.0)
+    (first,) = rows("opened", later, PAGER_OR_DIGEST)
+    (now,) = rows("updated", soon, PAGER_OR_DIGEST, OPENED_S + 60)
+    (next_,) = rows("updated", soon, PAGER_OR_DIGEST, OPENED_S + 120)
+    assert (first.receiver, now.receiver, now.payload["event"]) == ("mail", "pager", "opened")
+    assert now.dedup_key == next_.dedup_key == first.dedup_key
