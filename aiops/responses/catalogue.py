@@ -15,13 +15,10 @@ from aiops.responses.actions.around import NOTHING, Around
 from aiops.responses.interface import Action
 from aiops.responses.procedure import Unclear
 
-BUILT_IN = ("compute", "promql", "wait")
-"""What the engine does itself: nothing of it leaves this process but a question to a source."""
-
 
 class Actions:
-    """Actions by `uses`. `params`: their parameters by name; `ready`: actions that are there already; `around`: what those get that
-    ask for it."""
+    """Actions by `uses`. `params`: their parameters by name; `ready`: actions that are there already; `around`: what those get
+    that ask for it."""
 
     def __init__(
         self, params: Mapping[str, Mapping[str, Any]] | None = None, ready: Mapping[str, Action[Any]] | None = None,

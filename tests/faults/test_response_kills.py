@@ -186,11 +186,10 @@ def test_a_mutant_is_caught(world: World, points: list[str], mutant: str) -> Non
     world.begin()
     assert world.live(None, mutant) == 0
     assert world.wrongs() == [], "it must differ only after a kill"
-    passed = world.points()
-    told = [at for at, name in enumerate(passed) if _telling(name, passed[at - 1] if at else "")]
-    assert any(after(world, at, mutant=mutant) for at in told)
+    assert any(after(world, at, mutant=mutant) for at in telling(world.points(), points))
 
 
-def _telling(name: str, before: str) -> bool:
-    """Points at which something is half done, if anything is."""
-    return name == "sql BEGIN IMMEDIATE" or "effect" in name or "effect" in before or name.startswith("send")
+def telling(passed: list[str], known: list[str]) -> list[int]:
+    """Points of a mutant in the order of how much they may tell: first between what never, or seldom, stands so in the real one."""
+    pairs, real = list(zip(passed, [*passed[1:], ""], strict=True)), Counter(zip(known, [*known[1:], ""], strict=True))
+    return sorted(range(len(pairs)), key=lambda at: (real[pairs[at]], at))
