@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -240,3 +241,12 @@ def test_a_warning_put_there_is_judged_like_one_that_was_taken_up(store: Store) 
     made.watch.pending[one.id] = Pending(one, (0.05,))
     made.live([IN] * 22 + [OUT])
     assert made.verdicts == [("w1", "hit")]
+
+
+def test_every_row_of_the_table_is_a_test_of_that_name() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "judging.md").read_text("utf-8")
+    table = page.split("| edge case | what happens |")[1].split("\n\n")[0].splitlines()[2:]
+    rows = [line.split("|")[1].strip() for line in table]
+    assert len(rows) >= 12
+    tests = tuple(name for name in globals() if name.startswith("test_"))
+    assert [row for row in rows if not any(name.startswith(f"test_{row.replace(' ', '_')}") for name in tests)] == []
