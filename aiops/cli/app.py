@@ -15,6 +15,7 @@ from aiops import __version__
 from aiops.cli.cards import cards_app
 from aiops.cli.init import init
 from aiops.cli.report import ack, report
+from aiops.cli.responses import kill_app, responses_app
 from aiops.cli.rules import rules_app
 from aiops.cli.runbooks import runbooks_app
 from aiops.cli.said import acted, incidents_app, verdict
@@ -35,6 +36,8 @@ app.add_typer(warnings_app, name="warnings")
 app.add_typer(sources_app, name="sources")
 app.add_typer(audit_app, name="audit")
 app.add_typer(rules_app, name="rules")
+app.add_typer(responses_app, name="responses")
+app.add_typer(kill_app, name="kill-switch")
 app.add_typer(runbooks_app, name="runbooks")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(cards_app, name="cards")

@@ -19,6 +19,7 @@ from aiops.core.records import EarlyWarning, Stage
 from aiops.governance.gate import Gate
 from aiops.notify.message import facts_of, routed
 from aiops.pipeline.procedures import procedure_of, runbook_of, snapshot_of
+from aiops.responses import switch
 from aiops.responses.procedure import Procedure, Unclear, lowest
 from aiops.responses.view import lines_of
 from aiops.responses.world import Situation, Spread
@@ -35,7 +36,6 @@ MODE_OF_STAGE: Mapping[Stage, Mode] = {"shadow": "shadow", "ticket": "approve", 
 """What a card has earned: nobody acts on what is unproven, and nothing acts alone on what has not earned to page."""
 AHEAD_S = 300.0
 """A warning that opened further in the future than this comes from a clock that is wrong."""
-KILL_FILE = "kill-switch"
 TOLD_FOR_S = 3600.0
 REMEMBERED = 256
 
@@ -131,8 +131,8 @@ class Around:
         if not self._a.settings.enabled:
             return "responses are switched off in the configuration"
         folder = self._a.data_dir
-        there = folder is not None and (folder / KILL_FILE).exists()
-        return f"there is a file {KILL_FILE} in the data directory" if there else ""
+        there = folder is not None and (folder / switch.FILE).exists()
+        return f"there is a file {switch.FILE} in the data directory" if there else ""
 
     def messages(
         self, run: Run, event: str, title: str, lines: Sequence[str], now_s: float, key: str = ""

@@ -20,6 +20,7 @@ from aiops.daemon.metrics import exposition, make_registry
 from aiops.governance.policy import LOCAL
 from aiops.outcomes.scorecard import By
 from aiops.web import rules_view, said, view
+from aiops.web.responses import add_responses
 from aiops.web.sight import Sight, token_needed
 from aiops.web.tap import add_tap
 
@@ -58,6 +59,7 @@ def make_app(daemon: Daemon) -> FastAPI:
     _health(app, daemon)
     _api(app, daemon)
     said.take(app, daemon)
+    add_responses(app, daemon, Depends(_sight(daemon)))
     _rules(app, daemon)
     _pages(app, daemon)
     return app

@@ -1,0 +1,190 @@
+"""`aiops responses` and `aiops kill-switch`: what runbooks do, and people's word on it, beside a running daemon or without one.
+
+Who speaks is the user of this machine that the command runs as: whoever may write the data directory.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from aiops.cli.said import ConfigPath, DataDir, Out, fail
+
+if TYPE_CHECKING:
+    from aiops.config.settings import Settings
+    from aiops.responses.people import People, Word
+    from aiops.store.responses import Responses
+
+responses_app = typer.Typer(no_args_is_help=True, help="Responses: what runbooks do about warnings, and your word on it.")
+kill_app = typer.Typer(no_args_is_help=True, help="The kill switch: nothing more is begun, everywhere, from the next step on.")
+RunId = Annotated[str, typer.Argument(help="the id of a response, or the beginning of it")]
+Note = Annotated[str, typer.Option("--note", help="one sentence")]
+Why = Annotated[str, typer.Option("--why", help="one sentence")]
+
+
+@responses_app.command("list")
+def list_all(
+    state: Annotated[str, typer.Option(help="only those in this state, for example awaiting_approval")] = "",
+    warning: Annotated[str, typer.Option(help="only those to this warning")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="how many, newest first")] = 50,
+    config: ConfigPath = None,
+    data_dir: DataDir = None,
+    output: Out = "text",
+) -> None:
+    """List responses, newest first."""
+    import orjson
+
+    from aiops.responses.shown import HEAD, as_json, row_line
+
+    with _kept(config, data_dir) as (runs, _):
+        found = runs.newest(limit, state, warning)
+    if output != "json":
+        typer.echo(HEAD)
+    for run in found:
+        typer.echo(orjson.dumps(as_json(run)).decode() if output == "json" else row_line(run))
+
+
+@responses_app.command("show")
+def show(run_id: RunId, config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
+    """Show one response whole: every step as it was done, what it found, what is asked and what was said."""
+    import orjson
+
+    from aiops.responses.shown import lines, whole_json
+
+    with _kept(config, data_dir) as (runs, _):
+        run = runs.run(run_id)
+        if run is None:
+            fail(f"no response {run_id}; `aiops responses list` shows what there is", 1)
+        steps, questions = runs.steps(run.id), runs.questions(run.id)
+    if output == "json":
+        typer.echo(orjson.dumps(whole_json(run, steps, questions)).decode())
+        return
+    for line in lines(run, steps, questions):
+        typer.echo(line)
+
+
+@responses_app.command("approve")
+def approve(
+    run_id: RunId,
+    plan_hash: Annotated[str, typer.Option("--plan", help="only if this is still the plan: the hash that `show -o json` has")] = "",
+    config: ConfigPath = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Say yes to the plan that is asked about; it is looked at once more before it starts."""
+    with _people(config, data_dir) as people:
+        found = people.approve(run_id, user(), time.time(), plan_hash)
+    left = found.quorum - len(found.votes)
+    typer.echo(f"{found.state}{f'; {left} more must say yes' if left > 0 else ''}")
+
+
+@responses_app.command("deny")
+def deny(run_id: RunId, note: Note = "", config: ConfigPath = None, data_dir: DataDir = None) -> None:
+    """Say no: one is enough."""
+    with _people(config, data_dir) as people:
+        people.deny(run_id, user(), time.time(), note)
+    typer.echo("denied")
+
+
+@responses_app.command("cancel")
+def cancel(run_id: RunId, config: ConfigPath = None, data_dir: DataDir = None) -> None:
+    """End a response before its next step; what runs now comes to its end."""
+    with _people(config, data_dir) as people:
+        run = people.cancel(run_id, user(), time.time())
+    typer.echo(run.state if run.ended else "it ends before its next step")
+
+
+@responses_app.command("resolve")
+def resolve(
+    run_id: RunId,
+    word: Annotated[str, typer.Argument(metavar="WORD", help="done: it took effect; again: do it again; stop: leave it so")],
+    note: Note = "",
+    config: ConfigPath = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Say what became of the step that needs a person; then the response goes on, or ends."""
+    with _people(config, data_dir) as people:
+        run = people.resolve(run_id, cast("Word", word), user(), time.time(), note)
+    typer.echo(run.state)
+
+
+@kill_app.command("on")
+def on(why: Why = "", config: ConfigPath = None, data_dir: DataDir = None) -> None:
+    """Begin nothing more. Steps that run come to their end; warnings are told as ever."""
+    _turn(True, why, config, data_dir)
+
+
+@kill_app.command("off")
+def off(why: Why = "", config: ConfigPath = None, data_dir: DataDir = None) -> None:
+    """Go on with what waits, as far as it is still in time."""
+    _turn(False, why, config, data_dir)
+
+
+@kill_app.command("show")
+def show_switch(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
+    """Say whether it is on, and why."""
+    import orjson
+
+    from aiops.responses.switch import why_on
+
+    with _kept(config, data_dir) as (runs, settings):
+        why = why_on(runs, settings.data_dir)
+    if output == "json":
+        typer.echo(orjson.dumps({"on": bool(why), "why": why}).decode())
+    else:
+        typer.echo(f"on: {why}" if why else "off")
+
+
+def _turn(to: bool, why: str, config: Path | None, data_dir: Path | None) -> None:
+    from aiops.responses.switch import turn
+
+    with _kept(config, data_dir, writes=True) as (runs, settings):
+        try:
+            changed = turn(runs, settings.data_dir, to, user(), why, time.time())
+        except OSError as e:
+            fail(f"{settings.data_dir}: {e.strerror}", 1)
+    typer.echo(f"{'on' if to else 'off'}{'' if changed else ', as it was'}")
+
+
+@contextmanager
+def _kept(config: Path | None, data_dir: Path | None, writes: bool = False) -> Iterator[tuple[Responses, Settings]]:
+    """The responses of a data directory; a mistake ends the command with exit 1."""
+    from aiops.config.settings import load_settings
+    from aiops.core.errors import AiopsError, StoreError
+    from aiops.store import Store
+    from aiops.store.responses import Responses
+
+    try:
+        settings = load_settings(config, data_dir=data_dir)
+        if not settings.store.url and not (settings.data_dir / "aiops.db").exists():
+            raise StoreError(f"{settings.data_dir}: holds no aiops.db; name the daemon's folder with --data-dir")
+        store = (Store.beside if writes else Store.reading)(settings.store.url, settings.data_dir)
+        try:
+            yield Responses(store), settings
+        finally:
+            store.close()
+    except AiopsError as e:
+        fail(str(e), 1)
+
+
+@contextmanager
+def _people(config: Path | None, data_dir: Path | None) -> Iterator[People]:
+    from aiops.responses.people import People
+
+    with _kept(config, data_dir, writes=True) as (runs, settings):
+        yield People(runs, settings.responses.groups)
+
+
+def user() -> str:
+    """Whoever this process runs as; what the environment says of that is not asked."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a container without a name for its user
+        return f"uid {os.geteuid()}"
