@@ -22,6 +22,11 @@ def runbooks_dir() -> Path:
     return _folder("runbooks")
 
 
+def deploy_dir() -> Path:
+    """Files for the systems around the daemon."""
+    return _folder("deploy")
+
+
 def shelves(folder: Path) -> list[Path]:
     """A shipped folder itself, which is for every host, and the ones in it, each for one kind of system."""
     return [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]
