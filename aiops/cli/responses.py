@@ -72,7 +72,7 @@ def show(run_id: RunId, config: ConfigPath = None, data_dir: DataDir = None, out
 @responses_app.command("approve")
 def approve(
     run_id: RunId,
-    plan_hash: Annotated[str, typer.Option("--plan", help="only if this is still the plan: the hash that `show -o json` has")] = "",
+    plan_hash: Annotated[str, typer.Option("--plan", help="only if this is still the plan: its hash, of `show -o json`")] = "",
     config: ConfigPath = None,
     data_dir: DataDir = None,
 ) -> None:

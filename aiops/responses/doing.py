@@ -13,7 +13,7 @@ from aiops.store.response_rows import StepRow
 
 RECOVERIES = 5
 """So often a step that never came to a result is begun again after a crash; one that brings its process down ends so."""
-CHECK_S = 30.0
+CHECK_S, TRIES = 30.0, 3
 Again = tuple[str, str]
 
 
@@ -38,7 +38,17 @@ class Doing:
         fresh = tools.view(view.run.id)
         if fresh is None or not tools.lease.held():
             return False
-        return self.record(fresh, fresh.steps[row.idx], self.effect(fresh, fresh.steps[row.idx], limit))
+        return self._keep(fresh, fresh.steps[row.idx], self.effect(fresh, fresh.steps[row.idx], limit))
+
+    def _keep(self, view: View, row: StepRow, result: Result) -> bool:
+        """Record what came of a step that this replica began; a person may have said something about the response meanwhile."""
+        for _ in range(TRIES):
+            fresh = self._tools.view(view.run.id)
+            if fresh is None or fresh.steps[row.idx] != row:
+                return False
+            if self.record(fresh, row, result):
+                return True
+        return False
 
     def effect(self, view: View, row: StepRow, limit_s: float) -> Result:
         """Let the action do it."""
