@@ -15,11 +15,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from aiops.backtest.contest import Told
+from aiops.backtest.contest_lanes import Heard
 from aiops.backtest.lanes import Entry, survey
 from aiops.backtest.lines import Writer
 from aiops.backtest.observe import Observer, Story
 from aiops.backtest.replay import Lane, ReplaySource
 from aiops.backtest.series import Telling, check_asked, choose, event_s, most_telling, telling
+from aiops.backtest.shown import Shown
 from aiops.backtest.spool import Spool, merge
 from aiops.core.durations import text
 from aiops.core.errors import AiopsError, FileError, Mistake
@@ -42,7 +45,8 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a backtest is asked for: `story` of one series, that of `series` (ENTITY or ENTITY/METRIC) or the most telling one.
+    """What a backtest is asked for: `story` of one series, that of `series` (ENTITY or ENTITY/METRIC) or the most telling one;
+    `compare`: baselines beside ours.
 
     Raises ValueError on what makes no sense.
     """
@@ -52,6 +56,7 @@ class Options:
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     story: bool = False
     series: str = ""
+    compare: bool = False
 
     def __post_init__(self) -> None:
         if not self.horizon_s >= 1:
@@ -64,7 +69,8 @@ class Options:
 class Summary:
     """What came out: turns done, lines written, verdicts by kind, the lead of each hit (s), what was left out and why.
 
-    `telling`: the most telling warning of each entity that had any; `story` only where one was asked for.
+    `telling`: the most telling warning of each entity that had any; `story`, `told` and `shown` only where
+    they were asked for.
     """
 
     entities: int = 0
@@ -75,6 +81,8 @@ class Summary:
     notes: tuple[str, ...] = ()
     telling: dict[str, Telling] = field(default_factory=dict)
     story: Story | None = None
+    told: list[Told] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
 
     def add(self, other: Summary) -> None:
         """Add another part's figures."""
@@ -84,6 +92,8 @@ class Summary:
         self.verdicts += other.verdicts
         self.leads_s += other.leads_s
         self.telling |= other.telling
+        self.told += other.told
+        self.shown += other.shown
 
     @property
     def precision(self) -> float | None:
@@ -118,27 +128,29 @@ class Summary:
             self.leads_s.append(outcome.lead_s)
 
 
-def backtest(data: Path, out: Path, options: Options, progress: Progress = lambda _: None) -> Summary:
-    """Replay `data` and write `out`, one JSON object a line in time order; `out` is written whole or not at all.
+def backtest(data: Path, out: Path | None, options: Options, progress: Progress = lambda _: None) -> Summary:
+    """Replay `data` and write `out`, one JSON object a line in time order; `out` is written whole or not at all; None: nowhere.
 
     Raises FileError on bad input, with every mistake found, and when `out` cannot be written; UnknownSeries when the series
     to tell the story of is not there.
     """
-    check_out(out, "--warnings")
+    if out is not None:
+        check_out(out, "--warnings")
     found = survey(data)
     check_asked(found.entries, options.series)
     jobs = jobs_of(found.entries, options.workers)
     longest = max(entry.columns for entry in found.entries) if options.story else 0
     share = _turns(jobs) / (_turns(jobs) + longest)
     total = Summary(notes=found.notes)
-    with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=".backtest-") as folder:
+    with tempfile.TemporaryDirectory(dir=out.resolve().parent if out is not None else None, prefix=".backtest-") as folder:
         parts = [Path(folder) / f"{i}.part" for i in range(len(jobs))]
         alone = options.workers == 1 or len(jobs) == 1 or sum(_cells(job) for job in jobs) <= CELLS_ALONE
         for summary in (_alone if alone else _side_by_side)(jobs, parts, options, lambda done: progress(share * done)):
             total.add(summary)
-        temporary = Path(folder) / "out"
-        merge(parts, temporary)
-        temporary.replace(out)
+        if out is not None:
+            temporary = Path(folder) / "out"
+            merge(parts, temporary)
+            temporary.replace(out)
     if options.story:
         lane, metric = choose(found.entries, options.series, total.telling)
         total.story = tell(lane, metric, options, lambda done: progress(share + (1 - share) * done))
@@ -255,11 +267,11 @@ def _replay_to(job: Sequence[Entry], part: Path, options: Options, mark: Callabl
 
 def replay(
     lanes: Sequence[Lane], options: Options, spool: Spool, mark: Callable[[int], None] = lambda _: None,
-    observer: Observer | None = None,
+    observer: Observer | None = None, heard: Callable[[Heard], None] = lambda _: None,
 ) -> Summary:  # fmt: skip
     """Replay lanes of one step side by side, turn by turn, with the default detector and forecaster.
 
-    An `observer` looks on; it needs a lane that is replayed alone.
+    An `observer` looks on; it needs a lane that is replayed alone. `heard` gets what baselines are held against.
     """
     step = lanes[0].step_s
     store = Store.open("sqlite://", None)
@@ -271,12 +283,14 @@ def replay(
         watches.append(_limit_watch(lanes, step, options))
     writers = [Writer(lanes, spool, options.score_floor) for _ in watches]
     spans = {lane.entity: (lane.emit_from_s, lane.end_s) for lane in lanes}
-    summary = Summary(entities=len(lanes))
+    summary, truth = Summary(entities=len(lanes)), Heard()
     for i, now in enumerate(range(source.first_s, source.last_s + 1, step), 1):
         for watch, writer in zip(watches, writers, strict=True):
             result = turn(watch, now, rooms)
             summary.turns += 1
             summary.hear(result.events, spans)
+            if options.compare:
+                truth.hear(result.events, spans)
             if observer is not None:
                 observer.turn(watch, result)
             writer.write(watch, result.scores, now)
@@ -285,6 +299,9 @@ def replay(
     journal.flush()
     store.close()
     summary.lines = len(spool)
+    if options.compare:
+        heard(truth)
+        summary.told, summary.shown = truth.told(lanes, options.horizon_s)
     return summary
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from aiops import __version__
+from aiops.cli.backtest import backtest
 from aiops.cli.cards import cards_app
+from aiops.cli.export import export_app
 from aiops.cli.init import init
 from aiops.cli.report import ack, report
 from aiops.cli.responses import kill_app, responses_app
@@ -38,12 +40,14 @@ app.add_typer(audit_app, name="audit")
 app.add_typer(rules_app, name="rules")
 app.add_typer(responses_app, name="responses")
 app.add_typer(kill_app, name="kill-switch")
+app.add_typer(export_app, name="export")
 app.add_typer(runbooks_app, name="runbooks")
 app.add_typer(incidents_app, name="incidents")
 app.add_typer(cards_app, name="cards")
 warnings_app.command("verdict")(verdict)
 warnings_app.command("acted")(acted)
 warnings_app.command("feedback")(feedback)
+app.command()(backtest)
 warnings_app.command("ack")(ack)
 app.command()(suggest)
 app.command()(report)
@@ -133,58 +137,6 @@ def demo(
 
 
 @app.command()
-def backtest(
-    data: Annotated[Path, typer.Option(help="a folder with series/, and limits.json and labels.json if there are any")],
-    warnings: Annotated[Path, typer.Option(help="where to write the lines")],
-    horizon: Annotated[str, typer.Option(help="how far ahead a crossing is announced")] = "14d",
-    score_floor: Annotated[float | None, typer.Option(help="write every entity score from this -log10 p on")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")] = None,
-    min_precision: Annotated[float | None, typer.Option(min=0, max=1, help="exit 1 below this share that comes true")] = None,
-    min_lead: Annotated[str | None, typer.Option(help="exit 1 when the median lead of the hits is below this duration")] = None,
-    html: Annotated[Path | None, typer.Option(help="also write a page for people: one series, its band, its warnings")] = None,
-    series: Annotated[str, typer.Option(help="ENTITY or ENTITY/METRIC of that page; default: the most telling warning")] = "",
-    output: Out = Output.text,
-) -> None:
-    """Replay a recording through the live path and write what it would have said, one JSON object a line."""
-    import os
-    import time
-
-    from aiops.backtest.run import Options, check_out, describe
-    from aiops.backtest.run import backtest as replay
-    from aiops.backtest.series import UnknownSeries
-    from aiops.cli.backtest import as_object, failed_gates, write_page
-    from aiops.core.durations import seconds
-    from aiops.core.errors import AiopsError
-
-    if series and html is None:
-        _fail("--series chooses what --html shows; give both", 2)
-    try:
-        options = Options(seconds(horizon), score_floor, workers or os.cpu_count() or 1, html is not None, series)
-        least_lead = seconds(min_lead) if min_lead is not None else None
-    except ValueError as e:
-        _fail(f"--horizon, --score-floor or --min-lead: {e}", 2)
-    began = time.monotonic()
-    try:
-        if html is not None:
-            check_out(html, "--html")
-        with _progress("replaying") as advance:
-            summary = replay(data, warnings, options, advance)
-        if html is not None and summary.story is not None:
-            write_page(summary.story, html)
-    except AiopsError as e:
-        _fail(str(e), 2 if isinstance(e, UnknownSeries) else 1)
-    for note in summary.notes:
-        typer.echo(note, err=True)
-    took = time.monotonic() - began
-    if output is Output.json:
-        _print(as_object(summary, took))
-    else:
-        typer.echo(describe(summary, took), err=True)
-    for failed in failed_gates(summary, min_precision, least_lead):
-        _fail(failed, 1)
-
-
-@app.command()
 def check(
     files: Annotated[list[Path] | None, typer.Argument(help="files to judge, each on its own; none: everything loadable")] = None,
     config: ConfigPath = None,
@@ -268,7 +220,6 @@ def sources_probe(
     output: Out = Output.text,
 ) -> None:
     """Ask each source what it is, how far back it goes and what a query costs; exit 3 when one cannot be reached."""
-    from aiops.cli.masks import explainer
     from aiops.cli.sources import now, probe_lines, probed
     from aiops.config.settings import load_settings
     from aiops.core.errors import AiopsError
@@ -307,7 +258,9 @@ def warnings_show(
     output: Out = Output.text,
 ) -> None:
     """Show one early warning whole: when, how sure, why, what to do, and its verdict."""
+    from aiops.cli.masks import explainer
     from aiops.cli.warnings import show_warning
+    from aiops.config.settings import load_settings
 
     with _store(config, data_dir) as store:
         lines = show_warning(store, warning_id, output is Output.json, explainer(load_settings(config, data_dir=data_dir)))

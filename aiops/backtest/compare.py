@@ -1,0 +1,133 @@
+"""`aiops backtest` over cards: read once, replay in order, and hold the baselines against us on the same series."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from aiops.backtest import ordered
+from aiops.backtest.baselines import LONGEST_S
+from aiops.backtest.contest import OURS, Standing, Told, contested, standings, total
+from aiops.backtest.ground import Ground
+from aiops.backtest.ordered import Course
+from aiops.backtest.past import PastSource
+from aiops.backtest.question import Question, close, read_all, rooms_of
+from aiops.backtest.shown import Shown, chosen, shown
+from aiops.core.durations import rfc3339
+from aiops.core.errors import FileError, Mistake
+from aiops.core.labels import key
+from aiops.outcomes.incidents import Incident, incidents_in
+from aiops.pipeline import Rooms, Watch
+from aiops.store.codec import to_json
+
+READING, REPLAYING = 0.4, 0.55
+"""Which share of the work reading and replaying are, for the bar."""
+Progress = Callable[[float, str], None]
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What came out: a line for each card and method, the same over all cards, and what there is to show of it."""
+
+    told: list[Told]
+    since_s: int
+    until_s: int
+    turns: int = 0
+    courses: list[Course] = field(default_factory=list)
+    shown: list[Shown] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def lines(self) -> list[Standing]:
+        """By card, ours first."""
+        return standings(self.told)
+
+    @property
+    def whole(self) -> list[Standing]:
+        """Over all cards."""
+        return total(self.told)
+
+    @property
+    def about(self) -> list[str]:
+        """What was replayed, in sentences."""
+        series = sum(one.series for one in self.told if one.method == OURS)
+        cards = len({one.card for one in self.told})
+        span = f"{rfc3339(self.since_s)} to {rfc3339(self.until_s)}"
+        return [f"{cards} card{'s' if cards != 1 else ''} on {series} series, {self.turns} turns, {span}.", *self.notes]
+
+    def warning_lines(self) -> Iterator[bytes]:
+        """Every warning with its verdict, and every failure that was missed, as JSON, by the time they opened or came."""
+        rows = [
+            (e.opened.opened_s, e.opened.id, {"warning": to_json(e.last), "outcome": e.outcome and to_json(e.outcome)})
+            for one in self.courses for e in one.episodes.values()
+        ]  # fmt: skip
+        missed = (o for one in self.told for o in one.outcomes if one.method == OURS and not o.warning_id)
+        rows += [(o.failed_s or 0, key(o.entity), {"warning": None, "outcome": to_json(o)}) for o in missed]
+        for _, _, row in sorted(rows, key=lambda one: one[:2]):
+            yield orjson.dumps(row) + b"\n"
+
+
+def compare(asked: Question, folder: Path, workers: int = 1, progress: Progress = lambda share, what: None) -> Comparison:
+    """Replay what was asked and compare. `folder` keeps what is read. Raises FileError, SourceError, BadQuestion."""
+    rooms = rooms_of(asked, folder)
+    try:
+        return _compared(rooms, asked, progress)
+    finally:
+        close(rooms)
+
+
+def incidents_of(path: Path | None, now_s: float) -> list[Incident]:
+    """The incidents of a file, one JSON document or one a line. Raises FileError."""
+    if path is None:
+        return []
+    try:
+        content = path.read_bytes()
+        try:
+            bodies = [orjson.loads(content)]
+        except orjson.JSONDecodeError:
+            bodies = [orjson.loads(line) for line in content.splitlines() if line.strip()]
+        return [one for body in bodies for one in incidents_in(body, now_s)]
+    except OSError as e:
+        raise FileError([Mistake(str(path), 1, 1, "", f"cannot be read: {e.strerror}")]) from e
+    except ValueError as e:
+        raise FileError([Mistake(str(path), 1, 1, "", str(e))]) from e
+
+
+def _compared(rooms: Rooms, asked: Question, progress: Progress) -> Comparison:
+    incidents = incidents_of(asked.incidents, asked.until_s)
+    watches = read_all(rooms, lambda share: progress(READING * share, "reading the past"))
+    notes = [f"{watch.name}: no series" for watch in rooms.watches if watch not in watches]
+    for link in rooms.links.values():
+        assert isinstance(link.source, PastSource)
+        notes += [f"{link.name}: {note}" for note in link.source.notes]
+    since = max(asked.since_s, min(_oldest(watch) for watch in watches)) if watches else asked.since_s
+    passed = ordered.run(
+        rooms, watches, since, asked.until_s, incidents, lambda share: progress(READING + REPLAYING * share, "replaying")
+    )
+    turns = sum(course.turns for course in passed.courses)
+    found = Comparison([], since, asked.until_s, turns, passed.courses, notes=notes + passed.notes)
+    for i, course in enumerate(passed.courses):
+        ground = _ground(course, rooms, since, asked.until_s)
+        mine, failures = ordered.ours(course, passed.outcomes, ground), ordered.declared(rooms, course)
+        judged = course.watch.card.alerts is None and not course.watch.card.challenges
+        others = contested(ground, failures) if judged else []
+        found.told += [mine, *others]
+        missed = [one for one in mine.outcomes if not one.warning_id]
+        found.shown = chosen([*found.shown, *shown(ground, course.episodes.values(), missed, failures, others)])
+        progress(READING + REPLAYING + (1 - READING - REPLAYING) * (i + 1) / len(passed.courses), "judging baselines")
+    return found
+
+
+def _oldest(watch: Watch) -> int:
+    found = [feed.link.source.oldest_s() for feed in watch.feeds]
+    return min(at for at in found if at is not None)
+
+
+def _ground(course: Course, rooms: Rooms, since_s: int, until_s: int) -> Ground:
+    """The ground of a course, reaching back as far as baselines look and there is anything."""
+    before = min(LONGEST_S, max(0, since_s - _oldest(course.watch)))
+    return ordered.ground_of(course, rooms, since_s, until_s, before)
+

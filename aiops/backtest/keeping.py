@@ -1,0 +1,82 @@
+"""Where a backtest keeps what it has read and done, and whether what is there is of the same question."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from aiops.backtest.question import BadQuestion, Question, cards_of, moments, settings_of
+from aiops.core.errors import FileError, Mistake, SourceError
+from aiops.telemetry.recording import RecordingParams, RecordingSource
+from aiops.telemetry.source import ReadLimits
+
+USUAL_SPAN = "30d"
+NAME = "question.json"
+
+
+@contextmanager
+def kept_in(folder: Path | None) -> Iterator[Path]:
+    """The folder that outlives this process, or one that does not. Raises FileError when it cannot be written."""
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="aiops-backtest-") as made:
+            yield Path(made)
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise FileError([Mistake(str(folder), 1, 1, "", f"cannot be written: {e.strerror}")]) from e
+    yield folder
+
+
+def resolved(asked: Question, span: tuple[str, str], now_s: float, folder: Path) -> Question:
+    """The question with its first and last instant; one that was begun in `folder` keeps those it had.
+
+    Raises BadQuestion when `folder` holds another one, SourceError when a recording cannot be read.
+    """
+    facts = _facts(asked, span)
+    path = folder / NAME
+    if path.exists():
+        found = orjson.loads(path.read_bytes())
+        if found["asked"] != facts:
+            raise BadQuestion(f"{folder} holds another backtest; give another folder, or empty it")
+        return replace(asked, since_s=found["since_s"], until_s=found["until_s"])
+    since, until = span
+    if asked.data is not None:
+        begins, ends = span_of(asked.data)
+        first, last = moments(since, until, ends)
+        first = begins if first is None else first
+    else:
+        first, last = moments(since or USUAL_SPAN, until, now_s)
+    assert first is not None
+    answered = replace(asked, since_s=int(first), until_s=int(last))
+    part = path.with_suffix(".part")
+    part.write_bytes(orjson.dumps({"asked": facts, "since_s": answered.since_s, "until_s": answered.until_s}))
+    part.replace(path)
+    return answered
+
+
+def span_of(data: Path) -> tuple[int, int]:
+    """(first, last) instant of a recording. Raises SourceError."""
+    if not data.is_dir():
+        raise SourceError("recording", "bad_data", f"{data}: no such folder")
+    return RecordingSource("recording", RecordingParams(path=data), ReadLimits()).span()
+
+
+def _facts(asked: Question, span: tuple[str, str]) -> dict[str, Any]:
+    """What makes two questions the same: the same cards of the same sources over the same time."""
+    settings = settings_of(asked)
+    config = hashlib.sha256(asked.config.read_bytes()).hexdigest() if asked.config is not None else ""
+    files = sorted(asked.data.rglob("*")) if asked.data is not None else []
+    data = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files if path.is_file()]
+    incidents = "" if asked.incidents is None else hashlib.sha256(asked.incidents.read_bytes()).hexdigest()
+    return {
+        "config": config, "data": hashlib.sha256("\n".join(data).encode()).hexdigest(), "span": list(span),
+        "cards": {card.name: card.sha for card in cards_of(asked, settings)}, "incidents": incidents,
+    }  # fmt: skip
