@@ -23,7 +23,7 @@ from aiops.web.backtest_page import clock, number
 from aiops.web.plot import HIGH, WIDE, plot
 
 FOLDER = Path(__file__).parent
-STYLES = ("aiops.css", "report.css")
+STYLES = ("aiops.css", "backtest_report.css")
 GOOD, BAD = frozenset({"hit", "averted"}), frozenset({"false", "missed", "late"})
 
 
