@@ -211,10 +211,11 @@ def _told(config: Path | None, data_dir: Path | None, name: str) -> Iterator[str
     settings = load_settings(config, data_dir=data_dir)
     cards = load_cards(settings.cards or [models_dir()])
     with reading_store(settings.store.url, settings.data_dir) as store:
-        for card, kind, found in shown(store, cards):
-            if card == name or (not name and found.outcomes):
-                interval = "" if kind == "anomaly" else f"; interval {found.about['interval']}"
-                yield f"{card}, {kind}: confidence {found.about['confidence']}{interval}"
+        for one in shown(store, cards, time.time()):
+            if one.card == name or (not name and one.found.outcomes):
+                about, anomaly = one.found.about, one.kind == "anomaly"
+                interval = "" if anomaly else f"; interval {about['interval']}"
+                yield f"{one.card}, {one.kind}: confidence {about['confidence']}{interval}"
 
 
 @contextmanager

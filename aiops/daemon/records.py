@@ -32,6 +32,7 @@ class Records:
         self._daemon, self._found, self._until_s = daemon, list[Figures](), 0.0
         self._said: list[tuple[tuple[str, ...], float]] = []
         self._rests: list[tuple[tuple[str, ...], float]] = []
+        self._floors: list[tuple[tuple[str, ...], float]] = []
         self._left_out: list[tuple[tuple[str, ...], float]] = []
 
     def rows(self) -> dict[str, Callable[[], Rows]]:
@@ -56,6 +57,7 @@ class Records:
             "aiops_record_brier_score": each(lambda f: f.brier),
             "aiops_record_cleared_alone_ratio": each(lambda f: f.cleared_alone),
             "aiops_record_calibrated_on": lambda: iter(self._rests),
+            "aiops_record_confidence_floor_ratio": lambda: iter(self._floors),
             "aiops_record_names_left_out": lambda: iter(self._left_out),
             "aiops_feedback": lambda: iter(self._said),
             "aiops_record_time_error_seconds": each(lambda f: f.off_s),
@@ -72,17 +74,20 @@ class Records:
                 counts = counted(feedback_of(self._daemon.store))
                 self._said = [(pair, float(n)) for pair, n in sorted(counts.items())]
             except StoreError:
-                self._found, self._said, self._rests, self._left_out = [], [], [], []
+                self._found, self._said, self._rests, self._floors, self._left_out = [], [], [], [], []
             self._until_s = now + EVERY_S
         return self._found
 
     def _rest(self) -> Rows:
         """On how many outcomes of its own what a card tells rests."""
         cards = {watch.card.name: watch.card for watch in self._daemon.rooms.watches if not watch.card.challenges}
-        for card, kind, found in shown(self._daemon.store, list(cards.values())):
-            yield (card, kind, "confidence"), float(found.outcomes)
-            if kind in TIMED:
-                yield (card, kind, "interval"), float(found.crossings)
+        self._floors.clear()
+        for one in shown(self._daemon.store, list(cards.values()), self._daemon.clock(), self._daemon.rooms.watched):
+            yield (one.card, one.kind, "confidence"), float(one.found.outcomes)
+            if one.kind in TIMED:
+                yield (one.card, one.kind, "interval"), float(one.found.crossings)
+            if one.least is not None:
+                self._floors.append(((one.card, one.kind), one.least))
 
     @staticmethod
     def _precision(found: list[Figures]) -> Rows:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiops.core.records import TIMED, Outcome, Symptom, SymptomKind
 from aiops.early_warnings.episode import Told
@@ -101,9 +102,31 @@ def kinds_of(card: ModelCard) -> list[SymptomKind]:
     return found if card.detect is None else [*found, "anomaly"]
 
 
-def shown(store: Store, cards: Sequence[ModelCard]) -> Iterator[tuple[str, SymptomKind, Calibration]]:
-    """What is told of the warnings of each card and kind, learnt anew: for who looks on beside the turns."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is told of one kind of warnings of a card; `least`: what its model must say for one to open, None = not known."""
+
+    card: str
+    kind: SymptomKind
+    found: Calibration
+    least: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**self.found.as_json(), "confidence_floor": self.least}
+
+
+def shown(
+    store: Store, cards: Sequence[ModelCard], now_s: float, watched: Callable[[str], tuple[int, int]] | None = None
+) -> Iterator[Shown]:
+    """What is told of the warnings of each card and kind, learnt anew: for who looks on beside the turns.
+
+    `watched`: (series, entities) of a card, for its floor; an anomaly has none, its threshold holds the budget.
+    """
     known = Calibrations(store)
     for card in cards:
         for kind in kinds_of(card):
-            yield card.name, kind, known.of(card.name, kind, family_of(card, cards))
+            least = None
+            if watched is not None and kind in TIMED:
+                least = known.floor(card.name, kind, allowance(card, *watched(card.name)), int(now_s))
+            yield Shown(card.name, kind, known.of(card.name, kind, family_of(card, cards)), least)

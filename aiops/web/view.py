@@ -65,8 +65,9 @@ def cards(daemon: Daemon) -> list[dict[str, Any]]:
 def calibrated(daemon: Daemon) -> list[dict[str, Any]]:
     """The same with what confidence and intervals of each kind of warning rest on."""
     known: dict[str, dict[str, Any]] = {}
-    for card, kind, found in shown(daemon.store, list({w.card.name: w.card for w in daemon.rooms.watches}.values())):
-        known.setdefault(card, {})[kind] = found.as_json()
+    watched = list({w.card.name: w.card for w in daemon.rooms.watches}.values())
+    for one in shown(daemon.store, watched, daemon.clock(), daemon.rooms.watched):
+        known.setdefault(one.card, {})[one.kind] = one.as_json()
     return [{**row, "calibration": known.get(row["card"], {})} for row in cards(daemon)]
 
 

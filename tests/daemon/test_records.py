@@ -26,6 +26,7 @@ def test_every_figure_of_every_kind_is_told(daemon: Daemon) -> None:
     assert rows["aiops_record_settled"] == {mine: 4.0, ("team", "t"): 4.0} | {("entity", f"a{n}"): 1.0 for n in range(4)}
     assert rows["aiops_record_cleared_alone_ratio"][mine] == 0.25
     assert rows["aiops_record_calibrated_on"]["disk_full", "exhaustion", "interval"] == 0.0
+    assert rows["aiops_record_confidence_floor_ratio"] == {("disk_full", "exhaustion"): 0.0}
     assert rows["aiops_record_names_left_out"] == {(by,): 0.0 for by in records.SHOWN}
     assert rows["aiops_record_precision_ratio"][*mine, "point"] == 0.75
     assert rows["aiops_record_precision_ratio"][*mine, "low"] < 0.75 < rows["aiops_record_precision_ratio"][*mine, "high"]

@@ -81,10 +81,20 @@ def test_the_family_are_the_cards_of_the_same_models(store: Store) -> None:
     cards = [ModelCard.model_validate(one) for one in written]
     assert family_of(cards[0], cards) == ["inode"]
     put(store, *early(60, name="inode"))
-    found = {(name, kind): one.about.get("interval") for name, kind, one in shown(store, cards)}
+    found = {(one.card, one.kind): one.found.about.get("interval") for one in shown(store, cards, START_S)}
     assert found["disk", "exhaustion"] == "family prior, no crossings yet"
     assert [kind for name, kind in found if name == "both"] == ["exhaustion", "anomaly"]
     assert found["both", "exhaustion"] == "the model's own, no crossings yet"
+
+
+def test_the_floor_is_shown_where_it_is_known_how_much_is_watched(store: Store) -> None:
+    put(store, *false_ones(9, 0.4), replace(outcome(99, "hit", 0.8), settled_s=START_S))
+    cards = [ModelCard.model_validate(card("disk", detect={}, false_alarm_budget={"count": 1}))]
+    assert [one.least for one in shown(store, cards, START_S)] == [None, None]
+    for entities, floor in ((1, 0.8), (9, 0.0)):
+        timed, anomaly = shown(store, cards, START_S, lambda name, entities=entities: (entities, entities))  # type: ignore[misc]
+        assert (timed.least, anomaly.least) == (floor, None)
+        assert timed.as_json()["confidence_floor"] == floor
 
 
 def test_a_card_of_rules_warns_of_alerts() -> None:
@@ -156,6 +166,8 @@ def test_a_restart_tells_the_same_and_adjusts_nothing_twice(rig: Rig) -> None:
     assert rig.daemon is not None
     (after,) = rig.daemon.store.open_warnings()
     assert (after.id, after.first_crossing, after.raw) == (one.id, one.first_crossing, one.raw)
+    assert after.crossing is not None
+    assert after.symptoms[0].crossing is not None
     assert after.symptoms[0].crossing.expected_s == pytest.approx(one.symptoms[0].crossing.expected_s, abs=600)
     assert after.crossing.latest_s == pytest.approx(one.crossing.latest_s, abs=600)
 
