@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ import numpy as np
 
 from aiops.config.yaml_file import load
 from aiops.core.cron import Cron
+from aiops.core.durations import text as duration
 from aiops.core.labels import Matcher, matches_all
-from aiops.core.records import EarlyWarning
+from aiops.core.records import CAME, EarlyWarning
 from aiops.models.card import ModelCard
 from aiops.outcomes.feedback import Feedback, Word, current
 from aiops.store import Statement, Store
@@ -42,7 +44,10 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A change of one key of a card, why, and what it would have done; `key` empty: nothing in the card would help."""
+    """A change of one key of a card, why, and what it would have done; `key` empty: nothing in the card would help.
+
+    `word` was said of the warnings with the ids `about`.
+    """
 
     card: str
     why: str
@@ -50,6 +55,8 @@ class Proposal:
     value: Any = None
     diff: str = ""
     tried: Tried | None = None
+    word: str = ""
+    about: tuple[str, ...] = ()
 
 
 def feedback_of(store: Store, card: str | None = None) -> list[Feedback]:
@@ -73,14 +80,15 @@ def suggest(store: Store, card: ModelCard, limit: int = 10_000) -> list[Proposal
     out: list[Proposal] = []
     for word, about in sorted(said.items()):
         if word != "useful" and len(about) >= ENOUGH:
-            out += _for(word, card, sorted(about.values(), key=lambda w: w.opened_s), kept)
+            found = _for(word, card, sorted(about.values(), key=lambda w: w.opened_s), kept)
+            out += [replace(one, word=word, about=tuple(sorted(about))) for one in found]
     return out
 
 
 def _for(word: Word, card: ModelCard, about: Sequence[EarlyWarning], kept: Sequence[EarlyWarning]) -> Iterator[Proposal]:
     why = f"{len(about)} warnings were called {word.replace('_', ' ')}"
     if word == "noise":
-        yield _slower(card, why, about, kept) or Proposal(card.name, f"{why}; they last as long as others: look at its limit")
+        yield _slower(card, why, about, kept) or _floored(card, why, about, kept) or _cheaper(card, why)
     elif word == "expected":
         yield _excluded(card, why, about, kept) or Proposal(card.name, f"{why}, at no common hour: no window tells them apart")
     elif word == "late":
@@ -100,6 +108,36 @@ def _slower(card: ModelCard, why: str, about: Sequence[EarlyWarning], kept: Sequ
             value = {**_raw(card).get("guards", {}), "persistence": f"{need}/{of}"}
             return _proposal(card, f"{why}; at least half of them ended within {need} looks", "guards", value, back, kept)
     return None
+
+
+def _floored(card: ModelCard, why: str, about: Sequence[EarlyWarning], kept: Sequence[EarlyWarning]) -> Proposal | None:
+    """A floor for how far an anomaly must be from what was expected: above half of the noise, below everything that came true."""
+    far = {w.id: change for w in kept if (change := _change(w)) is not None}
+    noise = sorted(far[w.id] for w in about if w.id in far)
+    if card.detect is None or len(noise) * 2 < len(about):
+        return None
+    real = min((far[w.id] for w in kept if w.id in far and w.verdict in CAME), default=float("inf"))
+    floor = math.ceil(100 * min(noise[len(noise) // 2], 10.0) + 1) / 100
+    if not card.guards.min_relative_change < floor < real:
+        return None
+    back = [w for w in kept if w.id in far and far[w.id] < floor]
+    value = {**_raw(card).get("guards", {}), "min_relative_change": floor}
+    return _proposal(card, f"{why}; at least half of them were less than {floor:.0%} off", "guards", value, back, kept)
+
+
+def _change(warning: EarlyWarning) -> float | None:
+    """By which share an anomaly differs from what was expected; None where that is not known."""
+    evidence = warning.symptoms[0].evidence if warning.kind == "anomaly" and warning.symptoms else {}
+    now, expected = evidence.get("now"), evidence.get("expected")
+    return None if now is None or not expected else abs(now - expected) / abs(expected)
+
+
+def _cheaper(card: ModelCard, why: str) -> Proposal:
+    """Half the budget of false warnings; what that keeps back only a replay can tell."""
+    budget = card.false_alarm_budget
+    told = {"count": budget.count / 2, "per": budget.per, "every": duration(budget.every)}
+    more = f"{why}; they last as long as others: half the budget asks for surer ones"
+    return _proposal(card, more, "false_alarm_budget", told, [], [])
 
 
 def _lasted(warning: EarlyWarning) -> float:
@@ -171,8 +209,13 @@ def diff_of(card: ModelCard, key: str, value: Any) -> str:
     if not card.path:
         return ""
     before = Path(card.path).read_text("utf-8").splitlines(keepends=True)
-    after = changed(before, key, value)
+    after = file_with(card, key, value).splitlines(keepends=True)
     return "".join(difflib.unified_diff(before, after, f"a/{Path(card.path).name}", f"b/{Path(card.path).name}", n=1))
+
+
+def file_with(card: ModelCard, key: str, value: Any) -> str:
+    """The text of a card's file with another value of a top-level key."""
+    return "".join(changed(Path(card.path).read_text("utf-8").splitlines(keepends=True), key, value))
 
 
 def changed(lines: Sequence[str], key: str, value: Any) -> list[str]:
@@ -206,4 +249,5 @@ def as_json(found: Iterable[Proposal]) -> Iterator[dict[str, Any]]:
     """Plain values."""
     for one in found:
         tried = None if one.tried is None else {"of": one.tried.of, "kept_back": dict(one.tried.kept_back)}
-        yield {"card": one.card, "why": one.why, "key": one.key, "value": one.value, "diff": one.diff, "tried": tried}
+        facts = {"word": one.word, "about": list(one.about), "key": one.key, "value": one.value, "diff": one.diff, "tried": tried}
+        yield {"card": one.card, "why": one.why, **facts}

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aiops.core.records import Lineage, Symptom
 from aiops.models.card import ModelCard, load_card
 from aiops.pipeline.desk import Desk, Unsaid
 from aiops.pipeline.suggest import Proposal, as_json, changed, suggest
@@ -88,11 +89,35 @@ def test_noise_that_ends_soon_asks_for_more_persistence(store: Store, card: Mode
     assert Path(card.path).read_text() == TEXT, "the file itself stays"
 
 
-def test_noise_that_lasts_is_not_helped_by_persistence(store: Store, card: ModelCard) -> None:
+def test_noise_that_lasts_is_not_helped_by_persistence_but_by_a_smaller_budget(
+    store: Store, card: ModelCard, tmp_path: Path
+) -> None:
     say(store, "noise", *kept(store, 7200, 7200))
     (one,) = suggest(store, card)
-    assert (one.key, one.diff, one.tried) == ("", "", None)
-    assert "look at its limit" in one.why
+    assert (one.key, one.tried) == ("false_alarm_budget", None), "what it keeps back only a replay can tell"
+    after = applied(card, one, tmp_path).false_alarm_budget
+    assert (after.count, after.per, after.every) == (0.5, "entity", 7 * DAY)
+
+
+def test_noise_that_was_hardly_off_asks_for_a_floor(store: Store, tmp_path: Path) -> None:
+    text = TEXT.replace("forecast: {limit: {below: 0.05}}", "detect: {model: seasonal}")
+    (tmp_path / "odd.yaml").write_text(text.replace("name: disk_full", "name: odd").replace("symptom: none", "symptom: none"))
+    odd = load_card(tmp_path / "odd.yaml")
+
+    def far(now: float) -> tuple[Symptom, ...]:
+        evidence = {"now": now, "expected": 100.0}
+        return (Symptom("odd", "odd", {}, "anomaly", 0, "info", 0.5, 3.0, None, evidence, Lineage("s", "q", 0, 0)),)
+
+    changes = {"card": "odd", "kind": "anomaly"}
+    small = [kept(store, 7200, at=NOON + i, symptoms=far(100 + i), **changes)[0] for i in (5, 10, 15)]
+    kept(store, 7200, at=NOON + 60, symptoms=far(180), verdict="hit", **changes)
+    say(store, "noise", *small)
+    (one,) = suggest(store, odd)
+    assert (one.key, one.value["min_relative_change"]) == ("guards", 0.11)
+    assert one.tried is not None
+    assert (one.tried.of, one.tried.kept_back) == (4, {"open": 2})
+    kept(store, 7200, at=NOON + 90, symptoms=far(107), verdict="hit", **changes)
+    assert [p.key for p in suggest(store, odd)] == ["false_alarm_budget"], "a floor would lose a hit"
 
 
 def test_what_is_expected_at_one_hour_is_excluded_there(store: Store, card: ModelCard, tmp_path: Path) -> None:
