@@ -57,7 +57,8 @@ def card(folder: Path, name: str, persistence: str) -> Path:
 
 def lived(hour: float, lasted: int, verdict: str, entity: str = "a", start: int = START) -> EarlyWarning:
     opened = start + int(hour * HOUR)
-    one = warning(opened, timed=False, id=f"{entity}{hour}", fingerprint=f"{entity}{hour}", card="odd", entity={"entity": entity}, labels={"entity": entity})
+    name, labels = f"{entity}{hour}", {"entity": entity}
+    one = warning(opened, timed=False, id=name, fingerprint=name, card="odd", entity=labels, labels=labels)
     return one.having(state="closed", closed_s=opened + lasted, verdict=verdict)
 
 

@@ -66,7 +66,8 @@ def test_a_diff_is_tried_on_a_replay_of_the_past(tmp_path: Path) -> None:
     where = ["--config", str(tmp_path / "aiops.yaml"), "--data-dir", str(tmp_path)]
     for hour in SPIKES:
         assert CliRunner().invoke(app, ["warnings", "feedback", f"a{hour}", "noise", "--by", "ann", *where]).exit_code == 0
-    done = CliRunner().invoke(app, ["suggest", "odd", "--since", "19h", "--data", str(tmp_path / "recording"), "-o", "json", *where])
+    asked = ["suggest", "odd", "--since", "19h", "--data", str(tmp_path / "recording"), "-o", "json"]
+    done = CliRunner().invoke(app, [*asked, *where])
     (line,) = done.stdout.splitlines()
     found = json.loads(line)
     assert (found["key"], found["value"]["persistence"]) == ("guards", "5/8")
