@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from aiops import plugins
+from aiops.config.actions import schema_of_actions
 from aiops.config.fields import schema_of_file
 from aiops.config.settings import ReceiverSettings, Settings, SourceSettings
 from aiops.core.errors import AiopsError
@@ -22,6 +23,7 @@ def json_schema() -> dict[str, Any]:
     schema = schema_of_file(Settings)
     for name, (group, model) in _PLUGGED.items():
         schema["$defs"][name] = _one_of(group, schema_of_file(model), schema["$defs"])
+    schema["$defs"]["ResponseSettings"]["properties"]["actions"] = schema_of_actions(schema["$defs"])
     return schema
 
 

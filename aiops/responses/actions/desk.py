@@ -72,6 +72,10 @@ class Desk:
         self._result.unlink(missing_ok=True)
         _write(self._began, room.encode())
 
+    def has_begun(self) -> bool:
+        """Whether the program, or one of an earlier attempt, may have begun."""
+        return self._began.exists()
+
     def never_began(self) -> None:
         """It did not begin after all."""
         self._began.unlink(missing_ok=True)

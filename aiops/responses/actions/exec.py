@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 import aiops
 from aiops.core.params import Params
@@ -32,7 +32,15 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LATE_S = 15.0
 """Longer than grace and the end of all processes together take beyond the deadline."""
 _START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from aiops.responses.actions.keeper import main; main()"
-Absolute = Annotated[Path, Field(json_schema_extra={"pattern": "^/"})]
+
+
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError(f"{path} must be absolute: programs are looked for in no folder")
+    return path
+
+
+Absolute = Annotated[Path, AfterValidator(_absolute), Field(json_schema_extra={"pattern": "^/"})]
 
 
 class ExecParams(Params):
@@ -107,10 +115,19 @@ class Exec(Action[ExecParams]):
             desk = self._desk(call)
         except _Refused as e:
             return refused(str(e))
-        why = self._keep(job, call, desk)
+        try:
+            keeper = self._keeper()
+        except OSError as e:
+            return refused(f"its keeper cannot be started: {e}")
+        why = self._keep(keeper, self._said(job, call, desk), call.left_s)
         if why:
             return refused(why)
-        found = desk.result()
+        try:
+            found = desk.result()
+            if found is None and not desk.has_begun():
+                return refused("its keeper was ended before it began")
+        except (OSError, ValueError) as e:
+            return Result("unknown", {}, f"its result cannot be read: {e}")
         if found is None:
             return Result("unknown", {}, "its keeper was ended before it could tell")
         return _judged(found, call, job.remote)
@@ -120,15 +137,21 @@ class Exec(Action[ExecParams]):
         if self._around.folder is None or self._host(call) is not None:
             return False
         desk = self._desk(call)
-        return desk.raise_fence(call.epoch) <= call.epoch and desk.quiet(call.left_s)
+        try:
+            return desk.raise_fence(call.epoch) <= call.epoch and desk.quiet(call.left_s)
+        except OSError:
+            return False
 
     def harvest(self, call: Call) -> Result | None:
         """What an earlier keeper wrote; None when it wrote nothing, or still runs."""
         if self._around.folder is None:
             return None
         desk = self._desk(call)
-        with desk.alone() as lock:
-            found = desk.result() if lock is not None else None
+        try:
+            with desk.alone() as lock:
+                found = desk.result() if lock is not None else None
+        except (OSError, ValueError):
+            return None
         return None if found is None else _judged(found, call, self._host(call) is not None)
 
     def _desk(self, call: Call) -> Desk:
@@ -145,7 +168,7 @@ class Exec(Action[ExecParams]):
     def _job(self, call: Call) -> _Job:
         argv, host = _arguments(call.given.get("argv")), self._host(call)
         path = self.params.programs.get(argv[0])
-        if path is None or not path.is_absolute():
+        if path is None:
             raise _Refused(f"{visible(argv[0])} is not listed under responses.actions.exec.programs")
         env, secrets = self._env(call)
         stdin = json.dumps(call.given["stdin_json"], allow_nan=False) if "stdin_json" in call.given else ""
@@ -176,8 +199,8 @@ class Exec(Action[ExecParams]):
                 raise _Refused(f"the variable {visible(name)} cannot be passed")
         return env, list(secret.values())
 
-    def _keep(self, job: _Job, call: Call, desk: Desk) -> str:
-        """Run the keeper to its end; why it did not begin, if so."""
+    def _said(self, job: _Job, call: Call, desk: Desk) -> bytes:
+        """What the keeper is told."""
         fd = self._around.lock_fd
         said = {
             "folder": str(desk.folder), "key": call.idem_key, "epoch": call.epoch, "left_s": call.left_s, "path": job.path,
@@ -185,13 +208,20 @@ class Exec(Action[ExecParams]):
             "grace_s": self.params.grace + (self.params.grace if job.remote else 0), "lock_fd": fd, "limits": self._limits(job),
             "user": "" if job.remote else self.params.user, "no_new_privileges": self.params.no_new_privileges,
         }  # fmt: skip
+        return json.dumps(said).encode()
+
+    def _keeper(self) -> subprocess.Popen[bytes]:
+        fd = self._around.lock_fd
         command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _START, str(Path(aiops.__file__).parents[1])]
-        keeper = subprocess.Popen(
+        return subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/",
             start_new_session=True, pass_fds=() if fd is None else (fd,),
         )  # fmt: skip
+
+    def _keep(self, keeper: subprocess.Popen[bytes], said: bytes, left_s: float) -> str:
+        """Run the keeper to its end; why it did not begin, if so."""
         try:
-            out, _ = keeper.communicate(json.dumps(said).encode(), call.left_s + 2 * self.params.grace + _LATE_S)
+            out, _ = keeper.communicate(said, left_s + 2 * self.params.grace + _LATE_S)
         except subprocess.TimeoutExpired:
             keeper.kill()
             out, _ = keeper.communicate()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
@@ -221,7 +220,7 @@ class HandOver(Action[P], Generic[P]):
             except Stopped as e:
                 if e.result.end == "gone" or talk.left_s < CANCEL_S + self.params.poll:
                     raise Stopped(Result("unknown", {"id": run}, f"{run} was launched: {e}")) from None
-                time.sleep(self.params.poll)
+                self._ending.wait(self.params.poll)
 
     def _ended(self, state: Mapping[str, Any]) -> Result | None:
         status = str(state.get("status"))

@@ -36,13 +36,18 @@ def main() -> None:
     job = json.load(sys.stdin)
     os.umask(0o077)
     desk = Desk(Path(job["folder"]), job["key"])
-    with desk.alone() as lock:
-        if lock is None:
-            _refuse("an earlier attempt still runs")
-        elif (highest := desk.raise_fence(job["epoch"])) > job["epoch"]:
-            _refuse(f"epoch {highest} has taken over, this call has {job['epoch']}")
-        else:
-            _keep(job, desk, lock)
+    try:
+        lock = desk.take()
+        highest = desk.raise_fence(job["epoch"])
+    except OSError as e:
+        _refuse(f"its fence cannot be read: {e}")
+        return
+    if lock is None:
+        _refuse("an earlier attempt still runs")
+    elif highest > job["epoch"]:
+        _refuse(f"epoch {highest} has taken over, this call has {job['epoch']}")
+    else:
+        _keep(job, desk, lock)  # the lock goes with this process, and with the last of those that it started
 
 
 def _refuse(why: str) -> None:
@@ -53,10 +58,15 @@ def _keep(job: dict[str, Any], desk: Desk, lock: int) -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     told_to_stop: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: told_to_stop.append(number))
-    hide, room = Hidden(job["secrets"]), tempfile.mkdtemp(prefix=ROOM)
     inherited = [lock, *([job["lock_fd"]] if job["lock_fd"] is not None else [])]
-    try:
+    try:  # of another user's way to his folder nothing is ours
+        room = tempfile.mkdtemp(prefix=ROOM, dir=None if job["user"] else desk.folder)
         desk.begin(room)
+    except OSError as e:
+        _refuse(f"there is no folder for it: {e}")
+        return
+    hide = Hidden(job["secrets"])
+    try:
         try:
             program = _start(job, room, inherited)
         except (OSError, subprocess.SubprocessError, KeyError) as e:

@@ -77,7 +77,8 @@ class Silence(Action[SilenceParams]):
         except ValueError:
             raise _refused("for must be a duration") from None
         if not 0 < lasts_s <= self.params.longest:
-            raise _refused(f"a silence may last {self.params.longest:g} s at most, as responses.actions.alertmanager.longest says")
+            most = f"{self.params.longest:g} s"
+            raise _refused(f"a silence may last {most} at most, as responses.actions.alertmanager.longest says")
         return {
             "matchers": [{"name": n, "value": v, "isRegex": False, "isEqual": True} for n, v in labels.items()],
             "startsAt": rfc3339(now_s),

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from pydantic import ValidationError
 
 from aiops.responses.actions.around import Around
 from aiops.responses.actions.exec import Exec, ExecParams
@@ -111,8 +112,19 @@ def test_a_program_is_named_as_it_is_listed(tmp_path: Path, program: str) -> Non
 
 
 def test_a_listed_path_must_be_absolute(tmp_path: Path) -> None:
-    found = runner(tmp_path, {"echo": Path("bin/echo")}).run(call({"argv": ["echo"]}), 0.0)
-    assert "is not listed" in found.why
+    with pytest.raises(ValidationError, match="must be absolute"):
+        runner(tmp_path, {"echo": Path("bin/echo")})
+
+
+def test_a_folder_that_cannot_be_written_is_known_before_anything_begins(tmp_path: Path) -> None:
+    action = runner(tmp_path, {"touch": Path("/usr/bin/touch")})
+    (tmp_path / "desk").rmdir()
+    (tmp_path / "desk").symlink_to("/dev/full")
+    assert action.fence(call({"argv": ["touch"]})) is False
+    assert action.harvest(call({"argv": ["touch"]})) is None
+    found = action.run(call({"argv": ["touch", str(tmp_path / "touched")]}), 0.0)
+    assert (found.end, found.effect) == ("failed", False)
+    assert not (tmp_path / "touched").exists()
 
 
 @pytest.mark.parametrize("argv", [["echo", "a\0b"], ["echo", "x" * 131_072], ["echo", "\ud800"], ["echo", 3], [], "echo a", None])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -129,18 +131,22 @@ runner(Path(sys.argv[1]), {"slow": Path(sys.argv[2])}, env={"PATH": "/usr/bin:/b
 """
 
 
-def begun_by_a_daemon(folder: Path, text: str) -> subprocess.Popen[bytes]:
-    """Another process that runs the program, which has begun when this returns."""
+@contextlib.contextmanager
+def begun_by_a_daemon(folder: Path, text: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that runs the program, which has begun when the context does."""
     slow = script(folder, f"touch {folder}/begun; {text}", "slow")
     daemon = subprocess.Popen([sys.executable, "-c", DAEMON, str(folder), str(slow)], cwd=ROOT)
-    until((folder / "begun").exists)
-    return daemon
+    try:
+        until((folder / "begun").exists)
+        yield daemon
+    finally:
+        daemon.kill()
+        daemon.wait()
 
 
 def test_the_result_is_there_although_the_daemon_died(tmp_path: Path) -> None:
-    daemon = begun_by_a_daemon(tmp_path, f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done; echo finished")
-    daemon.kill()
-    daemon.wait()
+    with begun_by_a_daemon(tmp_path, f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done; echo finished"):
+        pass
     action = runner(tmp_path, {})
     asked = call({"argv": ["slow"]}, left_s=0.1, epoch=4)
     assert action.harvest(asked) is None
@@ -153,11 +159,12 @@ def test_the_result_is_there_although_the_daemon_died(tmp_path: Path) -> None:
 
 
 def test_a_killed_keeper_takes_nothing_for_granted(tmp_path: Path) -> None:
-    daemon = begun_by_a_daemon(tmp_path, "sleep 1")
-    for pid in descendants(daemon.pid):
-        if b"keeper" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            os.kill(pid, signal.SIGKILL)
-    daemon.wait()
+    with begun_by_a_daemon(tmp_path, "sleep 1") as daemon:
+        for pid in descendants(daemon.pid):
+            with contextlib.suppress(OSError):
+                if b"keeper" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+        daemon.wait()
     action = runner(tmp_path, {})
     assert action.fence(call({"argv": ["slow"]}, left_s=60.0)) is True, "the lock lasts as long as the program"
     assert action.harvest(call({"argv": ["slow"]})) is None
@@ -175,11 +182,10 @@ def test_a_lower_epoch_begins_nothing_once_there_was_a_fence(tmp_path: Path) -> 
 
 
 def test_two_attempts_of_one_step_never_run_at_once(tmp_path: Path) -> None:
-    daemon = begun_by_a_daemon(tmp_path, f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done")
-    found = runner(tmp_path, {"echo": Path("/bin/echo")}).run(call({"argv": ["echo"]}), 0.0)
-    assert (found.end, found.effect, found.why) == ("failed", False, "an earlier attempt still runs")
-    (tmp_path / "go").touch()
-    daemon.wait()
+    with begun_by_a_daemon(tmp_path, f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done"):
+        found = runner(tmp_path, {"echo": Path("/bin/echo")}).run(call({"argv": ["echo"]}), 0.0)
+        assert (found.end, found.effect, found.why) == ("failed", False, "an earlier attempt still runs")
+        (tmp_path / "go").touch()
 
 
 def test_what_an_earlier_attempt_left_is_not_taken_for_the_result_of_a_later_one(tmp_path: Path) -> None:
