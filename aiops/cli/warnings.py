@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from aiops.core.durations import rfc3339, text
 from aiops.core.errors import StoreError
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
-from aiops.notify.wording import members
+from aiops.notify.wording import members, sure
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.mask_said import Masked
 from aiops.store import Statement, Store
@@ -99,7 +99,7 @@ def _head(w: EarlyWarning) -> list[str]:
     lines += [f"  beside     {one['card']} since {rfc3339(one['opened_s'])} ({one['id']})" for one in w.beside]
     if w.act_before_s is not None:
         lines.append(f"  act before {rfc3339(w.act_before_s)}")
-    return [*lines, f"  how sure   {w.confidence:.0%}; {w.record.get('text', 'new: unproven')}"]
+    return [*lines, f"  how sure   {sure(w)}; {w.record.get('text', 'new: unproven')}"]
 
 
 def _verdict(outcome: Outcome | None, deadline: float | None) -> list[str]:

@@ -76,8 +76,7 @@ def body(warning: EarlyWarning, now_s: float, judged_at_s: float | None) -> str:
     """What a person needs at 03:00: what, when, how sure, why, what to do; one fact a line, nothing from outside unescaped."""
     ended = warning.state == "closed"
     lines = [*_what(warning), *(_ended(warning, judged_at_s) if ended else _when(warning, now_s))]
-    rests = f" ({warning.calibration['confidence']})" if "confidence" in warning.calibration else ""
-    lines.append(f"How sure: {warning.confidence:.0%}{rests}; {record(warning)}")
+    lines.append(f"How sure: {sure(warning)}; {record(warning)}")
     lines += [_why(symptom.labels, symptom.evidence) for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
     if len(warning.symptoms) > SYMPTOMS_AT_MOST:
         lines.append(f"Why: and {len(warning.symptoms) - SYMPTOMS_AT_MOST} series more")
@@ -86,6 +85,19 @@ def body(warning: EarlyWarning, now_s: float, judged_at_s: float | None) -> str:
     if not ended or warning.verdict in CAME:  # what did not come needs no response
         lines += [line for book in warning.runbooks for line in _do(book)] or ["Do: no runbook matches this warning"]
     return "\n".join([*lines, f"More: aiops warnings show {warning.id}"])
+
+
+def sure(warning: EarlyWarning) -> str:
+    """The confidence, and what it rests on."""
+    rests = warning.calibration.get("confidence")
+    return f"{warning.confidence:.0%}" + (f" ({rests})" if rests else "")
+
+
+def stated(warning: EarlyWarning) -> str:
+    """What share of crossings its interval is meant to hold, and what it rests on; empty where that is not said."""
+    level = next((s.evidence["level"] for s in warning.symptoms if s.evidence.get("level")), None)
+    rests = warning.calibration.get("interval")
+    return "" if level is None else f"{level:.0%} interval" + (f", {rests}" if rests else "")
 
 
 def record(warning: EarlyWarning) -> str:
@@ -148,11 +160,9 @@ def _when(warning: EarlyWarning, now_s: float) -> Iterator[str]:
     if c is None:
         yield f"When: since {rfc3339(warning.opened_s)}"
         return
-    level = next((s.evidence["level"] for s in warning.symptoms if s.evidence.get("level")), None)
-    rests = f", {warning.calibration['interval']}" if "interval" in warning.calibration else ""
-    stated = "" if level is None else f" ({level:.0%} interval{rests})"
+    about = f" ({stated(warning)})" if stated(warning) else ""
     left = text(max(0.0, c.expected_s - now_s))
-    yield f"When: {rfc3339(c.expected_s)} (in {left}), between {rfc3339(c.earliest_s)} and {rfc3339(c.latest_s)}{stated}"
+    yield f"When: {rfc3339(c.expected_s)} (in {left}), between {rfc3339(c.earliest_s)} and {rfc3339(c.latest_s)}{about}"
     if warning.act_before_s is not None:
         yield f"Act before: {rfc3339(warning.act_before_s)}{' (now)' if warning.act_before_s <= now_s else ''}"
 

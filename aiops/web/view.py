@@ -14,14 +14,15 @@ from aiops.core.durations import rfc3339, text
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
+from aiops.notify.wording import stated, sure
 from aiops.outcomes.scorecard import By
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline import Watch
 from aiops.pipeline import stages as ladder
 from aiops.pipeline.calibrations import shown
 from aiops.pipeline.figures import SINCE_S as SINCE_S
-from aiops.store.codec import to_json
 from aiops.pipeline.mask_said import Masked, of_warning
+from aiops.store.codec import to_json
 from aiops.web.evidence import told
 from aiops.web.sight import Sight
 
@@ -183,10 +184,17 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
         "symptoms": told(found.symptoms, daemon.clock()), "ago": text(max(0.0, daemon.clock() - found.opened_s)),
         "beside": [_beside(one) for one in found.beside], "members": [_beside(one) for one in found.members],
         "data": [_data(found, source) for source in dict.fromkeys(s.lineage.source for s in found.symptoms)],
-        "level": next((f"{s.evidence['level']:.0%}" for s in found.symptoms if s.evidence.get("level")), ""),
+        "level": stated(found), "sure": sure(found),
         "act_before": None if found.act_before_s is None else rfc3339(found.act_before_s),
+        "masked": [visible(str(one), 400) for one in _masked(daemon, found)],
         "stale_since": None if found.stale_since_s is None else rfc3339(found.stale_since_s),
     }  # fmt: skip
+
+
+def _masked(daemon: Daemon, found: EarlyWarning) -> list[Masked]:
+    """The times that mask what a warning is about."""
+    card = next((watch.card for watch in daemon.rooms.watches if watch.card.name == found.card), None)
+    return [] if card is None else of_warning(daemon.rooms.masks, card, found, daemon.clock())
 
 
 def _beside(other: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,17 +203,10 @@ def _beside(other: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": other["id"], "card": other.get("card", ""), "entity": visible(" ".join(v for v in other["entity"].values() if v)),
         "since": rfc3339(other["opened_s"]), "expected": "" if expected is None else rfc3339(expected),
-        "masked": [visible(str(one), 400) for one in _masked(daemon, found)],
     }  # fmt: skip
 
 
 def _data(warning: EarlyWarning, source: str) -> dict[str, str]:
-def _masked(daemon: Daemon, found: EarlyWarning) -> list[Masked]:
-    """The times that mask what a warning is about."""
-    card = next((watch.card for watch in daemon.rooms.watches if watch.card.name == found.card), None)
-    return [] if card is None else of_warning(daemon.rooms.masks, card, found, daemon.clock())
-
-
     """A source of the evidence, and what it warned of."""
     notes = dict.fromkeys(note for s in warning.symptoms if s.lineage.source == source for note in s.lineage.partial)
     return {"source": visible(source), "partial": visible("; ".join(notes))}

@@ -119,3 +119,10 @@ def test_a_time_to_act_that_has_passed_is_now() -> None:
 
 def test_a_warning_about_everything_needs_no_place() -> None:
     assert title(anomaly(entity={}), OPENED_S) == "load anomaly: unusual since 08:10 UTC"
+
+
+def test_confidence_and_interval_say_what_they_rest_on() -> None:
+    one = warning(calibration={"confidence": "calibrated on 42 outcomes", "interval": "family prior, 6 crossings"})
+    lines = body(one, OPENED_S, None).splitlines()
+    assert any(line.endswith("(80% interval, family prior, 6 crossings)") for line in lines)
+    assert any(line.startswith("How sure: 91% (calibrated on 42 outcomes); ") for line in lines)
