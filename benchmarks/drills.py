@@ -34,7 +34,7 @@ from drill_stage import alerts, drill_of, drills_of, file_systems, put_alerts, r
 from drill_turns import by_daemon
 
 from aiops.core.durations import seconds
-from aiops.rules.formula import crossing
+from aiops.rules.program import program
 from aiops.rules.served import served_in
 from aiops.scan.past import STEP_S, Past, grid, replay
 from aiops.scan.rows import View
@@ -65,7 +65,8 @@ def by_scan(server: Server, now_s: int, days: float, horizon_s: float, drills: d
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for one in served:
         for labels, formula in view.formulas(one):
-            name, times = drill_of(labels, drills), crossing(formula, view.times)
+            times = program([formula], len(past.leaves)).crossing(view.times.transpose(1, 0, 2))[0]
+            name = drill_of(labels, drills)
             found[name] += warnings(told.look_s.astype(float), times[:, 2] + one.hold_s)
     return found
 

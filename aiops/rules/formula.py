@@ -1,8 +1,4 @@
-"""How the rows of a rule's result come from the series of its leaves: matched by labels once, computed for any instants.
-
-Arrays: `times` (L, n, 3) earliest/expected/latest of n series at L looks, the look itself where a series holds, NaN = never;
-`holds` (L, n) whether its comparison is true.
-"""
+"""How the rows of a rule's result come from the series of its leaves, matched by labels once; `program` computes them."""
 
 from __future__ import annotations
 
@@ -139,37 +135,6 @@ def missing(formula: Formula) -> list[str]:
     if isinstance(formula, Missing):
         return [formula.what]
     return [one for part in formula.parts for one in missing(part)] if isinstance(formula, Many) else []
-
-
-def holding(formula: Formula, holds: Bools) -> Bools:
-    """(L,) whether the rule's condition is true."""
-    if isinstance(formula, One):
-        return np.asarray(holds[:, formula.series])
-    if isinstance(formula, Missing):
-        return np.zeros(len(holds), bool)
-    parts = [holding(part, holds) for part in formula.parts]
-    if formula.op == "unless":
-        return np.asarray(parts[0] & ~np.logical_or.reduce(parts[1:]))
-    return np.asarray((np.logical_and if formula.op == "and" else np.logical_or).reduce(parts))
-
-
-def crossing(formula: Formula, times: Floats) -> Floats:
-    """(L, 3) when the rule's condition becomes true; NaN: not inside the horizon.
-
-    `unless`: the first, where none of the others comes before it.
-    """
-    if isinstance(formula, One):
-        return np.asarray(times[:, formula.series])
-    if isinstance(formula, Missing):
-        return np.full((len(times), 3), np.nan)
-    parts = [crossing(part, times) for part in formula.parts]
-    if formula.op == "and":
-        return np.asarray(np.maximum.reduce(parts))
-    if formula.op == "or":
-        return np.asarray(np.fmin.reduce(parts))
-    with np.errstate(invalid="ignore"):
-        barred = np.logical_or.reduce([part[:, 1] <= parts[0][:, 1] for part in parts[1:]])
-    return np.asarray(np.where(barred[:, None], np.nan, parts[0]))
 
 
 def leading(formula: Formula, expected: Floats, forecast: Bools) -> tuple[float, int] | None:

@@ -28,21 +28,27 @@ class Level:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
-    """R formulas over n series. Nodes: the series, then one that is missing, then those of `levels`; `roots` (R,) the rows'."""
+    """R formulas over n series. Nodes: the series, then one that is missing, then those of `levels`; `roots` (R,) the rows'.
+
+    Where instants are looked at beside each other, they are the second axis.
+    """
 
     n: int
     levels: tuple[Level, ...]
     roots: Ints
 
     def holding(self, holds: Bools) -> Bools:
-        """(R,) whether each formula is true, of `holds` (n,) whether each comparison is; see `formula.holding`."""
-        nodes = np.zeros(self._nodes, bool)
+        """(R, …) whether each formula is true, of `holds` (n, …) whether each comparison is."""
+        nodes = np.zeros((self._nodes, *holds.shape[1:]), bool)
         nodes[: self.n] = holds
         return self._through(nodes, np.logical_and, np.logical_or, _and_not)
 
     def crossing(self, times: Floats) -> Floats:
-        """(R, 3) when each formula becomes true, of `times` (n, 3); NaN = never; see `formula.crossing`."""
-        nodes = np.full((self._nodes, 3), np.nan)
+        """(R, …, 3) when each formula becomes true, earliest, expected, latest, of `times` (n, …, 3); NaN = never.
+
+        `and` the last of its parts, `or` the first; `unless` the first part, where none of the others comes before it.
+        """
+        nodes = np.full((self._nodes, *times.shape[1:]), np.nan)
         nodes[: self.n] = times
         return self._through(nodes, np.maximum, np.fmin, _unless_before)
 
@@ -77,9 +83,9 @@ def _unless_before(one: Level, times: Floats) -> Floats:
     first = times[one.starts]
     lengths = np.diff(np.append(one.starts, len(one.parts)))
     with np.errstate(invalid="ignore"):
-        before = times[:, 1] <= np.repeat(first[:, 1], lengths)
+        before = times[..., 1] <= np.repeat(first[..., 1], lengths, axis=0)
     before[one.starts] = False
-    return np.where(np.logical_or.reduceat(before, one.starts)[:, None], np.nan, first)
+    return np.where(np.logical_or.reduceat(before, one.starts)[..., None], np.nan, first)
 
 
 def program(formulas: Sequence[Formula], n: int) -> Program:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from aiops.core.records import Bools
 from aiops.rules.compiler import Leaf
-from aiops.rules.formula import Formula, Many, Missing, One, crossing, holding, leading, members, rows_of, shown
+from aiops.rules.formula import Formula, Many, Missing, One, leading, members, rows_of, shown
+from aiops.rules.program import program
 from aiops.rules.served import Active, Naming, Served
 from aiops.rules.unit import unit_of
 from aiops.scan.past import STEP_S, Past, Told, trends
@@ -27,6 +28,8 @@ SILENT_SHOWN = 5
 FARTHEST_S = 14 * DAY
 """A silent row's line of 6 h that reaches the limit later than this says nothing of how near it is."""
 NO_RECORD = Record()
+State = tuple[str, tuple[float, float, float] | None, str]
+"""State, earliest, expected and latest firing, reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +119,21 @@ def rows(view: View, served: Served, now_s: float) -> Iterator[tuple[Row, Formul
     """The rows of one rule, each with what makes it fire."""
     naming = Naming(served.rule)
     active = {naming.of_alert(one.labels): one for one in served.active}
-    for labels, formula in view.formulas(served):
-        yield _row(view, served, labels, formula, active.get(naming.of_series(labels)), now_s), formula
+    found = list(view.formulas(served))
+    all_rows = program([formula for _, formula in found], len(view.past.leaves))
+    true, told = all_rows.holding(view.holds[-1]), all_rows.crossing(view.times[-1])
+    for i, (labels, formula) in enumerate(found):
+        known = active.get(naming.of_series(labels))
+        yield _row(view, served, labels, formula, _state(served, bool(true[i]), told[i], known, now_s), now_s), formula
 
 
 def _row(
-    view: View, served: Served, labels: Mapping[str, str], formula: Formula, active: Active | None, now_s: float
+    view: View, served: Served, labels: Mapping[str, str], formula: Formula, found: State, now_s: float
 ) -> Row:
-    past, last = view.past, view.times[-1:]
+    past = view.past
     guards = tuple(guards_of(formula, view))
-    lead = leading(formula, last[0, :, 1], past.forecast)
-    told = crossing(formula, last)[0]
-    state, times, reason = _state(served, bool(holding(formula, view.holds[-1:])[0]), told, active, now_s)
+    lead = leading(formula, view.times[-1, :, 1], past.forecast)
+    state, times, reason = found
     if lead is None:
         few = any(past.few[one] for one in _forecast_members(formula, past))
         reason = reason or ("moves in steps, and took too few values to be forecast" if few else "no series of it now")
@@ -149,8 +155,8 @@ def _row(
 
 def _state(
     served: Served, true: bool, told: NDArray[np.float64], active: Active | None, now_s: float
-) -> tuple[str, tuple[float, float, float] | None, str]:
-    """(state, times, reason) of a row: what the server says goes first."""
+) -> State:
+    """Of a row: what the server says goes first."""
     if served.compiled.target is not None:
         return _predicting(served, true, told, active)
     if (active is not None and active.state == "firing") or (true and not served.hold_s):
@@ -167,7 +173,7 @@ def _state(
 
 def _predicting(
     served: Served, true: bool, told: NDArray[np.float64], active: Active | None
-) -> tuple[str, tuple[float, float, float] | None, str]:
+) -> State:
     """Of a rule that predicts by itself: it is about what it predicts, not about its own word."""
     fires = "the rule itself says so now" if active is not None and active.state == "firing" else ""
     if true:

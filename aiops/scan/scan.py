@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from aiops.core.errors import SourceError
 from aiops.core.labels import key
-from aiops.core.records import Block
+from aiops.core.records import Block, Bools
 from aiops.core.text import visible
 from aiops.rules.compiler import Leaf
-from aiops.rules.formula import Formula, crossing, holding, members
+from aiops.rules.formula import Formula, members
+from aiops.rules.program import program
 from aiops.rules.served import Naming, Served, served_in
 from aiops.scan.ask import Reader, Wanted
 from aiops.scan.parts import chosen, in_spans
@@ -305,29 +306,39 @@ def _records(run: _Scan, view: View, some: Sequence[int], only: frozenset[str] |
     slope, level = trends(view.past, BASELINE_SPAN_S)
     ahead = level + slope * BASELINE_AHEAD_S
     predicted = replace(view.past, values=np.where(view.past.forecast[:, None], ahead, view.past.values))
-    foretold = predicted.holds(np.zeros(len(view.past.leaves), bool))
+    wanted = [(i, row, formula) for i in some for row, formula in rows(view, run.served[i], run.now_s)]
+    wanted = [(i, row, formula) for i, row, formula in wanted if (i, key(row.labels)) in run.found]
+    wanted = [one for one in wanted if only is None or key(one[1].labels) in only]
+    past = _Past(view, predicted.holds(np.zeros(len(view.past.leaves), bool)), [formula for _, _, formula in wanted])
     for i in some:
-        served = run.served[i]
+        served, mine = run.served[i], [k for k, one in enumerate(wanted) if one[0] == i]
         fired = _fired(run, served)
-        found = [(row, formula, fired(row.labels)) for row, formula in rows(view, served, run.now_s)]
-        found = [one for one in found if (i, key(one[0].labels)) in run.found and (only is None or key(one[0].labels) in only)]
-        since = _there_since(view, served, [(formula, fires) for _, formula, fires in found])
-        for (row, formula, fires), since_s in zip(found, since, strict=True):
-            record = _record(view, served, formula, foretold, fires, since_s)
-            run.found[i, key(row.labels)] = replace(row, record=record)
+        fires = [fired(wanted[k][1].labels) for k in mine]
+        since = _there_since(view, served, past.true[mine], fires)
+        for k, those, since_s in zip(mine, fires, since, strict=True):
+            row = wanted[k][1]
+            run.found[i, key(row.labels)] = replace(row, record=_record(view, served, past, k, those, since_s))
 
 
-def _there_since(view: View, served: Served, found: Sequence[tuple[Formula, NDArray[np.bool_]]]) -> list[float]:
+class _Past:
+    """R rows over all of a view: `true` (R, t), `foretold` (R, t) by the usual rule, `told` (R, L, 3) at each look."""
+
+    def __init__(self, view: View, foretold: Bools, formulas: Sequence[Formula]) -> None:
+        every = program(formulas, len(view.past.leaves))
+        self.true, self.foretold = every.holding(view.holds.T), every.holding(foretold.T)
+        self.told = every.crossing(view.times.transpose(1, 0, 2))
+
+
+def _there_since(view: View, served: Served, true: Bools, fired: Sequence[Bools]) -> list[float]:
     """From when on a rule was there as it is, as far as each of its rows shows; -inf where nothing speaks against it.
 
     What one row shows holds for all, until the first of them fired: from then on for that row alone.
     """
     if served.compiled.target is not None:  # the truth of such a rule is no alert
-        return [-math.inf] * len(found)
-    true = [holding(formula, view.holds) for formula, _ in found]
-    first = min((int(np.argmax(fires)) for _, fires in found if fires.any()), default=len(view.past.time_s))
-    alone = [unserved(one, fires, served.hold_s) for one, (_, fires) in zip(true, found, strict=True)]
-    early = [unserved(one[:first], fires[:first], served.hold_s) for one, (_, fires) in zip(true, found, strict=True)]
+        return [-math.inf] * len(fired)
+    first = min((int(np.argmax(fires)) for fires in fired if fires.any()), default=len(view.past.time_s))
+    alone = [unserved(one, fires, served.hold_s) for one, fires in zip(true, fired, strict=True)]
+    early = [unserved(one[:first], fires[:first], served.hold_s) for one, fires in zip(true, fired, strict=True)]
     late = [max(one, *early) for one in alone]
     return [float(view.past.time_s[one]) if one >= 0 else -math.inf for one in late]
 
@@ -348,19 +359,16 @@ def _fired(run: _Scan, served: Served) -> Callable[[Mapping[str, str]], NDArray[
     return fired
 
 
-def _record(
-    view: View, served: Served, formula: Formula, foretold: NDArray[np.bool_], fired: NDArray[np.bool_], since_s: float
-) -> Record:
-    """The record of one row. A rule that predicts by itself is its own baseline, and the truth is what it predicts."""
+def _record(view: View, served: Served, past: _Past, k: int, fired: Bools, since_s: float) -> Record:
+    """The record of row k. A rule that predicts by itself is its own baseline, and the truth is what it predicts."""
     time_s, hold_s = view.past.time_s, served.hold_s
-    true = holding(formula, view.holds)
+    true, told = past.true[k], past.told[k]
     predicts = served.compiled.target is not None
     came = starts(true if predicts else fired, time_s)
-    told = crossing(formula, view.times)
     up = np.isfinite(told[:, 1]) & ~true[view.columns] & ~(fired[view.columns] & (not predicts))
     latest = np.where(up, told[:, 2] + hold_s, np.nan)
     own = judged(view.told.look_s, latest, came, since_s)
     before = judged(view.told.look_s, latest, came).warned - own.warned
-    says = fired & ~true if predicts else holding(formula, foretold) & ~true & ~fired
+    says = fired & ~true if predicts else past.foretold[k] & ~true & ~fired
     baseline = judged(time_s, np.where(says, time_s + BASELINE_AHEAD_S + hold_s, np.nan), came, since_s)
     return Record(own, baseline, len(came), float(time_s[-1] - time_s[0]) / DAY, before=before)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from aiops.rules.compiler import compile_rule
-from aiops.rules.formula import Missing, crossing, holding, leading, members, missing, rows_of, shown
+from aiops.rules.formula import Missing, leading, members, missing, rows_of, shown
+from aiops.rules.program import program
 
 NAN = np.nan
 
@@ -21,13 +22,14 @@ class Scene:
         assert condition is not None
         self.leaves = compile_rule(expr).leaves
         flat = [(name, labels, at) for name, some in series.items() for labels, at in some]
-        self.times = np.array([[[at, at, at] for _, _, at in flat]], np.float64).reshape(1, len(flat), 3)
+        self.times = np.array([[at, at, at] for _, _, at in flat], np.float64).reshape(len(flat), 3)
         self.rows = rows_of(
             condition, lambda leaf: [(i, labels) for i, (name, labels, _) in enumerate(flat) if name in leaf.expr]
         )
 
     def told(self) -> dict[str, float]:
-        return {name: float(crossing(formula, self.times)[0, 1]) for name, (_, formula) in self.rows.items()}
+        found = program([formula for _, formula in self.rows.values()], len(self.times)).crossing(self.times)
+        return dict(zip(self.rows, found[:, 1].tolist(), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_a_partner_that_is_not_there_keeps_and_from_firing_and_is_named() -> Non
     (_, formula), = scene.rows.values()
     assert np.isnan(scene.told()['{"x":"a"}'])
     assert missing(formula) == ["size > 5"]
-    assert not holding(formula, np.ones((1, 2), bool))[0]
+    assert not program([formula], 2).holding(np.ones(2, bool))[0]
 
 
 def test_or_on_adds_the_right_where_no_partner_holds() -> None:
@@ -83,7 +85,7 @@ def test_what_holds_is_combined_as_times_are() -> None:
     scene = Scene("size > 5 unless used > 9", used=[({"x": "a"}, 1.0)], size=[({"x": "a"}, 1.0)])
     (_, formula), = scene.rows.values()
     looks = np.array([[False, False], [True, False], [False, True], [True, True]])  # used, size
-    assert holding(formula, looks).tolist() == [False, False, True, False]
+    assert program([formula], 2).holding(looks.T)[0].tolist() == [False, False, True, False]
     assert sorted(members(formula)) == [0, 1]
 
 
@@ -92,10 +94,10 @@ def test_the_last_of_and_decides_and_the_first_of_or() -> None:
     for op, series in (("and", 1), ("or", 0)):
         scene = Scene(f"used > 9 {op} size > 5", used=[({"x": "a"}, 50.0)], size=[({"x": "a"}, 70.0)])
         (_, formula), = scene.rows.values()
-        found = leading(formula, scene.times[0, :, 1], forecast)
+        found = leading(formula, scene.times[:, 1], forecast)
         assert found is not None
         assert found[1] == series
-    assert leading(Missing("x"), scene.times[0, :, 1], forecast) is None
+    assert leading(Missing("x"), scene.times[:, 1], forecast) is None
 
 
 def test_a_gate_that_is_there_or_not_is_shown_as_it_stands() -> None:
