@@ -1,0 +1,181 @@
+"""The tests inside runbooks end in the engine as they end in the simulation: one file, one meaning.
+
+Every runbook lives through every one of its tests by the real engine over a real store; its mocks stand for actions and numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aiops.config.responses import ResponseSettings
+from aiops.config.shipped import runbooks_dir, shelves
+from aiops.core.records import Crossing, EarlyWarning
+from aiops.governance.gate import Gate
+from aiops.governance.masking import Masker, key_of
+from aiops.governance.policy import Policy
+from aiops.pipeline.respond import Around, Responder, Surroundings
+from aiops.responses.catalogue import Actions
+from aiops.responses.desk import Tools
+from aiops.responses.engine import Engine
+from aiops.responses.interface import Action, Call, Result
+from aiops.responses.lease import Lease
+from aiops.responses.people import People
+from aiops.responses.world import Situation
+from aiops.runbooks import Runbook, load_runbooks
+from aiops.runbooks.schema import RunbookTest
+from aiops.runbooks.simulate import Run as Simulated
+from aiops.runbooks.simulate import simulate
+from aiops.store import Store
+from aiops.store.response_rows import Run
+from aiops.store.responses import Responses
+from tests.responses.rig import START_S, Clock, CountParams
+from tests.store.samples import warning as sample
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT.parent / "shared" / "spec" / "runbooks"
+BOOKS = [*load_runbooks(shelves(runbooks_dir())), *(load_runbooks([EXAMPLES]) if EXAMPLES.is_dir() else ())]
+CASES = [pytest.param(book, test, id=f"{book.name}: {test.name}") for book in BOOKS for test in book.tests]
+TICK_S, AT_MOST_S = 30.0, 3 * 86400.0
+BUILT_IN = ("compute", "promql", "wait")
+
+
+class Mock(Action[CountParams]):
+    """Gives what the test says that a step gives."""
+
+    Params = CountParams
+
+    def __init__(self, outputs: Mapping[str, Mapping[str, Any]]) -> None:
+        super().__init__(CountParams())
+        self._outputs = outputs
+
+    def run(self, call: Call, now_s: float) -> Result:
+        output = self._outputs.get(call.step_id, {})
+        status = output.get("status", 200)
+        if status in (404, 410):
+            return Result("gone", output, f"status {status}")
+        if output.get("rc", 0) != 0 or status >= 400:
+            return Result("failed", output, f"exit code {output.get('rc')}, status {status}")
+        return Result("done", output)
+
+
+class MockedWorld(Around):
+    """Numbers and forecasts as the test says."""
+
+    def __init__(self, around: Surroundings, book: Runbook, test: RunbookTest) -> None:
+        super().__init__(around)
+        mocks = test.mocks
+        verify = book.verify.all if book.verify else ()
+        require = book.guards.require if book.guards else ()
+        self._numbers: dict[str, Any] = {one.promql: mocks.require.get(one.name) for one in require}
+        self._numbers |= {one.promql or "": mocks.verify.get(one.name) for one in verify}
+        self._numbers |= {s.with_["query"]: mocks.steps.get(s.id, {}).get("value", 0.0) for s in book.steps if s.uses == "promql"}
+        self._clear = any(mocks.verify.get(one.name) == "clear" for one in verify if one.forecast)
+
+    def values(self, promql: str, run: Run, now_s: float) -> list[float]:
+        found = self._numbers.get(promql)
+        return [float(found)] if isinstance(found, int | float) else []
+
+    def situation(self, run: Run) -> Situation | None:
+        found = super().situation(run)
+        return None if found is None else Situation(found.open, self._clear, found.expected_s)
+
+
+def early(book: Runbook, test: RunbookTest) -> EarlyWarning:
+    s = test.symptom
+    at = None if s.lead_time is None else START_S + s.lead_time
+    crossing = None if at is None else Crossing(at, at, at)
+    kind = "anomaly" if s.kind == "anomaly" else "exhaustion"
+    opened = int(START_S - book.match.for_ - 1)
+    return sample(
+        1, card=s.card, signal=s.signal, kind=kind, entity=dict(s.labels), labels=dict(s.labels), severity=s.severity,
+        confidence=s.confidence, crossing=crossing, first_crossing=crossing, stage="page", opened_s=opened, updated_s=opened,
+    )  # fmt: skip
+
+
+def lived(folder: Path, book: Runbook, test: RunbookTest) -> Simulated:
+    """What the engine makes of a test."""
+    if test.mode is not None:
+        mode, sha = test.mode, book.sha
+        book = book.model_copy(update={"mode": mode})
+        book._sha = sha
+    store = Store.open("", folder)
+    try:
+        clock, warning = Clock(START_S), early(book, test)
+        with store.transaction() as tx:
+            tx.put_warning(warning)
+        runs = Responses(store)
+        settings = ResponseSettings.model_validate({"ceiling": "auto"})
+        gate = Gate(Policy(), Masker(key_of(None)))
+        around = Surroundings(store, settings, None, (), gate, lasting=lambda name, run, now_s: False)
+        world = MockedWorld(around, book, test)
+        lease = Lease(runs, "a", monotonic=clock)
+        uses = {one.uses for step in book.steps for one in (step, step.undo) if one is not None and one.uses not in BUILT_IN}
+        mock = Mock(test.mocks.steps)
+        engine = Engine(Tools(runs, lease, world, Actions(ready={u.removeprefix("plugin."): mock for u in uses}), clock), 0)
+        responder = Responder(runs, world, [book])
+        asked = (one.partition(":") for one in (book.approval.from_ if book.approval else ()))
+        people = People(runs, {name: ["ann"] for kind, _, name in asked if kind == "group"})
+        while clock.now < START_S + AT_MOST_S:
+            lease.keep(clock.now)
+            responder.look([warning], lease.epoch, clock.now)
+            engine.tick()
+            if not runs.newest() or runs.newest()[0].ended:
+                break
+            clock.now += TICK_S
+            _said(test, store, runs, people, clock.now)
+        return _ended(runs, book)
+    finally:
+        store.close()
+
+
+def _said(test: RunbookTest, store: Store, runs: Responses, people: People, now_s: float) -> None:
+    """What people and the world do, so long after somebody was asked."""
+    (run,) = runs.newest()
+    questions = runs.questions(run.id)
+    if run.state != "awaiting_approval":
+        return
+    after = now_s - questions[-1].asked_s
+    times = {"clear": test.clears_after, "deny": test.deny_after, "yes": test.approve_after}
+    for what, _ in sorted(((w, t) for w, t in times.items() if t is not None and t <= after), key=lambda one: one[1])[:1]:
+        if what == "clear":
+            found = store.warning(run.warning_id)
+            assert found is not None
+            with store.transaction() as tx:
+                tx.put_warning(found.having(state="closed", closed_s=int(now_s)))
+        elif now_s <= questions[-1].expires_s:
+            who = next(one.partition(":")[2] for one in run.facts["asking"]["who"])
+            name = "ann" if run.facts["asking"]["who"][0].startswith("group") else who
+            (people.approve if what == "yes" else people.deny)(run.id, name, now_s)
+
+
+def _ended(runs: Responses, book: Runbook) -> Simulated:
+    if not runs.newest():
+        return Simulated(refused=[None])  # type: ignore[list-item]
+    (run,) = runs.newest()
+    rows = [row for row in runs.steps(run.id) if row.idx < 1000]
+    ran = [row.step_id for row in rows if row.attempt or (row.state == "DONE" and row.step_id)]
+    argv = {row.step_id: list(row.given["argv"]) for row in rows if row.attempt and "argv" in row.given}
+    skipped = [row.step_id for row in rows if row.state == "SKIPPED"]
+    because = run.body.get("because", "") if run.state == "blocked" else ""
+    return Simulated([], run.state, because, run.body.get("why", ""), ran, skipped, argv)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("book", "test"), CASES)
+def test_the_engine_ends_a_test_as_the_simulation_does(tmp_path: Path, book: Runbook, test: RunbookTest) -> None:
+    if test.symptom.kind == "threshold":
+        pytest.skip("no warning of this kind comes about here")
+    wanted, got = simulate(book, test), lived(tmp_path, book, test)
+    assert bool(got.refused) == bool(wanted.refused)
+    if not wanted.refused:
+        because = wanted.because if wanted.outcome == "blocked" else ""
+        assert (got.outcome, got.ran, got.skipped, got.argv, got.because) == (
+            wanted.outcome, wanted.ran, wanted.skipped, wanted.argv, because,
+        ), got.why  # fmt: skip
+
+
+def test_there_are_tests_of_every_kind_of_runbook() -> None:
+    assert len(CASES) > 20
