@@ -3,7 +3,7 @@ count as missed while it lasts; what is open stays as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,6 +51,17 @@ def masked_labels(watch: Watch, labels: Sequence[Labels], at_s: int) -> Bools:
     at, own = np.array([at_s], np.int64), own_labels(watch.card)
     lasting = [scope for scope in watch.mask.scopes(watch.card) if scope.lasts(at)[0]]
     return np.array([any(matches_all(scope.match, {**own, **one}) for scope in lasting) for one in labels], bool)
+
+
+def not_masked(watch: RulesWatch, fired: Mapping[int, int]) -> dict[int, int]:
+    """Alerts that began to fire (number to instant) without those that are masked then and that nobody warned of."""
+    if not fired or not may_mask(watch):
+        return dict(fired)
+    warned = {pending.name for pending in watch.pending.values()}
+    return {
+        number: at for number, at in fired.items()
+        if key(watch.entities[number]) in warned or not masked_labels(watch, [watch.entities[number]], at)[0]
+    }  # fmt: skip
 
 
 def note_failing(watch: Watch, rooms: Rooms) -> None:

@@ -11,7 +11,7 @@ from aiops.core.records import Bools, Crossing, Floats, Ints, Symptom
 from aiops.pipeline.evaluate import FORECAST_EVERY_S
 from aiops.pipeline.explain import explain_crossings
 from aiops.pipeline.find import unsure
-from aiops.pipeline.mask import masked
+from aiops.pipeline.mask import masked, masked_labels, may_mask
 from aiops.pipeline.rules_truth import compared, true_of
 from aiops.pipeline.rules_watch import FEW_VALUES, Built, Row, RulesWatch
 from aiops.rules.compiler import Leaf
@@ -47,24 +47,25 @@ def follow(watch: RulesWatch, built: Built, now_s: int, held: Bools | None) -> t
     state["told_s"][pending] = np.maximum(now_s, since + built.hold_s)[pending, None]
     if watch.looked:
         _look(watch, built, holds, true, now_s)
-        ahead = np.isfinite(state["told_s"][:, 1]) & state["speaks"] & ~true & ~_masked_rows(watch, built, now_s)
+        ahead = np.isfinite(state["told_s"][:, 1]) & state["speaks"] & ~true
         firing = ahead | pending
         present = built.program.holding(np.isfinite(latest)) | true
         silent = np.flatnonzero(state["active"] & ~firing & (state["lead"] >= 0))
         lacking = unsure(watch, state["lead"][silent], now_s)[state["lead"][silent]]
         present[silent] &= ~lacking
-        _step(watch, firing, present, now_s, held)
+        _step(watch, firing, present, now_s, held, masked_alerts(watch, built, now_s))
     over = watch.fires[built.entity] & ~built.predicts | state["over"] & built.predicts
     state["active"][over], state["bits"][over] = False, 0
     return holds, latest
 
 
-def _step(watch: RulesWatch, firing: Bools, present: Bools, now_s: int, held: Bools | None) -> None:
+def _step(watch: RulesWatch, firing: Bools, present: Bools, now_s: int, held: Bools | None, hidden: Bools) -> None:
+    """One turn of the gates; alerts that are `hidden`, or whose series are `held`, stay as they were."""
     state = watch.state
-    free = np.ones(len(firing), bool)
+    free = ~hidden
     if held is not None and held.any():
         assert watch.built is not None
-        free = watch.built.program.holding(~held)
+        free &= watch.built.program.holding(~held)
     before = {name: state[name][~free] for name in ("bits", "active", "since_s")}
     guards.step(state, firing, present, watch.guards, now_s)
     for name, array in before.items():
@@ -87,10 +88,12 @@ def _look(watch: RulesWatch, built: Built, holds: Bools, true: Bools, now_s: int
             state["lead"][i] = lead[1]
 
 
-def _masked_rows(watch: RulesWatch, built: Built, now_s: int) -> Bools:
-    if not watch.card.exclude:
+def masked_alerts(watch: RulesWatch, built: Built, now_s: int) -> Bools:
+    """(n,) which alerts are masked: by their own labels, or because the series are that they depend on."""
+    if not may_mask(watch):
         return np.zeros(len(built.rows), bool)
-    return ~built.program.holding(~masked(watch, now_s))
+    named = masked_labels(watch, watch.entities, now_s)
+    return ~built.program.holding(~masked(watch, now_s)) | (named[built.entity] if len(named) else False)
 
 
 def count_values(watch: RulesWatch, built: Built, now_s: int) -> None:

@@ -20,7 +20,7 @@ from aiops.pipeline.forget import forget
 from aiops.pipeline.gather import gather
 from aiops.pipeline.hear import hear
 from aiops.pipeline.judge import settle
-from aiops.pipeline.mask import note_failing
+from aiops.pipeline.mask import not_masked, note_failing
 from aiops.pipeline.read import read
 from aiops.pipeline.rules_follow import catch_up, follow_rules
 from aiops.pipeline.rules_record import count_crossings
@@ -51,7 +51,7 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
         return TurnResult(
             watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), (), error=error, failed=watch.failed
         )
-    fired = firings(watch, now_s) if isinstance(watch, RulesWatch) else {}
+    fired = not_masked(watch, firings(watch, now_s)) if isinstance(watch, RulesWatch) else {}
     seen = sense(watch, reading, now_s)
     failed = {**seen.failed, **fired}
     hear(watch, now_s, rooms)

@@ -98,3 +98,25 @@ def test_what_moves_in_few_steps_is_not_foreseen() -> None:
     assert run.told() == []
 
 
+
+
+NIGHTS = [{"cron": "0 * * * *", "for": "1h", "match": ['alertname="TankFull"', 'tank="a"']}]
+"""All the time."""
+
+
+def test_a_masked_alert_is_neither_foreseen_nor_missed() -> None:
+    world, at = tank(BEGIN_H)
+    run = Run.of(watch_of(world, exclude=NIGHTS)).until(at + 0.5, at - 3)
+    assert [kind for kind, _ in run.told()] == []
+
+
+def test_a_mask_of_the_series_means_the_alerts_that_depend_on_them() -> None:
+    world, at = tank(BEGIN_H)
+    run = Run.of(watch_of(world, exclude=[{**NIGHTS[0], "match": ['tank="a"']}])).until(at - 1, at - 4)
+    assert [kind for kind, _ in run.told()] == []
+
+
+def test_a_mask_of_another_alert_masks_nothing() -> None:
+    world, at = tank(BEGIN_H)
+    run = Run.of(watch_of(world, exclude=[{**NIGHTS[0], "match": ['alertname="Other"']}])).until(at - 1, at - 4)
+    assert [kind for kind, _ in run.told()] == ["opened"]
