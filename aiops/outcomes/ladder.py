@@ -134,7 +134,7 @@ def standing(
     last = moves[-1].at_s if moves else -math.inf
     down = max((m.at_s for m in moves if m.kind in ("demoted", "breach")), default=-math.inf)
     since = max(now_s - RECORD_S, down)
-    found = [o for o in _not_twice(outcomes) if since < o.settled_s <= now_s and o.verdict != "missed"]
+    found = [o for o in not_twice(outcomes) if since < o.settled_s <= now_s and o.verdict != "missed"]
     came, false = _incidents(found)
     recent = _incidents(o for o in found if o.settled_s > max(last, now_s - WEEK_S))[1]
     settled = came + false
@@ -154,7 +154,7 @@ def lived(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return [o for o in outcomes if not o.origin]
 
 
-def _not_twice(outcomes: Iterable[Outcome]) -> list[Outcome]:
+def not_twice(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """Without what a replay says of the time that was lived."""
     found = list(outcomes)
     begun = min((_opened(o) for o in found if not o.origin), default=math.inf)

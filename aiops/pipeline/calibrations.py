@@ -12,6 +12,7 @@ from aiops.early_warnings.episode import Told
 from aiops.models.card import ModelCard
 from aiops.models.card_parts import WEEK_S
 from aiops.outcomes.calibrate import BUDGET_S, ENOUGH, Calibration, floor, learn
+from aiops.outcomes.ladder import not_twice
 from aiops.pipeline.stages import family_of
 from aiops.store import Store
 
@@ -74,7 +75,7 @@ class Calibrations:
         if card not in self._known:
             found = self._store.outcomes(card=card, limit=NEWEST, replayed=True)
             self._known[card] = deque(reversed(found), maxlen=NEWEST)
-        return [o for o in self._known[card] if o.about.get("kind") == kind]
+        return [o for o in not_twice(self._known[card]) if o.about.get("kind") == kind]
 
 
 def telling(found: Calibration, kind: SymptomKind) -> Callable[[Symptom, int], Told]:

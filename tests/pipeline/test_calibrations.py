@@ -74,6 +74,8 @@ def test_replayed_outcomes_teach_too(store: Store) -> None:
     put(store, *(replace(one, origin="replay") for one in early(35)))
     assert Calibrations(store).of("disk", "exhaustion", []).about["interval"] == "calibrated on 35 crossings"
     assert store.outcomes(limit=1000) == [], "and are no verdicts on what was lived"
+    put(store, replace(early(1, first=50)[0], opened_s=0, settled_s=START_S - 7 * 3600))
+    assert Calibrations(store).of("disk", "exhaustion", []).crossings == 1, "what was lived stands in the place of its replay"
 
 
 def test_the_family_are_the_cards_of_the_same_models(store: Store) -> None:
