@@ -14,6 +14,7 @@ from aiops.config.settings import Settings
 from aiops.core.errors import StoreError
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.respond import Around, Responder, Surroundings
+from aiops.pipeline.say import say
 from aiops.pipeline.windows import lasts
 from aiops.responses.actions import around as actions_around
 from aiops.responses.catalogue import Actions
@@ -43,7 +44,7 @@ class Responding:
         alone = not settings.store.url  # then the lock on the data directory is ours
         self._lease = Lease(self.runs, owner, at_once=alone)
         world = Around(_surroundings(settings, store, rooms))
-        tools = Tools(self.runs, self._lease, world, _actions(settings), clock, _secrets(s.secrets_dir), _bounds(settings))
+        tools = Tools(self.runs, self._lease, world, self._actions(settings), clock, _secrets(s.secrets_dir), _bounds(settings))
         self.engine = Engine(tools, s.at_once)
         self._take(settings, world, rooms)
 
@@ -57,15 +58,23 @@ class Responding:
         world, tools = Around(_surroundings(settings, self._store, rooms)), self.engine.tools
         tools.world, tools.secret, tools.bounds = world, _secrets(settings.responses.secrets_dir), _bounds(settings)
         if settings.responses.actions != self._settings.responses.actions:
-            tools.actions = _actions(settings)
+            tools.actions = self._actions(settings)
         self.engine.at_once = settings.responses.at_once
         self._take(settings, world, rooms)
 
     def _take(self, settings: Settings, world: Around, rooms: Rooms) -> None:
-        self._settings, self.world = settings, world
+        self._settings, self._rooms, self.world = settings, rooms, world
         self.people = People(self.runs, settings.responses.groups)
         self._responder = Responder(self.runs, world, rooms.runbooks)
         self._watch = ClockWatch(settings.responses.clock_jump)
+
+    def _actions(self, settings: Settings) -> Actions:
+        around = actions_around.Around(folder=settings.data_dir / STEPS, tell=self._tell)
+        return Actions(settings.responses.actions, around=around)
+
+    def _tell(self, run_id: str, receiver: str, message: str, key: str) -> None:
+        around = _surroundings(self._settings, self._store, self._rooms)
+        say(around, self._settings.receivers, self.runs, run_id, receiver, message, key, self._clock())
 
     def keep(self) -> None:
         """Take or renew the lease. Raises StoreError."""
@@ -109,11 +118,6 @@ def _surroundings(settings: Settings, store: Store, rooms: Rooms) -> Surrounding
         store, settings.responses, settings.data_dir, rooms.routes, rooms.gate, rooms.links, rooms.local_receivers, watched,
         lasting,
     )  # fmt: skip
-
-
-def _actions(settings: Settings) -> Actions:
-    around = actions_around.Around(folder=settings.data_dir / STEPS)
-    return Actions(settings.responses.actions, around=around)
 
 
 def _bounds(settings: Settings) -> Bounds:

@@ -149,12 +149,15 @@ class Around:
             whole = decision.effect == "allow"
             told = title if whole else f"{run.runbook}: {event.partition(':')[0].replace('_', ' ')}"
             text = [*(lines if whole else ()), f"response {run.id}: aiops responses show {run.id}"]
-            payload = _payload(run, event, told, text, seen, now_s)
+            payload = payload_of(run, event, told, text, seen, now_s)
             out.append(Message(name, run.id, key or f"{run.id}:{event}:{run.version}", payload))
         return tuple(out)
 
 
-def _payload(run: Run, event: str, title: str, lines: Sequence[str], warning: EarlyWarning, now_s: float) -> dict[str, Any]:
+def payload_of(
+    run: Run, event: str, title: str, lines: Sequence[str], warning: EarlyWarning, now_s: float
+) -> dict[str, Any]:
+    """A message about a response, as receivers take it."""
     return {
         "version": 1, "event": "response", "at_s": now_s, "ends_at_s": now_s + TOLD_FOR_S, "title": title,
         "text": "\n".join(lines), "record": "", "impact": "", "verdict": "", "judged_at_s": None, "warning": to_json(warning),

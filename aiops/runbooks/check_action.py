@@ -56,7 +56,7 @@ WITHOUT_NAMESPACE = ("Node", "PersistentVolume")
 ACTIONS = (*KEYS, "compute", "plugin.name")
 USES = rf"^({'|'.join(re.escape(one) for one in (*KEYS, 'compute'))}|plugin\.[a-z0-9_.-]+)$"
 FIXED = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-"""What is named in the configuration: a job, a route."""
+"""What is named in the configuration: a job, a receiver."""
 LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 DURATION = r"^([0-9]+(ms|s|m|h|d|w|y))+$"
 SECRET = r"^[a-z][a-z0-9-]{0,60}$"
@@ -218,7 +218,7 @@ def _wait(uses: str, given: Mapping[str, Any]) -> Found:
 
 
 def _notify(uses: str, given: Mapping[str, Any]) -> Found:
-    yield from _fixed(given, "route", "a route of the config")
+    yield from _fixed(given, "route", "a receiver of the config")
     if "message" in given and not isinstance(given["message"], str):
         yield ("message",), _quoted(given["message"])
 
@@ -289,7 +289,7 @@ _MEANT = {
     "for": "5m",
     "id": "${{ steps.ID.id }} of the step that made it",
     "job": "a job of the config",
-    "route": "a route of the config",
+    "route": "a receiver of the config",
     "message": "what is told",
 }
 _JUDGES: dict[str, Callable[[str, Mapping[str, Any]], Found]] = {

@@ -15,13 +15,13 @@ class Around:
     """The daemon's side of actions.
 
     `folder`: where programs leave fences and results, on a local disk. `lock_fd`: the descriptor that holds the lock on the data
-    directory; programs inherit it, so that the lock tells of those that are still alive. `tell(route, message, dedup_key)`: put
-    a message into the outbox, once for each key; raises AiopsError for a route that is not there.
+    directory; programs inherit it, so that the lock tells of those that are still alive. `tell(run_id,
+    receiver, message, dedup_key)`: put a message into the outbox, once for each key; raises AiopsError where that may not be.
     """
 
     folder: Path | None = None
     lock_fd: int | None = None
-    tell: Callable[[str, str, str], None] | None = None
+    tell: Callable[[str, str, str, str], None] | None = None
 
 
 NOTHING = Around()

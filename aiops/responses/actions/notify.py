@@ -19,7 +19,8 @@ class Notify(Action[NotifyParams]):
     """Puts a message into the outbox, once for each step: the outbox sends it at least once, with the same key every time.
 
     Control and direction characters of the message are escaped and its length is capped, so that a label cannot make it look
-    like something else; how a receiver marks text up is the receiver's affair. A route that is not there is `failed`.
+    like something else; how a receiver marks text up is the receiver's affair. A receiver that is not there, or may not see
+    the warning's labels, is `failed`.
 
     Source: transactional outbox (Richardson, Microservices Patterns, 2018, section 3.3).
 
@@ -35,12 +36,12 @@ class Notify(Action[NotifyParams]):
 
     def run(self, call: Call, now_s: float) -> Result:
         """Put it there."""
-        route, message = call.given.get("route"), call.given.get("message")
-        if self._tell is None or not isinstance(route, str) or not isinstance(message, str) or not message.strip():
+        receiver, message = call.given.get("route"), call.given.get("message")
+        if self._tell is None or not isinstance(receiver, str) or not isinstance(message, str) or not message.strip():
             return refused("there is no outbox here" if self._tell is None else "route and message must be texts")
         told = "\n".join(visible(line, LONGEST) for line in message.encode("utf-8", "replace").decode().splitlines())[:LONGEST]
         try:
-            self._tell(route, told, call.idem_key)
+            self._tell(call.run_id, receiver, told, call.idem_key)
         except AiopsError as e:
             return refused(visible(str(e)))
         return Result("done", {"message": told})

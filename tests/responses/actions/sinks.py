@@ -204,8 +204,8 @@ class Sinks:
             if value.isprintable() and len(value) < 3000:
                 assert message == f"one {value} two"
 
-    def _tell(self, route: str, message: str, key: str) -> None:
-        assert (route, key) == ("r", KEY)
+    def _tell(self, run_id: str, route: str, message: str, key: str) -> None:
+        assert (run_id, route, key) == ("run", "r", KEY)
         self.told.append((route, message, key))
 
     def silence(self, values: Sequence[str]) -> None:

@@ -16,7 +16,8 @@ class Outbox:
     def __init__(self) -> None:
         self.told: list[tuple[str, str, str]] = []
 
-    def tell(self, route: str, message: str, key: str) -> None:
+    def tell(self, run_id: str, route: str, message: str, key: str) -> None:
+        assert run_id == "run"
         if route != "storage":
             raise AiopsError(f"there is no route {route}")
         self.told.append((route, message, key))
