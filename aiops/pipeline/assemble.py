@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aiops import plugins
+from aiops.config.responses import ResponseSettings
 from aiops.config.routing import Route, WorkingHours
 from aiops.config.settings import Settings
 from aiops.core.labels import Labels
@@ -58,6 +59,7 @@ class Rooms:
     links: dict[str, Link] = field(default_factory=dict)
     runbooks: Sequence[Runbook] = ()
     routes: Sequence[Route] = ()
+    responses: ResponseSettings = field(default_factory=ResponseSettings)
     working_hours: WorkingHours = field(default_factory=WorkingHours)
     local_receivers: frozenset[str] = frozenset()
     renewed_receivers: frozenset[str] = frozenset()
@@ -147,7 +149,7 @@ def assemble(
     rooms.calibrations = Calibrations(store)
     rooms.together = Together(e.together, e.within, e.joins, e.storm, e.storm_within)
     rooms.renewed_receivers = frozenset(name for name, kind in receivers.items() if kind.renewed)
-    rooms.clock = clock
+    rooms.clock, rooms.responses = clock, settings.responses
     rooms.gate = open_gate(settings.policy, data_dir)
     rooms.links = open_links(settings, rooms.gate, clock)
     rooms.masks = open_book(settings, rooms, data_dir)

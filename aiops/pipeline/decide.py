@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from aiops import runbooks
+from aiops.config.responses import Mode
 from aiops.core.labels import key
 from aiops.core.records import FORETELLING, TIMED, Bools, EarlyWarning, SymptomKind
 from aiops.early_warnings.episode import Rules, as_it_is, next_state, warning_fingerprint
+from aiops.notify.message import facts_of
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.calibrations import allowance, telling
 from aiops.pipeline.changes import Changes
@@ -114,7 +116,14 @@ def _of_rule(watch: Watch, number: int, rules: Rules, rooms: Rooms) -> tuple[Rul
 
 
 def _matched(rooms: Rooms, warning: EarlyWarning, now_s: int) -> tuple[Mapping[str, Any], ...]:
-    return tuple(m.as_json() for m in runbooks.match(rooms.runbooks, warning, now_s)) if rooms.runbooks else ()
+    """The runbooks that fit, with their plans, as far as the configuration lets them go."""
+    if not rooms.runbooks:
+        return ()
+
+    def ceiling(runbook: runbooks.Runbook) -> Mode:
+        return rooms.responses.ceiling_of({**facts_of(warning), "team": runbook.owner.team, "runbook": runbook.name})
+
+    return tuple(m.as_json() for m in runbooks.match(rooms.runbooks, warning, now_s, ceiling))
 
 
 def _remember(watch: Watch, warning: EarlyWarning, number: int) -> None:

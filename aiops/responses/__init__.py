@@ -1,1 +1,1 @@
-"""Responses: the execution of runbooks (nothing is executed yet)."""
+"""Responses: what runbooks say is done, once, with guards, approvals, verification and undo."""

@@ -14,7 +14,7 @@ from aiops.runbooks.plan import plan
 from aiops.runbooks.schema import MODES, Confidence, LeadTime, Mode, Runbook
 
 CEILING: Mode = "suggest"
-"""Nothing is executed yet: whatever a file asks for, it is suggested at most."""
+"""How far a runbook may go where nobody said more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,12 @@ class Match:
     runbook: Runbook
     steps: Sequence[Mapping[str, Any]]
     impact: str
+    ceiling: Mode = CEILING
 
     @property
     def mode(self) -> Mode:
         """The mode that holds: the file's, capped."""
-        return min(self.runbook.mode, CEILING, key=MODES.index)
+        return min(self.runbook.mode, self.ceiling, key=MODES.index)
 
     def as_json(self) -> dict[str, Any]:
         """What alerts and pages show."""
@@ -129,8 +130,13 @@ def _outside(
     return out
 
 
-def match(runbooks: Iterable[Runbook], warning: EarlyWarning, now_s: float) -> list[Match]:
-    """The runbooks that fit a warning, with their plans. `for` is not waited for here: what is shown is only suggested."""
+def match(
+    runbooks: Iterable[Runbook], warning: EarlyWarning, now_s: float, ceiling: Callable[[Runbook], Mode] = lambda runbook: CEILING
+) -> list[Match]:
+    """The runbooks that fit a warning, with their plans. `for` is not waited for here: what is shown is not done by it.
+
+    `ceiling`: how far a runbook may go for this warning.
+    """
     subject = Subject.of(warning, now_s)
     out = []
     for runbook in runbooks:
@@ -138,7 +144,7 @@ def match(runbooks: Iterable[Runbook], warning: EarlyWarning, now_s: float) -> l
         if runbook.enabled and not refused:
             context = context_of(subject, runbook.target_by)
             steps, impact = plan(runbook, context)
-            out.append(Match(runbook, steps, impact))
+            out.append(Match(runbook, steps, impact, ceiling(runbook)))
     return out
 
 

@@ -12,7 +12,7 @@ from aiops.core.text import visible
 from aiops.runbooks.expressions import LOOK_UP, plain, query_for, render
 from aiops.runbooks.schema import Runbook, Step
 
-NOT_EXECUTED = "shown only: nothing is executed yet"
+NOT_EXECUTED = "shown only: what was done stands with its response"
 MAX_ARGUMENT_BYTES = 131_071
 """The longest argument that Linux passes to a program."""
 _DOTS = re.compile(r"/\.{1,2}(?=[/?#]|$)")

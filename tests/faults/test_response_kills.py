@@ -190,6 +190,9 @@ def test_a_mutant_is_caught(world: World, points: list[str], mutant: str) -> Non
 
 
 def telling(passed: list[str], known: list[str]) -> list[int]:
-    """Points of a mutant in the order of how much they may tell: first between what never, or seldom, stands so in the real one."""
+    """Points of a mutant in the order of how much they may tell: first beside what the world outside sees, then between what
+    never, or seldom, stands so in the real one."""
     pairs, real = list(zip(passed, [*passed[1:], ""], strict=True)), Counter(zip(known, [*known[1:], ""], strict=True))
-    return sorted(range(len(pairs)), key=lambda at: (real[pairs[at]], at))
+    outside = [name.startswith(("send", "effect fix")) for name in passed]
+    beside = [seen or (at > 0 and outside[at - 1]) for at, seen in enumerate(outside)]
+    return sorted(range(len(pairs)), key=lambda at: (not beside[at], real[pairs[at]], at))
