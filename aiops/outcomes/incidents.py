@@ -20,22 +20,24 @@ AHEAD_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something that failed at `at_s`, as `system` says; `id` is the same whenever it says so again."""
+    """Something that failed at `at_s`, as `system` says; `id` is the same whenever it says so again. `end_s`: when it was over, None
+    = not yet, or nobody says."""
 
     id: str
     system: str
     labels: Labels
     at_s: int
     title: str = ""
+    end_s: int | None = None
 
 
 def incidents_in(body: Any, now_s: float) -> list[Incident]:
     """The incidents of one message or file.
 
-    An Alertmanager webhook (`alerts`, each with `labels`, `startsAt`, `fingerprint`), a PagerDuty webhook (`event` with
-    `event_type` incident.triggered; any other type tells of none), or `incidents`, a list of {`id`, `started_at`, `labels`,
-    `title`?}, or one such; or a list of these. Times are RFC 3339 or epoch seconds. Raises ValueError, saying where, on anything
-    else.
+    An Alertmanager webhook (`alerts`, each with `labels`, `startsAt`, `fingerprint`; `endsAt` once it is resolved), a PagerDuty
+    webhook (`event` with `event_type` incident.triggered; any other type tells of none), or `incidents`, a list of {`id`,
+    `started_at`, `labels`, `title`?, `ended_at`?}, or one such; or a list of these. Times are RFC 3339 or epoch seconds. Raises
+    ValueError, saying where, on anything else.
     """
     if isinstance(body, Sequence) and not isinstance(body, str):
         found = [one for part in _list(body, "the message") for one in _of(part, now_s)]
@@ -65,7 +67,9 @@ def _of(body: Any, now_s: float) -> Iterator[Incident]:
 def _alert(alert: Mapping[str, Any], where: str, now_s: float) -> Incident:
     labels, at = _labels(alert.get("labels"), f"{where}.labels"), _time(alert.get("startsAt"), f"{where}.startsAt", now_s)
     mark = _text(alert.get("fingerprint") or "".join(f"{k}={v};" for k, v in sorted(labels.items())), f"{where}.fingerprint")
-    return Incident(f"{mark}@{at}", "alertmanager", labels, at, labels.get("alertname", ""))
+    over = alert.get("status") == "resolved" and alert.get("endsAt")
+    end = _time(alert["endsAt"], f"{where}.endsAt", now_s) if over else None
+    return Incident(f"{mark}@{at}", "alertmanager", labels, at, labels.get("alertname", ""), end)
 
 
 def _pagerduty(event: Mapping[str, Any], now_s: float) -> Iterator[Incident]:
@@ -84,9 +88,10 @@ def _pagerduty(event: Mapping[str, Any], now_s: float) -> Iterator[Incident]:
 
 def _plain(one: Mapping[str, Any], where: str, now_s: float) -> Incident:
     title = one.get("title", "")
+    end = _time(one["ended_at"], f"{where}.ended_at", now_s) if one.get("ended_at") else None
     return Incident(
         _text(one.get("id"), f"{where}.id"), "incident", _labels(one.get("labels", {}), f"{where}.labels"),
-        _time(one.get("started_at"), f"{where}.started_at", now_s), _text(title, f"{where}.title") if title else "",
+        _time(one.get("started_at"), f"{where}.started_at", now_s), _text(title, f"{where}.title") if title else "", end,
     )  # fmt: skip
 
 

@@ -98,7 +98,7 @@ class Desk:
         return said
 
     def incident(self, incident: Incident, who: str, now_s: float) -> list[Outcome]:
-        """What an incident makes of the warnings of every card that claims it; nothing when it was told before."""
+        """What an incident makes of the warnings of every card that claims it; told before: only that it is over."""
         outcomes, cards = [], []
         for card in self._cards:
             failure = claimed(incident, card.name, card.entity, (card.truth.incidents, card.truth.alerts))
@@ -109,7 +109,11 @@ class Desk:
                  "title": incident.title, "cards": cards}  # fmt: skip
         mark = f"{incident.system}:{hashlib.sha256(incident.id.encode()).hexdigest()[:32]}"
         said = Statement("incident", "", mark, "", now_s, _said(who, "who", WHO_AT_MOST), facts)
-        return outcomes if self._keep(said, outcomes, now_s) else []
+        kept = self._keep(said, outcomes, now_s)
+        if incident.end_s is not None:
+            facts = {"of": mark, "end_s": incident.end_s}
+            self._keep(Statement("incident", "", f"{mark}:end", "", now_s, said.who, facts), [], now_s)
+        return outcomes if kept else []
 
     def replayed(self, outcomes: Sequence[Outcome], who: str, now_s: float) -> dict[str, int]:
         """Take what a causal backtest of the past found: how many outcomes of each card. Raises Unsaid.

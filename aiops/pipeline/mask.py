@@ -42,7 +42,8 @@ def masked_at(watch: Watch, time_s: Ints) -> Bools:
     for scope in scopes:
         lasting = np.stack([scope.lasts(time_s + shift) for shift in shifts.tolist()])
         if lasting.any():
-            out |= lasting[clock_of] & watch.mask.matching(scope.match, labels, watch.card)[:, None]
+            mine = np.flatnonzero(watch.mask.matching(scope.match, labels, watch.card))
+            out[mine] |= lasting[clock_of[mine]]
     return out
 
 

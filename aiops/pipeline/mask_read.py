@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from aiops.core.records import Bools, Ints, Outcome
 from aiops.core.spans import Span
 from aiops.core.text import visible
 from aiops.pipeline.mask_book import FOLDER, LOOK_BACK_S, Answer, Mask, MaskBook, Reader
+from aiops.store import Store
 from aiops.telemetry.calendar import events_in
 from aiops.telemetry.credentials import AuthParams
 from aiops.telemetry.document import Document
@@ -142,8 +143,8 @@ class Deploys:
 class Incidents:
     """From the opening of a warning that came true, or a failure that was missed, to the end of the failure: its entity and card.
 
-    A failure that a series shows has ended when it is back inside its limit, or its alert is silent; of any other the end is not
-    known, and `for` after it is taken.
+    It has ended when whoever declared it says so, when the series is back inside its limit, or when its alert is silent; of any
+    other the end is not known, and `for` after it is taken.
     """
 
     def __init__(self, rule: MaskSettings, rooms: Rooms) -> None:
@@ -153,14 +154,20 @@ class Incidents:
         """See `Reader`."""
         known = {(one.card, one.match, one.start_s): one for one in before}
         found = self._rooms.store.outcomes(limit=INCIDENTS_AT_MOST, since_s=now_s - LOOK_BACK_S)
-        return [self._span(one, known, now_s) for one in found if one.verdict in BEGAN and one.failed_s is not None], ()
+        ends = _ends(self._rooms.store)
+        return [self._span(one, known, ends, now_s) for one in found if one.verdict in BEGAN and one.failed_s is not None], ()
 
-    def _span(self, outcome: Outcome, known: Mapping[tuple[str, tuple[Matcher, ...], float], Span], now_s: float) -> Span:
+    def _span(
+        self, outcome: Outcome, known: Mapping[tuple[str, tuple[Matcher, ...], float], Span], ends: Sequence[Ended], now_s: float
+    ) -> Span:
         assert outcome.failed_s is not None
         failed = float(outcome.failed_s)
         start = failed if outcome.opened_s is None else float(outcome.opened_s)
         match = tuple(Matcher.make(name, "=", value) for name, value in sorted(outcome.entity.items()))
         why = f"{outcome.verdict}: {outcome.card} failed at {rfc3339(failed)}"
+        told = next((one.end_s for one in ends if one.at_s == outcome.failed_s and one.is_about(outcome.entity)), None)
+        if told is not None:
+            return Span(start, float(told), match, why, outcome.card)
         lasts_on = start + self._rule.longest
         if self._fails(outcome):
             return Span(start, lasts_on, match, why, outcome.card)
@@ -176,3 +183,22 @@ class Incidents:
 
     def close(self) -> None:
         """See `Reader`."""
+
+
+class Ended(NamedTuple):
+    """An incident that was declared, and that it is over."""
+
+    labels: Labels
+    at_s: int
+    end_s: int
+
+    def is_about(self, entity: Labels) -> bool:
+        """Whether it is about that."""
+        return all(self.labels.get(name) == value for name, value in entity.items())
+
+
+def _ends(store: Store) -> list[Ended]:
+    said = store.statements(kind="incident")
+    ends = {one.body["of"]: int(one.body["end_s"]) for one in said if "end_s" in one.body}
+    begun = [one for one in said if "id" in one.body and one.key in ends]
+    return [Ended(one.body["labels"], int(one.body["at_s"]), ends[one.key]) for one in begun]

@@ -73,6 +73,9 @@ class MaskRows:
             fresh = [table.setdefault(each.get(one.name) or usual, len(table)) for each in labels[len(codes) :]]
             codes = np.concatenate([codes, np.array(fresh, np.int64)])
             self._columns[one.name] = codes, table
+        if one.op in ("=", "!="):
+            same: Bools = codes == table.get(one.value, -1)
+            return same if one.op == "=" else ~same
         fulfilled = np.array([one.matches({one.name: value}) for value in table], bool)
         found: Bools = fulfilled[codes] if len(codes) else np.zeros(0, bool)
         return found

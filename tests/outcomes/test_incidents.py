@@ -30,6 +30,14 @@ def test_a_webhook_of_alertmanager() -> None:
     assert found == [Incident(f"c0ffee@{AT}", "alertmanager", ALERT["labels"], AT, "DiskFull")]  # type: ignore[arg-type]
 
 
+def test_what_is_over_says_when() -> None:
+    over = {**ALERT, "status": "resolved", "endsAt": "2026-11-26T03:30:00Z"}
+    plain = {"id": "7", "started_at": AT, "ended_at": AT + 60, "labels": {}}
+    assert [one.end_s for one in incidents_in([{"alerts": [ALERT, over]}, plain], NOW)] == [None, AT + 1800, AT + 60]
+    with pytest.raises(ValueError, match="ended_at must be a time"):
+        incidents_in({**plain, "ended_at": "soon"}, NOW)
+
+
 def test_a_webhook_of_pagerduty() -> None:
     (found,) = incidents_in({"event": PAGE}, NOW)
     assert (found.id, found.system, found.at_s, found.title) == ("P1", "pagerduty", AT, "shop is down")

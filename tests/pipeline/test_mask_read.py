@@ -14,7 +14,9 @@ import pytest
 from aiops.config.masks import MaskSettings
 from aiops.core.records import Outcome
 from aiops.core.spans import Span
+from aiops.outcomes.incidents import Incident
 from aiops.pipeline import Rooms
+from aiops.pipeline.desk import Desk
 from aiops.pipeline.mask_read import Calendar, Deploys, Incidents, Silenced
 from aiops.store import Store
 from aiops.telemetry.document import Document
@@ -139,3 +141,14 @@ def test_an_incident_that_a_series_shows_ends_when_it_is_back(rooms: Rooms) -> N
     (over,), _ = reader.read(NOON + 600, (going_on,), NOON)
     assert over == Span(NOON, NOON + 600, going_on.match, going_on.why, "disk_full")
     assert reader.read(NOON + 900, (over,), NOON)[0] == [over]
+
+
+def test_an_incident_that_was_declared_ends_when_that_is_said(rooms: Rooms) -> None:
+    with rooms.store.transaction() as tx:
+        tx.put_outcome(outcome("missed", warning_id="", failed_s=int(NOON), truth="incident"))
+    desk, reader = Desk(rooms.store), Incidents(rule(kind="incidents", **{"for": "2h"}), rooms)
+    told = {"id": "7", "system": "pagerduty", "labels": {"instance": "a", "service": "shop"}, "at_s": int(NOON)}
+    desk.incident(Incident(**told), "api", NOON)
+    assert reader.read(NOON + 60, (), None)[0][0].end_s == NOON + 7200
+    desk.incident(Incident(**told, end_s=int(NOON) + 900), "api", NOON + 900)
+    assert reader.read(NOON + 960, (), None)[0][0].end_s == NOON + 900
