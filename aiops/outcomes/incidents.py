@@ -20,8 +20,8 @@ AHEAD_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Something that failed at `at_s`, as `system` says; `id` is the same whenever it says so again. `end_s`: when it was over, None
-    = not yet, or nobody says."""
+    """Something that failed at `at_s`, as `system` says; `id` is the same whenever it says so again. `end_s`: when it was over,
+    None = not yet, or nobody says."""
 
     id: str
     system: str
