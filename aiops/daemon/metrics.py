@@ -21,6 +21,8 @@ from aiops.daemon.business import Business
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.records import Records
 from aiops.models.second_tier.pool import shared
+from aiops.responses.switch import why_on
+from aiops.store.response_rows import STATES
 from aiops.telemetry.link import Link
 
 Rows = Iterator[tuple[tuple[str, ...], float]]
@@ -85,6 +87,9 @@ METRICS = (
     Described("aiops_report_value", "gauge", "Figures of `aiops report`; all cards, 30 d: no pilot.", ("pilot", "figure")),
     Described("aiops_pilot_verdict", "gauge", "1 for what a pilot's figures say: scale, keep or stop.", ("pilot", "verdict")),
     Described("aiops_predicted_crossing_timestamp_seconds", "gauge", "Soonest crossing that open warnings expect.", ("card",)),
+    Described("aiops_responses", "gauge", "Responses over all time, by the state they are in.", ("state",)),
+    Described("aiops_responses_leading", "gauge", "1 when this daemon is the one that carries responses on.", ()),
+    Described("aiops_kill_switch", "gauge", "1 while nothing may be begun.", ()),
     Described("aiops_notifications", "counter", "Messages by what came of them.", ("result",)),
     Described("aiops_outbox_messages", "gauge", "Messages in the outbox.", ("state",)),
     Described("aiops_second_tier_fits", "counter", "Slow fits in worker processes by what came of them.", ("result",)),
@@ -150,14 +155,17 @@ class DaemonCollector:
             "aiops_source_partial_answers": lambda: self._links(lambda link: link.source.spent.partial),
             "aiops_source_clock_skew_seconds": lambda: self._links(lambda link: link.source.skew_s),
             "aiops_source_errors": counted("source_errors", 2),
+            **self._masks(now),
             "aiops_warnings_open": self._open,
             "aiops_warnings_opened": lambda: _opened(counters),
             "aiops_outcomes": kept("outcomes", VERDICTS),
             **self._records.rows(),
             **self._business.rows(),
             "aiops_predicted_crossing_timestamp_seconds": self._crossings,
+            "aiops_responses": self._responses,
+            "aiops_responses_leading": one(float(daemon.responding.leads)),
+            "aiops_kill_switch": one(float(bool(why_on(daemon.responding.runs, daemon.settings.data_dir)))),
             "aiops_notifications": counted("notifications", 1),
-            **self._masks(now),
             "aiops_outbox_messages": kept("outbox", MESSAGE_STATES),
             "aiops_second_tier_fits": lambda: (((result,), float(getattr(pool.counts, result))) for result in FITS),
             "aiops_second_tier_waiting": one(pool.waiting),
@@ -171,12 +179,6 @@ class DaemonCollector:
         links = sorted(self._daemon.rooms.links.items())
         return (((name,), float(found)) for name, link in links if (found := value(link)) is not None)
 
-    def _stored(self) -> dict[str, int] | None:
-        """Counts of the store; None while it cannot be read: then nothing is said, rather than zero."""
-        try:
-            return self._daemon.store.counts()
-        except StoreError:
-            return None
     def _masks(self, now: float) -> dict[str, Callable[[], Rows]]:
         book = self._daemon.rooms.masks
         read = [mask for mask in book.masks.values() if mask.reader is not None]
@@ -186,6 +188,19 @@ class DaemonCollector:
             "aiops_mask_windows": lambda: (((name,), float(n)) for name, n in book.lasting(now).items()),
         }
 
+    def _stored(self) -> dict[str, int] | None:
+        """Counts of the store; None while it cannot be read: then nothing is said, rather than zero."""
+        try:
+            return self._daemon.store.counts()
+        except StoreError:
+            return None
+
+    def _responses(self) -> Rows:
+        try:
+            found = self._daemon.responding.runs.counts()
+        except StoreError:
+            return
+        yield from (((state,), float(found.get(state, 0))) for state in STATES)
 
     def _open(self) -> Rows:
         found: dict[tuple[str, ...], float] = {}

@@ -76,6 +76,11 @@ class Responding:
         around = _surroundings(self._settings, self._store, self._rooms)
         say(around, self._settings.receivers, self.runs, run_id, receiver, message, key, self._clock())
 
+    @property
+    def leads(self) -> bool:
+        """Whether this daemon is the one that carries responses on."""
+        return self._lease.held()
+
     def keep(self) -> None:
         """Take or renew the lease. Raises StoreError."""
         self._lease.keep(self._clock())

@@ -14,6 +14,7 @@ ENDED = (
     "cleared_before_action", "target_gone", "suggested", "shadowed", "cancelled",
 )  # fmt: skip
 """States in which nothing more is done by itself."""
+STATES = ("matched", "guarded", "awaiting_approval", "running", "verifying", "undoing", *ENDED)
 WHY_AT_MOST = 500
 
 
