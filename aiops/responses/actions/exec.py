@@ -264,6 +264,8 @@ def _judged(found: Mapping[str, Any], call: Call, remote: bool) -> Result:
         return Result("unknown", output, f"stopped at its deadline{left_over}")
     if remote and code == remote_shell.LOST:
         told = visible(str(found["log"]).strip().rpartition("\n")[2])
+        if remote_shell.no_such_host(str(found["log"])):
+            return Result("gone", output, f"the host is not there any more: {told}", effect=False)
         if not remote_shell.reached(str(found["log"])):
             return Result("failed", output, f"the host was not reached: {told}", effect=False)
         return Result("unknown", output, f"the connection broke, or the program ended with {code}: {told}")

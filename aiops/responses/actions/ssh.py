@@ -73,6 +73,11 @@ def arguments(params: SshParams, host: str, line: str) -> tuple[list[str], list[
     return [*argv, "--", host, line], [argv.index("-E") + 1]
 
 
+def no_such_host(log: str) -> bool:
+    """Whether the name of the host is known to nobody; a resolver that is away says otherwise."""
+    return "Could not resolve hostname" in log and ("Name or service not known" in log or "No address associated" in log)
+
+
 def reached(log: str) -> bool:
     """Whether ssh's own log says that the other side let it in: before that no program can have begun there."""
     return "Authenticated to " in log

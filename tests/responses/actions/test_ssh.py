@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from aiops.responses.actions.exec import Exec
-from aiops.responses.actions.ssh import SshParams, arguments, command_line, host_of, may_reach
+from aiops.responses.actions.ssh import SshParams, arguments, command_line, host_of, may_reach, no_such_host
 from aiops.responses.interface import Result
 from tests.responses.actions.samples import KEY, alive, call, runner, script, until
 from tests.runbooks.hostile import NAMED
@@ -55,6 +55,19 @@ def test_no_label_is_an_option_of_ssh() -> None:
     assert argv[-3:] == ["--", "db1", "a line"]
     assert {"BatchMode=yes", "StrictHostKeyChecking=yes"} <= set(argv)
     assert [argv[i] for i in with_room] == ["{room}/ssh.log"]
+
+
+@pytest.mark.parametrize(
+    ("log", "gone"),
+    [
+        ("ssh: Could not resolve hostname db1: Name or service not known", True),
+        ("ssh: Could not resolve hostname db1: Temporary failure in name resolution", False),
+        ("ssh: connect to host db1 port 22: Connection refused", False),
+        ("Authenticated to db1 ([10.0.0.1]:22) using \"publickey\".\nName or service not known", False),
+    ],
+)
+def test_a_name_that_nobody_knows_is_gone_and_a_resolver_that_is_away_says_nothing(log: str, gone: bool) -> None:
+    assert no_such_host(log) is gone
 
 
 @dataclass
