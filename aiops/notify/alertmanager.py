@@ -85,11 +85,15 @@ def alert_of(message: Mapping[str, Any], now_s: float) -> dict[str, Any]:
     identity |= {"alertname": _name(warning), "warning_id": warning["id"]}
     if warning["kind"] == "rule":
         identity.pop("exported_alertname", None)
+    begins = warning["opened_s"]
+    if (about := message.get("response")) is not None:  # an alert of its own, which ends by itself
+        identity |= {"alertname": f"Response_{about['runbook']}", "response_id": about["id"], "event": about["event"]}
+        begins = int(message["at_s"])
     return {
         "labels": {k: _cut(v, VALUE_AT_MOST) for k, v in identity.items() if v},
         "annotations": {k: _cut(v, TEXT_AT_MOST) for k, v in _annotations(message).items() if v},
-        "startsAt": rfc3339(warning["opened_s"]),
-        "endsAt": rfc3339(max(ends, warning["opened_s"] + 1)),  # an alert that ends as it begins is refused
+        "startsAt": rfc3339(begins),
+        "endsAt": rfc3339(max(ends, begins + 1)),  # an alert that ends as it begins is refused
     }
 
 

@@ -190,9 +190,10 @@ def test_a_mutant_is_caught(world: World, points: list[str], mutant: str) -> Non
 
 
 def telling(passed: list[str], known: list[str]) -> list[int]:
-    """Points of a mutant in the order of how much they may tell: first beside what the world outside sees, then between what
-    never, or seldom, stands so in the real one."""
+    """Points of a mutant in the order of how much they may tell: in turn one beside what the world outside sees, and one between
+    what never, or seldom, stands so in the real one."""
     pairs, real = list(zip(passed, [*passed[1:], ""], strict=True)), Counter(zip(known, [*known[1:], ""], strict=True))
     outside = [name.startswith(("send", "effect fix")) for name in passed]
     beside = [seen or (at > 0 and outside[at - 1]) for at, seen in enumerate(outside)]
-    return sorted(range(len(pairs)), key=lambda at: (not beside[at], real[pairs[at]], at))
+    seldom = sorted(range(len(pairs)), key=lambda at: (real[pairs[at]], at))
+    return list(dict.fromkeys(at for both in zip(sorted(seldom, key=lambda at: not beside[at]), seldom, strict=True) for at in both))
