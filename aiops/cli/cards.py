@@ -111,7 +111,7 @@ def _masks(config: Path | None, data_dir: Path | None, name: str) -> Iterator[st
 
     settings = load_settings(config, data_dir=data_dir)
     cards = load_cards(settings.cards or [models_dir()])
-    yield from lines(settings, (card for card in cards if name in ("", card.name)), time.time())
+    yield from lines(settings, [card for card in cards if name in ("", card.name)], time.time())
 
 
 @cards_app.command("promote")

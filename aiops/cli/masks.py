@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from aiops.config.settings import Settings
 from aiops.config.shipped import models_dir
@@ -28,13 +28,16 @@ def explainer(settings: Settings) -> Callable[[EarlyWarning], list[Masked]]:
     return of
 
 
-def lines(settings: Settings, cards: Iterable[ModelCard], now_s: float) -> Iterator[str]:
-    """Of each card the times that mask its series now and in the next days; then how old what was read is."""
-    book = kept_book(settings)
+def lines(settings: Settings, cards: Sequence[ModelCard], now_s: float) -> Iterator[str]:
+    """The times that mask series of these cards now and in the next days, each once; then how old what was read is."""
+    book, found = kept_book(settings), dict[Masked, list[str]]()
     for card in cards:
         for one in of_card(book, card, now_s, now_s + AHEAD_S):
-            when = "masked now" if one.span.start_s <= now_s else "masked"
-            yield visible(f"{card.name} {when} {one}", 400)
+            found.setdefault(one, []).append(card.name)
+    for one, names in sorted(found.items(), key=lambda pair: (pair[0].span.start_s, pair[0].mask)):
+        when = "masked now" if one.span.start_s <= now_s else "masked"
+        whose = "every card" if len(names) == len(cards) > 1 else ", ".join(names)
+        yield visible(f"{whose} {when} {one}", 400)
     for mask in book.masks.values():
         if mask.rule.kind != "cron":
             yield f"mask {mask.name}: " + ("never read" if mask.read_s is None else f"read at {rfc3339(mask.read_s)}")

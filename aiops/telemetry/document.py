@@ -10,7 +10,7 @@ import requests
 from aiops.core.errors import SourceError
 from aiops.core.text import visible
 from aiops.telemetry.credentials import AuthParams, Credentials
-from aiops.telemetry.http import SourceSession, TooLarge, TooLate
+from aiops.telemetry.http import SourceSession, TooLarge, TooLate, cause
 
 AT_MOST_BYTES = 4 * 2**20
 WITHIN_S = 10.0
@@ -57,7 +57,7 @@ class Document:
         except TooLate as e:
             raise SourceError(self._name, "timeout", f"{visible(url)}: no answer within {WITHIN_S:g} s") from e
         except (requests.RequestException, OSError, ValueError) as e:  # ValueError: a URL or header that is none
-            raise SourceError(self._name, "unreachable", f"{visible(url)}: {visible(str(e))}") from e
+            raise SourceError(self._name, "unreachable", f"{visible(url)}: {visible(cause(e))}") from e
         found: bytes = answer.result
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 import threading
 import time
@@ -25,6 +26,10 @@ BESIDE = 4
 """Connections kept beside those for queries: rules, types of metrics and probes are asked while all queries are in flight."""
 LONGEST_URL = 2000
 """Arguments longer than this go into the body: servers and proxies refuse long addresses."""
+
+
+_CONNECTION = re.compile(r"^\w+\(host=[^)]*\): ")
+"""How urllib3 names the connection object before the reason."""
 
 
 class TooLarge(Exception):
@@ -220,3 +225,10 @@ class SourceSession(requests.Session):
         response = super().request(method, url, *args, **{**options, "headers": headers, "allow_redirects": False})
         media_type = response.headers.get("Content-Type", "").strip().lower()
         return Answered(response.status_code, response.content, self._read(response), media_type)
+
+
+def cause(error: Exception) -> str:
+    """The innermost reason on one line, without the layers that requests and urllib3 put around it."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    text = str(reason or error) or type(error).__name__
+    return " ".join(_CONNECTION.sub("", text).split())

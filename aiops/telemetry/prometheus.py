@@ -7,7 +7,6 @@ kept, and errors that say which kind they are.
 from __future__ import annotations
 
 import functools
-import re
 import threading
 import time
 from collections import OrderedDict
@@ -30,7 +29,7 @@ from aiops.telemetry.chunks import Chunks
 from aiops.telemetry.credentials import AuthParams, Credentials
 from aiops.telemetry.decode import BadAnswer, Frame
 from aiops.telemetry.fast_decode import Grid, Memory, decode_grid
-from aiops.telemetry.http import Answered, OtherEncoding, SourceSession, TooLarge, TooLate
+from aiops.telemetry.http import Answered, OtherEncoding, SourceSession, TooLarge, TooLate, cause
 from aiops.telemetry.source import Answer, Probe, ReadLimits, Source
 
 T = TypeVar("T")
@@ -255,7 +254,7 @@ class PrometheusSource(Source[PrometheusParams]):
         ) as e:  # ValueError: a URL or header that is none
             kind = "timeout" if isinstance(e, requests.exceptions.Timeout) else "unreachable"
             kind = "unsupported" if isinstance(e, OtherEncoding) else kind
-            raise SourceError(self.name, kind, f"{visible(self.params.url)}: {visible(_cause(e))}") from e
+            raise SourceError(self.name, kind, f"{visible(self.params.url)}: {visible(cause(e))}") from e
 
     def _connect(self) -> Any:
         if self._client is None:
@@ -298,15 +297,6 @@ def _quiet_retries() -> Any:
     return stamina.retry_context
 
 
-_CONNECTION = re.compile(r"^\w+\(host=[^)]*\): ")
-"""How urllib3 names the connection object before the reason."""
-
-
-def _cause(error: Exception) -> str:
-    """The innermost reason on one line, without the layers that requests and urllib3 put around it."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    text = str(reason or error) or type(error).__name__
-    return " ".join(_CONNECTION.sub("", text).split())
 
 
 def _said(body: bytes, secrets: Iterable[str] = ()) -> str:

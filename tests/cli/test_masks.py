@@ -50,3 +50,4 @@ def test_a_card_is_shown_with_what_masks_it(data: Path) -> None:
     assert "disk_full masked now " in shown
     assert "mask am: read at " in shown
     assert "cpu" not in shown
+    assert "every card masked now " in aiops(data, "cards", "show").stdout

@@ -76,6 +76,7 @@ def test_what_is_too_large_is_not_read(url: str, tmp_path: Path, monkeypatch: py
 
 def test_what_is_not_there_is_unreachable(tmp_path: Path) -> None:
     assert kind_of(Document("cal", tmp_path / "none.ics")) == ("unreachable", f"{tmp_path}/none.ics: No such file or directory")
-    assert kind_of(Document("am", "http://127.0.0.1:9"))[0] == "unreachable"
+    why = "http://127.0.0.1:9/x: Failed to establish a new connection: [Errno 111] Connection refused"
+    assert kind_of(Document("am", "http://127.0.0.1:9/x")) == ("unreachable", why)
     (tmp_path / "a.ics").write_bytes(b"here")
     assert Document("cal", tmp_path / "a.ics").read() == b"here"
