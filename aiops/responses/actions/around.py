@@ -35,3 +35,16 @@ def refused(why: str) -> Result:
 def secret_of(call: Call, given: Any) -> str:
     """The value of `{secret: name}`; empty where the configuration has none of that name."""
     return call.secret(str(given["secret"]))
+
+
+def as_text(value: Any) -> str | None:
+    """A value that a look-up found, where a text is wanted: a number as people write it; None for what has no such writing.
+
+    >>> as_text("a"), as_text(8.0), as_text(True), as_text([1])
+    ('a', '8', 'true', None)
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else str(value)
+    return str(value) if isinstance(value, str | int) else None

@@ -20,7 +20,7 @@ import aiops
 from aiops.core.params import Params
 from aiops.core.text import visible
 from aiops.responses.actions import ssh as remote_shell
-from aiops.responses.actions.around import NOTHING, Around, refused, secret_of
+from aiops.responses.actions.around import NOTHING, Around, as_text, refused, secret_of
 from aiops.responses.actions.desk import Desk, sweep
 from aiops.responses.actions.said import NoJson, parsed
 from aiops.responses.interface import Action, Call, Result
@@ -111,6 +111,8 @@ class Exec(Action[ExecParams]):
     def run(self, call: Call, now_s: float) -> Result:
         """Start it and wait for its end."""
         try:
+            if call.left_s <= 0:
+                raise _Refused("no time is left")
             job = self._job(call)
             desk = self._desk(call)
         except _Refused as e:
@@ -160,10 +162,11 @@ class Exec(Action[ExecParams]):
         return Desk(self._around.folder, call.idem_key)
 
     def _host(self, call: Call) -> str | None:
-        """The other host; None for this one, empty for none at all."""
-        given = str(call.given.get("host") or "")
-        host = remote_shell.host_of(given)
-        return None if not given or host.lower() in self._local else host
+        """The other host; None for this one; empty for none at all, as a label that is not there: that is not this one."""
+        if "host" not in call.given:
+            return None
+        host = remote_shell.host_of(as_text(call.given["host"]) or "")
+        return None if host.lower() in self._local else host
 
     def _job(self, call: Call) -> _Job:
         argv, host = _arguments(call.given.get("argv")), self._host(call)
@@ -171,7 +174,7 @@ class Exec(Action[ExecParams]):
         if path is None:
             raise _Refused(f"{visible(argv[0])} is not listed under responses.actions.exec.programs")
         env, secrets = self._env(call)
-        stdin = json.dumps(call.given["stdin_json"], allow_nan=False) if "stdin_json" in call.given else ""
+        stdin = _stdin(call)
         if host is None:
             return _Job(str(path), argv, env, stdin, secrets, [], False)
         if not host or not remote_shell.may_reach(self.params.ssh, host):
@@ -192,10 +195,11 @@ class Exec(Action[ExecParams]):
         missing = [str(named[name]["secret"]) for name, value in secret.items() if not value]
         if missing:
             raise _Refused(f"there is no secret {', '.join(missing)}")
-        env = {**self.params.env, **given, **secret}
-        env |= {"AIOPS_EPOCH": str(call.epoch), "AIOPS_IDEMPOTENCY_KEY": call.idem_key}
-        for name, value in env.items():
-            if not _NAME.fullmatch(name) or not isinstance(value, str) or not _passable(value):
+        said = {**self.params.env, **{name: as_text(value) for name, value in given.items()}, **secret}
+        said |= {"AIOPS_EPOCH": str(call.epoch), "AIOPS_IDEMPOTENCY_KEY": call.idem_key}
+        env = {name: value for name, value in said.items() if value is not None and _passable(value)}
+        for name in said:
+            if not _NAME.fullmatch(name) or name not in env:
                 raise _Refused(f"the variable {visible(name)} cannot be passed")
         return env, list(secret.values())
 
@@ -247,6 +251,15 @@ def _arguments(argv: Any) -> list[str]:
         if not _passable(one):
             raise _Refused(f"argument {i} cannot be passed to a program: it holds a NUL, is no Unicode, or is too long")
     return list(argv)
+
+
+def _stdin(call: Call) -> str:
+    if "stdin_json" not in call.given:
+        return ""
+    try:
+        return json.dumps(call.given["stdin_json"], allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as e:
+        raise _Refused(f"stdin_json cannot be written as JSON: {e}") from None
 
 
 def _passable(value: str) -> bool:

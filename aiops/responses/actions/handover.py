@@ -164,15 +164,15 @@ class HandOver(Action[P], Generic[P]):
         given = call.given.get("variables") or {}
         if not isinstance(given, dict):
             raise _refused("variables must be a mapping")
+        try:
+            json.dumps(given, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as e:
+            raise _refused(f"variables cannot be written as JSON: {e}") from None
         for name, value in given.items():
             if not _NAME.fullmatch(str(name)) or name == KEY:
                 raise _refused(f"the variable {visible(str(name))} cannot be set")
             if not all(re.fullmatch(self.params.values, text) for text in _texts(value)):
                 raise _refused(f"the value of {name} holds what may not be handed over, as values says")
-        try:
-            json.dumps(given, allow_nan=False)
-        except (TypeError, ValueError) as e:
-            raise _refused(f"variables cannot be written as JSON: {e}") from None
         return dict(given)
 
     def _find(self, talk: Talk, call: Call, job: str) -> str:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 
 from aiops.core.params import Params
 from aiops.core.text import visible
-from aiops.responses.actions.around import NOTHING, Around, secret_of
+from aiops.responses.actions.around import NOTHING, Around, as_text, secret_of
 from aiops.responses.actions.egress import HOST_PORT, Blocked, Egress, Resolve, resolve
 from aiops.responses.actions.hidden import Hidden
 from aiops.responses.actions.said import NoJson, cut, parsed
@@ -110,16 +110,17 @@ class Http(Action[HttpParams]):
 
 
 def _headers(given: Mapping[str, Any], proof: Mapping[str, str], call: Call) -> dict[str, str]:
-    own = {str(name): value for name, value in (given.get("headers") or {}).items()}
+    own = {str(name): as_text(value) for name, value in (given.get("headers") or {}).items()}
     for name, value in own.items():
         if not _TOKEN.fullmatch(name) or name.lower() in _OURS:
             raise NotSent(f"the header {visible(name)} cannot be set")
-        if not isinstance(value, str) or not value.isprintable() or not _is_unicode(value):
+        if value is None or not value.isprintable() or not _is_unicode(value):
             raise NotSent(f"the value of the header {visible(name)} holds what no header may")
     usual = {"User-Agent": "aiops", "Accept": "*/*"}
     usual |= {} if given.get("json") is None else {"Content-Type": "application/json"}
     chosen = {name.lower() for name in own}
-    return {**{n: v for n, v in usual.items() if n.lower() not in chosen}, **own, **proof, **marks(call)}
+    sent = {name: value for name, value in own.items() if value is not None}
+    return {**{n: v for n, v in usual.items() if n.lower() not in chosen}, **sent, **proof, **marks(call)}
 
 
 def _is_unicode(value: str) -> bool:
@@ -132,7 +133,7 @@ def _body(given: Mapping[str, Any]) -> bytes | None:
         return None
     try:
         return json.dumps(given["json"], allow_nan=False).encode()
-    except (TypeError, ValueError) as e:
+    except (TypeError, ValueError, RecursionError) as e:
         raise NotSent(f"json cannot be written as JSON: {e}") from None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiops.core.errors import AiopsError
 from aiops.core.params import Params
 from aiops.core.text import visible
-from aiops.responses.actions.around import NOTHING, Around, refused
+from aiops.responses.actions.around import NOTHING, Around, as_text, refused
 from aiops.responses.interface import Action, Call, Result
 
 LONGEST = 4000
@@ -36,8 +36,8 @@ class Notify(Action[NotifyParams]):
 
     def run(self, call: Call, now_s: float) -> Result:
         """Put it there."""
-        receiver, message = call.given.get("route"), call.given.get("message")
-        if self._tell is None or not isinstance(receiver, str) or not isinstance(message, str) or not message.strip():
+        receiver, message = call.given.get("route"), as_text(call.given.get("message"))
+        if self._tell is None or not isinstance(receiver, str) or message is None or not message.strip():
             return refused("there is no outbox here" if self._tell is None else "route and message must be texts")
         told = "\n".join(visible(line, LONGEST) for line in message.encode("utf-8", "replace").decode().splitlines())[:LONGEST]
         try:

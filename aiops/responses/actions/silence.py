@@ -10,7 +10,7 @@ from pydantic import Field
 from aiops.core.durations import rfc3339, seconds
 from aiops.core.text import visible
 from aiops.responses.actions.api import Api, ServerParams, Stopped, Talk
-from aiops.responses.actions.around import NOTHING, Around
+from aiops.responses.actions.around import NOTHING, Around, as_text
 from aiops.responses.interface import Action, Call, Result
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -66,11 +66,12 @@ class Silence(Action[SilenceParams]):
         return None if found is None else Result("done", found)
 
     def _wanted(self, call: Call, now_s: float) -> dict[str, Any]:
-        labels, comment = call.given.get("labels"), call.given.get("comment", "")
-        if not isinstance(labels, dict) or not any(labels.values()):
+        given, comment = call.given.get("labels"), call.given.get("comment", "")
+        labels = {name: as_text(value) for name, value in given.items()} if isinstance(given, dict) else {}
+        if not any(labels.values()):
             raise _refused("labels must hold at least one value: a silence on everything is none")
         for name, value in labels.items():
-            if not _NAME.fullmatch(str(name)) or not isinstance(value, str) or not _is_unicode(value):
+            if not _NAME.fullmatch(str(name)) or value is None or not _is_unicode(value):
                 raise _refused(f"the label {visible(str(name))} cannot be silenced")
         try:
             lasts_s = seconds(str(call.given.get("for")))

@@ -146,7 +146,7 @@ class Sinks:
             given = rendered("exec", {"argv": ["show", x(0)]}, context([value]))
             assert bool(given.refused) == (value.startswith("-") or not passable(value)), value
             host = rendered("exec", {"argv": ["show"], "host": x(0)}, context([value]))
-            if not host.refused and value:
+            if not host.refused:
                 assert self._exec().run(call(dict(host.given)), 0.0).effect is False, value
 
     def request(self, values: Sequence[str]) -> None:

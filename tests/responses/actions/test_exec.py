@@ -133,9 +133,32 @@ def test_what_no_program_can_be_given_is_refused(tmp_path: Path, argv: object) -
     assert (found.end, found.effect) == ("failed", False)
 
 
-@pytest.mark.parametrize("env", [{"A=B": "x"}, {"A": "x\0"}, {"": "x"}, {"A": 1}])
+@pytest.mark.parametrize("env", [{"A=B": "x"}, {"A": "x\0"}, {"": "x"}, {"A": [1]}])
 def test_variables_that_cannot_be_are_refused(tmp_path: Path, env: dict[str, object]) -> None:
     assert runner(tmp_path, {"env": Path("/usr/bin/env")}).run(call({"argv": ["env"], "env": env}), 0.0).effect is False
+
+
+def test_a_number_that_a_look_up_found_is_a_variable_as_people_write_it(tmp_path: Path) -> None:
+    given = {"argv": ["env"], "env": {"A": 8.0, "B": 2.5, "C": True, "D": 7}}
+    found = runner(tmp_path, {"env": Path("/usr/bin/env")}).run(call(given), 0.0)
+    assert found.output["stdout"].splitlines()[:4] == ["A=8", "B=2.5", "C=true", "D=7"]
+
+
+@pytest.mark.parametrize("what", [float("nan"), {1}, b"x"])
+def test_input_that_is_no_json_is_refused(tmp_path: Path, what: object) -> None:
+    found = runner(tmp_path, {"cat": Path("/bin/cat")}).run(call({"argv": ["cat"], "stdin_json": what}), 0.0)
+    assert (found.end, found.effect) == ("failed", False)
+
+
+def test_input_without_end_is_refused(tmp_path: Path) -> None:
+    deep: list[object] = []
+    deep.append(deep)
+    found = runner(tmp_path, {"cat": Path("/bin/cat")}).run(call({"argv": ["cat"], "stdin_json": deep}), 0.0)
+    assert found.effect is False
+
+
+def test_without_time_nothing_begins(tmp_path: Path) -> None:
+    assert runner(tmp_path, {"cat": Path("/bin/cat")}).run(call({"argv": ["cat"]}, left_s=0.0), 0.0).effect is False
 
 
 def test_a_secret_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -147,7 +170,7 @@ def test_a_secret_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_another_host_is_refused_unless_it_is_listed(tmp_path: Path) -> None:
     action = runner(tmp_path, {"echo": Path("/bin/echo")}, local=["db1"])
     assert action.run(call({"argv": ["echo"], "host": "db1:9100"}), 0.0).end == "done"
-    for host in ("db2:9100", "-oProxyCommand=x", "a b", "db1;id"):
+    for host in ("db2:9100", "-oProxyCommand=x", "a b", "db1;id", "", None, ["db1"]):
         found = action.run(call({"argv": ["echo"], "host": host}), 0.0)
         assert (found.end, found.effect) == ("failed", False), host
         assert "is not listed under responses.actions.exec.ssh.hosts" in found.why

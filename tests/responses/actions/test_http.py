@@ -33,6 +33,12 @@ def test_it_sends_json_with_the_key_and_the_token() -> None:
     assert wanted.items() <= seen.headers.items()
 
 
+def test_a_number_is_a_header_as_people_write_it() -> None:
+    with web() as server:
+        put(server, headers={"X-Size": 8.0})
+    assert server.seen[0].headers["x-size"] == "8"
+
+
 @pytest.mark.parametrize(
     ("status", "end", "effect"),
     [

@@ -48,7 +48,10 @@ def test_a_label_adds_no_line_and_no_control_character(value: str) -> None:
     assert "\u202e" not in told
 
 
-@pytest.mark.parametrize("given", [{}, {"route": "storage"}, {"route": "storage", "message": " "}, {"route": 1, "message": "x"}])
+NONE = ({}, {"route": "storage"}, {"route": "storage", "message": " "}, {"route": 1, "message": "x"}, {"route": "s", "message": [1]})
+
+
+@pytest.mark.parametrize("given", NONE)
 def test_what_is_no_message_is_refused(given: dict[str, object]) -> None:
     outbox = Outbox()
     assert notify(outbox, **given).effect is False

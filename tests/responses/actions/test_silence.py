@@ -75,7 +75,7 @@ def test_any_label_value_is_silenced_as_it_is(server: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "labels", [{}, None, {"a": ""}, {"a-b": "x"}, {"a": 1}, {"a": "\ud800"}, ["a"], {"a\n": "x"}, {'a="x",b': "y"}]
+    "labels", [{}, None, {"a": ""}, {"a-b": "x"}, {"a": [1]}, {"a": "\ud800"}, ["a"], {"a\n": "x"}, {'a="x",b': "y"}]
 )
 def test_what_is_no_label_is_refused(server: str, labels: object) -> None:
     found = made(server, "refused", labels)
