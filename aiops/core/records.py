@@ -239,7 +239,8 @@ class EarlyWarning:
     None while it is open. `stale_since_s`: since when its sources have been away, so that nothing newer is known of it; None =
     they are there. What is told is what the record of its card makes of what the model says: the symptoms hold that, `raw` what
     it was at the opening (confidence, earliest_s, expected_s, latest_s, level) and the confidence `told` then; `calibration` says
-    in words what confidence and interval rest on.
+    in words what confidence and interval rest on. `turned_s`: when it was seen that what is measured had left its course after
+    something was done about it; None = it was not.
     """
 
     id: str
@@ -276,6 +277,7 @@ class EarlyWarning:
     told_s: int | None = None
     raw: Mapping[str, float] = field(default_factory=dict)
     calibration: Mapping[str, str] = field(default_factory=dict)
+    turned_s: int | None = None
 
     def having(self, **changes: Any) -> EarlyWarning:
         """A copy with some fields changed."""

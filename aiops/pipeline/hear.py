@@ -44,7 +44,7 @@ def hear(watch: Watch, now_s: int, rooms: Rooms) -> None:
 def _drop_judged(watch: Watch, rooms: Rooms) -> None:
     for pending in list(watch.pending.values()):
         outcome = rooms.store.outcome_of(pending.warning.id)
-        if outcome is None or (pending.acts and _open_to_more(outcome)):
+        if outcome is None or (pending.acted and _open_to_more(outcome)):
             continue
         del watch.pending[pending.warning.id]
         current = open_episode(watch, pending.warning)
@@ -67,7 +67,7 @@ def _acted(watch: Watch, said: Statement, now_s: int, rooms: Rooms) -> None:
         limits = watch.limit.value[watch.rows_of(number)].tolist() if warning.kind == "exhaustion" else ()
         pending = watch.pending[warning_id] = Pending(warning, tuple(limits))
     within = float(said.body.get("within_s") or verified_within(said, pending.warning, rooms.runbooks))
-    pending.acts = (*pending.acts, (int(said.body["at_s"]), within))
+    pending.act(int(said.body["at_s"]), within)
 
 
 def verified_within(said: Statement, warning: EarlyWarning, runbooks: Iterable[Runbook]) -> float:

@@ -68,6 +68,8 @@ def settle(watch: Watch, failed: Mapping[int, int], now_s: int, rooms: Rooms, ch
         if watch.card.truth.crossing:
             _failed(watch, number, name, at, now_s, rooms, changes)
     for pending in list(watch.pending.values()):
+        if pending.acts:
+            _look_at_acts(watch, pending, now_s, changes)
         outcome = _by_time(watch, pending, now_s, rooms)
         if outcome is not None:
             _settled(watch, outcome, pending.warning, rooms, changes)
@@ -77,7 +79,7 @@ def settle(watch: Watch, failed: Mapping[int, int], now_s: int, rooms: Rooms, ch
 def _failed(watch: Watch, number: int, name: str, at_s: int, now_s: int, rooms: Rooms, changes: Changes) -> None:
     """An entity crossed its limit at `at_s`, on its own clock: judge what warned of it."""
     about = {p.warning.id: p.warning for p in watch.pending.values() if p.name == name and p.warning.kind in TIMED}
-    acted = {p.warning.id for p in watch.pending.values() if p.acts}
+    acted = {p.warning.id for p in watch.pending.values() if p.acted}
     begun, last = watch.stood.get(name, (2**62, 0))
     standing = begun <= at_s <= last + law.SLACK_STEPS * watch.step_s
     truth = "alert" if watch.card.alerts is not None else "crossing"
@@ -93,7 +95,7 @@ def _by_time(watch: Watch, pending: Pending, now_s: int, rooms: Rooms) -> Outcom
     warning = pending.warning
     number = watch.entity_number(pending.name)
     here = now_s if number is None else watch.entity_now(number, now_s)
-    changed, acted = _limit_changed(watch, pending, number), bool(pending.acts)
+    changed, acted = _limit_changed(watch, pending, number), pending.acted
     at_last, over = changed or law.due(warning, here, acted), law.told_over_s(warning)
     if not at_last and (over is None or here <= over):
         return None
@@ -111,7 +113,7 @@ def _by_time(watch: Watch, pending: Pending, now_s: int, rooms: Rooms) -> Outcom
     declared = alerts or bool(truth.incidents) or (truth.crossing and warning.first_crossing is not None)
     evidence = law.Evidence(
         present(watch, rows, warning, shift, end), _gone(watch, rows, end), changed, declared, acted,
-        acted and _left_course(watch, rows, pending, shift), pending.again,
+        pending.warning.turned_s is not None, pending.again,
         rooms.cleared_alone(watch.card.name) if acted else (0, 0),
     )  # fmt: skip
     return law.at_deadline(warning, here, evidence)
@@ -139,22 +141,35 @@ def _present(watch: Watch, rows: Ints, start_s: int, end_s: int) -> Floats:
     return left
 
 
-def _left_course(watch: Watch, rows: Ints, pending: Pending, shift_s: int) -> bool:
-    """Whether the leading series turned away from its limit in time after something that was done, by the buckets kept."""
-    lead = pending.warning.symptoms[0] if pending.warning.symptoms else None
-    row = next((row for row in rows.tolist() if lead is not None and watch.window.labels[row] == lead.labels), None)
+def _look_at_acts(watch: Watch, pending: Pending, now_s: int, changes: Changes) -> None:
+    """Look whether what was done shows, once its time is over: by the verdict the samples of then are long forgotten."""
+    number = watch.entity_number(pending.name)
+    here = now_s if number is None else watch.entity_now(number, now_s)
+    over = tuple((at, within) for at, within in pending.acts if here >= at + within)
+    pending.acts = tuple(act for act in pending.acts if act not in over)
+    if not over or number is None or pending.warning.turned_s is not None:
+        return
+    if any(_left_course(watch, number, pending.warning, at - here + now_s, within) for at, within in over):
+        turned = pending.warning = pending.warning.having(turned_s=here)
+        if open_episode(watch, turned) is not None:
+            watch.open[turned.fingerprint] = turned
+        changes.replace(turned)
+
+
+def _left_course(watch: Watch, number: int, warning: EarlyWarning, at_s: int, within_s: float) -> bool:
+    """Whether the leading series turned away from its limit within `within_s` of the shared instant `at_s`."""
+    lead = warning.symptoms[0] if warning.symptoms else None
+    row = next((r for r in watch.rows_of(number).tolist() if lead is not None and watch.window.labels[r] == lead.labels), None)
     if row is None or lead is None or lead.evidence.get("now") is None or lead.evidence.get("limit") is None:
         return False
     above = lead.evidence["limit"] > lead.evidence["now"]
     kept = watch.window.history(np.array([row], np.int64), watch.window.end_s)
-    for at, within in pending.acts:
-        for one in (kept.fine, kept.mid, kept.long):
-            time_s = one.end_s - one.step_s * np.arange(one.mean.shape[1] - 1, -1, -1, dtype=np.int64)
-            if time_s[0] <= at - shift_s - BEFORE * within:
-                break
-        if left_course(time_s, one.mean[0].astype(np.float64), above, at - shift_s, within):
-            return True
-    return False
+    begun = kept.long.end_s - kept.long.step_s * (kept.long.mean.shape[1] - 1)
+    for one in (kept.fine, kept.mid, kept.long):  # the finest that reaches far enough back, or as far as anything does
+        time_s = one.end_s - one.step_s * np.arange(one.mean.shape[1] - 1, -1, -1, dtype=np.int64)
+        if time_s[0] <= max(at_s - BEFORE * within_s, begun):
+            break
+    return left_course(time_s, one.mean[0].astype(np.float64), above, at_s, within_s)
 
 
 def _gone(watch: Watch, rows: Ints, at_s: int) -> bool:

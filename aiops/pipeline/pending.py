@@ -24,13 +24,15 @@ class Alerts:
 class Pending:
     """A warning that is not settled yet, and the limits its rows had when it opened.
 
-    `name` is the key of its entity; `compared` the limits it was last found unchanged against. `acts`: when somebody acted on
-    it, and within how many seconds that must show; `again`: an episode of its kind opened on its entity after it had ended.
+    `name` is the key of its entity; `compared` the limits it was last found unchanged against. `acted`: whether something was
+    done about it; `acts`: when, and within how many seconds it must show, as long as nobody has looked whether it did; `again`:
+    an episode of its kind opened on its entity after it had ended.
     """
 
     warning: EarlyWarning
     limits: tuple[float, ...]
     acts: tuple[tuple[int, float], ...] = ()
+    acted: bool = False
     again: bool = False
     name: str = field(init=False)
     compared: Limit | None = None
@@ -38,6 +40,10 @@ class Pending:
 
     def __post_init__(self) -> None:
         self.name = key(self.warning.entity)
+
+    def act(self, at_s: int, within_s: float) -> None:
+        """Something was done, which must show within a time."""
+        self.acts, self.acted = (*self.acts, (at_s, within_s)), True
 
     def rows(self, index: EntityIndex | None, find: Callable[[], Ints]) -> Ints:
         """The rows of its entity: found anew only when rows came or went, of which there is a new `index` then."""

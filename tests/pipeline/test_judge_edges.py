@@ -12,7 +12,7 @@ from aiops.core.records import GONE, Crossing, EarlyWarning, Lineage, Outcome, S
 from aiops.pipeline import Changes, Watch
 from aiops.pipeline.beyond import REARM_STEPS
 from aiops.pipeline.decide import _remember
-from aiops.pipeline.judge import crossed_rows, settle
+from aiops.pipeline.judge import crossed_rows, open_episode, settle
 from aiops.pipeline.mask import masked
 from aiops.pipeline.pending import Pending
 from aiops.store import Store
@@ -75,7 +75,8 @@ class Made:
         return one
 
     def close(self, one: EarlyWarning, why: str = GONE) -> None:
-        _remember(self.watch, one.having(state="closed", closed_s=self.now, updated_s=self.now, closed_why=why), 0)
+        current = open_episode(self.watch, one) or one
+        _remember(self.watch, current.having(state="closed", closed_s=self.now, updated_s=self.now, closed_why=why), 0)
 
     @property
     def verdicts(self) -> list[tuple[str, str]]:
@@ -201,7 +202,7 @@ def test_a_horizon_that_passes_while_it_stands(store: Store) -> None:
 def test_several_warnings_of_one_failure(store: Store) -> None:
     made = Made(store)
     earlier = made.warn()
-    made.watch.pending["w1"].acts = ((made.now, 3600.0),)
+    made.watch.pending["w1"].act(made.now, 3600.0)
     made.live([IN] * 5)
     made.close(earlier)
     made.warn(2)
@@ -214,7 +215,8 @@ def test_something_was_done_and_it_did_not_come(store: Store, acted: bool, stays
     made = Made(store)
     made.live([IN - 0.001 * k for k in range(40)])
     one = made.warn(1, 40, 60)
-    made.watch.pending["w1"].acts = ((made.now, 3600.0),) if acted else ()
+    if acted:
+        made.watch.pending["w1"].act(made.now, 3600.0)
     level = [0.9 if acted else 0.461] * 13
     made.live(level)
     made.close(one)
@@ -228,7 +230,7 @@ def test_what_was_done_changed_nothing(store: Store) -> None:
     made = Made(store)
     made.live([IN - 0.001 * k for k in range(40)])
     one = made.warn(1, 40, 60)
-    made.watch.pending["w1"].acts = ((made.now, 3600.0),)
+    made.watch.pending["w1"].act(made.now, 3600.0)
     made.live([0.461 - 0.001 * k for k in range(20)])
     made.close(one)
     made.live([0.44] * 100)
@@ -250,3 +252,42 @@ def test_every_row_of_the_table_is_a_test_of_that_name() -> None:
     assert len(rows) >= 12
     tests = tuple(name for name in globals() if name.startswith("test_"))
     assert [row for row in rows if not any(name.startswith(f"test_{row.replace(' ', '_')}") for name in tests)] == []
+
+
+@pytest.mark.parametrize(("within", "wanted"), [(7200.0, "averted"), (1500.0, "false")])
+def test_what_was_done_must_show_within_the_time_of_its_runbook(store: Store, within: float, wanted: str) -> None:
+    made = Made(store)
+    made.live([IN - 0.001 * k for k in range(60)])
+    one = made.warn(1, 40, 60)
+    made.watch.pending["w1"].act(made.now, within)
+    made.live([0.44 - 0.001 * k for k in range(8)] + [0.9] * 20)
+    made.close(one)
+    made.live([0.9] * 100)
+    assert made.verdicts == [("w1", wanted)]
+
+
+def test_averted_says_how_many_clear_by_themselves(store: Store) -> None:
+    made = Made(store)
+    made.close(made.warn(7))
+    made.live([IN - 0.001 * k for k in range(40)])
+    one = made.warn(1, 40, 60)
+    made.watch.pending["w1"].act(made.now, 3600.0)
+    made.live([0.9] * 13)
+    made.close(one)
+    made.live([0.9] * 100)
+    assert made.verdicts == [("w7", "false"), ("w1", "averted")]
+    assert made.outcomes[1].detail.endswith("it did not come back; of 1 that nobody touched 1 cleared by themselves")
+
+
+def test_that_it_showed_is_known_long_after_the_samples_of_then_are_forgotten(store: Store) -> None:
+    made = Made(store)
+    made.live([IN - 0.001 * k for k in range(40)])
+    one = made.warn(1, 40, 60)
+    made.watch.pending["w1"].act(made.now, 3600.0)
+    made.live([0.9] * 13)
+    turned = made.watch.open["f"]
+    assert turned.turned_s == made.now - STEP_S, "an hour after it was done"
+    made.close(one)
+    made.watch.pending["w1"] = Pending(made.watch.pending["w1"].warning, (0.05,), acted=True)  # as after a restart
+    made.live([0.9] * 100)
+    assert made.verdicts == [("w1", "averted")]
