@@ -48,7 +48,7 @@ def test_a_label_adds_no_line_and_no_control_character(value: str) -> None:
     assert "\u202e" not in told
 
 
-NONE = ({}, {"route": "storage"}, {"route": "storage", "message": " "}, {"route": 1, "message": "x"}, {"route": "s", "message": [1]})
+NONE = ({}, {"route": "s"}, {"route": "s", "message": " "}, {"route": 1, "message": "x"}, {"route": "s", "message": [1]})
 
 
 @pytest.mark.parametrize("given", NONE)
