@@ -196,4 +196,5 @@ def telling(passed: list[str], known: list[str]) -> list[int]:
     outside = [name.startswith(("send", "effect fix")) for name in passed]
     beside = [seen or (at > 0 and outside[at - 1]) for at, seen in enumerate(outside)]
     seldom = sorted(range(len(pairs)), key=lambda at: (real[pairs[at]], at))
-    return list(dict.fromkeys(at for both in zip(sorted(seldom, key=lambda at: not beside[at]), seldom, strict=True) for at in both))
+    seen = sorted(seldom, key=lambda at: not beside[at])
+    return list(dict.fromkeys(at for both in zip(seen, seldom, strict=True) for at in both))
