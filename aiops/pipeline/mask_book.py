@@ -7,7 +7,7 @@ the first failure on the board, the metrics and the log name it, and once more w
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -89,7 +89,7 @@ class MaskBook:
     `folder`: where what was read is kept over a restart; None: nowhere.
     """
 
-    masks: Mapping[str, Mask] = field(default_factory=dict)
+    masks: dict[str, Mask] = field(default_factory=dict)
     folder: Path | None = None
     version: int = 0
     _groups: dict[str, tuple[int, list[Group]]] = field(default_factory=dict)
@@ -140,7 +140,9 @@ class MaskBook:
         """What an earlier life, or a running daemon, read last; what cannot be read is as if it was never."""
         for mask in self.masks.values():
             if self.folder is not None and mask.rule.kind != "cron":
-                mask.read_s, mask.spans = _kept(self.folder, mask.name)
+                read_s, spans = _kept(self.folder, mask.name)
+                if read_s is not None:
+                    mask.read_s, mask.spans = read_s, spans
         self.version += 1
 
     def of(self, card: str) -> list[Group]:
@@ -166,7 +168,7 @@ class MaskBook:
 
     def troubles(self, now_s: float) -> dict[str, str]:
         """Masks that something is wrong with, and what."""
-        return {name: said for name, mask in self.masks.items() if mask.reader is not None and (said := mask.trouble(now_s))}
+        return {name: said for name, mask in self.masks.items() if (said := mask.trouble(now_s))}
 
     def lasting(self, now_s: float) -> dict[str, int]:
         """Of each mask how many times last now."""

@@ -53,10 +53,32 @@ def kept_book(settings: Settings) -> MaskBook:
     return book
 
 
-def _reader(name: str, rule: MaskSettings, rooms: Rooms) -> Reader | None:
+def past_book(settings: Settings, rooms: Rooms, since_s: float, until_s: float, folder: Path) -> MaskBook:
+    """The masks of [since_s, until_s] for a replay, read once and kept in `folder`, so that who reads them later reads the same.
+
+    Silences that Alertmanager has forgotten are those that the daemon kept. What an incident masks is known only as it happens:
+    such masks are left out, as is what cannot be read; both say so (`MaskBook.troubles`).
+    """
+    book = MaskBook({}, folder / FOLDER)
+    for name, lived in kept_book(settings).masks.items():
+        mask = Mask(name, lived.rule, spans=lived.spans)
+        if lived.rule.kind == "incidents":
+            mask.spans, mask.notes = (), ("it is not replayed: what an incident masks is known only as it happens",)
+        elif not (folder / FOLDER / f"{name}.json").exists():
+            mask.reader = _reader(name, lived.rule, rooms, LOOK_BACK_S + until_s - since_s)
+        book.masks[name] = mask
+    book.take_up()
+    book.refresh(until_s)
+    book.close()
+    for mask in book.masks.values():
+        mask.reader = None  # nothing is read again while the past goes by
+    return book
+
+
+def _reader(name: str, rule: MaskSettings, rooms: Rooms, look_back_s: float = LOOK_BACK_S) -> Reader | None:
     login = AuthParams.model_validate({key: getattr(rule, key) for key in LOGIN})
     if rule.kind == "ical":
-        return Calendar(name, rule, Document(name, rule.file or rule.url, login))
+        return Calendar(name, rule, Document(name, rule.file or rule.url, login), look_back_s)
     if rule.kind == "silences":
         return Silenced(name, Document(name, rule.url.rstrip("/") + PATH, login))
     if rule.kind == "query":
@@ -67,8 +89,8 @@ def _reader(name: str, rule: MaskSettings, rooms: Rooms) -> Reader | None:
 class Calendar:
     """The events of a calendar; worked out anew when it has changed, or a day has passed."""
 
-    def __init__(self, name: str, rule: MaskSettings, document: Document) -> None:
-        self._name, self._rule, self._document = name, rule, document
+    def __init__(self, name: str, rule: MaskSettings, document: Document, look_back_s: float = LOOK_BACK_S) -> None:
+        self._name, self._rule, self._document, self._look_back_s = name, rule, document, look_back_s
         self._known: tuple[bytes, int] = (b"", -1)
 
     def read(self, now_s: float, before: Sequence[Span], read_s: float | None) -> Answer:
@@ -78,7 +100,7 @@ class Calendar:
         if mark == self._known:
             return before, ()
         rule = self._rule
-        found = events_in(self._name, body, now_s - LOOK_BACK_S, now_s + AHEAD_S, rule.time_zone, rule.words)
+        found = events_in(self._name, body, now_s - self._look_back_s, now_s + AHEAD_S, rule.time_zone, rule.words)
         self._known = mark
         return found, ()
 

@@ -67,14 +67,14 @@ def test_a_mask_of_other_series_masks_nothing(rig: Rig) -> None:
 
 
 def test_what_is_open_when_a_mask_begins_stays_as_it_is(rig: Rig) -> None:
-    ics(rig.folder, START_S + 9 * HOUR, START_S + 10 * HOUR)
+    ics(rig.folder, START_S + 10 * HOUR, START_S + 11 * HOUR)
     calendar(rig)
     rig.world.series["free"].clear()
-    rig.world.add("free", {"instance": "a"}, lambda t: falling(0.001)(t).clip(falling(0.001)(START_S + 9.1 * HOUR), None))
+    rig.world.add("free", {"instance": "a"}, lambda t: falling(0.001)(t).clip(falling(0.001)(START_S + 10.1 * HOUR), None))
     daemon = rig.start(card())
-    turns(rig, 8, 8.9)
+    turns(rig, 8, 9.9)
     (before,) = daemon.store.open_warnings()
-    turns(rig, 9, 9.9)
+    turns(rig, 10, 10.9)
     (still,) = daemon.store.open_warnings()
     assert (still.id, states(rig)["masked"]) == (before.id, 1)
 

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from aiops.config.masks import MaskSettings
+from aiops.config.settings import Settings
 from aiops.core.records import Outcome
 from aiops.core.spans import Span
 from aiops.outcomes.incidents import Incident
 from aiops.pipeline import Rooms
 from aiops.pipeline.desk import Desk
-from aiops.pipeline.mask_read import Calendar, Deploys, Incidents, Silenced
+from aiops.pipeline.mask_read import Calendar, Deploys, Incidents, Silenced, past_book
 from aiops.store import Store
 from aiops.telemetry.document import Document
 from aiops.telemetry.link import Link
@@ -152,3 +153,31 @@ def test_an_incident_that_was_declared_ends_when_that_is_said(rooms: Rooms) -> N
     assert reader.read(NOON + 60, (), None)[0][0].end_s == NOON + 7200
     desk.incident(Incident(**told, end_s=int(NOON) + 900), "api", NOON + 900)
     assert reader.read(NOON + 960, (), None)[0][0].end_s == NOON + 900
+
+
+def test_a_replay_reads_its_masks_once_and_whoever_comes_later_reads_the_same(rooms: Rooms, tmp_path: Path) -> None:
+    event = "BEGIN:VEVENT\r\nUID:1\r\nDTSTART:20260101T030000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=MONTHLY\r\nEND:VEVENT\r\n"
+    (tmp_path / "ops.ics").write_text(f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:t\r\n{event}END:VCALENDAR\r\n")
+    files = {"ops": "ops.ics", "gone": "no.ics"}
+    masks: dict[str, Any] = {name: {"kind": "ical", "file": str(tmp_path / file)} for name, file in files.items()}
+    masks["failures"] = {"kind": "incidents"}
+    settings = Settings.model_validate({"data_dir": tmp_path / "data", "masks": masks})
+    first = past_book(settings, rooms, NOON - 60 * 86400, NOON, tmp_path)
+    months = [datetime.fromtimestamp(s.start_s, UTC).month for s in first.masks["ops"].spans]
+    assert months == [1, 2, 3], "as far back as is replayed"
+    troubles = first.troubles(NOON)
+    assert troubles.keys() == {"gone", "failures"}
+    assert "No such file or directory; it was never read" in troubles["gone"]
+    (tmp_path / "ops.ics").unlink()
+    assert past_book(settings, rooms, NOON - 60 * 86400, NOON, tmp_path).masks["ops"].spans == first.masks["ops"].spans
+
+
+def test_a_replay_knows_the_silences_that_only_the_daemon_remembers(rooms: Rooms, tmp_path: Path) -> None:
+    old = Span(NOON - 20 * 86400, NOON - 19 * 86400, (), "silence s by ann")
+    (tmp_path / "data" / "masks").mkdir(parents=True)
+    kept = {"read_s": NOON - 3600, "spans": [old.as_json()]}
+    (tmp_path / "data" / "masks" / "am.json").write_text(json.dumps(kept))
+    masks = {"am": {"kind": "silences", "url": "http://127.0.0.1:9"}}
+    book = past_book(Settings.model_validate({"data_dir": tmp_path / "data", "masks": masks}), rooms, 0, NOON, tmp_path)
+    assert [one for _, one in book.about("disk", 0, NOON)] == [old]
+    assert "unreachable" in book.troubles(NOON)["am"]
