@@ -7,6 +7,7 @@ import numpy as np
 from aiops.core.errors import SourceError
 from aiops.pipeline.backfill import TURN_SAMPLES
 from aiops.pipeline.read import progress_of
+from aiops.pipeline.rules_rehearse import rehearse_rows
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.watch import Feed
 from aiops.rules.followed import Rulebook, rulebook
@@ -102,6 +103,7 @@ def catch_up(watch: RulesWatch, now_s: int) -> tuple[str, ...]:
         begin = max(watch.window.begin_s, now_s - watch.card.history_s)
         if end < begin or not some:
             watch.late_parts = {name: at for name, at in watch.late_parts.items() if name not in some}
+            rehearse_rows(watch, np.array([row for name in some for row in watch.places(name)], np.int64), now_s)
             continue
         many = max(1, sum(watch.count_of(name) for name in some))
         span = max(1, TURN_SAMPLES // many) * watch.step_s

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from aiops.core.records import Floats, History, Ints, Resolution
-from aiops.pipeline.evaluate import FORECAST_EVERY_S, look
+from aiops.pipeline.evaluate import CHUNK_ROWS, FORECAST_EVERY_S, look
 from aiops.pipeline.rules_find import count_values, follow
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.telemetry.window import Window
@@ -32,11 +32,12 @@ KNOWN_S = 3600
 
 def rehearse(watch: RulesWatch, now_s: int) -> None:
     """Take the looks between the last turn that was lived and the one at `now_s`, a day of them at most."""
-    if watch.forecaster is None or not watch.n or (watch.lived_s is not None and not _looks(watch, now_s, 1)):
+    lived_s = watch.lived_s or 0
+    if watch.forecaster is None or not watch.n or not _looks(watch, now_s, 1, lived_s):
         return
     built = watch.build()
     count_values(watch, built, now_s)
-    looks = _looks(watch, now_s, max(LEAST, ROW_LOOKS // max(1, int(built.forecast.sum()))))
+    looks = _looks(watch, now_s, max(LEAST, ROW_LOOKS // max(1, int(built.forecast.sum()))), lived_s)
     kept_s = watch.window.end_s - watch.window.fine_count * watch.step_s
     beat_s = max(QUICK_S, watch.step_s)
     for at in sorted({*looks, *range(-(-min(looks, default=now_s) // beat_s) * beat_s, now_s, beat_s)}):
@@ -47,9 +48,21 @@ def rehearse(watch: RulesWatch, now_s: int) -> None:
             follow(watch, built, at, None)
 
 
-def _looks(watch: RulesWatch, now_s: int, most: int) -> frozenset[int]:
+def rehearse_rows(watch: RulesWatch, rows: Ints, now_s: int) -> None:
+    """The same for rows (k,) that came later than the watch, with a history of their own: what the forecaster learns by it."""
+    assert watch.forecaster is not None
+    for at in sorted(_looks(watch, now_s, max(LEAST, ROW_LOOKS // max(1, len(rows))), 0)):
+        for first in range(0, len(rows), CHUNK_ROWS):
+            part = rows[first : first + CHUNK_ROWS]
+            state = {name: array[part] for name, array in watch.forecaster_state.items()}
+            watch.forecaster.crossings(state, history_at(watch.window, part, at), watch.limit.take(part), watch.horizon_s)
+            for name, array in state.items():
+                watch.forecaster_state[name][part] = array
+
+
+def _looks(watch: RulesWatch, now_s: int, most: int, lived_s: int) -> frozenset[int]:
     """The instants of the newest looks that were not taken."""
-    begins = max(now_s - LONGEST_S, watch.window.begin_s + KNOWN_S, (watch.lived_s or 0) + 1)
+    begins = max(now_s - LONGEST_S, watch.window.begin_s + KNOWN_S, lived_s + 1)
     every_s = _every_s(watch.step_s)
     close = (now_s - 1) // every_s * every_s - every_s * np.arange(CLOSE)
     seldom = close[-1] // SELDOM_S * SELDOM_S - SELDOM_S * np.arange(1, LONGEST_S // SELDOM_S)

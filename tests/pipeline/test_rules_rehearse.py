@@ -97,6 +97,17 @@ def test_looks_that_an_outage_took_are_taken_after_it() -> None:
     assert again.told() == [("opened", now_h)]
 
 
+def test_a_rule_that_is_loaded_amid_a_rise_is_told_as_soon_as_its_history_is_read() -> None:
+    world, _ = tank(BEGIN_H)
+    world.add("tank_free_ratio", {"tank": "a"}, lambda t: 1 - rising(BEGIN_H, 0.07)(t))
+    run = Run.of(watch_of(world)).until(BEGIN_H + 7.5, BEGIN_H + 7)
+    world.rule("tank_free_ratio < 0.1", "TankNoRoom")
+    run.until(BEGIN_H + 7.5 + 4 / 12)
+    told = [(e.warning.entity["alertname"], e.at_s) for r in run.results for e in r.events if e.kind == "opened" and e.warning]
+    (at_s,) = [at for name, at in told if name == "TankNoRoom"]
+    assert at_s <= START_S + (BEGIN_H + 7.5) * HOUR + 3 * STEP_S
+
+
 def test_a_turn_after_a_turn_takes_no_look_but_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     world, _ = tank(BEGIN_H)
     run = Run.of(watch_of(world)).until(BEGIN_H + 1, BEGIN_H)
