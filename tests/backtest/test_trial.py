@@ -9,6 +9,7 @@ import pytest
 
 from aiops.backtest.question import Question
 from aiops.backtest.trial import Kept, Trial, tried
+from aiops.core.durations import rfc3339
 from aiops.core.records import EarlyWarning
 from tests.backtest.recordings import START, write_series
 from tests.outcomes.made import warning
@@ -93,3 +94,13 @@ def test_what_the_replay_does_not_find_again_and_what_opened_outside_is_not_coun
     found = trial(recording, tmp_path, "5/8", [*NOISE, lived(31.5, 180, "false"), other])
     assert found.spoken_of == Kept(4, 2, 2), "the spike at 36 h came after the time that was replayed"
     assert found.spoken_of.said("noise warnings", "gone") == "2 of 2 noise warnings gone (2 of 4 were not found again)"
+
+
+def test_masks_of_the_configuration_hold_in_a_replay(recording: Path, tmp_path: Path) -> None:
+    begins, ends = (rfc3339(START + int(h * HOUR)).replace("-", "").replace(":", "") for h in (29.9, 33.5))
+    event = f"BEGIN:VEVENT\r\nUID:1\r\nDTSTART:{begins}\r\nDTEND:{ends}\r\nEND:VEVENT\r\n"
+    (tmp_path / "ops.ics").write_text(f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:t\r\n{event}END:VCALENDAR\r\n")
+    (tmp_path / "aiops.yaml").write_text("masks: {ops: {kind: ical, file: ops.ics}}\n")
+    asked = Question(tmp_path / "aiops.yaml", recording, since_s=START + 29 * HOUR, until_s=START + 34 * HOUR)
+    files = card(tmp_path, "now", "1/1"), card(tmp_path, "then", "5/8")
+    assert tried(asked, *files, "noise", NOISE[:2], NOISE[:2], tmp_path / "past").before == (0, 0), "the two spikes were masked"
