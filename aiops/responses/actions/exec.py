@@ -274,7 +274,8 @@ def _judged(found: Mapping[str, Any], call: Call, remote: bool) -> Result:
     code, output = int(found["rc"]), {key: found[key] for key in ("rc", "stdout", "stderr", "truncated")}
     if found["late"] or (remote and code == remote_shell.LATE):
         left_over = f", with {found['left_over']} processes that it had started" if found["left_over"] else ""
-        return Result("unknown", output, f"stopped at its deadline{left_over}")
+        when = "before its time, with its keeper" if found["told_to_stop"] else "at its deadline"
+        return Result("unknown", output, f"stopped {when}{left_over}")
     if remote and code == remote_shell.LOST:
         told = visible(str(found["log"]).strip().rpartition("\n")[2])
         if remote_shell.no_such_host(str(found["log"])):

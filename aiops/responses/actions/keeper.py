@@ -140,6 +140,7 @@ class _Watch:
     def until_the_end(self) -> dict[str, Any]:
         """What came of the program, once it and all that it started are gone."""
         late = not self._ended_by(self._deadline)
+        told = bool(self._stops)
         if late:
             self._signal(signal.SIGTERM)
             self._stops.clear()
@@ -153,6 +154,7 @@ class _Watch:
             **{name: text for name, (text, _) in cuts.items()},
             "truncated": sorted(n for n, (_, more) in cuts.items() if more or self._all[n] > self._kept),
             "late": late,
+            "told_to_stop": late and told,
             "left_over": left_over,
         }
 

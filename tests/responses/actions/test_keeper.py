@@ -144,6 +144,15 @@ def begun_by_a_daemon(folder: Path, text: str) -> Iterator[subprocess.Popen[byte
         daemon.wait()
 
 
+def keepers_of(pid: int) -> list[int]:
+    found = []
+    for one in descendants(pid):
+        with contextlib.suppress(OSError):
+            if b"actions.keeper" in Path(f"/proc/{one}/cmdline").read_bytes():
+                found.append(one)
+    return found
+
+
 def test_the_result_is_there_although_the_daemon_died(tmp_path: Path) -> None:
     with begun_by_a_daemon(tmp_path, f"while [ ! -e {tmp_path}/go ]; do sleep 0.02; done; echo finished"):
         pass
@@ -158,12 +167,23 @@ def test_the_result_is_there_although_the_daemon_died(tmp_path: Path) -> None:
     assert (found.end, found.output["stdout"]) == ("done", "finished\n")
 
 
+def test_a_keeper_that_is_told_to_stop_ends_the_program_and_says_so(tmp_path: Path) -> None:
+    text = f"echo $$ > {tmp_path}/pids; trap 'echo tidied; exit 0' TERM; while :; do sleep 0.05; done"
+    with begun_by_a_daemon(tmp_path, text) as daemon:
+        until(lambda: (tmp_path / "pids").exists() and pids(tmp_path / "pids"))
+        for pid in keepers_of(daemon.pid):
+            os.kill(pid, signal.SIGTERM)
+        daemon.wait()
+    found = runner(tmp_path, {}).harvest(call({"argv": ["slow"]}))
+    assert found is not None
+    assert (found.end, found.why) == ("unknown", "stopped before its time, with its keeper")
+    assert [pid for pid in pids(tmp_path / "pids") if alive(pid)] == []
+
+
 def test_a_killed_keeper_takes_nothing_for_granted(tmp_path: Path) -> None:
     with begun_by_a_daemon(tmp_path, "sleep 1") as daemon:
-        for pid in descendants(daemon.pid):
-            with contextlib.suppress(OSError):
-                if b"keeper" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    os.kill(pid, signal.SIGKILL)
+        for pid in keepers_of(daemon.pid):
+            os.kill(pid, signal.SIGKILL)
         daemon.wait()
     action = runner(tmp_path, {})
     assert action.fence(call({"argv": ["slow"]}, left_s=60.0)) is True, "the lock lasts as long as the program"
