@@ -26,8 +26,8 @@ ROW_LOOKS, LEAST = 100_000, 8
 """Rows times looks at most, about two seconds; but so many looks in any case: as long as a forecast waits for more."""
 QUICK_S = 60
 """How often where the step is under a minute, and how often at most what is true is followed."""
-KNOWN_S = 3600
-"""With less history than this nothing is told."""
+KNOWN_S = 3 * 3600
+"""With less history than this nothing that waits is told."""
 
 
 def rehearse(watch: RulesWatch, now_s: int) -> None:
