@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiops.responses.desk import Tools, asked
@@ -134,7 +135,8 @@ class Doing:
             result = self._query(view, given)
         else:
             call = self._call(view, row, CHECK_S, "json" if uses == "http" else "text", given)
-            result = self._tools.actions.of(uses).run(call, self._tools.clock())
+            asked_apart = replace(call, idem_key=f"{call.idem_key}.check")  # what it leaves is not what the step leaves
+            result = self._tools.actions.of(uses).run(asked_apart, self._tools.clock())
         if result.end != "done":
             raise Unclear(result.why or result.end)
         return result.output.get("json", result.output) if uses == "http" else result.output
