@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 
 from aiops.core.records import Bools, Crossing, Floats, Ints, Symptom
-from aiops.pipeline.evaluate import FORECAST_EVERY_S
 from aiops.pipeline.explain import explain_crossings
 from aiops.pipeline.find import unsure
 from aiops.pipeline.mask import masked, masked_labels, may_mask
 from aiops.pipeline.rules_truth import compared, true_of
-from aiops.pipeline.rules_watch import FEW_VALUES, Built, Row, RulesWatch
+from aiops.pipeline.rules_watch import Built, Row, RulesWatch
 from aiops.rules.compiler import Leaf
 from aiops.rules.followed import RUNBOOK
 from aiops.rules.formula import Formula, Many, Missing, One, leading, shown
+from aiops.rules.steps import few
 from aiops.rules.unit import unit_of
 from aiops.symptoms import build as symptoms
 from aiops.symptoms import guards
 from aiops.telemetry.parts import PART
 
-FEW_EVERY_S = 3600
+FEW_EVERY_S, FEW_ROWS = 300, 2048
 
 
 def find_alerts(watch: RulesWatch, now_s: int, held: Bools | None) -> dict[int, list[Symptom]]:
@@ -97,14 +97,15 @@ def masked_alerts(watch: RulesWatch, built: Built, now_s: int) -> Bools:
 
 
 def count_values(watch: RulesWatch, built: Built, now_s: int) -> None:
-    """Which series that move in steps take too few values to be forecast: counted now and then."""
+    """Which series that move in steps take too few values to be forecast: counted now and then, and when rows are new."""
     rows = np.flatnonzero(built.steps & built.forecast)
-    if not len(rows) or not watch.window.end_s or (now_s % FEW_EVERY_S >= max(FORECAST_EVERY_S, watch.step_s) and now_s % 60):
+    if not len(rows) or not watch.window.end_s or (watch.few_s is not None and 0 <= now_s - watch.few_s < FEW_EVERY_S):
         return
-    low = watch.window.middle(rows, now_s).low
-    few = np.array([len(np.unique(one[np.isfinite(one)])) <= FEW_VALUES for one in low], bool)
-    watch.few[rows] = few
-    watch.limit.value[rows] = np.where(few, np.nan, built.limit[rows])
+    watch.few_s = now_s
+    for first in range(0, len(rows), FEW_ROWS):
+        some = rows[first : first + FEW_ROWS]
+        watch.few[some] = rare = few(watch.window.middle(some, now_s).low)
+        watch.limit.value[some] = np.where(rare, np.nan, built.limit[some])
 
 
 def _symptoms(watch: RulesWatch, built: Built, holds: Bools, latest: Floats, now_s: int) -> dict[int, list[Symptom]]:

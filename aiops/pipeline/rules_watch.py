@@ -22,8 +22,6 @@ from aiops.symptoms import guards
 from aiops.telemetry.parts import PART, part_of
 
 OPS = (">", "<", ">=", "<=", "==", "!=")
-FEW_VALUES = 10
-"""What moves in steps is forecast only with more distinct values than this."""
 
 
 class Row(NamedTuple):
@@ -66,6 +64,7 @@ class Built:
 class RulesWatch(Watch):
     """See the module. `fires` (entities,) whether each alert fired at the newest instant of which that is known.
 
+    `few` (n,): what moves in steps takes too few values to be forecast, as counted at `few_s`; None: rows are new.
     `crossed` (n, 3): how often each comparison crossed its limit, how often of a sudden, days looked at; see `rules_record`.
     """
 
@@ -76,6 +75,7 @@ class RulesWatch(Watch):
     fires: Bools = field(default_factory=lambda: np.zeros(0, bool))
     late_parts: dict[str, int] = field(default_factory=dict)
     few: Bools = field(default_factory=lambda: np.zeros(0, bool))
+    few_s: int | None = None
     crossed: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 3)))
     counted_s: int = 0
     counted_to: int = 0
@@ -187,7 +187,7 @@ class RulesWatch(Watch):
         old = self.built.rows if self.built is not None else []
         self._place()
         rows = [row for one in self.book.followed for row in self._rows_of(one)]
-        self.built = self._made(rows)
+        self.built, self.few_s = self._made(rows), None
         self._of = of
         self._carry(old)
         return self.built

@@ -14,14 +14,13 @@ from aiops import plugins
 from aiops.core.records import Block, Bools, Floats, History, Ints, Limit, Resolution
 from aiops.models.interface import Forecaster
 from aiops.rules.compiler import Leaf
+from aiops.rules.steps import few
 from aiops.telemetry.buckets import summary
 
 STEP_S, HOUR = 300, 3600
 FINE, MID, LONG = 72, 864, 840
 """Columns of the three resolutions that a model receives: 6 h, 3 d, 35 d."""
 AN_HOUR = HOUR // STEP_S
-FEW_VALUES = 10
-"""What moves in steps is forecast only with more distinct values than this."""
 CHUNK_ROWS = 2000
 TRIAL_LOOKS = 40
 """After so many looks it is known how long the others will take."""
@@ -74,13 +73,14 @@ class Past:
         relative[~np.isfinite(relative)] = np.nan
         role = np.array([leaf.role == "forecast" for leaf in whose], bool)
         steps = np.array([leaf.steps for leaf in whose], bool)
-        few = role & steps & _few(values, np.flatnonzero(role & steps))
-        forecast = role & ~few
+        rare, counted = np.zeros(len(whose), bool), np.flatnonzero(role & steps)
+        rare[counted] = few(values[counted])
+        forecast = role & ~rare
         at = np.array([leaf.limit for leaf in whose], np.float64)
         above = np.array([leaf.op in (">", ">=") for leaf in whose], bool)
         limit = Limit(np.where(forecast, at, np.nan), above, np.full(len(whose), np.nan), np.zeros(len(whose), np.int8))
         return cls(
-            time_s, values, tuple(labels), tuple(whose), spans, limit, forecast, few, offset, relative, _hours(relative),
+            time_s, values, tuple(labels), tuple(whose), spans, limit, forecast, rare, offset, relative, _hours(relative),
             time_s[first],
         )  # fmt: skip
 
@@ -116,13 +116,6 @@ class Past:
 _COMPARE: Mapping[str, Callable[..., Bools]] = {
     ">": np.greater, "<": np.less, ">=": np.greater_equal, "<=": np.less_equal, "==": np.equal, "!=": np.not_equal,
 }  # fmt: skip
-
-
-def _few(values: Floats, rows: Ints) -> Bools:
-    out = np.zeros(len(values), bool)
-    for row in rows.tolist():
-        out[row] = len(np.unique(values[row][np.isfinite(values[row])])) <= FEW_VALUES
-    return out
 
 
 def _hours(relative: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
