@@ -15,6 +15,8 @@ from aiops.store.response_rows import StepRow
 RECOVERIES = 5
 """So often a step that never came to a result is begun again after a crash; one that brings its process down ends so."""
 CHECK_S, TRIES = 30.0, 3
+ENDS_S = 60.0
+"""So long after its deadline the end of a step that goes on by itself is waited for."""
 Again = tuple[str, str]
 
 
@@ -149,7 +151,11 @@ class Doing:
         try:
             fenced = self._fence(view, row, facts)
             action = tools.actions.of(facts.undo if row.idx >= UNDO else facts.uses)
-            found = action.harvest(self._call(view, row, CHECK_S, facts.output))
+            call = self._call(view, row, CHECK_S, facts.output)
+            found = action.harvest(call)
+            in_time = row.deadline_s is not None and tools.clock() < row.deadline_s + ENDS_S
+            if found is None and in_time and action.busy(call):
+                return False  # it goes on without the daemon that began it: its end is waited for
         except Unclear as e:
             return self._unknown(view, row, str(e))
         if found is not None:

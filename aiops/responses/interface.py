@@ -63,5 +63,9 @@ class Action(ABC, Generic[P]):
         """What came of an earlier call with the same `idem_key`, where that can still be known; None else."""
         return None
 
+    def busy(self, call: Call) -> bool:
+        """Whether an earlier call with the same `idem_key` is surely still under way, though whoever made it is gone."""
+        return False
+
     def close(self) -> None:
         """Let go of connections."""

@@ -87,6 +87,39 @@ def test_a_program_that_ended_while_nobody_listened_is_not_run_again(rig: Rig, s
     assert (rig.step_states(), effects(rig)) == ({"fix": "DONE"}, ["a1"])
 
 
+@pytest.mark.parametrize("step", [CHECKED, STEP | {"idempotent": True}], ids=["checked", "idempotent"])
+def test_the_end_of_one_that_still_runs_is_waited_for(rig: Rig, step: dict[str, Any]) -> None:
+    start(rig, step)
+    first, second = replica(rig, "a"), replica(rig, "b")
+    action = second.engine.tools.actions.of("exec")
+    real, fence = action.busy, action.fence
+    busy = [True]
+    action.busy = lambda call: busy[0] or real(call)  # type: ignore[method-assign]
+    action.fence = lambda call: not busy[0] and fence(call)  # type: ignore[method-assign]
+    harvest = action.harvest
+    action.harvest = lambda call: None if busy[0] else harvest(call)  # type: ignore[method-assign]
+    dies(first, lambda call: True, begun=True)
+    ticks(rig, first, dying=True)
+    for _ in range(2):
+        ticks(rig, second)
+        assert (rig.step_states(), effects(rig)) == ({"fix": "INTENT"}, ["a1"])
+    busy[0] = False
+    ticks(rig, second)
+    assert (rig.step_states(), effects(rig)) == ({"fix": "DONE"}, ["a1"])
+
+
+def test_one_whose_end_never_comes_is_not_waited_for_for_ever(rig: Rig) -> None:
+    start(rig, CHECKED)
+    first, second = replica(rig, "a"), replica(rig, "b")
+    action = second.engine.tools.actions.of("exec")
+    action.busy = lambda call: True  # type: ignore[method-assign]
+    dies(first, lambda call: True, begun=False)
+    ticks(rig, first, dying=True)
+    for _ in range(8):
+        ticks(rig, second)
+    assert rig.step_states() == {"fix": "DONE"}
+
+
 def test_one_that_never_began_is_run_once_the_check_says_so(rig: Rig) -> None:
     start(rig, CHECKED)
     first = replica(rig, "a")

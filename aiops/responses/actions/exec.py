@@ -156,6 +156,15 @@ class Exec(Action[ExecParams]):
             return None
         return None if found is None else _judged(found, call, self._host(call) is not None)
 
+    def busy(self, call: Call) -> bool:
+        """Whether its keeper, or a program that it began, is alive on this host."""
+        if self._around.folder is None:
+            return False
+        try:
+            return not self._desk(call).quiet(0.0)
+        except OSError:
+            return False
+
     def _desk(self, call: Call) -> Desk:
         if self._around.folder is None:
             raise _Refused("there is no folder for what programs leave")

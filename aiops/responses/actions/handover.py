@@ -150,6 +150,15 @@ class HandOver(Action[P], Generic[P]):
         except (Stopped, TypeError, KeyError, AttributeError):
             return None
 
+    def busy(self, call: Call) -> bool:
+        """Whether a job that carries the key runs."""
+        try:
+            talk = self._api.begin(call)
+            run = self._find(talk, call, self._job(call))
+            return bool(run) and self._ended(self._state(talk, run)) is None
+        except (Stopped, TypeError, KeyError, AttributeError):
+            return False
+
     def close(self) -> None:
         """Stop waiting: jobs go on."""
         self._ending.set()

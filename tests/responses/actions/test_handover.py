@@ -153,11 +153,14 @@ def test_a_job_that_is_not_done_in_time_is_cancelled(server: Server) -> None:
 def test_what_became_of_it_is_found_after_a_crash(server: Server) -> None:
     asked = call({"job": "clean"})
     assert server.action().harvest(asked) is None
+    assert server.action().busy(asked) is False
     server.run()
     found = server.action().harvest(asked)
     assert found == Result("done", {"id": "40", "status": server.words[1]})
+    assert server.action().busy(asked) is False
     server.states = [server.words[0]]
     assert server.action().harvest(asked) is None
+    assert server.action().busy(asked) is True
 
 
 def test_a_look_that_fails_is_repeated(server: Server) -> None:

@@ -159,9 +159,11 @@ def test_the_result_is_there_although_the_daemon_died(tmp_path: Path) -> None:
     action = runner(tmp_path, {})
     asked = call({"argv": ["slow"]}, left_s=0.1, epoch=4)
     assert action.harvest(asked) is None
+    assert action.busy(asked) is True
     assert action.fence(asked) is False, "the program still runs"
     (tmp_path / "go").touch()
     assert action.fence(call({"argv": ["slow"]}, left_s=60.0, epoch=4)) is True
+    assert action.busy(asked) is False
     found = action.harvest(asked)
     assert found is not None
     assert (found.end, found.output["stdout"]) == ("done", "finished\n")
