@@ -94,7 +94,7 @@ def facts_of(store: Store, settings: Settings, cards: Collection[str], since_s: 
     ]  # fmt: skip
     prices = Prices(costs.currency, costs.cpu_hour, costs.analyst_hour, costs.analyst_minutes)
     runs = [run for run in Responses(store).newest(AT_MOST) if run.card in mine and since_s < run.changed_s <= now_s]
-    saved = [(run.warning_id, run.snapshot.get("manual_minutes")) for run in runs if run.state == "succeeded"]
+    saved = [(run.warning_id, run.snapshot["runbook"].get("manual_minutes")) for run in runs if run.state == "succeeded"]
     touches = list(_touches(store, mine, since_s, now_s, {f"{run.runbook}@{run.sha}" for run in runs}))
     return Facts(since_s, now_s, record, lived, told, touches, saved, _spent(store, mine, since_s, now_s), prices)
 

@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 
 from aiops.config.settings import Settings
+from aiops.config.shipped import runbooks_dir
 from aiops.core.records import Outcome
 from aiops.models.card import ModelCard
 from aiops.outcomes.report import by_name
 from aiops.pipeline.desk import Desk, Unsaid
+from aiops.pipeline.procedures import snapshot_of
 from aiops.pipeline.report import facts_of, pilot_report, report, spent_statement
+from aiops.runbooks import load_runbooks
 from aiops.store import Store
+from aiops.store.response_rows import Run
+from aiops.store.responses import Responses
 from tests.daemon.rig import card
 from tests.outcomes.made import warning
 
@@ -81,6 +86,27 @@ def test_an_ack_counts_once_and_of_a_warning_that_there_is(store: Store) -> None
     assert [said.said_s for said in store.statements(kind="ack")] == [first.said_s]
     with pytest.raises(Unsaid, match="no warning nothing"):
         Desk(store).ack("nothing", "ann", NOW)
+
+
+def carried_out(store: Store, warning_id: str, state: str, at_s: float) -> None:
+    """A response to a warning, with the shipped runbook that says 20 minutes by hand."""
+    (book,) = [one for one in load_runbooks([runbooks_dir()]) if one.name == "disk-filling-up"]
+    epoch = Responses(store).take_lease("t", 60.0, at_s)
+    assert epoch is not None
+    run = Run(
+        id=f"r{warning_id}{state}", key=f"{warning_id}{state}", runbook=book.name, sha=book.sha, target="t", facts={},
+        warning_id=warning_id, card="disk_full", mode="auto", state=state, made_s=at_s, changed_s=at_s, deadline_s=None,
+        snapshot=snapshot_of(book),
+    )  # fmt: skip
+    assert Responses(store).begin(run, [], [], epoch, at_s)
+
+
+def test_manual_minutes_are_saved_by_runbooks_that_were_carried_out_well(store: Store) -> None:
+    first, second = put(store, 1, "hit"), put(store, 2)
+    carried_out(store, first, "succeeded", SINCE + DAY + 600)
+    carried_out(store, second, "verify_failed", SINCE + 2 * DAY + 600)
+    found = values(store)
+    assert (found["manual_minutes"], found["warnings_acted"]) == (20, 1)
 
 
 def spent(store: Store, number: int, turn_s: dict[str, float], series: dict[str, float], cpu_s: float = 3600.0) -> None:
