@@ -27,7 +27,8 @@ ENV PATH=/opt/aiops/bin:$PATH \
     OMP_NUM_THREADS=1 \
     OPENBLAS_NUM_THREADS=1 \
     HOME=/var/lib/aiops \
-    AIOPS_DATA_DIR=/var/lib/aiops
+    AIOPS_DATA_DIR=/var/lib/aiops \
+    AIOPS_WEB__OPEN=true
 USER 65532:65532
 WORKDIR /var/lib/aiops
 VOLUME /var/lib/aiops

@@ -209,17 +209,21 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(out.get(key), str):
             out[key] = str(folder / out[key])
     if isinstance(out.get("masks"), dict):
-        out["masks"] = {name: _anchored_mask(one, folder) for name, one in out["masks"].items()}
+        out["masks"] = {name: _anchored_files(one, _MASK_PATHS, folder) for name, one in out["masks"].items()}
+    if isinstance(out.get("web"), dict):
+        out["web"] = _anchored_files(out["web"], ("accounts_file",), folder)
+        if "tls" in out["web"]:
+            out["web"]["tls"] = _anchored_files(out["web"]["tls"], ("cert_file", "key_file"), folder)
     for group, plugin_group in _GROUPS.items():
         if isinstance(out.get(group), dict):
             out[group] = {name: _anchored_params(one, plugin_group, folder) for name, one in out[group].items()}
     return out
 
 
-def _anchored_mask(one: Any, folder: Path) -> Any:
+def _anchored_files(one: Any, keys: Sequence[str], folder: Path) -> Any:
     if not isinstance(one, dict):
         return one
-    return one | {key: str(folder / one[key]) for key in _MASK_PATHS if isinstance(one.get(key), str) and one[key]}
+    return one | {key: str(folder / one[key]) for key in keys if isinstance(one.get(key), str) and one[key]}
 
 
 def _anchored_params(one: Any, group: str, folder: Path) -> Any:

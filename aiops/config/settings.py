@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from aiops.config import environment
+from aiops.config.access import WebSettings
 from aiops.config.fields import Duration, Step, Strict
 from aiops.config.judge import judged, judged_file, judged_raw
 from aiops.config.masks import MaskSettings
@@ -27,12 +28,10 @@ from aiops.config.yaml_file import Document, load, mistakes_of
 from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Stage
 
-DEFAULT_LISTEN = "127.0.0.1:9464"
 _SOURCE_KEYS = (
     "kind", "step", "labels", "priority", "lateness", "data_class", "residency", "purpose", "owner", "failure_domain", "limits",
 )  # fmt: skip
 _RECEIVER_KEYS = ("kind", "fallback")
-_LISTEN = r"^(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):\d{1,5}$"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 """A name that people choose; it also names folders, so it holds nothing but letters, digits and `_.-`."""
 
@@ -137,22 +136,6 @@ class StoreSettings(Strict):
     """Where decisions are kept."""
 
     url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data directory")
-
-
-class WebSettings(Strict):
-    """Where the daemon serves."""
-
-    listen: str = Field(DEFAULT_LISTEN, description="HOST:PORT to serve on; the default gives way to a free port")
-    url: str = Field("", pattern=r"^(https?://[^\s?#]+)?$", description="where readers of messages reach it; empty: no links")
-
-    @field_validator("listen")
-    @classmethod
-    def _host_port(cls, value: str) -> str:
-        import re
-
-        if not re.fullmatch(_LISTEN, value) or int(value.rpartition(":")[2]) > 65535:
-            raise ValueError(f"{value!r} is no HOST:PORT; write for example 127.0.0.1:9464 or [::1]:9464")
-        return value
 
 
 class Settings(BaseSettings):

@@ -21,7 +21,8 @@ from aiops.core.errors import AiopsError
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.logs import configure
 from aiops.web import view
-from aiops.web.app import is_loopback, make_app
+from aiops.web.app import make_app
+from aiops.web.sight import is_loopback
 
 BACKLOG = 128
 """Connections that wait to be accepted; as often a second asyncio tries in vain when no file descriptor is left."""
@@ -65,8 +66,10 @@ class _Web(threading.Thread):
 
     def __init__(self, daemon: Daemon, listening: socket.socket) -> None:
         super().__init__(name="web", daemon=True)
+        tls = daemon.settings.web.tls
         config = uvicorn.Config(
-            make_app(daemon), log_config=None, log_level="warning", access_log=False, lifespan="off", http="h11", loop="asyncio",
+            make_app(daemon), ssl_certfile=tls.cert_file if tls else None, ssl_keyfile=tls.key_file if tls else None,
+            log_config=None, log_level="warning", access_log=False, lifespan="off", http="h11", loop="asyncio",
             ws="none", server_header=False, backlog=BACKLOG, timeout_keep_alive=15, timeout_graceful_shutdown=3,
         )  # fmt: skip
         self._server, self._listening = uvicorn.Server(config), listening
@@ -96,9 +99,16 @@ def _complete_standard_streams() -> None:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """The socket to serve on; a taken port gives way to a free one only where nobody chose it. Raises PortTaken."""
+    """The socket to serve on; a taken port gives way to a free one only where nobody chose it. Raises PortTaken.
+    AiopsError where others could come unseen.
+    """
     host, _, port = settings.web.listen.rpartition(":")
     host = host.strip("[]")
+    if not is_loopback(host) and not settings.web.open and not (settings.web.people and settings.web.tls):
+        raise AiopsError(
+            f"{settings.web.listen}: other machines could come without TLS or a login; give web.tls and web.people, listen on "
+            "127.0.0.1, or write web.open: true where something in front asks for both"
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for wanted in (int(port), 0) if settings.listen_is_default else (int(port),):
         sock = socket.socket(family, socket.SOCK_STREAM)
@@ -110,8 +120,6 @@ def listen(settings: Settings) -> socket.socket:
             sock.close()
             problem = e
             continue
-        if not is_loopback(host):
-            log.warning("whoever reaches this address can read; put a proxy with a login before it", listen=host)
         return sock
     raise PortTaken(f"{settings.web.listen}: {problem.strerror or problem}; choose another with --listen HOST:PORT")
 
@@ -173,7 +181,8 @@ def bar(share: float, width: int = 20) -> str:
 
 def _greet(daemon: Daemon, sock: socket.socket) -> None:
     host, port = sock.getsockname()[:2]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if daemon.settings.web.tls else "http"
+    url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
     sources = ", ".join(f"{name} ({s.kind})" for name, s in daemon.settings.sources.items())
     _say(f"aiops {__version__}: {url}")
     _say(f"watching {sources} with {len({w.card.name for w in daemon.rooms.watches})} cards; data in {daemon.settings.data_dir}")

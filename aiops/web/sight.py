@@ -1,18 +1,16 @@
-"""What somebody may see, by where they stand, and do, by what they hold: at home everything is seen, elsewhere what the policy
-allows; whoever changes something needs the token."""
+"""What somebody may see, by where they stand: at home everything, elsewhere what the policy allows."""
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import Annotated, Any
 
-from fastapi import Header, HTTPException
+from fastapi import Request
 
 from aiops.core.labels import Labels
 from aiops.core.records import EarlyWarning, Lineage, Outcome
 from aiops.daemon.daemon import Daemon
-from aiops.daemon.token import matches
 from aiops.governance.policy import LOCAL
 from aiops.pipeline import Watch
 
@@ -20,14 +18,22 @@ ABOUT = (("rule", "alertname"), ("service", "service"))
 """Which label each part of `Outcome.about` was taken from."""
 
 
-def token_needed(daemon: Daemon) -> Callable[..., Any]:
-    """A dependency of routes that change something: they need the daemon's token."""
+def is_loopback(host: str) -> bool:
+    """Whether a host, an IPv6 address in brackets or not, is this machine's loopback."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
-    async def needed(authorization: Annotated[str | None, Header()] = None) -> None:
-        if not matches(authorization, daemon.token):
-            raise HTTPException(401, "give the token: Authorization: Bearer …", {"WWW-Authenticate": "Bearer"})
 
-    return needed
+def sight_of(daemon: Daemon) -> Callable[[Request], Sight]:
+    """A dependency: what a client may see, by where it stands; a proxy before us stands for everybody behind it."""
+
+    def of(request: Request) -> Sight:
+        home = request.client is not None and is_loopback(request.client.host) and "x-forwarded-for" not in request.headers
+        return Sight(daemon, LOCAL if home else daemon.rooms.gate.location("web"))
+
+    return of
 
 
 class Sight:

@@ -52,7 +52,10 @@ def test_every_get_route_answers(rig: Rig, app: Any, client: TestClient) -> None
     seen = 0
     for method, path in routes(app):
         if method == "GET":
-            answer = client.get(path.replace("{warning_id}", warning_id(rig)))
+            answer = client.get(path.replace("{warning_id}", warning_id(rig)).replace("{name}", "aiops.css"))
+            if "{run_id}" in path:  # there is no response here
+                assert answer.status_code == 404
+                continue
             assert answer.status_code == 200, path
             if path.startswith("/api") or path in ("/-/ready", "/openapi.json"):
                 assert answer.headers["content-type"] == "application/json"
@@ -63,7 +66,7 @@ def test_every_get_route_answers(rig: Rig, app: Any, client: TestClient) -> None
 
 def test_everything_but_reading_needs_the_token(rig: Rig, app: Any, client: TestClient) -> None:
     assert rig.daemon is not None
-    changing = [(method, path) for method, path in routes(app) if method != "GET"]
+    changing = [(method, path) for method, path in routes(app) if method != "GET" and path != "/login"]
     assert ("POST", "/-/reload") in changing
     for method, path in changing:
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {rig.daemon.token}"}):
@@ -78,7 +81,8 @@ def test_every_answer_forbids_scripts_frames_and_sniffing(rig: Rig, client: Test
     for path in ("/", page, "/api/v1/warnings", "/metrics", "/-/ready", "/missing", "/static/aiops.css"):
         headers = client.get(path).headers
         assert headers["content-security-policy"].startswith("default-src 'none';"), path
-        assert "script" not in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert "script-src 'self';" in headers["content-security-policy"]
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["cache-control"] == "no-store"

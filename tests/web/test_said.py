@@ -54,7 +54,7 @@ def test_a_webhook_of_alertmanager_settles(rig: Rig, client: TestClient) -> None
 @pytest.mark.parametrize(
     ("where", "body"),
     [
-        ("verdict", {"verdict": "missed", "by": "ann"}), ("verdict", {"verdict": "hit"}), ("actions", {"what": "", "by": "ann"}),
+        ("verdict", {"verdict": "missed", "by": "ann"}), ("actions", {"what": "", "by": "ann"}),
         ("verdict", {"verdict": "hit", "by": "ann", "more": 1}), ("actions", {"what": "x", "by": "ann", "at": 1}),
     ],
 )  # fmt: skip

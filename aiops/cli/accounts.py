@@ -1,0 +1,79 @@
+"""`aiops accounts`: who may prove to be whom at the daemon's door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aiops.cli.said import Out, fail
+
+if TYPE_CHECKING:
+    from aiops.web.accounts import Accounts
+
+accounts_app = typer.Typer(no_args_is_help=True, help="Accounts: passwords and tokens of the people under web.people.")
+File = Annotated[Path, typer.Option("--file", help="the accounts file: web.accounts_file of the config")]
+Name = Annotated[str, typer.Argument(help="the name under web.people")]
+
+
+@accounts_app.command("set")
+def set_password(
+    name: Name, file: File, stdin: Annotated[bool, typer.Option("--stdin", help="read the password from standard input")] = False
+) -> None:
+    """Give somebody a password; it is asked for twice, or read from standard input."""
+    import sys
+
+    accounts = _read(file)
+    typed = sys.stdin.readline().rstrip("\n") if stdin else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+    _kept(accounts, file, lambda: accounts.set_password(name, typed))
+    typer.echo(f"{name}: password kept in {file}")
+
+
+@accounts_app.command("token")
+def make_token(name: Name, file: File) -> None:
+    """Make a token for a program; it is shown once."""
+    accounts, made = _read(file), list[str]()
+    _kept(accounts, file, lambda: made.append(accounts.new_token(name)))
+    typer.echo(f"{name}: token kept in {file}; it is shown only now", err=True)
+    typer.echo(made[0])
+
+
+@accounts_app.command("drop")
+def drop(name: Name, file: File) -> None:
+    """Take password and token from somebody; a running daemon heeds it after its next reload."""
+    accounts = _read(file)
+    if not accounts.drop(name):
+        fail(f"{file}: nothing is known of {name!r}", 1)
+    _kept(accounts, file, lambda: None)
+    typer.echo(f"{name}: dropped from {file}")
+
+
+@accounts_app.command("list")
+def list_all(file: File, output: Out = "text") -> None:
+    """List who has a password or a token."""
+    import orjson
+
+    for name, kind in sorted(_read(file).hashes):
+        typer.echo(orjson.dumps({"name": name, "kind": kind}).decode() if output == "json" else f"{name}  {kind}")
+
+
+def _read(file: Path) -> Accounts:
+    from aiops.core.errors import AiopsError
+    from aiops.web.accounts import Accounts
+
+    try:
+        return Accounts.read(file) if file.exists() else Accounts()
+    except AiopsError as e:
+        fail(str(e), 1)
+
+
+def _kept(accounts: Accounts, file: Path, change: Callable[[], object]) -> None:
+    from aiops.core.errors import AiopsError
+
+    try:
+        change()
+        accounts.write(file)
+    except AiopsError as e:
+        fail(str(e), 1)
