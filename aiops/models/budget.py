@@ -17,6 +17,8 @@ RUNGS: NDArray[np.float64] = 0.9 + 0.15 * np.arange(26, dtype=np.float64)
 """Scores at which episodes are counted."""
 MERGE_S, AGAIN_S = 1800, 86400
 """Firings no farther apart are one episode; an episode that lasts counts once more after so long."""
+SEEN_S = 7200
+"""The longest time between two scores in which an entity counts as watched."""
 MEMORY_WEEKS, PRIOR_WEEKS = 4.0, 0.5
 BODY_A_WEEK, DEEPER = 12.0, 2.0
 """How often a week an entity reaches the score that its tail is measured from, and how many times as often the one below, by
@@ -29,12 +31,15 @@ A_DAY = 6.0
 """Episodes of one day that count at most, so that a day of incidents teaches little; no fewer than the budget of a week."""
 FORETOLD = 2.6
 """What is foretold of the tail for a budget of one: some of its episodes are incidents, or come while another is up."""
-INCIDENTS_A_WEEK = 2.0
+HEAVIER = 0.3
+"""A tail falls more slowly the farther out: for a budget below one, less is foretold by the budget to this power."""
+INCIDENTS_A_WEEK = 2.5
 """Days with a warning that there may be beyond the budget, whatever is foretold of the tail."""
-CALMER = 0.2
-"""How much lower than usual the score of a calm entity may be."""
 REST, REST_S = 0.3, 43200.0
 """How much more is asked for just after an episode, and how soon that is forgotten (time constant)."""
+YOUNG, YOUNG_REST, YOUNG_S = 1.0, 3.0, 129600.0
+"""How much less the scores of an entity count, and how much more is asked for after an episode, when the entity has only begun
+to be watched; the time constant of both: scales that have seen few points are too narrow, and its restlessness is not known."""
 NEVER = np.iinfo(np.int64).min // 2
 SHIFT_S = 2 * AGAIN_S
 """Times of firings are kept in 32 bits, so much later than they were: 0 is never."""
@@ -50,17 +55,21 @@ class Budget:
     Counted are episodes N at or above each rung of a ladder of scores, firings at most 30 min apart being one, that lasts being
     counted once a day, at most `A_DAY` a day; forgotten exponentially over `MEMORY_WEEKS`, as the weeks T they were seen in. The
     rate is r(x) = (w L(x) + N(x)) / (w + T), L that of a usual entity, worth w = `PRIOR_WEEKS` of observation; x(r) the highest
-    score that is reached r times a week. With b = `BODY_A_WEEK`, c = `FORETOLD`:
+    score that is reached r times a week. With b = `BODY_A_WEEK`, c = `FORETOLD` min(1, budget)^`HEAVIER`:
 
         theta = x(b) + g log10(b / (c budget)),   g = `STEEPER` (x(b) - x(2 b)) / log10(2) between `LEAST_TENTH` and `MOST_TENTH`
 
     What is rare is foretold from what is frequent, so an entity is known after days instead of weeks, and incidents, which are
-    rarer and farther out, hardly count. theta is at least `usual(budget)` - `CALMER`, for a budget is what may be spent, not what
-    must be; and at least so high that no more than budget + `INCIDENTS_A_WEEK` days a week had an episode, should the tail be
-    heavier than foretold (of a day max(1, budget) episodes count here, so a day of incidents is one).
+    rarer and farther out, hardly count. theta is at least `usual(budget)`, for a budget is what may be spent, not what must be;
+    and at least so high that no more than budget + `INCIDENTS_A_WEEK` days a week had an episode, should the tail be heavier than
+    foretold (of a day max(1, budget) episodes count here, so a day of incidents is one).
 
     For hours after an episode more is asked for: theta + `REST` exp(-t / `REST_S`), t since its last firing and more than 30 min;
     an episode that goes on is asked for theta alone. Restless hours cost one warning or two instead of many.
+
+    A young entity is trusted less. With y = exp(-age / `YOUNG_S`), age the time it was watched for, its scores count `YOUNG` y
+    less, in what it learns and in what is asked for; after an episode `YOUNG_REST` y exp(-t / `YOUNG_S`) more is asked for. So a
+    week's budget is not spent on the first days, and only what goes far beyond the first warning is told beside it.
 
     An entity is judged by days of its own clock: what one day taught counts from the next on. Entities never influence each
     other, and a score beyond the last rung is as good as on it. NaN scores teach nothing. State: about 0.5 kB an entity.
@@ -73,16 +82,16 @@ class Budget:
     >>> state = budget.initial(2)
     >>> for hour in range(24 * 28):
     ...     budget.learn(state, np.array([0.5, 3.0 if hour % 4 == 0 else 0.5]), np.full(2, 3600 * hour))
-    >>> bool(budget.theta(state)[0] < 2.0 < 3.0 < budget.theta(state)[1])
+    >>> bool(budget.theta(state)[0] < 2.1 < 3.0 < budget.theta(state)[1])
     True
     """
 
     def __init__(self, usual: Usual, per_week: float) -> None:
         per_week = max(per_week, 1e-3)
-        spent = FORETOLD * per_week
+        spent = FORETOLD * per_week * min(1.0, per_week) ** HEAVIER
         body = max(BODY_A_WEEK, spent)
         self._a_day, self._one = max(A_DAY, per_week), max(1.0, per_week)
-        self._least = usual(per_week) - CALMER
+        self._least = usual(per_week)
         self._prior = 10.0 ** ((usual(1.0) - RUNGS) / TENTH)
         self._body, self._deeper = math.log10(body), math.log10(DEEPER * body)
         self._decades = math.log10(body / spent)
@@ -94,7 +103,7 @@ class Budget:
     def initial(self, n: int) -> State:
         """Nothing known of n entities."""
         return {
-            "theta": np.full(n, self._new), "base": np.full(n, self._new), "last": np.full(n, NEVER, np.int64),
+            "theta": np.full(n, self._new + YOUNG), "base": np.full(n, self._new), "last": np.full(n, NEVER, np.int64),
             "day": np.full(n, NEVER, np.int64), "scored": np.zeros(n), "weeks": np.zeros(n),
             "newest": np.full(n, NEVER, np.int64), "episodes": np.zeros((n, len(RUNGS)), np.float32),
             "warned_days": np.zeros((n, len(RUNGS)), np.float32),
@@ -113,7 +122,7 @@ class Budget:
 
     def learnt(self, state: State) -> Bools:
         """(n,) entities that were watched for a day."""
-        return np.asarray(state["weeks"] * WEEK_DAYS * DAY_S + state["scored"] >= DAY_S)
+        return np.asarray(_age_s(state) >= DAY_S)
 
     def start(self, state: State, rows: Ints, members: Ints) -> None:
         """Let `rows` (k,) start from `members` (k, d), -1 = none: as if each had been watched for up to GIVEN_WEEKS and reached
@@ -128,7 +137,8 @@ class Budget:
             state[name][rows] = median(rate.reshape(len(rate), -1)).reshape(rate.shape[1:]) * given[:, None]
             rates.append(self._rate(state[name][rows], given))
         state["weeks"][rows] = given
-        state["base"][rows] = state["theta"][rows] = self._asked_for(*rates)
+        state["base"][rows] = self._asked_for(*rates)
+        state["theta"][rows] = state["base"][rows] + YOUNG * _youth(state)[rows]
 
     def learn(self, state: State, score: Floats, time_s: Ints) -> None:
         """Take one column into account: `score` (n,) NaN = none, `time_s` (n,) each entity's clock. Updates `state` in place.
@@ -143,17 +153,24 @@ class Budget:
             for first in range(0, len(ended), AT_ONCE):
                 self._close(state, ended[first : first + AT_ONCE])
             state["day"][over] = day[over]
-        elapsed = np.minimum(time_s - state["newest"], MERGE_S)
+        elapsed = np.minimum(time_s - state["newest"], SEEN_S)
         state["scored"] += np.where(here & (state["newest"] > NEVER), elapsed, 0)
         state["newest"][here] = time_s[here]
-        quiet_s = time_s - state["last"]
-        rest = np.where(quiet_s > MERGE_S, REST * np.exp(-quiet_s / REST_S), 0.0)
-        np.copyto(state["theta"], state["base"] + rest, where=here)
+        young = _youth(state)
+        np.copyto(state["theta"], state["base"] + YOUNG * young + self._rest(time_s - state["last"], young), where=here)
+        counts = score - YOUNG * young
         with np.errstate(invalid="ignore"):
-            rows = np.flatnonzero(here & (score >= RUNGS[0]))
+            rows = np.flatnonzero(here & (counts >= RUNGS[0]))
             np.copyto(state["last"], time_s, where=here & (score >= state["theta"]))
         if len(rows):
-            self._count(state, rows, score[rows], time_s[rows])
+            self._count(state, rows, counts[rows], time_s[rows])
+
+    @staticmethod
+    def _rest(quiet_s: Ints, young: Floats) -> Floats:
+        """(n,) what is asked for beyond theta, so long after the last firing."""
+        since = np.maximum(quiet_s, 0)
+        rest = REST * np.exp(-since / REST_S) + YOUNG_REST * young * np.exp(-since / YOUNG_S)
+        return np.where(quiet_s > MERGE_S, rest, 0.0)
 
     def _count(self, state: State, rows: Ints, score: Floats, time_s: Ints) -> None:
         """Episodes that begin, or have lasted a day more, with these firings."""
@@ -197,6 +214,18 @@ class Usual(Protocol):
     def __call__(self, budget_per_week: float, /) -> float:
         """The score."""
         ...
+
+
+def _age_s(state: State) -> Floats:
+    """(n,) seconds that each entity was watched for; what is long ago is forgotten."""
+    age: Floats = state["weeks"] * (WEEK_DAYS * DAY_S) + state["scored"]
+    return age
+
+
+def _youth(state: State) -> Floats:
+    """(n,) 1 for an entity that has only begun to be watched, falling to 0."""
+    youth: Floats = np.exp(-_age_s(state) / YOUNG_S)
+    return youth
 
 
 def _highest_crossing(rate: Floats, target: float) -> Floats:
