@@ -106,16 +106,22 @@ class Desk:
 def sweep(folder: Path, older_s: float, now_s: float) -> None:
     """Remove the files of steps that ended long ago, and the private folders of those whose keeper was killed."""
     for path in folder.glob("*.fence"):
-        try:
-            if now_s - max(p.stat().st_mtime for p in folder.glob(f"{path.stem}.*")) <= older_s:
-                continue
-            room = Path(path.with_suffix(".began").read_text())
-        except (FileNotFoundError, ValueError):
-            room = Path()
-        if room.name.startswith(ROOM):
-            shutil.rmtree(room, ignore_errors=True)
-        for kind in (".json", ".began", ".fence", ".lock"):
-            path.with_suffix(kind).unlink(missing_ok=True)
+        files = [path.with_suffix(kind) for kind in (".began", ".json", ".lock", ".fence")]
+        if now_s - max(map(_changed_s, files)) <= older_s:
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            room = Path(files[0].read_text())
+            if room.name.startswith(ROOM):
+                shutil.rmtree(room, ignore_errors=True)
+        for one in files:
+            one.unlink(missing_ok=True)
+
+
+def _changed_s(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _write(path: Path, data: bytes) -> None:

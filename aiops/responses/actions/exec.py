@@ -8,7 +8,6 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from aiops.responses.interface import Action, Call, Result
 
 MAX_ARGUMENT_BYTES = 131_071
 """The longest argument that Linux passes to a program."""
-KEPT_S = 30 * 86400.0
+KEPT_S, SWEPT_EVERY_S = 30 * 86400.0, 86400.0
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LATE_S = 15.0
 """Longer than grace and the end of all processes together take beyond the deadline."""
@@ -106,7 +105,7 @@ class Exec(Action[ExecParams]):
         self._local = {"local", "localhost", socket.gethostname().lower(), *(one.lower() for one in params.local)}
         if around.folder is not None:
             around.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            sweep(around.folder, KEPT_S, time.time())
+        self._swept_s = float("-inf")
 
     def run(self, call: Call, now_s: float) -> Result:
         """Start it and wait for its end."""
@@ -118,6 +117,9 @@ class Exec(Action[ExecParams]):
         except _Refused as e:
             return refused(str(e))
         try:
+            if now_s - self._swept_s > SWEPT_EVERY_S:
+                self._swept_s = now_s
+                sweep(desk.folder, KEPT_S, now_s)
             keeper = self._keeper()
         except OSError as e:
             return refused(f"its keeper cannot be started: {e}")

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -216,6 +217,14 @@ def test_what_an_earlier_attempt_left_is_not_taken_for_the_result_of_a_later_one
     assert action.harvest(call({"argv": ["fail"]})) is not None
     Desk(tmp_path / "desk", KEY).begin("")
     assert action.harvest(call({"argv": ["fail"]})) is None
+
+
+def test_what_old_steps_left_is_swept_now_and_then(tmp_path: Path) -> None:
+    action = runner(tmp_path, {"true": Path("/bin/true")})
+    action.run(call({"argv": ["true"]}, idem_key="old"), 0.0)
+    action.run(call({"argv": ["true"]}), time.time() + 31 * 86400.0)
+    assert action.harvest(call({}, idem_key="old")) is None
+    assert action.harvest(call({})) is not None
 
 
 def test_programs_hold_the_lock_of_the_data_directory(tmp_path: Path) -> None:
