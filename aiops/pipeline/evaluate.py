@@ -9,6 +9,7 @@ import numpy as np
 
 from aiops.core.records import Crossings, Floats, History, Ints, Scores, State
 from aiops.pipeline.join_cohort import columns_at_once, start_entities, start_rows
+from aiops.pipeline.mask_history import Unmasked
 from aiops.pipeline.reading import Reading
 from aiops.pipeline.rows import no_crossings
 from aiops.pipeline.watch import LAST, Watch
@@ -113,10 +114,10 @@ def look(watch: Watch, now_s: int, latest: Floats, history_of: Callable[[Ints, i
     assert watch.forecaster is not None
     wanted = watch.forecaster.screen(watch.forecaster_state, latest, watch.limit, watch.row_now(now_s))
     rows = np.flatnonzero(wanted)
-    found = no_crossings(watch.n, "far from the limit")
+    found, unmasked = no_crossings(watch.n, "far from the limit"), Unmasked(watch)
     for horizon_s, part in _chunks(watch, rows):
         state = {name: array[part] for name, array in watch.forecaster_state.items()}
-        history = history_of(part, now_s)
+        history = unmasked.history(part, history_of(part, now_s))
         _put(found, part, watch.forecaster.crossings(state, history, watch.limit.take(part), horizon_s))
         for name, array in state.items():
             watch.forecaster_state[name][part] = array
