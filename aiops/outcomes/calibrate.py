@@ -37,7 +37,7 @@ PRIOR = 20
 FOLDS = 5
 GRID: NDArray[np.float64] = np.linspace(0.0, 1.0, 201)
 LONGEST = 5.0
-"""An interval ends at most e^5 times as far off as the expected time."""
+"""An end of an interval lies at most e^5 times as far off as the expected time."""
 BUDGET_S = 28 * 86400.0
 
 
@@ -69,8 +69,8 @@ class Calibration:
         if left <= 0.0 or said.earliest_s >= said.latest_s:
             return said
         a, b = (said.earliest_s - now_s) / left, (said.latest_s - now_s) / left
-        first = now_s + left * a**self.early if 0.0 < a < 1.0 else said.earliest_s
-        last = now_s + left * math.exp(min(self.late * math.log(b), LONGEST)) if b > 1.0 else said.latest_s
+        first = now_s + left * _power(a, self.early) if 0.0 < a < 1.0 else said.earliest_s
+        last = now_s + left * _power(b, self.late) if b > 1.0 else said.latest_s
         first, last = min(first, last), max(first, last)
         return Crossing(first, min(max(said.expected_s, first), last), last)
 
@@ -81,6 +81,10 @@ class Calibration:
             **self.about, "outcomes": self.outcomes, "crossings": self.crossings, "early": round(self.early, 3),
             "late": round(self.late, 3), "told": told,
         }  # fmt: skip
+
+
+def _power(share: float, exponent: float) -> float:
+    return math.exp(min(exponent * math.log(share), LONGEST))
 
 
 def learn(own: Iterable[Outcome], family: Iterable[Outcome] = ()) -> Calibration:

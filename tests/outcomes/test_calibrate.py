@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -27,9 +28,8 @@ def outcome(
     opened = number * DAY
     at = None if failed is None else int(opened + failed * left)
     raw = {"confidence": sure, "earliest_s": opened + 0.7 * left, "expected_s": opened + left, "latest_s": opened + 1.5 * left}
-    told = more.pop("told", None)
     return Outcome(
-        f"w{number}", "disk", {"instance": "a"}, verdict, opened + HOUR, opened, at, None, None, None, told=told, raw=raw,
+        f"w{number}", "disk", {"instance": "a"}, verdict, opened + HOUR, opened, at, None, None, None, raw=raw,
         about={"kind": "exhaustion"}, **more,
     )  # fmt: skip
 
@@ -147,6 +147,14 @@ def test_the_expected_time_moves_only_where_it_would_lie_outside() -> None:
     assert found.earliest_s <= found.expected_s == found.latest_s < 0.5
 
 
+@pytest.mark.parametrize("r", [1e-9, 1e9])
+def test_whatever_came_is_no_time_without_end(r: float) -> None:
+    came = [outcome(k, "hit", failed=r, left=1e6) for k in range(1, 40)]
+    sharp = [replace(o, raw=o.raw | {"earliest_s": o.raw["expected_s"] - 1, "latest_s": o.raw["expected_s"] + 1}) for o in came]
+    told = learn(sharp).crossing(Crossing(1e-6, 1.0, 50.0), 0.0)
+    assert 0.0 <= told.earliest_s <= told.expected_s <= told.latest_s <= math.exp(5.0)
+
+
 def test_a_time_that_is_exact_or_over_stays_as_it_is() -> None:
     found = learn(draws(100, 0.5))
     for said in (Crossing(100.0, 100.0, 100.0), Crossing(-3.0, -2.0, -1.0)):
@@ -155,13 +163,12 @@ def test_a_time_that_is_exact_or_over_stays_as_it_is() -> None:
 
 def test_only_what_the_model_said_teaches_never_what_was_told_of_it() -> None:
     lessons = draws(60, 0.5)
-    wide = [o.__class__(**{**{n: getattr(o, n) for n in o.__slots__}, "told": Crossing(0.0, 1.0, 9e9)}) for o in lessons]
+    wide = [replace(one, told=Crossing(0.0, 1.0, 9e9)) for one in lessons]
     assert learn(lessons).as_json() == learn(wide).as_json()
 
 
 def test_before_it_was_kept_what_was_told_was_what_the_model_said() -> None:
-    one = outcome(1, "hit", failed=1.0, told=Crossing(1.0, 2.0, 3.0))
-    old = one.__class__(**{**{n: getattr(one, n) for n in one.__slots__}, "raw": {}})
+    old = replace(outcome(1, "hit", failed=1.0), told=Crossing(1.0, 2.0, 3.0), raw={})
     assert raw_interval(old) == Crossing(1.0, 2.0, 3.0)
     assert learn([old]).outcomes == 0
 
