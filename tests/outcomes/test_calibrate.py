@@ -150,7 +150,8 @@ def test_the_expected_time_moves_only_where_it_would_lie_outside() -> None:
 @pytest.mark.parametrize("r", [1e-9, 1e9])
 def test_whatever_came_is_no_time_without_end(r: float) -> None:
     came = [outcome(k, "hit", failed=r, left=1e6) for k in range(1, 40)]
-    sharp = [replace(o, raw=o.raw | {"earliest_s": o.raw["expected_s"] - 1, "latest_s": o.raw["expected_s"] + 1}) for o in came]
+    at = [one.raw["expected_s"] for one in came]
+    sharp = [replace(o, raw={**o.raw, "earliest_s": t - 1, "latest_s": t + 1}) for o, t in zip(came, at, strict=True)]
     told = learn(sharp).crossing(Crossing(1e-6, 1.0, 50.0), 0.0)
     assert 0.0 <= told.earliest_s <= told.expected_s <= told.latest_s <= math.exp(5.0)
 
