@@ -1,10 +1,12 @@
-"""How long `aiops backtest` takes, and how much memory, on two shapes of recording made here.
+"""How long `aiops backtest` takes, and how much memory, on three shapes of recording made here.
 
-Usage: python benchmarks/backtest_speed.py [--shape drifting fleet] [--scale 1.0] [--work DIR]
+Usage: python benchmarks/backtest_speed.py [--shape drifting fleet cards] [--scale 1.0] [--days 30] [--work DIR]
 
 drifting   424 entities with one limited metric each (a few with two), 3 to 13 days of minutes or of 5 minutes, begun at
            instants spread over a year, every clock drifting by a second now and then, gaps and missing rows: 1.4 million rows
 fleet      20 machines x 38 metrics x 5 weeks of minutes: 38 million samples, no limits
+cards      1,000 disks x 30 days of minutes under one card with a limit, a detector and a cohort, compared with every baseline by
+           two workers, with a report; some fill, some fill and are emptied, the others follow the day
 
 Each is replayed by the command in processes of its own. Beside it, in the same run: scikit-learn's IsolationForest (100
 trees) as a named peer, one forest an entity, asked once a turn as a loop over live data must; measured on 200 turns and
@@ -23,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import psutil
@@ -70,7 +73,45 @@ def fleet(scale: float) -> Iterator[Table]:
         yield f"machine-{i:02d}", time_s, metrics, {}
 
 
+def disks(scale: float, days: int) -> Iterator[Table]:
+    """What one card watches: one in twelve fills in the end, one in twelve is emptied before, the others follow the day."""
+    rng = np.random.default_rng(13)
+    count = days * DAY // 60
+    time_s = START + 60 * np.arange(count)
+    for i in range(max(1, int(1000 * scale))):
+        day = 0.03 * np.sin(2 * np.pi * time_s / DAY + rng.uniform(0, 6))
+        grown = np.zeros(count)
+        if i % 12 < 2:
+            first = int(rng.uniform(0.2, 0.8) * count)
+            hours = rng.uniform(12, 72)
+            grown = np.clip((np.arange(count) - first) / (60 * hours), 0, 1.1) * 0.7
+            if i % 12 == 1:
+                grown[first + int(60 * hours * 0.7) :] = 0.0
+        x = 0.3 + day + grown + rng.normal(0, 0.004, count)
+        kept = rng.random(count) > 0.002
+        yield f"disk-{i:04d}", time_s[kept], {"disk": x[kept]}, {}
+
+
+CARD = {
+    "apiVersion": "aiops/v1", "kind": "ModelCard", "name": "disk", "owner": {"team": "benchmark"}, "query": "disk",
+    "summary": "A disk fills up.", "entity": ["entity"], "cohort": ["metric"], "step": "1m", "history": "35d",
+    "forecast": {"limit": {"above": 1.0}, "horizon": "3d"}, "detect": {"model": "seasonal"},
+    "guards": {"persistence": "3/5"},
+}  # fmt: skip
 SHAPES = {"drifting": drifting, "fleet": fleet}
+
+
+def cards(folder: pathlib.Path, scale: float, days: int, workers: int) -> None:
+    """One card over what it watches; the table of the command, and what it took."""
+    entities, _, samples, _ = write(folder / "rec", disks(scale, days))
+    (folder / "disk.yaml").write_text(json.dumps(CARD))
+    options = ["--data", folder / "rec", "--card", folder / "disk.yaml", "--workers", workers, "--report", folder / "r.html"]
+    o = measured(options)
+    turns = days * DAY // 60
+    print(f"cards: {entities} series, {turns} turns, {samples} samples, {workers} workers: {o['wall_s']:.0f} s wall, "
+          f"{o['cpu_s']:.0f} s CPU ({1e6 * o['cpu_s'] / samples:.1f} µs a sample), {o['rss_mib']:.0f} MiB")  # fmt: skip
+    for line in map(json.loads, o["out"].splitlines()):
+        print({name: line[name] for name in ("method", "warnings", "hit", "late", "false", "missed", "median_lead_s")})
 
 
 def write(folder: pathlib.Path, tables: Iterator[Table]) -> tuple[int, int, int, int]:
@@ -87,11 +128,17 @@ def write(folder: pathlib.Path, tables: Iterator[Table]) -> tuple[int, int, int,
     return len(times), sum(map(len, times)), samples, len(np.unique(np.concatenate(times)))
 
 
-def ours(folder: pathlib.Path) -> dict[str, float]:
+def ours(folder: pathlib.Path) -> dict[str, Any]:
     """The command itself: wall and CPU seconds, and the largest memory of all its processes together, MiB."""
-    command = [sys.executable, "-m", "aiops", "backtest", "--data", folder, "--warnings", folder / "warnings.jsonl"]
+    o = measured(["--data", folder, "--warnings", folder / "warnings.jsonl", "--score-floor", "1"])
+    return o | {"lines": json.loads(o["out"].splitlines()[-1])["lines"]}
+
+
+def measured(options: list[object]) -> dict[str, Any]:
+    """One run of the command: wall and CPU seconds and peak MiB of all its processes together, and what it printed."""
+    command = [sys.executable, "-m", "aiops", "backtest", *map(str, options), "-o", "json"]
     began, cpu, peak = time.monotonic(), {}, 0
-    with subprocess.Popen([*command, "--score-floor", "1", "-o", "json"], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         whole = psutil.Process(process.pid)
         while process.poll() is None:
             memory = 0
@@ -101,8 +148,8 @@ def ours(folder: pathlib.Path) -> dict[str, float]:
                     cpu[one.pid], memory = used.user + used.system, memory + one.memory_info().rss
             peak = max(peak, memory)
             time.sleep(0.2)
-        found = json.loads(process.stdout.read().splitlines()[-1])
-    return {"wall_s": time.monotonic() - began, "cpu_s": sum(cpu.values()), "rss_mib": peak / 2**20, "lines": found["lines"]}
+        out = process.stdout.read()
+    return {"wall_s": time.monotonic() - began, "cpu_s": sum(cpu.values()), "rss_mib": peak / 2**20, "out": out}
 
 
 def peer(folder: pathlib.Path, turns: int, asked: int = 200) -> float:
@@ -121,7 +168,9 @@ def peer(folder: pathlib.Path, turns: int, asked: int = 200) -> float:
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--shape", nargs="+", choices=SHAPES, default=list(SHAPES))
+    p.add_argument("--shape", nargs="+", choices=[*SHAPES, "cards"], default=[*SHAPES, "cards"])
+    p.add_argument("--days", type=int, default=30, help="of the shape cards")
+    p.add_argument("--workers", type=int, default=2, help="of the shape cards")
     p.add_argument("--scale", type=float, default=1.0, help="share of the entities")
     p.add_argument("--work", type=pathlib.Path)
     a = p.parse_args()
@@ -130,6 +179,9 @@ def main() -> None:
     for shape in a.shape:
         with tempfile.TemporaryDirectory(dir=a.work) as work:
             folder = pathlib.Path(work) / shape
+            if shape == "cards":
+                cards(folder, a.scale, a.days, a.workers)
+                continue
             entities, rows, samples, instants = write(folder, SHAPES[shape](a.scale))
             o = ours(folder)
             counts = "".join(f" {n:>9}" for n in (entities, rows, instants, samples, o["lines"]))

@@ -15,7 +15,9 @@ from aiops.backtest.ground import Ground
 from aiops.backtest.ordered import Course
 from aiops.backtest.past import PastSource
 from aiops.backtest.question import Question, close, read_all, rooms_of
-from aiops.backtest.shown import Shown, chosen, shown
+from aiops.backtest.shares import recorded
+from aiops.backtest.shown import AT_MOST, Shown, Usual, chosen, shown
+from aiops.backtest.tape import played
 from aiops.core.durations import rfc3339
 from aiops.core.errors import FileError, Mistake
 from aiops.core.labels import key
@@ -23,8 +25,8 @@ from aiops.outcomes.incidents import Incident, incidents_in
 from aiops.pipeline import Rooms, Watch
 from aiops.store.codec import to_json
 
-READING, REPLAYING = 0.4, 0.55
-"""Which share of the work reading and replaying are, for the bar."""
+READ, FORECAST, ORDERED = 0.2, 0.4, 0.35
+"""Which shares of the work these are, for the bar."""
 Progress = Callable[[float, str], None]
 
 
@@ -70,12 +72,22 @@ class Comparison:
             yield orjson.dumps(row) + b"\n"
 
 
-def compare(asked: Question, folder: Path, workers: int = 1, progress: Progress = lambda share, what: None) -> Comparison:
-    """Replay what was asked and compare. `folder` keeps what is read. Raises FileError, SourceError, BadQuestion."""
+def compare(
+    asked: Question, folder: Path, workers: int = 1, progress: Progress = lambda share, what: None, keeps: bool = False,
+    pictures: bool = False,
+) -> Comparison:  # fmt: skip
+    """Replay what was asked and compare; the result is the same for any number of workers.
+
+    `folder` takes what is read and, with `keeps`, everything that a later run need not do again; `pictures`: there is something
+    to show of warnings. Raises FileError, SourceError, BadQuestion.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     rooms = rooms_of(asked, folder)
     try:
-        return _compared(rooms, asked, progress)
+        return _compared(rooms, asked, folder, workers, progress, keeps, pictures)
     finally:
+        for watch in rooms.watches:
+            played(watch)
         close(rooms)
 
 
@@ -96,17 +108,24 @@ def incidents_of(path: Path | None, now_s: float) -> list[Incident]:
         raise FileError([Mistake(str(path), 1, 1, "", str(e))]) from e
 
 
-def _compared(rooms: Rooms, asked: Question, progress: Progress) -> Comparison:
+def _compared(
+    rooms: Rooms, asked: Question, folder: Path, workers: int, progress: Progress, keeps: bool, pictures: bool
+) -> Comparison:
     incidents = incidents_of(asked.incidents, asked.until_s)
-    watches = read_all(rooms, lambda share: progress(READING * share, "reading the past"))
+    watches = read_all(rooms, lambda share: progress(READ * share, "reading the past"))
     notes = [f"{watch.name}: no series" for watch in rooms.watches if watch not in watches]
     for link in rooms.links.values():
-        assert isinstance(link.source, PastSource)
-        notes += [f"{link.name}: {note}" for note in link.source.notes]
+        if isinstance(link.source, PastSource):
+            notes += [f"{link.name}: {note}" for note in link.source.notes]
+    notes += [f"mask {name}: {why}" for name, why in rooms.masks.troubles(asked.until_s).items()]
     since = max(asked.since_s, min(_oldest(watch) for watch in watches)) if watches else asked.since_s
+    if workers > 1 or keeps:  # what is recorded outlives a kill, whoever recorded it
+        recorded(asked, folder, watches, since, workers, lambda share: progress(READ + FORECAST * share, "forecasting"))
+    usual = Usual()
     passed = ordered.run(
-        rooms, watches, since, asked.until_s, incidents, lambda share: progress(READING + REPLAYING * share, "replaying")
-    )
+        rooms, watches, since, asked.until_s, incidents, lambda share: progress(READ + FORECAST + ORDERED * share, "replaying"),
+        usual.looked if pictures else lambda _, __: None,
+    )  # fmt: skip
     turns = sum(course.turns for course in passed.courses)
     found = Comparison([], since, asked.until_s, turns, passed.courses, notes=notes + passed.notes)
     for i, course in enumerate(passed.courses):
@@ -116,9 +135,18 @@ def _compared(rooms: Rooms, asked: Question, progress: Progress) -> Comparison:
         others = contested(ground, failures) if judged else []
         found.told += [mine, *others]
         missed = [one for one in mine.outcomes if not one.warning_id]
-        found.shown = chosen([*found.shown, *shown(ground, course.episodes.values(), missed, failures, others)])
-        progress(READING + REPLAYING + (1 - READING - REPLAYING) * (i + 1) / len(passed.courses), "judging baselines")
+        if pictures:
+            bands = usual.of(course.watch, ground, _strange(course, ground))
+            found.shown = chosen([*found.shown, *shown(ground, course.episodes.values(), missed, failures, others, bands)])
+        progress(1 - (1 - READ - FORECAST - ORDERED) * (1 - (i + 1) / len(passed.courses)), "judging baselines")
     return found
+
+
+def _strange(course: Course, ground: Ground) -> list[int]:
+    """The rows that led a warning of what is unlike usual, those of the first warnings."""
+    rows = {key(labels): row for row, labels in enumerate(ground.labels)}
+    led = [rows.get(key(one.opened.labels)) for one in course.episodes.values() if one.opened.kind == "anomaly"]
+    return list(dict.fromkeys(row for row in led if row is not None))[:AT_MOST]
 
 
 def _oldest(watch: Watch) -> int:

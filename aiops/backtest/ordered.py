@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aiops.backtest.contest import OURS, Told
 from aiops.backtest.ground import Ground
 from aiops.backtest.observe import Episode
-from aiops.backtest.question import grid
+from aiops.backtest.question import grid, set_clock
 from aiops.core.labels import Labels, key
 from aiops.core.records import FORETELLING, EarlyWarning, Outcome
 from aiops.outcomes.incidents import Incident, claimed
@@ -82,6 +82,7 @@ def run(
     desk = Desk(rooms.store, [watch.card for watch in watches])
     failed: dict[str, str] = {}
     for i, (now, some) in enumerate(turns):
+        set_clock(rooms, now)
         while waiting and waiting[0].at_s <= now:
             desk.incident(waiting.pop(0), WHO, now)
         for watch in some:

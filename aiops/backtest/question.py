@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiops import plugins
+from aiops.backtest.arrivals import ArrivedSource, Moment, has_arrivals
 from aiops.backtest.past import PastSource
 from aiops.config.settings import Settings, SourceSettings, load_settings
 from aiops.config.shipped import models_dir
@@ -18,7 +20,10 @@ from aiops.core.errors import AiopsError
 from aiops.models.card import ModelCard, load_cards
 from aiops.outcomes.incidents import instant
 from aiops.pipeline import BatchJournal, Rooms, StoreJournal, Watch, assemble
+from aiops.pipeline.mask_read import past_book
 from aiops.store import Store
+from aiops.telemetry.recording import RecordingSource
+from aiops.telemetry.source import Source
 
 RECORDING = "recording"
 
@@ -96,13 +101,16 @@ def rooms_of(asked: Question, folder: Path, declares: bool | None = None) -> Roo
     settings = settings_of(asked)
     cards = cards_of(asked, settings)
     store = Store.open("sqlite://", None)
-    rooms = assemble(settings, cards, (), store, None)
+    moment = Moment(asked.since_s)
+    rooms = assemble(settings, cards, (), store, None, moment)
     longest = max(card.history_s for card in cards)
-    past: dict[str, PastSource] = {}
+    past: dict[str, Source[Any]] = {}
     for name, link in rooms.links.items():
-        past[name] = PastSource(link.source, folder, asked.since_s - longest, asked.until_s)
+        past[name] = _past(link.source, folder, asked.since_s - longest, asked.until_s, moment)
         link.source = past[name]
+    rooms.masks = past_book(settings, rooms, asked.since_s - longest, asked.until_s, folder)
     for watch in rooms.watches:
+        watch.mask.book = rooms.masks
         watch.forget_from = 2**62  # what has ended is still reported on
         for feed in watch.feeds:
             feed.link.source = past[feed.name]
@@ -113,6 +121,19 @@ def rooms_of(asked: Question, folder: Path, declares: bool | None = None) -> Roo
     return rooms
 
 
+def _past(source: Source[Any], folder: Path, begin_s: int, until_s: int, moment: Moment) -> Source[Any]:
+    """What a source was, as it came in where that was recorded."""
+    if isinstance(source, RecordingSource) and has_arrivals(source.params.path):
+        return ArrivedSource(source.name, source.params, source.limits, moment)
+    return PastSource(source, folder, begin_s, until_s)
+
+
+def set_clock(rooms: Rooms, now_s: int) -> None:
+    """Let it be `now_s` in these rooms."""
+    assert isinstance(rooms.clock, Moment)
+    rooms.clock.now_s = float(now_s)
+
+
 def close(rooms: Rooms) -> None:
     """Let go of sources and store."""
     for link in rooms.links.values():
@@ -120,13 +141,19 @@ def close(rooms: Rooms) -> None:
     rooms.store.close()
 
 
-def read_all(rooms: Rooms, mark: Callable[[float], None]) -> list[Watch]:
-    """Read what every card asks, once; the watches that have something to look at. Raises SourceError when a source is away."""
-    work = [(watch, feed) for watch in rooms.watches for feed in watch.feeds if watch.card.alerts is None]
+def read_all(rooms: Rooms, mark: Callable[[float], None], only: str = "") -> list[Watch]:
+    """Read what every card asks, once; the watches that have something to look at. Raises SourceError when a source is away.
+
+    `only`: nothing but what the watch of that name asks.
+    """
+    asking = [watch for watch in rooms.watches if watch.card.alerts is None and only in ("", watch.name)]
+    work = [(watch, feed) for watch in asking for feed in watch.feeds]
     seen: dict[int, bool] = {id(watch): True for watch in rooms.watches if watch.card.alerts is not None}
     for i, (watch, feed) in enumerate(work):
         source = feed.link.source
-        assert isinstance(source, PastSource)
+        if not isinstance(source, PastSource):  # it says what had come in by each turn, and knows that only then
+            seen[id(watch)] = True
+            continue
         kept = source.kept(watch.card.query, watch.step_s, lambda share, i=i: mark((i + share) / len(work)))  # type: ignore[misc]
         seen[id(watch)] = seen.get(id(watch), False) or len(kept.labels) > 0
         mark((i + 1) / len(work))

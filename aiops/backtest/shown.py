@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from aiops.backtest.observe import Episode
 from aiops.core.labels import Labels, key
 from aiops.core.records import EarlyWarning, Ints, Outcome
 from aiops.outcomes.settle import Failure
+from aiops.pipeline import TurnResult, Watch
 
 AT_MOST = 60
 RANK = {"hit": 0, "late": 1, "false": 2, "missed": 3, "averted": 4, None: 5, "unjudgeable": 6, "expired": 7}
@@ -57,6 +58,31 @@ class Shown:
         if self.opened is not None:
             return float(self.opened.opened_s)
         return float(self.outcome.failed_s or 0) if self.outcome is not None else 0.0
+
+
+@dataclass(slots=True)
+class Usual:
+    """What was usual at each turn of the watches with a detector, kept for pictures: 8 bytes a sample."""
+
+    _turns: dict[str, list[tuple[int, NDArray[np.float32], NDArray[np.float32]]]] = field(default_factory=dict)
+
+    def looked(self, watch: Watch, result: TurnResult) -> None:
+        """Keep one turn."""
+        if watch.detector is not None and len(watch.last_lower):
+            low, high = (one.astype(np.float32) for one in (watch.last_lower, watch.last_upper))
+            self._turns.setdefault(watch.name, []).append((result.now_s, low, high))
+
+    def of(self, watch: Watch, ground: Ground, rows: Iterable[int]) -> dict[str, tuple[Row, Row]]:
+        """(low, high), both (t,) on the ground's instants, of some rows, by the key of their labels."""
+        turns = self._turns.get(watch.name, [])
+        out = {}
+        for row in sorted(set(rows)):
+            low, high = (np.full(len(ground.time_s), np.nan) for _ in range(2))
+            for now, below, above in turns:
+                if row < len(below):
+                    low[ground.column(now)], high[ground.column(now)] = below[row], above[row]
+            out[key(ground.labels[row])] = low, high
+        return out
 
 
 def shown(

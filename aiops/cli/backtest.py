@@ -189,7 +189,8 @@ def _compared(job: _Job, options: Options, advance: Callable[[float, str], None]
 
     asked = Question(job.config, job.data, job.cards, incidents=job.incidents)
     with kept_in(job.resume) as folder:
-        found = compare(resolved(asked, job.span, time.time(), folder), folder, options.workers, advance)
+        asked = resolved(asked, job.span, time.time(), folder)
+        found = compare(asked, folder, options.workers, advance, job.resume is not None, job.report is not None)
     if job.warnings is not None:
         _write(job.warnings, b"".join(found.warning_lines()))
     if job.report is not None:

@@ -78,7 +78,8 @@ def test_predict_linear_fires_one_turn_after_the_line_reaches_the_limit_within_t
 
 def test_the_window_is_what_tells_predict_linears_apart() -> None:
     values = np.concatenate([np.full(1440, 0.2), 0.2 + 0.004 * np.arange(180)])[None, :]
-    firsts = [next(iter(spans(f"predict_linear[{w}]", ground(values, horizon_s=21600.0))), (0, 9999, 0))[1] for w in ("1h", "6h", "24h")]
+    on = ground(values, horizon_s=21600.0)
+    firsts = [next(iter(spans(f"predict_linear[{w}]", on)), (0, 9999, 0))[1] for w in ("1h", "6h", "24h")]
     assert firsts[0] < firsts[1] < firsts[2] == 9999
 
 

@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiops.backtest.contest import OURS, Standing, Told, beats, contested, in_time, judged, standings, total, warnings_of
+from aiops.backtest.contest import (
+    OURS,
+    Standing,
+    Told,
+    beats,
+    contested,
+    in_time,
+    judged,
+    standings,
+    total,
+    warnings_of,
+)
 from aiops.backtest.contest_lanes import Heard, ground_of
 from aiops.backtest.lanes import survey
 from aiops.backtest.run import Options, replay
@@ -60,7 +71,7 @@ def test_an_episode_that_outlasts_a_failure_is_two_warnings() -> None:
     values[0, 200] = 1.2
     on = ground(values, [0, 0], horizon_s=86400.0)
     found = warnings_of("predict_linear[6h]", on, failed(on, 200))
-    assert [w.closed_why for w in found][0] == CROSSED
+    assert found[0].closed_why == CROSSED
     assert found[0].closed_s == int(on.time_s[200])
     assert found[1].opened_s > int(on.time_s[200])
 

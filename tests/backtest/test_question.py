@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from aiops.backtest.question import BadQuestion, Question, cards_of, close, grid, moments, read_all, rooms_of, settings_of
+from aiops.backtest.question import (
+    BadQuestion,
+    Question,
+    cards_of,
+    close,
+    grid,
+    moments,
+    read_all,
+    rooms_of,
+    settings_of,
+)
 from tests.backtest.carded import DAYS, STEP, recorded, write_card
 from tests.backtest.recordings import DAY, START
 
@@ -19,7 +29,7 @@ def test_a_time_is_an_instant_or_a_duration_before_the_last() -> None:
     assert moments("", "", 5.0) == (None, 5.0)
 
 
-@pytest.mark.parametrize(("since", "until"), [("soon", ""), ("1d", "yesterday"), ("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z")])
+@pytest.mark.parametrize(("since", "until"), [("soon", ""), ("1d", "yesterday"), ("2026-01-02T00:00:00Z", "100")])
 def test_a_time_that_is_none_is_refused(since: str, until: str) -> None:
     with pytest.raises(BadQuestion):
         moments(since, until, 10.0**9)

@@ -1,0 +1,107 @@
+"""Workers of a backtest over cards: each records its share of scores and forecasts; what is recorded outlives a kill."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from aiops.backtest.question import Question, close, grid, read_all, rooms_of
+from aiops.backtest.tape import play, record
+from aiops.core.errors import AiopsError
+from aiops.pipeline import Watch
+
+Mark = Callable[[float], None]
+_counter: Any = None
+"""In a worker: the turns that all workers have done."""
+
+
+def recorded(
+    asked: Question, folder: Path, watches: Sequence[Watch], since_s: int, workers: int, mark: Mark
+) -> None:
+    """Record what the models of every watch say from `since_s` on, a share a worker, and let it be played.
+
+    Raises AiopsError when a worker is killed; what was recorded by then need not be recorded again.
+    """
+    shares = workers
+    mine = [watch for watch in watches if watch.card.alerts is None]
+    jobs = [(w.name, share) for share in range(shares) for w in mine if not path_of(folder, w.name, share, shares).exists()]
+    turns = {w.name: len(grid([w], since_s, asked.until_s)) for w in mine}
+    if jobs and workers == 1:
+        _alone(asked, folder, jobs, since_s, shares, turns, mark)
+    elif jobs:
+        _side_by_side(asked, folder, jobs, since_s, workers, turns, mark)
+    for watch in mine:
+        play(watch, [path_of(folder, watch.name, share, shares) for share in range(shares)])
+
+
+def path_of(folder: Path, name: str, share: int, shares: int) -> Path:
+    """Where one share of a watch's forecasts is recorded."""
+    return folder / f"tape-{hashlib.sha256(name.encode()).hexdigest()[:16]}-{share + 1}of{shares}.json"
+
+
+def _alone(
+    asked: Question, folder: Path, jobs: Sequence[tuple[str, int]], since_s: int, shares: int, turns: dict[str, int], mark: Mark
+) -> None:
+    whole, done = sum(turns[name] for name, _ in jobs), 0
+
+    def count(some: int) -> None:
+        nonlocal done
+        done += some
+        mark(min(1.0, done / max(1, whole)))
+
+    for name, share in jobs:
+        work(asked, folder, name, since_s, share, shares, count)
+
+
+def _side_by_side(
+    asked: Question, folder: Path, jobs: Sequence[tuple[str, int]], since_s: int, workers: int, turns: dict[str, int], mark: Mark
+) -> None:
+    whole, context = sum(turns[name] for name, _ in jobs), get_context("forkserver")
+    counter = context.Value("q", 0)
+    with ProcessPoolExecutor(workers, context, initializer=_count_in, initargs=(counter,)) as pool:
+        futures = [pool.submit(_worker, asked, folder, name, since_s, share, workers) for name, share in jobs]
+        waiting: set[Future[None]] = set(futures)
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.3)
+            mark(min(1.0, counter.value / max(1, whole)))
+            if any(future.exception() is not None for future in done):
+                pool.shutdown(cancel_futures=True)
+                break
+        try:
+            for future in futures:
+                future.result()
+        except BrokenProcessPool as e:
+            raise AiopsError("a worker was killed, perhaps for want of memory; try --workers 1") from e
+
+
+def _count_in(counter: Any) -> None:
+    global _counter
+    _counter = counter
+
+
+def _worker(asked: Question, folder: Path, name: str, since_s: int, share: int, shares: int) -> None:
+    def count(some: int) -> None:
+        with _counter.get_lock():
+            _counter.value += some
+
+    work(asked, folder, name, since_s, share, shares, count)
+
+
+def work(
+    asked: Question, folder: Path, name: str, since_s: int, share: int, shares: int,
+    count: Callable[[int], None] = lambda _: None,
+) -> None:  # fmt: skip
+    """Record one share of one watch, in rooms of its own over what was read already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rooms = rooms_of(asked, folder)
+    try:
+        watch = next(one for one in read_all(rooms, lambda _: None, only=name) if one.name == name)
+        turns = [now for now, _ in grid([watch], since_s, asked.until_s)]
+        record(rooms, watch, turns, share, shares, path_of(folder, name, share, shares), count)
+    finally:
+        close(rooms)

@@ -1,0 +1,84 @@
+"""Any number of workers, and any kill in between, gives the same bytes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aiops.backtest.compare import Comparison, compare
+from aiops.backtest.question import Question
+from tests.backtest.carded import STEP, calm, recorded, write_card
+from tests.backtest.recordings import DAY, START, filling
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Question:
+    """Two cards, one with a detector and a cohort too; disks that fill together, so that they have one cause; history before."""
+    folder = tmp_path_factory.mktemp("shares")
+    count = 2 * DAY // STEP
+    rng = np.random.default_rng(9)
+    more = {f"rack{i}": filling(count, 20 + i, 0.8 + 0.01 * i) + rng.normal(0, 0.001, count) for i in range(4)}
+    recorded(folder / "rec", {**more, "odd": calm(count, 4) + 0.3 * (np.arange(count) % 211 > 200)}, days=2)
+    both = write_card(folder, name="both", detect={"model": "seasonal"}, cohort=["metric"])
+    return Question(None, folder / "rec", (str(write_card(folder)), str(both)), START + DAY // 2, START + 2 * DAY)
+
+
+def said(found: Comparison) -> tuple[bytes, list[object]]:
+    return b"".join(found.warning_lines()), [one.as_json() for one in (*found.lines, *found.whole)]
+
+
+@pytest.fixture(scope="module")
+def alone(asked: Question, tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, list[object]]:
+    found = said(compare(asked, tmp_path_factory.mktemp("alone")))
+    assert found[0].count(b"\n") > 5
+    return found
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_workers_leave_no_trace(workers: int, asked: Question, alone: tuple[bytes, list[object]], tmp_path: Path) -> None:
+    shares: list[float] = []
+    assert said(compare(asked, tmp_path, workers, lambda share, what: shares.append(share))) == alone
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
+
+
+def test_what_was_recorded_is_not_recorded_again(
+    asked: Question, alone: tuple[bytes, list[object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert said(compare(asked, tmp_path, keeps=True)) == alone
+    tapes = {path: path.stat().st_mtime_ns for path in tmp_path.glob("tape-*")}
+    assert sum(path.suffix == ".json" for path in tapes) == 2
+    monkeypatch.setattr("aiops.backtest.shares.work", None)  # whoever records now fails
+    assert said(compare(asked, tmp_path, keeps=True)) == alone
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("tape-*")} == tapes
+
+
+def test_a_kill_in_the_middle_costs_time_and_nothing_else(
+    asked: Question, alone: tuple[bytes, list[object]], tmp_path: Path
+) -> None:
+    """The command itself, killed hard as soon as something was recorded, and once more while it goes on; then to its end."""
+    out, kept = tmp_path / "w.jsonl", tmp_path / "kept"
+    assert asked.data is not None
+    command = [
+        sys.executable, "-m", "aiops", "backtest", "--data", str(asked.data), "--card", asked.cards[0], "--card", asked.cards[1],
+        "--since", str(asked.since_s), "--until", str(asked.until_s), "--warnings", str(out),
+        "--resume", str(kept), "--workers", "2",
+    ]  # fmt: skip
+    for wanted in (1, 3):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        while process.poll() is None and len(list(kept.glob("tape-*.json"))) < wanted:
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not out.exists()
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode in (0, 1), done.stderr
+    assert out.read_bytes() == alone[0]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

@@ -1,0 +1,79 @@
+"""Forecasts as they are recorded and played."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aiops.backtest.question import Question, close, read_all, rooms_of
+from aiops.backtest.shares import path_of, work
+from aiops.backtest.tape import Player
+from aiops.core.records import History, Limit, Resolution
+from aiops.pipeline import Watch
+from tests.backtest.carded import DAYS, STEP, recorded, write_card
+from tests.backtest.recordings import DAY, START
+
+END = START + DAYS * DAY - STEP
+BEGIN = END - DAY
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Question:
+    folder = tmp_path_factory.mktemp("tape")
+    return Question(None, recorded(folder / "rec"), (str(write_card(folder)),), BEGIN, END)
+
+
+@pytest.fixture(scope="module")
+def tapes(asked: Question, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two shares of the last day."""
+    folder = tmp_path_factory.mktemp("tapes")
+    for share in (0, 1):
+        work(asked, folder, "disk@recording", BEGIN, share, 2)
+    return [path_of(folder, "disk@recording", share, 2) for share in (0, 1)]
+
+
+@pytest.fixture
+def watch(asked: Question, tmp_path: Path) -> Iterator[Watch]:
+    rooms = rooms_of(asked, tmp_path)
+    (found,) = read_all(rooms, lambda _: None)
+    yield found
+    close(rooms)
+
+
+def history(rows: int, now_s: int) -> History:
+    nothing = np.zeros((rows, 1), np.float32)
+    one = Resolution(300, now_s, nothing, nothing, nothing)
+    return History(one, one, one, np.zeros(rows), np.full(rows, now_s), np.full(rows, START))
+
+
+def test_a_share_asks_the_forecaster_of_its_own_rows_alone(tapes: list[Path]) -> None:
+    rows = [set(np.load(path.with_suffix(".npy"))["row"].tolist()) for path in tapes]
+    assert all(row % 2 == share for share in (0, 1) for row in rows[share])
+    assert rows[0] | rows[1]
+
+
+def test_what_is_played_is_what_all_shares_recorded(tapes: list[Path], watch: Watch) -> None:
+    assert watch.forecaster is not None
+    player = Player(watch.forecaster, tapes)
+    whole = np.concatenate([np.load(path.with_suffix(".npy")) for path in tapes])
+    now = int(whole["look_s"][np.isfinite(whole["times"][:, 1])][0])
+    state, limit = player.initial(3), Limit.uniform(3, 1.0, True)
+    looked = player.screen(state, np.zeros(3), limit, np.full(3, now))
+    rows = np.flatnonzero(looked)
+    assert rows.tolist() == sorted(whole["row"][whole["look_s"] == now].tolist())
+    found = player.crossings({"row": rows}, history(len(rows), now), limit.take(rows), 1.0)
+    for i, row in enumerate(rows.tolist()):
+        (mine,) = whole[(whole["look_s"] == now) & (whole["row"] == row)]
+        np.testing.assert_array_equal(found.time_s[i], mine["times"])
+        assert found.slope[i] == mine["slope"] or np.isnan(mine["slope"])
+    assert any("limit" in str(reason) for reason in found.reason)
+
+
+def test_a_row_that_nobody_recorded_is_an_error_and_no_silence(tapes: list[Path], watch: Watch) -> None:
+    assert watch.forecaster is not None
+    player = Player(watch.forecaster, tapes[:1])
+    with pytest.raises(KeyError):
+        player.crossings({"row": np.array([1])}, history(1, END), Limit.uniform(1, 1.0, True), 1.0)
