@@ -11,7 +11,6 @@ from aiops.backtest.annexes import LimitRule
 from aiops.backtest.lanes import survey
 from aiops.backtest.observe import Story, limit_over
 from aiops.backtest.run import Options, Summary, backtest, tell
-from aiops.models.budget import CALMER
 from aiops.models.seasonal import Seasonal, SeasonalParams
 from tests.backtest.recordings import DAY, START, filling, lines_of, noisy, write_json, write_series
 
@@ -57,7 +56,7 @@ def test_the_band_and_the_scores_are_the_detectors_own(shown: Story) -> None:
     np.testing.assert_array_equal(shown.own, -np.log10(found.p[0]) + 0.0)
     assert np.isfinite(shown.own).sum() > 700
     assert np.isnan(shown.own[200:230]).all()
-    assert (shown.threshold[np.isfinite(shown.score)] >= detector.threshold(1.0) - CALMER).all()
+    assert (shown.threshold[np.isfinite(shown.score)] >= detector.threshold(1.0)).all()
 
 
 def test_the_times_told_are_those_of_the_lines(shown: Story, told: tuple[Summary, Path]) -> None:
