@@ -73,8 +73,9 @@ class Target(Count):
         self.machine: Any = None
 
     def run(self, call: Call, now_s: float) -> Result:
-        how = self.misbehaves.pop() if self.misbehaves else "ok"
-        if self.before:
+        writes = call.step_id == "fix"
+        how = self.misbehaves.pop() if self.misbehaves and writes else "ok"
+        if self.before and writes:
             self.before.pop()()
         if how == "dies before":
             raise Died
@@ -141,6 +142,7 @@ class Responding(RuleBasedStateMachine):
         self.late: list[str] = []
         self.wrong: list[str] = []
         self.edits = 0
+        self.symptom(1)
 
     def born(self, name: str) -> Replica:
         self.lives += 1
@@ -176,8 +178,8 @@ class Responding(RuleBasedStateMachine):
         for name in self.mono:
             self.mono[name] += seconds
 
-    @rule(number=st.integers(1, 3), signal=st.just("free"))
-    def symptom(self, number: int, signal: str) -> None:
+    @rule(number=st.integers(1, 3))
+    def symptom(self, number: int) -> None:
         known = self.store.warning(f"{number:016x}")
         if known is None:
             self.rig.warn(early(number, self.rig.clock.now))
