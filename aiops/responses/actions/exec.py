@@ -112,8 +112,8 @@ class Exec(Action[ExecParams]):
         try:
             if call.left_s <= 0:
                 raise _Refused("no time is left")
-            job = self._job(call)
-            desk = self._desk(call)
+            job, desk = self._job(call), self._desk(call)
+            said = self._said(job, call, desk)
         except _Refused as e:
             return refused(str(e))
         try:
@@ -123,7 +123,7 @@ class Exec(Action[ExecParams]):
             keeper = self._keeper()
         except OSError as e:
             return refused(f"its keeper cannot be started: {e}")
-        why = self._keep(keeper, self._said(job, call, desk), call.left_s)
+        why = self._keep(keeper, said, call.left_s)
         if why:
             return refused(why)
         try:

@@ -134,7 +134,7 @@ def test_input_output_and_exit_code_come_through(sshd: Sshd) -> None:
 
 def test_a_late_program_ends_on_the_other_side_too(sshd: Sshd) -> None:
     path = script(sshd.folder, f"echo $$ > {sshd.folder}/pid; sleep 600", "late")
-    found = sshd.action({"late": path}).run(there(["late"], left_s=3.0, env=PATH), 0.0)
+    found = sshd.action({"late": path}).run(there(["late"], left_s=5.0, env=PATH), 0.0)
     assert found.end == "unknown"
     pid = int((sshd.folder / "pid").read_text())
     until(lambda: not alive(pid))
