@@ -181,6 +181,8 @@ def _config_references(config: Path | None, settings: Settings, cards: list[Mode
     for group, chosen in (("sources", settings.sources), ("receivers", settings.receivers)):
         for name, one in chosen.items():
             yield from _secret_files(document, (group, name), one.params)
+    for name, mask in settings.masks.items():
+        yield from _secret_files(document, ("masks", name), mask.model_dump())
 
 
 def _stages(document: Document, stages: Iterable[str], cards: Sequence[ModelCard]) -> Iterator[Mistake]:

@@ -206,3 +206,10 @@ def test_masks_and_pilots_name_cards_that_there_are(tree: Path) -> None:
         "aiops.yaml:3:38: masks.m.cards[0]: no card 'pool_usd_up'; did you mean pool_used_up?",
         "aiops.yaml:4:36: pilots.p.cards[1]: no card 'nothing'; known: pool_used_up",
     ]
+
+
+def test_files_that_masks_name_must_be_there(tree: Path) -> None:
+    mask = 'masks: {m: {kind: silences, url: "http://127.0.0.1:9", bearer_token_file: secrets/none}}'
+    add(tree / "aiops.yaml", "routes: []", f"routes: []\n{mask}")
+    _, lines = check("--config", "aiops.yaml")
+    assert [line.partition(": ")[2][:24] for line in lines] == ["masks.m.bearer_token_file"[:24]]
