@@ -143,10 +143,10 @@ class Around:
         for name in routed(warning, a.routes) if warning is not None else ():
             if warning is None or (warning.stage == "shadow" and name not in a.local_receivers):
                 continue
-            seen, decision = a.gate.outbound(warning, "notify", a.gate.location(name, name in a.local_receivers))
+            seen, _ = a.gate.outbound(warning, "notify", a.gate.location(name, name in a.local_receivers))
             if seen is None:
                 continue
-            whole = decision.effect == "allow"
+            whole = seen is warning  # a single label that was masked may stand anywhere in what is said
             told = title if whole else f"{run.runbook}: {event.partition(':')[0].replace('_', ' ')}"
             text = [*(lines if whole else ()), f"response {run.id}: aiops responses show {run.id}"]
             payload = payload_of(run, event, told, text, seen, now_s)

@@ -1,0 +1,202 @@
+"""From open warnings to responses: which are begun, what is asked of whom, and who is told what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aiops.core.errors import SourceError
+from aiops.core.params import Params
+from aiops.core.records import Block, Lineage
+from aiops.governance.gate import Gate
+from aiops.governance.masking import Masker, key_of
+from aiops.governance.policy import Policy
+from aiops.pipeline.respond import Around, run_key
+from aiops.responses.procedure import Unclear
+from aiops.telemetry.evaluate import evaluate
+from aiops.telemetry.link import Link
+from aiops.telemetry.samples import FixedSamples
+from aiops.telemetry.source import Answer, ReadLimits, Source
+from tests.responses.rig import LEAD_S, START_S, Replica, Rig, book, early, made
+from tests.store.samples import SYMPTOM
+
+
+class Fixed(Source[Params]):
+    """Answers from samples in memory, by the subset that sources without a server evaluate."""
+
+    Params = Params
+
+    def __init__(self, name: str, *samples: tuple[dict[str, str], float], error: SourceError | None = None) -> None:
+        super().__init__(name, Params(), ReadLimits())
+        self.samples, self.error, self.asked = samples, error, list[str]()
+
+    def fetch(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Answer:
+        self.asked.append(query)
+        if self.error is not None:
+            raise self.error
+        times = np.arange(start_s - 600.0, end_s + 1, 15.0)
+        found = [(labels, times, np.full(len(times), value)) for labels, value in self.samples]
+        vector = evaluate(query, FixedSamples(found), start_s, end_s, step_s)
+        grid = np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
+        values = np.where(vector.here, vector.values, np.nan)
+        return Answer(Block(tuple(vector.labels), grid, values, unit, Lineage(self.name, query, start_s, end_s)))
+
+    def probe(self) -> str:
+        return "fixed"
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with made(tmp_path) as one:
+        rig_ready(one)
+        yield one
+
+
+def rig_ready(rig: Rig) -> None:
+    rig.write(book(mode="suggest"))
+
+
+def begun(rig: Rig, **warning: Any) -> list[str]:
+    rig.warn(early(**warning))
+    one = rig.replica()
+    one.lease.keep(rig.clock.now)
+    found = one.responder.look(rig.store.open_warnings(), one.lease.epoch, rig.clock.now)
+    return [run.runbook for run in found]
+
+
+@pytest.mark.parametrize(
+    ("warning", "wanted"),
+    [
+        ({}, ["mend"]),
+        ({"signal": "other"}, []),
+        ({"kind": "anomaly"}, []),
+        ({"state": "closed"}, []),
+        ({"members": ({"id": "x"},)}, []),
+        ({"stale_since_s": int(START_S)}, []),
+        ({"opened_s": int(START_S + 3600)}, []),
+        ({"now_s": START_S - LEAD_S - 60}, []),
+    ],
+)
+def test_only_what_fits_is_about_one_thing_is_fresh_and_in_time_is_answered(rig: Rig, warning: Any, wanted: list[str]) -> None:
+    assert begun(rig, **warning) == wanted
+
+
+def test_it_must_have_been_open_as_long_as_the_runbook_says(rig: Rig) -> None:
+    rig.write(book(mode="suggest", match={"kind": "forecast", "signal": "free", "for": "10m"}))
+    assert begun(rig) == []
+    rig.clock.now += 600
+    assert begun(rig, now_s=START_S) == ["mend"]
+
+
+def test_runbooks_that_are_off_or_have_nothing_to_do_are_left_out(rig: Rig) -> None:
+    none = {"steps": [], "guards": None, "approval": None, "verify": None, "mode": None}
+    rig.write(book(mode="suggest", name="off", enabled=False), book(name="told-only", **none))
+    assert begun(rig) == []
+
+
+def test_without_the_lease_nothing_is_begun(rig: Rig) -> None:
+    rig.warn(early())
+    one, other = rig.replica("a"), rig.replica("b")
+    other.lease.keep(rig.clock.now)
+    assert one.responder.look(rig.store.open_warnings(), 7, rig.clock.now) == []
+    assert rig.runs.newest() == []
+
+
+def test_an_episode_has_a_key_for_each_runbook_and_target(rig: Rig) -> None:
+    one = rig.books[0]
+    keys = {run_key(one, early(n)) for n in (1, 2)} | {run_key(one, early(1, severity="critical"))}
+    assert len(keys) == 2
+
+
+def around(rig: Rig, *sources: Fixed, labels: dict[str, str] | None = None) -> tuple[Around, Any]:
+    rig.warn(early(symptoms=(SYMPTOM,)))
+    replica = rig.replica()
+    replica.tick(rig.clock.now)
+    surroundings = replica.world._a
+    surroundings.links = {one.name: Link(one, labels or {}) for one in sources}
+    run = rig.one()
+    facts = {**run.facts, "sources": [one.name for one in sources]}
+    return Around(surroundings), type(run)(**{**{f: getattr(run, f) for f in run.__slots__}, "facts": facts})
+
+
+FREE = ({"__name__": "free", "instance": "a1"}, 0.3)
+
+
+def test_numbers_come_from_the_warnings_own_source_for_its_target(rig: Rig) -> None:
+    source = Fixed("prod", FREE, ({"__name__": "free", "instance": "a2"}, 0.9))
+    world, run = around(rig, source)
+    assert world.values("free{$target}", run, START_S) == [pytest.approx(0.3)]
+    assert source.asked == ['free{instance="a1"}']
+
+
+def test_labels_that_the_configuration_adds_are_not_asked_for(rig: Rig) -> None:
+    source = Fixed("prod", ({"__name__": "free"}, 0.5))
+    world, run = around(rig, source, labels={"instance": "a1"})
+    assert world.values("free{$target}", run, START_S) == [pytest.approx(0.5)]
+
+
+def test_the_next_source_is_asked_where_the_first_is_away_and_no_data_is_told_from_no_answer(rig: Rig) -> None:
+    away = Fixed("away", error=SourceError("away", "unreachable", "no route"))
+    world, run = around(rig, away, Fixed("prod", FREE))
+    assert world.values("free{$target}", run, START_S) == [pytest.approx(0.3)]
+    world, run = around(rig, away, Fixed("empty"))
+    with pytest.raises(Unclear, match="no route"):
+        world.values("free{$target}", run, START_S)
+    world, run = around(rig, Fixed("empty"))
+    assert world.values("free{$target}", run, START_S) == []
+    world, run = around(rig)
+    run.facts["sources"].append("gone")
+    with pytest.raises(Unclear, match="there is no source gone"):
+        world.values("free{$target}", run, START_S)
+
+
+def test_what_a_warning_is_like_now_is_asked_of_the_store(rig: Rig) -> None:
+    world, run = around(rig)
+    found = world.situation(run)
+    assert found is not None
+    assert (found.open, found.clear, found.expected_s, found.handled_by) == (True, False, START_S + LEAD_S, "")
+    rig.clear()
+    found = world.situation(run)
+    assert found is not None
+    assert (found.open, found.clear) == (False, True)
+    assert world.situation(type(run)(**{**{f: getattr(run, f) for f in run.__slots__}, "warning_id": "none"})) is None
+
+
+def outbox(rig: Rig) -> list[dict[str, Any]]:
+    with rig.store._read() as c:
+        return [json.loads(row[0]) for row in c.exec_driver_sql("SELECT payload FROM outbox ORDER BY seq")]
+
+
+def asks(rig: Rig, policy: str = "") -> Replica:
+    rig.write(book())
+    rig.warn(early(symptoms=(SYMPTOM,)))
+    one = rig.replica()
+    one.world.numbers["free{$target}"] = [0.3]
+    if policy:
+        one.world._a.gate = Gate(Policy.model_validate(json.loads(policy)), Masker(key_of(None)))
+        one.world._a.local_receivers = frozenset()
+    one.tick(rig.clock.now)
+    return one
+
+
+def test_people_are_told_the_plan_and_how_to_say_yes(rig: Rig) -> None:
+    asks(rig)
+    (message,) = outbox(rig)
+    assert message["title"].startswith("mend asks group:sre until 2025-06-15T")
+    assert message["text"].splitlines() == [
+        "fix: at: a1", f"aiops responses approve {rig.one().id}", f"response {rig.one().id}: aiops responses show {rig.one().id}",
+    ]  # fmt: skip
+    assert message["response"] == {"id": rig.one().id, "runbook": "mend", "sha": rig.books[0].sha, "event": "asked"}
+
+
+def test_where_labels_must_not_be_seen_none_is_told(rig: Rig) -> None:
+    """One label is of a class that may not leave, and the receiver stands elsewhere."""
+    asks(rig, policy=json.dumps({"labels": {"instance": {"class": "restricted"}}}))
+    (message,) = outbox(rig)
+    assert "a1" not in json.dumps(message)
+    assert message["title"] == "mend: asked"
