@@ -42,7 +42,7 @@ def test_it_holds_a_picture_and_asks_for_nothing() -> None:
     found = page()
     assert found.count("<svg") == 1
     assert "<script" not in found
-    assert "default-src 'none'" in found
+    assert "default-src &#39;none&#39;" in found
     assert not re.search(r"(src|href)=\"(?!#)", found)
 
 
