@@ -37,3 +37,10 @@ def test_a_plug_in_of_somebody_else_needs_nothing_of_the_daemon(monkeypatch: pyt
 
     monkeypatch.setattr(plugins, "load", lambda group, name: Foreign)
     assert isinstance(Actions(around=Around()).of("plugin.foreign"), Foreign)
+
+
+def test_actions_of_one_family_share_its_parameters() -> None:
+    family = {"url": "https://family.example", "namespaces": ["a"]}
+    actions = Actions({"kubernetes": family, "kubernetes.get": {"url": "https://own.example"}})
+    assert actions.of("kubernetes.scale").params.namespaces == ["a"]
+    assert actions.of("kubernetes.get").params.url == "https://own.example"
