@@ -94,7 +94,10 @@ RUNDECK = Other(
     found=_rundeck_found,
     status="/api/41/execution/{}",
     cancel=("POST", "/api/41/execution/{}/abort"),
-    ends={"succeeded": "done", "failed": "failed", "aborted": "unknown", "timedout": "unknown", "failed-with-retry": "failed"},
+    ends={
+        "succeeded": "done", "failed": "failed", "aborted": "unknown", "timedout": "unknown", "failed-with-retry": "unknown",
+        "other": "unknown",
+    },
 )
 STACKSTORM = Other(
     header=("St2-Api-Key", ""),

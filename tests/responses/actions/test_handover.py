@@ -136,6 +136,15 @@ def test_a_job_that_somebody_stopped_is_unknown(server: Server) -> None:
     assert server.run().end == "unknown"
 
 
+@pytest.mark.parametrize("word", ["failed-with-retry", "other", "timedout"])
+def test_a_job_of_rundeck_that_may_go_on_is_unknown(word: str) -> None:
+    found = KINDS["rundeck"]()
+    found.states = [word]
+    with web(lambda seen: found.answer(found, seen)) as there:
+        found.web = there
+        assert found.run().end == "unknown"
+
+
 def test_a_repeated_step_takes_up_the_job_that_runs(server: Server) -> None:
     server.run()
     assert server.run(call({"job": "clean"}, epoch=9)).end == "done"
