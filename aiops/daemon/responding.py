@@ -29,6 +29,8 @@ from aiops.store.responses import Responses
 
 JOBS = {"lease": TTL_S / 3, "responses": 2.0}
 """Jobs of their own, each on a lane of its own, and how often: neither ever waits for a turn, nor a turn for them."""
+MATCH_EVERY_S = 10.0
+"""Every open warning is read for it."""
 STEPS = "steps"
 """Where programs leave fences and results, in the data directory."""
 log = structlog.get_logger()
@@ -66,7 +68,7 @@ class Responding:
         self._settings, self._rooms, self.world = settings, rooms, world
         self.people = People(self.runs, settings.responses.groups)
         self._responder = Responder(self.runs, world, rooms.runbooks)
-        self._watch = ClockWatch(settings.responses.clock_jump)
+        self._watch, self._matched_s = ClockWatch(settings.responses.clock_jump), float("-inf")
 
     def _actions(self, settings: Settings) -> Actions:
         around = actions_around.Around(folder=settings.data_dir / STEPS, tell=self._tell)
@@ -93,7 +95,8 @@ class Responding:
             return len(self.runs.active())
         if not self._lease.held():
             return 0
-        if not self.engine.tools.stopped():
+        if not 0 <= now - self._matched_s < MATCH_EVERY_S and not self.engine.tools.stopped():
+            self._matched_s = now
             for run in self._responder.look(self._store.open_warnings(), self._lease.epoch, now):
                 log.info("response begins", id=run.id, runbook=run.runbook, warning=run.warning_id, mode=run.mode)
         return self.engine.tick()
