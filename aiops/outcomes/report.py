@@ -102,7 +102,7 @@ class Number:
         if self.value is None:
             return "not known"
         if self.unit == "share":
-            return f"{self.value:.0%}".replace("%", " %")
+            return percent(self.value)
         if self.unit == "seconds":
             return text(self.value)
         ends = {
@@ -114,6 +114,15 @@ class Number:
         }
         shown = f"{self.value:,.0f}" if self.value >= 100 or self.value == int(self.value) else f"{self.value:.3g}"
         return shown + ends.get(self.unit, "")
+
+
+def percent(share: float) -> str:
+    """A share as people read it.
+
+    >>> percent(0.254)
+    '25 %'
+    """
+    return f"{share:.0%}".replace("%", " %")
 
 
 def numbers(facts: Facts) -> list[Number]:
@@ -132,9 +141,9 @@ def _warned(facts: Facts) -> Iterator[Number]:
     record, none = facts.record, "no warning came true or false in this time"
     settled = record is not None and record.settled > 0
     of = f"{record.came_true} of {record.settled} came true" if record is not None and settled else none
-    bounds = (
-        f"; 90 % bounds {record.low:.0%} to {record.high:.0%}" if settled and record and record.low is not None else ""
-    )
+    bounds = ""
+    if settled and record is not None and record.low is not None and record.high is not None:
+        bounds = f"; 90 % bounds {percent(record.low)} to {percent(record.high)}"
     yield Number("precision", "Came true", record.precision if record else None, "share", of + bounds)
     yield Number("precision_low", "Came true, lower 90 % bound", record.low if record else None, "share", "" if settled else none)
     high = record.high if record else None
@@ -169,10 +178,10 @@ def _worth(facts: Facts) -> Iterator[Number]:
     lead_min = {one.warning_id: ((one.failed_s or 0) - told[one.warning_id].told_s) / 60 for one in hits}
     banked = {warning: lead for warning, lead in lead_min.items() if lead > 0}
     acted = _acted(facts)
-    note = f"from being told to the failure, over {len(banked)} hits"
+    note = f"from being told to the failure, over {_many(len(banked), 'hit')}"
     yield Number("lead_minutes", "Lead minutes banked", sum(banked.values()), "minutes", note)
     used = [lead for warning, lead in banked.items() if warning in acted]
-    yield Number("lead_minutes_acted", "of these acted on", sum(used), "minutes", f"over {len(used)} hits")
+    yield Number("lead_minutes_acted", "of these acted on", sum(used), "minutes", f"over {_many(len(used), 'hit')}")
     middle = statistics.median(banked.values()) * 60 if banked else None
     yield Number("median_lead", "Median lead", middle, "seconds", note if banked else "no hit was told before it came")
     averted = [one for one in facts.outcomes if one.verdict == "averted"]
@@ -195,7 +204,7 @@ def _worth(facts: Facts) -> Iterator[Number]:
     why = (
         "no warning that nobody touched was settled"
         if alone is None
-        else f"{alone:.0%} of those nobody touched cleared by themselves"
+        else f"{percent(alone)} of those nobody touched cleared by themselves"
     )
     net = None if alone is None else len(woken) * (1 - alone)
     yield Number("pages_avoided_net", "Pages avoided, less those that clear alone", net, "count", why)

@@ -65,7 +65,7 @@ def test_pages_avoided_are_settled_as_averted_and_told_and_the_base_rate_stands_
     found = facts(outcome("averted", 1), outcome("averted", 2), outcome("expired", 3), *clear, told=[told(1)])
     assert (value(found, "averted"), value(found, "pages_avoided")) == (2, 1)
     assert value(found, "pages_avoided_net") == pytest.approx(2 / 3)
-    assert "33% of those nobody touched cleared by themselves" in note(found, "pages_avoided_net")
+    assert "33 % of those nobody touched cleared by themselves" in note(found, "pages_avoided_net")
 
 
 def test_without_a_base_rate_no_net_is_invented() -> None:
