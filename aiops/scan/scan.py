@@ -20,7 +20,7 @@ from aiops.rules.formula import Formula, members
 from aiops.rules.program import program
 from aiops.rules.served import Naming, Served, served_in
 from aiops.scan.ask import Reader, Wanted
-from aiops.scan.parts import chosen, in_spans
+from aiops.scan.parts import chosen, in_spans, joined, split
 from aiops.scan.past import STEP_S, Past, grid, replay, trends
 from aiops.scan.record import BASELINE_AHEAD_S, BASELINE_SPAN_S, Record, judged, merged, starts, unserved
 from aiops.scan.rows import Row, View, rows, without_rows
@@ -35,6 +35,8 @@ YOUNGEST = 36
 RECORD_S = 14 * DAY
 ALERTS = f'max_over_time(ALERTS{{alertstate="firing"}}[{STEP_S}s])'
 """Of every 5 min whether it fired in them, however shortly."""
+ALERTS_SPANS = 7
+"""Pieces in which it is asked for where one is too much for the server."""
 READING, DEEPER, REPLAYED = 0.55, 0.8, 0.95
 """Shares of the time by which the day is read, by which more days are, and by which they are replayed."""
 BATCH_SERIES = MOST_SERIES = 300
@@ -147,6 +149,8 @@ def _read_day(run: _Scan, able: Sequence[int]) -> Read:
     wanted = Wanted(ALERTS, *grid(run.now_s, RECORD_S), STEP_S)
     read = _ask(run, _leaves(run, able), DAY, READING, "reading a day of every rule", [wanted] if able else [])
     alerts = read.get(wanted)
+    if isinstance(alerts, SourceError):
+        alerts = _alerts_in_spans(run, wanted, alerts)
     if isinstance(alerts, Block):
         run.alerts = alerts
         for row, labels in enumerate(alerts.labels):
@@ -154,6 +158,17 @@ def _read_day(run: _Scan, able: Sequence[int]) -> Read:
     elif able:
         run.why_no_record = f"ALERTS could not be read, so there are no records: {_why(alerts)}"
     return read
+
+
+def _alerts_in_spans(run: _Scan, wanted: Wanted, error: SourceError) -> Block | SourceError:
+    """The same in pieces, where one was too much; with how much there is where it is not all."""
+    spans = split(wanted, ALERTS_SPANS)
+    read = run.reader.read(spans, run.until(READING))
+    blocks = [one for one in read.values() if isinstance(one, Block)]
+    if len(blocks) == len(spans):
+        return joined(blocks, np.arange(wanted.start_s, wanted.end_s + 1, wanted.step_s))
+    days = sum(len(one.time_s) for one in blocks) * STEP_S / DAY
+    return SourceError(error.source, error.kind, f"{error.message} ({days:.2g} of {RECORD_S // DAY} days could be read)")
 
 
 def _blocks(read: Read) -> dict[str, Block]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from aiops.scan import scan as module
 from aiops.scan.rows import Row
 from aiops.scan.scan import Options, Report, scan
 from aiops.telemetry.prometheus import PrometheusParams, PrometheusSource
-from aiops.telemetry.source import ReadLimits
+from aiops.telemetry.source import Answer, ReadLimits
 from tests.scan.between import between
-from tests.scan.tanks import HOSTILE, Tanks, tanks
+from tests.scan.tanks import DAY, HOSTILE, Tanks, tanks
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +167,33 @@ def test_of_such_a_rule_the_nearest_rows_have_a_record_and_with_full_all(
         assert records(found, "TankFull") == records(report, "TankFull")
     else:
         assert rows[-1].record.sentence() == "not computed; only the 2 nearest of its rows, or --full"
+
+
+def refusing_alerts(url: str, longer_than_s: float, from_s: float = math.inf) -> PrometheusSource:
+    """A source that refuses ALERTS over more than so long, or that begin at `from_s` or later."""
+    found = source(url)
+    usual = found.fetch
+
+    def fetch(query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Answer:
+        if "ALERTS" in query and (end_s - start_s > longer_than_s or start_s >= from_s):
+            raise SourceError("prometheus", "bad_query", "too many samples")
+        return usual(query, start_s, end_s, step_s, unit)
+
+    found.fetch = fetch  # type: ignore[method-assign]
+    return found
+
+
+def test_alerts_that_are_too_much_in_one_piece_come_in_several(server: Tanks, report: Report) -> None:
+    found = scan(refusing_alerts(server.url, 3 * DAY), Options(), server.now_s)
+    assert records(found, "TankFull") == records(report, "TankFull")
+
+
+def test_it_says_how_much_of_alerts_could_be_read(server: Tanks) -> None:
+    found = scan(refusing_alerts(server.url, 3 * DAY, server.now_s - 5 * DAY), Options(), server.now_s)
+    (note,) = found.notes
+    assert note.startswith("ALERTS could not be read, so there are no records: bad_query: too many samples (")
+    assert "of 14 days could be read)" in note
+    assert 8 <= float(note.rpartition("(")[2].split()[0]) <= 10.1
 
 
 def test_warnings_from_before_a_rule_was_there_are_not_counted(server: Tanks, report: Report) -> None:
