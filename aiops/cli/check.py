@@ -115,6 +115,8 @@ def _judge(path: Path) -> ModelCard | Runbook | Policy | Settings:
 
 def _everything(config: Path | None) -> Iterator[Mistake]:
     settings = None
+    card_paths: Sequence[Path]
+    runbook_paths: Sequence[Path]
     try:
         settings = load_settings(config)
         card_paths, runbook_paths = settings.cards, settings.runbooks

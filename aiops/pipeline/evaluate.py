@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aiops.core.records import Crossings, Floats, History, Ints, Scores, State
 from aiops.pipeline.join_cohort import columns_at_once, start_entities, start_rows
@@ -109,7 +110,7 @@ def forecast(watch: Watch, now_s: int) -> None:
         watch.evaluated = np.isfinite(latest)
 
 
-def look(watch: Watch, now_s: int, latest: Floats, history_of: Callable[[Ints, int], History]) -> None:
+def look(watch: Watch, now_s: int, latest: NDArray[np.float64], history_of: Callable[[Ints, int], History]) -> None:
     """Ask the forecaster at `now_s` of the rows that need it; `latest` (n,) values then, `history_of` some rows at an instant."""
     assert watch.forecaster is not None
     wanted = watch.forecaster.screen(watch.forecaster_state, latest, watch.limit, watch.row_now(now_s))

@@ -10,7 +10,6 @@ from aiops.core.records import Bools, History, Ints, Resolution
 from aiops.pipeline.mask_rows import Scope
 from aiops.pipeline.watch import Watch
 
-RESOLUTIONS = ("fine", "mid", "long")
 LOOK_S = 60
 """A bucket is masked where a time lasts at one of its samples; it is looked no more often than this."""
 
@@ -32,8 +31,9 @@ class Unmasked:
         mine = [(scope, watch.mask.matching(scope.match, labels, watch.card)[rows]) for scope in scopes]
         for scope, some in mine:
             if some.any():
-                parts = {name: self._without(getattr(history, name), scope, some, shift_s) for name in RESOLUTIONS}
-                history = replace(history, **parts) if any(parts[n] is not getattr(history, n) for n in RESOLUTIONS) else history
+                fine, mid, long = (self._without(one, scope, some, shift_s) for one in (history.fine, history.mid, history.long))
+                if (fine, mid, long) != (history.fine, history.mid, history.long):
+                    history = replace(history, fine=fine, mid=mid, long=long)
         return history
 
     def _without(self, one: Resolution, scope: Scope, some: Bools, shift_s: Ints) -> Resolution:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aiops.core.records import Floats, History, Ints, Resolution
 from aiops.pipeline.evaluate import CHUNK_ROWS, FORECAST_EVERY_S, look
@@ -74,7 +75,7 @@ def _every_s(step_s: int) -> int:
     return max(FORECAST_EVERY_S, step_s) if step_s >= QUICK_S else QUICK_S
 
 
-def _latest(window: Window, at_s: int) -> Floats:
+def _latest(window: Window, at_s: int) -> NDArray[np.float64]:
     """(n,) values at an instant; of one that the finest resolution does not reach back to, those of its 5 min."""
     if at_s > window.end_s - window.fine_count * window.step_s:
         return window.latest(at_s)
