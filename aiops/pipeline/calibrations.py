@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 from aiops.core.records import TIMED, Outcome, Symptom, SymptomKind
@@ -31,41 +32,46 @@ class Kept:
 
 
 class Calibrations:
-    """Calibrations and confidence floors by card and kind of warning."""
+    """Calibrations and confidence floors by card and kind of warning; watches of several lanes may ask at once."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._store, self._mutex = store, Lock()
         self._known: dict[str, deque[Outcome]] = {}
         self._of: dict[tuple[str, SymptomKind], tuple[Calibration, frozenset[str]]] = {}
         self._floors: dict[tuple[str, SymptomKind], Kept] = {}
 
     def of(self, card: str, kind: SymptomKind, family: Sequence[str]) -> Calibration:
         """What is told of the warnings of a card; `family`: the cards of the same models."""
-        if (card, kind) not in self._of:
-            theirs = [o for name in family for o in self._outcomes(name, kind)]
-            found = learn(self._outcomes(card, kind), theirs)
-            leans = found.outcomes < ENOUGH or (kind in TIMED and found.crossings < ENOUGH)
-            self._of[card, kind] = found, frozenset((card, *family) if leans else (card,))
-        return self._of[card, kind][0]
+        with self._mutex:
+            if (card, kind) not in self._of:
+                theirs = [o for name in family for o in self._outcomes(name, kind)]
+                found = learn(self._outcomes(card, kind), theirs)
+                leans = found.outcomes < ENOUGH or (kind in TIMED and found.crossings < ENOUGH)
+                self._of[card, kind] = found, frozenset((card, *family) if leans else (card,))
+            return self._of[card, kind][0]
 
     def floor(self, card: str, kind: SymptomKind, allowed_a_week: float, now_s: int) -> float:
         """What a model must say for a new warning of a card to open; looked at anew every hour, and after each verdict."""
-        kept, hour, allowed = self._floors.get((card, kind)), now_s // HOUR_S, allowed_a_week * BUDGET_S / WEEK_S
-        if kept is None or (kept.hour, kept.allowed) != (hour, allowed):
-            kept = Kept(hour, allowed, floor(self._outcomes(card, kind), allowed, now_s))
-            self._floors[card, kind] = kept
-        return kept.least
+        hour, allowed = now_s // HOUR_S, allowed_a_week * BUDGET_S / WEEK_S
+        with self._mutex:
+            kept = self._floors.get((card, kind))
+            if kept is None or (kept.hour, kept.allowed) != (hour, allowed):
+                kept = Kept(hour, allowed, floor(self._outcomes(card, kind), allowed, now_s))
+                self._floors[card, kind] = kept
+            return kept.least
 
     def settled(self, outcome: Outcome) -> None:
         """One more verdict: what rests on it is learnt anew when it is next asked for."""
-        if outcome.card in self._known:
-            self._known[outcome.card].append(outcome)
-        self._drop(outcome.card)
+        with self._mutex:
+            if outcome.card in self._known:
+                self._known[outcome.card].append(outcome)
+            self._drop(outcome.card)
 
     def forget(self, card: str) -> None:
         """Look the verdicts of a card up anew."""
-        self._known.pop(card, None)
-        self._drop(card)
+        with self._mutex:
+            self._known.pop(card, None)
+            self._drop(card)
 
     def _drop(self, card: str) -> None:
         self._of = {name: known for name, known in self._of.items() if card not in known[1]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -68,6 +69,20 @@ def test_a_verdict_on_a_card_teaches_those_that_lean_on_it(store: Store) -> None
         known.settled(one)
     assert known.of("young", "exhaustion", ["inode"]).about["interval"] == "family prior, no crossings yet"
     assert known.of("disk", "exhaustion", ["inode"]).about["interval"] == "calibrated on 30 crossings"
+
+
+def test_lanes_may_ask_and_judge_at_once(store: Store) -> None:
+    known = Calibrations(store)
+
+    def lane(name: str) -> int:
+        for one in early(40, name=name):
+            known.of(name, "exhaustion", ["a", "b", "c"])
+            known.floor(name, "exhaustion", 1.0, START_S)
+            known.settled(one)
+        return known.of(name, "exhaustion", []).crossings
+
+    with ThreadPoolExecutor(3) as lanes:
+        assert list(lanes.map(lane, "abc")) == [40, 40, 40]
 
 
 def test_replayed_outcomes_teach_too(store: Store) -> None:
