@@ -24,6 +24,7 @@ from aiops.models.paths import (
     NOTHING,
     PEAKS,
     RECORD,
+    STILL_TO_COME,
     UNEVEN,
     Path,
     Scene,
@@ -75,9 +76,9 @@ def daily(
         ups = (peak_gains > 0).sum(axis=1) >= (days - 2 if days < 7 else 0.6 * (days - 1))
         early, late = gains[:, :half].mean(axis=1), gains[:, -half:].mean(axis=1)
         shrink = np.clip(late / early, 1e-3, 1.0) ** (1.0 / (days - 1 - half))
-        levels = (late * shrink / (1.0 - shrink) < 1.5 * eta / DAY * up) & (early - late > FADES * noise)
+        levels = (late * shrink / (1.0 - shrink) < STILL_TO_COME * eta / DAY * up) & (early - late > FADES * noise)
         a, b, c = gains[:, -3], gains[:, -2], gains[:, -1]
-        levels |= (a > b) & (b > c) & (c > 0) & (c * np.sqrt(c / a) / (1.0 - np.sqrt(c / a)) < 1.5 * eta / DAY * up)
+        levels |= (a > b) & (b > c) & (c > 0) & (c * np.sqrt(c / a) / (1.0 - np.sqrt(c / a)) < STILL_TO_COME * eta / DAY * up)
         ongoing = (c > 0.3 * mean_gain) & ~(late < 0.5 * early) & ~levels
         record = above_record(peaks[:, -1], scene.top, scene.before(24 * days), scene.margin - 0.5 * RECORD, 0.0)
         rises = clear & ups & (eta > 0)

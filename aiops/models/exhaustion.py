@@ -13,6 +13,7 @@ from pydantic import Field
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
 from aiops.models import days, paths
+from aiops.models.climb import far_enough
 from aiops.models.course import Course
 from aiops.models.interface import Forecaster
 from aiops.models.scene import oriented, scene_of
@@ -20,13 +21,13 @@ from aiops.models.shape import Array, Sums
 
 DAILY, MONTHLY = 1, 2
 RUNS: tuple[tuple[float, float], ...] = (
-    (1.5, 0.5), (2, 0.5), (3, 0.6), (4, 0.7), (6, 0.8), (8, 0.9), (12, 1.0), (16, 1.1), (24, 1.1), (36, 1.1), (48, 1.1),
-    (72, 1.1),
+    (1.5, 0.5), (2, 0.5), (3, 0.6), (4, 0.7), (6, 0.8), (8, 0.9), (12, 1.0), (16, 1.1), (24, 1.1), (36, 1.1), (48, 1.4),
+    (72, 1.4),
 )  # fmt: skip
 """Hours of a window, and how many windows ahead it looks: what lasted long may be carried on as long again."""
 YOUNG_REACH = 1.0
-ENVELOPES = ((12, 1.1), (24, 1.1), (48, 1.1), (72, 1.1))
-DAYS, DAYS_REACH = (4, 5, 7, 10, 14), 1.1
+ENVELOPES = ((12, 1.1), (24, 1.1), (48, 1.4), (72, 1.4))
+DAYS, DAYS_REACH = (4, 5, 7, 10, 14), 1.4
 FAST_S = (135, 155, 180, 210, 240, 280, 320, 360, 540, 810, 1200, 1800, 2700, 3600, 5400, 8100, 10800)
 """Windows where the step is under a minute, s."""
 TIGHT_S, BRISK_S = 240, 810
@@ -56,6 +57,8 @@ The 10 and 90 % quantiles by way, early ones drawn in and late ones widened a li
 with seeds 0-3, and with seeds 200-205 of `exhaustion_kinds`; how well they hold elsewhere is in docs/models/exhaustion.md.
 """
 TRIED, TRIED_S, KEPT, CLOSER, AFAR = 0.35, 16 * 3600.0, (0.35, 0.2), 0.8, 1.2
+PATIENT_S, STANDS = (43200.0, 86400.0), 1.1
+"""How long, at most, a row speaks on without evidence; the second where what is left is no more than STANDS of what it was."""
 RESUMED, HALTS_S = 0.95, (36 * 3600.0, 14 * 86400.0)
 """What `_kept` asks; see there."""
 
@@ -66,7 +69,7 @@ class ExhaustionParams(Params):
     level: float = Field(0.8, gt=0, lt=1, description="stated coverage of the interval")
     pending_s: float = Field(1200, ge=0, description="how long windows of 90 min and more must agree before a row speaks, s")
     patience_s: float = Field(1800, ge=0, description="how long a row speaks on without evidence, at least, s")
-    patience_share: float = Field(0.2, ge=0, description="and this share of the window that spoke, up to 12 h")
+    patience_share: float = Field(0.25, ge=0, description="and this share of the window that spoke, up to 12 h or a day")
     settle_s: float = Field(3000, ge=0, description="silence after a limit was changed, s")
 
 
@@ -226,8 +229,9 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     def _ways(self, history: History, limit: Limit, scene: paths.Scene, course: Course) -> list[paths.Path]:
         stopped = scene.stopped | course.halted
         carried = {hours: course.carried(int(hours)) for hours, _ in RUNS + ENVELOPES if hours >= 3}
-        found = [paths.run(scene, hours, reach, YOUNG_REACH, stopped, carried.get(hours, True)) for hours, reach in RUNS]
-        found += [paths.envelope(scene, hours, reach, stopped, carried.get(hours, True)) for hours, reach in ENVELOPES]
+        enough = far_enough(scene)
+        found = [paths.run(scene, hours, reach, YOUNG_REACH, stopped, carried.get(hours, True), enough) for hours, reach in RUNS]
+        found += [paths.envelope(scene, hours, reach, stopped, carried.get(hours, True), enough) for hours, reach in ENVELOPES]
         found += [days.daily(scene, count, DAYS_REACH, stopped, course.carried_daily) for count in DAYS]
         found.append(days.clock(scene))
         found.append(days.weekly(scene, 2.1))
@@ -275,7 +279,9 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         wait = np.fmin(params.pending_s, HURRY * left) if self.step_s < 60 else params.pending_s
         pending = np.where(window >= RUNS[0][0] * paths.HOUR, wait, 0.0)
         floor_s = np.minimum(params.patience_s, window)  # minutes of a fast window are not followed by half an hour
-        patience = np.maximum(floor_s, np.minimum(params.patience_share * window, 43200.0))
+        with np.errstate(invalid="ignore"):
+            stands = seen.top - seen.now <= STANDS * state["opened_room"]
+        patience = np.maximum(floor_s, np.minimum(params.patience_share * window, np.where(stands, PATIENT_S[1], PATIENT_S[0])))
         starts = evidence & (now_s - state["since_s"] >= pending)
         lasts = up & (now_s - state["last_s"] < patience)
         gone = now_s - state["seen_s"] > np.maximum(np.minimum(3600.0, window), 0.125 * window)

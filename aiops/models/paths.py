@@ -28,6 +28,11 @@ FADES = 1.2
 WHOLE, YOUNG_NOISE = 1.35, 0.05
 """A window is a row's whole history up to this age; its parts lie this close to a line, as a share of the rise."""
 SLACK = 0.85
+SOON_S = 4.0 * HOUR
+"""What is this near does not wait for its share of the way."""
+TEETH = 2.5
+LONG_REACH, STILL_TO_COME = 1.2, 2.0
+"""Who looks farther ahead than so many windows asks of gains that shrink that they would, summed up, go so many times as far."""
 NEW = 0.6
 """In a window of up to a day this share of the rise must be new: not made at the same time yesterday as well."""
 
@@ -68,7 +73,8 @@ class Scene:
     """What every way needs to know of n rows, oriented: the level now, the limit, how long a row is known, and its past.
 
     `mid` sums of 5-min means, `low` and `high` (n, t) of the same; `record` and `floor` (n, len(AGES)): the highest and
-    lowest level older than each age that lasted for two hours; `day_mean`, `day_peak` (n, 15) of 24 h that end now, oldest first.
+    lowest level older than each age that lasted for two hours; `day_mean`, `day_peak` (n, 15) of 24 h that end now, oldest first;
+    `hourly` (n, 336) means.
     """
 
     now: Array
@@ -84,6 +90,7 @@ class Scene:
     day_mean: Array
     day_peak: Array
     peak_hour: Ints
+    hourly: NDArray[np.float32]
 
     @property
     def room(self) -> Array:
@@ -143,17 +150,19 @@ def rhythm_left(hours: float) -> float:
 
 
 def run(
-    scene: Scene, hours: float, reach: float, young_reach: float, stopped: Bools | bool = False, carried: Bools | bool = True
-) -> Path:
+    scene: Scene, hours: float, reach: float, young_reach: float, stopped: Bools | bool = False, carried: Bools | bool = True,
+    enough: Bools | bool = True,
+) -> Path:  # fmt: skip
     """A steady rise of the means of eight parts of the last `hours`, above everything before, most of it new today.
 
     `reach`: how many windows ahead it may look. A window under 48 h needs a day of history before it, so that a daily
     rhythm would have been seen; a younger row speaks only when its whole history is one line: a tight one (12 h; 6 and 8 h if
     nearly as by a ruler), and then up to `young_reach` windows ahead; or from 3 h on where even a daily rhythm, caught in
-    the middle of its rise, would still go that far (`rhythm_left`). `stopped`, `carried`: what `Course` says of the window.
+    the middle of its rise, would still go that far (`rhythm_left`). `stopped`, `carried`: what `Course` says of the window;
+    `enough`: what `far_enough` says of the row, not asked where less than SOON_S is left, nor of a younger row.
     """
     window_s, k = hours * HOUR, round(hours * HOUR / scene.mid_step_s)
-    found = rise(scene.mid.means(k, BLOCKS), scene.room, 0.12)
+    found = rise(scene.mid.means(k, BLOCKS), scene.room, 0.12, STILL_TO_COME if reach > LONG_REACH else 1.5)
     found = replace(found, even=found.even & carried)
     record = above_record(scene.now, scene.top, scene.before(int(np.ceil(hours))), scene.margin, 2.0 * found.noise)
     known = scene.age_s - window_s >= (DAY if hours < 48 else 0)
@@ -169,6 +178,7 @@ def run(
             good &= ~(found.total - (yesterday[:, -1] - yesterday[:, 0]) < NEW * found.total)
         near = eta <= reach * window_s
         eta = found.parts_to(scene.room) * (window_s / BLOCKS)
+        near &= enough | (eta <= SOON_S)
         if hours >= 36:
             good &= np.logical_not(stopped)
         line = (scene.age_s < WHOLE * window_s) & (found.late > 0.8 * found.early)
@@ -190,9 +200,14 @@ def _last_day(scene: Scene, late: Array, part_s: float) -> Array:
 
 
 def envelope(
-    scene: Scene, hours: int, reach: float, stopped: Bools | bool = False, carried: Bools | bool = True
-) -> Path:
-    """Floor and ceiling of a sawtooth rise together, as steadily as `run` asks of means; the ceiling meets the limit."""
+    scene: Scene, hours: int, reach: float, stopped: Bools | bool = False, carried: Bools | bool = True,
+    enough: Bools | bool = True,
+) -> Path:  # fmt: skip
+    """Floor and ceiling of a sawtooth rise together, as steadily as `run` asks of means; the ceiling meets the limit.
+
+    `stopped`, `carried`, `enough` as in `run`; `enough` is not asked of what swings by more than TEETH of what a part
+    gains: a job that ends by itself has no teeth.
+    """
     n, k, window_s = len(scene.now), hours * HOUR // scene.mid_step_s // PARTS * PARTS, float(hours * HOUR)
     if scene.low.shape[1] < k:
         nothing = np.full(n, np.nan)
@@ -215,6 +230,8 @@ def envelope(
         swing = ceiling[:, -1] - floor[:, -1]
         near = eta <= reach * window_s
         eta = 0.5 * (low.parts_to(room) + high.parts_to(room)) * (window_s / PARTS)
+        teeth = np.sort(ceiling - floor, axis=1)[:, PARTS // 2] > TEETH * high.total / (PARTS - 1)
+        near &= enough | teeth | (eta <= SOON_S)
         saw = (np.abs(low.total) < 0.15 * swing) & (swing > 0.35 * scene.room) & np.isfinite(swing)
     return path_of(
         good & near, eta, pace, window_s, EDGES, np.where(saw, SAWTOOTH, NOTHING)

@@ -9,7 +9,7 @@ from aiops.core.records import Bools, History, Ints, Limit, Resolution
 from aiops.models.paths import AGES, DAY, HOUR, Scene
 from aiops.models.shape import Array, Sums
 
-DAYS = 15
+DAYS, HOURLY = 15, 336
 DAY_HOURS = 16
 """A day with fewer hours present says nothing."""
 
@@ -48,7 +48,7 @@ def scene_of(history: History, limit: Limit) -> tuple[Scene, Bools, Array]:
     mid = Sums.of(mid_mean, BRIDGED_S // history.mid.step_s)
     scene = Scene(
         now, sign * (limit.value - history.offset), (history.now_s - history.first_s).astype(np.float64),
-        history.mid.step_s, mid, mid_low, mid_high, record, floor, margin, day_mean, day_peak, peak_hour,
+        history.mid.step_s, mid, mid_low, mid_high, record, floor, margin, day_mean, day_peak, peak_hour, _padded(mean, HOURLY),
     )  # fmt: skip
     return scene, np.isfinite(now), np.asarray(np.fmin(lowest, _lowest_fine(history, sign)), np.float64)
 

@@ -58,8 +58,8 @@ CROSSING = {
     "a steady fill": (0.7 + 0.02 * hours(80) * 24 / 24 / 2, 30.0),
     "a leak under a daily rhythm": (0.62 + 0.05 * hours(240) / 24 + 0.1 * daily(hours(240)), 0.28 / 0.05 * 24),
     "a sawtooth whose floor and ceiling rise": (0.45 + 0.006 * hours(96) + 0.2 * saw(hours(96), 3), 0.35 / 0.006),
-    "a ramp after days of calm": (0.3 + 0.05 * np.clip(hours(96) + 8, 0, None), 0.3 / 0.05),
-    "peaks that grow from day to day": ((0.25 + 0.6 * daily(hours(300))) * (1 + 0.02 * hours(300) / 24), 8 * 24),
+    "a ramp after days of calm": (0.3 + 0.055 * np.clip(hours(96) + 9, 0, None), 0.205 / 0.055),
+    "peaks that grow from day to day": ((0.25 + 0.6 * daily(hours(300))) * (1 + 0.02 * hours(300) / 24), 9 * 24),
 }
 
 
