@@ -61,10 +61,9 @@ class Calibrations:
             return kept.least
 
     def settled(self, outcome: Outcome) -> None:
-        """One more verdict: what rests on it is learnt anew when it is next asked for."""
+        """One more verdict, which the store has not yet: what rests on it is learnt anew when it is next asked for."""
         with self._mutex:
-            if outcome.card in self._known:
-                self._known[outcome.card].append(outcome)
+            self._verdicts(outcome.card).append(outcome)
             self._drop(outcome.card)
 
     def forget(self, card: str) -> None:
@@ -78,10 +77,13 @@ class Calibrations:
         self._floors = {name: kept for name, kept in self._floors.items() if name[0] != card}
 
     def _outcomes(self, card: str, kind: SymptomKind) -> list[Outcome]:
+        return [o for o in not_twice(self._verdicts(card)) if o.about.get("kind") == kind]
+
+    def _verdicts(self, card: str) -> deque[Outcome]:
         if card not in self._known:
             found = self._store.outcomes(card=card, limit=NEWEST, replayed=True)
             self._known[card] = deque(reversed(found), maxlen=NEWEST)
-        return [o for o in not_twice(self._known[card]) if o.about.get("kind") == kind]
+        return self._known[card]
 
 
 def telling(found: Calibration, kind: SymptomKind) -> Callable[[Symptom, int], Told]:
