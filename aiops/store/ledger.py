@@ -26,6 +26,19 @@ class LedgerCheck:
     head: str = GENESIS
 
 
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One decision: who did what, about what, with what was known."""
+
+    seq: int
+    hash: str
+    at_s: float
+    actor: str
+    action: str
+    object: str
+    detail: Any
+
+
 def row_hash(prev: str, at_ms: int, actor: str, action: str, object_: str, detail: Any) -> str:
     """The hash of a ledger row."""
     body = json.dumps(

@@ -16,7 +16,7 @@ from aiops.core.records import FORETELLING, EarlyWarning, Outcome
 from aiops.store import tables
 from aiops.store.codec import outcome_from, warning_from
 from aiops.store.engine import DirectoryLock, advice, check_version, in_memory, install_id, make_engine, prepare
-from aiops.store.ledger import LedgerCheck, verify
+from aiops.store.ledger import LedgerCheck, LedgerRow, verify
 from aiops.store.tx import REPLAYED, Statement, Tx, ms
 
 _ERROR_AT_MOST = 500
@@ -293,6 +293,16 @@ class Store:
             newest = sa.select(t.c.detail).where(t.c.action == action).order_by(t.c.seq.desc()).limit(1)
             found = connection.execute(newest).scalar()
         return None if found is None else dict(found)
+
+    def ledger_rows(self, limit: int = 100, before: int | None = None) -> list[LedgerRow]:
+        """Rows of the ledger, newest first; those before row number `before`."""
+        t = tables.ledger
+        query = sa.select(t).order_by(t.c.seq.desc()).limit(limit)
+        if before is not None:
+            query = query.where(t.c.seq < before)
+        with self._read() as connection:
+            rows = connection.execute(query).all()
+        return [LedgerRow(r.seq, r.hash, r.at_ms / 1000, r.actor, r.action, r.object, r.detail) for r in rows]
 
     def verify_ledger(self) -> LedgerCheck:
         """Recompute the whole chain."""

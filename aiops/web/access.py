@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import hmac
+import secrets
 import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Literal
+from urllib.parse import parse_qs
 
 from fastapi import HTTPException, Request
 
@@ -21,7 +23,9 @@ from aiops.daemon.token import matches, same
 from aiops.web.accounts import Accounts
 
 COOKIE, CSRF_FIELD, CSRF_HEADER = "aiops_session", "csrf", "x-aiops-csrf"
-TRIES, TRIES_WITHIN_S, REMEMBERED = 5, 60.0, 10_000
+TRIES, TRIES_WITHIN_S, REMEMBERED, FORM_AT_MOST = 5, 60.0, 10_000, 8192
+ENTER_WITHIN_S = 900.0
+"""How long the key that is printed at the start opens the door, once."""
 Via = Literal["nothing", "token", "machine", "login"]
 
 
@@ -46,7 +50,8 @@ class Caller:
         return hmac.new(self.session.encode(), b"form", sha256).hexdigest() if self.session else ""
 
 
-NOBODY = Caller("", "viewer", "nothing")
+NOBODY = Caller("", "viewer", "nothing", auditor=True)
+"""Whoever comes where no people are configured: they are on this machine, and may look at everything."""
 
 
 @dataclass(slots=True)
@@ -78,7 +83,8 @@ class Tries:
 class Access:
     """The door of a daemon.
 
-    Without people in the configuration whoever reaches the address may look, and the daemon's token may everything. With people
+    Without people in the configuration whoever reaches the address may look, and the daemon's token may everything; the key of
+    `one_time` logs a browser in as the token's user, once. With people
     nobody may anything without a proof. A login is a cookie that holds name and end, signed with the daemon's token and the hash
     of the password: another password, or another token, ends it. Raises AiopsError when the accounts file cannot be used.
     """
@@ -86,6 +92,7 @@ class Access:
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
         self.tries = Tries()
+        self._keys: dict[str, float] = {}
         self._accounts = Accounts()
         self.reread()
 
@@ -120,6 +127,20 @@ class Access:
         ends = int(self._daemon.clock() + self._daemon.settings.web.session)
         return self._cookie(name, ends)
 
+    def one_time(self) -> str:
+        """A key with which a browser is logged in as the token's user, once, soon. Only where no people are configured."""
+        key = secrets.token_urlsafe(24)
+        self._keys[sha256(key.encode()).hexdigest()] = self._daemon.clock() + ENTER_WITHIN_S
+        return key
+
+    def enter(self, key: str) -> str | None:
+        """The cookie for a key of `one_time`, which is gone then; None for any other."""
+        until = self._keys.pop(sha256(key.encode(errors="replace")).hexdigest(), 0.0)
+        if self.people or until < self._daemon.clock():
+            return None
+        user = self._daemon.settings.responses.token_user
+        return self._cookie(user, int(self._daemon.clock() + self._daemon.settings.web.session))
+
     def _by_header(self, header: str) -> Caller | None:
         if matches(header, self._daemon.token):
             return Caller(self._daemon.settings.responses.token_user, "admin", "token", auditor=True)
@@ -133,8 +154,11 @@ class Access:
             lasts = int(ends) > self._daemon.clock()
         except ValueError:
             return None
-        if not lasts or name not in self.people or not same(cookie, self._cookie(name, int(ends))):
+        if not lasts or not same(cookie, self._cookie(name, int(ends))):
             return None
+        if not self.people:
+            user = self._daemon.settings.responses.token_user
+            return Caller(user, "admin", "login", auditor=True, session=cookie) if name == user else None
         return self._known(name, "login", cookie)
 
     def _known(self, name: str, via: Via, session: str = "") -> Caller | None:
@@ -168,15 +192,19 @@ class Needs:
             raise HTTPException(401, "give a token (Authorization: Bearer …) or log in", {"WWW-Authenticate": "Bearer"})
         if not found.may(self.role) or (self.auditor and not (found.auditor or found.may("admin"))):
             raise HTTPException(403, f"this takes the role {'auditor' if self.auditor else self.role}")
-        if self.audit and found.via == "login" and not same(request.headers.get(CSRF_HEADER, await _field(request)), found.csrf):
+        if self.audit and found.via == "login" and not same(await _mark(request), found.csrf):
             raise HTTPException(403, "this form is not from a page of this session; load the page again")
         return found
 
 
-async def _field(request: Request) -> str:
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        return ""
-    from urllib.parse import parse_qs
+async def fields(request: Request) -> dict[str, str]:
+    """The fields of a form, each once. Raises HTTPException 413 for one that is too long."""
+    body = await request.body()  # kept by Starlette: whoever asks again gets it too
+    if len(body) > FORM_AT_MOST:
+        raise HTTPException(413, "too long")
+    return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
 
-    body: Any = await request.body()  # kept by Starlette: the route reads it again
-    return str(parse_qs(body[:8192].decode("utf-8", "replace")).get(CSRF_FIELD, [""])[0])
+
+async def _mark(request: Request) -> str:
+    form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    return request.headers.get(CSRF_HEADER) or ((await fields(request)).get(CSRF_FIELD, "") if form else "")

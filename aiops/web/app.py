@@ -35,7 +35,7 @@ def make_app(daemon: Daemon) -> FastAPI:
         title="aiops", version=__version__, description="Early warnings that carry their own track record.",
         docs_url=None, redoc_url=None,
     )  # fmt: skip
-    access = Access(daemon)
+    access = app.state.access = Access(daemon)
     local = is_loopback(daemon.settings.web.listen.rpartition(":")[0])
 
     @app.middleware("http")

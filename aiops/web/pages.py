@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from aiops.core.durations import rfc3339
+from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
-from aiops.web import rules_view, view
-from aiops.web.access import COOKIE, NOBODY, Access, Caller, Needs
+from aiops.web import boards, forms, rules_view, view
+from aiops.web.access import COOKIE, NOBODY, Access, Caller, Needs, fields
 from aiops.web.sight import Sight, sight_of
 from aiops.web.tap import add_tap
 
-FORM_AT_MOST = 8192
 FOLDER = Path(__file__).parent
-NAV = (("/", "Now"), ("/rules", "Rules"))
+NAV = (
+    ("/", "Now"), ("/scorecard", "Scorecard"), ("/cards", "Cards"), ("/runbooks", "Runbooks"), ("/sources", "Sources"),
+    ("/rules", "Rules"), ("/ledger", "Ledger"),
+)  # fmt: skip
+Before = Annotated[int | None, Query(ge=1, description="rows before this one")]
 STATIC = {"aiops.css": "text/css"}
 Render = Callable[..., str]
 
@@ -53,11 +57,14 @@ def add_pages(app: FastAPI, daemon: Daemon, access: Access) -> None:
         return render("rules.html", caller, rules_view.page(daemon))
 
     @app.get("/warnings/{warning_id}", response_class=HTMLResponse, include_in_schema=False)
-    def one(warning_id: str, sight: Sight = see, caller: Caller = look) -> str:
+    def one(warning_id: str, said: str = "", sight: Sight = see, caller: Caller = look) -> str:
         found = view.page(daemon, warning_id, sight)
         if found is None:
             raise HTTPException(404, "no such warning")
-        return render("warning.html", caller, found)
+        return render("warning.html", caller, found | {"words": forms.words(), "said": visible(said, 200)})
+
+    _boards(app, daemon, access, render)
+    forms.add_forms(app, daemon, access)
 
     _login(app, daemon, access, render)
     add_tap(app, daemon, pages)
@@ -67,6 +74,31 @@ def add_pages(app: FastAPI, daemon: Daemon, access: Access) -> None:
         if name not in STATIC:
             raise HTTPException(404, "no such file")
         return Response((FOLDER / "static" / name).read_bytes(), media_type=STATIC[name])
+
+
+def _boards(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> None:
+    see, look = Depends(sight_of(daemon)), Depends(Needs(access, "viewer"))
+    audits = Depends(Needs(access, "viewer", auditor=True))
+
+    @app.get("/scorecard", response_class=HTMLResponse, include_in_schema=False)
+    def scorecard(sight: Sight = see, caller: Caller = look) -> str:
+        return render("board.html", caller, boards.scorecard(daemon, sight))
+
+    @app.get("/cards", response_class=HTMLResponse, include_in_schema=False)
+    def cards(caller: Caller = look) -> str:
+        return render("board.html", caller, boards.cards(daemon))
+
+    @app.get("/runbooks", response_class=HTMLResponse, include_in_schema=False)
+    def runbooks(caller: Caller = look) -> str:
+        return render("board.html", caller, boards.runbooks(daemon))
+
+    @app.get("/sources", response_class=HTMLResponse, include_in_schema=False)
+    def sources(caller: Caller = look) -> str:
+        return render("board.html", caller, boards.sources(daemon))
+
+    @app.get("/ledger", response_class=HTMLResponse, include_in_schema=False)
+    def ledger(before: Before = None, caller: Caller = audits) -> str:
+        return render("board.html", caller, boards.ledger(daemon, before))
 
 
 def _login(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> None:
@@ -87,11 +119,19 @@ def _login(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> None
         cookie = await run_in_threadpool(access.login, name, given.get("password", ""))
         if cookie is None:
             return HTMLResponse(render("login.html", NOBODY, {"to": to, "why": "name or password is wrong"}), 401)
-        response = RedirectResponse(to, 303)
-        settings = daemon.settings.web
-        secure = settings.tls is not None or settings.url.startswith("https://")
-        response.set_cookie(COOKIE, cookie, int(settings.session), httponly=True, samesite="strict", secure=secure)
-        return response
+        return _entered(daemon, cookie, to)
+
+    @app.get("/enter", response_class=HTMLResponse, include_in_schema=False)
+    def door(key: str = "") -> str:
+        return render("enter.html", NOBODY, {"key": key, "why": ""})
+
+    @app.post("/enter", response_class=HTMLResponse, include_in_schema=False)
+    async def opened(request: Request) -> Response:
+        cookie = access.enter((await fields(request)).get("key", ""))
+        if cookie is None:
+            why = "this key was used, or is too old; start the daemon again for another, or use the token"
+            return HTMLResponse(render("enter.html", NOBODY, {"key": "", "why": why}), 401)
+        return _entered(daemon, cookie, "/")
 
     @app.post("/logout", include_in_schema=False)
     async def leave(caller: Caller = leaves) -> Response:
@@ -100,12 +140,12 @@ def _login(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> None
         return response
 
 
-async def fields(request: Request) -> dict[str, str]:
-    """The fields of a form, each once. Raises HTTPException 413 for one that is too long."""
-    body = await request.body()
-    if len(body) > FORM_AT_MOST:
-        raise HTTPException(413, "too long")
-    return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
+def _entered(daemon: Daemon, cookie: str, to: str) -> Response:
+    """On to a page, with the login kept on this device."""
+    response, settings = RedirectResponse(to, 303), daemon.settings.web
+    secure = settings.tls is not None or settings.url.startswith("https://")
+    response.set_cookie(COOKIE, cookie, int(settings.session), httponly=True, samesite="strict", secure=secure)
+    return response
 
 
 def _inside(to: str) -> str:

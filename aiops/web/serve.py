@@ -49,7 +49,7 @@ def run(load: Callable[[], Settings], dry_run: bool = False) -> int:
         daemon = Daemon(settings, load, dry_run)
         try:
             web = _Web(daemon, listening)
-            _greet(daemon, listening)
+            _greet(daemon, listening, web.key)
             daemon.start()
             web.start()
             _until_stopped(daemon, web, signals)
@@ -67,8 +67,10 @@ class _Web(threading.Thread):
     def __init__(self, daemon: Daemon, listening: socket.socket) -> None:
         super().__init__(name="web", daemon=True)
         tls = daemon.settings.web.tls
+        app = make_app(daemon)
+        self.key = "" if daemon.settings.web.people else app.state.access.one_time()
         config = uvicorn.Config(
-            make_app(daemon), ssl_certfile=tls.cert_file if tls else None, ssl_keyfile=tls.key_file if tls else None,
+            app, ssl_certfile=tls.cert_file if tls else None, ssl_keyfile=tls.key_file if tls else None,
             log_config=None, log_level="warning", access_log=False, lifespan="off", http="h11", loop="asyncio",
             ws="none", server_header=False, backlog=BACKLOG, timeout_keep_alive=15, timeout_graceful_shutdown=3,
         )  # fmt: skip
@@ -179,7 +181,7 @@ def bar(share: float, width: int = 20) -> str:
     return f"[{'#' * full}{'-' * (width - full)}]"
 
 
-def _greet(daemon: Daemon, sock: socket.socket) -> None:
+def _greet(daemon: Daemon, sock: socket.socket, key: str) -> None:
     host, port = sock.getsockname()[:2]
     scheme = "https" if daemon.settings.web.tls else "http"
     url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
@@ -188,6 +190,8 @@ def _greet(daemon: Daemon, sock: socket.socket) -> None:
     _say(f"watching {sources} with {len({w.card.name for w in daemon.rooms.watches})} cards; data in {daemon.settings.data_dir}")
     if daemon.token_is_new:
         _say(f"token for everything but reading (kept in {daemon.settings.data_dir / 'token'}): {daemon.token}")
+    if key:
+        _say(f"log a browser in, once, within 15 min: {url}/enter?key={key}")
     if daemon.dry_run:
         _say("dry run: nobody is told")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -23,6 +23,7 @@ from aiops.pipeline.calibrations import shown
 from aiops.pipeline.figures import SINCE_S as SINCE_S
 from aiops.pipeline.mask_said import Masked, of_warning
 from aiops.store.codec import to_json
+from aiops.web.asked import asked
 from aiops.web.evidence import told
 from aiops.web.sight import Sight
 
@@ -155,13 +156,23 @@ def overview(daemon: Daemon, sight: Sight) -> dict[str, Any]:
     rows = cards(daemon)
     return {
         "status": status(daemon), "cards": rows,
-        "warnings": [line(w, daemon.clock()) for w in sight.warnings(daemon.store.warnings(limit=50))],
+        "warnings": [line(w, daemon.clock()) for w in by_time_left(sight.warnings(daemon.store.warnings(limit=50)))],
         "outcomes": [judged(o) for o in sight.outcomes(daemon.store.outcomes(limit=20))],
         "series": sum(sum(r["series"].values()) for r in rows),
         "active": sum(r["series"].get("active", 0) for r in rows),
         "watched": [_watched(row) for row in series(daemon, "", SERIES_ON_THE_PAGE, sight)],
         "now": rfc3339(daemon.clock()), "up": text(daemon.clock() - daemon.board.started_s),
     }  # fmt: skip
+
+
+def by_time_left(found: Iterable[EarlyWarning]) -> list[EarlyWarning]:
+    """Open ones first, the soonest on top and after them those that tell no time; then what is over, newest first."""
+
+    def place(w: EarlyWarning) -> tuple[bool, float, float]:
+        soon = w.crossing.expected_s if w.crossing is not None and w.state == "open" else math.inf
+        return w.state != "open", soon, -w.opened_s
+
+    return sorted(found, key=place)
 
 
 def _watched(row: dict[str, Any]) -> dict[str, Any]:
@@ -187,7 +198,7 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
         "level": stated(found), "sure": sure(found),
         "act_before": None if found.act_before_s is None else rfc3339(found.act_before_s),
         "masked": [visible(str(one), 400) for one in _masked(daemon, found)],
-        "stale_since": None if found.stale_since_s is None else rfc3339(found.stale_since_s),
+        "stale_since": None if found.stale_since_s is None else rfc3339(found.stale_since_s), "asked": asked(daemon, found),
     }  # fmt: skip
 
 

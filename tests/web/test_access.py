@@ -20,7 +20,7 @@ from aiops.web.serve import listen
 from tests.daemon.rig import Rig, calm, card
 
 BASE, PASSWORD = "http://127.0.0.1:9464", "a sentence to remember"
-OPEN = {"/-/healthy", "/-/ready", "/login", "/feedback/{warning_id}", "/static/{name}"}
+OPEN = {"/-/healthy", "/-/ready", "/login", "/enter", "/feedback/{warning_id}", "/static/{name}"}
 """What needs nothing, or proves itself: a link that was sent."""
 PEOPLE: dict[str, Any] = {
     "ann": {"role": "responder"}, "vic": {"role": "viewer"}, "root": {"role": "admin"}, "bot": {"role": "responder"},

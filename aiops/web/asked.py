@@ -1,0 +1,55 @@
+"""The responses to a warning as its page shows them: what is asked, by when, with which plan; what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from aiops.core.durations import rfc3339, text
+from aiops.core.records import EarlyWarning
+from aiops.core.text import visible
+from aiops.daemon.daemon import Daemon
+from aiops.store.response_rows import Question, Run, StepRow
+
+SHOWN_AT_MOST = 5
+
+
+def asked(daemon: Daemon, warning: EarlyWarning) -> list[dict[str, Any]]:
+    """Its responses, newest first."""
+    runs = daemon.responding.runs
+    return [_response(daemon, run) for run in runs.newest(SHOWN_AT_MOST, warning_id=warning.id)]
+
+
+def _response(daemon: Daemon, run: Run) -> dict[str, Any]:
+    runs = daemon.responding.runs
+    waiting = [q for q in runs.questions(run.id) if q.state == "waiting"]
+    question = waiting[-1] if waiting and run.state == "awaiting_approval" else None
+    asking = run.facts.get("asking") or {}
+    return {
+        "id": run.id, "runbook": run.runbook, "state": run.state.replace("_", " "), "ended": run.ended,
+        "why": visible(str(run.body.get("why", "")), 400), "waits": question is not None,
+        "plan": list(_plan(question)), "hash": "" if question is None else question.plan_hash,
+        "who": visible(", ".join(asking.get("who", ())), 200), "votes": _votes(question),
+        "until": "" if question is None else _until(question, daemon.clock()), "steps": list(_steps(runs.steps(run.id))),
+    }  # fmt: skip
+
+
+def _plan(question: Question | None) -> Iterator[str]:
+    for one in question.plan if question is not None else ():
+        gone = f" (cannot be undone: {visible(str(one['irreversible']), 200)})" if one.get("irreversible") else ""
+        yield f"{visible(str(one['id']))} [{one.get('effect', 'read')}] {visible(str(one['what']), 400)}{gone}"
+
+
+def _votes(question: Question | None) -> str:
+    return "" if question is None or question.quorum < 2 else f"{len(question.votes)} of {question.quorum} said yes."
+
+
+def _until(question: Question, now_s: float) -> str:
+    return f"{rfc3339(question.expires_s)} (in {text(max(0.0, question.expires_s - now_s))})"
+
+
+def _steps(rows: list[StepRow]) -> Iterator[str]:
+    for row in rows:
+        if row.state != "PENDING":
+            why = f": {visible(row.why, 200)}" if row.why else ""
+            yield f"{visible(row.step_id)}: {row.state.lower()}{why}"

@@ -1,0 +1,98 @@
+"""A browser that is logged in: one tap for a word, two for a yes, nothing without the session's mark."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from aiops.web.app import make_app
+from tests.daemon.rig import Rig, card, falling
+
+BASE = "http://127.0.0.1:9464"
+
+
+@pytest.fixture
+def client(rig: Rig) -> Iterator[TestClient]:
+    rig.world.add("free", {"instance": "a"}, falling(0.001))
+    rig.start(card())
+    rig.until_warned()
+    assert rig.daemon is not None
+    app = make_app(rig.daemon)
+    with TestClient(app, base_url=BASE, client=("127.0.0.1", 50000), follow_redirects=False) as found:
+        found.key = app.state.access.one_time()  # type: ignore[attr-defined]
+        yield found
+
+
+def warned(rig: Rig) -> str:
+    assert rig.daemon is not None
+    return rig.daemon.store.open_warnings()[0].id
+
+
+def enter(client: TestClient) -> None:
+    assert client.post("/enter", data={"key": client.key}).status_code == 303  # type: ignore[attr-defined]
+
+
+def mark(page: str) -> str:
+    found = re.search(r'name="csrf" value="([0-9a-f]{64})"', page)
+    assert found is not None
+    return found[1]
+
+
+def test_the_key_of_the_start_logs_in_once_and_not_by_looking(rig: Rig, client: TestClient) -> None:
+    page = f"/warnings/{warned(rig)}"
+    assert client.get(f"/enter?key={client.key}").status_code == 200  # type: ignore[attr-defined]
+    assert "<form" not in client.get(page).text
+    enter(client)
+    assert "Log out operator" in client.get(page).text
+    client.cookies.clear()
+    assert client.post("/enter", data={"key": client.key}).status_code == 401  # type: ignore[attr-defined]
+
+
+def test_a_key_is_too_old_after_a_quarter_of_an_hour(rig: Rig, client: TestClient) -> None:
+    rig.clock.now += 901
+    assert client.post("/enter", data={"key": client.key}).status_code == 401  # type: ignore[attr-defined]
+
+
+def test_one_tap_says_what_a_warning_was_worth(rig: Rig, client: TestClient) -> None:
+    enter(client)
+    page = f"/warnings/{warned(rig)}"
+    answer = client.post(f"{page}/said", data={"csrf": mark(client.get(page).text), "word": "noise"})
+    assert answer.status_code == 303
+    assert "noise: kept" in client.get(answer.headers["location"]).text
+    assert rig.daemon is not None
+    assert [(one.who, one.body["word"]) for one in rig.daemon.store.statements(kind="feedback")] == [("operator", "noise")]
+
+
+def test_without_the_mark_nothing_is_kept(rig: Rig, client: TestClient) -> None:
+    enter(client)
+    page = f"/warnings/{warned(rig)}"
+    assert client.post(f"{page}/said", data={"word": "noise"}).status_code == 403
+    assert client.post(f"{page}/said", data={"word": "noise", "csrf": "0" * 64}).status_code == 403
+    assert rig.daemon is not None
+    assert rig.daemon.store.statements(kind="feedback") == []
+
+
+def test_a_word_that_is_none_is_said_so(rig: Rig, client: TestClient) -> None:
+    enter(client)
+    page = f"/warnings/{warned(rig)}"
+    answer = client.post(f"{page}/said", data={"csrf": mark(client.get(page).text), "word": "<b>bad</b>"})
+    shown = client.get(answer.headers["location"]).text
+    assert "is none of useful" in shown
+    assert "<b>bad" not in shown
+
+
+def test_who_is_not_logged_in_reads_how_to_say_it_else(rig: Rig, client: TestClient) -> None:
+    page = client.get(f"/warnings/{warned(rig)}").text
+    assert f"aiops warnings feedback {warned(rig)} noise" in page
+    assert "csrf" not in page
+
+
+def test_an_answer_to_no_response_is_said_so(rig: Rig, client: TestClient) -> None:
+    enter(client)
+    page = f"/warnings/{warned(rig)}"
+    answer = client.post(f"{page}/responses/none", data={"csrf": mark(client.get(page).text), "answer": "approve"})
+    assert answer.status_code == 303
+    assert "said=" in answer.headers["location"]
