@@ -63,7 +63,7 @@ def backtest(
     from aiops.core.durations import seconds
 
     cards = bool(card) or config is not None
-    _check_usage(data, cards, html, series, score_floor, horizon, [since, until, incidents], output)
+    _check_usage(data, cards, html, series, score_floor, horizon, [since, until, incidents, resume], output)
     try:
         gates = Gates(min_precision, seconds(min_lead) if min_lead is not None else None)
         lines_only = warnings is not None and report is None
@@ -108,7 +108,7 @@ def _check_usage(
     if cards and (html is not None or score_floor is not None or horizon != "14d"):
         fail("--html, --score-floor and --horizon are for a recording without cards; cards say it themselves", 2)
     if not cards and any(more):
-        fail("--since, --until and --incidents are for cards; give --card or --config", 2)
+        fail("--since, --until, --incidents and --resume are for cards; give --card or --config", 2)
 
 
 def _over_recording(job: _Job, options: Options) -> None:
