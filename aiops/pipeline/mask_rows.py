@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -13,6 +14,9 @@ from aiops.core.records import Bools, Ints
 from aiops.models.card import CHALLENGER, ModelCard
 from aiops.models.card_parts import Exclude
 from aiops.pipeline.mask_book import MaskBook
+
+_LITERAL = re.compile(r"(?:[\w:/@ ,=|-]|\\\.)+", re.ASCII)
+"""A regular expression in which every character but | and the backslash of a dot stands for itself."""
 
 
 class Scope(Protocol):
@@ -73,12 +77,24 @@ class MaskRows:
             fresh = [table.setdefault(each.get(one.name) or usual, len(table)) for each in labels[len(codes) :]]
             codes = np.concatenate([codes, np.array(fresh, np.int64)])
             self._columns[one.name] = codes, table
-        if one.op in ("=", "!="):
-            same: Bools = codes == table.get(one.value, -1)
-            return same if one.op == "=" else ~same
+        names = literals(one)
+        if names is not None:
+            same: Bools = np.isin(codes, [table[name] for name in names if name in table])
+            return same if one.op in ("=", "=~") else ~same
         fulfilled = np.array([one.matches({one.name: value}) for value in table], bool)
         found: Bools = fulfilled[codes] if len(codes) else np.zeros(0, bool)
         return found
+
+
+def literals(one: Matcher) -> list[str] | None:
+    """The values that a matcher is about, where it is about some and no pattern.
+
+    >>> literals(Matcher.parse('a=~"x.org|y"')), literals(Matcher.parse(r'a=~"x\\.org|y"')), literals(Matcher.parse('a!="x|y"'))
+    (None, ['x.org', 'y'], ['x|y'])
+    """
+    if one.op in ("=", "!="):
+        return [one.value]
+    return one.value.replace("\\.", ".").split("|") if _LITERAL.fullmatch(one.value) else None
 
 
 def own_name(card: ModelCard) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from aiops.config.masks import MaskSettings
 from aiops.core.labels import Matcher
 from aiops.core.spans import Span
@@ -64,3 +67,13 @@ def test_scopes_are_those_of_the_card_and_of_the_book_and_change_with_it() -> No
     assert len(rows.scopes(own)) == 2, "nothing new was said"
     book.version += 1
     assert len(rows.scopes(own)) == 3
+
+
+VALUES = ("a", "a|b", r"a\.b|c", "a.b", "", "a|", "x y", r"a\\.b", "(a|b)")
+
+
+@given(st.sampled_from(["=", "!=", "=~", "!~"]), st.sampled_from(VALUES))
+def test_a_short_cut_means_what_the_matcher_means(op: str, value: str) -> None:
+    labels = [{"x": one} for one in ("a", "b", "a.b", "a|b", "axb", "c", "", "x y", r"a\.b", "a ")]
+    one = Matcher.make("x", op, value)
+    assert MaskRows().matching([one], labels, CARD).tolist() == [one.matches(each) for each in labels]
