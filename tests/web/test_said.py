@@ -82,3 +82,12 @@ def test_feedback_is_taken(client: TestClient) -> None:
     assert 'aiops_feedback{card="disk",word="noise"} 1.0' in client.get("/metrics").text
     assert client.post(path(client, "feedback"), json={"word": "bad", "by": "ann"}).status_code == 422
     assert client.post("/api/v1/warnings/none/feedback", json={"word": "noise", "by": "ann"}).status_code == 422
+
+
+def test_who_looks_at_a_warning_is_kept_and_the_report_is_told(client: TestClient) -> None:
+    answer = client.post(path(client, "ack"), json={"by": "ann"})
+    assert (answer.status_code, answer.json()["by"]) == (200, "ann")
+    assert client.post("/api/v1/warnings/nothing/ack", json={"by": "ann"}).status_code == 422
+    (report,) = client.get("/api/v1/report").json()
+    assert (report["pilot"], report["cards"]) == ("", ["disk"])
+    assert report["figures"]["precision"]["value"] is None
