@@ -8,7 +8,7 @@ from typing import Any
 
 from aiops.responses.catalogue import Actions
 from aiops.responses.lease import Lease
-from aiops.responses.procedure import Unclear, lowest
+from aiops.responses.procedure import Unclear, at_least, lowest
 from aiops.responses.view import UNDO, View, changed
 from aiops.responses.world import World
 from aiops.store.response_rows import Decision, Message, StepRow
@@ -54,10 +54,13 @@ class Tools:
         more.setdefault("deadline_s", view.run.deadline_s if state == view.run.state else deadline_s(view, state, self.clock()))
         return self.runs.decide(Decision(view.run, state, why, **more), self.lease.epoch, self.clock())
 
-    def end(self, view: View, state: str, why: str, because: str = "", tell: str = "", key: str = "", **more: Any) -> bool:
-        """End a response; `tell` is the title of a message that says so."""
+    def end(
+        self, view: View, state: str, why: str, because: str = "", tell: str = "", lines: Sequence[str] = (), **more: Any
+    ) -> bool:
+        """End a response; `tell` is the title of a message that says so. What was only to look disturbs nobody by failing."""
         body = {**more.pop("body", {}), "because": because}
-        messages = self.told(view, state, tell, [why] if why else [], key) if tell else ()
+        heard = at_least(view.run.mode, "approve") or view.wrote() or state == "suggested"
+        messages = self.told(view, state, tell, lines or ([why] if why else [])) if tell and heard else ()
         return self.decide(view, state, why, body=body, messages=messages, deadline_s=None, **more)
 
     def page(self, view: View, why: str, because: str = "", **more: Any) -> bool:

@@ -18,6 +18,7 @@ from aiops.responses.desk import Tools
 from aiops.responses.doing import Doing
 from aiops.responses.guarding import Guarding, Hindrance
 from aiops.responses.procedure import Unclear, at_least
+from aiops.responses.shown import output_lines
 from aiops.responses.verifying import Verifies
 from aiops.responses.view import View, changed
 from aiops.store.response_rows import StepRow
@@ -151,8 +152,18 @@ class Engine:
 
     def _all_done(self, view: View) -> bool:
         if not at_least(view.mode, "approve") and not view.wrote():
-            return self.tools.end(view, "suggested", "what only reads was done")
+            return self._suggest(view, "what only reads was done")
         return self.tools.decide(view, "verifying") if view.procedure.verify else self._verifies.look(view)
+
+    def _suggest(self, view: View, why: str) -> bool:
+        """Nothing is changed; what was found by looking is told with what would be done."""
+        looked = [row for row in view.forward() if row.state == "DONE" and view.facts_of(row).uses != "compute"]
+        found = [f"{row.step_id}: {line}" for row in looked for line in output_lines(row.result.get("output", {}))]
+        plan = view.procedure.language.plan(view.open_indexes(), view.context)
+        would = [f"would {one['id']}: {one['what']}" for one in plan]
+        suggests = f" and suggests {', '.join(one['id'] for one in plan)}" if plan else ""
+        tell = f"{view.run.runbook} looked{suggests}" if found else ""
+        return self.tools.end(view, "suggested", why, tell=tell, lines=[*found, *would])
 
     def _pending(self, view: View, row: StepRow) -> bool:
         """The next step, which has not begun."""
@@ -162,7 +173,7 @@ class Engine:
         if facts.conditional and not row.attempt and not view.procedure.language.condition(row.idx, view.context):
             return tools.skip(view, row, "its condition is false")
         if facts.write and not at_least(view.mode, "approve"):
-            return tools.end(view, "suggested", f"its mode is {view.mode}: what changes something is only shown")
+            return self._suggest(view, f"its mode is {view.mode}: what changes something is only shown")
         asking = view.asking_for(row)
         if asking is not None:
             return self._asks.ask(view, asking, row)

@@ -71,7 +71,7 @@ def lines(run: Run, steps: Sequence[StepRow], questions: Sequence[Question]) -> 
         yield f"step:     {what:20} {row.state.lower()} ({row.klass}{tried}){': ' + visible(row.why, 400) if row.why else ''}"
         if row.given:
             yield f"          {visible(_call(row.given), 400)}"
-        yield from (f"          | {line}" for line in _output(row.result.get("output", {})))
+        yield from (f"          | {line}" for line in output_lines(row.result.get("output", {})))
     for q in questions:
         yield f"asked:    {', '.join(run.facts['asking']['who'])} until {rfc3339(q.expires_s)}: {_answer(q)}"
         yield from (f"          {visible(one['id'])}: {visible(one['what'], 400)}{_risk(one)}" for one in q.plan)
@@ -84,7 +84,7 @@ def _call(given: Mapping[str, Any]) -> str:
     return ", ".join(f"{k}: {v}" for k, v in given.items())
 
 
-def _output(output: Mapping[str, Any]) -> list[str]:
+def output_lines(output: Mapping[str, Any]) -> list[str]:
     """What a step put out, in lines."""
     text = str(output.get("stdout", output.get("text", ""))) or ", ".join(f"{k}: {v}" for k, v in output.items())
     return [visible(line) for line in text[:TEXT_AT_MOST].splitlines()[:20]]

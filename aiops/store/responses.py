@@ -216,6 +216,15 @@ class Responses:
             rows = connection.execute(sa.select(t).where(t.c.at_ms > ms(since_s)).order_by(t.c.at_ms, t.c.run_id))
             return [rows_of.charge_from(row) for row in rows]
 
+    def prune(self, before_s: float) -> int:
+        """Delete responses that ended, and nothing was said of since, before `before_s`; how many. Their ledger rows stay."""
+        r = tables.responses
+        gone = sa.select(r.c.id).where(r.c.state.in_(ENDED), r.c.changed_ms < ms(before_s)).scalar_subquery()
+        with self.store.transaction() as tx:
+            for t in (tables.steps, tables.approvals, tables.charges):
+                tx._connection.execute(sa.delete(t).where(t.c.run_id.in_(gone)))
+            return int(tx._connection.execute(sa.delete(r).where(r.c.id.in_(gone))).rowcount)
+
     def counts(self) -> dict[str, int]:
         """How many responses there are in each state."""
         t = tables.responses

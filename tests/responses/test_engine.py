@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +77,22 @@ def test_it_goes_as_far_as_file_configuration_and_stage_let_it(
     with made(tmp_path, ceiling=ceiling) as rig:
         begun(rig, book(mode="auto"), stage=stage)
         assert (rig.one().state, rig.count.steps) == (state, steps)
+
+
+def test_what_looking_found_is_told_with_what_would_be_done(rig: Rig) -> None:
+    rig.count.does["look"] = lambda call: Result("done", {"stdout": "12 GB of logs"})
+    begun(rig, book(mode="suggest"))
+    assert (rig.one().state, rig.told()) == ("suggested", ["mend looked and suggests fix"])
+    with rig.store._read() as c:
+        (payload,) = c.exec_driver_sql("SELECT payload FROM outbox").fetchone()
+    assert json.loads(payload)["text"].splitlines()[:2] == ["look: 12 GB of logs", "would fix: at: a1"]
+
+
+@pytest.mark.parametrize("end", ["failed", "gone"])
+def test_what_was_only_to_look_disturbs_nobody_by_failing(rig: Rig, end: Any) -> None:
+    rig.count.does["look"] = lambda call: Result(end, why="not listed", effect=False)
+    begun(rig, book(mode="suggest"))
+    assert (rig.one().ended, rig.told()) == (True, [])
 
 
 def test_a_ceiling_that_was_lowered_meanwhile_holds(rig: Rig) -> None:

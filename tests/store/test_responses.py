@@ -176,6 +176,18 @@ def test_an_answer_counts_only_while_the_question_stands(runs: Responses) -> Non
     assert runs.questions("r1") == [replace(yes, version=1)]
 
 
+def test_what_ended_long_ago_is_deleted_whole_and_its_ledger_rows_stay(runs: Responses) -> None:
+    runs.charge(CHARGE, 0.0, lambda found: Decision(RUN, "guarded", ""), 1, NOW)
+    run = runs.run("r1")
+    assert run is not None
+    runs.decide(Decision(run, "succeeded", "", ask=QUESTION), 1, NOW)
+    runs.begin(replace(RUN, id="r2", key="k2"), [], (), 1, NOW)
+    rows = len(everything(runs)["ledger"])
+    assert (runs.prune(NOW), runs.prune(NOW + 1), [r.id for r in runs.newest()]) == (0, 1, ["r2"])
+    after = everything(runs)
+    assert [len(after[name]) for name in ("steps", "approvals", "charges", "ledger")] == [0, 0, 0, rows]
+
+
 def test_lists_are_newest_first_and_by_what_is_asked(runs: Responses) -> None:
     runs.begin(replace(RUN, id="r2", key="k2", state="blocked", made_s=NOW + 1, warning_id="w2"), [], (), 1, NOW)
     assert [r.id for r in runs.newest()] == ["r2", "r1"]
