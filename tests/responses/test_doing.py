@@ -189,6 +189,34 @@ def test_what_did_not_end_well_is_tried_again_as_far_as_its_class_lets_it(
     assert (len(rig.count.calls), list(rig.step_states().values())) == (calls, [state])
 
 
+class Program(Count):
+    """Ends with an exit code, as `exec` tells it."""
+
+    def __init__(self, rc: int) -> None:
+        super().__init__()
+        self._rc = rc
+
+    def run(self, call: Call, now_s: float) -> Result:
+        super().run(call, now_s)
+        end = "done" if self._rc == 0 else "failed"
+        return Result(end, {"rc": self._rc, "stdout": ""}, effect=self._rc != 127)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("rc", "state", "calls"), [(0, "DONE", 1), (1, "FAILED", 2), (127, "UNKNOWN", 1)])
+def test_a_program_that_is_asked_answers_by_its_exit_code(rig: Rig, rc: int, state: str, calls: int) -> None:
+    """`grep -q` says no with 1; one that could not be started says nothing."""
+    check = {"argv": ["grep", "-q", "done"], "expect": "response.rc == 0"}
+    one = begun(rig, {**PLAIN, **FINAL, "check": check, "retry": {"attempts": 2, "backoff": "1s"}})
+    program = one.engine.tools.actions._open["exec"] = Program(rc)
+    rig.count.does["fix"] = lambda call: LOST
+    for _ in range(3):
+        one.tick(rig.clock.now)
+        rig.clock.now += 5
+        rig.monotonic.now += 5
+    assert (rig.step_states(), len(rig.count.calls)) == ({"fix": state}, calls)
+    assert all(call.idem_key.endswith(".check") for call in program.calls)
+
+
 def test_the_step_is_told_its_key_its_epoch_and_how_long_it_may_take(rig: Rig) -> None:
     begun(rig, STEPS["idempotent"]).tick(rig.clock.now)
     (call,) = rig.count.calls
