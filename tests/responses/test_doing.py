@@ -12,7 +12,7 @@ import pytest
 from aiops.responses.interface import Call, Result
 from aiops.responses.procedure import Unclear
 from aiops.store.response_rows import Decision, StepRow
-from tests.responses.rig import READ, WRITE, Replica, Rig, book, early, made
+from tests.responses.rig import READ, WRITE, Count, Replica, Rig, book, early, made
 
 PLAIN = {k: v for k, v in WRITE.items() if k not in ("idempotent", "irreversible")}
 FINAL = {"irreversible": "What is gone is gone for good."}
