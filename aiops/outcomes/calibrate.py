@@ -7,8 +7,8 @@
     interval    conformal: left = expected - opened, R = (failed - opened) / left, the model's bounds a = (earliest - opened)
                 / left and b = (latest - opened) / left. Told is left a^k to left b^l, k and l being the ceil(0.9 (n + 1))-th
                 smallest log R / log a and log R / log b of the last 300 that failed (0.9: half of what an interval of the
-                model's level, here 80 %, leaves out); below 30 drawn alike to those of its family, else to 1. The expected
-                time moves only where it would lie outside
+                model's level, here 80 %, leaves out); below 30 drawn alike, against 10, to those of its family, else to 1.
+                The expected time moves only where it would lie outside
     floor       what a new warning's own confidence must be so that, of the last 28 days, no more were false than the budget
                 allows
 
@@ -32,8 +32,8 @@ from aiops.core.records import CAME, SETTLED, Crossing, Outcome
 from aiops.outcomes.scorecard import NOMINAL, raw_interval
 
 REMEMBERED, ENOUGH = 300, 30
-PRIOR = 20
-"""What the prior weighs, in warnings."""
+PRIOR, PRIOR_CROSSINGS = 20, 10
+"""What the prior of confidence weighs, in warnings, and that of an interval, in failures: these are rarer, and each says more."""
 FOLDS = 5
 GRID: NDArray[np.float64] = np.linspace(0.0, 1.0, 201)
 LONGEST = 5.0
@@ -177,7 +177,7 @@ def _interval(
         prior, whose = _bounds(family, share), "family prior"
     if not n:
         return *prior, 0, f"{whose}, no crossings yet"
-    weight = 1.0 if n >= ENOUGH else n / (n + PRIOR)
+    weight = 1.0 if n >= ENOUGH else n / (n + PRIOR_CROSSINGS)
     early, late = (weight * mine + (1.0 - weight) * theirs for mine, theirs in zip(_bounds(own, share), prior, strict=True))
     return early, late, n, f"calibrated on {n} crossings" if n >= ENOUGH else f"{whose}, {_so_many(n, 'crossing')}"
 
