@@ -14,7 +14,7 @@ hits or late, by what they told first.
   learnt    how many of them opened once 30 had been judged; model and told: the same shares of these alone
   width     of these the median of latest / earliest, as times left, of the model and as told
   settled   hits, late and false ones; came: the share that came true, sure, told: the mean confidence of the model and as told
-  brier     mean squared distance of confidence from what came, of the model and as told
+  brier     mean squared distance of confidence from what came, of the model and (now) as told
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from aiops.store import Store
 from aiops.telemetry.link import Link
 
 LEARNT = 30
-TITLES = ("timed", "model", "told", "learnt", "model", "told", "width", "told", "settled", "came", "sure", "told", "brier", "told")
+TITLES = ("timed", "model", "told", "learnt", "model", "told", "width", "told", "settled", "came", "sure", "told", "brier", "now")
 
 
 @dataclass(frozen=True, slots=True)
