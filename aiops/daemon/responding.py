@@ -23,6 +23,7 @@ from aiops.responses.desk import Bounds, Tools
 from aiops.responses.engine import Engine
 from aiops.responses.lease import TTL_S, Lease
 from aiops.responses.people import People
+from aiops.responses.switch import why_on
 from aiops.store import Store
 from aiops.store.response_rows import Run
 from aiops.store.responses import Responses
@@ -68,6 +69,7 @@ class Responding:
         self._settings, self._rooms, self.world = settings, rooms, world
         self.people = People(self.runs, settings.responses.groups)
         self._responder = Responder(self.runs, world, rooms.runbooks)
+        rooms.killed = lambda: why_on(self.runs, settings.data_dir)
         self._watch, self._matched_s = ClockWatch(settings.responses.clock_jump), float("-inf")
 
     def _actions(self, settings: Settings) -> Actions:

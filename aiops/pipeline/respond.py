@@ -16,6 +16,7 @@ from aiops.config.routing import Route
 from aiops.core.errors import SourceError
 from aiops.core.labels import fingerprint, key, subset
 from aiops.core.records import EarlyWarning, Stage
+from aiops.core.text import visible
 from aiops.governance.gate import Gate
 from aiops.notify.message import facts_of, routed
 from aiops.pipeline.procedures import procedure_of, runbook_of, snapshot_of
@@ -140,6 +141,8 @@ class Around:
         """One message for every receiver of its warning; where labels must not be seen, none stands in it."""
         a, out = self._a, []
         warning = a.store.warning(run.warning_id)
+        why = switch.why_on(Responses(a.store), a.data_dir)
+        stopped = [f"The kill switch is on, nothing is begun: {visible(why)}"] if why else []
         for name in routed(warning, a.routes) if warning is not None else ():
             if warning is None or (warning.stage == "shadow" and name not in a.local_receivers):
                 continue
@@ -148,7 +151,7 @@ class Around:
                 continue
             whole = seen is warning  # a single label that was masked may stand anywhere in what is said
             told = title if whole else f"{run.runbook}: {event.partition(':')[0].replace('_', ' ')}"
-            text = [*(lines if whole else ()), f"response {run.id}: aiops responses show {run.id}"]
+            text = [*(lines if whole else ()), *stopped, f"response {run.id}: aiops responses show {run.id}"]
             payload = payload_of(run, event, told, text, seen, now_s)
             out.append(Message(name, run.id, key or f"{run.id}:{event}:{run.version}", payload))
         return tuple(out)

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from aiops.core.records import EarlyWarning
-from aiops.notify.message import outbox_rows
+from aiops.core.text import visible
+from aiops.notify.message import Row, outbox_rows
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes, EventKind, OutboxEntry
@@ -21,6 +22,7 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
     """
     if watch.card.challenges:
         return
+    stopped = rooms.killed() if changes.events else ""
     for event in list(changes.events):
         if event.warning is None or event.warning.cause or event.kind not in ("opened", "updated", "worsened", "closed"):
             continue  # what has a cause is told with it
@@ -29,20 +31,22 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
             event.kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,
             rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning), rooms.working_hours,
         )
-        told = [
-            OutboxEntry(
-                row.receiver, row.group, row.dedup_key, _linked(row.payload, rooms, warning), row.payload["event"] == "updated",
-                row.at_s,
-            )
-            for row in rows
-        ]  # fmt: skip
+        told = [_entry(row, rooms, warning, stopped) for row in rows]
         changes.outbox += told
         if told and warning.told_s is None:
             _mark_told(watch, warning.having(told_s=now_s), changes)
 
 
-def _linked(payload: Mapping[str, Any], rooms: Rooms, warning: EarlyWarning) -> Mapping[str, Any]:
-    """A message with the link at which its reader says what the warning was worth, where there is one."""
+def _entry(row: Row, rooms: Rooms, warning: EarlyWarning, stopped: str) -> OutboxEntry:
+    payload = _linked(row.payload, rooms, warning, stopped)
+    return OutboxEntry(row.receiver, row.group, row.dedup_key, payload, row.payload["event"] == "updated", row.at_s)
+
+
+def _linked(payload: Mapping[str, Any], rooms: Rooms, warning: EarlyWarning, stopped: str) -> Mapping[str, Any]:
+    """A message with why nothing may be done about the warning, and with the link at which its reader says what it was worth,
+    where there is either."""
+    if stopped:
+        payload = {**payload, "text": f"{payload['text']}\nThe kill switch is on, nothing is begun: {visible(stopped)}"}
     if rooms.feedback_url is None:
         return payload
     url = rooms.feedback_url(warning.id)

@@ -27,7 +27,7 @@ def turn(runs: Responses, data_dir: Path, on: bool, who: str, why: str, now_s: f
     return changed or there != on
 
 
-def why_on(runs: Responses, data_dir: Path) -> str:
+def why_on(runs: Responses, data_dir: Path | None) -> str:
     """Why nothing is begun, empty while it is off. A store that cannot be read is no reason to begin anything."""
     try:
         by = runs.killed()
@@ -35,4 +35,5 @@ def why_on(runs: Responses, data_dir: Path) -> str:
         return f"whether the kill switch is on cannot be read: {e}"
     if by is not None:
         return f"{by['who']}: {by['why']}"
-    return f"there is a file {FILE} in the data directory" if (data_dir / FILE).exists() else ""
+    there = data_dir is not None and (data_dir / FILE).exists()
+    return f"there is a file {FILE} in the data directory" if there else ""

@@ -194,6 +194,15 @@ def test_people_are_told_the_plan_and_how_to_say_yes(rig: Rig) -> None:
     assert message["response"] == {"id": rig.one().id, "runbook": "mend", "sha": rig.books[0].sha, "event": "asked"}
 
 
+def test_that_the_kill_switch_is_on_stands_in_what_is_told(rig: Rig) -> None:
+    one = asks(rig)
+    rig.runs.switch(True, "ann", "drill", rig.clock.now)
+    rig.clock.now += 1300
+    rig.monotonic.now += 1300
+    one.tick(rig.clock.now)
+    assert "The kill switch is on, nothing is begun: ann: drill" in outbox(rig)[-1]["text"].splitlines()
+
+
 def test_where_labels_must_not_be_seen_none_is_told(rig: Rig) -> None:
     """One label is of a class that may not leave, and the receiver stands elsewhere."""
     asks(rig, policy=json.dumps({"labels": {"instance": {"class": "restricted"}}}))

@@ -53,6 +53,19 @@ def test_what_somebody_was_told_is_marked_once(routes: bool, wanted: int | None)
         assert own.open.get(about.fingerprint, about).told_s == wanted
 
 
+def test_that_nothing_may_be_done_is_said_in_every_message() -> None:
+    with memory() as store:
+        found, about = rooms(store), warning()
+        found.killed = lambda: "ann: drill\n"
+        changes = Changes(about.card, "host", OPENED_S)
+        changes.event("opened", about)
+        tell(watch(), OPENED_S, found, changes)
+        assert [e.payload["text"].splitlines()[-1] for e in changes.outbox] == [
+            "The kill switch is on, nothing is begun: ann: drill\\n"
+        ] * 2
+    assert not any("kill switch" in entry.payload["text"] for entry in told("opened", warning()))
+
+
 def test_receivers_are_told_what_their_kind_wants() -> None:
     with memory() as store:
         found = rooms(store)
