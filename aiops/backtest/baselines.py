@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiops.backtest.ground import Ground
 from aiops.core.records import Bools, Ints
+from aiops.models.trend import Array, centred, rolled, trend
 from aiops.pipeline.beyond import REARM_STEPS
 
 HOUR_S, DAY_S, WEEK_S = 3600, 86400, 7 * 86400
@@ -30,7 +30,6 @@ LEAST = 30
 """Samples of a day below which nothing is said of what is usual."""
 LONGEST_S = WEEK_S + DAY_S
 """How far back any of them looks."""
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,43 +117,9 @@ def _fires(method: str, ground: Ground, rows: Ints) -> tuple[Bools, Array | None
     return np.where(np.isfinite(limit), np.where(above, up, down), up | down) & ~over, None
 
 
-def rolled(values: Array, width: int) -> Array:
-    """(k, t) the sums of the last `width` columns up to each."""
-    total = np.zeros((len(values), values.shape[1] + 1))
-    np.cumsum(values, axis=1, out=total[:, 1:])
-    ends = np.arange(1, values.shape[1] + 1)
-    found: Array = total[:, ends] - total[:, np.maximum(0, ends - max(1, width))]
-    return found
-
-
-def _centred(values: Array) -> tuple[Array, Array]:
-    """(values less a level of each row, that level): sums of squares then lose nothing."""
-    there = np.isfinite(values)
-    count = np.maximum(there.sum(axis=1), 1)
-    level = np.where(there, values, 0.0).sum(axis=1) / count
-    return values - level[:, None], level[:, None]
-
-
-def trend(values: Array, width: int, step_s: int) -> tuple[Array, Array]:
-    """(slope a second, level at each instant), both (k, t), of the least-squares line through the last `width` columns.
-
-    Fewer than two samples: NaN.
-    """
-    y, level = _centred(values)
-    there = np.isfinite(y)
-    y = np.where(there, y, 0.0)
-    x = np.arange(values.shape[1]) * (step_s / HOUR_S)
-    n, sx, sy, sxx, sxy = (rolled(one, width) for one in (there * 1.0, there * x, y, there * x * x, y * x))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        slope = (n * sxy - sx * sy) / (n * sxx - sx * sx)
-        slope[(n < 2) | ~np.isfinite(slope)] = np.nan
-        at = sy / n + slope * (x - sx / n)
-    return slope / HOUR_S, at + level
-
-
 def usual(values: Array, width: int) -> tuple[Array, Array]:
     """(mean, standard deviation), both (k, t), of the `width` columns before each; with fewer than LEAST samples NaN."""
-    y, level = _centred(values)
+    y, level = centred(values)
     there = np.isfinite(y)
     y = np.where(there, y, 0.0)
     n, s, ss = (shifted(rolled(one, width), 1) for one in (there * 1.0, y, y * y))

@@ -19,7 +19,7 @@ from aiops.core.labels import Labels, key
 from aiops.core.records import FORETELLING, EarlyWarning, Outcome
 from aiops.outcomes.incidents import Incident, claimed
 from aiops.outcomes.settle import Failure
-from aiops.pipeline import Rooms, TurnResult, Watch, turn
+from aiops.pipeline import BatchJournal, Rooms, TurnResult, Watch, turn
 from aiops.pipeline.desk import SAME_FAILURE_S, Desk
 from aiops.pipeline.mask import masked_at, may_mask
 from aiops.pipeline.mask_rows import own_name
@@ -93,7 +93,7 @@ def run(
             looked(watch, result)
         if i % TURNS_A_MARK == 0:
             mark(i / len(turns))
-    if hasattr(rooms.journal, "flush"):
+    if isinstance(rooms.journal, BatchJournal):
         rooms.journal.flush()
     mark(1.0)
     return Passed(list(courses.values()), _settled(rooms, courses.values()), [f"{n}: {why}" for n, why in failed.items()])

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from aiops import plugins
 from aiops.core.records import Block, Bools, Floats, History, Ints, Limit, Resolution
 from aiops.models.interface import Forecaster
+from aiops.models.trend import trend
 from aiops.rules.compiler import Leaf
 from aiops.rules.steps import few
 from aiops.telemetry.buckets import summary
@@ -177,25 +178,6 @@ def replay(past: Past, columns: Ints, horizon_s: float, until: float = np.inf) -
 
 
 def trends(past: Past, span_s: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(slope a second, level at each instant), both (n, t), of the least-squares line through the last `span_s`.
-
-    Fewer than two samples: NaN. Source: Prometheus, promql/functions.go, linearRegression.
-    """
-    values = past.values - past.offset[:, None]
-    there = np.isfinite(values)
-    y = np.where(there, values, 0.0)
-    x = (past.time_s - past.time_s[0]) / HOUR
-    width = span_s // STEP_S
-    n, sx, sy, sxx, sxy = (_rolled(one, width) for one in (there * 1.0, there * x, y, there * x * x, y * x))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        slope = (n * sxy - sx * sy) / (n * sxx - sx * sx)
-        slope[(n < 2) | ~np.isfinite(slope)] = np.nan
-        level = sy / n + slope * (x - sx / n)
-    return slope / HOUR, level + past.offset[:, None]
-
-
-def _rolled(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    total = np.zeros((len(values), values.shape[1] + 1))
-    np.cumsum(values, axis=1, out=total[:, 1:])
-    ends = np.arange(1, values.shape[1] + 1)
-    return np.asarray(total[:, ends] - total[:, np.maximum(0, ends - width)])
+    """(slope a second, level at each instant), both (n, t), of the least-squares line through the last `span_s`; see `trend`."""
+    slope, level = trend(past.values - past.offset[:, None], span_s // STEP_S, STEP_S)
+    return slope, level + past.offset[:, None]

@@ -64,7 +64,7 @@ def of_kind(lines: Lines, kind: str) -> Lines:
 
 
 def test_the_recording_shows_both_kinds_of_line_at_every_step(warned: Lines) -> None:
-    assert {line["end"] - line["at"] for line in of_kind(warned, "anomaly")} >= {60, 300}
+    assert len({line["end"] - line["at"] for line in of_kind(warned, "anomaly")}) >= 2
     assert {line["end"] - line["at"] for line in of_kind(warned, "exhaustion")} >= {60, 300, 3600}
 
 
