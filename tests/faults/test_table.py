@@ -10,6 +10,9 @@ TABLE = HERE.parents[1] / "docs" / "faults.md"
 ROW = re.compile(r"^\| ([TS]\d+) \|.*\| `(test_\w+\.py)` \|$", re.MULTILINE)
 
 
+NAMED = re.compile(r"^\| (R\d+) \|.*\| `(tests/[\w/]+\.py)::(test_\w+)` \|$", re.MULTILINE)
+
+
 def numbers(file: str) -> set[str]:
     """Rows that a file's tests name: `test_T01_T02_…` is of T1 and T2."""
     heads = re.findall(r"^def test_((?:[TS]\d+_)+)", (HERE / file).read_text("utf-8"), re.MULTILINE)
@@ -20,6 +23,13 @@ def test_every_row_has_a_test_in_the_file_it_names() -> None:
     rows = ROW.findall(TABLE.read_text("utf-8"))
     assert {row for row, _ in rows} >= {f"T{i}" for i in range(1, 28)}
     assert {(row, file) for row, file in rows if row not in numbers(file)} == set()
+
+
+def test_every_row_of_responses_names_a_test_that_is_there() -> None:
+    rows = NAMED.findall(TABLE.read_text("utf-8"))
+    assert [row for row, *_ in rows] == [f"R{i}" for i in range(1, 26)]
+    gone = [f"{file}::{name}" for _, file, name in rows if f"\ndef {name}(" not in (HERE.parents[1] / file).read_text("utf-8")]
+    assert gone == []
 
 
 def test_every_test_of_a_row_stands_in_the_table() -> None:

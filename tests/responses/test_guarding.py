@@ -130,3 +130,23 @@ def test_two_runbooks_do_not_act_on_one_target_at_once(rig: Rig) -> None:
         rig.monotonic.now += 60
         one.tick(rig.clock.now)
     assert sorted(run.state for run in rig.runs.newest()) == ["succeeded", "verifying"]
+
+
+def test_runbooks_that_set_each_other_off_are_stopped(tmp_path: Path) -> None:
+    """Each helps at once and opens what the other is for."""
+    with made(tmp_path, loop=4) as rig:
+        free = {"guards": {"cooldown": "1s", "max_runs": {"count": 99, "per": "1h"}, "max_targets": {"count": 99, "per": "1h"}}}
+        quick = {"verify": {"within": "1m", "all": [{"name": "room", "promql": "free{$target}", "expect": "> 0"}]}}
+        match = {name: {"kind": "forecast", "signal": name} for name in "ab"}
+        rig.write(*(book(WRITE, mode="auto", name=f"for-{name}", match=match[name], **free, **quick) for name in "ab"))
+        one = rig.replica()
+        one.world.numbers["free{$target}"] = [0.3]
+        for number in range(1, 13):
+            rig.warn(early(number, rig.clock.now, signal="ab"[number % 2], entity={"instance": "x"}, labels={"instance": "x"}))
+            one.tick(rig.clock.now)
+            rig.clear(number)
+            rig.clock.now += 60
+            rig.monotonic.now += 60
+        assert rig.count.steps.count("fix") == 4
+        assert {run.body["because"] for run in rig.runs.newest(state="blocked")} == {"loop"}
+        assert sum("responses acted on this target" in title for title in rig.told()) == 1
