@@ -21,7 +21,7 @@ FIRST, LAST = grid(NOW, 14 * 86400)
 TIMES = np.arange(FIRST, LAST + 1, STEP_S)
 N = len(TIMES)
 RAMP = np.full(N, 0.2)
-RAMP[-96:] = np.linspace(0.2, 0.6, 96)
+RAMP[-96:] = np.linspace(0.2, 0.8, 96)
 
 
 def served(expr: str, for_s: float = 0.0, *active: Active) -> Served:
@@ -45,9 +45,9 @@ def made(rule: Served, **values: np.ndarray) -> list[Row]:
 def test_a_rising_row_is_expected_and_for_is_added() -> None:
     (row,), (later,) = made(served("used > 0.9"), used=RAMP), made(served("used > 0.9", 90), used=RAMP)
     assert (row.state, row.labels, row.limit) == ("expected", {"x": "a"}, 0.9)
-    assert row.now == pytest.approx(0.6)
+    assert row.now == pytest.approx(0.8)
     assert row.slope_per_s is not None
-    assert row.slope_per_s * 3600 == pytest.approx(0.4 / 95 * 12, rel=0.1)
+    assert row.slope_per_s * 3600 == pytest.approx(0.6 / 95 * 12, rel=0.1)
     assert row.times_s is not None
     assert later.times_s is not None
     assert np.diff([row.times_s, later.times_s], axis=0).tolist() == [[120.0] * 3]
