@@ -80,14 +80,14 @@ def samples(now_s: int) -> dict[tuple[str, tuple[tuple[str, str], ...]], tuple[n
     n = len(time_s)
     noise = np.random.default_rng(7)
     series = {
-        ("tank_used_ratio", (("tank", "filling"),)): ramp(n, 8, 0.2, 0.62),
+        ("tank_used_ratio", (("tank", "filling"),)): ramp(n, 8, 0.2, 0.8),
         ("tank_used_ratio", (("tank", "flat"),)): 0.3 + noise.normal(0, 0.002, n),
         ("tank_used_ratio", (("tank", "full"),)): np.full(n, 0.95),
         ("tank_used_ratio", (("tank", "twice"),)): twice(n),
         ("tank_used_ratio", (("tank", HOSTILE),)): 0.25 + noise.normal(0, 0.002, n),
         ("tank_open", (("tank", "filling"),)): np.zeros(n),
         ("tank_open", (("tank", "full"),)): np.ones(n),
-        ("tank_free_litres", (("tank", "filling"),)): 1000 * (1 - ramp(n, 8, 0.2, 0.62)),
+        ("tank_free_litres", (("tank", "filling"),)): 1000 * (1 - ramp(n, 8, 0.2, 0.8)),
         ("pump_up", ()): np.ones(n),
     }
     ahead = time_s[-1] + 60 * np.arange(1, 16)

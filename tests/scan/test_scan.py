@@ -42,7 +42,7 @@ def row(report: Report, alert: str, tank: str) -> Row:
 
 def test_a_tank_that_fills_is_expected_with_an_interval_that_holds_the_true_time(server: Tanks, report: Report) -> None:
     found = row(report, "TankFull", "filling")
-    true = server.now_s + (0.9 - 0.62) / (0.42 / 95) * 300 + 600  # its own line, and 10 min of `for`
+    true = server.now_s + (0.9 - 0.8) / (0.6 / 95) * 300 + 600  # its own line, and 10 min of `for`
     assert found.state == "expected"
     assert found.times_s is not None
     assert found.times_s[0] <= true <= found.times_s[2]
