@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from aiops.config import environment
 from aiops.config.judge import judged_file
 from aiops.config.messages import did_you_mean
+from aiops.config.responses import members
 from aiops.config.settings import Settings, load_settings
 from aiops.config.shipped import models_dir, runbooks_dir, shelves
 from aiops.config.yaml_file import Document, load, yaml_files
@@ -171,6 +172,21 @@ def _references(settings: Settings, cards: Iterable[ModelCard], runbooks: Iterab
         if name != DEFAULT_ROUTE and name not in settings.receivers:
             hint = did_you_mean(name, [*settings.receivers, DEFAULT_ROUTE])
             yield _at(runbook.path, ("notify", "route"), f"no receiver {name!r} in the config{hint}")
+        yield from _asked(settings, runbook)
+
+
+def _asked(settings: Settings, runbook: Runbook) -> Iterator[Mistake]:
+    """Groups that nobody is in, and windows that nobody defined: nothing would ever be approved, or done."""
+    groups, masks = members(settings.responses.groups, settings.web.people), list(settings.masks)
+    for i, one in enumerate(runbook.approval.from_ if runbook.approval else ()):
+        kind, _, name = one.partition(":")
+        if kind == "group" and name not in groups and runbook.mode in ("approve", "auto"):
+            hint = did_you_mean(name, list(groups))
+            yield _at(runbook.path, ("approval", "from", i), f"nobody is in the group {name!r} in the config{hint}")
+    for i, name in enumerate(runbook.guards.skip_during if runbook.guards else ()):
+        if name not in masks:
+            hint = did_you_mean(name, masks)
+            yield _at(runbook.path, ("guards", "skip_during", i), f"no mask {name!r} in the config, so it always lasts{hint}")
 
 
 def _config_references(config: Path | None, settings: Settings, cards: list[ModelCard] | None) -> Iterator[Mistake]:

@@ -174,10 +174,11 @@ def _kept(config: Path | None, data_dir: Path | None, writes: bool = False) -> I
 
 @contextmanager
 def _people(config: Path | None, data_dir: Path | None) -> Iterator[People]:
+    from aiops.config.responses import members
     from aiops.responses.people import People
 
     with _kept(config, data_dir, writes=True) as (runs, settings):
-        yield People(runs, settings.responses.groups)
+        yield People(runs, members(settings.responses.groups, settings.web.people))
 
 
 def user() -> str:

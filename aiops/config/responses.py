@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -45,3 +46,24 @@ class ResponseSettings(Strict):
     def ceiling_of(self, labels: Labels) -> Mode:
         """How far a runbook may go for a warning of which `labels` say everything that matchers see."""
         return next((one.mode for one in self.ceilings if matches_all(one.matchers, labels)), self.ceiling)
+
+
+class HasGroups(Protocol):
+    """Somebody who is in groups."""
+
+    @property
+    def groups(self) -> Sequence[str]:
+        """Their names."""
+
+
+def members(groups: Mapping[str, Sequence[str]], people: Mapping[str, HasGroups]) -> dict[str, list[str]]:
+    """Who is in which group: as the group lists them, and as people say of themselves.
+
+    >>> members({"sre": ["ann"]}, {})
+    {'sre': ['ann']}
+    """
+    found = {name: list(listed) for name, listed in groups.items()}
+    for name, person in people.items():
+        for group in person.groups:
+            found.setdefault(group, []).append(name)
+    return found

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from aiops.config.responses import members
 from aiops.config.settings import Settings
 from aiops.core.errors import StoreError
 from aiops.pipeline.assemble import Rooms
@@ -67,7 +68,7 @@ class Responding:
 
     def _take(self, settings: Settings, world: Around, rooms: Rooms) -> None:
         self._settings, self._rooms, self.world = settings, rooms, world
-        self.people = People(self.runs, settings.responses.groups)
+        self.people = People(self.runs, members(settings.responses.groups, settings.web.people))
         self._responder = Responder(self.runs, world, rooms.runbooks)
         rooms.killed = lambda: why_on(self.runs, settings.data_dir)
         self._watch, self._matched_s = ClockWatch(settings.responses.clock_jump), float("-inf")

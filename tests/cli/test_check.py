@@ -24,7 +24,7 @@ query: workers_free
 signal: workers_free
 forecast: {limit: {below: 1}, horizon: 1d}
 """
-CONFIG = "receivers: {}\nroutes: []\ncards: [cards]\nrunbooks: [runbooks]\n"
+CONFIG = "receivers: {}\nroutes: []\ncards: [cards]\nrunbooks: [runbooks]\nresponses: {groups: {web-sre: [ann]}}\n"
 
 
 @pytest.fixture(autouse=True)
