@@ -56,7 +56,7 @@ def firings(method: str, ground: Ground) -> Iterator[Firing]:
         if method != "static":
             fires[:, 1:] &= fires[:, :-1]  # it holds for one more turn
             fires[:, 0] = False
-        if ground.masked is not None:
+        if ground.masked is not None and method != "static":
             fires &= ~ground.masked[rows]
         ends = np.append(starts[1:], len(rows))
         for begin, end in zip(starts.tolist(), ends.tolist(), strict=True):
@@ -72,6 +72,8 @@ def _stretches(method: str, ground: Ground, rows: Ints, fires: Bools, expected_s
             any_of[: ground.first + int(np.argmin(any_of[ground.first :])) + 1] = False
     edges = np.flatnonzero(np.diff(any_of.astype(np.int8), prepend=0, append=0))
     for first, last in edges.reshape(-1, 2).tolist():
+        if ground.masked is not None and ground.masked[rows, first].any():
+            continue  # what crossed its limit while it was masked failed for nobody
         lead = int(np.argmax(fires[:, first]))
         told = None
         if expected_s is not None:

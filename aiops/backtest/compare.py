@@ -60,6 +60,12 @@ class Comparison:
         span = f"{rfc3339(self.since_s)} to {rfc3339(self.until_s)}"
         return [f"{cards} card{'s' if cards != 1 else ''} on {series} series, {self.turns} turns, {span}.", *self.notes]
 
+    def outcome_lines(self) -> Iterator[bytes]:
+        """Every verdict on our warnings and every failure that was missed, as the store writes them, by when they were given."""
+        mine = (o for one in self.told if one.method == OURS for o in one.outcomes)
+        for outcome in sorted(mine, key=lambda o: (o.settled_s, o.card, o.warning_id, key(o.entity))):
+            yield orjson.dumps(to_json(outcome)) + b"\n"
+
     def warning_lines(self) -> Iterator[bytes]:
         """Every warning with its verdict, and every failure that was missed, as JSON, by the time they opened or came."""
         rows = [
@@ -81,7 +87,6 @@ def compare(
     `folder` takes what is read and, with `keeps`, everything that a later run need not do again; `pictures`: there is something
     to show of warnings. Raises FileError, SourceError, BadQuestion.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     rooms = rooms_of(asked, folder)
     try:
         return _compared(rooms, asked, folder, workers, progress, keeps, pictures)

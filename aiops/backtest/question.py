@@ -108,6 +108,7 @@ def rooms_of(asked: Question, folder: Path, declares: bool | None = None) -> Roo
     for name, link in rooms.links.items():
         past[name] = _past(link.source, folder, asked.since_s - longest, asked.until_s, moment)
         link.source = past[name]
+    folder.mkdir(parents=True, exist_ok=True)
     rooms.masks = past_book(settings, rooms, asked.since_s - longest, asked.until_s, folder)
     for watch in rooms.watches:
         watch.mask.book = rooms.masks

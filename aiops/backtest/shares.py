@@ -97,7 +97,6 @@ def work(
     count: Callable[[int], None] = lambda _: None,
 ) -> None:  # fmt: skip
     """Record one share of one watch, in rooms of its own over what was read already."""
-    folder.mkdir(parents=True, exist_ok=True)
     rooms = rooms_of(asked, folder)
     try:
         watch = next(one for one in read_all(rooms, lambda _: None, only=name) if one.name == name)

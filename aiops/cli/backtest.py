@@ -42,6 +42,7 @@ def backtest(
     until: Annotated[str, typer.Option(help="last turn: a time, or a duration ago; default: now, a recording's last")] = "",
     incidents: Annotated[Path | None, typer.Option(help="declared incidents, as `incidents import` takes them")] = None,
     warnings: Annotated[Path | None, typer.Option(help="where to write the lines; alone, without cards: only these")] = None,
+    outcomes: Annotated[Path | None, typer.Option(help="where to write our verdicts, for `aiops cards record`")] = None,
     report: Annotated[Path | None, typer.Option(help="where to write a page: the table, and a picture of each warning")] = None,
     horizon: Annotated[str, typer.Option(help="without cards: how far ahead a crossing is announced")] = "14d",
     score_floor: Annotated[float | None, typer.Option(help="write every entity score from this -log10 p on")] = None,
@@ -63,7 +64,7 @@ def backtest(
     from aiops.core.durations import seconds
 
     cards = bool(card) or config is not None
-    _check_usage(data, cards, html, series, score_floor, horizon, [since, until, incidents, resume], output)
+    _check_usage(data, cards, html, series, score_floor, horizon, [since, until, incidents, outcomes, resume], output)
     try:
         gates = Gates(min_precision, seconds(min_lead) if min_lead is not None else None)
         lines_only = warnings is not None and report is None
@@ -73,7 +74,7 @@ def backtest(
     except ValueError as e:
         fail(f"--horizon, --score-floor or --min-lead: {e}", 2)
     span, as_json = (since, until), output == "json"
-    job = _Job(data, config, tuple(card or ()), span, incidents, warnings, report, html, resume, gates, as_json)
+    job = _Job(data, config, tuple(card or ()), span, incidents, warnings, outcomes, report, html, resume, gates, as_json)
     if cards:
         _over_cards(job, options)
     else:
@@ -88,6 +89,7 @@ class _Job:
     span: tuple[str, str]
     incidents: Path | None
     warnings: Path | None
+    outcomes: Path | None
     report: Path | None
     html: Path | None
     resume: Path | None
@@ -108,7 +110,7 @@ def _check_usage(
     if cards and (html is not None or score_floor is not None or horizon != "14d"):
         fail("--html, --score-floor and --horizon are for a recording without cards; cards say it themselves", 2)
     if not cards and any(more):
-        fail("--since, --until, --incidents and --resume are for cards; give --card or --config", 2)
+        fail("--since, --until, --incidents, --outcomes and --resume are for cards; give --card or --config", 2)
 
 
 def _over_recording(job: _Job, options: Options) -> None:
@@ -167,7 +169,7 @@ def _over_cards(job: _Job, options: Options) -> None:
 
     began = time.monotonic()
     try:
-        for path, option in ((job.warnings, "--warnings"), (job.report, "--report")):
+        for path, option in ((job.warnings, "--warnings"), (job.outcomes, "--outcomes"), (job.report, "--report")):
             if path is not None:
                 check_out(path, option)
         with stages("reading the past") as advance:
@@ -193,6 +195,8 @@ def _compared(job: _Job, options: Options, advance: Callable[[float, str], None]
         found = compare(asked, folder, options.workers, advance, job.resume is not None, job.report is not None)
     if job.warnings is not None:
         _write(job.warnings, b"".join(found.warning_lines()))
+    if job.outcomes is not None:
+        _write(job.outcomes, b"".join(found.outcome_lines()))
     if job.report is not None:
         from aiops.web.backtest_report import render
 

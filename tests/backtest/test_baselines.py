@@ -86,10 +86,13 @@ def test_bands_forgive_what_was_so_at_this_hour_a_week_ago() -> None:
 
 def test_nothing_fires_before_the_first_turn_nor_while_it_is_masked() -> None:
     values = np.full((1, 100), 0.5)
-    values[0, 20:30] = values[0, 50:60] = values[0, 80:90] = 1.5
+    values[0, 20:30] = values[0, 50:65] = values[0, 80:90] = 1.5
     masked = np.zeros((1, 100), bool)
-    masked[0, 45:65] = True
-    assert spans("static", ground(values, first=35, masked=masked)) == [(0, 80, 90)]
+    masked[0, 45:60] = True
+    assert spans("static", ground(values, first=35, masked=masked)) == [(0, 80, 90)]  # also when it lasts longer than the mask
+    noisy = np.random.default_rng(3).normal(0.5, 0.01, (1, 100))
+    noisy[0, 50:53] = noisy[0, 80:83] = 0.7
+    assert spans("zscore", ground(noisy, first=35, masked=masked)) == [(0, 81, 83)]
 
 
 def test_an_entity_fires_when_one_of_its_series_does_and_that_one_leads() -> None:

@@ -54,6 +54,21 @@ def test_a_card_without_series_is_said(found: Comparison) -> None:
     assert found.about[0].startswith("1 card on 3 series")
 
 
+def test_what_is_masked_then_is_no_failure_of_anybody(tmp_path: Path) -> None:
+    """The sudden one goes beyond its limit at 02:25; at that time it is in maintenance."""
+    recorded(tmp_path / "rec")
+    (tmp_path / "cards").mkdir()
+    write_card(tmp_path / "cards")
+    mask = {"kind": "cron", "cron": "0 2 * * *", "for": "1h", "match": ['entity="jump"']}
+    sources = {"day": {"kind": "recording", "path": str(tmp_path / "rec")}}
+    config = {"sources": sources, "cards": ["cards"], "masks": {"work": mask}}
+    (tmp_path / "aiops.yaml").write_text(json.dumps(config))
+    done = compare(Question(tmp_path / "aiops.yaml", None, (), START, END), tmp_path / "kept")
+    by_method = {one.told.method: one for one in done.lines}
+    assert [by_method["aiops"].count(verdict) for verdict in ("hit", "false", "missed")] == [1, 0, 0]
+    assert [by_method["static"].count(verdict) for verdict in ("late", "false", "missed")] == [1, 0, 0]
+
+
 def test_a_source_that_is_away_is_an_error(tmp_path: Path) -> None:
     config = {"sources": {"p": {"kind": "prometheus", "url": "http://127.0.0.1:9", "limits": {"seconds": "1s"}}}}
     (tmp_path / "aiops.yaml").write_text(json.dumps(config))

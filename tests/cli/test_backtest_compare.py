@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from aiops.backtest.contest import OURS
 from aiops.cli.app import app
 from aiops.cli.backtest import Gates, failed_standings, table
+from aiops.outcomes.replayed import read
 from tests.backtest.carded import recorded, write_card
 from tests.backtest.recordings import DAY, START, filling, lines_of, write_json, write_series
 from tests.backtest.test_contest import standing
@@ -35,13 +37,17 @@ def over_cards(folder: Path, *more: str) -> Any:
 
 
 def test_cards_over_a_recording_give_one_object_a_line_a_page_and_the_warnings(folder: Path, tmp_path: Path) -> None:
-    done = over_cards(folder, "-o", "json", "--report", str(tmp_path / "r.html"), "--warnings", str(tmp_path / "w.jsonl"))
+    files = {name: str(tmp_path / name) for name in ("r.html", "w.jsonl", "o.jsonl")}
+    written = ("--report", files["r.html"], "--warnings", files["w.jsonl"], "--outcomes", files["o.jsonl"])
+    done = over_cards(folder, "-o", "json", *written)
     assert done.exit_code == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["method"] for line in lines][:2] == [OURS, "static"]
     assert (lines[0]["hit"], lines[0]["missed"], lines[0]["wins"]) == (1, 1, False)
     assert "<svg" in (tmp_path / "r.html").read_text()
     assert [one["outcome"]["verdict"] for one in lines_of(tmp_path / "w.jsonl")] == ["hit", "missed"]
+    taken = read((tmp_path / "o.jsonl").read_bytes().splitlines(), time.time())
+    assert sorted(one.verdict for one in taken) == ["hit", "missed"]
 
 
 def test_people_get_a_table_and_gates_are_exit_1(folder: Path) -> None:
