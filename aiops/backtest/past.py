@@ -112,7 +112,7 @@ class PastSource(Source[Any]):
         known = self.folder / hashlib.sha256(f"{self.name}\0{query}\0{self.begin_s}\0{self.until_s}".encode()).hexdigest()[:24]
         if known.exists():
             return int(known.read_text())
-        found, oldest = self.begin_s, self.inner.oldest_s()
+        found, oldest = self.begin_s, self._inner_oldest()
         if oldest is not None:
             found = max(found, oldest)
         else:
@@ -133,9 +133,18 @@ class PastSource(Source[Any]):
 
     def oldest_s(self) -> int:
         """The first sample of what was read, or where the inner source says that it begins."""
-        inner = self.inner.oldest_s()
+        inner = self._inner_oldest()
         begins = [int(one.first.min()) * one.step_s + one.start_s for one in self._kept.values() if len(one.first)]
         return max(self.begin_s, inner if inner is not None else min(begins, default=self.begin_s))
+
+    def _inner_oldest(self) -> int | None:
+        """What the inner source said once: a recording reads all of itself to say it."""
+        path = self.folder / hashlib.sha256(f"{self.name}\0oldest\0{self.begin_s}\0{self.until_s}".encode()).hexdigest()[:24]
+        if not path.exists():
+            found = self.inner.oldest_s()
+            path.write_text("" if found is None else str(found))
+        said = path.read_text()
+        return int(said) if said else None
 
     def types(self, metrics: Collection[str]) -> Mapping[str, str]:
         """See `Source.types`."""

@@ -83,6 +83,15 @@ def test_a_later_run_over_the_folder_asks_nothing(server: Server, tmp_path: Path
     np.testing.assert_array_equal(again.values, first.values)
 
 
+def test_where_it_begins_is_asked_once_even_by_later_runs(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Server, "oldest_s", lambda _: START_S)
+    assert PastSource(server, tmp_path, 0, END_S).oldest_s() == START_S
+    monkeypatch.setattr(Server, "oldest_s", lambda _: 1 // 0)
+    assert PastSource(server, tmp_path, 0, END_S).oldest_s() == START_S
+
+
 def test_what_was_half_read_is_read_again(server: Server, tmp_path: Path) -> None:
     PastSource(server, tmp_path, START_S, END_S).fetch("free", START_S, END_S, 60)
     for path in tmp_path.glob("*.json"):
