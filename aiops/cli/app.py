@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from aiops import __version__
+from aiops.cli.accounts import accounts_app
 from aiops.cli.backtest import backtest
 from aiops.cli.cards import cards_app
 from aiops.cli.export import export_app
@@ -38,6 +39,7 @@ app.add_typer(warnings_app, name="warnings")
 app.add_typer(sources_app, name="sources")
 app.add_typer(audit_app, name="audit")
 app.add_typer(rules_app, name="rules")
+app.add_typer(accounts_app, name="accounts")
 app.add_typer(responses_app, name="responses")
 app.add_typer(kill_app, name="kill-switch")
 app.add_typer(export_app, name="export")

@@ -85,7 +85,7 @@ class Daemon:
         try:
             self.token, self.token_is_new = token_of(settings.data_dir)
             self.rooms = self._assemble(settings, cards, runbooks)
-            self.relay = relay_of(settings, self.store, self.dry_run)
+            self.relay = relay_of(settings, self.store, self.dry_run, self.board.works)
             self.responding = Responding(settings, self.store, self.rooms, clock)
         except BaseException:
             self.store.close()
@@ -175,7 +175,7 @@ class Daemon:
         changed = [name for name in FIXED if getattr(settings, name) != getattr(self.settings, name)]
         if changed:
             return f"{', '.join(changed)} cannot change while the daemon runs; start it again"
-        relay = relay_of(settings, self.store, self.dry_run)
+        relay = relay_of(settings, self.store, self.dry_run, self.board.works)
         self._halt()
         try:
             rooms = self._assemble(settings, cards, runbooks)
