@@ -59,7 +59,7 @@ def test_what_grows_is_warned_of_earlier_than_what_is_wound_down(rig: Rig) -> No
         rig.world.add("free", {"instance": name, "service": name}, falling(0.0008))
     daemon = rig.start(card(forecast={"limit": {"below": 0.05}, "horizon": "3h"}))
     opened: dict[str, float] = {}
-    for step in range(int(8 * 12), int(15.5 * 12)):
+    for step in range(8 * 12, 186):
         rig.at(300 * step)
         rig.turn()
         for one in daemon.store.open_warnings():
