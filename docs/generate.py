@@ -34,6 +34,7 @@ FIGURES = {
     "Forecasts of the second tier": "docs/models/second_tier.md",
     "What a turn keeps": "docs/operating.md",
     "Alerts foreseen: drills": "docs/drills.md",
+    "Confidence and intervals: what is told": "docs/judging.md",
 }
 """What the page of figures shows, in order, and from where: what stands there between `<!-- figures -->` and its end."""
 SHOWN = re.compile(r"<!-- figures -->\n(.*?)<!-- end of figures -->", re.S)
