@@ -128,10 +128,11 @@ def _test(raw: Mapping[str, Any], test: Any) -> Found:
         for i, name in enumerate(items(at(test, "expect"), key)):
             if name not in ids:
                 yield ("expect", key, i), f"no step {name!r}{did_you_mean(str(name), ids)}"
-    argv = at(test, "expect", "argv")
-    for name in argv if isinstance(argv, dict) else ():
+    argv, died = at(test, "expect", "argv"), at(test, "crash_at")
+    named = [(("expect", "argv", name), name) for name in (argv if isinstance(argv, dict) else ())]
+    for place, name in [*named, *([(("crash_at",), died)] if isinstance(died, str) else [])]:
         if name not in ids:
-            yield ("expect", "argv", name), f"no step {name!r}{did_you_mean(str(name), ids)}"
+            yield place, f"no step {name!r}{did_you_mean(str(name), ids)}"
     if at(test, "expect") == {}:
         yield ("expect",), "expects nothing; write for example {matched: true}"
 

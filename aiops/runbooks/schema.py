@@ -297,7 +297,7 @@ class RunbookTest(Strict):
     approve_after: Duration | None = Field(None, description="somebody says yes then")
     deny_after: Duration | None = Field(None, description="somebody says no then")
     clears_after: Duration | None = Field(None, description="the warning is gone then")
-    crash_at: str | None = Field(None, description="a boundary at which the process dies")
+    crash_at: str | None = Field(None, description="a step whose effect the process does not outlive")
     expect: Expectation = Field(description="what must come out")
 
 

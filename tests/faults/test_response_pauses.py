@@ -88,7 +88,7 @@ def stage(rig: Rig, sleepers: dict[int, Sleeper]) -> Target:
 
 def ready(rig: Rig, target: Target, owner: str, monotonic: Callable[[], float]) -> Replica:
     one = rig.replica(owner, monotonic=monotonic)
-    checked = lambda: [float(bool(target.effects[next(r.idem_key for r in rig.runs.steps(rig.one().id))]))]  # noqa: E731
+    checked = lambda run: [float(bool(target.effects[next(r.idem_key for r in rig.runs.steps(rig.one().id))]))]  # noqa: E731
     one.world.numbers |= {"marks{$target}": checked, "free": [0.0]}
     return one
 

@@ -88,7 +88,7 @@ class MadeAround(Around):
 
     def __init__(self, around: Surroundings) -> None:
         super().__init__(around)
-        self.numbers: dict[str, list[float] | Exception | Callable[[], list[float]]] = {}
+        self.numbers: dict[str, list[float] | Exception | Callable[[Run], list[float]]] = {}
         self.asked: list[str] = []
 
     def values(self, promql: str, run: Run, now_s: float) -> list[float]:
@@ -96,7 +96,7 @@ class MadeAround(Around):
         found = self.numbers.get(promql, [])
         if isinstance(found, Exception):
             raise found
-        return found if isinstance(found, list) else found()
+        return found if isinstance(found, list) else found(run)
 
 
 READ: dict[str, Any] = {"id": "look", "uses": "plugin.count", "effect": "read", "with": {"at": "${{ target.instance }}"}}

@@ -32,6 +32,7 @@ from aiops.notify.relay import Relay
 from aiops.responses.interface import Call, Result
 from aiops.responses.people import Unheard
 from aiops.store import Store
+from aiops.store.response_rows import Run
 from tests.responses.rig import READ, WRITE, Count, CountParams, Replica, Rig, book, early, no_answer
 
 TTL_S = 15.0
@@ -147,15 +148,14 @@ class Responding(RuleBasedStateMachine):
     def born(self, name: str) -> Replica:
         self.lives += 1
         one = self.rig.replica(f"{name}{self.lives}", monotonic=lambda: self.mono[name])
-        one.world.numbers |= {"free{$target}": lambda: self.room, "done{$target}": self.done}
+        one.world.numbers |= {"free{$target}": lambda run: self.room, "done{$target}": self.done}
         return one
 
-    def done(self) -> list[float]:
-        """Whether the checked step took effect anywhere: one target at a time has it."""
+    def done(self, run: Run) -> list[float]:
+        """How often the step of a response took effect, where the target tells."""
         if not self.tells:
             raise no_answer()
-        keys = {r.idem_key for run in self.rig.runs.active() if run.runbook == "acts" for r in self.rig.runs.steps(run.id)}
-        return [float(sum(self.target.effects[k] for k in keys))]
+        return [float(sum(self.target.effects[row.idem_key] for row in self.rig.runs.steps(run.id)))]
 
     def took_effect(self, call: Call) -> None:
         run = self.rig.runs.run(call.run_id)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from aiops.core.errors import FileError
 from aiops.runbooks import Runbook
-from aiops.runbooks.simulate import Run, holds, run_tests, simulate
+from aiops.runbooks.simulate import Run, Verdict, holds, run_tests, simulate
 from tests.runbooks.samples import POOL, changed, loaded
 
 
@@ -120,11 +121,22 @@ def test_a_symptom_that_does_not_match_says_which_line_refused(tmp_path: Path, e
     assert verdict.why == why
 
 
-def test_a_crash_is_not_simulated_and_that_is_a_failure_not_a_pass(tmp_path: Path) -> None:
-    (verdict,) = run_tests(
-        loaded(tmp_path, POOL.replace("    approve_after: 3m", "    crash_at: grow\n    approve_after: 3m"))
-    )
-    assert not verdict.ok
+def test_after_a_crash_in_a_step_the_rest_is_done(tmp_path: Path) -> None:
+    """The step has a check, which finds that it is done."""
+    (verdict,) = run_tests(loaded(tmp_path, POOL.replace("    approve_after: 3m", "    crash_at: grow\n    approve_after: 3m")))
+    assert verdict == Verdict(verdict.name, True)
+
+
+def test_what_a_checked_step_gave_is_not_known_after_a_crash_in_it(tmp_path: Path) -> None:
+    text = POOL.replace("    approve_after: 3m", "    crash_at: grow\n    approve_after: 3m")
+    after = "\n  - {id: after, uses: compute, if: steps.grow.status == 200, with: {n: '1'}}\nverify:"
+    (verdict,) = run_tests(loaded(tmp_path, text.replace("\nverify:", after)))
+    assert (verdict.ok, "needs_a_person" in verdict.why) == (False, True)
+
+
+def test_a_crash_in_no_step_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="crash_at: no step 'grew'; did you mean grow"):
+        loaded(tmp_path, POOL.replace("    approve_after: 3m", "    crash_at: grew\n    approve_after: 3m"))
 
 
 @pytest.mark.parametrize(

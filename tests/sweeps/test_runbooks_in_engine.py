@@ -5,11 +5,13 @@ Every runbook lives through every one of its tests by the real engine over a rea
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from aiops.config.responses import ResponseSettings
 from aiops.config.shipped import runbooks_dir, shelves
@@ -32,7 +34,7 @@ from aiops.runbooks.simulate import simulate
 from aiops.store import Store
 from aiops.store.response_rows import Run
 from aiops.store.responses import Responses
-from tests.responses.rig import START_S, Clock, CountParams
+from tests.responses.rig import READ, START_S, WRITE, Clock, CountParams, book
 from tests.store.samples import warning as sample
 
 ROOT = Path(__file__).parents[2]
@@ -43,17 +45,24 @@ TICK_S, AT_MOST_S = 30.0, 3 * 86400.0
 BUILT_IN = ("compute", "promql", "wait")
 
 
+class Died(BaseException):
+    """The process is gone."""
+
+
 class Mock(Action[CountParams]):
     """Gives what the test says that a step gives."""
 
     Params = CountParams
 
-    def __init__(self, outputs: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, outputs: Mapping[str, Mapping[str, Any]], dies: str | None) -> None:
         super().__init__(CountParams())
-        self._outputs = outputs
+        self._outputs, self._dies = outputs, dies
 
     def run(self, call: Call, now_s: float) -> Result:
         output = self._outputs.get(call.step_id, {})
+        if call.step_id == self._dies:
+            self._dies = None
+            raise Died
         status = output.get("status", 200)
         if status in (404, 410):
             return Result("gone", output, f"status {status}")
@@ -114,7 +123,7 @@ def lived(folder: Path, book: Runbook, test: RunbookTest) -> Simulated:
         world = MockedWorld(around, book, test)
         lease = Lease(runs, "a", monotonic=clock)
         uses = {one.uses for step in book.steps for one in (step, step.undo) if one is not None and one.uses not in BUILT_IN}
-        mock = Mock(test.mocks.steps)
+        mock = Mock(test.mocks.steps, test.crash_at)
         engine = Engine(Tools(runs, lease, world, Actions(ready={u.removeprefix("plugin."): mock for u in uses}), clock), 0)
         responder = Responder(runs, world, [book])
         asked = (one.partition(":") for one in (book.approval.from_ if book.approval else ()))
@@ -122,7 +131,10 @@ def lived(folder: Path, book: Runbook, test: RunbookTest) -> Simulated:
         while clock.now < START_S + AT_MOST_S:
             lease.keep(clock.now)
             responder.look([warning], lease.epoch, clock.now)
-            engine.tick()
+            try:
+                engine.tick()
+            except Died:
+                engine.tools.lease = lease = Lease(runs, "after the crash", at_once=True, monotonic=clock)
             if not runs.newest() or runs.newest()[0].ended:
                 break
             clock.now += TICK_S
@@ -175,6 +187,33 @@ def test_the_engine_ends_a_test_as_the_simulation_does(tmp_path: Path, book: Run
         assert (got.outcome, got.ran, got.skipped, got.argv, got.because) == (
             wanted.outcome, wanted.ran, wanted.skipped, wanted.argv, because,
         ), got.why  # fmt: skip
+
+
+CRASHED = """
+  - name: the process dies while it looks
+    crash_at: inspect
+    symptom: { kind: forecast, signal: fills, lead_time: 6h, labels: { instance: db1 } }
+    mocks: { steps: { inspect: { json: { n: 3 } }, fix: { rc: 0 } }, verify: { room: 0.5 } }
+    approve_after: 3m
+    expect: { outcome: succeeded, ran: [inspect, fix] }
+  - name: the process dies while it mends
+    crash_at: fix
+    symptom: { kind: forecast, signal: fills, lead_time: 6h, labels: { instance: db1 } }
+    mocks: { steps: { inspect: { json: { n: 3 } }, fix: { rc: 0 } }, verify: { room: 0.5 } }
+    approve_after: 3m
+    expect: { outcome: succeeded, ran: [inspect, fix] }
+"""
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_process_that_dies_in_a_step_changes_nothing_where_that_may_be_done_again(tmp_path: Path, index: int) -> None:
+    one = book(READ | {"id": "inspect"}, WRITE, match={"kind": "forecast", "signal": "fills"})
+    text = json.dumps({key: value for key, value in one.items() if key != "tests"})
+    (tmp_path / "mend.yaml").write_text(f"{text[:-1]}, tests: {json.dumps(YAML(typ='safe').load(CRASHED))}}}")
+    (made,) = load_runbooks([tmp_path / "mend.yaml"])
+    test = made.tests[index]
+    wanted, got = simulate(made, test), lived(tmp_path / "data", made, test)
+    assert (got.outcome, got.ran) == (wanted.outcome, wanted.ran) == ("succeeded", ["inspect", "fix"])
 
 
 def test_there_are_tests_of_every_kind_of_runbook() -> None:
