@@ -91,9 +91,9 @@ def both(folder: Path, hours: float, step: int, lateness: str, workers: int) -> 
     return in_order(replayed), in_order(lived(config, folder / "data", since, until))
 
 
-@pytest.mark.parametrize(("lateness", "workers"), [pytest.param("0s", 1, marks=pytest.mark.long), ("10m", 2)])
+@pytest.mark.parametrize(("lateness", "workers"), [pytest.param("0s", 1, marks=pytest.mark.long), ("20m", 2)])
 def test_what_a_daemon_lived_through_is_replayed_exactly(lateness: str, workers: int, tmp_path: Path, rig: Any) -> None:
-    replayed, live = both(tmp_path, 44, 300, lateness, workers)
+    replayed, live = both(tmp_path, 44, 600, lateness, workers)
     assert replayed == live
     verdicts = [outcome["verdict"] for _, outcome in live if outcome is not None]
     assert {"hit", "missed"} <= set(verdicts)
