@@ -11,6 +11,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY aiops ./aiops
 COPY models ./models
 COPY runbooks ./runbooks
+COPY deploy ./deploy
 RUN /opt/aiops/bin/pip install --no-cache-dir --no-compile --no-deps .
 RUN /opt/aiops/bin/python -m compileall -q -j 0 /opt/aiops/lib
 

@@ -142,13 +142,14 @@ def _install(home: Path, *what: str | Path) -> None:
 def test_the_wheel_holds_what_the_commands_need(installed: Installed) -> None:
     names = zipfile.ZipFile(installed.wheel).namelist()
     cards, runbooks = (
-        {f"aiops/_shipped/{room}/{p.name}" for p in (ROOT / room).glob("*.yaml")} for room in ("models", "runbooks")
+        {f"aiops/_shipped/{p.relative_to(ROOT)}" for p in (ROOT / room).rglob("*.yaml")} for room in ("models", "runbooks")
     )
     assert cards
     assert runbooks
     assert cards | runbooks <= set(names)
     for needed in (
         r"aiops/store/migrations/versions/v0001\w*\.py", r"aiops/web/templates/\w+\.html", r"aiops/web/static/aiops\.css",
+        r"aiops/_shipped/deploy/alerts\.yml", r"aiops/_shipped/deploy/alerts_test\.yml",
         r"aiops/backtest/incident/series/.+\.parquet", r".*\.dist-info/licenses/LICENSE",
     ):  # fmt: skip
         assert [n for n in names if re.fullmatch(needed, n)], needed

@@ -66,11 +66,11 @@ def test_a_replay_knows_nothing_of_what_comes_later() -> None:
 def test_a_steady_rise_is_told_and_rest_is_not() -> None:
     count = columns()
     ramp, rest = np.full(count, 0.2), np.full(count, 0.5)
-    ramp[-96:] = np.linspace(0.2, 0.6, 96)
+    ramp[-96:] = np.linspace(0.2, 0.75, 96)
     told = replay(past_of(np.stack([ramp, rest])), np.arange(count - 40, count), 86400.0)
     assert told is not None
     left = told.time_s[-1, 0, 1] - NOW
-    assert left == pytest.approx(0.3 / (0.4 / 95) * STEP_S, rel=0.25)
+    assert left == pytest.approx(0.15 / (0.55 / 95) * STEP_S, rel=0.25)
     assert np.isnan(told.time_s[:, 1]).all()
 
 
