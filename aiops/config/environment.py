@@ -79,7 +79,7 @@ def variable_of(loc: Loc, environ: Mapping[str, str]) -> str | None:
 
 
 def typed(value: Any, annotation: Any) -> Any:
-    """`value` as it came from a variable, with whole numbers where `annotation` is one: settings refuse text there."""
+    """`value` as it came from a variable: whole numbers and true or false as `annotation` asks, for settings refuse text there."""
     inner = model_in(annotation)
     if isinstance(value, dict) and inner is not None:
         if _is(annotation, dict):
@@ -88,4 +88,6 @@ def typed(value: Any, annotation: Any) -> Any:
         return {name: typed(one, fields[name].annotation) if name in fields else one for name, one in value.items()}
     if annotation is int and isinstance(value, str) and _WHOLE.fullmatch(value):
         return int(value)
+    if annotation is bool and isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
     return value

@@ -49,3 +49,9 @@ def test_the_variable_that_gave_a_value_is_the_nearest_above_it() -> None:
 def test_whole_numbers_become_numbers_only_where_the_setting_is_one() -> None:
     assert typed({"series": "5", "seconds": "5"}, Settings.model_fields["limits"].annotation) == {"series": 5, "seconds": "5"}
     assert typed("5_0", int) == "5_0"
+
+
+def test_true_and_false_come_as_text_too() -> None:
+    web = Settings.model_fields["web"].annotation
+    assert typed({"open": "true", "listen": "true"}, web) == {"open": True, "listen": "true"}
+    assert [typed(one, bool) for one in ("False", "TRUE", "1", "yes")] == [False, True, "1", "yes"]
