@@ -79,7 +79,7 @@ def variable_of(loc: Loc, environ: Mapping[str, str]) -> str | None:
 
 
 def typed(value: Any, annotation: Any) -> Any:
-    """`value` as it came from a variable: whole numbers and true or false as `annotation` asks, for settings refuse text there."""
+    """`value` as it came from a variable: whole numbers, true and false as `annotation` asks; settings refuse text there."""
     inner = model_in(annotation)
     if isinstance(value, dict) and inner is not None:
         if _is(annotation, dict):
