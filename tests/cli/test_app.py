@@ -54,7 +54,7 @@ def test_every_command_says_what_it_does() -> None:
     [
         ["nonsense"], ["check", "--nonsense"], ["schema"], ["schema", "nonsense"], ["warnings", "list", "--limit", "0"],
         ["demo", "--speed", "fast"], ["warnings", "list", "-o", "xml"],
-        ["backtest", "--data", "x", "--warnings", "y", "--horizon", "soon"], ["backtest", "--data", "x"],
+        ["backtest", "--data", "x", "--warnings", "y", "--horizon", "soon"], ["backtest"],
     ],
     ids=" ".join,
 )  # fmt: skip

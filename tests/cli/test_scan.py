@@ -59,7 +59,7 @@ def test_every_line_of_json_is_an_object_with_the_same_keys(server: Tanks) -> No
     filling = found["TankFull", "filling"]
     assert (filling["state"], filling["forecastable"], filling["limit"], filling["for_s"]) == ("expected", True, 0.9, 600)
     assert server.now_s < filling["earliest_at"] < filling["expected_at"] < filling["latest_at"]
-    assert filling["slope_per_hour"] == pytest.approx(0.42 / 95 * 12, rel=0.1)
+    assert filling["slope_per_hour"] == pytest.approx(0.6 / 95 * 12, rel=0.1)
     assert set(filling["record"]) >= {"computed", "warned", "hits", "false", "median_lead_s", "predict_linear"}
     down = found["PumpDown", None]
     assert (down["forecastable"], down["reason"], down["labels"], down["expected_at"]) == (False, "binary", {}, None)
