@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from aiops.config.fields import Duration, Found, Strict
+from aiops.config.fields import Duration, FileName, Found, Strict
 
-FileName = Annotated[Path, Field(strict=False)]
 Role = Literal["viewer", "responder", "author", "admin"]
 ROLES: tuple[Role, ...] = ("viewer", "responder", "author", "admin")
 """From the least on, each may what those before it may: look; judge, acknowledge, approve; read what authors need; everything."""

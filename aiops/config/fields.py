@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import (
@@ -10,6 +11,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     ModelWrapValidatorHandler,
     PlainSerializer,
     ValidationError,
@@ -191,6 +193,8 @@ Step = Annotated[
 ]
 """The time between two samples: whole seconds."""
 
+FileName = Annotated[Path, Field(strict=False)]
+"""A file or a folder, written as text."""
 MatcherText = Annotated[
     Matcher,
     BeforeValidator(_matcher),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from aiops.config.fields import Duration, Found, MatcherText, Strict, at
+from aiops.config.fields import Duration, FileName, Found, MatcherText, Strict, at
 from aiops.core.cron import LONGEST_S, Cron
 from aiops.core.zones import known_zone
 
@@ -28,7 +27,6 @@ NEEDED: dict[MaskKind, tuple[str, ...]] = {
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 
 
-FileName = Annotated[Path, Field(strict=False)]
 
 
 class MaskSettings(Strict):

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
-from aiops.config.fields import Duration, MatcherText, Strict
+from aiops.config.fields import Duration, FileName, MatcherText, Strict
 from aiops.core.labels import Labels, matches_all
 
 Mode = Literal["shadow", "suggest", "approve", "auto"]
 MODES: tuple[Mode, ...] = ("shadow", "suggest", "approve", "auto")
 """From the most cautious on: decided and recorded; shown, with what reading found; done when somebody says yes; done."""
-FolderName = Annotated[Path, Field(strict=False)]
 
 
 class Ceiling(Strict):
@@ -41,7 +39,7 @@ class ResponseSettings(Strict):
     )
     clock_jump: Duration = Field(60.0, ge=1, description="a clock that moves alone by more than this is not believed at once")
     actions: dict[str, dict[str, Any]] = Field(default_factory=dict, description="parameters of actions, by name")
-    secrets_dir: FolderName | None = Field(None, description="folder with one file for each secret that runbooks name")
+    secrets_dir: FileName | None = Field(None, description="folder with one file for each secret that runbooks name")
 
     def ceiling_of(self, labels: Labels) -> Mode:
         """How far a runbook may go for a warning of which `labels` say everything that matchers see."""

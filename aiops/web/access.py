@@ -37,7 +37,6 @@ class Caller:
     role: Role
     via: Via
     auditor: bool = False
-    groups: tuple[str, ...] = ()
     session: str = ""
 
     def may(self, role: Role) -> bool:
@@ -165,7 +164,7 @@ class Access:
         person = self.people.get(name)
         if person is None:
             return None
-        return Caller(name, person.role, via, person.auditor, tuple(person.groups), session)
+        return Caller(name, person.role, via, person.auditor, session)
 
     def _cookie(self, name: str, ends: int) -> str:
         proof = self._accounts.hashes.get((name, "password"), "")

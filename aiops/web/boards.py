@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aiops.core.durations import rfc3339, text
@@ -34,14 +34,13 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One table with its heading. `numbers`: columns that are numbers. `empty`: what is said in place of no rows."""
+    """One table with its heading. `empty`: what is said in place of no rows."""
 
     title: str
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     empty: str
     says: str = ""
-    numbers: frozenset[str] = field(default_factory=frozenset)
 
 
 def scorecard(daemon: Daemon, sight: Sight) -> dict[str, Any]:
@@ -73,7 +72,7 @@ def _figure(f: Figures, stage: str) -> list[Cell]:
     over = f.budget is not None and f.false_per_100 is not None and f.false_per_100 > f.budget
     leads = f.lead_s(0.1)
     return [
-        Cell(visible(f.name, 80), stage, f"/?card={f.name}" if f.by == "card" else ""),
+        Cell(visible(f.name, 80), stage, "/cards" if f.by == "card" else ""),
         Cell("new: unproven" if not f.settled else f"{f.came_true} of {f.settled}", bounds),
         Cell("-" if f.recall is None else f"{f.recall:.0%}", f"{missed} missed" if missed else ""),
         Cell("-" if f.median_lead_s is None else text(f.median_lead_s), "" if leads is None else f"nine in ten {text(leads)}"),
@@ -115,7 +114,7 @@ def runbooks(daemon: Daemon) -> dict[str, Any]:
     columns = ("Runbook", "For", "Mode", "Steps", "Guards", "Tests", "Runs of late", "Owner")
     empty = "No runbook is loaded: name a folder under `runbooks` in the configuration."
     says = "Mode is how far the file wants to go; the configuration, the card's stage and the kill switch may hold it back."
-    return {"heading": "Runbooks", "boards": [Board("All runbooks", columns, rows, empty, says), responses_board(daemon, runs)]}
+    return {"heading": "Runbooks", "boards": [Board("All runbooks", columns, rows, empty, says), responses_board(runs)]}
 
 
 def _runbook(one: Runbook, counted: Counter[tuple[str, str]]) -> list[Cell]:
@@ -131,7 +130,7 @@ def _runbook(one: Runbook, counted: Counter[tuple[str, str]]) -> list[Cell]:
     ]  # fmt: skip
 
 
-def responses_board(daemon: Daemon, runs: Iterable[Run]) -> Board:
+def responses_board(runs: Iterable[Run]) -> Board:
     """Responses, newest first."""
     rows = [
         [

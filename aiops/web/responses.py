@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from aiops.daemon.daemon import Daemon
 from aiops.governance.policy import LOCAL
@@ -15,16 +15,11 @@ from aiops.responses.shown import as_json, whole_json
 from aiops.responses.switch import turn, why_on
 from aiops.store.response_rows import Run
 from aiops.web.access import Access, Caller, Needs
+from aiops.web.said import Said
 from aiops.web.sight import Sight, sight_of
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most, newest first")]
 Note = Annotated[str, Field(max_length=NOTE_AT_MOST, description="one sentence")]
-
-
-class Said(BaseModel):
-    """A body that must say nothing else."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class YesSaid(Said):
