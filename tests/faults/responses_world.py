@@ -8,11 +8,9 @@ how it ended.
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 import tempfile
-import traceback
 import warnings
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,6 +28,7 @@ from aiops.runbooks import Runbook, load_runbooks
 from aiops.store import Store
 from aiops.telemetry.source import Answer, Source
 from tests.faults.crash import Crash
+from tests.faults.forks import obey
 from tests.faults.response_mutants import MUTANTS
 from tests.faults.world import Receiver
 
@@ -222,21 +221,7 @@ def main() -> None:
     plugins.BUILT_IN["actions"]["mark"] = "tests.faults.responses_world:Mark"
     Store.open("sqlite://", None).close()
     books = read()
-    for line in sys.stdin:
-        pid = os.fork()
-        if not pid:
-            status = 1
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the log goes there
-            try:
-                order = json.loads(line)
-                begin(Path(order["folder"])) if order.get("begin") else child(order, books)
-                status = 0
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                sys.stderr.flush()
-                os._exit(status)
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    obey(lambda order: begin(Path(order["folder"])) if order.get("begin") else child(order, books))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from aiops.store import Store
+from tests.faults.forks import fast_folder
 from tests.faults.mutants import MUTANTS
 
 KILLED = -9
@@ -97,13 +98,10 @@ def _order(got: list[Any], of: tuple[str, str]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    shared = Path("/dev/shm")  # a kill needs no disk, and a sweep has many syncs
-    folder = shared / f"aiops-sweep-{os.getpid()}" if os.access(shared, os.W_OK) else tmp_path_factory.mktemp("sweep")
-    folder.mkdir(exist_ok=True)
-    one = World(folder)
-    yield one
-    one.close()
-    shutil.rmtree(folder)
+    with fast_folder("sweep", tmp_path_factory.mktemp("sweep")) as folder:
+        one = World(folder)
+        yield one
+        one.close()
 
 
 @pytest.fixture(scope="module")

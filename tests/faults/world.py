@@ -7,10 +7,8 @@ ended and which crash points it passed.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
-import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,6 +28,7 @@ from aiops.pipeline import assemble, keep, turn
 from aiops.store import Store
 from aiops.telemetry.source import Answer, Source
 from tests.faults.crash import Crash
+from tests.faults.forks import obey
 from tests.faults.mutants import MUTANTS
 
 STEP_S = 15
@@ -204,20 +203,7 @@ def main() -> None:
     for group, kind in (("detectors", "seasonal"), ("forecasters", "exhaustion")):
         plugins.load(group, kind)
     Store.open("sqlite://", None).close()
-    for line in sys.stdin:
-        pid = os.fork()
-        if not pid:
-            status = 1
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the log goes there
-            try:
-                child(json.loads(line), made)
-                status = 0
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                sys.stderr.flush()
-                os._exit(status)
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    obey(lambda order: child(order, made))
 
 
 if __name__ == "__main__":
