@@ -30,7 +30,7 @@ check: $(VENV)/dev.stamp ## lint, types, storeys, shipped files and their tests,
 	$(BIN)/pytest tests/test_docs.py tests/test_house_rules.py
 
 test: $(VENV)/dev.stamp packages ## every test but the long sweeps; ARGS="-k word" for some, JOBS=0 in one process
-	$(BIN)/pytest -m "not long" -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@bash .ci/test $(BIN)/pytest $(JOBS) $(ARGS)
 
 test-long: $(VENV)/dev.stamp packages ## the long sweeps
 	$(BIN)/pytest -m long $(ARGS)
