@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from exhaustion import G, Metric, disk  # type: ignore[import-not-found]
+from exhaustion_book import Book
 
-Draw = Callable[[np.random.Generator], tuple[Any, list[Any]]]
-CALM: dict[str, Draw] = {}
-
-
-def calm(draw: Draw) -> Draw:
-    CALM[draw.__name__] = draw
-    return draw
+BOOK = Book()
+calm = BOOK.kind(False)
 
 
 def weekend(g: Any) -> np.ndarray[Any, Any]:

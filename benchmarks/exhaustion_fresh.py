@@ -3,34 +3,20 @@
 Usage: python benchmarks/exhaustion.py --seeds 500-502 --extra exhaustion_fresh
 
 What thin pools, write-ahead logs, certificates, small pools, quotas, queues, compactions and log files do in practice.
-A kind is as in `exhaustion_kinds`: (generator) -> (grid, metrics), u = 1 is the limit.
+A kind is as in `exhaustion_book`: (generator) -> (grid, metrics), u = 1 is the limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from exhaustion import G, Metric, disk  # type: ignore[import-not-found]
+from exhaustion_book import Array, Book, summed
 
-Array = np.ndarray[Any, Any]
-Draw = Callable[[np.random.Generator], tuple[Any, list[Any]]]
-KINDS: dict[str, tuple[Draw, bool]] = {}
+BOOK = Book()
+kind, register = BOOK.kind, BOOK.register
 CERT_S = 90 * 86400
-
-
-def register(kinds: dict[str, Any]) -> None:
-    """Add every kind to the writer's table."""
-    kinds |= KINDS
-
-
-def kind(crosses: bool) -> Callable[[Draw], Draw]:
-    def add(draw: Draw) -> Draw:
-        KINDS[draw.__name__] = (draw, crosses)
-        return draw
-
-    return add
 
 
 def weekday(g: Any) -> Array:
@@ -39,12 +25,6 @@ def weekday(g: Any) -> Array:
 
 def work(g: Any) -> Array:
     return np.asarray(weekday(g) & (g.hod() >= 7) & (g.hod() < 19))
-
-
-def added(g: Any, rate: Array, begin: int, end: int, total: float) -> Array:
-    """The sum of `rate` from `begin` on, `total` of it by `end`."""
-    rate = np.where(np.arange(g.n) >= begin, rate, 0.0)
-    return np.asarray(np.cumsum(rate) * (total / max(rate[: end + 1].sum(), 1e-9)))
 
 
 def arrivals(g: Any, every_h: float) -> Array:
@@ -66,7 +46,7 @@ def thin_pool_snapshots_kept(r):
     night = (np.diff(np.floor((g.t / 3600 - hour) / 24), prepend=0) > 0) * r.uniform(0.6, 1.4, g.n)
     night[0] = 0
     every = 0.3 + g.daily()
-    u = u0 + added(g, 0.7 * night / max(night.sum(), 1) + 0.3 * every / every.sum(), 0, b, 1 - u0)
+    u = u0 + summed(0.7 * night / max(night.sum(), 1) + 0.3 * every / every.sum(), 0, b, 1 - u0)
     return g, [Metric("data_percent", u, "percent", 0.001, onset=0, crosses=True)]
 
 
@@ -85,7 +65,7 @@ def archive_command_fails(r):
 def layers_of_builds(r):
     g = G(r, r.uniform(9, 18))
     u0, b = g.U(0.2, 0.45), g.at(0.8, 0.97)
-    u = u0 + added(g, (work(g) + 0.05) * arrivals(g, 0.7) + 1e-6, 0, b, 1 - u0)
+    u = u0 + summed((work(g) + 0.05) * arrivals(g, 0.7) + 1e-6, 0, b, 1 - u0)
     return g, [Metric("docker", u, disk(r), g.U(0.0005, 0.003), onset=0, crosses=True)]
 
 
@@ -94,7 +74,7 @@ def small_files_by_the_hour(r):
     g = G(r, r.uniform(4, 12))
     u0, a, b = g.U(0.15, 0.5), g.at(0.05, 0.4), g.at(0.8, 0.97)
     hour = (np.diff(g.t // 3600, prepend=g.t[0] // 3600) > 0) * r.lognormal(0, 0.3, g.n)
-    u = u0 + added(g, hour + 1e-4, a, b, 1 - u0)
+    u = u0 + summed(hour + 1e-4, a, b, 1 - u0)
     return g, [Metric("inodes_free", u, "inodes", g.U(0.0002, 0.001), onset=a, integer=True, crosses=True)]
 
 
@@ -117,7 +97,7 @@ def renewals_stop(r):
 def pool_loses_one_by_one(r):
     g = G(r, r.uniform(4, 10))
     u0, a, b = g.U(0.1, 0.3), g.at(0.1, 0.5), g.at(0.8, 0.97)
-    u = u0 + 0.05 * g.daily() + added(g, arrivals(g, g.U(0.5, 1.5)) + 1e-6, a, b, 0.95 - u0)
+    u = u0 + 0.05 * g.daily() + summed(arrivals(g, g.U(0.5, 1.5)) + 1e-6, a, b, 0.95 - u0)
     return g, [Metric("connections", u, "connections", g.U(0.004, 0.01), onset=a, integer=True, crosses=True)]
 
 
@@ -127,7 +107,7 @@ def lag_of_a_slow_consumer(r):
     a = g.at(0.35, 0.65)
     b = min(g.n - 60, a + g.idx(g.U(10, 48)))
     rate = 0.25 + 0.75 * g.daily()
-    u = 0.02 * g.daily() + added(g, rate * r.lognormal(0, 0.2, g.n), a, b, 0.98)
+    u = 0.02 * g.daily() + summed(rate * r.lognormal(0, 0.2, g.n), a, b, 0.98)
     return g, [Metric("lag", u, "items", g.U(0.002, 0.008), onset=a, integer=True, crosses=True)]
 
 
@@ -148,7 +128,7 @@ def backups_full_and_daily(r):
     day = np.floor((g.t / 3600 - hour) / 24)
     night = (np.diff(day, prepend=day[0]) > 0) * np.where(day % 7 == 3, g.U(2, 4), 1.0)
     spread = np.convolve(night, np.ones(g.idx(g.U(0.5, 2)) + 1))[: g.n]
-    u = u0 + added(g, spread * r.lognormal(0, 0.1, g.n) + 1e-6, 0, b, 1 - u0)
+    u = u0 + summed(spread * r.lognormal(0, 0.1, g.n) + 1e-6, 0, b, 1 - u0)
     return g, [Metric("backup_volume", u, disk(r), g.U(0.0005, 0.002), onset=0, crosses=True)]
 
 
@@ -159,7 +139,7 @@ def quota_spent_early(r):
     a, b = g.at(0.3, 0.5), g.at(0.8, 0.95)
     slow = 0.3 + g.daily()
     rate = slow * np.where(np.arange(g.n) >= a, g.U(2.5, 4), 1.0)
-    u = added(g, rate, 0, b, 1.0)
+    u = summed(rate, 0, b, 1.0)
     return g, [Metric("credits_month", u, "calls", 0, onset=a, integer=True, resets="monthly", crosses=True)]
 
 
@@ -168,7 +148,7 @@ def purges_win_back_less(r):
     g = G(r, r.uniform(6, 14))
     saw, starts = g.saw(g.U(8, 24), 0.3)
     u0, b, swing = g.U(0.25, 0.4), g.at(0.82, 0.97), g.U(0.1, 0.2)
-    floor = added(g, np.isin(np.arange(g.n), starts) * r.uniform(0.6, 1.4, g.n) + 1e-6, 0, b, 0.98 - u0 - 0.5 * swing)
+    floor = summed(np.isin(np.arange(g.n), starts) * r.uniform(0.6, 1.4, g.n) + 1e-6, 0, b, 0.98 - u0 - 0.5 * swing)
     u = u0 + swing * saw + np.convolve(np.pad(floor, (g.idx(6), 0), "edge"), np.ones(g.idx(6) + 1) / (g.idx(6) + 1), "valid")
     return g, [Metric("trash", u, disk(r), g.U(0.001, 0.004), onset=0, crosses=True)]
 
@@ -186,7 +166,7 @@ def metaspace_by_deploys(r):
     g = G(r, r.uniform(6, 12))
     a, b, u0 = g.at(0, 0.25), g.at(0.82, 0.97), g.U(0.25, 0.4)
     steps = np.isin(np.arange(g.n), r.integers(a, b, int(r.integers(5, 12))))
-    u = u0 + added(g, 0.5 * steps / steps.sum() + 0.5 / (b - a), a, b, 1 - u0)
+    u = u0 + summed(0.5 * steps / steps.sum() + 0.5 / (b - a), a, b, 1 - u0)
     return g, [Metric("metaspace", u, "mem", g.U(0.001, 0.004), onset=a, crosses=True)]
 
 

@@ -2,36 +2,18 @@
 
 Usage: python benchmarks/exhaustion.py --seeds 200-203 --extra exhaustion_kinds
 
-`register` adds every kind to the corpus writer's. The writer is imported for its grid and its units; a kind is
-(generator) -> (grid, metrics) as there, u = 1 is the limit. `exhaustion_calm` has those that never reach it.
+The writer is imported for its grid and its units; a kind is as in `exhaustion_book`, u = 1 is the limit. `exhaustion_calm`
+has those that never reach it.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from exhaustion import G, Metric, disk  # type: ignore[import-not-found]
-from exhaustion_calm import CALM, Draw, cycles, weekend
+from exhaustion_book import summed
+from exhaustion_calm import BOOK, cycles, weekend
 
-CROSSING: dict[str, Draw] = {}
-def register(kinds: dict[str, Any]) -> None:
-    """Add every kind to the writer's table."""
-    kinds |= {name: (draw, True) for name, draw in CROSSING.items()} | {
-        name: (draw, False) for name, draw in CALM.items()
-    }
-
-
-def crossing(draw: Draw) -> Draw:
-    CROSSING[draw.__name__] = draw
-    return draw
-
-
-def ramp(g: Any, rate: np.ndarray[Any, Any], begin: int, end: int, total: float) -> np.ndarray[Any, Any]:
-    """What `rate` adds up to from `begin` on, `total` of it until `end`."""
-    rate = np.where(np.arange(g.n) >= begin, rate, 0.0)
-    added = np.cumsum(rate)
-    return np.asarray(added * (total / added[min(end, g.n - 1)]))
+crossing, register = BOOK.kind(True), BOOK.register
 
 
 # ---------------------------------------------------------------- they cross
@@ -90,7 +72,7 @@ def swap_in_bursts(r):
     return g, [
         Metric(
             "swap_used",
-            u0 + ramp(g, hits + 1e-6, a, b, 1 - u0),
+            u0 + summed(hits + 1e-6, a, b, 1 - u0),
             "mem",
             g.U(0.001, 0.004),
             onset=a,
@@ -148,7 +130,7 @@ def pool_creeps_in_working_hours(r):
     return g, [
         Metric(
             "connections",
-            u0 + ramp(g, work + 1e-6, a, b, 1 - u0),
+            u0 + summed(work + 1e-6, a, b, 1 - u0),
             "connections",
             g.U(0.002, 0.01),
             onset=a,
@@ -165,7 +147,7 @@ def growth_on_weekdays(r):
     u0 = g.U(0.2, 0.5)
     rate = np.where(weekend(g), 0.08, 1.0) * (0.4 + g.daily(weekend=1))
     return g, [
-        Metric("disk", u0 + ramp(g, rate, a, b, 1 - u0), disk(r), g.U(0.001, 0.004), onset=a, crosses=True)
+        Metric("disk", u0 + summed(rate, a, b, 1 - u0), disk(r), g.U(0.001, 0.004), onset=a, crosses=True)
     ]
 
 
@@ -255,7 +237,7 @@ def backlog_by_day(r):
     return g, [
         Metric(
             "queue_length",
-            0.04 + ramp(g, rate, a, b, 0.96),
+            0.04 + summed(rate, a, b, 0.96),
             "items",
             g.U(0.003, 0.01),
             onset=a,

@@ -3,39 +3,17 @@
 Usage: python benchmarks/exhaustion.py --seeds 700-702 --extra exhaustion_unseen
 
 What mirrors, drained nodes, dead letters, image caches, heat waves and new tenants do; half of the calm ones rise once.
-A kind is as in `exhaustion_kinds`: (generator) -> (grid, metrics), u = 1 is the limit.
+A kind is as in `exhaustion_book`: (generator) -> (grid, metrics), u = 1 is the limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 from exhaustion import G, Metric, disk  # type: ignore[import-not-found]
+from exhaustion_book import Book, summed
 
-Array = np.ndarray[Any, Any]
-Draw = Callable[[np.random.Generator], tuple[Any, list[Any]]]
-KINDS: dict[str, tuple[Draw, bool]] = {}
-
-
-def register(kinds: dict[str, Any]) -> None:
-    """Add every kind to the writer's table."""
-    kinds |= KINDS
-
-
-def kind(crosses: bool) -> Callable[[Draw], Draw]:
-    def add(draw: Draw) -> Draw:
-        KINDS[draw.__name__] = (draw, crosses)
-        return draw
-
-    return add
-
-
-def total(rate: Array, begin: int, end: int, amount: float) -> Array:
-    """The sum of `rate` from `begin` on, `amount` of it by `end`."""
-    rate = np.where(np.arange(len(rate)) >= begin, rate, 0.0)
-    return np.asarray(np.cumsum(rate) * (amount / max(rate[: end + 1].sum(), 1e-9)))
+BOOK = Book()
+kind, register = BOOK.kind, BOOK.register
 
 
 # ---------------------------------------------------------------- they cross
@@ -44,7 +22,7 @@ def volumes_orphaned_since_a_release(r):
     g = G(r, r.uniform(6, 14))
     u0, a, b = g.U(0.2, 0.5), g.at(0.15, 0.5), g.at(0.82, 0.97)
     jobs = r.poisson(6 * g.step / 3600 * (0.2 + g.daily()), g.n) * r.lognormal(0, 0.8, g.n)
-    u = u0 + 0.015 * g.daily() + total(jobs + 1e-6, a, b, 0.99 - u0)
+    u = u0 + 0.015 * g.daily() + summed(jobs + 1e-6, a, b, 0.99 - u0)
     return g, [Metric("volumes", u, disk(r), g.U(0.001, 0.003), onset=a, crosses=True)]
 
 
@@ -54,7 +32,7 @@ def threads_leak_by_request(r):
     u0, a, b = g.U(0.15, 0.35), g.at(0.05, 0.4), g.at(0.82, 0.97)
     load = 0.25 + g.daily()
     back = np.isin(np.arange(g.n), r.integers(a + 1, b, 3)) * g.U(0.02, 0.05)  # one of many workers restarts
-    u = u0 + 0.03 * g.daily() - np.cumsum(back) + total(load * r.lognormal(0, 0.3, g.n), a, b, 0.97 - u0 + back[:b].sum())
+    u = u0 + 0.03 * g.daily() - np.cumsum(back) + summed(load * r.lognormal(0, 0.3, g.n), a, b, 0.97 - u0 + back[:b].sum())
     return g, [Metric("threads", u, "fds", g.U(0.003, 0.008), onset=a, integer=True, crosses=True)]
 
 
@@ -63,7 +41,7 @@ def mail_spool_stuck(r):
     g = G(r, r.uniform(3, 6), step=60)
     a = g.at(0.4, 0.7)
     b = min(g.n - 60, a + g.idx(g.U(5, 40)))
-    u = 0.03 + 0.02 * g.daily() + total(0.5 + g.daily(), a, b, 0.95)
+    u = 0.03 + 0.02 * g.daily() + summed(0.5 + g.daily(), a, b, 0.95)
     return g, [Metric("queue_length", u, "items", g.U(0.003, 0.01), onset=a, integer=True, crosses=True)]
 
 
