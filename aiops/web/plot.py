@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from aiops.backtest.shown import Row, Shown
-from aiops.core.durations import rfc3339
-from aiops.core.records import Ints
+from aiops.backtest.shown import Shown
+from aiops.web.axes import levels, lines, thinned, ticks
 from aiops.web.backtest_page import number
 
 WIDE, HIGH = 860, 230
@@ -18,8 +17,6 @@ LEFT, RIGHT, TOP, BOTTOM = 62, 12, 14, 34
 COLUMNS = 400
 FAR = 4.0
 """A limit further away than this many heights of the data would make the data a flat line: it is named instead of drawn."""
-STEPS = (60, 300, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800)
-TICKS_AT_MOST = 7
 
 
 def plot(one: Shown) -> Mapping[str, Any] | None:
@@ -45,12 +42,12 @@ def plot(one: Shown) -> Mapping[str, Any] | None:
     split = int(np.searchsorted(one.time_s[at], one.at_s, side="right"))
     limits = one.limit[np.isfinite(one.limit)]
     found: dict[str, Any] = {
-        "before": list(_lines(one.time_s[at[:split]], one.values[at[:split]], x, y)),
-        "after": list(_lines(one.time_s[at[max(split - 1, 0) :]], one.values[at[max(split - 1, 0) :]], x, y)),
+        "before": list(lines(one.time_s[at[:split]], one.values[at[:split]], x, y)),
+        "after": list(lines(one.time_s[at[max(split - 1, 0) :]], one.values[at[max(split - 1, 0) :]], x, y)),
         "band": list(_bands(one, x, y)), "opened": x(one.at_s) if one.opened is not None else None,
-        "crossed": [x(t) for t in one.crossings], "limit": list(_lines(one.time_s, one.limit, x, y)) if drawn else [],
+        "crossed": [x(t) for t in one.crossings], "limit": list(lines(one.time_s, one.limit, x, y)) if drawn else [],
         "far": "" if drawn or not len(limits) else f"limit {number(float(limits[-1]))}, too far to be drawn",
-        "x": [(x(t), label) for t, label in ticks(start, end)], "y": [(y(v), number(v)) for v in _levels(low, high)],
+        "x": [(x(t), label) for t, label in ticks(start, end)], "y": [(y(v), number(v)) for v in levels(low, high)],
         "open": _open(one, x, end),
     }  # fmt: skip
     if told is not None and drawn and len(limits):
@@ -58,43 +55,6 @@ def plot(one: Shown) -> Mapping[str, Any] | None:
         level = y(float(first if math.isfinite(first) else limits[-1]))
         found["told"] = (x(told.earliest_s), max(round(x(told.latest_s) - x(told.earliest_s), 1), 2.0), level, x(told.expected_s))
     return found
-
-
-def thinned(values: Row, columns: int) -> Ints:
-    """Ascending indices of the points that are drawn: all where they are few, else the lowest and the highest of each column."""
-    count = len(values)
-    if count <= 2 * columns:
-        return np.arange(count)
-    out = {0, count - 1}
-    for part in np.array_split(np.arange(count), columns):
-        some = part[np.isfinite(values[part])]
-        out |= {int(part[0])} if not len(some) else {int(some[np.argmin(values[some])]), int(some[np.argmax(values[some])])}
-    return np.array(sorted(out), np.int64)
-
-
-def ticks(start: int, end: int) -> Iterator[tuple[int, str]]:
-    """(instant, label) along the time axis: round times of day, the date where it changes."""
-    longest = STEPS[-1] * -(-(end - start) // (STEPS[-1] * TICKS_AT_MOST))
-    step = next((s for s in STEPS if (end - start) / s <= TICKS_AT_MOST), longest)
-    day = ""
-    for at in range(-(-start // step) * step, end + 1, step):
-        said = rfc3339(at)
-        date, hour = said[5:10], said[11:16]
-        yield at, hour if date == day else date if hour == "00:00" else f"{date} {hour}"
-        day = date
-
-
-def _lines(time_s: Ints, values: Row, x: Any, y: Any) -> Iterator[str]:
-    """Polylines, each ended by a gap."""
-    points: list[str] = []
-    for at, value in zip(time_s.tolist(), values.tolist(), strict=True):
-        if math.isfinite(value):
-            points.append(f"{x(at)},{y(value)}")
-        elif points:
-            yield " ".join(points)
-            points = []
-    if points:
-        yield " ".join(dict.fromkeys(points))
 
 
 def _bands(one: Shown, x: Any, y: Any) -> Iterator[str]:
@@ -131,12 +91,3 @@ def _heights(one: Shown) -> tuple[float, float, bool]:
             low = max(min(low, float(known.min())), low - height / 2) if lower else low
             high = high if lower else min(max(high, float(known.max())), high + height / 2)
     return low - 0.04 * height, high + 0.08 * height, near
-
-
-def _levels(low: float, high: float) -> Iterator[float]:
-    """Round values between two."""
-    rough = (high - low) / 4
-    power = 10.0 ** math.floor(math.log10(rough)) if rough > 0 else 1.0
-    step = next(power * f for f in (1, 2, 2.5, 5, 10) if power * f >= rough)
-    first = math.ceil(low / step)
-    yield from (round(step * i, 12) for i in range(first, math.floor(high / step) + 1))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from aiops.backtest.shown import Shown
-from aiops.web.plot import HIGH, LEFT, WIDE, plot, thinned, ticks
+from aiops.web.plot import HIGH, LEFT, WIDE, plot
 from tests.backtest.test_shown import all_shown
 
 
@@ -55,22 +55,6 @@ def test_a_limit_far_away_is_named_and_not_drawn() -> None:
 def test_a_series_without_samples_has_no_picture() -> None:
     one = all_shown()[0]
     assert plot(replace(one, values=np.full(len(one.values), np.nan))) is None
-
-
-def test_what_is_thinned_keeps_its_extremes_and_ends() -> None:
-    values = np.random.default_rng(1).normal(0, 1, 10_000)
-    values[[4321, 7654]] = 99.0, -99.0
-    at = thinned(values, 100)
-    assert {0, 4321, 7654, 9999} <= set(at.tolist())
-    assert len(at) <= 202
-    assert (np.diff(at) > 0).all()
-
-
-def test_ticks_are_round_and_few_whatever_the_span() -> None:
-    for span in (60, 3600, 86400, 7 * 86400, 400 * 86400):
-        found = list(ticks(1_767_571_230, 1_767_571_230 + span))
-        assert 1 <= len(found) <= 8
-        assert all(at % 60 == 0 for at, _ in found)
 
 
 def test_a_constant_series_has_a_height() -> None:
