@@ -36,7 +36,7 @@ class WebSettings(Strict):
     """Where the daemon serves, and to whom."""
 
     listen: str = Field(DEFAULT_LISTEN, description="HOST:PORT to serve on; the default gives way to a free port")
-    url: str = Field("", pattern=r"^(https?://[^\s?#]+)?$", description="where readers of messages reach it; empty: no links")
+    external_url: str = Field("", pattern=r"^(https?://[^\s?#]+)?$", description="where readers of messages reach it; empty: no links")
     tls: Tls | None = Field(None, description="serve HTTPS")
     accounts_file: FileName | None = Field(None, description="hashes of passwords and tokens, of `aiops accounts`; mode 0600")
     people: dict[str, Person] = Field(

@@ -214,14 +214,14 @@ class Daemon:
     def _assemble(self, settings: Settings, cards: list[ModelCard], runbooks: list[Runbook]) -> Rooms:
         stages = ladder.enter(self.store, cards, settings.stages, "config", settings.stages_why, self.clock())
         rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir, self.clock, stages)
-        if settings.web.url:
+        if settings.web.external_url:
             rooms.feedback_url = self._feedback_url
         if self.dry_run:
             rooms.routes = ()  # what is not to be told must not wait in the outbox for the next start either
         return rooms
 
     def _feedback_url(self, warning_id: str) -> str:
-        return f"{self.settings.web.url.rstrip('/')}/feedback/{warning_id}?key={link_key(self.token, warning_id)}"
+        return f"{self.settings.web.external_url.rstrip('/')}/feedback/{warning_id}?key={link_key(self.token, warning_id)}"
 
     def _ran(self, job: str, result: str, error: BaseException | None) -> None:
         self.board.count("jobs", job, result)

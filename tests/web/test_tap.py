@@ -16,7 +16,7 @@ from tests.daemon.rig import Rig, card, falling
 @pytest.fixture
 def client(rig: Rig) -> Iterator[TestClient]:
     rig.world.add("free", {"instance": "a"}, falling(0.001))
-    rig.more = {"web": {"url": "https://aiops.example/"}}
+    rig.more = {"web": {"external_url": "https://aiops.example/"}}
     daemon = rig.start(card())
     rig.until_warned()
     with TestClient(make_app(daemon), base_url="http://127.0.0.1", client=("10.0.0.1", 50000)) as found:
