@@ -12,21 +12,12 @@ from aiops import __version__
 from aiops.core.errors import StoreError
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.metrics import exposition, make_registry
-from aiops.web import api, said
+from aiops.web import api, events, said
 from aiops.web.access import Access, Needs
+from aiops.web.guard import Guard
 from aiops.web.pages import add_pages
 from aiops.web.responses import add_responses
 from aiops.web.sight import is_loopback
-
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
 def make_app(daemon: Daemon) -> FastAPI:
@@ -36,18 +27,7 @@ def make_app(daemon: Daemon) -> FastAPI:
         docs_url=None, redoc_url=None,
     )  # fmt: skip
     access = app.state.access = Access(daemon)
-    local = is_loopback(daemon.settings.web.listen.rpartition(":")[0])
-
-    @app.middleware("http")
-    async def _guard(request: Request, call_next: Any) -> Response:
-        # a page in somebody's browser must not read a loopback service through a name that it controls
-        if local and not is_loopback(_host_of(request.headers.get("host", ""))):
-            response: Response = PlainTextResponse("this service answers under its loopback address only\n", 400)
-        else:
-            response = await call_next(request)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
+    app.add_middleware(Guard, local=is_loopback(daemon.settings.web.listen.rpartition(":")[0]))
 
     @app.exception_handler(StoreError)
     async def _store_fails(_request: Request, error: StoreError) -> Response:
@@ -55,15 +35,11 @@ def make_app(daemon: Daemon) -> FastAPI:
 
     _health(app, daemon, access)
     api.add_api(app, daemon, access)
+    events.add_events(app, daemon, access)
     add_responses(app, daemon, access)
     said.take(app, daemon, access)
     add_pages(app, daemon, access)
     return app
-
-
-def _host_of(header: str) -> str:
-    """The host of a Host header, without its port."""
-    return header.partition("]")[0] if header.startswith("[") else header.partition(":")[0]
 
 
 def _health(app: FastAPI, daemon: Daemon, access: Access) -> None:

@@ -74,7 +74,7 @@ class _Web(threading.Thread):
             log_config=None, log_level="warning", access_log=False, lifespan="off", http="h11", loop="asyncio",
             ws="none", server_header=False, backlog=BACKLOG, timeout_keep_alive=15, timeout_graceful_shutdown=3,
         )  # fmt: skip
-        self._server, self._listening = uvicorn.Server(config), listening
+        self._server, self._listening, self._feed = uvicorn.Server(config), listening, app.state.feed
         self.failed = False
 
     def run(self) -> None:
@@ -84,6 +84,7 @@ class _Web(threading.Thread):
             self.failed = not self._server.should_exit
 
     def stop(self) -> None:
+        self._feed.close()
         self._server.should_exit = True
         self.join(5.0)
 

@@ -13,7 +13,8 @@ from fastapi.testclient import TestClient
 from starlette.routing import Route
 
 from aiops.core.errors import SourceError, StoreError
-from aiops.web.app import is_loopback, make_app
+from aiops.web.app import make_app
+from aiops.web.sight import is_loopback
 from tests.daemon.rig import Rig, anomaly_card, calm, card, falling
 
 HOSTILE = '<script>alert(1)</script>"\'><img src=x onerror=alert(2)>\u202egnp.exe\n{{7*7}}'
@@ -50,6 +51,7 @@ def routes(app: Any) -> list[tuple[str, str]]:
 
 def test_every_get_route_answers(rig: Rig, app: Any, client: TestClient) -> None:
     seen = 0
+    app.state.feed.close()  # else its stream has no end
     for method, path in routes(app):
         if method == "GET":
             answer = client.get(path.replace("{warning_id}", warning_id(rig)).replace("{name}", "aiops.css"))
@@ -57,7 +59,7 @@ def test_every_get_route_answers(rig: Rig, app: Any, client: TestClient) -> None
                 assert answer.status_code == 404
                 continue
             assert answer.status_code == 200, path
-            if path.startswith("/api") or path in ("/-/ready", "/openapi.json"):
+            if (path.startswith("/api") and path != "/api/v1/events") or path in ("/-/ready", "/openapi.json"):
                 assert answer.headers["content-type"] == "application/json"
                 assert answer.json() is not None
             seen += 1

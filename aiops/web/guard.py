@@ -1,0 +1,55 @@
+"""What holds for every answer, whatever the route: under which names the service answers, and the headers each answer carries."""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from aiops.web.sight import is_loopback
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+class Guard:
+    """Around the application. `local`: it serves on the loopback address, and so under names of that address only."""
+
+    def __init__(self, app: ASGIApp, local: bool) -> None:
+        self._app, self._local = app, local
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def headed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        # a page in somebody's browser must not read a loopback service through a name that it controls
+        if self._local and not is_loopback(host_of(Headers(scope=scope).get("host", ""))):
+            refused = PlainTextResponse("this service answers under its loopback address only\n", 400)
+            await refused(scope, receive, headed)
+            return
+        await self._app(scope, receive, headed)
+
+
+def host_of(header: str) -> str:
+    """The host of a Host header, without its port.
+
+    >>> host_of("[::1]:9464"), host_of("localhost:1")
+    ('[::1', 'localhost')
+    """
+    return header.partition("]")[0] if header.startswith("[") else header.partition(":")[0]
