@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,39 +16,11 @@ from aiops.web.access import COOKIE, CSRF_HEADER, TRIES, Needs, Tries
 from aiops.web.accounts import Accounts
 from aiops.web.app import make_app
 from aiops.web.serve import listen
-from tests.daemon.rig import Rig, calm, card
+from tests.daemon.rig import Rig, card
+from tests.web.people import BASE, PEOPLE, bearer, entered
 
-BASE, PASSWORD = "http://127.0.0.1:9464", "a sentence to remember"
 OPEN = {"/-/healthy", "/-/ready", "/login", "/enter", "/feedback/{warning_id}", "/static/{name}"}
 """What needs nothing, or proves itself: a link that was sent."""
-PEOPLE: dict[str, Any] = {
-    "ann": {"role": "responder"}, "vic": {"role": "viewer"}, "root": {"role": "admin"}, "bot": {"role": "responder"},
-}  # fmt: skip
-
-
-@pytest.fixture
-def tokens(rig: Rig, tmp_path: Path) -> dict[str, str]:
-    """A daemon with four people; the token of each. ann has a password too."""
-    accounts, made = Accounts(), {}
-    for name in PEOPLE:
-        made[name] = accounts.new_token(name)
-    accounts.set_password("ann", PASSWORD)
-    accounts.write(tmp_path / "accounts")
-    rig.more["web"] = {"people": PEOPLE, "accounts_file": str(tmp_path / "accounts")}
-    rig.world.add("free", {"instance": "a"}, calm())
-    rig.start(card())
-    return made
-
-
-@pytest.fixture
-def client(rig: Rig, tokens: dict[str, str]) -> Iterator[TestClient]:
-    assert rig.daemon is not None
-    with TestClient(make_app(rig.daemon), base_url=BASE, client=("127.0.0.1", 50000), follow_redirects=False) as found:
-        yield found
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
 
 
 def needs_of(route: APIRoute) -> list[Needs]:
@@ -97,35 +68,6 @@ def test_roles_rise_from_viewer_to_admin() -> None:
     assert ROLES == ("viewer", "responder", "author", "admin")
 
 
-def entered(client: TestClient, password: str = PASSWORD, to: str = "/") -> Any:
-    return client.post("/login", data={"name": "ann", "password": password, "to": to})
-
-
-def test_a_login_lasts_and_ends_with_the_password(rig: Rig, client: TestClient, tmp_path: Path) -> None:
-    answer = entered(client, to="/rules")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/rules")
-    cookie = answer.headers["set-cookie"]
-    assert "HttpOnly" in cookie
-    assert "SameSite=strict" in cookie
-    assert client.get("/").status_code == 200
-    rig.clock.now += 11 * 3600
-    assert client.get("/").status_code == 200
-    rig.clock.now += 2 * 3600
-    assert client.get("/").status_code == 401
-    entered(client)
-    accounts = Accounts.read(tmp_path / "accounts")
-    accounts.set_password("ann", PASSWORD + " anew")
-    accounts.write(tmp_path / "accounts")
-    assert rig.daemon is not None
-    assert client.post("/-/reload", headers=bearer(rig.daemon.token)).status_code == 200
-    assert client.get("/").status_code == 401
-
-
-@pytest.mark.parametrize("to", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
-def test_a_login_leads_nowhere_else(client: TestClient, to: str) -> None:
-    assert entered(client, to=to).headers["location"] == "/"
-
-
 def test_a_change_by_a_browser_needs_the_mark_of_its_session(client: TestClient) -> None:
     entered(client)
     body = {"verdict": "hit"}
@@ -149,13 +91,6 @@ def test_a_forged_cookie_is_none(client: TestClient) -> None:
     for forged in ("x", base64.urlsafe_b64encode(b"ann|9999999999|00").decode(), base64.urlsafe_b64encode(b"root|1").decode()):
         client.cookies.set(COOKIE, forged)
         assert client.get("/api/v1/warnings").status_code == 401
-
-
-def test_guessing_is_slowed_down(client: TestClient) -> None:
-    assert [entered(client, "wrong").status_code for _ in range(TRIES)] == [401] * TRIES
-    late = entered(client)
-    assert late.status_code == 429
-    assert int(late.headers["retry-after"]) > 0
 
 
 def test_tries_are_counted_by_name_and_by_address() -> None:

@@ -1,0 +1,48 @@
+"""People at the door: who is configured, their proofs, and a client that stands before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from aiops.web.accounts import Accounts
+from aiops.web.app import make_app
+from tests.daemon.rig import Rig, calm, card
+
+BASE, PASSWORD = "http://127.0.0.1:9464", "a sentence to remember"
+PEOPLE: dict[str, Any] = {
+    "ann": {"role": "responder"}, "vic": {"role": "viewer"}, "root": {"role": "admin"}, "bot": {"role": "responder"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def tokens(rig: Rig, tmp_path: Path) -> dict[str, str]:
+    """A daemon with four people; the token of each. ann has a password too."""
+    accounts, made = Accounts(), {}
+    for name in PEOPLE:
+        made[name] = accounts.new_token(name)
+    accounts.set_password("ann", PASSWORD)
+    accounts.write(tmp_path / "accounts")
+    rig.more["web"] = {"people": PEOPLE, "accounts_file": str(tmp_path / "accounts")}
+    rig.world.add("free", {"instance": "a"}, calm())
+    rig.start(card())
+    return made
+
+
+@pytest.fixture
+def client(rig: Rig, tokens: dict[str, str]) -> Iterator[TestClient]:
+    assert rig.daemon is not None
+    with TestClient(make_app(rig.daemon), base_url=BASE, client=("127.0.0.1", 50000), follow_redirects=False) as found:
+        yield found
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def entered(client: TestClient, password: str = PASSWORD, to: str = "/") -> Any:
+    return client.post("/login", data={"name": "ann", "password": password, "to": to})
