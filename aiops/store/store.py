@@ -41,6 +41,8 @@ class Store:
     def __init__(self, writer: sa.Engine, reader: sa.Engine, lock: DirectoryLock | None) -> None:
         self._writer, self._reader, self._lock = writer, reader, lock
         self._mutex = threading.Lock()
+        self.revision = 0
+        """Grows with everything that is written through this store; what others write does not count."""
 
     @classmethod
     def open(cls, url: str, data_dir: Path | None, lock: bool = True) -> Store:
@@ -89,10 +91,12 @@ class Store:
     def transaction(self) -> Iterator[Tx]:
         """Everything written through the Tx is kept when the block ends, nothing when it raises. Raises StoreError."""
         try:
-            with self._mutex, self._writer.begin() as connection:
-                tx = Tx(connection)
-                yield tx
-                tx.finish()
+            with self._mutex:
+                with self._writer.begin() as connection:
+                    tx = Tx(connection)
+                    yield tx
+                    tx.finish()
+                self.revision += 1
         except sa.exc.SQLAlchemyError as e:
             raise StoreError(f"store: {_why(e)}; nothing of this transaction was kept; {advice(e)}") from e
 
