@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,7 +36,8 @@ def obey(live: Callable[[dict[str, Any]], None]) -> None:
 def fast_folder(name: str, otherwise: Path) -> Iterator[Path]:
     """A folder in memory where there is one, since a kill needs no disk and a sweep has many syncs; gone afterwards."""
     shared = Path("/dev/shm")
-    folder = shared / f"aiops-{name}-{os.getpid()}" if os.access(shared, os.W_OK) else otherwise
-    folder.mkdir(exist_ok=True)
-    yield folder
-    shutil.rmtree(folder)
+    folder = Path(tempfile.mkdtemp(prefix=f"aiops-{name}-", dir=shared if os.access(shared, os.W_OK) else otherwise))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)

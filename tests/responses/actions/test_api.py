@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from aiops.responses.actions.api import Api, ServerParams, Stopped
 from tests.responses.actions.samples import CANARY, KEY, call, web
-from tests.servers import free_port
+from tests.servers import closed_port
 
 
 def stopped(api: Api, *question: Any, **more: Any) -> Stopped:
@@ -68,7 +68,8 @@ def test_no_body_is_no_value() -> None:
 
 
 def test_nobody_there_had_no_effect() -> None:
-    result = stopped(Api(ServerParams(url=f"http://127.0.0.1:{free_port()}")), "POST", "/x").result
+    with closed_port() as port:
+        result = stopped(Api(ServerParams(url=f"http://127.0.0.1:{port}")), "POST", "/x").result
     assert (result.end, result.effect) == ("failed", False)
 
 

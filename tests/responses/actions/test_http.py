@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from aiops.responses.actions.http import Http, HttpParams
 from aiops.responses.interface import Result
 from tests.responses.actions.samples import CANARY, KEY, Web, call, web
-from tests.servers import free_port
+from tests.servers import closed_port
 
 
 def http(server: Web, **params: Any) -> Http:
@@ -61,9 +61,9 @@ def test_a_read_that_is_led_elsewhere_failed() -> None:
 
 
 def test_nobody_there_had_no_effect() -> None:
-    port = free_port()
-    action = Http(HttpParams(hosts=[f"127.0.0.1:{port}"], networks=["127.0.0.0/8"]))
-    found = action.run(call({"method": "POST", "url": f"http://127.0.0.1:{port}/"}), 0.0)
+    with closed_port() as port:
+        action = Http(HttpParams(hosts=[f"127.0.0.1:{port}"], networks=["127.0.0.0/8"]))
+        found = action.run(call({"method": "POST", "url": f"http://127.0.0.1:{port}/"}), 0.0)
     assert (found.end, found.effect) == ("failed", False)
 
 

@@ -18,7 +18,7 @@ from aiops.responses.actions.ssh import SshParams, arguments, command_line, host
 from aiops.responses.interface import Result
 from tests.responses.actions.samples import KEY, alive, call, runner, script, until
 from tests.runbooks.hostile import NAMED
-from tests.servers import free_port
+from tests.servers import closed_port, free_port
 
 SSHD = Path("/usr/sbin/sshd")
 PATH = {"PATH": "/usr/bin:/bin"}
@@ -155,7 +155,8 @@ def test_who_is_not_let_in_had_no_effect(sshd: Sshd) -> None:
 
 
 def test_nobody_there_had_no_effect(sshd: Sshd) -> None:
-    found = sshd.action({"true": Path("/bin/true")}, port=free_port()).run(there(["true"]), 0.0)
+    with closed_port() as port:
+        found = sshd.action({"true": Path("/bin/true")}, port=port).run(there(["true"]), 0.0)
     assert ends(found) == ("failed", False)
 
 

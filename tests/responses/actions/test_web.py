@@ -16,7 +16,7 @@ import pytest
 from aiops.responses.actions.egress import Egress
 from aiops.responses.actions.web import MaySent, NotSent, Web, marks
 from tests.responses.actions.samples import KEY, call, web
-from tests.servers import binary, free_port
+from tests.servers import binary, closed_port
 
 LOOPBACK = ["127.0.0.0/8"]
 
@@ -60,8 +60,7 @@ def test_a_request_goes_out_as_it_is_given() -> None:
 
 
 def test_nobody_there_means_not_sent() -> None:
-    port = free_port()
-    with pytest.raises(NotSent):
+    with closed_port() as port, pytest.raises(NotSent):
         sender(f"127.0.0.1:{port}").send("POST", f"http://127.0.0.1:{port}/", {}, b"x", 30.0)
 
 
