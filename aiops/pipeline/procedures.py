@@ -19,9 +19,10 @@ from aiops.responses.procedure import (
     Unclear,
     Verifying,
 )
+from aiops.runbooks.check_action import NO_EFFECT
 from aiops.runbooks.expressions import LOOK_UP, NotEvaluated, NotKnown, evaluate_cel, render, resolve
 from aiops.runbooks.plan import describe, rendered_argv, rendered_host, rendered_url
-from aiops.runbooks.schema import Runbook, Step, Verification
+from aiops.runbooks.schema import Runbook, Step, Undo, Verification
 from aiops.runbooks.simulate import holds
 
 READ_TIMEOUT_S, UNDO_TIMEOUT_S = 30.0, 300.0
@@ -71,20 +72,31 @@ def _limits(runbook: Runbook) -> Limits:
 
 def klass_of(step: Step) -> Klass:
     """What may be done with a step when it is not known whether it took effect."""
-    if step.effect != "write":
+    return _klass(step, step.effect == "write")
+
+
+def _klass(one: Step | Undo, writes: bool) -> Klass:
+    if not writes:
         return "pure"
-    if step.check is not None:
+    if one.check is not None:
         return "checked"
-    return "idempotent" if step.idempotent else "once"
+    return "idempotent" if one.idempotent else "once"
 
 
 def _step(step: Step) -> StepFacts:
-    retry, undo = step.retry, step.undo
-    wait = seconds(str(step.with_["for"])) if step.uses == "wait" else None
+    retry, wait = step.retry, seconds(str(step.with_["for"])) if step.uses == "wait" else None
     return StepFacts(
         step.id, step.uses, step.effect == "write", klass_of(step), step.timeout or READ_TIMEOUT_S,
         retry.attempts if retry else 1, retry.backoff if retry else 1.0, step.output, step.if_ is not None, bool(step.idempotent),
-        undo.uses if undo else "", (undo.timeout or UNDO_TIMEOUT_S) if undo else UNDO_TIMEOUT_S, wait,
+        wait, None if step.undo is None else _undo(step.id, step.undo),
+    )  # fmt: skip
+
+
+def _undo(step_id: str, undo: Undo) -> StepFacts:
+    retry, writes = undo.retry, undo.uses not in NO_EFFECT
+    return StepFacts(
+        step_id, undo.uses, writes, _klass(undo, writes), undo.timeout or UNDO_TIMEOUT_S,
+        retry.attempts if retry else 1, retry.backoff if retry else 1.0, repeatable=bool(undo.idempotent),
     )  # fmt: skip
 
 
@@ -114,9 +126,13 @@ class Reading:
             raise Unclear("nothing takes it back")
         return rendered(undo.uses, undo.with_, context)
 
-    def check(self, index: int, context: Mapping[str, Any]) -> tuple[str, Rendered]:
-        """(`uses`, what it is given) of the question whether a step is done already. Raises Unclear."""
+    def _action(self, index: int, undo: bool) -> Step | Undo:
         step = self._steps[index]
+        return step.undo if undo and step.undo is not None else step
+
+    def check(self, index: int, context: Mapping[str, Any], undo: bool = False) -> tuple[str, Rendered]:
+        """(`uses`, what it is given) of the question whether a step is done, or taken back, already. Raises Unclear."""
+        step = self._action(index, undo)
         check = step.check
         if check is None:
             raise Unclear("it has no check")
@@ -129,9 +145,9 @@ class Reading:
         given = {"argv": check.argv, **({"host": step.with_["host"]} if "host" in step.with_ else {})}
         return "exec", rendered("exec", given, context)
 
-    def checked(self, index: int, context: Mapping[str, Any], response: Any) -> bool:
-        """Whether the answer says that a step is done. Raises Unclear."""
-        check = self._steps[index].check
+    def checked(self, index: int, context: Mapping[str, Any], response: Any, undo: bool = False) -> bool:
+        """Whether the answer says that it is. Raises Unclear."""
+        check = self._action(index, undo).check
         if check is None:
             raise Unclear("it has no check")
         found = _cel(check.expect, {**context, "response": response})

@@ -95,12 +95,11 @@ def deadline_s(view: View, state: str, now_s: float) -> float | None:
     if state in ("matched", "guarded"):
         return now_s + SLACK_S
     if state == "running":
-        steps = [p.steps[i] for i in view.open_indexes()]
-        return now_s + SLACK_S + sum(s.attempts * (s.timeout_s + s.backoff_s) + (s.wait_s or 0.0) for s in steps)
+        return now_s + SLACK_S + sum(p.steps[i].longest_s for i in view.open_indexes())
     if state == "verifying":
         return now_s + (p.verify.within_s if p.verify else 0.0)
     if state == "undoing":
-        return now_s + SLACK_S + sum(s.undo_timeout_s for s in p.steps if s.undo)
+        return now_s + SLACK_S + sum(s.undo.longest_s for s in p.steps if s.undo)
     return None
 
 

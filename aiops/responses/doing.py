@@ -29,8 +29,7 @@ class Doing:
     def begin(self, view: View, row: StepRow, rendered: Rendered, recovered: bool = False) -> bool:
         """Keep the intent under this replica's epoch, then do it and record what came of it."""
         tools, now = self._tools, self._tools.clock()
-        facts = view.facts_of(row)
-        limit = facts.undo_timeout_s if row.idx >= UNDO else facts.timeout_s
+        limit = view.facts_of(row).timeout_s
         intent = changed(
             row, state="INTENT", epoch=tools.lease.epoch, attempt=row.attempt + 1, begun_s=now, deadline_s=now + limit,
             given=rendered.given, why="begun again after a crash" if recovered else "",
@@ -56,11 +55,10 @@ class Doing:
     def effect(self, view: View, row: StepRow, limit_s: float) -> Result:
         """Let the action do it."""
         facts = view.facts_of(row)
-        uses = facts.undo if row.idx >= UNDO else facts.uses
-        if uses == "promql":
+        if facts.uses == "promql":
             return self._query(view, row.given)
         try:
-            action = self._tools.actions.of(uses)
+            action = self._tools.actions.of(facts.uses)
         except Unclear as e:
             return Result("failed", why=str(e), effect=False)
         return action.run(self._call(view, row, limit_s, facts.output), self._tools.clock())
@@ -95,7 +93,7 @@ class Doing:
             return self._done(view, row, {"checked": True})
         if again == "unknown":
             return self._unknown(view, row, why)
-        if again == "again" and row.attempt < facts.attempts and not undoing:
+        if again == "again" and row.attempt < facts.attempts:
             body = {"retry_at_s": self._tools.clock() + facts.backoff_s * 2 ** (row.attempt - 1)}
             return self._tools.decide(view, view.run.state, steps=(changed(row, state="PENDING", why=why),), body=body)
         what = "taking it back failed" if undoing else "failed"
@@ -114,13 +112,14 @@ class Doing:
 
     def _checked(self, view: View, row: StepRow, why: str) -> Again:
         """Fence, so that nothing late can change the answer; then ask whether it is done."""
-        facts = view.facts_of(row)
+        facts, language, undo = view.facts_of(row), view.procedure.language, row.idx >= UNDO
+        index = view.procedure.index(row.step_id)
         try:
             self._fence(view, row, facts)
-            uses, rendered = view.procedure.language.check(row.idx, view.context)
+            uses, rendered = language.check(index, view.context, undo)
             if rendered.refused:
                 raise Unclear(rendered.refused)
-            done = view.procedure.language.checked(row.idx, view.context, self._answer(view, row, uses, rendered.given))
+            done = language.checked(index, view.context, self._answer(view, row, uses, rendered.given), undo)
         except Unclear as e:
             if facts.repeatable:
                 return "again", why
@@ -128,8 +127,7 @@ class Doing:
         return ("done", why) if done else ("again", f"{why}; it is not done")
 
     def _fence(self, view: View, row: StepRow, facts: StepFacts) -> bool:
-        action = self._tools.actions.of(facts.undo if row.idx >= UNDO else facts.uses)
-        return action.fence(self._call(view, row, CHECK_S, facts.output))
+        return self._tools.actions.of(facts.uses).fence(self._call(view, row, CHECK_S, facts.output))
 
     def _answer(self, view: View, row: StepRow, uses: str, given: Mapping[str, Any]) -> Any:
         """What a check finds: of a URL its JSON, of a program what it put out, of a query its value. Raises Unclear."""
@@ -151,7 +149,7 @@ class Doing:
             return self._begin_again(view, row, facts)
         try:
             fenced = self._fence(view, row, facts)
-            action = tools.actions.of(facts.undo if row.idx >= UNDO else facts.uses)
+            action = tools.actions.of(facts.uses)
             call = self._call(view, row, CHECK_S, facts.output)
             found = action.harvest(call)
             in_time = row.deadline_s is not None and tools.clock() < row.deadline_s + ENDS_S
@@ -183,7 +181,7 @@ class Doing:
     def _done(self, view: View, row: StepRow, output: Mapping[str, Any]) -> bool:
         undoing = row.idx >= UNDO
         done = changed(row, state="DONE", result={"output": dict(output)}, why="")
-        said = self._tools.acted(view, row) if view.facts_of(row).write or undoing else ()
+        said = self._tools.acted(view, row) if view.facts_of(row).write else ()
         return self._tools.decide(view, "undoing" if undoing else "running", steps=(done,), said=said)
 
     def _unknown(self, view: View, row: StepRow, why: str) -> bool:

@@ -41,11 +41,11 @@ class Language(Protocol):
     def undo(self, index: int, context: Context) -> Rendered:
         """What the action that takes a step back is given."""
 
-    def check(self, index: int, context: Context) -> tuple[str, Rendered]:
-        """(`uses`, what it is given) of the question whether a step is done already."""
+    def check(self, index: int, context: Context, undo: bool = False) -> tuple[str, Rendered]:
+        """(`uses`, what it is given) of the question whether a step is done already; with `undo`, whether it is taken back."""
 
-    def checked(self, index: int, context: Context, response: Any) -> bool:
-        """Whether the answer to that question says that it is done."""
+    def checked(self, index: int, context: Context, response: Any, undo: bool = False) -> bool:
+        """Whether the answer to that question says that it is."""
 
     def holds(self, value: float, expect: str) -> bool:
         """Whether a number fulfils an expectation such as `>= 0.20`."""
@@ -56,7 +56,7 @@ class Language(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
-    """One step. `undo`: the action that takes it back, empty when nothing does; `attempts`: tries in all."""
+    """One step, or what takes it back: that is its `undo`, None when nothing does. `attempts`: tries in all."""
 
     id: str
     uses: str
@@ -68,9 +68,13 @@ class StepFacts:
     output: Literal["text", "json"] = "text"
     conditional: bool = False
     repeatable: bool = False
-    undo: str = ""
-    undo_timeout_s: float = 60.0
     wait_s: float | None = None
+    undo: StepFacts | None = None
+
+    @property
+    def longest_s(self) -> float:
+        """How long all its tries together may take."""
+        return self.attempts * (self.timeout_s + self.backoff_s) + (self.wait_s or 0.0)
 
 
 @dataclass(frozen=True, slots=True)

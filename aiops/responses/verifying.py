@@ -89,7 +89,7 @@ class Verifies:
             return self._tools.end(view, "undone", why, because, f"{view.run.runbook} did not help and was taken back")
         if row.state == "INTENT":
             return self._doing.recover(view, row)
-        if self._tools.stopped():
+        if view.run.body.get("retry_at_s", 0.0) > self._tools.clock() or self._tools.stopped():
             return False
         try:
             rendered = view.procedure.language.undo(view.procedure.index(row.step_id), view.context)

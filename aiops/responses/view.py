@@ -54,8 +54,9 @@ class View:
         return next((row for row in lines if row.state not in CLOSED), None)
 
     def facts_of(self, row: StepRow) -> StepFacts:
-        """What the runbook says of a line's step."""
-        return self.procedure.steps[self.procedure.index(row.step_id)]
+        """What the runbook says of a line's step, or of what takes it back."""
+        facts = self.procedure.steps[self.procedure.index(row.step_id)]
+        return facts.undo if row.idx >= UNDO and facts.undo is not None else facts
 
     def open_indexes(self) -> list[int]:
         """The steps that are still to be done."""
@@ -104,9 +105,10 @@ def lines_of(run_id: str, procedure: Procedure) -> list[StepRow]:
 
 def undo_lines(view: View) -> list[StepRow]:
     """The journal of taking back what was done: newest first."""
-    done = [row for row in view.forward() if row.state == "DONE" and view.facts_of(row).undo]
+    done = [(row, view.facts_of(row).undo) for row in reversed(view.forward()) if row.state == "DONE"]
+    back = [(row, undo) for row, undo in done if undo is not None]
     return [
-        StepRow(UNDO + i, row.step_id, "once", idem_key(view.run.id, UNDO + row.idx)) for i, row in enumerate(reversed(done))
+        StepRow(UNDO + i, row.step_id, undo.klass, idem_key(view.run.id, UNDO + row.idx)) for i, (row, undo) in enumerate(back)
     ]
 
 

@@ -66,14 +66,14 @@ def _expressions(raw: Mapping[str, Any]) -> Found:
     for loc, text in _texts({key: value for key, value in raw.items() if key != "tests"}, ()):
         step = loc[1] if loc[0] == "steps" and len(loc) > 1 and isinstance(loc[1], int) else None
         before = [name for name in ids[:step] if name]
+        own = [ids[step]] if step is not None and loc[2:3] == ("undo",) else []
         place = _kind_of(loc, at(raw, *loc[:2], "uses") if loc[0] == "steps" else None, raw)
         if place == "look-ups":
-            own = [ids[step]] if step is not None and loc[2:3] == ("undo",) else []
             for why in look_up_mistakes(text, before + own, targets):
                 yield loc, why
         elif place == "cel":
-            names = ["symptom", "steps", "target", *(["response"] if loc[2:3] == ("check",) else [])]
-            for why in cel_mistakes(text, names, before, targets):
+            names = ["symptom", "steps", "target", *(["response"] if "check" in loc[2:4] else [])]
+            for why in cel_mistakes(text, names, before + own, targets):
                 yield loc, why
         elif place == "text" and "${{" in text:
             yield loc, "look-ups are not replaced here; write plain text"
@@ -87,10 +87,11 @@ def _kind_of(loc: Loc, uses: Any, raw: Mapping[str, Any]) -> str:
         return "query"
     if loc[0] != "steps" or len(loc) < 3:
         return "text"
-    part = loc[2:]
-    if part == ("if",) or part == ("check", "expect") or (uses == "compute" and part[0] == "with"):
+    undo = loc[2] == "undo"
+    part = loc[3:] if undo else loc[2:]
+    if part in (("if",), ("check", "expect")) or (uses == "compute" and not undo and part[0] == "with"):
         return "cel"
-    within = part[0] == "with" or part[:2] == ("undo", "with") or part[:2] in (("check", "url"), ("check", "argv"))
+    within = part[:1] == ("with",) or part[:2] in (("check", "url"), ("check", "argv"))
     return "look-ups" if within else "text"
 
 

@@ -63,6 +63,8 @@ SECRET = r"^[a-z][a-z0-9-]{0,60}$"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NO_EFFECT = ("compute", "promql", "wait", "notify")
 """Actions that change nothing, and need not say so."""
+TAKE_NOTHING_BACK = ("compute", "promql", "wait")
+"""Actions that cannot be an undo; `notify` can: it asks a person for it."""
 CHANGES = ("alertmanager.silence", "alertmanager.expire", "kubernetes.scale", "kubernetes.restart", "kubernetes.cordon")
 """Actions that change something whatever they are given."""
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
@@ -100,6 +102,12 @@ def of_step(raw: Mapping[str, Any]) -> Found:
         yield ("undo",), "is missing in a write step; write undo: {uses, with}, or irreversible: with the reason"
     if raw.get("idempotent") is None and raw.get("check") is None:
         yield ("idempotent",), "is missing in a write step; write idempotent: true if it is safe to repeat, or a check"
+
+
+def of_undo(raw: Mapping[str, Any]) -> Found:
+    """An undo does something."""
+    if raw.get("uses") in TAKE_NOTHING_BACK:
+        yield ("uses",), f"{raw['uses']} takes nothing back; write what does, or irreversible: with the reason"
 
 
 def of_check(raw: Mapping[str, Any]) -> Found:

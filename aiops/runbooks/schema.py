@@ -182,6 +182,22 @@ class Action(Strict):
         yield from check_action.mistakes_in(raw)
 
 
+class Undo(Action):
+    """How a step is taken back, and what may be done when a crash leaves open whether it was."""
+
+    retry: Retry | None = Field(None, description="how often it is tried")
+    idempotent: Literal[True] | None = Field(None, description="safe to run again after a crash")
+    check: Check | None = Field(None, description="is it taken back already?")
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [*shape.ACTIONS, shape.UNDO]})
+
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """What the action may be given, and actions that take nothing back."""
+        yield from check_action.mistakes_in(raw)
+        yield from check_action.of_undo(raw)
+
+
 class Step(Action):
     """One step."""
 
@@ -194,7 +210,7 @@ class Step(Action):
     retry: Retry | None = Field(None, description="how often it is tried")
     idempotent: Literal[True] | None = Field(None, description="safe to run again after a crash")
     check: Check | None = Field(None, description="is it done already?")
-    undo: Action | None = Field(None, description="how it is taken back")
+    undo: Undo | None = Field(None, description="how it is taken back")
     irreversible: str | None = Field(None, min_length=15, description="why it cannot be taken back")
 
     @classmethod

@@ -17,6 +17,7 @@ from aiops.runbooks.check_action import (
     NO_EFFECT,
     PROGRAM,
     SECRET,
+    TAKE_NOTHING_BACK,
     URL,
     WITHOUT_NAMESPACE,
 )
@@ -130,6 +131,7 @@ STEPS: list[Any] = [
         },
     },
 ]
+UNDO: dict[str, Any] = {"properties": {"uses": {"not": {"enum": list(TAKE_NOTHING_BACK)}}}}
 CHECK: dict[str, Any] = {"oneOf": [{"required": ["url"]}, {"required": ["argv"]}, {"required": ["promql"]}]}
 VERIFICATION: dict[str, Any] = {
     "oneOf": [

@@ -29,7 +29,7 @@ def v0_done_first_and_recorded_then() -> None:
         result = self.effect(view, given, 60.0)
         state = "undoing" if row.idx >= UNDO else "running"
         step = changed(row, state="DONE", attempt=1, epoch=given.epoch, result={"output": dict(result.output)})
-        said = self._tools.acted(view, row) if view.facts_of(row).write or row.idx >= UNDO else ()
+        said = self._tools.acted(view, row) if view.facts_of(row).write else ()
         return self._tools.decide(view, state, steps=(step,), said=said)
 
     Doing.begin = begin  # type: ignore[method-assign]

@@ -24,6 +24,7 @@ CONTEXT: dict[str, Any] = {
 }
 PLAIN = {k: v for k, v in WRITE.items() if k not in ("idempotent", "irreversible")}
 CHECK: dict[str, Any] = {"promql": "up{$target}", "expect": "response.value >= 1"}
+BACK: dict[str, Any] = {"uses": "plugin.count", "with": {"at": "${{ target.instance }}"}}
 FINAL = {"irreversible": "What is gone is gone for good."}
 
 
@@ -57,6 +58,31 @@ def test_what_may_be_done_again_is_as_the_author_says(tmp_path: Path, step: dict
     one = load(tmp_path, book(step))
     assert klass_of(one.steps[0]) == klass
     assert procedure_of(one).steps[0].repeatable is ("idempotent" in step)
+
+
+@pytest.mark.parametrize(
+    ("undo", "klass"),
+    [
+        ({"uses": "notify", "with": {"route": "pager", "message": "take it back"}}, "pure"),
+        ({**BACK, "idempotent": True}, "idempotent"),
+        ({**BACK, "check": CHECK}, "checked"),
+        (BACK, "once"),
+    ],
+)
+def test_what_takes_back_is_of_a_class_of_its_own(tmp_path: Path, undo: dict[str, Any], klass: str) -> None:
+    (step,) = procedure(tmp_path, {**PLAIN, "idempotent": True, "output": "json", "undo": undo}).steps
+    assert (step.klass, step.undo and (step.undo.klass, step.undo.output, step.undo.attempts)) == ("idempotent", (klass, "text", 1))
+
+
+def test_what_takes_back_has_a_check_of_its_own(tmp_path: Path) -> None:
+    own = {"url": "https://h/${{ steps.fix.json.name }}", "expect": "response.size == steps.fix.json.was"}
+    language = procedure(tmp_path, {**PLAIN, "check": CHECK, "undo": {**BACK, "check": own}}).language
+    context = {**CONTEXT, "steps": {"fix": {"json": {"name": "v1", "was": 3}}}}
+    assert language.check(0, context)[0] == "promql"
+    uses, given = language.check(0, context, undo=True)
+    assert (uses, given.given) == ("http", {"method": "GET", "url": "https://h/v1"})
+    assert language.checked(0, context, {"size": 3}, undo=True)
+    assert not language.checked(0, context, {"size": 4}, undo=True)
 
 
 def test_what_an_action_is_given_keeps_types_and_hides_nothing() -> None:

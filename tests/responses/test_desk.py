@@ -12,7 +12,7 @@ from tests.responses.rig import READ, WRITE, book, early, made
 
 
 def test_every_state_that_lasts_has_a_deadline(tmp_path: Path) -> None:
-    undo = {"uses": "plugin.count", "with": {}, "timeout": "2m"}
+    undo = {"uses": "plugin.count", "with": {}, "timeout": "2m", "retry": {"attempts": 2, "backoff": "5s"}}
     back = {**{k: v for k, v in WRITE.items() if k != "irreversible"}, "undo": undo, "retry": {"attempts": 3, "backoff": "10s"}}
     with made(tmp_path) as rig:
         rig.write(book({**READ, "timeout": "30s"}, back))
@@ -23,7 +23,7 @@ def test_every_state_that_lasts_has_a_deadline(tmp_path: Path) -> None:
         assert view is not None
         found = {state: deadline_s(view, state, 0.0) for state in ("matched", "guarded", "running", "verifying", "undoing")}
     assert found == {
-        "matched": SLACK_S, "guarded": SLACK_S, "running": SLACK_S + 3 * 610.0, "verifying": 1800.0, "undoing": SLACK_S + 120.0,
+        "matched": SLACK_S, "guarded": SLACK_S, "running": SLACK_S + 3 * 610.0, "verifying": 1800.0, "undoing": SLACK_S + 2 * 125.0,
     }  # fmt: skip
 
 

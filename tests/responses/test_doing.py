@@ -92,22 +92,67 @@ def test_after_a_crash_before_the_effect_it_is_done_once(rig: Rig, klass: str) -
     assert (len(rig.count.calls), list(rig.step_states().values())) == (1, ["DONE"])
 
 
-def test_what_may_be_done_once_only_is_left_to_a_person(rig: Rig) -> None:
-    """Taking back, of which no file can say that it may be repeated."""
-    one = begun(rig, {**PLAIN, "idempotent": True, "undo": UNDO})
+BACKS: dict[str, dict[str, Any]] = {
+    "pure": {"uses": "notify", "with": {"route": "pager", "message": "please take it back"}},
+    "idempotent": {**UNDO, "idempotent": True},
+    "checked": {**UNDO, "check": {**CHECK, "promql": "back{$target}"}},
+    "once": UNDO,
+}
+
+
+def taken_back(rig: Rig, undo: dict[str, Any], back: Any = ()) -> Replica:
+    """A replica whose next look takes back what did not help."""
+    one = begun(rig, {**PLAIN, "idempotent": True, "undo": undo})
     one.tick(rig.clock.now)
     rig.clock.now += 1801
     one.lease._monotonic = lambda: rig.clock.now
+    one.world.numbers["back{$target}"] = back
+    one.engine.tools.actions._open["notify"] = rig.count
+    return one
+
+
+def died_taking_back(rig: Rig, undo: dict[str, Any], back: Any = ()) -> None:
+    """One that died in it, and the next that finds it."""
 
     def dies(call: Call) -> Result:
         raise Died
 
+    one = taken_back(rig, undo)
     rig.count.does["fix"] = dies
     with pytest.raises(Died):
         one.tick(rig.clock.now)
     rig.count.does.clear()
     rig.clock.now += 20
-    rig.replica("b").tick(rig.clock.now)
+    next_one = rig.replica("b")
+    next_one.world.numbers["back{$target}"] = back
+    next_one.engine.tools.actions._open["notify"] = rig.count
+    next_one.tick(rig.clock.now)
+
+
+@pytest.mark.parametrize(
+    ("klass", "back", "calls", "state"),
+    [
+        ("pure", [], 3, "DONE"),
+        ("idempotent", [], 3, "DONE"),
+        ("checked", [1.0], 2, "DONE"),
+        ("checked", [0.0], 3, "DONE"),
+        ("checked", Unclear("away"), 2, "UNKNOWN"),
+        ("once", [], 2, "UNKNOWN"),
+    ],
+)
+def test_after_a_crash_in_taking_back_it_goes_by_the_class_of_the_undo(
+    rig: Rig, klass: str, back: Any, calls: int, state: str
+) -> None:
+    died_taking_back(rig, BACKS[klass], back)
+    assert (rig.step_states(), len(rig.count.calls)) == ({"fix": "DONE", "fix~": state}, calls)
+    assert len({call.idem_key for call in rig.count.calls}) == 2
+    assert rig.one().state == ("needs_a_person" if state == "UNKNOWN" else "undone")
+    said = [one.body["what"] for one in rig.store.statements(kind="action")]
+    assert said == ["mend: fix", *(["mend: fix taken back"] if state == "DONE" and klass != "pure" else [])]
+
+
+def test_what_may_be_done_once_only_is_left_to_a_person(rig: Rig) -> None:
+    died_taking_back(rig, UNDO)
     assert (rig.step_states(), rig.one().state) == ({"fix": "DONE", "fix~": "UNKNOWN"}, "needs_a_person")
     assert "the process died while it ran" in rig.one().body["why"]
     assert rig.count.steps == ["fix", "fix"]
@@ -187,6 +232,35 @@ def test_what_did_not_end_well_is_tried_again_as_far_as_its_class_lets_it(
         rig.clock.now += 5
         rig.monotonic.now += 5
     assert (len(rig.count.calls), list(rig.step_states().values())) == (calls, [state])
+
+
+@pytest.mark.parametrize(
+    ("klass", "result", "back", "calls", "state"),
+    [
+        ("pure", LOST, [], 3, "FAILED"),
+        ("idempotent", LOST, [], 3, "UNKNOWN"),
+        ("idempotent", FAILED, [], 3, "FAILED"),
+        ("checked", LOST, [1.0], 1, "DONE"),
+        ("checked", LOST, [0.0], 3, "FAILED"),
+        ("checked", LOST, [], 1, "UNKNOWN"),
+        ("once", LOST, [], 1, "UNKNOWN"),
+        ("once", FAILED, [], 1, "FAILED"),
+        ("once", REFUSED, [], 3, "FAILED"),
+    ],
+)
+def test_taking_back_is_tried_again_as_far_as_its_class_lets_it(
+    rig: Rig, klass: str, result: Result, back: Any, calls: int, state: str
+) -> None:
+    one = taken_back(rig, {**BACKS[klass], "retry": {"attempts": 3, "backoff": "1s"}}, back)
+    rig.count.calls.clear()
+    rig.count.does["fix"] = lambda call: result
+    one.tick(rig.clock.now)
+    one.tick(rig.clock.now)
+    assert len(rig.count.calls) == 1, "not before its pause is over"
+    for _ in range(6):
+        rig.clock.now += 5
+        one.tick(rig.clock.now)
+    assert (len(rig.count.calls), rig.step_states()["fix~"]) == (calls, state)
 
 
 class Program(Count):

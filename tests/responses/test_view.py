@@ -45,11 +45,12 @@ def test_a_plan_is_bound_to_runbook_target_and_every_step(tmp_path: Path) -> Non
 
 def test_only_what_was_done_is_taken_back_newest_first(tmp_path: Path) -> None:
     with made(tmp_path) as rig:
-        one = view(rig, BACK, {**BACK, "id": "more"}, {**BACK, "id": "skipped"}, WRITE | {"id": "stays"})
+        more = {**BACK, "id": "more", "undo": {**UNDONE, "idempotent": True}}
+        one = view(rig, BACK, more, {**BACK, "id": "skipped"}, WRITE | {"id": "stays"})
         states = ("DONE", "DONE", "SKIPPED", "DONE")
         steps = {i: replace(row, state=state) for (i, row), state in zip(one.steps.items(), states, strict=True)}
         lines = undo_lines(replace(one, steps=steps))
-        assert [(row.idx, row.step_id, row.klass) for row in lines] == [(UNDO, "more", "once"), (UNDO + 1, "fix", "once")]
+        assert [(row.idx, row.step_id, row.klass) for row in lines] == [(UNDO, "more", "idempotent"), (UNDO + 1, "fix", "once")]
         assert len({row.idem_key for row in lines} | {row.idem_key for row in steps.values()}) == 6
 
 

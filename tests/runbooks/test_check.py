@@ -125,6 +125,41 @@ def test_undo_may_use_what_its_own_step_gave_and_other_places_may_not(tmp_path: 
     assert [at for at, _, _ in found] == ["steps[3].with.json.workers"]
 
 
+OWN = '    undo:\n      check: {url: "https://pool.example.org/v1/${{ steps.grow.json.name }}", expect: response.workers == steps.grow.json.was}\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field", "says"),
+    [
+        ("", "", "", ""),
+        ("steps.grow.json.was", "steps.clean.json.was", "", ""),
+        ("steps.grow.json.was", "steps.grwo.json.was", "steps[3].undo.check.expect", "did you mean grow"),
+        ("response.workers ==", "answer.workers ==", "steps[3].undo.check.expect", "unknown name answer"),
+        ("steps.grow.json.name", "steps.grwo.json.name", "steps[3].undo.check.url", "did you mean grow"),
+        ("https://pool.example.org", "https://${{ target.service }}", "steps[3].undo.check.url", "fixed text"),
+    ],
+)
+def test_the_check_of_an_undo_is_judged_as_any_and_may_use_what_its_step_gave(
+    tmp_path: Path, old: str, new: str, field: str, says: str
+) -> None:
+    text = POOL.replace("    undo:\n", OWN.replace(old, new) if old else OWN)
+    if not field:
+        loaded(tmp_path, text)
+        return
+    with pytest.raises(FileError) as e:
+        loaded(tmp_path, text)
+    assert [(m.field, says in m.message) for m in e.value.mistakes] == [(field, True)]
+
+
+@pytest.mark.parametrize("uses", ["compute", "promql", "wait"])
+def test_what_changes_nothing_takes_nothing_back(tmp_path: Path, uses: str) -> None:
+    given = {"compute": "{n: 1 + 1}", "promql": "{query: up}", "wait": "{for: 5m}"}[uses]
+    start = POOL.index("      uses: http\n      with: {method: PUT, url: \"https://pool")
+    end = POOL.index("    timeout: 2m\nverify")
+    with pytest.raises(FileError, match=f"{uses} takes nothing back"):
+        loaded(tmp_path, POOL[:start] + f"      uses: {uses}\n      with: {given}\n" + POOL[end:])
+
+
 def test_a_variable_of_a_cel_macro_is_no_unknown_name(tmp_path: Path) -> None:
     loaded(tmp_path, POOL.replace("if: steps.look.json.idle > 3", "if: steps.look.json.all.exists(w, w.idle > 3)"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from aiops.config.yaml_file import load
+from aiops.core.errors import FileError
 from aiops.runbooks import json_schema
 from aiops.runbooks.check_action import mistakes_in, of_step
-from tests.runbooks.samples import POOL
+from tests.runbooks.samples import POOL, loaded
 
 SPEC = Path(__file__).resolve().parents[3] / "shared" / "spec"
-SHIPPED = sorted((Path(__file__).parents[2] / "runbooks").glob("*.yaml"))
+SHIPPED = sorted((Path(__file__).parents[2] / "runbooks").rglob("*.yaml"))
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
 
 
@@ -90,6 +92,28 @@ def test_every_field_is_described() -> None:
     for name, part in {**json_schema()["$defs"], "Runbook": json_schema()}.items():
         for key, field in part.get("properties", {}).items():
             assert field.get("description"), f"{name}.{key}"
+
+
+@pytest.mark.parametrize(
+    ("more", "fits"),
+    [
+        ({}, True),
+        ({"idempotent": True, "retry": {"attempts": 3}}, True),
+        ({"check": {"promql": "up{$target}", "expect": "response.value >= 1"}}, True),
+        ({"uses": "notify", "with": {"route": "web", "message": "take it back"}}, True),
+        ({"idempotent": False}, False),
+        ({"check": {"expect": "response.value >= 1"}}, False),
+        ({"uses": "wait", "with": {"for": "5m"}}, False),
+        ({"irreversible": "It is as it is."}, False),
+    ],
+)
+def test_what_an_undo_may_say(tmp_path: Path, more: dict[str, Any], fits: bool) -> None:
+    data = data_of(POOL)
+    data["steps"][3]["undo"] |= more
+    assert (list(VALIDATOR.iter_errors(data)) == []) is fits
+    text = json.dumps(data)
+    with contextlib.nullcontext() if fits else pytest.raises(FileError):
+        loaded(tmp_path, text)
 
 
 GIVEN: list[tuple[str, str, Any, bool]] = [
