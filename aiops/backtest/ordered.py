@@ -5,8 +5,9 @@ Grouping, calibration and settlement look at all series together, so they happen
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,15 +77,17 @@ def run(
     rooms: Rooms, watches: Sequence[Watch], since_s: int, until_s: int, incidents: Sequence[Incident] = (),
     mark: Callable[[float], None] = lambda _: None, looked: Callable[[Watch, TurnResult], None] = lambda _, __: None,
 ) -> Passed:  # fmt: skip
-    """Take all turns of [since_s, until_s] in order; what is declared is heard when it happened. `looked` sees each turn."""
+    """Take all turns of [since_s, until_s] in order; what is declared is heard when it happened, and that it is over when it was.
+    `looked` sees each turn."""
     courses = {id(watch): Course(watch) for watch in watches}
-    turns, waiting = grid(watches, since_s, until_s), sorted(incidents, key=lambda one: (one.at_s, one.id))
+    turns, waiting = grid(watches, since_s, until_s), deque(_told(incidents))
     desk = Desk(rooms.store, [watch.card for watch in watches])
     failed: dict[str, str] = {}
     for i, (now, some) in enumerate(turns):
         set_clock(rooms, now)
-        while waiting and waiting[0].at_s <= now:
-            desk.incident(waiting.pop(0), WHO, now)
+        while waiting and waiting[0][0] <= now:
+            desk.incident(waiting.popleft()[1], WHO, now)
+        rooms.masks.refresh(now)
         for watch in some:
             result = turn(watch, now, rooms)
             if result.error is not None:
@@ -95,8 +98,16 @@ def run(
             mark(i / len(turns))
     if isinstance(rooms.journal, BatchJournal):
         rooms.journal.flush()
+    rooms.masks.leave_out_verdicts()  # ours: what others say of the same time is held against what failed
     mark(1.0)
     return Passed(list(courses.values()), _settled(rooms, courses.values()), [f"{n}: {why}" for n, why in failed.items()])
+
+
+def _told(incidents: Iterable[Incident]) -> list[tuple[int, Incident]]:
+    """(when it is told, what) in order: that it began, and later that it is over."""
+    began = [(one.at_s, replace(one, end_s=None)) for one in incidents]
+    over = [(max(one.at_s, one.end_s), one) for one in incidents if one.end_s is not None]
+    return sorted(began + over, key=lambda pair: (pair[0], pair[1].end_s is not None, pair[1].id))
 
 
 def _settled(rooms: Rooms, courses: Iterable[Course]) -> list[Outcome]:

@@ -118,7 +118,8 @@ def rooms_of(asked: Question, folder: Path, declares: bool | None = None) -> Roo
     if declares is None:
         declares = any(card.truth.alerts or (asked.incidents and card.truth.incidents) for card in cards)
     rooms.marks_turns = declares
-    rooms.journal = StoreJournal(store) if declares else BatchJournal(store)
+    at_once = declares or rooms.masks.asks_what_fails  # what was judged is asked for while it goes on
+    rooms.journal = StoreJournal(store) if at_once else BatchJournal(store)
     return rooms
 
 

@@ -14,6 +14,7 @@ from aiops.backtest.question import Question, close, grid, read_all, rooms_of
 from aiops.backtest.tape import play, record
 from aiops.core.errors import AiopsError
 from aiops.pipeline import Watch
+from aiops.pipeline.mask_rows import own_name
 
 Mark = Callable[[float], None]
 _counter: Any = None
@@ -25,10 +26,11 @@ def recorded(
 ) -> None:
     """Record what the models of every watch say from `since_s` on, a share a worker, and let it be played.
 
-    Raises AiopsError when a worker is killed; what was recorded by then need not be recorded again.
+    Left out are those of rules, and those whose history depends on what was judged: they are asked in the ordered pass. Raises
+    AiopsError when a worker is killed; what was recorded by then need not be recorded again.
     """
     shares = workers
-    mine = [watch for watch in watches if watch.card.alerts is None]
+    mine = [w for w in watches if w.card.alerts is None and not w.mask.book.follows_verdicts(own_name(w.card))]
     jobs = [(w.name, share) for share in range(shares) for w in mine if not path_of(folder, w.name, share, shares).exists()]
     turns = {w.name: len(grid([w], since_s, asked.until_s)) for w in mine}
     if jobs and workers == 1:

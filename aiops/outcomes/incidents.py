@@ -111,7 +111,8 @@ def claimed(incident: Incident, card: str, entity: Sequence[str], matchers: Sequ
     if not any(one and matches_all(one, incident.labels) for one in matchers):
         return None
     what = {name: incident.labels[name] for name in entity if incident.labels.get(name)}
-    return Failure(card, what, incident.at_s, "alert" if incident.system == ALERTS else "incident")
+    truth = "alert" if incident.system == ALERTS else "incident"
+    return Failure(card, what, incident.at_s, truth, incident.labels)
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:

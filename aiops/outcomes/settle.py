@@ -22,7 +22,7 @@ verdict may be superseded, then it stands.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiops.core.labels import Labels
 from aiops.core.records import BY_DAEMON, CAME, GONE, EarlyWarning, Outcome, Verdict
@@ -37,12 +37,14 @@ SERIES_GONE = "the series is gone"
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """That a thing failed at `at_s`; `truth`: what says so. An empty `entity` is everything that the card watches."""
+    """That a thing failed at `at_s`; `truth`: what says so. An empty `entity` is everything that the card watches; `labels`: what
+    else is known of it."""
 
     card: str
     entity: Labels
     at_s: int
     truth: str = "crossing"
+    labels: Labels = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def missed(failure: Failure, now_s: int) -> Outcome:
     """The outcome of a failure that nobody warned of."""
     return Outcome(
         "", failure.card, failure.entity, "missed", now_s, None, failure.at_s, None, None, None, detail="no warning was open",
-        truth=failure.truth,
+        truth=failure.truth, about=_about({**failure.labels, **failure.entity}),
     )  # fmt: skip
 
 
@@ -248,12 +250,11 @@ def _outcome(
             off, covered = told.expected_s - failed_s, told.earliest_s <= failed_s <= told.latest_s
     return Outcome(
         warning.id, warning.card, warning.entity, verdict, now_s, warning.opened_s, failed_s, lead, off, covered, judged_by,
-        detail, told, well_timed, truth, _about(warning), acted, warning.raw,
+        detail, told, well_timed, truth, _about({**warning.labels, **warning.entity}, warning.kind), acted, warning.raw,
     )  # fmt: skip
 
 
-def _about(warning: EarlyWarning) -> dict[str, str]:
-    """What figures are grouped by: kind, and rule and service where it has them."""
-    labels = {**warning.labels, **warning.entity}
-    found = {"kind": warning.kind, "rule": labels.get("alertname", ""), "service": labels.get("service", "")}
+def _about(labels: Labels, kind: str = "") -> dict[str, str]:
+    """What figures are grouped by: rule and service where it has them, and the kind of a warning."""
+    found = {"kind": kind, "rule": labels.get("alertname", ""), "service": labels.get("service", "")}
     return {name: value for name, value in found.items() if value}

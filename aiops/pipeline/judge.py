@@ -83,7 +83,8 @@ def _failed(watch: Watch, number: int, name: str, at_s: int, now_s: int, rooms: 
     begun, last = watch.stood.get(name, (2**62, 0))
     standing = begun <= at_s <= last + law.SLACK_STEPS * watch.step_s
     truth = "alert" if watch.card.alerts is not None else "crossing"
-    failure = law.Failure(watch.card.name, watch.entities[number], at_s, truth)
+    labels = watch.services.named(watch.labels_of(number))
+    failure = law.Failure(watch.card.name, watch.entities[number], at_s, truth, labels)
     here, truths = watch.entity_now(number, now_s), watch.card.truth
     if not standing and (truths.alerts or truths.incidents):
         standing = known_already(rooms.store, failure)  # what counts as missed already is not missed once more

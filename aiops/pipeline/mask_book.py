@@ -52,6 +52,11 @@ class Mask:
     notes: tuple[str, ...] = ()
     lapsed: bool = False
 
+    @property
+    def follows_verdicts(self) -> bool:
+        """Whether its times follow from what was judged: in a replay they are known only as it goes on."""
+        return self.rule.kind == "incidents"
+
     def due(self, now_s: float) -> bool:
         """Whether it is time to read it."""
         return self.reader is not None and not 0 <= now_s - self.tried_s < self.rule.every
@@ -98,7 +103,16 @@ class MaskBook:
     @property
     def asks_what_fails(self) -> bool:
         """Whether a mask lasts as long as something is beyond its limit."""
-        return any(mask.rule.kind == "incidents" for mask in self.masks.values())
+        return any(mask.follows_verdicts for mask in self.masks.values())
+
+    def follows_verdicts(self, card: str) -> bool:
+        """Whether what is masked of a card follows from verdicts."""
+        return any(mask.follows_verdicts and card in (mask.rule.cards or (card,)) for mask in self.masks.values())
+
+    def leave_out_verdicts(self) -> None:
+        """From now on mask nothing for what was judged."""
+        self.masks = {name: mask for name, mask in self.masks.items() if not mask.follows_verdicts}
+        self.version += 1
 
     def refresh(self, now_s: float, unread: bool = False) -> list[News]:
         """Read every mask that is due, all at once; what is new of them. `unread`: only those that have nothing to say yet."""

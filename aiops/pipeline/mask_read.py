@@ -56,22 +56,22 @@ def kept_book(settings: Settings) -> MaskBook:
 def past_book(settings: Settings, rooms: Rooms, since_s: float, until_s: float, folder: Path) -> MaskBook:
     """The masks of [since_s, until_s] for a replay, read once and kept in `folder`, so that who reads them later reads the same.
 
-    Silences that Alertmanager has forgotten are those that the daemon kept. What an incident masks is known only as it happens:
-    such masks are left out, as is what cannot be read; both say so (`MaskBook.troubles`).
+    Silences that Alertmanager has forgotten are those that the daemon kept; what cannot be read is left out, and says so
+    (`MaskBook.troubles`). What an incident masks follows from verdicts: such a mask is read of `rooms` as the past goes by.
     """
     book = MaskBook({}, folder / FOLDER)
     for name, lived in kept_book(settings).masks.items():
-        mask = Mask(name, lived.rule, spans=lived.spans)
-        if lived.rule.kind == "incidents":
-            mask.spans, mask.notes = (), ("it is not replayed: what an incident masks is known only as it happens",)
+        mask = book.masks[name] = Mask(name, lived.rule, spans=lived.spans)
+        if mask.follows_verdicts:
+            mask.spans = ()
         elif not (folder / FOLDER / f"{name}.json").exists():
             mask.reader = _reader(name, lived.rule, rooms, LOOK_BACK_S + until_s - since_s)
-        book.masks[name] = mask
     book.take_up()
     book.refresh(until_s)
     book.close()
+    book.folder = None  # nothing but what happens is read while the past goes by, and that is not to be known the next time
     for mask in book.masks.values():
-        mask.reader = None  # nothing is read again while the past goes by
+        mask.reader = Incidents(mask.rule, rooms) if mask.follows_verdicts else None
     return book
 
 

@@ -71,10 +71,17 @@ class Services:
         number = self.number(labels) if self.known else -1
         return 1.0 if number < 0 else list(self.known.values())[number].factors[1]
 
-    def marked(self, warning: EarlyWarning, labels: Labels) -> EarlyWarning:
-        """The warning with the labels `service` and `posture` of what it is about, where its service is known."""
+    def named(self, labels: Labels) -> Labels:
+        """The labels with `service` and `posture` of what has them, where its service is known."""
         number = self.number(labels) if self.known else -1
         if number < 0:
-            return warning
+            return labels
         name = list(self.known)[number]
-        return warning.having(labels={**warning.labels, "service": name, "posture": self.known[name].posture})
+        return {**labels, "service": name, "posture": self.known[name].posture}
+
+    def marked(self, warning: EarlyWarning, labels: Labels) -> EarlyWarning:
+        """The warning with the labels `service` and `posture` of what it is about, where its service is known."""
+        named = self.named(labels)
+        return warning if named is labels else warning.having(
+            labels={**warning.labels, "service": named["service"], "posture": named["posture"]}
+        )

@@ -31,6 +31,7 @@ def day(folder: Path, hours: float, step: int, seed: int = 7) -> Path:
     x = np.arange(count) / count
     courses = {f"rack{i}": 0.2 + 0.85 * np.clip((x - 0.3) / (0.45 + 0.02 * i), 0, 1.2) for i in range(4)}
     courses |= {"jump": 0.3 + 0.9 * (x > 0.6), "given up": 0.2 + 0.6 * np.clip((x - 0.3) / 0.4, 0, 1) - 0.5 * (x > 0.72)}
+    courses["twice"] = 0.2 + 0.9 * np.clip(np.where(x < 0.5, (x - 0.1) / 0.3, (x - 0.6) / 0.3), 0, 1)
     courses |= {f"calm{i}": 0.4 + 0.03 * np.sin(20 * x + i) for i in range(4)}
     for entity, course in courses.items():
         time_s = START + step * np.arange(count)
@@ -46,13 +47,14 @@ def day(folder: Path, hours: float, step: int, seed: int = 7) -> Path:
     return folder
 
 
-def config_of(folder: Path, step: str, lateness: str) -> Path:
+def config_of(folder: Path, step: str, lateness: str, alone: bool = False, **more: Any) -> Path:
     (folder / "cards").mkdir()
     detects = {"detect": {"model": "seasonal"}, "cohort": ["metric"], "guards": {"persistence": "2/3"}}
-    for one in (card(step=step), card(name="both", step=step, signal="full", **detects)):
+    other = [] if alone else [card(step=step)]
+    for one in (*other, card(name="both", step=step, signal="full", **detects)):
         write_json(folder / "cards", f"{one['name']}.yaml", one)
     source = {"kind": "recording", "path": str(folder / "rec"), "lateness": lateness, "data_class": "internal"}
-    return write_json(folder, "aiops.yaml", {"sources": {"day": source}, "cards": ["cards"]})
+    return write_json(folder, "aiops.yaml", {"sources": {"day": source}, "cards": ["cards"], **more})
 
 
 def lived(config: Path, data_dir: Path, since_s: int, until_s: int) -> list[tuple[Any, Any]]:
@@ -66,6 +68,7 @@ def lived(config: Path, data_dir: Path, since_s: int, until_s: int) -> list[tupl
         step = daemon.rooms.watches[0].step_s
         for now in range(since_s, until_s + 1, step):
             clock.now_s = float(now)
+            daemon.mind_masks()
             for watch in daemon.rooms.watches:
                 daemon.tick(watch.name)
         outcomes = daemon.store.outcomes(limit=ROWS_AT_MOST)
@@ -81,13 +84,13 @@ def in_order(found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     return sorted((orjson.loads(orjson.dumps(one)) for one in found), key=lambda one: orjson.dumps(one))
 
 
-def both(folder: Path, hours: float, step: int, lateness: str, workers: int) -> tuple[list[Any], list[Any]]:
+def both(folder: Path, hours: float, step: int, lateness: str, workers: int, **more: Any) -> tuple[list[Any], list[Any]]:
     day(folder / "rec", hours, step)
-    config = config_of(folder, f"{step}s", lateness)
+    config = config_of(folder, f"{step}s", lateness, **more)
     since, until = START, START + int(hours * 3600)
     asked = Question(config, None, (), since, until)
     lines = compare(asked, folder / "kept", workers).warning_lines()
-    replayed = [(row["warning"], row["outcome"]) for row in map(json.loads, lines)]
+    replayed = [_pair(line) for line in lines]
     return in_order(replayed), in_order(lived(config, folder / "data", since, until))
 
 
@@ -98,6 +101,28 @@ def test_what_a_daemon_lived_through_is_replayed_exactly(lateness: str, workers:
     verdicts = [outcome["verdict"] for _, outcome in live if outcome is not None]
     assert {"hit", "missed"} <= set(verdicts)
     assert {warning["kind"] for warning, _ in live if warning is not None} == {"exhaustion", "anomaly"}
+
+
+def test_masks_of_what_failed_are_replayed_exactly(tmp_path: Path, rig: Any) -> None:
+    masks = {"failures": {"kind": "incidents", "for": "3h", "match": ['entity="twice"']}}
+    replayed, live = both(tmp_path, 44, 600, "20m", 2, alone=True, masks=masks)
+    assert replayed == live
+    config = write_json(tmp_path, "unmasked.yaml", json.loads((tmp_path / "aiops.yaml").read_text()) | {"masks": {}})
+    until = START + 44 * 3600
+    lines = compare(Question(config, None, (), START, until), tmp_path / "unmasked").warning_lines()
+    there, here = ({_opened(w, o) for w, o in found} for found in (live, [_pair(line) for line in lines]))
+    assert {entity for entity, *_ in there ^ here} == {"twice"}, "what is masked is judged otherwise, and nothing else"
+
+
+def _pair(line: bytes) -> tuple[Any, Any]:
+    row = json.loads(line)
+    return row["warning"], row["outcome"]
+
+
+def _opened(warning: Any, outcome: Any) -> tuple[Any, ...]:
+    """What was said of which entity, when, and what came of it; how sure it was depends on all verdicts."""
+    about, began = (warning, warning["opened_s"]) if warning is not None else (outcome, outcome["failed_s"])
+    return about["entity"]["entity"], about["card"], began, outcome and outcome["verdict"]
 
 
 @pytest.mark.long

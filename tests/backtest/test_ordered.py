@@ -89,6 +89,15 @@ def test_an_incident_is_heard_when_it_was_declared_and_settles_what_warned_of_it
     close(rooms)
 
 
+def test_that_an_incident_is_over_is_heard_when_it_was(tmp_path: Path) -> None:
+    over = Incident("1", "pager", {"entity": "full"}, START + DAY, end_s=START + 2 * DAY)
+    rooms, _, _ = passed(tmp_path, (over, Incident("2", "pager", {"entity": "calm"}, START + DAY, end_s=END + DAY)))
+    said = {one.key: one.said_s for one in rooms.store.statements(kind="incident")}
+    assert sorted(said.values()) == [START + DAY, START + DAY, START + 2 * DAY]
+    assert sum(name.endswith(":end") for name in said) == 1, "of the other that is not known before the last turn"
+    close(rooms)
+
+
 def test_a_crossing_and_the_incident_about_it_are_one_failure(tmp_path: Path) -> None:
     rooms, _, found = passed(tmp_path)
     (crossed,) = [f for f in found.courses[0].failures if f.entity["entity"] == "full"]

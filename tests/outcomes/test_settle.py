@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -221,6 +222,11 @@ def test_a_failure_nobody_warned_of_has_no_warning() -> None:
     found = missed(failure(500, truth="incident"), 560)
     assert (found.warning_id, found.verdict, found.failed_s, found.settled_s) == ("", "missed", 500, 560)
     assert (found.opened_s, found.lead_s, found.told, found.truth) == (None, None, None, "incident")
+
+
+def test_a_missed_failure_counts_for_its_rule_and_its_service() -> None:
+    one = replace(failure(500), labels={"service": "shop", "alertname": "DiskFull", "device": "sda"})
+    assert missed(one, 560).about == {"rule": "DiskFull", "service": "shop"}
 
 
 def test_a_failure_is_not_missed_while_a_judged_warning_stands() -> None:

@@ -160,16 +160,37 @@ def test_a_replay_reads_its_masks_once_and_whoever_comes_later_reads_the_same(ro
     (tmp_path / "ops.ics").write_text(f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:t\r\n{event}END:VCALENDAR\r\n")
     files = {"ops": "ops.ics", "gone": "no.ics"}
     masks: dict[str, Any] = {name: {"kind": "ical", "file": str(tmp_path / file)} for name, file in files.items()}
-    masks["failures"] = {"kind": "incidents"}
     settings = Settings.model_validate({"data_dir": tmp_path / "data", "masks": masks})
     first = past_book(settings, rooms, NOON - 60 * 86400, NOON, tmp_path)
     months = [datetime.fromtimestamp(s.start_s, UTC).month for s in first.masks["ops"].spans]
     assert months == [1, 2, 3], "as far back as is replayed"
     troubles = first.troubles(NOON)
-    assert troubles.keys() == {"gone", "failures"}
+    assert troubles.keys() == {"gone"}
     assert "No such file or directory; it was never read" in troubles["gone"]
     (tmp_path / "ops.ics").unlink()
     assert past_book(settings, rooms, NOON - 60 * 86400, NOON, tmp_path).masks["ops"].spans == first.masks["ops"].spans
+
+
+def test_a_replay_learns_what_incidents_mask_as_it_goes_and_never_from_an_earlier_one(rooms: Rooms, tmp_path: Path) -> None:
+    settings = Settings.model_validate({"data_dir": tmp_path / "data", "masks": {"failures": {"kind": "incidents"}}})
+    book = past_book(settings, rooms, NOON - 60 * 86400, NOON, tmp_path)
+    with rooms.store.transaction() as tx:
+        tx.put_outcome(outcome("missed", warning_id="", failed_s=int(NOON) - 7200))
+    assert not book.masks["failures"].spans, "nothing was looked at yet"
+    book.refresh(NOON - 7200)
+    assert [one.start_s for one in book.masks["failures"].spans] == [NOON - 7200]
+    assert book.follows_verdicts("disk")
+    assert not past_book(settings, rooms, NOON - 60 * 86400, NOON, tmp_path).masks["failures"].spans
+
+
+def test_masks_of_what_was_judged_can_be_left_out(rooms: Rooms, tmp_path: Path) -> None:
+    masks = {"failures": {"kind": "incidents", "cards": ["disk"]}, "night": {"kind": "cron", "cron": "0 3 * * *", "for": "1h"}}
+    settings = Settings.model_validate({"data_dir": tmp_path / "data", "masks": masks})
+    book = past_book(settings, rooms, NOON - 60 * 86400, NOON, tmp_path)
+    version = book.version
+    assert (book.follows_verdicts("disk"), book.follows_verdicts("other")) == (True, False)
+    book.leave_out_verdicts()
+    assert (list(book.masks), book.asks_what_fails, book.version > version) == (["night"], False, True)
 
 
 def test_a_replay_knows_the_silences_that_only_the_daemon_remembers(rooms: Rooms, tmp_path: Path) -> None:

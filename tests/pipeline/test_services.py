@@ -50,6 +50,21 @@ def test_warnings_are_judged_by_the_horizon_they_were_told_with_and_carry_the_po
     assert services.marked(warning(), NONE) == warning()
 
 
+def test_a_failure_that_nobody_warned_of_is_missed_by_its_service(rig: Rig) -> None:
+    rig.more = {"services": {"bank": {"match": ['namespace=~"bank.*"']}}}
+    at = rig.clock.now + 36 * HOUR
+    for name in ("bank-eu", "other"):
+        rig.world.add("free", {"instance": name, "namespace": name}, lambda t: np.where(t < at, 0.5, 0.01))
+    daemon = rig.start(card())
+    for step in range(36 * 12 - 2, 36 * 12 + 2):
+        rig.at(300 * step)
+        rig.turn()
+    missed = {o.entity["instance"]: o.about for o in daemon.store.outcomes() if o.verdict == "missed"}
+    assert missed == {"bank-eu": {"service": "bank"}, "other": {}}
+    (bank,) = daemon.figures(["service"])
+    assert (bank.name, bank.recall) == ("bank", 0.0)
+
+
 def test_what_grows_is_warned_of_earlier_than_what_is_wound_down(rig: Rig) -> None:
     rig.more = {
         "services": {"shop": {"posture": "growth"}, "bank": {"posture": "decline"}},
