@@ -135,7 +135,11 @@ class ReceiverSettings(Strict):
 class StoreSettings(Strict):
     """Where decisions are kept."""
 
-    url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data directory")
+    url: str = Field(
+        "",
+        pattern=r"^$|^sqlite:|^postgresql\+psycopg:",
+        description="postgresql+psycopg:… or sqlite:…; empty: SQLite in the data directory",
+    )
 
 
 class Settings(BaseSettings):

@@ -31,7 +31,7 @@ class ResponsesOnly:
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self.settings, self._clock = settings, clock
         runbooks = load_runbooks(settings.runbooks or [runbooks_dir()])
-        self.store = Store.open(settings.store.url, settings.data_dir)
+        self.store = Store.open(settings.store.url, settings.data_dir, alone=False)
         with contextlib.ExitStack() as held:
             held.callback(self.store.close)
             self.rooms = assemble(settings, [], runbooks, self.store, settings.data_dir, clock)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import uuid
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 
 from aiops.core.errors import StoreError
-from aiops.store import tables
+from aiops.store import postgres, tables
 
 
 class DirectoryLock:
@@ -49,18 +50,27 @@ def in_memory(url: str) -> bool:
     return url in ("sqlite://", "sqlite:///:memory:")
 
 
-def make_engine(url: str, writer: bool) -> sa.Engine:
-    """An engine with our pragmas; the writer begins with BEGIN IMMEDIATE, so that writers queue instead of failing."""
+def make_engine(url: str, writer: bool, alone: bool = False) -> sa.Engine:
+    """An engine with our pragmas; the writer begins with BEGIN IMMEDIATE, so that writers queue instead of failing.
+
+    On PostgreSQL writers queue as well, and with `alone` there is one such writer at most: see `aiops.store.postgres`.
+    """
     memory = in_memory(url)
     options: dict[str, Any] = {}
     if memory:
         options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
     elif url.startswith("sqlite"):
         options = {"connect_args": {"check_same_thread": False, "timeout": 5.0}}
+    elif url.startswith("postgresql"):
+        options = postgres.options(writer)
     engine = sa.create_engine(url, **options)
     if engine.dialect.name == "sqlite":
         sa.event.listen(engine, "connect", _pragmas)
         sa.event.listen(engine, "begin", _begin_immediate if writer else _begin)
+    elif writer:
+        sa.event.listen(engine, "begin", postgres.begin_writing)
+        if alone:
+            sa.event.listen(engine, "connect", postgres.watch_alone)
     return engine
 
 
@@ -96,7 +106,7 @@ def prepare(engine: sa.Engine, url: str) -> None:
         if version != tables.SCHEMA_VERSION:
             _migrate(engine, url, version)
     except sa.exc.DBAPIError as e:
-        raise StoreError(f"{_safe(url)}: cannot be opened: {e.orig}; {advice(e)}") from e
+        raise StoreError(f"{_safe(url)}: cannot be opened: {said(e)}; {advice(e)}") from e
 
 
 def _check_pages(connection: sa.Connection, url: str) -> None:
@@ -117,32 +127,45 @@ _ADVICE = (
     ("disk i/o", "look after its disk"),
     ("malformed", RESTORE),
     ("not a database", RESTORE),
+    ("lock timeout", "another program holds it; stop that one"),
+    ("password", "give the password in ~/.pgpass or PGPASSWORD of whoever runs this"),
+    ("permission denied", "let its user make tables there"),
+    ("does not exist", "make the database and its user first, with createuser and createdb"),
+    ("connection", "is PostgreSQL running, and reachable from here?"),
 )
+
+
+def said(error: sa.exc.SQLAlchemyError) -> str:
+    """What the database itself said, on one line."""
+    return " ".join(str(error.orig if isinstance(error, sa.exc.DBAPIError) else error).split())
 
 
 def advice(error: sa.exc.SQLAlchemyError) -> str:
     """What to do about an error of the database."""
-    said = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error).lower()
-    return next((what for sign, what in _ADVICE if sign in said), "see the log of the database")
+    words = said(error).lower()
+    return next((what for sign, what in _ADVICE if sign in words), "see the log of the database")
 
 
 def check_version(engine: sa.Engine, url: str) -> None:
-    """Raises StoreError unless the schema is the one known here; changes nothing."""
-    try:
-        with engine.connect() as connection:
-            version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-    except sa.exc.DBAPIError as e:
-        raise StoreError(f"{_safe(url)}: cannot be read: {e.orig}; {advice(e)}") from e
-    if version != tables.SCHEMA_VERSION:
-        known = tables.SCHEMA_VERSION
-        raise StoreError(f"{_safe(url)}: has schema version {version}, known here is {known}; `aiops run` migrates an older one")
+    """Raises StoreError unless the schema is the one known here, and lets the engine go; changes nothing."""
+    with contextlib.ExitStack() as undo:
+        undo.callback(engine.dispose)
+        try:
+            with engine.connect() as connection:
+                version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+        except sa.exc.DBAPIError as e:
+            raise StoreError(f"{_safe(url)}: cannot be read: {said(e)}; {advice(e)}") from e
+        if version != (known := tables.SCHEMA_VERSION):
+            older = "`aiops run` migrates an older one"
+            raise StoreError(f"{_safe(url)}: has schema version {version}, known here is {known}; {older}")
+        undo.pop_all()
 
 
 def _create(connection: sa.Connection) -> None:
     tables.metadata.create_all(connection)
-    if connection.dialect.name == "sqlite":
-        for trigger in tables.LEDGER_TRIGGERS:
-            connection.exec_driver_sql(trigger)
+    triggers = tables.LEDGER_TRIGGERS if connection.dialect.name == "sqlite" else postgres.LEDGER_TRIGGERS
+    for trigger in triggers:
+        connection.exec_driver_sql(trigger)
     connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
     connection.execute(sa.text("INSERT INTO alembic_version VALUES (:v)"), {"v": tables.SCHEMA_VERSION})
 

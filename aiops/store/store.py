@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from aiops.core.errors import StoreError
 from aiops.core.records import FORETELLING, EarlyWarning, Outcome
 from aiops.store import tables
 from aiops.store.codec import outcome_from, warning_from
-from aiops.store.engine import DirectoryLock, advice, check_version, in_memory, install_id, make_engine, prepare
+from aiops.store.engine import DirectoryLock, advice, check_version, in_memory, install_id, make_engine, prepare, said
 from aiops.store.ledger import LedgerCheck, LedgerRow, verify
 from aiops.store.tx import REPLAYED, Statement, Tx, ms
 
@@ -45,20 +45,24 @@ class Store:
         """Grows with everything that is written through this store; what others write does not count."""
 
     @classmethod
-    def open(cls, url: str, data_dir: Path | None, lock: bool = True) -> Store:
-        """Open, lock and migrate. An empty `url` is SQLite in `data_dir`; `sqlite://` lives in memory. Raises StoreError."""
-        held = DirectoryLock(data_dir) if data_dir is not None and lock else None
-        try:
+    def open(cls, url: str, data_dir: Path | None, lock: bool = True, alone: bool = True) -> Store:
+        """Open, lock and migrate. An empty `url` is SQLite in `data_dir`; `sqlite://` lives in memory. Raises StoreError.
+
+        On PostgreSQL others may write too; of those that are opened `alone`, as by a daemon that watches, there is one.
+        """
+        with contextlib.ExitStack() as undo:
+            held = DirectoryLock(data_dir) if data_dir is not None and lock else None
+            if held is not None:
+                undo.callback(held.close)
             where = url or f"sqlite:///{Path(str(data_dir)) / 'aiops.db'}"
-            writer = make_engine(where, writer=True)
+            writer = make_engine(where, writer=True, alone=alone)
+            undo.callback(writer.dispose)
             prepare(writer, where)
             reader = writer if in_memory(where) else make_engine(where, writer=False)
+            undo.callback(reader.dispose)
             store = cls(writer, reader, held)
             store._genesis()
-        except BaseException:
-            if held is not None:
-                held.close()
-            raise
+            undo.pop_all()
         return store
 
     @classmethod
@@ -84,10 +88,10 @@ class Store:
         with self._read() as connection:
             if connection.execute(sa.select(tables.ledger.c.seq).limit(1)).first() is not None:
                 return
-        with self.transaction() as tx:
+        with self.transaction() as tx:  # a row that another process put there since is no harm: that one is the first then
             tx.record("daemon", "genesis", install_id(), {}, 0.0)
 
-    @contextmanager
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[Tx]:
         """Everything written through the Tx is kept when the block ends, nothing when it raises. Raises StoreError."""
         try:
@@ -98,15 +102,15 @@ class Store:
                     tx.finish()
                 self.revision += 1
         except sa.exc.SQLAlchemyError as e:
-            raise StoreError(f"store: {_why(e)}; nothing of this transaction was kept; {advice(e)}") from e
+            raise StoreError(f"store: {said(e)}; nothing of this transaction was kept; {advice(e)}") from e
 
-    @contextmanager
+    @contextlib.contextmanager
     def _read(self) -> Iterator[sa.Connection]:
         try:
             with self._reader.connect() as connection:
                 yield connection
         except sa.exc.SQLAlchemyError as e:
-            raise StoreError(f"store: cannot be read: {_why(e)}; {advice(e)}") from e
+            raise StoreError(f"store: cannot be read: {said(e)}; {advice(e)}") from e
 
     def open_warnings(self, card: str | None = None) -> list[EarlyWarning]:
         """Warnings that are open, oldest first."""
@@ -311,10 +315,11 @@ class Store:
     def verify_ledger(self) -> LedgerCheck:
         """Recompute the whole chain."""
         t = tables.ledger
-        columns = [sa.type_coerce(c, sa.Text).label(c.name) if c is t.c.detail else c for c in t.c]
+        columns = [sa.cast(c, sa.Text).label(c.name) if c is t.c.detail else c for c in t.c]  # as it is stored
         with self._read() as connection:
-            rows = connection.execution_options(stream_results=True).execute(sa.select(*columns).order_by(t.c.seq))
-            return verify(_unless_unreadable(rows))
+            query = sa.select(*columns).order_by(t.c.seq)
+            with connection.execution_options(stream_results=True).execute(query) as rows:
+                return verify(_unless_unreadable(rows))
 
     def counts(self) -> dict[str, int]:
         """How many rows there are of each kind, for metrics and the page; of verdicts only the current ones."""
@@ -352,8 +357,3 @@ def _unless_unreadable(rows: Iterable[Any]) -> Iterator[Any]:
         yield from rows
     except sa.exc.DBAPIError:
         yield None
-
-
-def _why(error: sa.exc.SQLAlchemyError) -> str:
-    """What the database itself said."""
-    return str(error.orig if isinstance(error, sa.exc.DBAPIError) else error)

@@ -14,13 +14,35 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
-    String,
     Table,
     UniqueConstraint,
     text,
+    types,
 )
+from sqlalchemy.engine import Dialect
 
 SCHEMA_VERSION = "0003"
+
+
+class String(types.TypeDecorator[str]):
+    """Text of about this length. No database holds us to it: labels are as long as somebody made them. PostgreSQL's text
+    cannot hold U+0000: U+FFFD stands there in its place."""
+
+    impl = types.String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[str]:
+        """Without a length on PostgreSQL, which would refuse what is longer; SQLite looks at none."""
+        return dialect.type_descriptor(types.Text() if dialect.name == "postgresql" else types.String(self.length))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """See the class."""
+        return value if value is None or dialect.name != "postgresql" else value.replace("\0", "\ufffd")
+
 
 metadata = MetaData()
 

@@ -162,6 +162,7 @@ class Tx:
             row = self._connection.execute(last).first()
             self._head = (0, GENESIS) if row is None else (row.seq, row.hash)
         seq, prev = self._head
+        actor, action, object_ = (one.replace("\0", "\ufffd") for one in (actor, action, object_))  # no database need hold it
         row_ = {"at_ms": ms(at_s), "actor": actor, "action": action, "object": object_, "detail": to_json(detail)}
         self._head = seq + 1, row_hash(prev, ms(at_s), actor, action, object_, row_["detail"])
         self._ledger.append({"seq": seq + 1, "prev_hash": prev, "hash": self._head[1], **row_})

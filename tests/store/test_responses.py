@@ -26,8 +26,8 @@ CHARGE = Charge("r1", "mend", "t1", "instance", NOW, 60.0)
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> Iterator[Responses]:
-    store = Store.open("", tmp_path)
+def runs(tmp_path: Path, url: str) -> Iterator[Responses]:
+    store = Store.open(url, tmp_path)
     one = Responses(store)
     assert one.take_lease("a", 15.0, NOW) == 1
     assert one.begin(RUN, [STEP], (), 1, NOW)
@@ -83,7 +83,7 @@ def test_of_what_no_longer_stands_as_it_was_read_nothing_is_kept(runs: Responses
 
 
 def test_who_lost_the_lease_decides_nothing(runs: Responses) -> None:
-    assert runs.take_lease("b", 15.0, NOW + 20) == 2
+    assert runs.take_lease("b", 15.0, NOW + 20, at_once=True) == 2
     before = everything(runs)
     assert not runs.decide(whole(), 1, NOW + 20)
     assert not runs.begin(replace(RUN, id="r2", key="k2"), [], (), 1, NOW + 20)
