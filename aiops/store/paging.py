@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
+from aiops.core.records import EarlyWarning, Outcome
 from aiops.store import tables
+from aiops.store.codec import outcome_from, warning_from
 from aiops.store.ledger import LedgerRow
+from aiops.store.response_rows import Run, run_from
 from aiops.store.store import Store
+from aiops.store.tx import REPLAYED
+
+Place = tuple[int, str]
+"""Where a row stands that is found by its time: epoch milliseconds, id."""
 
 
 class Pages:
@@ -15,15 +24,50 @@ class Pages:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def head(self) -> int:
-        """The number of the ledger's newest row; 0 while there is none."""
-        with self._store._read() as connection:
-            return int(connection.execute(sa.select(sa.func.max(tables.ledger.c.seq))).scalar() or 0)
+    def warnings(self, limit: int, after: Place | None, state: str = "") -> list[tuple[Place, EarlyWarning]]:
+        """Warnings, newest first, behind one that opened then and has that id."""
+        t = tables.warnings
+        query = _behind(sa.select(t.c.id, t.c.opened_ms, t.c.body, t.c.verdict), t.c.opened_ms, t.c.id, after)
+        if state:
+            query = query.where(t.c.state == state)
+        return [((r.opened_ms, r.id), warning_from(r.body).having(verdict=r.verdict)) for r in self._rows(query.limit(limit))]
+
+    def outcomes(self, limit: int, after: int | None) -> list[tuple[int, Outcome]]:
+        """Current verdicts with their numbers, newest first, behind this number; none that a replay of the past gave."""
+        t = tables.outcomes
+        query = sa.select(t.c.seq, t.c.body).where(t.c.current == 1, t.c.key.not_like(f"{REPLAYED}%"))
+        query = query.where(t.c.seq < after) if after is not None else query
+        return [(row.seq, outcome_from(row.body)) for row in self._rows(query.order_by(t.c.seq.desc()).limit(limit))]
+
+    def responses(self, limit: int, after: Place | None, state: str = "", warning_id: str = "") -> list[tuple[Place, Run]]:
+        """Responses, newest first, behind one that began then and has that id."""
+        t = tables.responses
+        query = _behind(sa.select(t), t.c.made_ms, t.c.id, after)
+        for column, wanted in ((t.c.state, state), (t.c.warning_id, warning_id)):
+            query = query.where(column == wanted) if wanted else query
+        return [((row.made_ms, row.id), run_from(row)) for row in self._rows(query.limit(limit))]
+
+    def ledger(self, limit: int, before: int | None) -> list[LedgerRow]:
+        """Rows of the ledger, newest first, before row number `before`."""
+        return self._store.ledger_rows(limit, before)
 
     def ledger_after(self, seq: int, limit: int) -> list[LedgerRow]:
         """Rows of the ledger behind row `seq`, oldest first."""
         t = tables.ledger
-        query = sa.select(t).where(t.c.seq > seq).order_by(t.c.seq).limit(limit)
-        with self._store._read() as connection:
-            rows = connection.execute(query).all()
+        rows = self._rows(sa.select(t).where(t.c.seq > seq).order_by(t.c.seq).limit(limit))
         return [LedgerRow(r.seq, r.hash, r.at_ms / 1000, r.actor, r.action, r.object, r.detail) for r in rows]
+
+    def head(self) -> int:
+        """The number of the ledger's newest row; 0 while there is none."""
+        return int(self._rows(sa.select(sa.func.max(tables.ledger.c.seq)))[0][0] or 0)
+
+    def _rows(self, query: Any) -> list[Any]:
+        with self._store._read() as connection:
+            return list(connection.execute(query))
+
+
+def _behind(query: Any, time: Any, id_: Any, after: Place | None) -> Any:
+    """Newest first, those of one instant by their ids, from behind a place on."""
+    if after is not None:
+        query = query.where(sa.or_(time < after[0], sa.and_(time == after[0], id_ > after[1])))
+    return query.order_by(time.desc(), id_)

@@ -15,13 +15,15 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
+    Text,
     UniqueConstraint,
     text,
     types,
 )
 from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
+
 
 
 class String(types.TypeDecorator[str]):
@@ -234,6 +236,20 @@ switches = Table(
     Column("who", String(128), nullable=False),
     Column("why", String(512), nullable=False),
     Column("at_ms", BigInteger, nullable=False),
+)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("caller", String(256), nullable=False),
+    Column("key", String(256), nullable=False),
+    Column("request", String(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("media_type", String(64), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    PrimaryKeyConstraint("caller", "key"),
+    Index("answers_at", "at_ms"),
 )
 
 LEDGER_TRIGGERS = (

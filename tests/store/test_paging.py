@@ -2,25 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from aiops.store import Store
 from aiops.store.paging import Pages
+from tests.store.samples import outcome, warning
 
 
-def store_with(tmp_path: Path, rows: int) -> Store:
-    store = Store.open("", tmp_path)
+@pytest.fixture
+def store(tmp_path: Path, url: str) -> Iterator[Store]:
+    found = Store.open(url, tmp_path)
+    yield found
+    found.close()
+
+
+def test_the_ledger_is_read_on_from_a_row(store: Store) -> None:
     with store.transaction() as tx:
-        for number in range(rows):
+        for number in range(5):
             tx.record("daemon", "made", str(number), {}, 1000.0 + number)
-    return store
-
-
-def test_the_ledger_is_read_on_from_a_row(tmp_path: Path) -> None:
-    store = store_with(tmp_path, 5)  # behind its first row, the genesis
-    pages = Pages(store)
+    pages = Pages(store)  # behind its first row, the genesis
     assert pages.head() == 6
     assert [row.object for row in pages.ledger_after(3, 2)] == ["2", "3"]
     assert [row.seq for row in pages.ledger_after(5, 10)] == [6]
     assert pages.ledger_after(6, 10) == []
-    store.close()
+    assert [row.seq for row in pages.ledger(2, 4)] == [3, 2]
+
+
+def test_pages_of_warnings_hold_each_once_though_newer_ones_come_in_between(store: Store) -> None:
+    ids = ["d", "a", "c", "b"]  # two of one instant
+    with store.transaction() as tx:
+        for name, opened in zip(ids, (400, 100, 300, 300), strict=True):
+            tx.put_warning(warning(id=name, fingerprint=name, opened_s=opened))
+    pages = Pages(store)
+    first = pages.warnings(2, None)
+    with store.transaction() as tx:
+        tx.put_warning(warning(id="e", fingerprint="e", opened_s=500))
+    second = pages.warnings(10, first[-1][0])
+    assert [one.id for _, one in first + second] == ["d", "b", "c", "a"]
+    assert pages.warnings(10, second[-1][0]) == []
+    assert [one.id for _, one in pages.warnings(10, None, "closed")] == []
+    assert len(pages.warnings(10, None, "open")) == 5
+
+
+def test_pages_of_verdicts_go_by_their_numbers(store: Store) -> None:
+    with store.transaction() as tx:
+        for name in "abc":
+            tx.put_outcome(outcome(warning_id=name))
+    pages = Pages(store)
+    first = pages.outcomes(2, None)
+    assert [one.warning_id for _, one in first] == ["c", "b"]
+    assert [one.warning_id for _, one in pages.outcomes(2, first[-1][0])] == ["a"]
