@@ -32,10 +32,21 @@ def set_password(
 
 
 @accounts_app.command("token")
-def make_token(name: Name, file: File) -> None:
-    """Make a token for a program; it is shown once."""
+def make_token(
+    name: Name, file: File,
+    role: Annotated[str, typer.Option(help="no more than this role; default: theirs")] = "",
+    team: Annotated[list[str] | None, typer.Option(help="only this team's warnings; may be given again; default: theirs")] = None,
+) -> None:  # fmt: skip
+    """Make a token for a program; it is shown once. It never reaches further than whose it is."""
+    from aiops.config.access import ROLES
+    from aiops.web.accounts import Reach
+
+    known = next((one for one in ROLES if one == (role or "admin")), None)
+    if known is None:
+        fail(f"--role: {role!r} is none of {', '.join(ROLES)}", 2)
+    reach = Reach(known, tuple(team) if team else None) if role or team else None
     accounts, made = _read(file), list[str]()
-    _kept(accounts, file, lambda: made.append(accounts.new_token(name)))
+    _kept(accounts, file, lambda: made.append(accounts.new_token(name, reach)))
     typer.echo(f"{name}: token kept in {file}; it is shown only now", err=True)
     typer.echo(made[0])
 
@@ -55,8 +66,11 @@ def list_all(file: File, output: Out = "text") -> None:
     """List who has a password or a token."""
     import orjson
 
-    for name, kind in sorted(_read(file).hashes):
-        typer.echo(orjson.dumps({"name": name, "kind": kind}).decode() if output == "json" else f"{name}  {kind}")
+    accounts = _read(file)
+    for name, kind in sorted(accounts.hashes):
+        reach = str(accounts.reaches.get(name, "")) if kind == "token" else ""
+        line = orjson.dumps({"name": name, "kind": kind, "reach": reach}).decode()
+        typer.echo(line if output == "json" else f"{name}  {kind}  {reach}".rstrip())
 
 
 def _read(file: Path) -> Accounts:

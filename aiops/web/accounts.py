@@ -11,19 +11,47 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from aiops.config.access import ROLES, Role
 from aiops.core.errors import AiopsError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}")
 SHORTEST_PASSWORD, TOKEN_BYTES = 12, 32
 Kind = Literal["password", "token"]
 HEAD = "# name:kind:hash, written by `aiops accounts`; keep it at mode 0600\n"
+TEAM = re.compile(r"[^\s:,=]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a token goes: never further than whose it is. `teams` None: as they."""
+
+    role: Role = "admin"
+    teams: tuple[str, ...] | None = None
+
+    def __str__(self) -> str:
+        return f"role={self.role}" + ("" if self.teams is None else f":teams={','.join(self.teams)}")
+
+    @classmethod
+    def parse(cls, text: str) -> Reach:
+        """What `str` wrote. Raises ValueError.
+
+        >>> Reach.parse("role=viewer:teams=a,b")
+        Reach(role='viewer', teams=('a', 'b'))
+        """
+        role, _, rest = text.partition(":")
+        found = next((one for one in ROLES if role == f"role={one}"), None)
+        teams = tuple(rest.removeprefix("teams=").split(",")) if rest else None
+        if found is None or (rest and not rest.startswith("teams=")) or not all(map(TEAM.fullmatch, teams or ())):
+            raise ValueError(f"{text[:60]!r} is no reach of a token")
+        return cls(found, teams)
 
 
 @dataclass(slots=True)
 class Accounts:
-    """Hashes by name and kind. A name may have both."""
+    """Hashes by name and kind. A name may have both. `reaches`: how far the tokens go that do not go as far as their people."""
 
     hashes: dict[tuple[str, Kind], str] = field(default_factory=dict)
+    reaches: dict[str, Reach] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Accounts:
@@ -41,15 +69,27 @@ class Accounts:
             if not line.strip() or line.startswith("#"):
                 continue
             name, _, rest = line.partition(":")
-            kind, _, hashed = rest.partition(":")
+            kind, _, hashed = rest.strip().partition(":")
+            reach = ""
+            if kind == "token":
+                hashed, _, reach = hashed.partition(":")
             if not NAME.fullmatch(name) or kind not in ("password", "token") or not hashed:
                 raise AiopsError(f"{path}:{number}: is no account; write name:password:hash or name:token:hash")
-            found.hashes[name, "password" if kind == "password" else "token"] = hashed.strip()
+            found.hashes[name, "password" if kind == "password" else "token"] = hashed
+            if reach:
+                found._limit(name, reach, f"{path}:{number}")
         return found
+
+    def _limit(self, name: str, reach: str, where: str) -> None:
+        try:
+            self.reaches[name] = Reach.parse(reach)
+        except ValueError as e:
+            raise AiopsError(f"{where}: {e}; make it with `aiops accounts token`") from None
 
     def write(self, path: Path) -> None:
         """Replace the file, mode 0600, whole or not at all. Raises AiopsError."""
-        lines = "".join(f"{name}:{kind}:{hashed}\n" for (name, kind), hashed in sorted(self.hashes.items()))
+        known = sorted(self.hashes.items())
+        lines = "".join(f"{name}:{kind}:{hashed}{self._reach(name, kind)}\n" for (name, kind), hashed in known)
         new = path.with_name(path.name + ".new")
         try:
             new.unlink(missing_ok=True)
@@ -59,6 +99,10 @@ class Accounts:
         except OSError as e:
             raise AiopsError(f"{path}: cannot be written: {e.strerror}") from e
 
+    def _reach(self, name: str, kind: Kind) -> str:
+        reach = self.reaches.get(name) if kind == "token" else None
+        return "" if reach is None else f":{reach}"
+
     def set_password(self, name: str, password: str) -> None:
         """Give a name a password. Raises AiopsError for one that is too short, or a name that is none."""
         from argon2 import PasswordHasher
@@ -67,10 +111,18 @@ class Accounts:
             raise AiopsError(f"the password has fewer than {SHORTEST_PASSWORD} characters; use a sentence")
         self.hashes[_name(name), "password"] = PasswordHasher().hash(password)
 
-    def new_token(self, name: str) -> str:
-        """Make a token for a name, in place of an earlier one; it is shown now and never again. Raises AiopsError."""
+    def new_token(self, name: str, reach: Reach | None = None) -> str:
+        """Make a token for a name, in place of an earlier one; it is shown now and never again. `reach` None: all that they may.
+
+        Raises AiopsError.
+        """
+        if reach is not None and not all(map(TEAM.fullmatch, reach.teams or ())):
+            raise AiopsError("the name of a team holds no space and none of : , =")
         token = f"aiops_{secrets.token_urlsafe(TOKEN_BYTES)}"
         self.hashes[_name(name), "token"] = _digest(token)
+        self.reaches.pop(name, None)
+        if reach is not None:
+            self.reaches[name] = reach
         return token
 
     def drop(self, name: str) -> bool:
@@ -78,6 +130,7 @@ class Accounts:
         gone = [key for key in self.hashes if key[0] == name]
         for key in gone:
             del self.hashes[key]
+        self.reaches.pop(name, None)
         return bool(gone)
 
     def by_password(self, name: str, password: str) -> bool:

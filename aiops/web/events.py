@@ -17,7 +17,6 @@ from starlette.types import Receive, Scope, Send
 
 from aiops.core.errors import StoreError
 from aiops.daemon.daemon import Daemon
-from aiops.governance.policy import LOCAL
 from aiops.store.ledger import LedgerRow
 from aiops.store.paging import Pages
 from aiops.web.access import Access, Caller, Needs
@@ -97,7 +96,7 @@ def add_events(app: FastAPI, daemon: Daemon, access: Access) -> None:
     """Add the route."""
     pages = Pages(daemon.store)
     feed = app.state.feed = Feed(pages.head)
-    see, look = Depends(sight_of(daemon)), Depends(Needs(access, "viewer"))
+    see, look = Depends(sight_of(daemon)), Depends(Needs(access, "viewer", scope="team"))
 
     @app.get("/api/v1/events", summary="What changes, as server-sent events", tags=["api"], response_class=Response,
              responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}})  # fmt: skip
@@ -167,7 +166,7 @@ def frame(number: int, name: str, data: dict[str, Any]) -> bytes:
 
 def may_be_told(daemon: Daemon, row: LedgerRow, sight: Sight) -> bool:
     """Whether whoever stands there may know of it: as they may see the warning that it is about."""
-    if sight.location == LOCAL or row.action.startswith(("kill_switch.", "stage.")):
+    if sight.everything or row.action.startswith(("kill_switch.", "stage.")):
         return True
     about = row.detail.get("warning", "") if row.action.startswith("response.") else row.object
     warning = daemon.store.warning(about) if about else None

@@ -68,7 +68,7 @@ class _Web(threading.Thread):
         super().__init__(name="web", daemon=True)
         tls = daemon.settings.web.tls
         app = make_app(daemon)
-        self.key = "" if daemon.settings.web.people else app.state.access.one_time()
+        self.key = "" if daemon.settings.web.guarded else app.state.access.one_time()
         config = uvicorn.Config(
             app, ssl_certfile=tls.cert_file if tls else None, ssl_keyfile=tls.key_file if tls else None,
             log_config=None, log_level="warning", access_log=False, lifespan="off", http="h11", loop="asyncio",
@@ -107,10 +107,10 @@ def listen(settings: Settings) -> socket.socket:
     """
     host, _, port = settings.web.listen.rpartition(":")
     host = host.strip("[]")
-    if not is_loopback(host) and not settings.web.open and not (settings.web.people and settings.web.tls):
+    if not is_loopback(host) and not settings.web.open and not (settings.web.guarded and settings.web.tls):
         raise AiopsError(
-            f"{settings.web.listen}: other machines could come without TLS or a login; give web.tls and web.people, listen on "
-            "127.0.0.1, or write web.open: true where something in front asks for both"
+            f"{settings.web.listen}: other machines could come without TLS or a login; give web.tls and web.people or web.oidc, "
+            "listen on 127.0.0.1, or write web.open: true where something in front asks for both"
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for wanted in (int(port), 0) if settings.listen_is_default else (int(port),):

@@ -1,9 +1,10 @@
-"""What somebody may see, by where they stand: at home everything, elsewhere what the policy allows."""
+"""What somebody may see: by where they stand, at home everything, elsewhere what the policy allows; and of their teams alone,
+where they are kept to some."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
 
 from fastapi import Request
@@ -13,6 +14,8 @@ from aiops.core.records import EarlyWarning, Lineage, Outcome
 from aiops.daemon.daemon import Daemon
 from aiops.governance.policy import LOCAL
 from aiops.pipeline import Watch
+from aiops.web.access import NOBODY, Access, Caller
+from aiops.web.teams import Teams
 
 ABOUT = (("rule", "alertname"), ("service", "service"))
 """Which label each part of `Outcome.about` was taken from."""
@@ -26,24 +29,38 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def sight_of(daemon: Daemon) -> Callable[[Request], Sight]:
-    """A dependency: what a client may see, by where it stands; a proxy before us stands for everybody behind it."""
+def sight_of(daemon: Daemon) -> Callable[[Request], Awaitable[Sight]]:
+    """A dependency: what a client may see, by where it stands and who it is; a proxy before us stands for everybody behind it."""
 
-    def of(request: Request) -> Sight:
+    async def of(request: Request) -> Sight:  # else it would be called on a thread of its own
         home = request.client is not None and is_loopback(request.client.host) and "x-forwarded-for" not in request.headers
-        return Sight(daemon, LOCAL if home else daemon.rooms.gate.location("web"))
+        access: Access = request.app.state.access
+        return Sight(daemon, LOCAL if home else daemon.rooms.gate.location("web"), access.caller(request) or NOBODY)
 
     return of
 
 
 class Sight:
-    """The view of a client that stands at `location`; LOCAL is this machine's loopback."""
+    """The view of a client that stands at `location`; LOCAL is this machine's loopback. `caller`: who it is."""
 
-    def __init__(self, daemon: Daemon, location: str) -> None:
+    def __init__(self, daemon: Daemon, location: str, caller: Caller = NOBODY) -> None:
         self._gate, self._watches, self.location = daemon.rooms.gate, daemon.rooms.watches, location
+        self._caller, self._teams = caller, None if caller.teams is None else Teams(daemon)
+
+    @property
+    def same(self) -> tuple[Hashable, ...]:
+        """What two clients must share to be shown the same."""
+        return self.location, self._caller.teams
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is kept from this client."""
+        return self.location == LOCAL and self._teams is None
 
     def warning(self, warning: EarlyWarning) -> EarlyWarning | None:
         """A warning as it may be seen here; None when it may not."""
+        if self._teams is not None and not self._caller.of(self._teams.of_warning(warning)):
+            return None
         return self._gate.outbound(warning, "serve", self.location)[0]
 
     def warnings(self, found: Iterable[EarlyWarning]) -> Iterator[EarlyWarning]:
@@ -51,21 +68,29 @@ class Sight:
         return (seen for one in found if (seen := self.warning(one)) is not None)
 
     def labels(self, watch: Watch, row: int) -> Labels | None:
-        """The labels of a series as they may be seen here."""
+        """The labels of a series as they may be seen here; None when it may not be seen at all."""
+        if not self._theirs(watch.window.labels[row], watch.card.name):
+            return None
         return self._labels(watch.window.labels[row], [watch.lineage_of(row)])
 
     def outcomes(self, found: Iterable[Outcome]) -> Iterator[Outcome]:
         """Verdicts, with what they are about as it may be seen here: as anything of their card may be."""
-        for one in found:
+        for one in (one for one in found if self._theirs({**one.entity, **self._named(one)}, one.card)):
             lineages = [watch.lineage for watch in self._watches if watch.card.name == one.card]
             entity = self._labels(one.entity, lineages)
             if entity is not None:
                 yield one if entity is one.entity else replace(one, entity=entity, about=self._about(one, lineages))
 
+    def _theirs(self, labels: Labels, card: str) -> bool:
+        return self._teams is None or self._caller.of(self._teams.of(labels, card))
+
+    @staticmethod
+    def _named(one: Outcome) -> Labels:
+        return {label: one.about[name] for name, label in ABOUT if name in one.about}
+
     def _about(self, one: Outcome, lineages: list[Lineage]) -> Labels:
         """What figures are grouped by, as the labels it was taken from may be seen here."""
-        own = {label: one.about[name] for name, label in ABOUT if name in one.about}
-        seen = self._labels(own, lineages) or {}
+        seen = self._labels(self._named(one), lineages) or {}
         return {name: seen[label] for name, label in ABOUT if label in seen} | {"kind": one.about.get("kind", "")}
 
     def _labels(self, labels: Labels, lineages: list[Lineage]) -> Labels | None:
