@@ -13,12 +13,12 @@ from aiops.core.durations import rfc3339, text
 from aiops.core.errors import StoreError
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
-from aiops.notify.wording import members, sure
+from aiops.notify.evidence import told
+from aiops.notify.wording import members, plan, sure
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.mask_said import Masked
 from aiops.store import Statement, Store
 from aiops.store.codec import to_json
-from aiops.web.evidence import told
 
 
 @contextmanager
@@ -128,5 +128,5 @@ def _what_to_do(w: EarlyWarning) -> list[str]:
         capped = f", the file asks for {book['capped_from']}" if book.get("capped_from") else ""
         lines.append(f"  runbook    {book['name']} ({book['mode']}{capped}): {book['summary']}")
         lines.append(f"             impact: {book['impact']}")
-        lines += [f"             {i}. [{s['effect']}] {s['what']}" for i, s in enumerate(book["plan"], 1)]
+        lines += [f"             {step}" for step in plan(book)]
     return lines or ["  runbook    none matches"]

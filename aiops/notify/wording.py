@@ -8,23 +8,28 @@ from typing import Any
 
 from aiops.core.durations import rfc3339, text
 from aiops.core.labels import Labels
-from aiops.core.quantity import quantity
 from aiops.core.records import CAME, FORETELLING, EarlyWarning
 from aiops.core.text import times, visible
+from aiops.notify.evidence import sentence, told
 
 TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
 _STATE = {"absence": "silent", "conflict": "told differently by its sources"}
 _OVER = {"absence": "is silent no longer, or taken to be gone", "conflict": "is told alike again"}
 
 
-def title(warning: EarlyWarning, now_s: float) -> str:
-    """One sentence that fits a phone: what, where, when; the date only where it is another day than today."""
+def subject(warning: EarlyWarning) -> str:
+    """What it is about in a few words: the kind of failure, or the alert, and where."""
     own = rule_labels(warning)
     where = visible(" ".join(v for k, v in warning.entity.items() if v and k not in own), TITLE_ENTITY_AT_MOST)
     if warning.members:
         where = f"{len(warning.members)} entities" + (f" of {where}" if where else "")
     name = visible(own["alertname"], TITLE_ENTITY_AT_MOST) if "alertname" in own else warning.card.replace("_", " ")
-    what = name + (f" on {where}" if where else "")
+    return name + (f" on {where}" if where else "")
+
+
+def title(warning: EarlyWarning, now_s: float) -> str:
+    """One sentence that fits a phone: what, where, when; the date only where it is another day than today."""
+    what = subject(warning)
     if warning.state == "closed":
         return f"{what} {_ending(warning, now_s)}"
     c = warning.crossing
@@ -77,7 +82,7 @@ def body(warning: EarlyWarning, now_s: float, judged_at_s: float | None) -> str:
     ended = warning.state == "closed"
     lines = [*_what(warning), *(_ended(warning, judged_at_s) if ended else _when(warning, now_s))]
     lines.append(f"How sure: {sure(warning)}; {record(warning)}")
-    lines += [_why(symptom.labels, symptom.evidence) for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
+    lines += [f"Why: {sentence(symptom)}" for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
     if len(warning.symptoms) > SYMPTOMS_AT_MOST:
         lines.append(f"Why: and {len(warning.symptoms) - SYMPTOMS_AT_MOST} series more")
     lines += _beside(warning)
@@ -126,10 +131,10 @@ def _what(warning: EarlyWarning) -> Iterator[str]:
     if warning.members:
         yield f"Where: {members(warning)}"
     if warning.kind == "rule" and not warning.members:
-        yield from _rule(warning)
+        yield from rule(warning)
 
 
-def _rule(warning: EarlyWarning) -> Iterator[str]:
+def rule(warning: EarlyWarning) -> Iterator[str]:
     """Which alert it is of, whose, what else must hold for it, and where its own runbook is."""
     said, own = _evidence(warning), rule_labels(warning)
     labels = ", ".join(f"{k}={v}" for k, v in own.items() if k != "alertname")
@@ -185,42 +190,17 @@ def _ended(warning: EarlyWarning, judged_at_s: float | None) -> Iterator[str]:
         yield "Verdict: pending; only a person can judge it"
 
 
-def _why(labels: Labels, evidence: Mapping[str, Any]) -> str:
-    unit = str(evidence.get("unit") or "1")
-    known = (name for name in ("now", "limit", "expected") if evidence.get(name) is not None)
-    facts = [f"{name} {quantity(evidence[name], unit)}" for name in known]
-    if evidence.get("other") is not None:
-        facts.append(f"{visible(str(evidence.get('other_source')))} {quantity(evidence['other'], unit)}")
-    if evidence.get("slope_per_hour") is not None:
-        facts.append(f"{quantity(evidence['slope_per_hour'], unit)} an hour")
-    low, high = evidence.get("usual_low"), evidence.get("usual_high")
-    if low is not None and high is not None:
-        facts.append(f"usual here at this hour {quantity(low, unit)} to {quantity(high, unit)}")
-    reason = visible(str(evidence.get("reason") or "no reason given"))
-    if evidence.get("window_s") and " over " not in reason:  # some reasons name their window
-        facts.append(f"over {text(float(evidence['window_s']))}")
-    if evidence.get("score"):
-        at = "" if evidence.get("threshold") is None else f" (threshold {quantity(evidence['threshold'], '1')})"
-        facts.append(f"score {quantity(evidence['score'], '1')}{at}")
-    if evidence.get("share") is not None and evidence["share"] < 1:
-        facts.append(f"{evidence['share']:.0%} of the whole")
-    return f"Why: {reason}; {', '.join(facts)} [{visible(', '.join(f'{k}={v}' for k, v in labels.items()))}]"
-
-
 def _beside(warning: EarlyWarning) -> Iterator[str]:
     """What else is open there, what else moved, over which spans the leading series moves so, what speaks against it."""
-    lead = warning.symptoms[0].evidence if warning.symptoms else {}
-    unit = str(lead.get("unit") or "1")
     for other in warning.beside:
         place = visible(", ".join(f"{k}={v}" for k, v in other["entity"].items()))
         yield f"Beside: {other['card'].replace('_', ' ')} since {rfc3339(other['opened_s'])} [{place}] ({other['id']})"
-    for one in lead.get("also", ()):
-        where = visible(", ".join(f"{k}={v}" for k, v in one["labels"].items()))
-        yield f"Also: now {quantity(one['now'], unit)}, score {quantity(one['score'], '1')} [{where}]"
-    if lead.get("windows"):
-        yield f"Windows: {visible('; '.join(lead['windows']))}"
-    if lead.get("against"):
-        yield f"Against: {visible('; '.join(lead['against']))}"
+    for one in told(warning.symptoms[:1], 0.0):
+        yield from (f"Also: {moved}" for moved in one.also)
+        if one.windows:
+            yield f"Windows: {'; '.join(one.windows)}"
+        if one.against:
+            yield f"Against: {'; '.join(one.against)}"
 
 
 def _data(warning: EarlyWarning) -> Iterator[str]:

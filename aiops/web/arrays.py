@@ -159,7 +159,7 @@ def _span(watch: Watch, warning: EarlyWarning, symptom: Symptom, end: int, faile
 
 
 def samples(history: History, since_s: float) -> tuple[Ints, Row]:
-    """(time_s (t,), values (t,)) of the first row since `since_s`, each stretch at the finest resolution that reaches back so far."""
+    """(time_s (t,), values (t,)) of the first row since `since_s`, each stretch at the finest resolution that has it."""
     parts: list[tuple[Ints, Row]] = []
     until = int(history.fine.end_s) + 1
     for one in (history.fine, history.mid, history.long):

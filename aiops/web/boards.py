@@ -106,7 +106,7 @@ def cards(daemon: Daemon) -> dict[str, Any]:
     return {"heading": "Cards", "boards": [Board("All cards", columns, rows, empty, says)]}
 
 
-def runbooks(daemon: Daemon) -> dict[str, Any]:
+def runbooks(daemon: Daemon, sight: Sight) -> dict[str, Any]:
     """Every runbook, and what was done of late."""
     runs = daemon.responding.runs.newest(ROWS_AT_MOST)
     counted = Counter((run.runbook, run.state) for run in runs)
@@ -114,7 +114,8 @@ def runbooks(daemon: Daemon) -> dict[str, Any]:
     columns = ("Runbook", "For", "Mode", "Steps", "Guards", "Tests", "Runs of late", "Owner")
     empty = "No runbook is loaded: name a folder under `runbooks` in the configuration."
     says = "Mode is how far the file wants to go; the configuration, the card's stage and the kill switch may hold it back."
-    return {"heading": "Runbooks", "boards": [Board("All runbooks", columns, rows, empty, says), responses_board(runs)]}
+    boards = [Board("All runbooks", columns, rows, empty, says), responses_board(runs, daemon, sight)]
+    return {"heading": "Runbooks", "boards": boards}
 
 
 def _runbook(one: Runbook, counted: Counter[tuple[str, str]]) -> list[Cell]:
@@ -124,24 +125,35 @@ def _runbook(one: Runbook, counted: Counter[tuple[str, str]]) -> list[Cell]:
     ran = ", ".join(f"{n} {state.replace('_', ' ')}" for (name, state), n in counted.items() if name == one.name)
     m = one.match
     return [
-        Cell(one.name, one.summary, one.docs), Cell(m.signal or m.card or "", m.kind),
+        Cell(one.name, one.summary, f"/runbooks/{one.name}"), Cell(m.signal or m.card or "", m.kind),
         Cell(one.mode if one.enabled else "off"), Cell(f"{len(one.steps)}", f"{writes} write" if writes else "all read"),
         Cell("; ".join(guards) or "-"), Cell(f"{len(one.tests)}"), Cell(ran or "-"), Cell(one.owner.team, one.owner.contact),
     ]  # fmt: skip
 
 
-def responses_board(runs: Iterable[Run]) -> Board:
-    """Responses, newest first."""
+def responses_board(runs: Iterable[Run], daemon: Daemon, sight: Sight) -> Board:
+    """Responses that may be seen, newest first; what each is about only where that may be seen too."""
     rows = [
         [
-            Cell(rfc3339(run.made_s)), Cell(run.runbook, visible(" ".join(run.facts["context"]["target"].values()), 80)),
-            Cell(run.state.replace("_", " "), visible(str(run.body.get("why", "")), 200)), Cell(run.mode),
+            Cell(rfc3339(run.made_s)), Cell(run.runbook, _target(run) if whole else "", f"/runbooks/{run.runbook}"),
+            Cell(run.state.replace("_", " "), visible(str(run.body.get("why", "")), 200) if whole else ""), Cell(run.mode),
             Cell(run.warning_id, "", f"/warnings/{run.warning_id}"),
         ]
-        for run in runs
+        for run in runs if (whole := _whole(daemon, run, sight)) is not None
     ]  # fmt: skip
     empty = "Nothing was done yet. Runbooks may go as far as `responses.ceiling` says; by default they are shown only."
     return Board("Responses", ("Began", "Runbook", "State", "Mode", "Warning"), rows, empty)
+
+
+def _whole(daemon: Daemon, run: Run, sight: Sight) -> bool | None:
+    """Whether all of it may be seen, as its warning may; None: nothing of it."""
+    warning = daemon.store.warning(run.warning_id)
+    seen = None if warning is None else sight.warning(warning)
+    return None if seen is None else seen == warning
+
+
+def _target(run: Run) -> str:
+    return visible(" ".join(run.facts["context"]["target"].values()), 80)
 
 
 def sources(daemon: Daemon) -> dict[str, Any]:

@@ -15,6 +15,11 @@ from aiops.responses.people import Unheard
 from aiops.web.access import Access, Caller, Needs, fields
 
 ANSWERS = ("approve", "deny", "cancel")
+SAID = {
+    "noise": "Not real", "expected": "Known, planned", "late": "Too late", "duplicate": "Told twice",
+    "wrong_target": "Wrong target",
+}  # fmt: skip
+"""What stands on a button; the word itself is what is kept."""
 
 
 def add_forms(app: FastAPI, daemon: Daemon, access: Access) -> None:
@@ -52,7 +57,7 @@ def add_forms(app: FastAPI, daemon: Daemon, access: Access) -> None:
 
 def words() -> list[tuple[str, str]]:
     """(what is posted, what stands on the button)."""
-    return [(word, word.replace("_", " ")) for word in WORDS]
+    return [(word, SAID.get(word, word.replace("_", " ").capitalize())) for word in WORDS]
 
 
 def _back(warning_id: str, said: str) -> Response:

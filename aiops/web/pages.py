@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Query
-from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, FileSystemLoader, select_autoescape
+from fastapi.responses import HTMLResponse
 
 from aiops.core.durations import rfc3339
 from aiops.core.text import visible
+from aiops.daemon.business import Business
 from aiops.daemon.daemon import Daemon
-from aiops.web import boards, forms, rules_view, view
+from aiops.web import boards, episode, forms, report_page, rules_view, runbook_page, view
 from aiops.web.access import Access, Caller, Needs
 from aiops.web.login import Render, add_login
 from aiops.web.sight import Sight, sight_of
+from aiops.web.static_files import add_static
 from aiops.web.tap import add_tap
+from aiops.web.templating import environment
 
-FOLDER = Path(__file__).parent
 NAV = (
     ("/", "Now"), ("/scorecard", "Scorecard"), ("/cards", "Cards"), ("/runbooks", "Runbooks"), ("/sources", "Sources"),
-    ("/rules", "Rules"), ("/ledger", "Ledger"),
+    ("/rules", "Rules"), ("/report", "Report"), ("/ledger", "Ledger"),
 )  # fmt: skip
+LIVE = {
+    "overview.html": "sse:warning.opened, sse:warning.closed, sse:warning.changed, sse:response.changed",
+    "warning.html": "sse:warning.closed, sse:warning.changed, sse:response.changed", "board.html": "sse:card.changed",
+}  # fmt: skip
+"""Which events show a page anew; without a script, and where no stream comes through, it is loaded again now and then."""
 Before = Annotated[int | None, Query(ge=1, description="rows before this one")]
-STATIC = {"aiops.css": "text/css"}
 
 
 def add_pages(app: FastAPI, daemon: Daemon, access: Access) -> None:
     """Add the pages, what they load, and the login."""
-    pages = Environment(loader=FileSystemLoader(FOLDER / "templates"), autoescape=select_autoescape(default=True))
+    pages = environment()
     see, look = Depends(sight_of(daemon)), Depends(Needs(access, "viewer"))
 
     def render(name: str, caller: Caller, facts: dict[str, Any]) -> str:
         known = {"now": rfc3339(daemon.clock()), "caller": caller, "nav": NAV, "people": bool(access.people)}
-        return pages.get_template(name).render(known | facts)
+        return pages.get_template(name).render(known | {"live": LIVE.get(name)} | facts)
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def overview(sight: Sight = see, caller: Caller = look) -> str:
@@ -46,7 +50,7 @@ def add_pages(app: FastAPI, daemon: Daemon, access: Access) -> None:
 
     @app.get("/warnings/{warning_id}", response_class=HTMLResponse, include_in_schema=False)
     def one(warning_id: str, said: str = "", sight: Sight = see, caller: Caller = look) -> str:
-        found = view.page(daemon, warning_id, sight)
+        found = episode.page(daemon, warning_id, sight)
         if found is None:
             raise HTTPException(404, "no such warning")
         return render("warning.html", caller, found | {"words": forms.words(), "said": visible(said, 200)})
@@ -56,12 +60,7 @@ def add_pages(app: FastAPI, daemon: Daemon, access: Access) -> None:
 
     add_login(app, daemon, access, render)
     add_tap(app, daemon, pages)
-
-    @app.get("/static/{name}", include_in_schema=False)
-    async def static(name: str) -> Response:
-        if name not in STATIC:
-            raise HTTPException(404, "no such file")
-        return Response((FOLDER / "static" / name).read_bytes(), media_type=STATIC[name])
+    add_static(app)
 
 
 def _boards(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> None:
@@ -77,12 +76,25 @@ def _boards(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> Non
         return render("board.html", caller, boards.cards(daemon))
 
     @app.get("/runbooks", response_class=HTMLResponse, include_in_schema=False)
-    def runbooks(caller: Caller = look) -> str:
-        return render("board.html", caller, boards.runbooks(daemon))
+    def runbooks(sight: Sight = see, caller: Caller = look) -> str:
+        return render("board.html", caller, boards.runbooks(daemon, sight))
+
+    @app.get("/runbooks/{runbook}", response_class=HTMLResponse, include_in_schema=False)
+    def one(runbook: str, sight: Sight = see, caller: Caller = look) -> str:
+        found = runbook_page.page(daemon, runbook, sight)
+        if found is None:
+            raise HTTPException(404, "no such runbook")
+        return render("runbook.html", caller, found)
 
     @app.get("/sources", response_class=HTMLResponse, include_in_schema=False)
     def sources(caller: Caller = look) -> str:
         return render("board.html", caller, boards.sources(daemon))
+
+    business = Business(daemon)
+
+    @app.get("/report", response_class=HTMLResponse, include_in_schema=False)
+    def report(caller: Caller = look) -> str:
+        return render("worth.html", caller, report_page.page(business.reports()))
 
     @app.get("/ledger", response_class=HTMLResponse, include_in_schema=False)
     def ledger(before: Before = None, caller: Caller = audits) -> str:

@@ -47,6 +47,12 @@ def render(reports: Sequence[Report]) -> str:
     )  # fmt: skip
 
 
+def page(reports: Sequence[Report]) -> dict[str, Any]:
+    """The facts of the page among the others: pilots first, then all cards together."""
+    ordered = sorted(reports, key=lambda one: not one.name)
+    return {"reports": [_shown(one) for one in ordered], "pilots": any(one.name for one in reports)}
+
+
 def _shown(one: Report) -> dict[str, Any]:
     found = by_name(one.numbers)
     parts = [(title, [_row(found[name], one.currency) for name in names]) for title, names in PARTS.items()]

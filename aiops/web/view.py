@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -14,7 +14,7 @@ from aiops.core.durations import rfc3339, text
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
-from aiops.notify.wording import stated, sure
+from aiops.notify.wording import subject
 from aiops.outcomes.scorecard import By
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline import Watch
@@ -22,12 +22,11 @@ from aiops.pipeline import stages as ladder
 from aiops.pipeline.calibrations import shown
 from aiops.pipeline.figures import SINCE_S as SINCE_S
 from aiops.pipeline.mask_said import Masked, of_warning
+from aiops.responses.switch import why_on
 from aiops.store.codec import to_json
-from aiops.web.asked import asked
-from aiops.web.evidence import told
 from aiops.web.sight import Sight
 
-SERIES_ON_THE_PAGE = 200
+SERIES_ON_THE_PAGE, ENDED, ROUGH_S = 200, 30, 3600.0
 
 
 def status(daemon: Daemon) -> dict[str, Any]:
@@ -119,17 +118,17 @@ def warnings(daemon: Daemon, limit: int, sight: Sight) -> list[dict[str, Any]]:
 
 def warning(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None:
     """One early warning with its verdict; None when there is none with this id that may be seen."""
-    found = _seen(daemon, warning_id, sight)
+    found = seen(daemon, warning_id, sight)
     if found is None:
         return None
     outcome = daemon.store.outcome_of(found.id)
     judged_as = None if outcome is None else next(sight.outcomes([outcome]), None)
-    masked = [one.as_json() for one in _masked(daemon, found)]
-    facts = {"masked": masked, "judged_at": deadline_s(found)}
+    facts = {"masked": [one.as_json() for one in masked(daemon, found)], "judged_at": deadline_s(found)}
     return {**to_json(found), **facts, "outcome": None if judged_as is None else to_json(judged_as)}
 
 
-def _seen(daemon: Daemon, warning_id: str, sight: Sight) -> EarlyWarning | None:
+def seen(daemon: Daemon, warning_id: str, sight: Sight) -> EarlyWarning | None:
+    """A warning as it may be seen; None when there is none with this id that may be."""
     found = daemon.store.warning(warning_id)
     return None if found is None else sight.warning(found)
 
@@ -153,15 +152,18 @@ def outcomes(daemon: Daemon, limit: int, sight: Sight) -> list[dict[str, Any]]:
 
 def overview(daemon: Daemon, sight: Sight) -> dict[str, Any]:
     """Everything the first page shows."""
-    rows = cards(daemon)
+    rows, now = cards(daemon), daemon.clock()
+    found = by_time_left(sight.warnings([*daemon.store.open_warnings(), *daemon.store.warnings(limit=ENDED, state="closed")]))
+    asking = {run.warning_id for run in daemon.responding.runs.newest(SERIES_ON_THE_PAGE, "awaiting_approval")}
+    count = sum(sum(r["series"].values()) for r in rows)
     return {
-        "status": status(daemon), "cards": rows,
-        "warnings": [line(w, daemon.clock()) for w in by_time_left(sight.warnings(daemon.store.warnings(limit=50)))],
-        "outcomes": [judged(o) for o in sight.outcomes(daemon.store.outcomes(limit=20))],
-        "series": sum(sum(r["series"].values()) for r in rows),
-        "active": sum(r["series"].get("active", 0) for r in rows),
+        "status": status(daemon), "cards": rows, "series": count, "active": sum(r["series"].get("active", 0) for r in rows),
+        "open": [{**line(w, now), "waits": w.id in asking} for w in found if w.state == "open" and not w.cause],
+        "over": [line(w, now) for w in found if w.state != "open" and not w.cause],
+        "missed": [judged(o) for o in sight.outcomes(daemon.store.outcomes(limit=ENDED)) if o.verdict == "missed"],
         "watched": [_watched(row) for row in series(daemon, "", SERIES_ON_THE_PAGE, sight)],
-        "now": rfc3339(daemon.clock()), "up": text(daemon.clock() - daemon.board.started_s),
+        "killed": visible(why_on(daemon.responding.runs, daemon.settings.data_dir), 300),
+        "now": rfc3339(now), "up": text(now - daemon.board.started_s),
     }  # fmt: skip
 
 
@@ -182,61 +184,36 @@ def _watched(row: dict[str, Any]) -> dict[str, Any]:
     return {"card": row["card"], "name": name, **numbers, "reason": row["reason"]}
 
 
-def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None:
-    """Everything the page of one warning shows."""
-    found = _seen(daemon, warning_id, sight)
-    if found is None:
-        return None
-    outcome = next(sight.outcomes(o for o in [daemon.store.outcome_of(found.id)] if o is not None), None)
-    deadline = deadline_s(found)
-    return {
-        "w": found, "line": line(found, daemon.clock()), "outcome": None if outcome is None else judged(outcome),
-        "judged_at": None if deadline is None else rfc3339(deadline), "now": rfc3339(daemon.clock()),
-        "symptoms": told(found.symptoms, daemon.clock()), "ago": text(max(0.0, daemon.clock() - found.opened_s)),
-        "beside": [_beside(one) for one in found.beside], "members": [_beside(one) for one in found.members],
-        "data": [_data(found, source) for source in dict.fromkeys(s.lineage.source for s in found.symptoms)],
-        "level": stated(found), "sure": sure(found),
-        "act_before": None if found.act_before_s is None else rfc3339(found.act_before_s),
-        "masked": [visible(str(one), 400) for one in _masked(daemon, found)],
-        "stale_since": None if found.stale_since_s is None else rfc3339(found.stale_since_s), "asked": asked(daemon, found),
-    }  # fmt: skip
-
-
-def _masked(daemon: Daemon, found: EarlyWarning) -> list[Masked]:
+def masked(daemon: Daemon, found: EarlyWarning) -> list[Masked]:
     """The times that mask what a warning is about."""
     card = next((watch.card for watch in daemon.rooms.watches if watch.card.name == found.card), None)
     return [] if card is None else of_warning(daemon.rooms.masks, card, found, daemon.clock())
 
 
-def _beside(other: Mapping[str, Any]) -> dict[str, Any]:
-    """Another warning, named in one: what it is, where, since when, and when it is expected."""
-    expected = other.get("expected_s")
-    return {
-        "id": other["id"], "card": other.get("card", ""), "entity": visible(" ".join(v for v in other["entity"].values() if v)),
-        "since": rfc3339(other["opened_s"]), "expected": "" if expected is None else rfc3339(expected),
-    }  # fmt: skip
-
-
-def _data(warning: EarlyWarning, source: str) -> dict[str, str]:
-    """A source of the evidence, and what it warned of."""
-    notes = dict.fromkeys(note for s in warning.symptoms if s.lineage.source == source for note in s.lineage.partial)
-    return {"source": visible(source), "partial": visible("; ".join(notes))}
-
-
 def line(warning: EarlyWarning, now_s: float) -> dict[str, Any]:
     """One warning as a row of a table."""
     crossing = warning.crossing
-    left = "" if crossing is None or warning.state != "open" else text(crossing.expected_s - now_s)
+    ahead = None if crossing is None or warning.state != "open" else crossing.expected_s - now_s
     return {
         "id": warning.id, "card": warning.card, "kind": warning.kind, "state": warning.state, "stage": warning.stage,
+        "subject": subject(warning), "act_before": "" if warning.act_before_s is None else clock(warning.act_before_s, warning),
         "entity": visible(" ".join(v for v in warning.entity.values() if v)), "severity": warning.severity,
-        "opened": rfc3339(warning.opened_s), "left": left, "confidence": f"{warning.confidence:.0%}",
-        "expected": "" if crossing is None else rfc3339(crossing.expected_s),
-        "interval": "" if crossing is None else f"{rfc3339(crossing.earliest_s)} to {rfc3339(crossing.latest_s)}",
+        "opened": rfc3339(warning.opened_s), "left": "" if ahead is None else text(ahead),
+        "over": "" if ahead is None or ahead > 0 else text(-ahead), "lasts": text(max(0.0, now_s - warning.opened_s)),
+        "confidence": f"{warning.confidence:.0%}",
+        "expected": "" if crossing is None else clock(crossing.expected_s, warning),
+        "interval": "" if crossing is None else " to ".join(clock(t, warning) for t in (crossing.earliest_s, crossing.latest_s)),
         "record": str(warning.record.get("text", "new: unproven")), "verdict": warning.verdict or "",
         "runbooks": [str(r.get("name", "")) for r in warning.runbooks],
         "why": warning.closed_why or (str(warning.symptoms[0].evidence.get("reason", "")) if warning.symptoms else ""),
     }  # fmt: skip
+
+
+def clock(at_s: float, warning: EarlyWarning) -> str:
+    """An instant that was foretold, as exact as it is meant: to the minute, unless all of it is a matter of minutes."""
+    c = warning.crossing or warning.first_crossing
+    rough = 60 if c is None or c.latest_s - warning.opened_s >= ROUGH_S else 1
+    return rfc3339(round(at_s / rough) * rough)
 
 
 def judged(outcome: Outcome) -> dict[str, Any]:

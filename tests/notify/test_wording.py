@@ -106,7 +106,7 @@ def test_a_title_says_another_day_once_when_it_is_the_same() -> None:
 
 def test_a_window_that_the_reason_names_is_not_named_again() -> None:
     one = symptom(evidence={**symptom().evidence, "reason": "steadily nearer to the limit over 8 h"})
-    assert "over 8 h; now 0.1823, limit 0.05, -0.0214 an hour [" in body(warning(symptoms=(one,)), OPENED_S, None)
+    assert "over 8 h; now 0.1823, limit not below 0.05, slope -0.0214 an hour [" in body(warning(symptoms=(one,)), OPENED_S, None)
 
 
 def test_a_crossing_that_is_overdue_is_expected_at_once() -> None:

@@ -35,13 +35,14 @@ def said(page: str) -> str:
     return unescape(re.sub(r"<[^>]*>", " ", page))
 
 
-@pytest.mark.parametrize("path", ["/scorecard", "/cards", "/runbooks", "/sources", "/ledger"])
+@pytest.mark.parametrize("path", ["/scorecard", "/cards", "/runbooks", "/sources", "/rules", "/report", "/ledger"])
 def test_a_page_answers_and_leads_to_the_others(client: TestClient, path: str) -> None:
     page = client.get(path)
     assert page.status_code == 200
-    for other in ("/", "/scorecard", "/cards", "/runbooks", "/sources", "/rules", "/ledger"):
+    for other in ("/", "/scorecard", "/cards", "/runbooks", "/sources", "/rules", "/report", "/ledger"):
         assert f'href="{other}"' in page.text
-    assert "<script" not in page.text
+    assert f'href="{path}" aria-current="page"' in page.text
+    assert page.text.count("<script") == page.text.count('<script src="/static/')
     assert 'name="viewport"' in page.text
 
 

@@ -71,10 +71,10 @@ def test_the_page_of_a_warning_says_what_a_person_needs_at_night(rig: Rig, serve
         "3.1 to 5.9 here at this hour, expected 4.25", "7.42 (threshold 4.1), 62% of the entity&#39;s", "What else moved",
         "now 0.98, score 1.42", "What speaks against it", "5 of its 9 series are as usual", "also over", "6h: 3 an hour",
         "Also open here", f'<a href="/warnings/{other.id}">', "several that were told together", "Act before",
-        "nothing newer is known since", "Data: made.",
+        "Nothing newer is known since", "<dt>source</dt><dd>made</dd>",
     ):  # fmt: skip
         assert wanted in page, wanted
-    assert "<script" not in page
+    assert page.count("<script") == page.count('<script src="/static/')
     assert "<img" not in page
 
 
@@ -87,7 +87,7 @@ def test_a_warning_that_lists_others_links_to_each_and_has_no_verdict(rig: Rig, 
     page = urllib.request.urlopen(f"{served}/warnings/{found.id}").read().decode()
     assert "Where: 1 that began together" in page
     assert f'<a href="/warnings/{other.id}">' in page
-    assert "<dt>Verdict</dt>" not in page
+    assert "judged yet" not in page
 
 
 def test_pages_on_a_phone_and_on_a_desk(rig: Rig, served: str, browser: Any) -> None:
@@ -103,9 +103,9 @@ def test_pages_on_a_phone_and_on_a_desk(rig: Rig, served: str, browser: Any) -> 
         for path in paths:
             page.goto(served + path)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, width)
-            assert page.evaluate("document.scripts.length + document.images.length") == 0
+            assert page.evaluate("[...document.scripts].every(s => s.src) && document.images.length === 0")
             assert page.locator("h1").is_visible()
-            smallest = page.evaluate("Math.min(...[...document.querySelectorAll('td')].map(c => c.clientWidth), 999)")
+            smallest = page.evaluate("Math.min(...[...document.querySelectorAll('table:not(.u-legend) td')].map(c => c.clientWidth), 999)")
             assert smallest >= 40, f"a cell of {smallest} px breaks words letter by letter"
-        assert [one for one in said if "favicon" not in one] == []
+        assert said == []
         page.close()

@@ -1,15 +1,15 @@
-"""The evidence of a warning in words, for the page of one warning and for the terminal. What is not known is not mentioned."""
+"""The evidence of a warning in words, the same ones in messages, on pages and in the terminal. What is not known is left out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiops.core.durations import rfc3339, text
 from aiops.core.quantity import quantity
 from aiops.core.records import Symptom
-from aiops.core.text import visible
+from aiops.core.text import SHOWN, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,16 @@ def told(symptoms: Sequence[Symptom], now_s: float) -> list[Told]:
     return out
 
 
-def series_text(labels: Mapping[str, str]) -> str:
+def sentence(symptom: Symptom) -> str:
+    """One symptom on one line: why, its numbers, its series."""
+    facts = dict(_facts(replace(symptom, evidence={**symptom.evidence, "trend_start_s": None}), 0.0))
+    said = ", ".join(f"{name} {fact}" for name, fact in facts.items() if name not in ("why", "since"))
+    return f"{facts['why']}{said and '; ' + said} [{series_text(symptom.labels, SHOWN)}]"
+
+
+def series_text(labels: Mapping[str, str], at_most: int = 600) -> str:
     """A label set on one line, fit to be shown."""
-    return visible(", ".join(f"{k}={v}" for k, v in labels.items()), 600)
+    return visible(", ".join(f"{k}={v}" for k, v in labels.items()), at_most)
 
 
 def _facts(symptom: Symptom, now_s: float) -> Iterator[tuple[str, str]]:
@@ -73,14 +80,15 @@ def _usual(known: Mapping[str, Any], unit: str) -> str:
 
 def _pace(known: Mapping[str, Any], unit: str) -> str:
     said = [f"{quantity(known['slope_per_hour'], unit)} an hour"] if "slope_per_hour" in known else []
-    said += [f"seen over {text(float(known['window_s']))}"] if "window_s" in known else []
+    if "window_s" in known and " over " not in str(known.get("reason")):  # some reasons name their window
+        said.append(f"seen over {text(float(known['window_s']))}")
     said += [f"the trend began {rfc3339(float(known['trend_start_s']))}"] if "trend_start_s" in known else []
     return ", ".join(said)
 
 
 def _score(known: Mapping[str, Any]) -> str:
     at = f" (threshold {quantity(known['threshold'], '1')})" if "threshold" in known else ""
-    share = f", {known['share']:.0%} of the entity's" if "share" in known else ""
+    share = f", {known['share']:.0%} of the entity's" if known.get("share", 1) < 1 else ""
     return f"{quantity(known['score'], '1')}{at}{share}"
 
 

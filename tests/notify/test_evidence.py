@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aiops.web.evidence import series_text, told
+from aiops.notify.evidence import series_text, told
 from tests.store.samples import SYMPTOM
 
 NOW = 3660.0
