@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     ModelWrapValidatorHandler,
     PlainSerializer,
+    PrivateAttr,
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
@@ -64,6 +65,27 @@ class Strict(BaseModel):
         if found:
             raise ValidationError.from_exception_data(cls.__name__, [_placed(loc, text, value) for loc, text in found])
         return made
+
+
+class WholeFile(Strict):
+    """What one file holds."""
+
+    _sha: str = PrivateAttr("")
+    _path: str = PrivateAttr("")
+
+    @property
+    def sha(self) -> str:
+        """First 12 hex digits of the file's SHA-256; empty for what was made in code."""
+        return self._sha
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self._path
+
+    def came_of(self, path: str, sha: str) -> None:
+        """Remember the file."""
+        self._path, self._sha = path, sha
 
 
 def _placed(loc: tuple[str | int, ...], text: str, value: Any) -> InitErrorDetails:

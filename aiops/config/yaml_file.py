@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -45,6 +46,11 @@ class Document:
     data: Any
     _node: Node | None = None
     mistakes: tuple[Mistake, ...] = ()
+
+    @property
+    def sha(self) -> str:
+        """First 12 hex digits of the text's SHA-256."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:12]
 
     def where(self, loc: Loc) -> tuple[int, int]:
         """(line, column), from 1, of the key or item at `loc`, or of the nearest part above it that exists."""

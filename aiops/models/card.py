@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
-from aiops.config.fields import Duration, Found, Step, Strict, at, either, items, repeated, schema_of_file, span
+from aiops.config.fields import Duration, Found, Step, WholeFile, at, either, items, repeated, schema_of_file, span
 from aiops.config.yaml_file import Document, load, load_named, validate
 from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Stage
@@ -35,7 +34,7 @@ from aiops.models.card_parts import (
 CHALLENGER, NAME_AT_MOST = "~challenger", 64
 
 
-class ModelCard(Strict):
+class ModelCard(WholeFile):
     """A file in `models/`."""
 
     apiVersion: Literal["aiops/v1"] = Field(description="always aiops/v1")
@@ -70,8 +69,6 @@ class ModelCard(Strict):
     promote_when: Promotion = Field(default_factory=lambda: Promotion(), description="what it takes to get louder")
     tests: list[CardTest] = Field(default_factory=list, description="run by aiops test")
     _alerts: AlertsRule | None = PrivateAttr(None)
-    _sha: str = PrivateAttr("")
-    _path: str = PrivateAttr("")
 
     model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["forecast"]}, {"required": ["detect"]}]})
 
@@ -104,16 +101,6 @@ class ModelCard(Strict):
     def alerts(self) -> AlertsRule | None:
         """Which alerting rules of its sources it forecasts; None for a card with a query of its own."""
         return self._alerts
-
-    @property
-    def sha(self) -> str:
-        """First 12 hex digits of the file's SHA-256; empty for a card made in code."""
-        return self._sha
-
-    @property
-    def path(self) -> str:
-        """The file."""
-        return self._path
 
     @property
     def step_s(self) -> int:
@@ -192,8 +179,7 @@ def _load(path: Path) -> tuple[ModelCard, Document]:
         card._alerts = form.alerts
     else:
         card = validate(document, ModelCard, more)
-    card._sha = hashlib.sha256(document.text.encode()).hexdigest()[:12]
-    card._path = document.path
+    card.came_of(document.path, document.sha)
     return card, document
 
 

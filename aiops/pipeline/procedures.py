@@ -41,7 +41,7 @@ def runbook_of(snapshot: Mapping[str, Any]) -> Runbook:
         found = Runbook.model_validate(snapshot["runbook"])
     except ValidationError as e:
         raise Unclear(f"the runbook as it was kept cannot be read any more: {str(e).splitlines()[0]}") from e
-    found._sha = snapshot["sha"]
+    found.came_of("", snapshot["sha"])
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,7 @@ def load_runbook(path: Path) -> Runbook:
 def _load(path: Path) -> tuple[Runbook, Document]:
     document = load(path)
     runbook = validate(document, Runbook)
-    runbook._sha = hashlib.sha256(document.text.encode()).hexdigest()[:12]
-    runbook._path = document.path
+    runbook.came_of(document.path, document.sha)
     return runbook, document
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, PrivateAttr, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 
-from aiops.config.fields import Duration, Found, MatcherText, Strict
+from aiops.config.fields import Duration, Found, MatcherText, Strict, WholeFile
 from aiops.core.records import Severity
 from aiops.runbooks import check, check_action, shape
 
@@ -317,7 +317,7 @@ class RunbookTest(Strict):
     expect: Expectation = Field(description="what must come out")
 
 
-class Runbook(Strict):
+class Runbook(WholeFile):
     """A file in `runbooks/`."""
 
     apiVersion: Literal["aiops/v1"] = Field(description="always aiops/v1")
@@ -339,8 +339,6 @@ class Runbook(Strict):
     verify: Verify | None = Field(None, description="how success is judged")
     notify: Notify = Field(description="who is told what")
     tests: list[RunbookTest] = Field(default_factory=list, description="run by aiops test")
-    _sha: str = PrivateAttr("")
-    _path: str = PrivateAttr("")
 
     model_config = ConfigDict(json_schema_extra={"allOf": shape.RUNBOOK})
 
@@ -348,13 +346,3 @@ class Runbook(Strict):
     def mistakes(cls, raw: Mapping[str, Any]) -> Found:
         """What its parts say of each other."""
         yield from check.mistakes_in(raw)
-
-    @property
-    def sha(self) -> str:
-        """First 12 hex digits of the file's SHA-256."""
-        return self._sha
-
-    @property
-    def path(self) -> str:
-        """The file."""
-        return self._path

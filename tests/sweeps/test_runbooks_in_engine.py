@@ -110,7 +110,7 @@ def lived(folder: Path, book: Runbook, test: RunbookTest) -> Simulated:
     if test.mode is not None:
         mode, sha = test.mode, book.sha
         book = book.model_copy(update={"mode": mode})
-        book._sha = sha
+        book.came_of("", sha)
     store = Store.open("", folder)
     try:
         clock, warning = Clock(START_S), early(book, test)
