@@ -374,7 +374,7 @@ class Daemon:
             kept_s = self.rooms.gate.policy.retention.symptoms
             if kept_s is not None:
                 self.store.prune_warnings(now_s - kept_s, now_s)
-                self.responding.runs.prune(now_s - kept_s)
+                self.responding.prune(now_s - kept_s)
         except StoreError as e:
             self._store_said(RELAY_LANE, str(e))
 

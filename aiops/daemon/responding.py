@@ -14,6 +14,7 @@ from aiops.config.responses import members
 from aiops.config.settings import Settings
 from aiops.core.errors import StoreError
 from aiops.pipeline.assemble import Rooms
+from aiops.pipeline.procedures import procedure_of
 from aiops.pipeline.respond import Around, Responder, Surroundings
 from aiops.pipeline.say import say
 from aiops.pipeline.windows import lasts
@@ -23,6 +24,7 @@ from aiops.responses.clock import ClockWatch
 from aiops.responses.desk import Bounds, Tools
 from aiops.responses.engine import Engine
 from aiops.responses.lease import TTL_S, Lease
+from aiops.responses.limits import looks_back_s
 from aiops.responses.people import People
 from aiops.responses.switch import why_on
 from aiops.store import Store
@@ -103,6 +105,11 @@ class Responding:
             for run in self._responder.look(self._store.open_warnings(), self._lease.epoch, now):
                 log.info("response begins", id=run.id, runbook=run.runbook, warning=run.warning_id, mode=run.mode)
         return self.engine.tick()
+
+    def prune(self, before_s: float) -> None:
+        """Delete what ended before then, but not what limits still count. Raises StoreError."""
+        longest = max((looks_back_s(procedure_of(one).limits) for one in self._rooms.runbooks), default=0.0)
+        self.runs.prune(before_s, min(before_s, self._clock() - longest))
 
     def stop(self) -> None:
         """Begin nothing more, let go of the lease."""

@@ -216,14 +216,22 @@ class Responses:
             rows = connection.execute(sa.select(t).where(t.c.at_ms > ms(since_s)).order_by(t.c.at_ms, t.c.run_id))
             return [rows_of.charge_from(row) for row in rows]
 
-    def prune(self, before_s: float) -> int:
-        """Delete responses that ended, and nothing was said of since, before `before_s`; how many. Their ledger rows stay."""
-        r = tables.responses
-        gone = sa.select(r.c.id).where(r.c.state.in_(ENDED), r.c.changed_ms < ms(before_s)).scalar_subquery()
+    def prune(self, before_s: float, counted_from_s: float) -> int:
+        """Delete responses that ended, and nothing was said of since, before `before_s`; how many. Their ledger rows stay.
+
+        While its warning is open a response stays, else it would be begun anew; what was charged since `counted_from_s` stays,
+        for limits count it.
+        """
+        r, w, c = tables.responses, tables.warnings, tables.charges
+        is_open = sa.exists().where(w.c.id == r.c.warning_id, w.c.state == "open")
+        gone = sa.select(r.c.id).where(r.c.state.in_(ENDED), r.c.changed_ms < ms(before_s), ~is_open).scalar_subquery()
         with self.store.transaction() as tx:
-            for t in (tables.steps, tables.approvals, tables.charges):
+            for t in (tables.steps, tables.approvals):
                 tx._connection.execute(sa.delete(t).where(t.c.run_id.in_(gone)))
-            return int(tx._connection.execute(sa.delete(r).where(r.c.id.in_(gone))).rowcount)
+            deleted = int(tx._connection.execute(sa.delete(r).where(r.c.id.in_(gone))).rowcount)
+            alone = ~sa.exists().where(r.c.id == c.c.run_id)
+            tx._connection.execute(sa.delete(c).where(alone, c.c.at_ms < ms(counted_from_s)))
+        return deleted
 
     def counts(self) -> dict[str, int]:
         """How many responses there are in each state."""

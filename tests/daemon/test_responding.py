@@ -10,6 +10,7 @@ import pytest
 
 from aiops import plugins
 from aiops.responses.interface import Call, Result
+from aiops.store.response_rows import Decision
 from tests.daemon.rig import START_S, Rig, calm, card
 from tests.responses.rig import READ, WRITE, Count, CountParams, book, early
 
@@ -78,3 +79,22 @@ def test_what_runs_goes_on_over_a_reload_and_is_not_begun_twice(rig: Rig, monkey
     assert COUNT.steps == ["look", "fix"]
     (run,) = daemon.responding.runs.newest()
     assert run.state == "verifying"
+
+
+def test_what_a_limit_still_counts_is_not_forgotten_with_the_response(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`max_runs` of the runbook is counted over a day, whatever the policy keeps."""
+    daemon = begin(rig, monkeypatch)
+    runs, now = daemon.responding.runs, float(START_S)
+    daemon.responding.keep()
+    daemon.responding.look()
+    assert daemon.responding.engine.settle(30)
+    run = runs.newest()[0]
+    assert runs.decide(Decision(run, "undone", ""), None, now)
+    with daemon.store.transaction() as tx:
+        tx.put_warning(early(1, now, state="closed", closed_s=START_S))
+    daemon.clock = daemon.responding._clock = lambda: now + 2 * 3600
+    daemon.responding.prune(now + 3600)
+    assert (runs.newest(), [one.run_id for one in runs.charges()]) == ([], [run.id])
+    daemon.clock = daemon.responding._clock = lambda: now + 26 * 3600
+    daemon.responding.prune(now + 25 * 3600)
+    assert runs.charges() == []

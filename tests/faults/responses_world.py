@@ -75,7 +75,7 @@ class Mark(Action[Marks]):
 
 
 class Gauge(Source[Marks]):
-    """`free`: 0.3 everywhere but at `lost`; `marks`: how many effects of `fix` there were."""
+    """`free`: 0.3 everywhere but at `lost`; `marks`: how many effects of `fix` there were; `backs`: of taking `most` back."""
 
     Params = Marks
 
@@ -85,7 +85,9 @@ class Gauge(Source[Marks]):
         at = found[1] if found else ""
         value = 0.1 if at == "lost" else 0.3
         if query.startswith("marks"):
-            value = float(sum(step == "fix" and target == at for _, step, target, _ in marks(self.params.path)))
+            value = float(sum((step, target) == ("fix", at) for _, step, target, _ in marks(self.params.path)))
+        if query.startswith("backs"):
+            value = float(sum((step, target) == ("most", f"back {at}") for _, step, target, _ in marks(self.params.path)))
         times = np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
         values = np.full((1, len(times)), value)
         return Answer(Block(({"instance": at},), times, values, unit, Lineage(self.name, query, start_s, end_s)))
@@ -104,12 +106,20 @@ def marks(path: Path) -> list[Any]:
 LOOK: dict[str, Any] = {"id": "look", "uses": "plugin.mark", "effect": "read", "with": {"at": "${{ target.instance }}"}}
 FIX: dict[str, Any] = {**LOOK, "id": "fix", "effect": "write", "timeout": "1m"}
 CHECK = {"promql": "marks{$target}", "expect": "response.value >= 1"}
-UNDO = {"uses": "plugin.mark", "with": {"at": "${{ target.instance }}"}, "timeout": "1m"}
+UNDO = {"uses": "plugin.mark", "with": {"at": "back ${{ target.instance }}"}, "timeout": "1m"}
+BACK = {"promql": "backs{$target}", "expect": "response.value >= 1"}
 FINAL = {"irreversible": "What was marked stays marked."}
 BOOKS: dict[str, dict[str, Any]] = {
-    "checked": {"mode": "auto", "steps": [LOOK, {**FIX, "check": CHECK, **FINAL}]},
+    "checked": {"mode": "auto", "steps": [{**FIX, "check": CHECK, **FINAL}]},
     "asked": {"mode": "approve", "steps": [LOOK, {**FIX, "idempotent": True, **FINAL}]},
-    "lost": {"mode": "auto", "steps": [{**FIX, "idempotent": True, "undo": UNDO}]},
+    "lost": {
+        "mode": "auto",
+        "steps": [
+            {**FIX, "idempotent": True, "undo": UNDO},
+            {**FIX, "id": "more", "idempotent": True, "undo": {**UNDO, "idempotent": True}},
+            {**FIX, "id": "most", "idempotent": True, "undo": {**UNDO, "check": BACK}},
+        ],
+    },
 }
 """One runbook for each target of the same name."""
 

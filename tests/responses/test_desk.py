@@ -23,7 +23,8 @@ def test_every_state_that_lasts_has_a_deadline(tmp_path: Path) -> None:
         assert view is not None
         found = {state: deadline_s(view, state, 0.0) for state in ("matched", "guarded", "running", "verifying", "undoing")}
     assert found == {
-        "matched": SLACK_S, "guarded": SLACK_S, "running": SLACK_S + 3 * 610.0, "verifying": 1800.0, "undoing": SLACK_S + 2 * 125.0,
+        "matched": SLACK_S, "guarded": SLACK_S, "running": SLACK_S + 3 * 610.0, "verifying": 1800.0,
+        "undoing": SLACK_S + 2 * 125.0,
     }  # fmt: skip
 
 

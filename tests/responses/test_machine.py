@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter, defaultdict
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,20 +32,32 @@ from aiops.notify.interface import Notifier
 from aiops.notify.relay import Relay
 from aiops.responses.interface import Call, Result
 from aiops.responses.people import Unheard
+from aiops.responses.view import UNDO
+from aiops.runbooks import Runbook
 from aiops.store import Store
 from aiops.store.response_rows import Run
-from tests.responses.rig import READ, WRITE, Count, CountParams, Replica, Rig, book, early, no_answer
+from tests.responses.rig import READ, WRITE, Count, CountParams, Replica, Rig, book, early, load, no_answer
 
-TTL_S = 15.0
+TTL_S, REVISIONS = 15.0, 3
 CHECK = {"promql": "done{$target}", "expect": "response.value >= 1"}
 BACK = {"uses": "plugin.count", "with": {"at": "${{ target.instance }}"}, "timeout": "1m"}
 PLAIN = {k: v for k, v in WRITE.items() if k not in ("idempotent", "irreversible")}
-BOOKS = {
-    "asks": book(READ, {**PLAIN, "idempotent": True, "undo": BACK}, name="asks"),
-    "acts": book(
-        {**PLAIN, "check": CHECK, "irreversible": WRITE["irreversible"]}, name="acts", mode="auto", target_by=["instance", "job"]
-    ),
+BACKS: dict[str, dict[str, Any]] = {
+    "once": BACK,
+    "idempotent": {**BACK, "idempotent": True, "retry": {"attempts": 2, "backoff": "5s"}},
+    "checked": {**BACK, "check": {**CHECK, "promql": "back{$target}"}},
 }
+
+
+@cache
+def books(undo: str, edit: int) -> list[Runbook]:
+    """Two runbooks: one asks, one acts by itself; `undo` is the class of what takes them back. Read once: that is what costs."""
+    asks = book(READ, {**PLAIN, "idempotent": True, "undo": BACKS[undo]}, name="asks", summary=f"Something is mended: {edit}.")
+    acts = book({**PLAIN, "check": CHECK, "undo": BACKS[undo]}, name="acts", mode="auto", target_by=["instance", "job"])
+    with tempfile.TemporaryDirectory() as folder:
+        return [load(Path(folder), one) for one in (asks, acts)]
+
+
 EDGES: dict[str, set[str]] = {
     "matched": {"guarded", "blocked", "shadowed", "cleared_before_action", "cancelled"},
     "guarded": {"running", "awaiting_approval", "suggested", "blocked", "cleared_before_action", "approval_expired",
@@ -122,8 +135,8 @@ class Pager(Notifier[CountParams]):
 class Responding(RuleBasedStateMachine):
     """The world and what must hold in it."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(undo=st.sampled_from(list(BACKS)))
+    def begin(self, undo: str) -> None:
         self.folder = Path(tempfile.mkdtemp())
         self.store = Store.open("sqlite://", None)
         groups = {"sre": ["ann", "bob"]}
@@ -131,7 +144,8 @@ class Responding(RuleBasedStateMachine):
         self.target, self.pager = Target(), Pager()
         self.rig.count, self.target.machine = self.target, self
         self.relay = Relay(self.store, {"pager": self.pager})
-        self.rig.write(*BOOKS.values())
+        self.undo, self.edit = undo, 0
+        self.rig.books = books(undo, 0)
         self.mono = {"a": 0.0, "b": 0.0}
         self.lives = 0
         self.replicas = {name: self.born(name) for name in "ab"}
@@ -142,20 +156,21 @@ class Responding(RuleBasedStateMachine):
         self.said_done: set[str] = set()
         self.late: list[str] = []
         self.wrong: list[str] = []
-        self.edits = 0
         self.symptom(1)
 
     def born(self, name: str) -> Replica:
         self.lives += 1
         one = self.rig.replica(f"{name}{self.lives}", monotonic=lambda: self.mono[name])
-        one.world.numbers |= {"free{$target}": lambda run: self.room, "done{$target}": self.done}
+        told = {"done{$target}": self.effects, "back{$target}": lambda run: self.effects(run, back=True)}
+        one.world.numbers |= {"free{$target}": lambda run: self.room, **told}
         return one
 
-    def done(self, run: Run) -> list[float]:
-        """How often the step of a response took effect, where the target tells."""
+    def effects(self, run: Run, back: bool = False) -> list[float]:
+        """How often the steps of a response took effect, or were taken back, where the target tells."""
         if not self.tells:
             raise no_answer()
-        return [float(sum(self.target.effects[row.idem_key] for row in self.rig.runs.steps(run.id)))]
+        rows = [row for row in self.rig.runs.steps(run.id) if (row.idx >= UNDO) == back]
+        return [float(sum(self.target.effects[row.idem_key] for row in rows))]
 
     def took_effect(self, call: Call) -> None:
         run = self.rig.runs.run(call.run_id)
@@ -259,11 +274,14 @@ class Responding(RuleBasedStateMachine):
     @rule()
     def edited(self) -> None:
         """Another revision of the file: what has begun goes on as it was matched."""
-        self.edits += 1
-        one = {**BOOKS["asks"], "summary": f"Something is mended here, edit {self.edits}."}
-        self.rig.write(one, BOOKS["acts"])
+        self.edit = (self.edit + 1) % REVISIONS
+        self.rig.books = books(self.undo, self.edit)
         for replica in self.replicas.values():
             replica.responder.runbooks = self.rig.books
+
+    @rule()
+    def what_ended_long_ago_is_deleted(self) -> None:
+        self.rig.runs.prune(self.rig.clock.now - 3600.0, self.rig.clock.now - 3600.0)
 
     @rule(room=st.sampled_from([[0.3], [0.1], []]), tells=st.booleans())
     def the_world_changes(self, room: list[float], tells: bool) -> None:

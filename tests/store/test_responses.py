@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql
 from aiops.store import Statement, Store, responses
 from aiops.store.response_rows import Charge, Decision, Message, Question, Run, StepChange, StepRow
 from aiops.store.responses import Responses
+from tests.store.samples import warning
 
 NOW = 1_750_000_200.0
 RUN = Run("r1", "k1", "mend", "4f2c", "t1", "w1", "disk", "auto", "matched", NOW, NOW, NOW + 600, {}, {})
@@ -183,9 +184,28 @@ def test_what_ended_long_ago_is_deleted_whole_and_its_ledger_rows_stay(runs: Res
     runs.decide(Decision(run, "succeeded", "", ask=QUESTION), 1, NOW)
     runs.begin(replace(RUN, id="r2", key="k2"), [], (), 1, NOW)
     rows = len(everything(runs)["ledger"])
-    assert (runs.prune(NOW), runs.prune(NOW + 1), [r.id for r in runs.newest()]) == (0, 1, ["r2"])
+    assert (runs.prune(NOW, NOW), runs.prune(NOW + 1, NOW + 1), [r.id for r in runs.newest()]) == (0, 1, ["r2"])
     after = everything(runs)
     assert [len(after[name]) for name in ("steps", "approvals", "charges", "ledger")] == [0, 0, 0, rows]
+
+
+def test_while_its_warning_is_open_a_response_stays_lest_it_is_begun_anew(runs: Responses) -> None:
+    with runs.store.transaction() as tx:
+        tx.put_warning(warning(7, id="w1"))
+    assert runs.decide(Decision(RUN, "succeeded", ""), 1, NOW)
+    assert (runs.prune(NOW + 1, NOW + 1), runs.known([RUN.key])) == (0, {RUN.key})
+    with runs.store.transaction() as tx:
+        tx.put_warning(warning(7, id="w1", state="closed", closed_s=int(NOW)))
+    assert (runs.prune(NOW + 1, NOW + 1), runs.known([RUN.key])) == (1, set())
+
+
+def test_what_limits_still_count_outlives_its_response(runs: Responses) -> None:
+    runs.charge(CHARGE, 0.0, lambda found: Decision(RUN, "guarded", ""), 1, NOW)
+    run = runs.run("r1")
+    assert run is not None
+    runs.decide(Decision(run, "undone", ""), 1, NOW)
+    assert (runs.prune(NOW + 1, NOW - 1), [charge.run_id for charge in runs.charges()]) == (1, ["r1"])
+    assert (runs.prune(NOW + 1, NOW + 1), runs.charges()) == (0, [])
 
 
 def test_lists_are_newest_first_and_by_what_is_asked(runs: Responses) -> None:
