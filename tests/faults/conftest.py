@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from aiops.responses.doing import Doing
+from aiops.store import responses as kept
+from aiops.store.responses import Responses
 from tests.daemon.rig import rig as rig
 from tests.faults.plant import loaded
 from tests.faults.proxy import Proxy, proxied
@@ -28,3 +31,16 @@ def proxy(real: str) -> Iterator[Proxy]:
 def other(real: str) -> Iterator[Proxy]:
     with proxied(real) as found:
         yield found
+
+
+@pytest.fixture
+def as_shipped() -> Iterator[None]:
+    """What mutants change is put back."""
+    before = [(owner, dict(vars(owner))) for owner in (Doing, Responses)]
+    leads = kept._leads
+    yield
+    kept._leads = leads
+    for owner, members in before:
+        for name, member in members.items():
+            if not name.startswith("__"):
+                setattr(owner, name, member)

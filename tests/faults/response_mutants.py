@@ -75,6 +75,12 @@ def _nobody_fences() -> None:
     Doing._fence = lambda self, view, row, facts: False  # type: ignore[method-assign]
 
 
+def v9_the_lease_is_looked_at_but_not_locked() -> None:
+    """As v8, the one that is shipped, but on PostgreSQL the lease may be taken while a decision is under way."""
+    t = kept.tables.leases
+    kept._leads = lambda epoch: sa.exists(sa.select(t.c.epoch).where(t.c.name == kept.LEASE, t.c.epoch == epoch))
+
+
 def messages_in_a_transaction_of_their_own() -> None:
     """The decision first, then whom to tell."""
     decide = Responses.decide
@@ -143,6 +149,7 @@ MUTANTS: dict[str, Callable[[], None]] = {
         v2_tried_again_blindly,
         v3_no_epoch_in_the_database,
         v4_no_fence_at_the_target,
+        v9_the_lease_is_looked_at_but_not_locked,
         messages_in_a_transaction_of_their_own,
         ledger_in_a_transaction_of_its_own,
         charged_after_it_was_let_go_on,
@@ -153,4 +160,5 @@ BY_KILL = (
     "v0_done_first_and_recorded_then", "v2_tried_again_blindly", "messages_in_a_transaction_of_their_own",
     "ledger_in_a_transaction_of_its_own", "charged_after_it_was_let_go_on", "marked_sent_before_it_was_sent",
 )  # fmt: skip
+BY_TWO_CONNECTIONS = ("v9_the_lease_is_looked_at_but_not_locked",)
 BY_PAUSE = ("v1_nothing_compared", "v3_no_epoch_in_the_database", "v4_no_fence_at_the_target")

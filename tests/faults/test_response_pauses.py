@@ -6,20 +6,20 @@ set stands still while it sleeps, as it does when a machine is suspended: nothin
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aiops.core.errors import StoreError
-from aiops.responses.doing import Doing
 from aiops.responses.interface import Call, Result
 from aiops.responses.view import UNDO
-from aiops.store import responses as kept
-from aiops.store.responses import Responses
+from aiops.store import Store
 from tests.faults.response_mutants import BY_PAUSE, MUTANTS
 from tests.responses.rig import WRITE, Count, Replica, Rig, book, early, made
 
@@ -102,12 +102,17 @@ def to_the_end(rig: Rig, one: Replica, errors: list[str], turns: int = 8) -> Non
         rig.clock.now += TAKES_S
 
 
-def slept(folder: Path, at: int | None) -> tuple[list[str], int]:
-    """(what is wrong, how many points the first replica passed) when it sleeps at point `at` while the other goes on."""
+def slept(folder: Path, at: int | None, url: str = "") -> tuple[list[str], int]:
+    """(what is wrong, how many points the first replica passed) when it sleeps at point `at` while the other goes on.
+
+    With the `url` of a database that several may write to, the other has a connection of its own.
+    """
     folder.mkdir()
-    with made(folder) as rig:
+    with made(folder, url) as rig, contextlib.ExitStack() as held:
         sleepers: dict[int, Sleeper] = {}
         sleeper, target = Sleeper(at), stage(rig, sleepers)
+        there = held.enter_context(contextlib.closing(Store.open(url, None, alone=False))) if url else rig.store
+        other = replace(rig, store=there)
         first = ready(rig, target, "a", lambda: 0.0)
         for name in ("begin", "decide", "charge", "take_lease"):
             setattr(first.engine.tools.runs, name, sleeper.before(getattr(first.engine.tools.runs, name)))
@@ -124,7 +129,7 @@ def slept(folder: Path, at: int | None) -> tuple[list[str], int]:
             while thread.is_alive() and not sleeper.asleep.wait(0.05):
                 pass
             rig.clock.now += TAKES_S
-            second = ready(rig, target, "b", lambda: rig.clock.now)
+            second = ready(other, target, "b", lambda: rig.clock.now)
             to_the_end(rig, second, errors)
         sleeper.wake.set()
         thread.join(60)
@@ -171,19 +176,6 @@ def test_undisturbed_both_kinds_of_steps_are_done_and_one_is_taken_back(tmp_path
 def test_whenever_it_sleeps_it_does_nothing_more_when_it_wakes(tmp_path: Path, points: int) -> None:
     found = {at: slept(tmp_path / f"at{at}", at)[0] for at in range(points)}
     assert {at: wrongs for at, wrongs in found.items() if wrongs} == {}
-
-
-@pytest.fixture
-def as_shipped() -> Iterator[None]:
-    """What mutants change is put back."""
-    before = [(owner, dict(vars(owner))) for owner in (Doing, Responses)]
-    leads = kept._leads
-    yield
-    kept._leads = leads
-    for owner, members in before:
-        for name, member in members.items():
-            if not name.startswith("__"):
-                setattr(owner, name, member)
 
 
 @pytest.mark.usefixtures("as_shipped")

@@ -208,9 +208,9 @@ class Rig:
 
 
 @contextmanager
-def made(folder: Path, **settings: Any) -> Iterator[Rig]:
-    """A rig whose configuration lets everything go as far as the files say."""
-    store = Store.open("", folder)
+def made(folder: Path, url: str = "", **settings: Any) -> Iterator[Rig]:
+    """A rig whose configuration lets everything go as far as the files say; without `url` its store is SQLite in `folder`."""
+    store = Store.open(url, folder)
     groups = {"sre": ["ann", "bob", "cyd"]}
     rig = Rig(folder, store, ResponseSettings.model_validate({"ceiling": "auto", "groups": groups, **settings}))
     try:
