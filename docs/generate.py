@@ -11,6 +11,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -219,21 +220,31 @@ def metrics() -> str:
     return table(("metric", "type", "labels", "what"), rows)
 
 
-def routes() -> str:
-    """Every route of the HTTP side that is part of the API."""
+@cache
+def schema() -> dict[str, Any]:
+    """The schema of the HTTP API."""
     from aiops.daemon.daemon import Daemon
     from aiops.web.app import make_app
 
     with tempfile.TemporaryDirectory() as folder:
         daemon = Daemon(Settings(data_dir=Path(folder)))
         try:
-            paths = make_app(daemon).openapi()["paths"]
+            return make_app(daemon).openapi()
         finally:
             daemon.stop()
+
+
+def openapi() -> str:
+    """The schema as a file."""
+    return json.dumps(schema(), indent=1) + "\n"
+
+
+def routes() -> str:
+    """Every route of the HTTP side that is part of the API."""
     rows = [
         (f"`{method.upper()} {path}`", ", ".join(f"`{p['name']}`" for p in one.get("parameters", ()) if p["in"] == "query"),
          one["summary"])
-        for path, methods in paths.items() for method, one in methods.items()
+        for path, methods in schema()["paths"].items() for method, one in methods.items()
     ]  # fmt: skip
     return table(("route", "query", "what"), rows)
 
@@ -300,6 +311,10 @@ PARTS: dict[str, Callable[[], str]] = {
 }  # fmt: skip
 
 
+FILES: dict[str, Callable[[], str]] = {"docs/openapi.json": openapi}
+"""What is generated whole."""
+
+
 def generated(page: str, parts: dict[str, Callable[[], str]]) -> str:
     """The page with its generated parts as they should be; parts that are not asked for stay."""
 
@@ -323,6 +338,12 @@ def main() -> int:
         new = generated(old, parts)
         if new != old:
             stale.append(path.relative_to(ROOT).as_posix())
+            if not asked.check:
+                path.write_text(new, "utf-8")
+    for name, made in FILES.items():
+        path, new = ROOT / name, made()
+        if not path.is_file() or path.read_text("utf-8") != new:
+            stale.append(name)
             if not asked.check:
                 path.write_text(new, "utf-8")
     if stale:

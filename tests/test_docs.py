@@ -94,6 +94,11 @@ def test_generated_parts_are_what_the_code_says(name: str) -> None:
     assert generate.generated(page, generate.PARTS) == page, "run `make docs`"
 
 
+@pytest.mark.parametrize("name", generate.FILES)
+def test_generated_files_are_what_the_code_says(name: str) -> None:
+    assert (ROOT / name).read_text("utf-8") == generate.FILES[name](), "run `make docs`"
+
+
 def test_every_part_that_can_be_generated_stands_somewhere() -> None:
     there = {one["name"] for path in PAGES.values() for one in generate.PART.finditer(path.read_text("utf-8"))}
     assert there == set(generate.PARTS) | {"demo"}

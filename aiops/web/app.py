@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, HTTPException, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from fastapi import Depends, FastAPI, Header, HTTPException
+from fastapi.responses import PlainTextResponse, Response
 
 from aiops import __version__
-from aiops.core.errors import StoreError
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.metrics import exposition, make_registry
-from aiops.web import api, events, said
+from aiops.store.answers import Answers
+from aiops.web import api, api_plane, api_record, events, problems, said, schema
 from aiops.web.access import Access, Needs
-from aiops.web.guard import Guard
+from aiops.web.guard import HEADERS, Guard
+from aiops.web.once import Once
+from aiops.web.pace import Pace, Paced
 from aiops.web.pages import add_pages
 from aiops.web.responses import add_responses
 from aiops.web.sight import is_loopback
@@ -24,17 +26,20 @@ def make_app(daemon: Daemon) -> FastAPI:
     """The application over a daemon. Raises AiopsError when its accounts cannot be read."""
     app = FastAPI(
         title="aiops", version=__version__, description="Early warnings that carry their own track record.",
-        docs_url=None, redoc_url=None,
+        docs_url=None, redoc_url=None, generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
+    settings = daemon.settings.web
     access = app.state.access = Access(daemon)
-    app.add_middleware(Guard, local=is_loopback(daemon.settings.web.listen.rpartition(":")[0]))
-
-    @app.exception_handler(StoreError)
-    async def _store_fails(_request: Request, error: StoreError) -> Response:
-        return JSONResponse({"detail": str(error)}, 503)
-
+    app.state.answers, app.state.clock = Answers(daemon.store), daemon.clock
+    app.router.route_class = Once
+    app.add_middleware(Paced, access=access, pace=Pace(settings.requests_per_second, settings.burst))
+    app.add_middleware(Guard, local=is_loopback(settings.listen.rpartition(":")[0]))
+    problems.take(app, HEADERS)
+    schema.described(app)
     _health(app, daemon, access)
     api.add_api(app, daemon, access)
+    api_record.add_record(app, daemon, access)
+    api_plane.add_plane(app, daemon, access)
     events.add_events(app, daemon, access)
     add_responses(app, daemon, access)
     said.take(app, daemon, access)
@@ -62,7 +67,7 @@ def _health(app: FastAPI, daemon: Daemon, access: Access) -> None:
         body, content_type = exposition(registry, accept)
         return Response(body, media_type=content_type)
 
-    reloads = [Depends(Needs(access, "admin", "config.reload"))]
+    reloads = [Depends(Needs(access, "admin", "config.reload", scope="all"))]
 
     @app.post("/-/reload", dependencies=reloads, summary="Take up changed files", tags=["health"])
     async def reload() -> dict[str, Any]:

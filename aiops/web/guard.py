@@ -1,13 +1,15 @@
-"""What holds for every answer, whatever the route: under which names the service answers, and the headers each answer carries."""
+"""What holds whatever the route: under which names the service answers, how much may be sent, which headers an answer carries."""
 
 from __future__ import annotations
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from aiops.web.sight import is_loopback
 
+BODY_AT_MOST = 1 << 20
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -43,7 +45,22 @@ class Guard:
             refused = PlainTextResponse("this service answers under its loopback address only\n", 400)
             await refused(scope, receive, headed)
             return
-        await self._app(scope, receive, headed)
+        await self._app(scope, _bounded(receive), headed)
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Takes no more of a body than BODY_AT_MOST; raises HTTPException 413."""
+    taken = 0
+
+    async def bounded() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > BODY_AT_MOST:
+            raise HTTPException(413, f"more than {BODY_AT_MOST} bytes were sent", {"Connection": "close"})
+        return message
+
+    return bounded
 
 
 def host_of(header: str) -> str:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, HTTPException, Query
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from pydantic import Field
 
 from aiops.daemon.daemon import Daemon
-from aiops.governance.policy import LOCAL
 from aiops.responses.people import NOTE_AT_MOST, Unheard, Word
 from aiops.responses.shown import as_json, whole_json
 from aiops.responses.switch import turn, why_on
+from aiops.store.paging import Pages
 from aiops.store.response_rows import Run
+from aiops.web import shapes
 from aiops.web.access import Access, Caller, Needs
+from aiops.web.answers import IfMatch, answer, changed, encoded, tag_of, unchanged
+from aiops.web.paged import Asked, asking, texts
 from aiops.web.said import Said
+from aiops.web.schema import reader
 from aiops.web.sight import Sight, sight_of
 
-Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most, newest first")]
 Note = Annotated[str, Field(max_length=NOTE_AT_MOST, description="one sentence")]
 
 
@@ -49,69 +52,113 @@ class SwitchSaid(Said):
 
 def add_responses(app: FastAPI, daemon: Daemon, access: Access) -> None:
     """Add the routes."""
-    runs, see, look = daemon.responding.runs, Depends(sight_of(daemon)), [Depends(Needs(access, "viewer"))]
-    switches: Any = Depends(Needs(access, "responder", "responses.kill_switch"))
+    pages, see = Pages(daemon.store), Depends(sight_of(daemon))
+    read = reader(app, "responses", Needs(access, "viewer", scope="team"))
 
-    @app.get("/api/v1/responses", dependencies=look, summary="Responses", tags=["api"])
-    def responses(state: str = "", warning: str = "", limit: Limit = 100, sight: Sight = see) -> list[dict[str, Any]]:
-        found = ((run, _seen(daemon, run, sight)) for run in runs.newest(limit, state, warning))
-        return [as_json(run, whole) for run, whole in found if whole is not None]
+    @read("/api/v1/responses", list[shapes.Response], "Responses, newest first")
+    def responses(asked: Asked = asking(daemon, 100), state: str = "", warning: str = "") -> Response:  # noqa: B008
+        def keep(run: Run) -> Any:
+            whole = _seen(daemon, run, asked.sight)
+            row = None if whole is None else as_json(run, whole)
+            return row if row is not None and asked.filter.fits(_facts(row)) else None
 
-    @app.get("/api/v1/responses/{run_id}", dependencies=look, summary="One response with its steps and questions", tags=["api"])
-    def response(run_id: str, sight: Sight = see) -> dict[str, Any]:
-        run = runs.run(run_id)
-        whole = None if run is None else _seen(daemon, run, sight)
-        if run is None or whole is None:
+        return asked.answer(*asked.walked("responses", (int, str), lambda at, n: pages.responses(n, at, state, warning), keep))
+
+    @read("/api/v1/responses/{run_id}", shapes.WholeResponse, "One response with its steps and questions")
+    def response(request: Request, run_id: str, sight: Sight = see) -> Response:
+        body = _whole(daemon, run_id, sight)
+        if body is None:
             raise HTTPException(404, "no such response")
-        return whole_json(run, runs.steps(run.id), runs.questions(run.id), whole)
+        return answer(request, body)
 
-    @app.get("/api/v1/kill-switch", dependencies=look, summary="Whether anything may be begun", tags=["api"])
-    def switch() -> dict[str, Any]:
-        why = why_on(runs, daemon.settings.data_dir)
-        return {"on": bool(why), "why": why}
-
-    @app.post("/api/v1/kill-switch", summary="Stop everything, or let it go on", tags=["api"])
-    def turned(said: SwitchSaid, caller: Caller = switches) -> dict[str, Any]:
-        changed = turn(runs, daemon.settings.data_dir, said.on, caller.name, said.why, daemon.clock())
-        return {"on": said.on, "changed": changed}
-
+    _switch(app, daemon, access)
     _words(app, daemon, access)
+
+
+def _switch(app: FastAPI, daemon: Daemon, access: Access) -> None:
+    read = reader(app, "responses", Needs(access, "viewer"))
+    may: Any = Depends(Needs(access, "responder", "responses.kill_switch", scope="all"))
+    runs = daemon.responding.runs
+
+    def body() -> bytes:
+        why = why_on(runs, daemon.settings.data_dir)
+        return encoded({"on": bool(why), "why": why})
+
+    @read("/api/v1/kill-switch", shapes.Switch, "Whether anything may be begun")
+    def switch(request: Request) -> Response:
+        return answer(request, body())
+
+    @app.post("/api/v1/kill-switch", response_model=shapes.Switched, tags=["responses"],
+              summary="Stop everything, or let it go on")  # fmt: skip
+    def turned(said: SwitchSaid, if_match: IfMatch = "", caller: Caller = may) -> Response:
+        with unchanged(if_match, body):
+            done = turn(runs, daemon.settings.data_dir, said.on, caller.name, said.why, daemon.clock())
+        return changed({"on": said.on, "changed": done}, body())
 
 
 def _words(app: FastAPI, daemon: Daemon, access: Access) -> None:
     actions = ("approve", "deny", "cancel", "resolve")
-    may = {action: Depends(Needs(access, "responder", f"response.{action}")) for action in actions}
+    may = {action: Depends(Needs(access, "responder", f"response.{action}", scope="team")) for action in actions}
 
-    def heard(word: Callable[..., Any], run_id: str, *more: Any) -> dict[str, Any]:
+    see: Any = Depends(sight_of(daemon))
+
+    def heard(sight: Sight, if_match: str, word: Callable[..., Any], run_id: str, *more: Any) -> Response:
         try:
-            word(run_id, *more)
+            with unchanged(if_match, lambda: _whole(daemon, run_id, sight)):
+                word(run_id, *more)
         except Unheard as e:
             raise HTTPException(e.status, str(e)) from None
-        runs = daemon.responding.runs
-        run = runs.run(run_id)
-        return {} if run is None else whole_json(run, runs.steps(run.id), runs.questions(run.id))
+        body = _whole(daemon, run_id, sight)
+        return Response(body or b"{}", headers={"ETag": tag_of(body or b"{}")}, media_type="application/json")
 
-    @app.post("/api/v1/responses/{run_id}/approve", summary="Say yes to the plan", tags=["api"])
-    def approve(run_id: str, said: YesSaid, caller: Caller = may["approve"]) -> dict[str, Any]:
-        return heard(daemon.responding.people.approve, run_id, caller.name, daemon.clock(), said.plan_hash)
+    @app.post("/api/v1/responses/{run_id}/approve", response_model=shapes.WholeResponse, tags=["responses"],
+              summary="Say yes to the plan")  # fmt: skip
+    def approve(
+        run_id: str, said: YesSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["approve"]
+    ) -> Response:
+        return heard(sight, if_match, daemon.responding.people.approve, run_id, caller.name, daemon.clock(), said.plan_hash)
 
-    @app.post("/api/v1/responses/{run_id}/deny", summary="Say no", tags=["api"])
-    def deny(run_id: str, said: NoteSaid, caller: Caller = may["deny"]) -> dict[str, Any]:
-        return heard(daemon.responding.people.deny, run_id, caller.name, daemon.clock(), said.note)
+    @app.post("/api/v1/responses/{run_id}/deny", response_model=shapes.WholeResponse, tags=["responses"],
+              summary="Say no")  # fmt: skip
+    def deny(
+        run_id: str, said: NoteSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["deny"]
+    ) -> Response:
+        return heard(sight, if_match, daemon.responding.people.deny, run_id, caller.name, daemon.clock(), said.note)
 
-    @app.post("/api/v1/responses/{run_id}/cancel", summary="End it before its next step", tags=["api"])
-    def cancel(run_id: str, caller: Caller = may["cancel"]) -> dict[str, Any]:
-        return heard(daemon.responding.people.cancel, run_id, caller.name, daemon.clock())
+    @app.post("/api/v1/responses/{run_id}/cancel", response_model=shapes.WholeResponse, tags=["responses"],
+              summary="End it before its next step")  # fmt: skip
+    def cancel(
+        run_id: str, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["cancel"]
+    ) -> Response:
+        return heard(sight, if_match, daemon.responding.people.cancel, run_id, caller.name, daemon.clock())
 
-    @app.post("/api/v1/responses/{run_id}/resolve", summary="Say what became of a step", tags=["api"])
-    def resolve(run_id: str, said: ResolvedSaid, caller: Caller = may["resolve"]) -> dict[str, Any]:
-        return heard(daemon.responding.people.resolve, run_id, said.word, caller.name, daemon.clock(), said.note)
+    @app.post("/api/v1/responses/{run_id}/resolve", response_model=shapes.WholeResponse, tags=["responses"],
+              summary="Say what became of a step")  # fmt: skip
+    def resolve(
+        run_id: str, said: ResolvedSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["resolve"]
+    ) -> Response:
+        return heard(sight, if_match, daemon.responding.people.resolve, run_id, said.word, caller.name, daemon.clock(), said.note)
 
 
 def _seen(daemon: Daemon, run: Run, sight: Sight) -> bool | None:
     """Whether a response may be seen whole, without what it is about, or (None) not at all: as its warning may be."""
-    if sight.location == LOCAL:
+    if sight.everything:
         return True
     warning = daemon.store.warning(run.warning_id)
     seen = None if warning is None else sight.warning(warning)
     return None if seen is None else seen == warning
+
+
+def _whole(daemon: Daemon, run_id: str, sight: Sight) -> bytes | None:
+    """One response as it is answered; None when there is none with this id that may be seen."""
+    runs = daemon.responding.runs
+    run = runs.run(run_id)
+    whole = None if run is None else _seen(daemon, run, sight)
+    if run is None or whole is None:
+        return None
+    return encoded(whole_json(run, runs.steps(run.id), runs.questions(run.id), whole))
+
+
+def _facts(row: dict[str, Any]) -> dict[str, str]:
+    """What matchers see of a response."""
+    return {**row.get("target", {}), **texts(row, "runbook", "state", "mode", "card", "team", "warning_id")}

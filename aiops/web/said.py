@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi import Body, Depends, FastAPI, HTTPException
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from aiops.core.records import Outcome
 from aiops.daemon.daemon import Daemon
 from aiops.outcomes.feedback import Word
 from aiops.outcomes.incidents import incidents_in
-from aiops.pipeline.desk import WHAT_AT_MOST, WHO_AT_MOST, Desk, Unsaid
+from aiops.pipeline.desk import WHAT_AT_MOST, WHO_AT_MOST, Desk
 from aiops.store.codec import to_json
-from aiops.web.access import Access, Caller, Needs
+from aiops.web import shapes
+from aiops.web.access import Access, Caller, Needs, Scope
+from aiops.web.answers import IfMatch, changed, unchanged
+from aiops.web.api import whole
+from aiops.web.sight import Sight, sight_of
 
 By = Annotated[str, Field(max_length=WHO_AT_MOST, description="who says so, with the daemon's token; else whoever logged in")]
 
@@ -55,6 +61,16 @@ class FeedbackSaid(Said):
     note: str = Field("", max_length=WHAT_AT_MOST, description="one sentence")
 
 
+ALERT = {"status": "firing", "labels": {"alertname": "DiskFull", "instance": "a"}, "startsAt": "2026-01-05T03:00:00Z"}
+Incidents = Annotated[
+    dict[str, Any],
+    Body(
+        description="a webhook of Alertmanager or PagerDuty, one incident, or `incidents`, several",
+        examples=[{"version": "4", "alerts": [ALERT]}],
+    ),
+]
+
+
 def who(caller: Caller, said: str) -> str:
     """Who speaks: whoever proved to be somebody; the daemon's own token speaks for whom it says."""
     return said if caller.via == "token" and said else caller.name
@@ -62,43 +78,60 @@ def who(caller: Caller, said: str) -> str:
 
 def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
     """Add the routes."""
+    see: Any = Depends(sight_of(daemon))
     actions = ("verdict", "acted", "ack", "feedback", "incident")
-    may = {action: Depends(Needs(access, "responder", f"said.{action}")) for action in actions}
+    scopes: dict[str, Scope] = {"incident": "all"}
+    may = {action: Depends(Needs(access, "responder", f"said.{action}", scope=scopes.get(action, "team"))) for action in actions}
 
     def desk() -> Desk:
         return Desk(daemon.store, {watch.card.name: watch.card for watch in daemon.rooms.watches}.values())
 
-    @app.exception_handler(Unsaid)
-    async def _cannot_be_said(_request: Request, error: Unsaid) -> Response:
-        return JSONResponse({"detail": str(error)}, 422)
+    def still(warning_id: str, sight: Sight, if_match: str) -> AbstractContextManager[None]:
+        return unchanged(if_match, lambda: whole(daemon, warning_id, sight))
 
-    @app.post("/api/v1/warnings/{warning_id}/verdict", summary="Judge an early warning", tags=["api"])
-    def verdict(warning_id: str, said: VerdictSaid, caller: Caller = may["verdict"]) -> dict[str, Any]:
+    @app.post("/api/v1/warnings/{warning_id}/verdict", response_model=Outcome, summary="Judge an early warning",
+              tags=["warnings"])  # fmt: skip
+    def verdict(
+        warning_id: str, said: VerdictSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["verdict"]
+    ) -> Response:
         by = who(caller, said.by)
-        return dict(to_json(desk().verdict(warning_id, said.verdict, by, daemon.clock(), said.failed_at, said.why)))
+        with still(warning_id, sight, if_match):
+            return changed(to_json(desk().verdict(warning_id, said.verdict, by, daemon.clock(), said.failed_at, said.why)))
 
-    @app.post("/api/v1/warnings/{warning_id}/actions", summary="Record what was done", tags=["api"])
-    def action(warning_id: str, said: ActionSaid, caller: Caller = may["acted"]) -> dict[str, Any]:
+    @app.post("/api/v1/warnings/{warning_id}/actions", response_model=shapes.Acted, summary="Record what was done",
+              tags=["warnings"])  # fmt: skip
+    def action(
+        warning_id: str, said: ActionSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["acted"]
+    ) -> Response:
         now = daemon.clock()
-        found = desk().acted(warning_id, said.what, who(caller, said.by), now if said.at is None else said.at, now)
-        return {"warning_id": found.warning_id, "by": found.who, **found.body}
+        with still(warning_id, sight, if_match):
+            found = desk().acted(warning_id, said.what, who(caller, said.by), now if said.at is None else said.at, now)
+        return changed({"warning_id": found.warning_id, "by": found.who, **found.body})
 
-    @app.post("/api/v1/warnings/{warning_id}/ack", summary="Say that you look at it from now on", tags=["api"])
-    def ack(warning_id: str, said: AckSaid, caller: Caller = may["ack"]) -> dict[str, Any]:
-        found = desk().ack(warning_id, who(caller, said.by), daemon.clock())
-        return {"warning_id": found.warning_id, "by": found.who}
+    @app.post("/api/v1/warnings/{warning_id}/ack", response_model=shapes.Acked, summary="Say that you look at it from now on",
+              tags=["warnings"])  # fmt: skip
+    def ack(
+        warning_id: str, said: AckSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["ack"]
+    ) -> Response:
+        with still(warning_id, sight, if_match):
+            found = desk().ack(warning_id, who(caller, said.by), daemon.clock())
+        return changed({"warning_id": found.warning_id, "by": found.who})
 
-    @app.post("/api/v1/warnings/{warning_id}/feedback", summary="Say what it was worth", tags=["api"])
-    def feedback(warning_id: str, said: FeedbackSaid, caller: Caller = may["feedback"]) -> dict[str, Any]:
-        found = desk().feedback(warning_id, said.word, who(caller, said.by), daemon.clock(), said.note)
-        return {"warning_id": found.warning_id, "by": found.who, **found.body}
+    @app.post("/api/v1/warnings/{warning_id}/feedback", response_model=shapes.FedBack, summary="Say what it was worth",
+              tags=["warnings"])  # fmt: skip
+    def feedback(
+        warning_id: str, said: FeedbackSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["feedback"]
+    ) -> Response:
+        with still(warning_id, sight, if_match):
+            found = desk().feedback(warning_id, said.word, who(caller, said.by), daemon.clock(), said.note)
+        return changed({"warning_id": found.warning_id, "by": found.who, **found.body})
 
-    @app.post("/api/v1/incidents", summary="Declare incidents", tags=["api"])
-    def incidents(body: dict[str, Any], caller: Caller = may["incident"]) -> dict[str, Any]:
+    @app.post("/api/v1/incidents", response_model=shapes.Declared, summary="Declare incidents", tags=["warnings"])
+    def incidents(body: Incidents, caller: Caller = may["incident"]) -> Response:
         now = daemon.clock()
         try:
             found = incidents_in(body, now)
         except ValueError as e:
             raise HTTPException(422, str(e)) from None
         outcomes = [to_json(o) for incident in found for o in desk().incident(incident, caller.name, now)]
-        return {"incidents": len(found), "outcomes": outcomes}
+        return changed({"incidents": len(found), "outcomes": outcomes})

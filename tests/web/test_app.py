@@ -90,7 +90,7 @@ def test_every_answer_forbids_scripts_frames_and_sniffing(rig: Rig, client: Test
         assert "script-src 'self';" in headers["content-security-policy"]
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["cache-control"] == "no-store"
+        assert headers["cache-control"] == ("private, no-cache" if path.startswith("/api/") else "no-store")
 
 
 class Tags(HTMLParser):
@@ -281,13 +281,13 @@ def test_a_store_that_cannot_be_read_is_503_with_the_reason(
     def broken(*_: object, **__: object) -> None:
         raise StoreError("store: cannot be read: disk I/O error")
 
-    for name in ("warnings", "warning", "outcomes", "outcome_of"):
-        monkeypatch.setattr(rig.daemon.store, name, broken)
+    monkeypatch.setattr(rig.daemon.store, "_read", broken)
     rig.daemon.rooms.forget("disk")
     for path in ("/", "/warnings/x", "/api/v1/warnings", "/api/v1/warnings/x", "/api/v1/outcomes", "/api/v1/cards"):
         answer = client.get(path)
         assert answer.status_code == 503, path
-        assert answer.json() == {"detail": "store: cannot be read: disk I/O error"}
+        assert answer.json()["detail"] == "store: cannot be read: disk I/O error"
+        assert answer.headers["content-type"] == "application/problem+json"
     assert client.get("/-/healthy").status_code == 200
     assert client.get("/metrics").status_code == 200
 
