@@ -211,12 +211,18 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     if isinstance(out.get("masks"), dict):
         out["masks"] = {name: _anchored_files(one, _MASK_PATHS, folder) for name, one in out["masks"].items()}
     if isinstance(out.get("web"), dict):
-        out["web"] = _anchored_files(out["web"], ("accounts_file",), folder)
-        if "tls" in out["web"]:
-            out["web"]["tls"] = _anchored_files(out["web"]["tls"], ("cert_file", "key_file"), folder)
+        out["web"] = _anchored_web(out["web"], folder)
     for group, plugin_group in _GROUPS.items():
         if isinstance(out.get(group), dict):
             out[group] = {name: _anchored_params(one, plugin_group, folder) for name, one in out[group].items()}
+    return out
+
+
+def _anchored_web(web: dict[str, Any], folder: Path) -> dict[str, Any]:
+    out = dict(_anchored_files(web, ("accounts_file",), folder))
+    for part, files in (("tls", ("cert_file", "key_file")), ("oidc", ("client_secret_file", "ca_file"))):
+        if part in out:
+            out[part] = _anchored_files(out[part], files, folder)
     return out
 
 

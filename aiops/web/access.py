@@ -27,6 +27,8 @@ from aiops.web.teams import Teams, warning_of
 
 COOKIE, CSRF_FIELD, CSRF_HEADER = "aiops_session", "csrf", "x-aiops-csrf"
 TRIES, TRIES_WITHIN_S, REMEMBERED, FORM_AT_MOST = 5, 60.0, 10_000, 8192
+RETURNS = 60
+"""How often a minute browsers may come back from an identity provider, from one address: a proxy is one for all behind it."""
 ENTER_WITHIN_S = 900.0
 """How long the key that is printed at the start opens the door, once."""
 LEAVES = "logout"
@@ -70,9 +72,10 @@ NOBODY = Caller("", "viewer", "nothing", auditor=True)
 
 @dataclass(slots=True)
 class Tries:
-    """How often a name, or an address, tried to log in of late: TRIES within a minute."""
+    """How often a name, or an address, tried to log in of late: `most` within a minute."""
 
     clock: Callable[[], float] = time.monotonic
+    most: int = TRIES
     _tried: OrderedDict[str, deque[float]] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -85,7 +88,7 @@ class Tries:
                 self._tried.move_to_end(one)
                 while tried and now - tried[0] > TRIES_WITHIN_S:
                     tried.popleft()
-                if len(tried) >= TRIES:
+                if len(tried) >= self.most:
                     return TRIES_WITHIN_S - (now - tried[0])
             for one in whom:
                 self._tried[one].append(now)
@@ -105,7 +108,7 @@ class Access:
 
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
-        self.tries = Tries()
+        self.tries, self.returns = Tries(), Tries(most=RETURNS)
         self._keys: dict[str, float] = {}
         self._left: OrderedDict[str, None] = OrderedDict()
         self._accounts = Accounts()
@@ -260,7 +263,7 @@ class Needs:
         return found
 
     async def _theirs(self, request: Request, caller: Caller) -> None:
-        if self.scope == "all" or (self.audit and self.scope != "team" and self.audit != LEAVES):
+        if self.scope == "all" or self.auditor or (self.audit and self.scope != "team" and self.audit != LEAVES):
             raise HTTPException(403, "this concerns every team; it takes somebody who is not kept to some")
         if self.scope == "team" and request.path_params:
             daemon = self.access.daemon

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from urllib.parse import urlsplit
-
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from aiops.daemon.daemon import Daemon
-from aiops.web.access import COOKIE, NOBODY, Access, Caller, Needs, fields
-
-Render = Callable[..., str]
+from aiops.web.access import COOKIE, LEAVES, NOBODY, Access, Caller, Needs, fields
+from aiops.web.oidc import add_oidc
+from aiops.web.provider import Provider, Unreachable
+from aiops.web.ways import Render as Render
+from aiops.web.ways import admitted, inside
 
 
 def add_login(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> None:
     """Add the ways in, and the way out."""
-    leaves = Depends(Needs(access, "viewer", "logout"))
-
+    provider = add_oidc(app, daemon, access, render)
     _login_first(app, access)
+
+    def page(to: str, why: str = "") -> str:
+        facts = {"to": to, "why": why, "local": bool(access.people), "oidc": provider is not None}
+        return render("login.html", NOBODY, facts)
 
     @app.get("/login", response_class=HTMLResponse, include_in_schema=False)
     def form(to: str = "/") -> str:
-        return render("login.html", NOBODY, {"to": inside(to), "why": ""})
+        return page(inside(to))
 
     @app.post("/login", response_class=HTMLResponse, include_in_schema=False)
     async def enter(request: Request) -> Response:
@@ -32,12 +34,11 @@ def add_login(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> N
         name, to = given.get("name", ""), inside(given.get("to", "/"))
         wait = access.tries.wait_s(f"name {name}", f"from {request.client.host if request.client else ''}")
         if wait:
-            again = render("login.html", NOBODY, {"to": to, "why": f"too many tries; wait {wait:.0f} s"})
-            return HTMLResponse(again, 429, {"Retry-After": f"{wait:.0f}"})
+            return HTMLResponse(page(to, f"too many tries; wait {wait:.0f} s"), 429, {"Retry-After": f"{wait:.0f}"})
         cookie = await run_in_threadpool(access.login, name, given.get("password", ""))
         if cookie is None:
-            return HTMLResponse(render("login.html", NOBODY, {"to": to, "why": "name or password is wrong"}), 401)
-        return _entered(daemon, cookie, to)
+            return HTMLResponse(page(to, "name or password is wrong"), 401)
+        return admitted(RedirectResponse(to, 303), daemon.settings.web, cookie)
 
     @app.get("/enter", response_class=HTMLResponse, include_in_schema=False)
     def door(key: str = "") -> str:
@@ -49,13 +50,31 @@ def add_login(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> N
         if cookie is None:
             why = "this key was used, or is too old; start the daemon again for another, or use the token"
             return HTMLResponse(render("enter.html", NOBODY, {"key": "", "why": why}), 401)
-        return _entered(daemon, cookie, "/")
+        return admitted(RedirectResponse("/", 303), daemon.settings.web, cookie)
 
-    @app.post("/logout", include_in_schema=False)
-    async def leave(caller: Caller = leaves) -> Response:
-        response = RedirectResponse("/login", 303)
+    _ways_out(app, access, render, provider)
+
+
+def _ways_out(app: FastAPI, access: Access, render: Render, provider: Provider | None) -> None:
+    leaves = Depends(Needs(access, "viewer", LEAVES))
+
+    @app.post("/logout", response_class=HTMLResponse, include_in_schema=False)
+    def leave(caller: Caller = leaves) -> Response:
+        access.leave(caller)
+        elsewhere = _elsewhere(provider)
+        response: Response = RedirectResponse("/login", 303)
+        if elsewhere:  # a link, for no form of these pages may lead away from them
+            response = HTMLResponse(render("left.html", NOBODY, {"elsewhere": elsewhere}))
         response.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return response
+
+
+def _elsewhere(provider: Provider | None) -> str:
+    """Where to log out of the identity provider too; empty where there is no such place, or it cannot be asked."""
+    try:
+        return "" if provider is None else provider.way_out()
+    except Unreachable:
+        return ""
 
 
 def _login_first(app: FastAPI, access: Access) -> None:
@@ -63,25 +82,7 @@ def _login_first(app: FastAPI, access: Access) -> None:
 
     @app.exception_handler(401)
     async def _first(request: Request, error: HTTPException) -> Response:
-        wants_page = "text/html" in request.headers.get("accept", "") and request.method == "GET" and bool(access.people)
+        wants_page = "text/html" in request.headers.get("accept", "") and request.method == "GET" and access.guarded
         if wants_page:
             return RedirectResponse(f"/login?to={request.url.path}", 303)
         return await http_exception_handler(request, error)
-
-
-def _entered(daemon: Daemon, cookie: str, to: str) -> Response:
-    """On to a page, with the login kept on this device."""
-    response, settings = RedirectResponse(to, 303), daemon.settings.web
-    secure = settings.tls is not None or settings.external_url.startswith("https://")
-    response.set_cookie(COOKIE, cookie, int(settings.session), httponly=True, samesite="strict", secure=secure)
-    return response
-
-
-def inside(to: str) -> str:
-    """A path of these pages; the first one where it would lead away.
-
-    >>> inside("/rules"), inside("//evil.example")
-    ('/rules', '/')
-    """
-    parts = urlsplit(to)
-    return to if to.startswith("/") and not to.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme else "/"

@@ -33,4 +33,11 @@ def test_what_is_wrong_is_told(tmp_path: Path) -> None:
     file = tmp_path / "accounts"
     assert "fewer than 12" in accounts(file, "set", "ann", "--stdin", typed="short\n").stderr
     assert not file.exists()
+    assert "none of viewer, responder" in accounts(file, "token", "ci", "--role", "boss").stderr
     assert "is no name" in accounts(file, "token", "a b").stderr
+
+
+def test_a_token_may_be_made_for_less(tmp_path: Path) -> None:
+    file = tmp_path / "accounts"
+    assert accounts(file, "token", "ci", "--role", "viewer", "--team", "storage", "--team", "data").exit_code == 0
+    assert accounts(file, "list").stdout.splitlines() == ["ci  token  role=viewer:teams=storage,data"]

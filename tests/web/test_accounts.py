@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aiops.core.errors import AiopsError
-from aiops.web.accounts import Accounts
+from aiops.web.accounts import Accounts, Reach
 
 PASSWORD = "a sentence to remember"
 
@@ -74,3 +74,26 @@ def test_a_file_that_cannot_be_trusted_is_refused(file: Path, content: str, mode
     file.chmod(mode)
     with pytest.raises(AiopsError, match=said):
         Accounts.read(file)
+
+
+@pytest.mark.parametrize("reach", [Reach("viewer"), Reach("responder", ("storage", "db-1"))])
+def test_how_far_a_token_goes_is_kept(file: Path, reach: Reach) -> None:
+    made = Accounts()
+    token = made.new_token("ci", reach)
+    made.new_token("grafana")
+    made.write(file)
+    found = Accounts.read(file)
+    assert (found.by_token(token), found.reaches) == ("ci", {"ci": reach})
+
+
+@pytest.mark.parametrize("reach", ["role=boss", "viewer", "role=viewer:team=a", "role=viewer:teams=", "role=viewer:teams=a b"])
+def test_a_reach_that_is_none_is_refused_with_its_line(file: Path, reach: str) -> None:
+    file.write_text(f"# head\nci:token:abc:{reach}\n")
+    file.chmod(0o600)
+    with pytest.raises(AiopsError, match=r":2: .* is no reach of a token"):
+        Accounts.read(file)
+
+
+def test_a_team_that_would_break_the_line_is_refused() -> None:
+    with pytest.raises(AiopsError, match="the name of a team"):
+        Accounts().new_token("ci", Reach("viewer", ("a:b",)))
