@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exception_handlers import http_exception_handler
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from aiops.daemon.daemon import Daemon
 from aiops.web.access import COOKIE, LEAVES, NOBODY, Access, Caller, Needs, fields
 from aiops.web.oidc import add_oidc
+from aiops.web.problems import of_http
 from aiops.web.provider import Provider, Unreachable
 from aiops.web.ways import Render as Render
 from aiops.web.ways import admitted, inside
@@ -85,4 +85,4 @@ def _login_first(app: FastAPI, access: Access) -> None:
         wants_page = "text/html" in request.headers.get("accept", "") and request.method == "GET" and access.guarded
         if wants_page:
             return RedirectResponse(f"/login?to={request.url.path}", 303)
-        return await http_exception_handler(request, error)
+        return await of_http(request, error)
