@@ -20,7 +20,7 @@ from aiops.responses.procedure import (
     Verifying,
 )
 from aiops.runbooks.check_action import NO_EFFECT
-from aiops.runbooks.expressions import LOOK_UP, NotEvaluated, NotKnown, evaluate_cel, render, resolve
+from aiops.runbooks.expressions import LOOK_UP, NotEvaluated, NotKnown, evaluate_cel, holds_true, render, resolve
 from aiops.runbooks.plan import describe, rendered_argv, rendered_host, rendered_url
 from aiops.runbooks.schema import Runbook, Step, Undo, Verification
 from aiops.runbooks.simulate import holds
@@ -113,7 +113,7 @@ class Reading:
     def condition(self, index: int, context: Mapping[str, Any]) -> bool:
         """Whether a step is to be done at all. Raises Unclear."""
         text = self._steps[index].if_
-        return text is None or bool(_cel(text, context))
+        return text is None or _holds(text, context)
 
     def given(self, index: int, context: Mapping[str, Any]) -> Rendered:
         """What the action of a step is given. Raises Unclear."""
@@ -150,10 +150,7 @@ class Reading:
         check = self._action(index, undo).check
         if check is None:
             raise Unclear("it has no check")
-        found = _cel(check.expect, {**context, "response": response})
-        if not isinstance(found, bool):
-            raise Unclear(f"{check.expect!r} gave {found!r}, not true or false")
-        return found
+        return _holds(check.expect, {**context, "response": response})
 
     def holds(self, value: float, expect: str) -> bool:
         """Whether a number fulfils an expectation such as `>= 0.20`; NaN fulfils none."""
@@ -178,7 +175,7 @@ class Reading:
     def _skipped(step: Step, context: Mapping[str, Any]) -> bool:
         """Whether a step is surely not done; a condition that cannot be told yet may still hold."""
         try:
-            return step.if_ is not None and not evaluate_cel(step.if_, context)
+            return step.if_ is not None and not holds_true(step.if_, context)
         except NotEvaluated:
             return False
 
@@ -216,6 +213,13 @@ def _known(value: Any, context: Mapping[str, Any]) -> None:
                 resolve(found[1], context)
             except NotKnown as e:
                 raise Unclear(f"{found[1]} is not known: {e}") from e
+
+
+def _holds(text: str, context: Mapping[str, Any]) -> bool:
+    try:
+        return holds_true(text, context)
+    except NotEvaluated as e:
+        raise Unclear(str(e)) from e
 
 
 def _cel(text: str, context: Mapping[str, Any]) -> Any:

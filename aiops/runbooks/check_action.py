@@ -96,6 +96,9 @@ def of_step(raw: Mapping[str, Any]) -> Found:
         yield ("effect",), f"{at(raw, 'with', 'method')} changes something; write effect: write"
     if effect == "read" and uses in CHANGES:
         yield ("effect",), f"{uses} changes something; write effect: write"
+    for key in ("undo", "irreversible") if effect == "read" or (effect is None and uses in NO_EFFECT) else ():
+        if raw.get(key) is not None:
+            yield (key,), "a step that changes nothing has nothing to take back; write effect: write, or remove it"
     if effect != "write":
         return
     if raw.get("undo") is None and raw.get("irreversible") is None:

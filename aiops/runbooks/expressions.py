@@ -171,6 +171,14 @@ def evaluate_cel(text: str, context: Mapping[str, Any]) -> Any:
         raise NotEvaluated(f"{text!r}: {str(e).splitlines()[0]}") from e
 
 
+def holds_true(text: str, context: Mapping[str, Any]) -> bool:
+    """Whether a condition in CEL holds. Raises NotEvaluated also when it gives neither true nor false: `"false"` is a text."""
+    found = evaluate_cel(text, context)
+    if not isinstance(found, bool):
+        raise NotEvaluated(f"{text!r} gave {str(found)[:60]!r}, not true or false")
+    return found
+
+
 def _doubles(value: Any) -> Any:
     if isinstance(value, bool):
         return value

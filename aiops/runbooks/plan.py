@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -15,6 +16,8 @@ from aiops.runbooks.schema import Runbook, Step
 NOT_EXECUTED = "shown only: what was done stands with its response"
 MAX_ARGUMENT_BYTES = 131_071
 """The longest argument that Linux passes to a program."""
+SENT_SHOWN = 1000
+"""So much of what is sent along is shown."""
 _DOTS = re.compile(r"/\.{1,2}(?=[/?#]|$)")
 
 
@@ -38,11 +41,14 @@ def describe(step: Step, context: Mapping[str, Any]) -> tuple[str, str]:
     if step.uses == "exec":
         argv, refused = rendered_argv(step.with_["argv"], context)
         host, elsewhere = rendered_host(step.with_.get("host", ""), context)
-        command = shlex.join(visible(one) for one in argv)
-        return (f"on {visible(host)}: " if host else "") + command, refused or elsewhere
+        command = shlex.join([*_variables(step.with_, context), *(visible(one) for one in argv)])
+        where = f"on {visible(host)}: " if host else ""
+        return f"{where}{command}{_json(' < ', step.with_, 'stdin_json', context)}", refused or elsewhere
     if step.uses == "http":
         url, refused = rendered_url(step.with_["url"], context)
-        return f"{step.with_['method']} {visible(url)}", refused
+        sent = render(step.with_.get("headers") or {}, context)
+        headers = "".join(f" {visible(f'{name}: {plain(value)}')}" for name, value in sent.items())
+        return f"{step.with_['method']} {visible(url)}{headers}{_json(' ', step.with_, 'json', context)}", refused
     if step.uses == "promql":
         target = context.get("target", {})
         return visible(query_for(step.with_["query"], target, list(target))), ""
@@ -50,6 +56,17 @@ def describe(step: Step, context: Mapping[str, Any]) -> tuple[str, str]:
         return visible("; ".join(f"{k} = {v}" for k, v in step.with_.items())), ""
     shown = render(step.with_, context)
     return visible(", ".join(f"{k}: {plain(v)}" for k, v in shown.items())), ""
+
+
+def _variables(given: Mapping[str, Any], context: Mapping[str, Any]) -> list[str]:
+    """What stands in a program's environment, secrets by their names."""
+    env = [visible(f"{name}={plain(value)}") for name, value in render(given.get("env") or {}, context).items()]
+    return [*env, *(f"{name}=[secret {one['secret']}]" for name, one in (given.get("secrets_env") or {}).items())]
+
+
+def _json(before: str, given: Mapping[str, Any], key: str, context: Mapping[str, Any]) -> str:
+    """What is sent along, on one line."""
+    return before + visible(json.dumps(render(given[key], context), default=str), SENT_SHOWN) if key in given else ""
 
 
 def rendered_argv(argv: list[str], context: Mapping[str, Any]) -> tuple[list[str], str]:

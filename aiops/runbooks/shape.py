@@ -122,6 +122,7 @@ STEPS: list[Any] = [
     _when({"enum": list(CHANGES)}, {"properties": {"effect": {"const": "write"}}}),
     {
         "if": {"properties": {"effect": {"const": "write"}}, "required": ["effect"]},
+        "else": {"properties": {"undo": False, "irreversible": False}},
         "then": {
             "required": ["timeout"],
             "allOf": [

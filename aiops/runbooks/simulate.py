@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiops.core.durations import text
-from aiops.runbooks.expressions import NotEvaluated, evaluate_cel
+from aiops.runbooks.expressions import NotEvaluated, evaluate_cel, holds_true
 from aiops.runbooks.match import Refusal, Subject, context_of, refusals
 from aiops.runbooks.plan import rendered_argv
 from aiops.runbooks.schema import MODES, Outcome, Runbook, RunbookTest, Step
@@ -112,7 +112,7 @@ class _Steps:
             self._verified()
 
     def _step(self, step: Step) -> None:
-        if step.if_ is not None and not evaluate_cel(step.if_, self.context):
+        if step.if_ is not None and not holds_true(step.if_, self.context):
             self.run.skipped.append(step.id)
             return
         if step.effect == "write" and self.mode < _APPROVE:

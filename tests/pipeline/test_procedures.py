@@ -71,7 +71,8 @@ def test_what_may_be_done_again_is_as_the_author_says(tmp_path: Path, step: dict
 )
 def test_what_takes_back_is_of_a_class_of_its_own(tmp_path: Path, undo: dict[str, Any], klass: str) -> None:
     (step,) = procedure(tmp_path, {**PLAIN, "idempotent": True, "output": "json", "undo": undo}).steps
-    assert (step.klass, step.undo and (step.undo.klass, step.undo.output, step.undo.attempts)) == ("idempotent", (klass, "text", 1))
+    assert step.undo is not None
+    assert (step.klass, step.undo.klass, step.undo.output, step.undo.attempts) == ("idempotent", klass, "text", 1)
 
 
 def test_what_takes_back_has_a_check_of_its_own(tmp_path: Path) -> None:
@@ -130,6 +131,10 @@ def test_conditions_and_checks_are_true_false_or_unclear(tmp_path: Path) -> None
     assert (language.condition(0, CONTEXT), language.condition(1, CONTEXT)) == (True, True)
     with pytest.raises(Unclear):
         language.condition(1, {**CONTEXT, "steps": {}})
+    with pytest.raises(Unclear, match="gave 'no', not true or false"):
+        procedure(tmp_path, READ, {**WRITE, "if": "steps.look.json.told"}).language.condition(
+            1, {**CONTEXT, "steps": {"look": {"json": {"told": "no"}}}}
+        )
     assert language.checked(2, CONTEXT, {"value": 1.0})
     assert not language.checked(2, CONTEXT, {"value": 0.0})
     with pytest.raises(Unclear):

@@ -42,6 +42,20 @@ def told(tmp_path: Path, old: str, new: str) -> list[tuple[str, str, str]]:
         ("    idempotent: true\n", "", "steps[2].idempotent", "id: clean", "is missing in a write step"),
         ("    irreversible: Idle workers lose what they have cached.\n", "", "steps[2].undo", "id: clean", "undo"),
         ("    timeout: 1m\n", "", "steps[2].timeout", "id: clean", "is missing"),
+        (
+            "    output: json\n    timeout: 30s\n",
+            "    output: json\n    timeout: 30s\n    irreversible: What was read cannot be unread.\n",
+            "steps[0].irreversible",
+            "irreversible: What was",
+            "nothing to take back",
+        ),
+        (
+            "    uses: compute\n",
+            '    uses: compute\n    undo: {uses: notify, with: {route: web, message: "take it back"}}\n',
+            "steps[1].undo",
+            "undo: {uses",
+            "nothing to take back",
+        ),
         ("  cooldown: 1h\n", "", "steps[2].effect", "effect: write", "guards.cooldown"),
         ("mode: approve\n", "", "steps[2].effect", "effect: write", "needs mode"),
         (
@@ -125,7 +139,12 @@ def test_undo_may_use_what_its_own_step_gave_and_other_places_may_not(tmp_path: 
     assert [at for at, _, _ in found] == ["steps[3].with.json.workers"]
 
 
-OWN = '    undo:\n      check: {url: "https://pool.example.org/v1/${{ steps.grow.json.name }}", expect: response.workers == steps.grow.json.was}\n'
+OWN = """\
+    undo:
+      check:
+        url: https://pool.example.org/v1/${{ steps.grow.json.name }}
+        expect: response.workers == steps.grow.json.was
+"""
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from aiops.runbooks.expressions import MAX_CEL, NotEvaluated, cel_mistakes, evaluate_cel, path_mistake, query_mistakes
+from aiops.runbooks.expressions import (
+    MAX_CEL,
+    NotEvaluated,
+    cel_mistakes,
+    evaluate_cel,
+    holds_true,
+    path_mistake,
+    query_mistakes,
+)
 
 DATA = {
     "steps": {"a": {"json": {"n": 7, "f": 2.5, "list": [1, 2, 3], "name": 'a"1'}}},
@@ -39,6 +47,13 @@ def test_values(text: str, value: object) -> None:
 def test_what_has_no_value_says_why(text: str) -> None:
     with pytest.raises(NotEvaluated, match=r".+: .+"):
         evaluate_cel(text, DATA)
+
+
+@pytest.mark.parametrize("text", ["steps.a.json.n", "steps.a.json.name", "'false'", "steps.a.json.list", "steps.b.json.n > 1"])
+def test_a_condition_is_true_or_false_and_nothing_that_looks_so(text: str) -> None:
+    assert holds_true("steps.a.json.n == 7", DATA) is True
+    with pytest.raises(NotEvaluated):
+        holds_true(text, DATA)
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_a_warning_is_matched_and_shown_with_its_plan(runbook: Runbook) -> None:
     assert shown["name"] == "pool"
     assert shown["impact"] == "Requests to shop will queue."
     assert [s["id"] for s in shown["plan"]] == ["look", "wanted", "clean", "grow"]
-    assert shown["plan"][3]["what"] == "PUT https://pool.example.org/v1/shop/size"
+    assert shown["plan"][3]["what"] == 'PUT https://pool.example.org/v1/shop/size {"workers": "<from wanted>"}'
 
 
 def test_a_mode_above_suggest_is_capped_and_that_is_said(runbook: Runbook, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from aiops.core.text import visible
 from aiops.runbooks import Runbook
 from aiops.runbooks.expressions import LOOK_UP, query_for, render, target_selector
 from aiops.runbooks.match import Subject, context_of
-from aiops.runbooks.plan import NOT_EXECUTED, plan, rendered_argv, rendered_host, rendered_url
+from aiops.runbooks.plan import NOT_EXECUTED, describe, plan, rendered_argv, rendered_host, rendered_url
+from aiops.runbooks.schema import Step
 from tests.runbooks.hostile import NAMED, VALUES
 from tests.runbooks.samples import loaded
 
@@ -133,6 +134,36 @@ def test_what_an_earlier_step_will_give_is_shown_as_not_known_yet() -> None:
     assert render(runbook.steps[3].with_["json"]["workers"], context(service="shop")) == "<from wanted>"
     steps, _ = plan(runbook, context(service="shop", instance="w"))
     assert steps[3]["if"] == "steps.look.json.idle <= 3"
+
+
+def test_everything_that_is_sent_is_shown_secrets_by_their_names() -> None:
+    program = {
+        "host": "web1", "argv": ["drop", "--", "${{ target.service }}"], "stdin_json": {"of": "${{ target.service }}"},
+        "env": {"OF": "${{ target.service }}"}, "secrets_env": {"TOKEN": {"secret": "pool-api"}},
+    }  # fmt: skip
+    request = {
+        "method": "PUT", "url": "https://pool.example.org/size", "headers": {"X-Of": "${{ target.service }}"},
+        "auth": {"bearer": {"secret": "pool-api"}}, "json": {"workers": "${{ steps.wanted.workers }}"},
+    }  # fmt: skip
+    words = [describe(written(uses, with_), context(service="a b"))[0] for uses, with_ in (("exec", program), ("http", request))]
+    assert words == [
+        "on web1: 'OF=a b' 'TOKEN=[secret pool-api]' drop -- 'a b' < {\"of\": \"a b\"}",
+        'PUT https://pool.example.org/size X-Of: a b {"workers": "<from wanted>"}',
+    ]
+
+
+@settings(deadline=None)
+@given(VALUES)
+def test_whatever_is_sent_is_shown_on_one_line(value: str) -> None:
+    of = "${{ symptom.labels.x }}"
+    program = {"argv": ["drop"], "env": {"OF": of}, "stdin_json": [of]}
+    request = {"method": "PUT", "url": "https://pool.example.org/size", "headers": {"X-Of": of}, "json": {"of": of}}
+    for uses, with_ in (("exec", program), ("http", request)):
+        assert describe(written(uses, with_), context(x=value))[0].isprintable()
+
+
+def written(uses: str, with_: dict[str, Any]) -> Step:
+    return Step.model_construct(id="s", uses=uses, with_=with_)
 
 
 def test_values_of_the_warning_can_be_looked_up() -> None:

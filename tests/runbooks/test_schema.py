@@ -62,6 +62,7 @@ def test_the_specifications_own_draft_accepts_what_we_ship(path: Path) -> None:
     ("old", "new"),
     [
         ("    timeout: 1m\n", ""),
+        ("    uses: compute\n", '    uses: compute\n    undo: {uses: notify, with: {route: web, message: "take it back"}}\n'),
         ("    idempotent: true\n", ""),
         ("    irreversible: Idle workers lose what they have cached.\n", ""),
         ("  cooldown: 1h\n", ""),

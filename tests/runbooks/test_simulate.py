@@ -127,6 +127,12 @@ def test_after_a_crash_in_a_step_the_rest_is_done(tmp_path: Path) -> None:
     assert verdict == Verdict(verdict.name, True)
 
 
+def test_a_condition_that_gives_a_text_is_for_a_person(tmp_path: Path) -> None:
+    text = POOL.replace("if: steps.look.json.idle > 3", "if: steps.look.json.told").replace("idle: 0}", 'idle: 0, told: "no"}')
+    (verdict,) = run_tests(loaded(tmp_path, text))
+    assert (verdict.ok, "not true or false" in verdict.why) == (False, True)
+
+
 def test_what_a_checked_step_gave_is_not_known_after_a_crash_in_it(tmp_path: Path) -> None:
     text = POOL.replace("    approve_after: 3m", "    crash_at: grow\n    approve_after: 3m")
     after = "\n  - {id: after, uses: compute, if: steps.grow.status == 200, with: {n: '1'}}\nverify:"
