@@ -28,19 +28,23 @@ class HandOverParams(ServerParams):
     """Parameters of `Awx`, `Rundeck` and `StackStorm`."""
 
     jobs: dict[str, JobId] = Field(default_factory=dict, description="jobs that may be run: name in runbooks to its id there")
+    api: str = Field("", pattern=r"^(/[^\s?#]*[^\s?#/])?$", description="where its API begins; empty: /api/v2, /api/41, /api/v1")
     values: str = Field(VALUE, description="pattern of a text that may be handed over; what it means there is not known here")
     poll: float = Field(2.0, gt=0, le=60, description="seconds between two looks at a job that runs")
 
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """What differs between servers. Paths are given a job's or a run's id; `ends`: what their words for an end mean.
+    """What differs between servers. Paths begin behind `api` and are given a job's or a run's id; `ends`: what their words for an
+    end mean.
 
     `body(job, variables, key)`: what launches a job so that it carries the key. `listing(job, key)`: where runs are listed that
-    may carry it; `found(listing, key)`: the id of the one that does. `takes(talk, job)`: why a job cannot carry a key.
+    may carry it; `found(listing, key)`: the id of the one that does. `takes(look)`: why a job, as `look` at its launch tells it,
+    cannot carry a key.
     """
 
     header: tuple[str, str]
+    api: str
     launch: str
     body: Callable[[str, Mapping[str, Any], str], dict[str, Any]]
     listing: Callable[[str, str], str]
@@ -49,11 +53,11 @@ class Other:
     cancel: tuple[str, str]
     ends: Mapping[str, End]
     id: str = "id"
-    takes: Callable[[Talk, str], str] = lambda talk, job: ""
+    takes: Callable[[Callable[[], Any]], str] = lambda look: ""
 
 
-def _awx_takes(talk: Talk, job: str) -> str:
-    said = talk.ask("GET", f"/api/v2/job_templates/{job}/launch/").value
+def _awx_takes(look: Callable[[], Any]) -> str:
+    said = look()
     takes = isinstance(said, dict) and said.get("ask_variables_on_launch")
     return "" if takes else "the template does not prompt for variables on launch, so a repeated launch could not be told"
 
@@ -77,23 +81,25 @@ def _stackstorm_found(listing: Any, key: str) -> str:
 
 AWX = Other(
     header=("Authorization", "Bearer "),
-    launch="/api/v2/job_templates/{}/launch/",
+    api="/api/v2",
+    launch="/job_templates/{}/launch/",
     body=lambda job, variables, key: {"extra_vars": {**variables, KEY: key}},
-    listing=lambda job, key: f"/api/v2/job_templates/{job}/jobs/?order_by=-id&page_size=100",
+    listing=lambda job, key: f"/job_templates/{job}/jobs/?order_by=-id&page_size=100",
     found=_awx_found,
-    status="/api/v2/jobs/{}/",
-    cancel=("POST", "/api/v2/jobs/{}/cancel/"),
+    status="/jobs/{}/",
+    cancel=("POST", "/jobs/{}/cancel/"),
     ends={"successful": "done", "failed": "failed", "error": "failed", "canceled": "unknown"},
     takes=_awx_takes,
 )
 RUNDECK = Other(
     header=("X-Rundeck-Auth-Token", ""),
-    launch="/api/41/job/{}/run",
+    api="/api/41",
+    launch="/job/{}/run",
     body=lambda job, variables, key: {"options": {**{n: _plain(v) for n, v in variables.items()}, KEY: key}},
-    listing=lambda job, key: f"/api/41/job/{job}/executions?max=100",
+    listing=lambda job, key: f"/job/{job}/executions?max=100",
     found=_rundeck_found,
-    status="/api/41/execution/{}",
-    cancel=("POST", "/api/41/execution/{}/abort"),
+    status="/execution/{}",
+    cancel=("POST", "/execution/{}/abort"),
     ends={
         "succeeded": "done", "failed": "failed", "aborted": "unknown", "timedout": "unknown", "failed-with-retry": "unknown",
         "other": "unknown",
@@ -101,16 +107,17 @@ RUNDECK = Other(
 )
 STACKSTORM = Other(
     header=("St2-Api-Key", ""),
-    launch="/api/v1/executions",
+    api="/api/v1",
+    launch="/executions",
     body=lambda job, variables, key: {
         "action": job,
         "parameters": dict(variables),
         "context": {"trace_context": {"trace_tag": key}},
     },
-    listing=lambda job, key: f"/api/v1/traces?trace_tag={key}",
+    listing=lambda job, key: f"/traces?trace_tag={key}",
     found=_stackstorm_found,
-    status="/api/v1/executions/{}",
-    cancel=("DELETE", "/api/v1/executions/{}"),
+    status="/executions/{}",
+    cancel=("DELETE", "/executions/{}"),
     ends={"succeeded": "done", "failed": "failed", "timeout": "unknown", "abandoned": "unknown", "canceled": "unknown"},
 )
 P = TypeVar("P", bound=HandOverParams)
@@ -131,6 +138,7 @@ class HandOver(Action[P], Generic[P]):
     def __init__(self, params: P, around: Around = NOTHING) -> None:
         super().__init__(params)
         self._api, self._ending = Api(params, self.other.header), threading.Event()
+        self._at = params.api or self.other.api
 
     def run(self, call: Call, now_s: float) -> Result:
         """Launch it, unless it was, and wait."""
@@ -188,14 +196,15 @@ class HandOver(Action[P], Generic[P]):
         return dict(given)
 
     def _find(self, talk: Talk, call: Call, job: str) -> str:
-        return self.other.found(talk.ask("GET", self.other.listing(job, call.idem_key)).value, call.idem_key)
+        return self.other.found(talk.ask("GET", self._at + self.other.listing(job, call.idem_key)).value, call.idem_key)
 
     def _launch(self, talk: Talk, call: Call, job: str, variables: Mapping[str, Any]) -> str:
-        why = self.other.takes(talk, job)
+        launch = self._at + self.other.launch.format(job)
+        why = self.other.takes(lambda: talk.ask("GET", launch).value)
         if why:
             raise _refused(why)
         try:
-            said = talk.ask("POST", self.other.launch.format(job), self.other.body(job, variables, call.idem_key)).value
+            said = talk.ask("POST", launch, self.other.body(job, variables, call.idem_key)).value
         except Stopped as e:
             if e.result.end == "gone":  # the job, not what it would act on
                 raise _refused(e.result.why) from None
@@ -218,7 +227,7 @@ class HandOver(Action[P], Generic[P]):
             return Result("unknown", output, f"{run} runs still: nobody waits for it any more")
         method, path = self.other.cancel
         try:
-            talk.ask(method, path.format(run), left_s=max(talk.left_s, 1.0))
+            talk.ask(method, self._at + path.format(run), left_s=max(talk.left_s, 1.0))
         except Stopped as e:
             return Result("unknown", output, f"{run} was not done in time, and could not be cancelled: {e}")
         return Result("unknown", output, f"{run} was not done in time, and was cancelled")
@@ -227,7 +236,7 @@ class HandOver(Action[P], Generic[P]):
         """How a run stands. A question that was not answered is asked again while there is time."""
         while True:
             try:
-                state = talk.ask("GET", self.other.status.format(run)).value
+                state = talk.ask("GET", self._at + self.other.status.format(run)).value
                 return state if isinstance(state, dict) else {}
             except Stopped as e:
                 if e.result.end == "gone" or talk.left_s < CANCEL_S + self.params.poll:

@@ -125,6 +125,20 @@ def test_a_job_is_launched_with_its_variables_and_waited_for(server: Server) -> 
     assert any(CANARY in value for value in launch.headers.values())
 
 
+def test_its_api_may_begin_elsewhere_as_behind_a_gateway(server: Server) -> None:
+    usual, asked = server.action().other.api, list[str]()
+
+    def gateway(seen: Seen) -> tuple[int, Any]:
+        asked.append(seen.target)
+        return server.answer(server, Seen(seen.method, usual + seen.target.removeprefix("/gate/v2"), seen.headers, seen.body))
+
+    server.web.answer = gateway
+    found = server.action(api="/gate/v2").run(call({"job": "clean"}), 0.0)
+    assert found.end == "done"
+    assert len(asked) > 3
+    assert all(one.startswith("/gate/v2/") for one in asked)
+
+
 def test_a_job_that_failed_failed(server: Server) -> None:
     server.states = [server.words[2]]
     found = server.run()
