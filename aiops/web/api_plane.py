@@ -77,7 +77,7 @@ def _runbooks(daemon: Daemon, read: Reads[Any]) -> None:
         labels = ("name", "owner", "mode", "enabled")
         return asked.listed("runbooks", rows, lambda r: (r["name"],), lambda r: texts(r, *labels))
 
-    @read("/api/v1/runbooks/{runbook}", Runbook, "One runbook, whole")
+    @read("/api/v1/runbooks/{runbook}", shapes.WholeRunbook, "One runbook, whole")
     def one_runbook(request: Request, runbook: str) -> Response:
         one = next((one for one in daemon.rooms.runbooks if one.name == runbook), None)
         if one is None:

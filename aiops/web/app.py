@@ -21,6 +21,11 @@ from aiops.web.pages import add_pages
 from aiops.web.responses import add_responses
 from aiops.web.sight import is_loopback
 
+NOT_READY: dict[str, Any] = {
+    "description": "not yet, or not any more; the body names why",
+    "content": {"application/json": {"schema": {"type": "object"}}},
+}  # fmt: skip
+
 
 def make_app(daemon: Daemon) -> FastAPI:
     """The application over a daemon. Raises AiopsError when its accounts cannot be read."""
@@ -54,7 +59,8 @@ def _health(app: FastAPI, daemon: Daemon, access: Access) -> None:
     async def healthy() -> str:
         return "healthy\n"
 
-    @app.get("/-/ready", summary="The first turns are done and not every source fails", tags=["health"])
+    @app.get("/-/ready", summary="The first turns are done and not every source fails", tags=["health"],
+             responses={503: NOT_READY})  # fmt: skip
     def ready(response: Response) -> dict[str, Any]:
         ok, body = daemon.board.ready()
         response.status_code = 200 if ok else 503

@@ -305,6 +305,22 @@ class RunbookRow(Shape):
     tests: int
 
 
+class WholeRunbook(Shape):
+    """A runbook as its file says it, with what is said by default; durations are seconds."""
+
+    model_config = ConfigDict(extra="allow")
+    apiVersion: str
+    kind: str
+    name: str
+    summary: str
+    owner: dict[str, Any]
+    mode: str
+    enabled: bool
+    match: dict[str, Any]
+    steps: list[dict[str, Any]]
+    tests: list[dict[str, Any]]
+
+
 class Source(Shape):
     """A source: how it is, what its data is, what reading it costs."""
 
