@@ -236,7 +236,7 @@ def _figures(config: Path | None, data_dir: Path | None, by: str, since: str) ->
     from aiops.core.durations import seconds
     from aiops.core.errors import AiopsError
     from aiops.models.card import load_cards
-    from aiops.pipeline.figures import figures
+    from aiops.pipeline.figures import figures, watched_last
 
     try:
         span = seconds(since)
@@ -246,7 +246,7 @@ def _figures(config: Path | None, data_dir: Path | None, by: str, since: str) ->
         settings, now = load_settings(config, data_dir=data_dir), time.time()
         cards = load_cards(settings.cards or [models_dir()])
         with reading_store(settings.store.url, settings.data_dir) as store:
-            return figures(store, cards, [cast(Any, by)], now, now - span)
+            return figures(store, cards, [cast(Any, by)], now, now - span, watched_last(store))
     except AiopsError as e:
         fail(str(e), 1)
 
@@ -261,7 +261,7 @@ def table(found: Sequence[Figures]) -> Iterator[str]:
     width = max(4, *(len(visible(one.name, 40)) for one in found))
     yield (
         f"{found[0].by.upper():{width}}  SETTLED  PRECISION (90 %)   RECALL  LEAD p10/p50/p90        "
-        "FALSE/WEEK  TOLD  IN INTERVAL  OFF BY    ASIDE  ALONE"
+        "FALSE/WEEK  PER 100 (BUDGET)  TOLD  IN INTERVAL  OFF BY    ASIDE  ALONE"
     )
     for one in found:
         yield _line(one, visible(one.name, 40), width)
@@ -280,5 +280,11 @@ def _line(one: Figures, name: str, width: int) -> str:
     alone = "-" if one.cleared_alone is None else f"{one.cleared} of {one.untouched}"
     return (
         f"{name:{width}}  {one.settled:7}  {bounds:17}  {share(one.recall):6}  {leads:22}  {one.false_per_week:10.2g}  "
-        f"{share(one.promised):4}  {inside:11}  {off:8}  {share(one.aside):5}  {alone}"
+        f"{_per_100(one):16}  {share(one.promised):4}  {inside:11}  {off:8}  {share(one.aside):5}  {alone}"
     )
+
+
+def _per_100(one: Figures) -> str:
+    """False warnings a week for a hundred series, and how many the card allows."""
+    allowed = "" if one.budget is None else f" ({one.budget:.3g})"
+    return "-" if one.false_per_100 is None else f"{one.false_per_100:.2g}{allowed}"

@@ -359,8 +359,8 @@ class Daemon:
         for one in watches.values():
             series[one.card] += one.states.get("active", 0)
         cards = {watch.card.name: watch.card for watch in self.rooms.watches}
-        now = self.clock()
-        return figures(self.store, cards.values(), by, now, now - since_s, series, seen)
+        now, mine = self.clock(), [watch for watch in self.rooms.watches if not watch.card.challenges]
+        return figures(self.store, cards.values(), by, now, now - since_s, series, mine, seen)
 
     def _review_all(self) -> None:
         for card in {watch.card.name: watch.card for watch in self.rooms.watches}.values():

@@ -18,7 +18,7 @@ Told = tuple[Crossing | None, float, Mapping[str, str]]
 """What is told of a symptom: its crossing, its confidence, and in words what they rest on."""
 
 
-def as_it_is(symptom: Symptom, now_s: int) -> Told:
+def as_it_is(symptom: Symptom, entity: Labels, now_s: int) -> Told:
     """What the model says."""
     return symptom.crossing, symptom.confidence, {}
 
@@ -27,7 +27,8 @@ def as_it_is(symptom: Symptom, now_s: int) -> Told:
 class Rules:
     """What a card says about its warnings; `act_margin_s` is how long before the earliest crossing one must act.
 
-    `horizon_s`, `step_s`: how far ahead it looks, and how often. `tell`: what is told of the leading symptom.
+    `horizon_s`, `step_s`: how far ahead it looks, and how often. `tell`: what is told of the leading symptom of
+    an entity.
     """
 
     card: str
@@ -37,7 +38,7 @@ class Rules:
     source: str = ""
     horizon_s: float = 0.0
     step_s: int = 60
-    tell: Callable[[Symptom, int], Told] = as_it_is
+    tell: Callable[[Symptom, Labels, int], Told] = as_it_is
 
 
 def warning_fingerprint(card: str, kind: SymptomKind, entity: Labels, source: str = "") -> str:
@@ -84,7 +85,7 @@ def _trend_start(symptoms: Sequence[Symptom]) -> float | None:
 
 def _open(symptoms: Sequence[Symptom], entity: Labels, now_s: int, rules: Rules) -> EarlyWarning:
     lead = _leading(symptoms)
-    crossing, confidence, calibration = rules.tell(lead, now_s)
+    crossing, confidence, calibration = rules.tell(lead, entity, now_s)
     mark = warning_fingerprint(rules.card, lead.kind, entity, rules.source)
     return EarlyWarning(
         id=fingerprint(mark, str(now_s)),
@@ -125,7 +126,7 @@ def _raw(lead: Symptom, told: float) -> dict[str, float]:
 
 def _update(current: EarlyWarning, symptoms: Sequence[Symptom], now_s: int, rules: Rules) -> EarlyWarning:
     lead = _leading(symptoms)
-    crossing, confidence, calibration = rules.tell(lead, now_s)
+    crossing, confidence, calibration = rules.tell(lead, current.entity, now_s)
     told = current.told_latest_s
     if crossing is not None:
         told = max(told or crossing.latest_s, crossing.latest_s)

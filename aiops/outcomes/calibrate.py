@@ -1,9 +1,8 @@
 """Confidence and intervals that keep what they promise, learnt from what became of earlier warnings. Pure.
 
-    confidence  the share that came true (hit or late) at what the model said: isotonic regression over the last 300 settled
-                warnings, once there are 30 of both kinds and it does not raise the Brier score on held-out fifths; else what
-                the model says. Below 30, what the cards of its models make of it, drawn to the card's own share with the
-                weight of its warnings against 20
+    confidence  what the last 300 settled warnings make of what the model says, of its card and of its entity, as far as the
+                evidence is for it: see `aiops.outcomes.sureness`. Below 30 of them what is expected is what the cards of its
+                models make of it, once these have 30
     interval    conformal: left = expected - opened, R = (failed - opened) / left, the model's bounds a = (earliest - opened)
                 / left and b = (latest - opened) / left. Told is left a^k to left b^l, k and l being the ceil(0.9 (n + 1))-th
                 smallest log R / log a and log R / log b of the last 300 that failed (0.9: half of what an interval of the
@@ -14,8 +13,8 @@
 
 Learnt only from what the model itself said at the opening (`Outcome.raw`), never from what was told of it: what was adjusted
 once is not adjusted again. The same verdicts give the same calibration; nothing else is kept of it.
-Source: Zadrozny & Elkan, Transforming classifier scores into accurate multiclass probability estimates, KDD 2002; Romano,
-Patterson & Candès, Conformalized quantile regression, NeurIPS 2019 (the asymmetric form, on the scale of the logarithm).
+Source: Romano, Patterson & Candès, Conformalized quantile regression, NeurIPS 2019 (the asymmetric form, on the scale of the
+logarithm).
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from aiops.core.labels import Labels, key
 from aiops.core.records import CAME, SETTLED, Crossing, Outcome
 from aiops.outcomes.scorecard import NOMINAL, raw_interval
+from aiops.outcomes.sureness import ODDS, Said, Sureness, weigh
 
 REMEMBERED, ENOUGH = 300, 30
-PRIOR, PRIOR_CROSSINGS = 20, 10
-"""What the prior of confidence weighs, in warnings, and that of an interval, in failures: these are rarer, and each says more."""
-FOLDS = 5
-GRID: NDArray[np.float64] = np.linspace(0.0, 1.0, 201)
+PRIOR_CROSSINGS = 10
+"""What the prior of an interval weighs, in failures."""
+HALF = 0.5
+"""From this weight of what is learnt on it is said that it was learnt."""
+FAMILY, MODELS = "family prior", "the model's own"
 LONGEST = 5.0
 """An end of an interval lies at most e^5 times as far off as the expected time."""
 BUDGET_S = 28 * 86400.0
@@ -43,25 +42,25 @@ BUDGET_S = 28 * 86400.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """What is told of what a model says. `table`: the confidence told at each of GRID; `early`, `late`: k and l above.
+    """What is told of what a model says. `sure`: of its confidence; `early`, `late`: k and l above.
 
     `outcomes`, `crossings`: how many of the card's own they rest on; `about` says it in words.
     """
 
-    table: NDArray[np.float64]
+    sure: Sureness
     early: float
     late: float
     outcomes: int
     crossings: int
     about: Mapping[str, str]
 
-    def confidence(self, said: float) -> float:
-        """What is told where the model says `said`, 0-1.
+    def confidence(self, said: float, entity: Labels | None = None) -> float:
+        """What is told where the model says `said`, 0-1, of an entity; None: of one without verdicts.
 
         >>> learn([]).confidence(0.7)
         0.7
         """
-        return round(float(np.interp(said, GRID, self.table)), 6)
+        return round(self.sure.told(said, key(entity or {})), 6)
 
     def crossing(self, said: Crossing, now_s: float) -> Crossing:
         """What is told at `now_s` where the model says `said`; a time without any width stays as it is."""
@@ -90,9 +89,9 @@ def _power(share: float, exponent: float) -> float:
 def learn(own: Iterable[Outcome], family: Iterable[Outcome] = ()) -> Calibration:
     """From current verdicts of one kind of warning of a card, and of the cards of the same models; in any order."""
     mine, theirs = _in_order(own), _in_order(family)
-    table, sure = _confidence(_said(mine), _said(theirs))
+    sure, rests = _confidence(_said(mine), _said(theirs))
     early, late, crossings, apart = _interval(_off(mine), _off(theirs), 0.5 * (1.0 + _level(mine or theirs)))
-    return Calibration(table, early, late, len(_said(mine)), crossings, {"confidence": sure, "interval": apart})
+    return Calibration(sure, early, late, len(_said(mine)), crossings, {"confidence": rests, "interval": apart})
 
 
 def _in_order(outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -100,9 +99,12 @@ def _in_order(outcomes: Iterable[Outcome]) -> list[Outcome]:
     return sorted(outcomes, key=lambda o: (o.settled_s, o.opened_s or 0, o.warning_id))
 
 
-def _said(outcomes: Sequence[Outcome]) -> list[tuple[float, bool]]:
-    """(what the model was sure of, whether it came) of the newest settled ones."""
-    found = [(o.raw["confidence"], o.verdict in CAME) for o in outcomes if o.verdict in SETTLED and "confidence" in o.raw]
+def _said(outcomes: Sequence[Outcome]) -> list[Said]:
+    """What the model said of the newest settled ones, and what came of it."""
+    found = [
+        (o.raw["confidence"], o.verdict in CAME, key(o.entity))
+        for o in outcomes if o.verdict in SETTLED and "confidence" in o.raw
+    ]  # fmt: skip
     return found[-REMEMBERED:]
 
 
@@ -126,55 +128,28 @@ def _level(outcomes: Sequence[Outcome]) -> float:
     return next((o.raw["level"] for o in reversed(outcomes) if "level" in o.raw), NOMINAL)
 
 
-def _confidence(own: Sequence[tuple[float, bool]], family: Sequence[tuple[float, bool]]) -> tuple[NDArray[np.float64], str]:
+def _confidence(own: Sequence[Said], family: Sequence[Said]) -> tuple[Sureness, str]:
     n = len(own)
-    if n >= ENOUGH and _both(own):
-        fitted = _fitted(own)
-        if fitted is None:
-            return GRID, f"the model's own, {n} outcomes make it no better"
-        return fitted, f"calibrated on {n} outcomes"
-    prior, whose = GRID, "the model's own"
-    if len(family) >= ENOUGH and _both(family):
-        fitted = _fitted(family)
-        prior, whose = (GRID, whose) if fitted is None else (fitted, "family prior")
-    drawn = (PRIOR * prior + sum(came for _, came in own)) / (PRIOR + n)
-    return drawn, f"calibrated on {n} outcomes" if n >= ENOUGH else f"{whose}, {_so_many(n, 'outcome')}"
-
-
-def _both(said: Sequence[tuple[float, bool]]) -> bool:
-    return len({came for _, came in said}) == 2
+    if n >= ENOUGH:
+        found = weigh(own)
+        if found.weight >= HALF:
+            return found, f"calibrated on {n} outcomes"
+        drawn = found.weight > ODDS
+        return found, f"{MODELS}, drawn to {n} outcomes" if drawn else f"{MODELS}, {n} outcomes make it no better"
+    lent = family if len(family) >= ENOUGH and weigh(family).weight >= HALF else ()
+    return weigh(own, lent), f"{FAMILY if lent else MODELS}, {_so_many(n, 'outcome')}"
 
 
 def _so_many(n: int, what: str) -> str:
     return f"no {what}s yet" if not n else f"{n} {what}" + ("s" if n > 1 else "")
 
 
-def _fitted(said: Sequence[tuple[float, bool]]) -> NDArray[np.float64] | None:
-    """The isotonic regression on GRID; None where held-out fifths say that it is worse than what the model says."""
-    x, y = np.array([sure for sure, _ in said]), np.array([float(came) for _, came in said])
-    fold = np.arange(len(x)) % FOLDS
-    held = np.concatenate([np.interp(x[fold == k], GRID, _isotonic(x[fold != k], y[fold != k])) for k in range(FOLDS)])
-    there = np.concatenate([np.flatnonzero(fold == k) for k in range(FOLDS)])
-    if np.mean((held - y[there]) ** 2) > np.mean((x - y) ** 2):
-        return None
-    return _isotonic(x, y)
-
-
-def _isotonic(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """On GRID; no surer than a rule of succession over all of them allows."""
-    from sklearn.isotonic import IsotonicRegression  # costs half a second that nobody needs before there are outcomes
-
-    least = 1.0 / (len(x) + 2)
-    found = IsotonicRegression(y_min=least, y_max=1.0 - least, out_of_bounds="clip").fit(x, y).predict(GRID)
-    return np.asarray(found, np.float64)
-
-
 def _interval(
     own: Sequence[tuple[float, float]], family: Sequence[tuple[float, float]], share: float
 ) -> tuple[float, float, int, str]:
-    n, prior, whose = len(own), (1.0, 1.0), "the model's own"
+    n, prior, whose = len(own), (1.0, 1.0), MODELS
     if n < ENOUGH <= len(family):
-        prior, whose = _bounds(family, share), "family prior"
+        prior, whose = _bounds(family, share), FAMILY
     if not n:
         return *prior, 0, f"{whose}, no crossings yet"
     weight = 1.0 if n >= ENOUGH else n / (n + PRIOR_CROSSINGS)

@@ -31,6 +31,7 @@ BETWEEN_MOVES_S = WEEK_S
 RECORD_S = 90 * 86400.0
 ASIDE_AT_MOST = 0.30
 TOGETHER_S = 300
+NEVER = "not at this record"
 MoveKind = Literal["promoted", "declared", "demoted", "breach"]
 
 
@@ -94,15 +95,21 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """Something that is missing for the next rung: what there is, what it takes, and when it is there at this pace, if ever."""
+    """Something that is missing for the next rung: what there is, what it takes, and when it is there at this pace, if ever.
+
+    `only_if`: what must be so until then.
+    """
 
     what: str
     has: str
     needs: str
     at_s: float | None
+    only_if: str = ""
+    never: str = NEVER
 
     def __str__(self) -> str:
-        when = "not at this record" if self.at_s is None else f"about {rfc3339(self.at_s)}"
+        only = f", {self.only_if}" if self.only_if else ""
+        when = self.never if self.at_s is None else f"about {rfc3339(self.at_s)}{only}"
         return f"{self.what}: {self.has}, needs {self.needs} ({when})"
 
 
@@ -184,27 +191,47 @@ def lacks(found: Standing, gate: Gate, moves: Sequence[Move], now_s: float) -> l
     """What is missing for the next rung; empty when nothing is, or when there is none."""
     if stage_of(moves) == STAGES[-1]:
         return []
-    out = []
+    out, none = [], "nothing was settled yet" if not found.settled else NEVER
     if found.settled + found.borrowed < gate.settled:
         when = _after(now_s, gate.settled - found.settled - found.borrowed, found.per_week)
         lent = f" and {found.borrowed} of cards like it" if found.borrowed else ""
-        out.append(Lack("settled incidents", f"{found.settled}{lent}", str(gate.settled), when))
+        out.append(Lack("settled incidents", f"{found.settled}{lent}", str(gate.settled), when, never=none))
     if found.low < gate.precision_at_least:
         share = found.came / found.settled if found.settled else 0.0
         has = f"{found.came} of {found.settled} came true, at least {found.low:.0%}"
         when = _after(now_s, _more_needed(share, found.settled, gate.precision_at_least), found.per_week)
-        out.append(Lack("precision", has, f"{gate.precision_at_least:.0%}", when))
+        out.append(Lack("precision", has, f"{gate.precision_at_least:.0%}", when, never=none))
     if gate.median_lead_s > 0 and (found.median_lead_s or 0.0) < gate.median_lead_s:
         has = "no hit" if found.median_lead_s is None else text(found.median_lead_s)
-        out.append(Lack("median lead", has, text(gate.median_lead_s), None))
+        out.append(Lack("median lead", has, text(gate.median_lead_s), None, never=none))
     if found.false_per_week > gate.false_per_week_at_most:
-        out.append(Lack("false a week", f"{found.false_per_week:.2g}", f"at most {gate.false_per_week_at_most:g}", None))
+        out.append(Lack("false a week", f"{found.false_per_week:.2g}", f"at most {gate.false_per_week_at_most:g}",
+                        _thinned(found, gate, now_s), "if no more are false"))  # fmt: skip
     if found.aside > ASIDE_AT_MOST:
-        out.append(Lack("averted, expired, unjudgeable", f"{found.aside:.0%}", f"at most {ASIDE_AT_MOST:.0%}", None))
+        out.append(Lack("averted, expired, unjudgeable", f"{found.aside:.0%}", f"at most {ASIDE_AT_MOST:.0%}",
+                        _outweighed(found, now_s), "if all that follow are settled", none))  # fmt: skip
     if moves and now_s < moves[-1].at_s + BETWEEN_MOVES_S:
         has, free = text(now_s - moves[-1].at_s), moves[-1].at_s + BETWEEN_MOVES_S
         out.append(Lack("time since the last move", has, text(BETWEEN_MOVES_S), free))
     return out
+
+
+def _thinned(found: Standing, gate: Gate, now_s: float) -> float:
+    """When so much time will have passed that the false ones are few enough a week, or that they are no part of the record."""
+    gone = now_s + RECORD_S
+    if gate.false_per_week_at_most <= 0:
+        return gone
+    false = found.settled - found.came
+    span = false * WEEK_S / found.false_per_week
+    return min(gone, now_s + false * WEEK_S / gate.false_per_week_at_most - span)
+
+
+def _outweighed(found: Standing, now_s: float) -> float | None:
+    """When enough will have been settled beside what stands aside."""
+    if found.aside >= 1.0:
+        return None
+    aside = found.settled * found.aside / (1.0 - found.aside)
+    return _after(now_s, math.ceil(aside / ASIDE_AT_MOST - found.settled - aside), found.per_week)
 
 
 def _after(now_s: float, more: float | None, per_week: float) -> float | None:

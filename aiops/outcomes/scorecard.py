@@ -6,10 +6,11 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from aiops.core.durations import text
+from aiops.core.labels import Labels
 from aiops.core.records import ASIDE, CAME, SETTLED, Crossing, Outcome
 
 By = Literal["card", "rule", "entity", "service", "team"]
@@ -105,6 +106,10 @@ class About:
     budget: float | None = None
 
 
+Parts = Mapping[tuple[str, str], int]
+"""How many series of a card, by its name, an entity, a rule or a service has, by its name."""
+
+
 def wilson(came: float, settled: int, z: float = Z90) -> tuple[float, float]:
     """(lower, upper) bound of a share of `came` in `settled` tries, 0-1; (0, 1) of none.
 
@@ -123,11 +128,12 @@ def wilson(came: float, settled: int, z: float = Z90) -> tuple[float, float]:
 
 
 def scorecard(
-    outcomes: Iterable[Outcome], by: By, now_s: float, since_s: float, about: Mapping[str, About]
+    outcomes: Iterable[Outcome], by: By, now_s: float, since_s: float, about: Mapping[str, About], parts: Parts | None = None
 ) -> list[Figures]:
     """The figures of each group of current verdicts settled in (since_s, now_s], by name; cards not in `about` are nobody's.
 
-    False warnings a week are counted from `since_s`, or from the first verdict if that came later, over at least a week.
+    False warnings a week are counted from `since_s`, or from the first verdict if that came later, over at least a week; for a
+    hundred series where it is known how many a name has: of a card or a team by `about`, else by `parts`.
     """
     groups: dict[str, list[Outcome]] = {}
     cards: dict[str, set[str]] = {}
@@ -142,13 +148,24 @@ def scorecard(
             cards.setdefault(name, set()).add(one.card)
     span = max(WEEK_S, now_s - max(since_s, first))
     held = {name: [about.get(card, About()) for card in sorted(cards[name])] for name in groups}
+    if by not in ("card", "team"):
+        known = parts or {}
+        held = {
+            name: [replace(about.get(card, About()), series=known.get((card, name), 0)) for card in sorted(cards[name])]
+            for name in groups
+        }
     return [_figures(by, name, groups[name], span, held[name]) for name in sorted(groups)]
+
+
+def entity_name(entity: Labels) -> str:
+    """What an entity is called in figures."""
+    return " ".join(v for v in entity.values() if v)
 
 
 _NAMES: dict[By, Callable[[Outcome, About], str]] = {
     "card": lambda o, _: o.card,
     "rule": lambda o, _: o.about.get("rule", ""),
-    "entity": lambda o, _: " ".join(v for v in o.entity.values() if v),
+    "entity": lambda o, _: entity_name(o.entity),
     "service": lambda o, _: o.about.get("service", ""),
     "team": lambda _, about: about.team,
 }
@@ -160,8 +177,7 @@ def _figures(by: By, name: str, found: list[Outcome], span_s: float, about: list
     failures, warned = came + count["missed"], sum(count.values()) - count["missed"]
     low, high = wilson(came, settled)
     weekly = count["false"] * WEEK_S / span_s
-    series, budgets = sum(one.series for one in about), [one.budget for one in about if one.budget is not None]
-    known = by in ("card", "team") and series > 0
+    series = sum(one.series for one in about)
     timed = [o for o in found if o.interval_covered is not None]
     off = [o.eta_error_s for o in timed if o.eta_error_s is not None]
     sure = [(o.raw["told"], o.verdict in CAME) for o in found if o.verdict in SETTLED and "told" in o.raw]
@@ -170,7 +186,7 @@ def _figures(by: By, name: str, found: list[Outcome], span_s: float, about: list
         by, name, dict(sorted(count.items())), settled, came, _share(came, settled), low if settled else None,
         high if settled else None, _share(came, failures), _share(sum(count[v] for v in ASIDE), warned),
         tuple(sorted(o.lead_s for o in found if o.verdict == "hit" and o.lead_s is not None)), span_s, weekly,
-        100.0 * weekly / series if known else None, max(budgets) if by in ("card", "team") and budgets else None,
+        100.0 * weekly / series if series else None, _budget(about),
         _share(sum(o.interval_covered is True for o in timed), len(timed)),
         _share(sum(o.well_timed is True for o in timed), len(timed)), len(timed),
         statistics.median(abs(x) for x in off) if off else None, statistics.median(off) if off else None,
@@ -178,6 +194,15 @@ def _figures(by: By, name: str, found: list[Outcome], span_s: float, about: list
         _mean([told for told, _ in sure]), _mean([(told - came_true) ** 2 for told, came_true in sure]),
         len(alone), sum(o.verdict == "false" for o in alone),
     )  # fmt: skip
+
+
+def _budget(about: Sequence[About]) -> float | None:
+    """What some cards allow a week for a hundred series, each by the weight of its series where these are known."""
+    found = [(one.budget, one.series) for one in about if one.budget is not None]
+    if not found:
+        return None
+    series = sum(many for _, many in found)
+    return sum(budget * many for budget, many in found) / series if series else max(budget for budget, _ in found)
 
 
 def _held(one: Outcome) -> bool:

@@ -29,6 +29,7 @@ class Tally:
         self._replayed: deque[Outcome] = deque(maxlen=LAST)
         self._untouched: deque[bool] = deque(maxlen=LAST)
         self._here: dict[str, Counter[Verdict]] = defaultdict(Counter)
+        self._services: dict[str, Counter[Verdict]] = defaultdict(Counter)
         for outcome in outcomes:
             self.add(outcome)
 
@@ -43,6 +44,12 @@ class Tally:
             if outcome.warning_id and not outcome.acted:
                 self._untouched.append(outcome.verdict == "false")
         self._here[key(outcome.entity)][outcome.verdict] += 1
+        if outcome.about.get("service"):
+            self._services[outcome.about["service"]][outcome.verdict] += 1
+
+    def of_service(self, name: str) -> tuple[int, int]:
+        """(how many came true, of how many settled) on a service."""
+        return _counted(self._services[name]) if name in self._services else (0, 0)
 
     def record(self, entity: Labels | None = None) -> dict[str, Any]:
         """Of the last LAST settled: how many came true, how long before, and how many on this entity where it had some."""
@@ -64,6 +71,19 @@ class Tally:
     def cleared_alone(self) -> tuple[int, int]:
         """(how many cleared by themselves, of how many): of the newest settled warnings that nobody touched."""
         return sum(self._untouched), len(self._untouched)
+
+
+def with_groups(own: Mapping[str, Any], groups: Iterable[tuple[str, int, int]]) -> dict[str, Any]:
+    """A record, and what came of the warnings of its service and its team: (which, came true, settled) of each.
+
+    >>> with_groups({"text": "new: unproven"}, [("service shop", 9, 12)])["text"]
+    'new: unproven; service shop 9 of 12'
+    """
+    found = list(groups)
+    if not found:
+        return dict(own)
+    told = "; ".join((own["text"], *(f"{name} {came} of {settled}" for name, came, settled in found)))
+    return {**own, "groups": [{"of": n, "came_true": came, "settled": settled} for n, came, settled in found], "text": told}
 
 
 def with_family(own: Mapping[str, Any], family: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

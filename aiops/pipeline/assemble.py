@@ -20,7 +20,7 @@ from aiops.governance.masking import Masker, key_of
 from aiops.governance.policy import Policy
 from aiops.models.card import ModelCard, with_challengers
 from aiops.outcomes.predictability import Predictability
-from aiops.outcomes.tally import Tally, with_family
+from aiops.outcomes.tally import Tally, with_family, with_groups
 from aiops.pipeline.calibrations import Calibrations
 from aiops.pipeline.changes import Journal, StoreJournal
 from aiops.pipeline.keep import restore
@@ -102,6 +102,20 @@ class Rooms:
         """The record that a new warning of a card carries, see `Tally.record`; while it is unproven, that of its family too."""
         own = self._tally_of(card).record(entity)
         return with_family(own, (self._tally_of(name).record() for name in self.family_of(card)))
+
+    def with_groups(self, record: Mapping[str, Any], card: str, service: str) -> dict[str, Any]:
+        """A record with those of its service, over all cards, and of its team, where that has more than the card."""
+        cards = {watch.card.name: watch.card for watch in self.watches if not watch.card.challenges}
+        on_service = [self._tally_of(name).of_service(service) for name in cards] if service else []
+        team = cards[card].owner.team if card in cards else ""
+        mates = [self._tally_of(name).record() for name, one in cards.items() if one.owner.team == team]
+        of_team = sum(one["came_true"] for one in mates), sum(one["settled"] for one in mates)
+        groups = [
+            (f"service {service}", sum(came for came, _ in on_service), sum(settled for _, settled in on_service)),
+            (f"team {team}", *of_team),
+        ]
+        more = groups[1][2] > record.get("settled", 0)
+        return with_groups(record, [one for one in groups[: 1 + more] if one[2]])
 
     def family_of(self, card: str) -> list[str]:
         """The other cards of the same models that are watched."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
+from aiops.core.labels import Labels
 from aiops.core.records import TIMED, Outcome, Symptom, SymptomKind
 from aiops.early_warnings.episode import Told
 from aiops.models.card import ModelCard
@@ -86,13 +87,13 @@ class Calibrations:
         return self._known[card]
 
 
-def telling(found: Calibration, kind: SymptomKind) -> Callable[[Symptom, int], Told]:
-    """What is told of a symptom of a kind."""
+def telling(found: Calibration, kind: SymptomKind) -> Callable[[Symptom, Labels, int], Told]:
+    """What is told of a symptom of a kind on an entity."""
     about = found.about if kind in TIMED else {"confidence": found.about["confidence"]}
 
-    def tell(symptom: Symptom, now_s: int) -> Told:
+    def tell(symptom: Symptom, entity: Labels, now_s: int) -> Told:
         crossing = None if symptom.crossing is None else found.crossing(symptom.crossing, now_s)
-        return crossing, found.confidence(symptom.confidence), about
+        return crossing, found.confidence(symptom.confidence, entity), about
 
     return tell
 

@@ -69,9 +69,9 @@ def decide(
             warning, event = result
             if number in away and current is not None:
                 warning = warning.having(stale_since_s=current.stale_since_s or at)
-            if event == "opened":
-                warning = warning.having(record=record or rooms.record_of(watch.card.name, entity))
             warning = watch.services.marked(warning, labels)
+            if event == "opened":
+                warning = warning.having(record=_record(warning, record, rooms))
             if event != "closed":  # a runbook may fit only once the time left is short enough
                 warning = warning.having(runbooks=_matched(rooms, warning, at))
             _remember(watch, warning, number)
@@ -113,6 +113,12 @@ def _of_rule(watch: Watch, number: int, rules: Rules, rooms: Rooms) -> tuple[Rul
         return rules, {}
     record = record_of(watch, rule, rooms)
     return (replace(rules, stage="shadow") if record.quiet else rules), record.as_json()
+
+
+def _record(warning: EarlyWarning, of_rule: Mapping[str, Any], rooms: Rooms) -> dict[str, Any]:
+    """The record that a new warning carries: of its rule or its card, beside it those of its service and its team."""
+    own = of_rule or rooms.record_of(warning.card, warning.entity)
+    return rooms.with_groups(own, warning.card, {**warning.labels, **warning.entity}.get("service", ""))
 
 
 def _matched(rooms: Rooms, warning: EarlyWarning, now_s: int) -> tuple[Mapping[str, Any], ...]:

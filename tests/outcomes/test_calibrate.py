@@ -29,7 +29,7 @@ def outcome(
     at = None if failed is None else int(opened + failed * left)
     raw = {"confidence": sure, "earliest_s": opened + 0.7 * left, "expected_s": opened + left, "latest_s": opened + 1.5 * left}
     return Outcome(
-        f"w{number}", "disk", {"instance": "a"}, verdict, opened + HOUR, opened, at, None, None, None, raw=raw,
+        f"w{number}", "disk", {"instance": f"i{number}"}, verdict, opened + HOUR, opened, at, None, None, None, raw=raw,
         about={"kind": "exhaustion"}, **more,
     )  # fmt: skip
 
@@ -79,13 +79,13 @@ def test_what_is_surer_is_never_told_as_less_sure() -> None:
     assert all(b >= a - 1e-9 for a, b in pairwise(told))
 
 
-def test_what_would_be_worse_on_outcomes_that_were_held_out_is_not_used() -> None:
-    honest = [outcome(k, "hit" if k % 4 else "false", 0.75) for k in range(15)] + [
-        outcome(k, "false" if k % 4 else "hit", 0.25) for k in range(15, 31)
+def test_outcomes_that_came_as_the_model_says_change_nothing() -> None:
+    honest = [outcome(k, "hit" if k % 4 else "false", 0.75) for k in range(20)] + [
+        outcome(k, "false" if k % 4 else "hit", 0.25) for k in range(20, 40)
     ]
     found = learn(honest)
-    assert found.about["confidence"] == "the model's own, 31 outcomes make it no better"
-    assert found.confidence(0.75) == 0.75
+    assert found.about["confidence"] == "the model's own, 40 outcomes make it no better"
+    assert found.confidence(0.75) == pytest.approx(0.75, abs=0.01)
 
 
 def test_nothing_is_certain() -> None:
@@ -95,17 +95,21 @@ def test_nothing_is_certain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "wanted", "text"),
+    ("own", "least", "most", "text"),
     [
-        (["hit"], (20 * 0.6 + 1) / 21, "the model's own, 1 outcome"),
-        (["hit"] * 4 + ["false"] * 6, (20 * 0.6 + 4) / 30, "the model's own, 10 outcomes"),
-        (["late"] * 40, (20 * 0.6 + 40) / 60, "calibrated on 40 outcomes"),
-        (["expired", "averted", "missed"], 0.6, "the model's own, no outcomes yet"),
+        (["hit"], 0.59, 0.61, "the model's own, 1 outcome"), (["false"], 0.59, 0.61, "the model's own, 1 outcome"),
+        (["hit"] * 4 + ["false"] * 6, 0.58, 0.6, "the model's own, 10 outcomes"),
+        (["false"] * 20, 0.4, 0.5, "the model's own, 20 outcomes"),
+        (["late"] * 32, 0.65, 0.75, "the model's own, drawn to 32 outcomes"),
+        (["late"] * 60, 0.8, 0.95, "calibrated on 60 outcomes"),
+        (["expired", "averted", "missed"], 0.6, 0.6, "the model's own, no outcomes yet"),
     ],
 )
-def test_few_outcomes_draw_what_the_model_says_to_their_share(own: list[str], wanted: float, text: str) -> None:
+def test_more_outcomes_draw_what_the_model_says_further_to_their_share(
+    own: list[str], least: float, most: float, text: str
+) -> None:
     found = learn([outcome(k, verdict, 0.6) for k, verdict in enumerate(own)])
-    assert found.confidence(0.6) == pytest.approx(wanted, abs=1e-6)
+    assert least <= found.confidence(0.6) <= most
     assert found.about["confidence"] == text
 
 
@@ -114,7 +118,7 @@ def test_with_few_outcomes_what_is_told_is_the_prior_of_the_family() -> None:
     own = [outcome(k, "false", 0.9) for k in range(6)]
     alone, with_them = learn(own), learn(own, family)
     assert with_them.about["confidence"] == "family prior, 6 outcomes"
-    assert with_them.confidence(0.9) < 0.4 < alone.confidence(0.9)
+    assert with_them.confidence(0.9) < 0.45 < 0.6 < alone.confidence(0.9)
 
 
 @pytest.mark.parametrize(("spread", "middle"), [(0.1, 1.0), (0.8, 1.0), (0.4, 0.3), (0.3, 2.0), (0.5, 0.1)])

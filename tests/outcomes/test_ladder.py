@@ -111,6 +111,34 @@ def test_what_is_missing_says_when_it_is_there() -> None:
     assert str(hopeless[0]).endswith("needs 90% (not at this record)")
 
 
+def test_false_ones_are_few_enough_once_time_has_passed_without_another() -> None:
+    found = [*record(25), *(outcome("false", NOW - n * DAY) for n in range(1, 9))]
+    now = standing(found, [], NOW)
+    (lack,) = (one for one in lacks(now, GATE, [], NOW) if one.what == "false a week")
+    assert "if no more are false" in str(lack)
+    assert lack.at_s is not None
+    assert standing(found, [], lack.at_s - DAY).false_per_week > GATE.false_per_week_at_most
+    assert standing(found, [], lack.at_s + 1).false_per_week <= GATE.false_per_week_at_most
+    (never,) = lacks(now, replace(GATE, false_per_week_at_most=0.0, precision_at_least=0.1), [], NOW)
+    assert never.at_s == NOW + 90 * DAY, "then they are no part of the record"
+
+
+def test_what_stands_aside_is_outweighed_by_what_is_settled() -> None:
+    found = [*record(25), *(outcome("expired", NOW - n * DAY / 4) for n in range(1, 21))]
+    (lack,) = lacks(standing(found, [], NOW), GATE, [], NOW)
+    assert (lack.what, lack.needs) == ("averted, expired, unjudgeable", "at most 30%")
+    assert "if all that follow are settled" in str(lack)
+    assert lack.at_s is not None
+    more = (lack.at_s - NOW) / DAY
+    assert 20 / (45 + more) == pytest.approx(0.3, abs=0.02)
+
+
+def test_before_anything_was_settled_there_is_no_pace() -> None:
+    found = [str(one) for one in lacks(standing([outcome("expired", NOW - DAY)], [], NOW), GATE, [], NOW)]
+    assert len(found) == 4
+    assert all(one.endswith("(nothing was settled yet)") for one in found)
+
+
 def test_above_page_there_is_nothing() -> None:
     moves = (moved("page", NOW - 30 * DAY),)
     assert missing([], moves) == []

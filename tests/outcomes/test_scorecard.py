@@ -91,11 +91,21 @@ def test_groups() -> None:
     assert scorecard(found, "team", NOW, 0.0, about)[0].settled == 2
 
 
-def test_series_are_those_of_all_cards_of_a_team_and_not_known_of_an_entity() -> None:
+def test_series_and_budget_are_those_of_all_cards_of_a_team() -> None:
     found = [verdict("false"), verdict("false", card="other")]
     about = {"disk_full": About("t", 100, 1.0), "other": About("t", 300, 2.0)}
-    assert figures(*found, by="team", about=about).false_per_100 == pytest.approx(0.5)
-    assert figures(*found, by="service", about=about).false_per_100 is None
+    one = figures(*found, by="team", about=about)
+    assert (one.false_per_100, one.budget) == pytest.approx((0.5, 1.75))
+
+
+def test_of_a_service_only_its_own_series_count() -> None:
+    found = [verdict("false"), verdict("false", card="other")]
+    about = {"disk_full": About("t", 100, 1.0), "other": About("t", 9, 3.0)}
+    parts = {("disk_full", "shop"): 30, ("other", "shop"): 10, ("other", "bank"): 900}
+    (one,) = scorecard(found, "service", NOW, NOW - MONTH, about, parts)
+    assert (one.false_per_100, one.budget) == pytest.approx((5.0, 1.5))
+    (one,) = scorecard(found, "service", NOW, NOW - MONTH, about)
+    assert (one.false_per_100, one.budget) == (None, 3.0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aiops.core.records import Outcome
-from aiops.outcomes.tally import Tally, with_family
+from aiops.outcomes.tally import Tally, with_family, with_groups
 
 
 def outcome(verdict: Any, instance: str = "a") -> Outcome:
@@ -70,3 +70,18 @@ def test_the_base_rate_is_that_of_what_nobody_touched() -> None:
     touched = replace(outcome("false"), acted=True)
     tally = Tally([outcome("false"), outcome("hit"), outcome("late"), touched, outcome("averted"), outcome("expired")])
     assert tally.cleared_alone == (1, 3)
+
+
+def test_a_service_has_a_record_over_all_entities_and_replays_are_not_in_it() -> None:
+    found = [replace(outcome("hit", one), about={"service": "shop"}) for one in "abc"]
+    false, replayed = replace(outcome("false"), about={"service": "shop"}), replace(found[0], origin="replay")
+    tally = Tally([*found, false, replayed, outcome("hit")])
+    assert tally.of_service("shop") == (3, 4)
+    assert tally.of_service("bank") == (0, 0)
+
+
+def test_records_of_service_and_team_stand_beside_that_of_the_card() -> None:
+    found = with_groups(Tally([outcome("hit")] * 20).record(), [("service shop", 3, 4), ("team web", 40, 50)])
+    assert found["text"] == "20 of the last 20 came true; service shop 3 of 4; team web 40 of 50"
+    assert found["groups"][1] == {"of": "team web", "came_true": 40, "settled": 50}
+    assert with_groups({"text": "new"}, []) == {"text": "new"}

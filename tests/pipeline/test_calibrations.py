@@ -144,7 +144,7 @@ def test_an_anomaly_has_a_confidence_and_no_time(store: Store) -> None:
     put(store, *(replace(one, about={"kind": "anomaly"}) for one in sure_of(200, lambda said: said / 2)))
     found = Calibrations(store).of("disk", "anomaly", [])
     symptom = Symptom("disk", "load", {}, "anomaly", 0, "warning", 0.9, 3.0, None, {}, Lineage("made", "q", 0, 1))
-    crossing, confidence, about = telling(found, "anomaly")(symptom, START_S)
+    crossing, confidence, about = telling(found, "anomaly")(symptom, {}, START_S)
     assert crossing is None
     assert confidence < 0.6
     assert about == {"confidence": "calibrated on 200 outcomes"}

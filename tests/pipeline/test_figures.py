@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from aiops.models.card import ModelCard
-from aiops.pipeline.figures import about, figures
+from aiops.pipeline.figures import about, figures, parts
 from aiops.store import Store
-from tests.daemon.rig import Rig, anomaly_card, card
+from tests.daemon.rig import Rig, anomaly_card, calm, card, falling
 from tests.store.samples import outcome
 
 CARDS = [
@@ -40,3 +40,29 @@ def test_a_new_card_tells_what_cards_of_the_same_models_have_shown(rig: Rig) -> 
     assert daemon.rooms.record_of("inodes")["text"] == "new: unproven; cards like it 20 of 25, so about 80%"
     assert daemon.rooms.record_of("strange")["text"] == "new: unproven"
     assert "like it" not in daemon.rooms.record_of("disk_full")["text"]
+
+
+def test_what_a_warning_says_of_its_service_and_its_team(rig: Rig) -> None:
+    rig.more = {"services": {"shop": {"match": ['instance=~"web.*"']}}}
+    rig.world.add("free", {"instance": "web1"}, falling(0.0008))
+    daemon = rig.start(card(), card("inodes", "used"))
+    with daemon.store.transaction() as tx:
+        for number in range(25):
+            tx.put_outcome(outcome(number, "hit" if number < 20 else "false", card="inodes", about={"service": "shop"}))
+    for step in range(8 * 12, 186):
+        rig.at(300 * step)
+        rig.turn()
+    (opened,) = daemon.store.warnings()
+    assert opened.record["text"] == "new: unproven; cards like it 20 of 25, so about 80%; service shop 20 of 25; team t 20 of 25"
+
+
+def test_each_service_entity_and_rule_has_its_own_series(rig: Rig) -> None:
+    rig.more = {"services": {"shop": {"match": ['instance="b"']}}}
+    for instance, device in (("a", "1"), ("a", "2"), ("b", "1")):
+        rig.world.add("free", {"instance": instance, "device": device, "service": f"own-{instance}"}, calm())
+    daemon = rig.start(card())
+    rig.turn()
+    watches = daemon.rooms.watches
+    assert parts(watches, "entity") == {("disk", "a"): 2, ("disk", "b"): 1}
+    assert parts(watches, "service") == {("disk", "own-a"): 2, ("disk", "shop"): 1}
+    assert parts(watches, "card") == parts(watches, "rule") == {}
