@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from aiops import plugins
+from aiops.daemon.daemon import Daemon
 from aiops.web.app import make_app
 from tests.daemon.rig import START_S, Rig, calm, card
 from tests.responses.rig import READ, WRITE, book, early
@@ -18,21 +19,26 @@ from tests.responses.rig import READ, WRITE, book, early
 BASE = "http://127.0.0.1:9464"
 
 
-@pytest.fixture
-def daemon_rig(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
+def asking(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Daemon:
     """A daemon with one response that asks whoever holds the token."""
     monkeypatch.setitem(plugins.BUILT_IN["actions"], "count", "tests.web.test_responses:Counting")
     (rig.folder / "books").mkdir()
     one = book(READ, WRITE, approval={"for": "write", "from": ["user:operator"], "expires": "20m"})
     (rig.folder / "books" / "mend.yaml").write_text(json.dumps(one))
     rig.more |= {"runbooks": ["books"], "responses": {"ceiling": "auto"}}
-    rig.world.add("free", {"instance": "a"}, calm())
     daemon = rig.start(card())
     with daemon.store.transaction() as tx:
         tx.put_warning(early(1, float(START_S)))
     daemon.responding.keep()
     daemon.responding.look()
     assert daemon.responding.engine.settle(30)
+    return daemon
+
+
+@pytest.fixture
+def daemon_rig(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    rig.world.add("free", {"instance": "a"}, calm())
+    asking(rig, monkeypatch)
     return rig
 
 
