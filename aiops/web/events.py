@@ -36,6 +36,17 @@ ABOUT = ("card", "kind", "severity", "verdict", "runbook", "warning", "mode")
 """What an event tells of its ledger row: no labels and no text that anybody typed."""
 
 
+EVENT: dict[str, Any] = {
+    "type": "object", "description": "one event of the stream", "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "the number of its row in the ledger"},
+        "event": {"enum": ["hello", "reset", "warning.opened", "warning.changed", "warning.closed", "failure.missed",
+                           "response.changed", "card.changed", "switch.changed"]},
+        "data": {"type": "string", "contentMediaType": "application/json"}, "retry": {"type": "integer"},
+    },
+}  # fmt: skip
+
+
 class Feed:
     """The ledger's head, looked at once for all who wait for it, and not at all while nobody does."""
 
@@ -99,7 +110,7 @@ def add_events(app: FastAPI, daemon: Daemon, access: Access) -> None:
     see, look = Depends(sight_of(daemon)), Depends(Needs(access, "viewer", scope="team"))
 
     @app.get("/api/v1/events", summary="What changes, as server-sent events", tags=["api"], response_class=Response,
-             responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}})  # fmt: skip
+             responses={200: {"content": {"text/event-stream": {"schema": EVENT}}}})  # fmt: skip
     async def events(
         after: After = None, last_event_id: LastId = "", sight: Sight = see, caller: Caller = look
     ) -> Response:
@@ -134,18 +145,20 @@ async def stream(
 
 
 def _frames(rows: list[LedgerRow], may: Callable[[LedgerRow], bool]) -> bytes:
-    named = ((row, event_of(row.action)) for row in rows)
+    named = ((row, event_of(row.action, row.object)) for row in rows)
     return b"".join(frame(row.seq, name, data_of(row)) for row, name in named if name and may(row))
 
 
-def event_of(action: str) -> str:
-    """What a row of the ledger is told as; empty: it is not.
+def event_of(action: str, about: str) -> str:
+    """What a row of the ledger that is about something is told as; empty: it is not.
 
-    >>> event_of("warning.opened"), event_of("said.ack"), event_of("response.running"), event_of("notify.sent")
-    ('warning.opened', 'warning.changed', 'response.changed', '')
+    >>> event_of("warning.opened", "w"), event_of("said.ack", "w"), event_of("outcome", ""), event_of("notify.sent", "w")
+    ('warning.opened', 'warning.changed', 'failure.missed', '')
     """
     if action in ("warning.opened", "warning.closed"):
         return action
+    if action == "outcome" and not about:
+        return "failure.missed"
     if action == "outcome" or action.startswith("warning.") or action in SAID:
         return "warning.changed"
     room = action.partition(".")[0]

@@ -140,7 +140,11 @@ def test_places_are_bounded_in_all_and_for_one(monkeypatch: pytest.MonkeyPatch) 
      ("said.replay", ""), ("said.incident", ""), ("policy.changed", ""), ("genesis", "")],
 )  # fmt: skip
 def test_rows_of_the_ledger_are_told_as_few_kinds_of_events(action: str, event: str) -> None:
-    assert event_of(action) == event
+    assert event_of(action, "w") == event
+
+
+def test_a_failure_that_nobody_warned_of_is_told_as_such() -> None:
+    assert event_of("outcome", "") == "failure.missed"
 
 
 def test_an_event_holds_no_label_and_nothing_that_was_typed() -> None:
