@@ -201,7 +201,9 @@ def _proposal(
     for w in back:
         verdict = w.verdict or "open"
         count[verdict] = count.get(verdict, 0) + 1
-    return Proposal(card.name, why, key, value, diff_of(card, key, value), Tried(len(kept), count) if kept else None)
+    diff = diff_of(card, key, value)
+    by_hand = "" if diff or not card.path else f"; its file has no lines of keys to change: write {key}: {_flow(value)}"
+    return Proposal(card.name, why + by_hand, key, value, diff, Tried(len(kept), count) if kept else None)
 
 
 def diff_of(card: ModelCard, key: str, value: Any) -> str:
@@ -210,7 +212,8 @@ def diff_of(card: ModelCard, key: str, value: Any) -> str:
         return ""
     before = Path(card.path).read_text("utf-8").splitlines(keepends=True)
     after = file_with(card, key, value).splitlines(keepends=True)
-    return "".join(difflib.unified_diff(before, after, f"a/{Path(card.path).name}", f"b/{Path(card.path).name}", n=1))
+    found = difflib.unified_diff(before, after, f"a/{Path(card.path).name}", f"b/{Path(card.path).name}", n=1)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in found)
 
 
 def file_with(card: ModelCard, key: str, value: Any) -> str:
@@ -219,9 +222,15 @@ def file_with(card: ModelCard, key: str, value: Any) -> str:
 
 
 def changed(lines: Sequence[str], key: str, value: Any) -> list[str]:
-    """The lines of a card with one top-level key on a line of its own; where it is new it stands before the tests."""
+    """The lines of a card with one top-level key on a line of its own; where it is new it stands before the tests.
+
+    Without a key that begins a line, as in a file that is written as JSON, they stay as they are.
+    """
     new = f"{key}: {_flow(value)}\n"
     begins = [i for i, line in enumerate(lines) if line[:1].isalpha()]
+    if not begins:
+        return list(lines)
+    lines = [*lines[:-1], lines[-1] if lines[-1].endswith("\n") else f"{lines[-1]}\n"]
     mine = next((i for i in begins if lines[i].startswith(f"{key}:")), None)
     if mine is None:
         at = next((i for i in begins if lines[i].startswith("tests:")), len(lines))

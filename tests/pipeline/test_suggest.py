@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from aiops.config import yaml_file
 from aiops.core.records import Lineage, Symptom
 from aiops.models.card import ModelCard, load_card
 from aiops.pipeline.desk import Desk, Unsaid
@@ -196,6 +198,27 @@ def test_a_key_is_put_in_its_place_and_its_old_lines_go(key: str, at: str) -> No
     assert len([line for line in lines if line.startswith(f"{key}:")]) == 1
     assert "node_filesystem_size" not in "".join(lines) or key != "query"
     assert at in TEXT
+
+
+def test_a_last_line_without_an_end_is_no_trouble(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "disk_full.yaml").write_text(TEXT.partition("tests:")[0].rstrip())
+    card = load_card(tmp_path / "disk_full.yaml")
+    say(store, "expected", *kept(store, 600, 600, 600))
+    (one,) = suggest(store, card)
+    assert len(applied(card, one, tmp_path).exclude) == 1
+
+
+def test_of_a_file_without_lines_of_keys_the_change_is_told_and_no_diff_made(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "disk_full.yaml").write_text(json.dumps(yaml_file.load(as_file(tmp_path)).data))
+    say(store, "expected", *kept(store, 600, 600, 600))
+    (one,) = suggest(store, load_card(tmp_path / "disk_full.yaml"))
+    assert not one.diff
+    assert "write exclude: [{cron: " in one.why
+
+
+def as_file(tmp_path: Path) -> Path:
+    (tmp_path / "text.yaml").write_text(TEXT)
+    return tmp_path / "text.yaml"
 
 
 def test_a_card_made_in_code_has_no_diff(store: Store, card: ModelCard) -> None:
