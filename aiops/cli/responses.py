@@ -73,12 +73,13 @@ def show(run_id: RunId, config: ConfigPath = None, data_dir: DataDir = None, out
 def approve(
     run_id: RunId,
     plan_hash: Annotated[str, typer.Option("--plan", help="only if this is still the plan: its hash, of `show -o json`")] = "",
+    confirm: Annotated[str, typer.Option(help="the runbook's name: where nobody else looks at it")] = "",
     config: ConfigPath = None,
     data_dir: DataDir = None,
 ) -> None:
     """Say yes to the plan that is asked about; it is looked at once more before it starts."""
     with _people(config, data_dir) as people:
-        found = people.approve(run_id, user(), time.time(), plan_hash)
+        found = people.approve(run_id, user(), time.time(), plan_hash, confirm)
     left = found.quorum - len(found.votes)
     typer.echo(f"{found.state}{f'; {left} more must say yes' if left > 0 else ''}")
 
@@ -178,7 +179,7 @@ def _people(config: Path | None, data_dir: Path | None) -> Iterator[People]:
     from aiops.responses.people import People
 
     with _kept(config, data_dir, writes=True) as (runs, settings):
-        yield People(runs, members(settings.responses.groups, settings.web.people))
+        yield People(runs, members(settings.responses.groups, settings.web.people), settings.web.alone)
 
 
 def user() -> str:

@@ -79,6 +79,11 @@ class WebSettings(Strict):
             yield ("external_url",), "is missing; the identity provider leads people back to it"
 
     @property
+    def alone(self) -> bool:
+        """Whether a single account may say yes to what runbooks would do."""
+        return self.oidc is None and sum(one.role != "viewer" for one in self.people.values()) < 2
+
+    @property
     def guarded(self) -> bool:
         """Whether nobody may anything without a proof."""
         return bool(self.people) or self.oidc is not None

@@ -70,7 +70,7 @@ class Responding:
 
     def _take(self, settings: Settings, world: Around, rooms: Rooms) -> None:
         self._settings, self._rooms, self.world = settings, rooms, world
-        self.people = People(self.runs, members(settings.responses.groups, settings.web.people))
+        self.people = People(self.runs, members(settings.responses.groups, settings.web.people), settings.web.alone)
         self._responder = Responder(self.runs, world, rooms.runbooks)
         rooms.killed = lambda: why_on(self.runs, settings.data_dir)
         self._watch, self._matched_s = ClockWatch(settings.responses.clock_jump), float("-inf")

@@ -6,7 +6,7 @@ who speak at once one is heard, and the other is told so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -32,32 +32,39 @@ class Unheard(AiopsError):
 
 
 class People:
-    """Takes what people say. `groups`: people by the names of groups."""
+    """Takes what people say. `groups`: people by the names of groups; `alone`: a single person may say yes to anything."""
 
-    def __init__(self, runs: Responses, groups: Mapping[str, Sequence[str]] | None = None) -> None:
-        self._runs, self._groups = runs, groups or {}
+    def __init__(self, runs: Responses, groups: Mapping[str, Sequence[str]] | None = None, alone: bool = False) -> None:
+        self._runs, self._groups, self.alone = runs, groups or {}, alone
 
-    def approve(self, run_id: str, who: str, now_s: float, plan_hash: str = "") -> Question:
-        """Say yes to the plan that is asked about, `plan_hash` if it is given. The same yes twice is one. Raises Unheard."""
+    def approve(
+        self, run_id: str, who: str, now_s: float, plan_hash: str = "", confirm: str = "", groups: Collection[str] = ()
+    ) -> Question:
+        """Say yes to the plan that is asked about, `plan_hash` if it is given. The same yes twice is one. Raises Unheard.
+
+        Nobody approves what they wrote; who is alone types the runbook's name (`confirm`), and the ledger says so. `groups`: what
+        else they are known to be in.
+        """
         run = self._run(run_id)
         question = self._asked(run, who)
         if plan_hash and plan_hash != question.plan_hash:
             raise Unheard("the plan has changed since it was shown; look at it again")
         if who in question.votes and question.state in ("waiting", "approved", "used"):
             return question
-        self._may(run, who)
+        self._may(run, who, groups)
         self._waits(run, question, now_s)
+        own = self._own(run, who, confirm)
         votes = (*question.votes, who)
         state = "approved" if len(votes) >= question.quorum else "waiting"
-        return self._vote(run, question, replace(question, votes=votes, state=state), now_s, who)
+        return self._vote(run, question, replace(question, votes=votes, state=state), now_s, who, own=own)
 
-    def deny(self, run_id: str, who: str, now_s: float, note: str = "") -> Question:
+    def deny(self, run_id: str, who: str, now_s: float, note: str = "", groups: Collection[str] = ()) -> Question:
         """Say no: one is enough. Raises Unheard."""
         run = self._run(run_id)
         question = self._asked(run, who)
         if question.state == "denied" and question.votes[-1:] == (who,):
             return question
-        self._may(run, who)
+        self._may(run, who, groups)
         self._waits(run, question, now_s, until_used=True)
         return self._vote(run, question, replace(question, votes=(*question.votes, who), state="denied"), now_s, who, note)
 
@@ -73,14 +80,16 @@ class People:
             d = Decision(run, "cancelled", f"{who} cancelled it", body={"because": "cancelled"}, detail=said)
         return self._kept(run, d, now_s, who)
 
-    def resolve(self, run_id: str, word: Word, who: str, now_s: float, note: str = "") -> Run:
+    def resolve(
+        self, run_id: str, word: Word, who: str, now_s: float, note: str = "", groups: Collection[str] = ()
+    ) -> Run:
         """Say what became of the step that needs a person: it is done, it is to be done again, or it stays so. Raises Unheard."""
         run = self._run(run_id)
         if word not in WORDS:
             raise Unheard(f"{word!r} is none of {', '.join(WORDS)}", 422)
         if run.state != "needs_a_person":
             raise Unheard(f"it needs nobody: {run.state}")
-        self._may(run, who)
+        self._may(run, who, groups)
         said = {"by": who, "word": word, **({"note": note[:NOTE_AT_MOST]} if note else {})}
         if word == "stop":
             return self._kept(run, Decision(run, "cancelled", f"{who} leaves it so", detail=said), now_s, who)
@@ -106,15 +115,26 @@ class People:
             raise Unheard(f"nothing is asked about it: {run.state}")
         return questions[-1]
 
-    def _may(self, run: Run, who: str) -> None:
+    def _may(self, run: Run, who: str, groups: Collection[str]) -> None:
         asking = run.facts.get("asking")
         allowed = asking["who"] if asking else ()
-        if asking and not any(self._is(who, one) for one in allowed):
+        if asking and not any(self._is(who, groups, one) for one in allowed):
             raise Unheard(f"{who} may not: it asks {', '.join(allowed)}", 403)
 
-    def _is(self, who: str, one: str) -> bool:
+    def _is(self, who: str, groups: Collection[str], one: str) -> bool:
         kind, _, name = one.partition(":")
-        return who == name if kind == "user" else who in self._groups.get(name, ())
+        return who == name if kind == "user" else name in groups or who in self._groups.get(name, ())
+
+    def _own(self, run: Run, who: str, confirm: str) -> bool:
+        """Whether this yes is to what nobody else looked at; that must be meant, and where there are others it is not heard."""
+        editor = editor_of(run)
+        if not self.alone and editor == who:
+            raise Unheard(f"{who} wrote this revision of {run.runbook}: somebody else must say yes", 403)
+        if not self.alone or editor not in ("", who):
+            return False
+        if confirm.strip() != run.runbook:
+            raise Unheard(f"nobody else looks at it: confirm by typing its name, {run.runbook}", 422)
+        return True
 
     def _waits(self, run: Run, question: Question, now_s: float, until_used: bool = False) -> None:
         """Whether an answer still counts: nobody answered before, and in time."""
@@ -127,10 +147,14 @@ class People:
         if now_s > question.expires_s:
             raise Unheard(f"too late: it was asked until {rfc3339(question.expires_s)}")
 
-    def _vote(self, run: Run, old: Question, new: Question, now_s: float, who: str, note: str = "") -> Question:
+    def _vote(
+        self, run: Run, old: Question, new: Question, now_s: float, who: str, note: str = "", own: bool = False
+    ) -> Question:
         detail: dict[str, Any] = {"plan_hash": new.plan_hash, "votes": list(new.votes), "quorum": new.quorum}
         if note:
             detail["note"] = note[:NOTE_AT_MOST]
+        if own:
+            detail["self_approved"] = True
         if not self._runs.vote(run, old, new, now_s, who, detail):
             self._waits(self._run(run.id), self._asked(run, who), now_s)
             raise Unheard("somebody else answered at the same moment; look again")
@@ -140,6 +164,12 @@ class People:
         if not self._runs.decide(d, None, now_s, who):
             raise Unheard("it went on at the same moment; look again")
         return self._run(run.id)
+
+
+def editor_of(run: Run) -> str:
+    """Who wrote the revision of the runbook that a response is of; empty where its file does not say."""
+    owner = run.snapshot.get("runbook", {}).get("owner", {})
+    return str(owner.get("edited_by", ""))
 
 
 def _resolved(row: StepRow, word: Word, why: str) -> StepRow:

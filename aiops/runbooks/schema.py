@@ -25,6 +25,9 @@ class Owner(Strict):
 
     team: str = Field(min_length=1, description="the team")
     contact: str = Field("", description="where to reach it")
+    edited_by: str = Field(
+        "", max_length=63, description="who wrote this revision, by the name they log in with: somebody else must approve it"
+    )
     reviewed: str = Field("", pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$", description="when it was last read")
 
     @classmethod

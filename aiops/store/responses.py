@@ -148,6 +148,8 @@ class Responses:
                 raise _Lost
             _change_question(tx, run.id, old, new)
             tx.record(who, f"response.{new.state if new.state != 'waiting' else 'yes'}", run.id, detail, now_s)
+            if detail.get("self_approved"):
+                tx.record(who, "response.self_approved", run.id, detail, now_s)
 
         return self._kept(work)
 

@@ -9,6 +9,7 @@ from aiops.core.durations import rfc3339, text
 from aiops.core.records import EarlyWarning
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
+from aiops.responses.people import editor_of
 from aiops.store.response_rows import Question, Run, StepRow
 
 SHOWN_AT_MOST = 5
@@ -30,6 +31,7 @@ def _response(daemon: Daemon, run: Run) -> dict[str, Any]:
         "why": visible(str(run.body.get("why", "")), 400), "waits": question is not None,
         "plan": list(_plan(question)), "hash": "" if question is None else question.plan_hash,
         "who": visible(", ".join(asking.get("who", ())), 200), "votes": _votes(question),
+        "alone": daemon.responding.people.alone, "editor": editor_of(run),
         "until": "" if question is None else _until(question, daemon.clock()), "steps": list(_steps(runs.steps(run.id))),
     }  # fmt: skip
 

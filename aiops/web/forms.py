@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from urllib.parse import quote
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
@@ -12,6 +13,7 @@ from aiops.daemon.daemon import Daemon
 from aiops.outcomes.feedback import WORDS
 from aiops.pipeline.desk import Desk, Unsaid
 from aiops.responses.people import Unheard
+from aiops.web import approving
 from aiops.web.access import Access, Caller, Needs, fields
 
 ANSWERS = ("approve", "deny", "cancel")
@@ -45,11 +47,14 @@ def add_forms(app: FastAPI, daemon: Daemon, access: Access) -> None:
         people, word, now = daemon.responding.people, given.get("answer", ""), daemon.clock()
         try:
             if word == "approve":
-                await run_in_threadpool(people.approve, run_id, caller.name, now, given.get("plan", ""))
+                typed = given.get("confirm", "")
+                await run_in_threadpool(approving.approve, daemon, caller, run_id, given.get("plan", ""), typed)
             elif word == "deny":
-                await run_in_threadpool(people.deny, run_id, caller.name, now, given.get("note", ""))
+                await run_in_threadpool(people.deny, run_id, caller.name, now, given.get("note", ""), caller.groups)
             elif word == "cancel":
                 await run_in_threadpool(people.cancel, run_id, caller.name, now)
+        except approving.LogInAgain as e:
+            return _again(warning_id) if access.guarded else _back(warning_id, str(e))
         except Unheard as e:
             return _back(warning_id, str(e))
         return _back(warning_id, f"{word}: heard" if word in ANSWERS else "nothing was said")
@@ -60,7 +65,9 @@ def words() -> list[tuple[str, str]]:
     return [(word, SAID.get(word, word.replace("_", " ").capitalize())) for word in WORDS]
 
 
-def _back(warning_id: str, said: str) -> Response:
-    from urllib.parse import quote
+def _again(warning_id: str) -> Response:
+    return RedirectResponse(f"/login?again=true&to=/warnings/{quote(warning_id, safe='')}", 303)
 
+
+def _back(warning_id: str, said: str) -> Response:
     return RedirectResponse(f"/warnings/{quote(warning_id, safe='')}?said={quote(said[:200], safe='')}", 303)

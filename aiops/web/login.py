@@ -20,13 +20,13 @@ def add_login(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> N
     provider = add_oidc(app, daemon, access, render)
     _login_first(app, access)
 
-    def page(to: str, why: str = "") -> str:
-        facts = {"to": to, "why": why, "local": bool(access.people), "oidc": provider is not None}
+    def page(to: str, why: str = "", again: bool = False) -> str:
+        facts = {"to": to, "why": why, "local": bool(access.people), "oidc": provider is not None, "anew": again}
         return render("login.html", NOBODY, facts)
 
     @app.get("/login", response_class=HTMLResponse, include_in_schema=False)
-    def form(to: str = "/") -> str:
-        return page(inside(to))
+    def form(to: str = "/", again: bool = False) -> str:
+        return page(inside(to), "What you are about to approve cannot be undone: log in again." if again else "", again)
 
     @app.post("/login", response_class=HTMLResponse, include_in_schema=False)
     async def enter(request: Request) -> Response:

@@ -14,7 +14,7 @@ from aiops.responses.shown import as_json, whole_json
 from aiops.responses.switch import turn, why_on
 from aiops.store.paging import Pages
 from aiops.store.response_rows import Run
-from aiops.web import shapes
+from aiops.web import approving, shapes
 from aiops.web.access import Access, Caller, Needs
 from aiops.web.answers import IfMatch, answer, changed, encoded, tag_of, unchanged
 from aiops.web.paged import Asked, asking, texts
@@ -29,6 +29,7 @@ class YesSaid(Said):
     """Yes."""
 
     plan_hash: str = Field("", max_length=64, description="only if this is still the plan that is asked about")
+    confirm: str = Field("", max_length=100, description="the runbook's name, where nobody else looks at it")
 
 
 class NoteSaid(Said):
@@ -116,14 +117,18 @@ def _words(app: FastAPI, daemon: Daemon, access: Access) -> None:
     def approve(
         run_id: str, said: YesSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["approve"]
     ) -> Response:
-        return heard(sight, if_match, daemon.responding.people.approve, run_id, caller.name, daemon.clock(), said.plan_hash)
+        def word(_: str) -> None:
+            approving.approve(daemon, caller, run_id, said.plan_hash, said.confirm)
+
+        return heard(sight, if_match, word, run_id)
 
     @app.post("/api/v1/responses/{run_id}/deny", response_model=shapes.WholeResponse, tags=["responses"],
               summary="Say no")  # fmt: skip
     def deny(
         run_id: str, said: NoteSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["deny"]
     ) -> Response:
-        return heard(sight, if_match, daemon.responding.people.deny, run_id, caller.name, daemon.clock(), said.note)
+        said_by = (caller.name, daemon.clock(), said.note, caller.groups)
+        return heard(sight, if_match, daemon.responding.people.deny, run_id, *said_by)
 
     @app.post("/api/v1/responses/{run_id}/cancel", response_model=shapes.WholeResponse, tags=["responses"],
               summary="End it before its next step")  # fmt: skip
@@ -137,7 +142,8 @@ def _words(app: FastAPI, daemon: Daemon, access: Access) -> None:
     def resolve(
         run_id: str, said: ResolvedSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["resolve"]
     ) -> Response:
-        return heard(sight, if_match, daemon.responding.people.resolve, run_id, said.word, caller.name, daemon.clock(), said.note)
+        said_by = (caller.name, daemon.clock(), said.note, caller.groups)
+        return heard(sight, if_match, daemon.responding.people.resolve, run_id, said.word, *said_by)
 
 
 def _seen(daemon: Daemon, run: Run, sight: Sight) -> bool | None:

@@ -209,7 +209,7 @@ def test_a_response_is_approved_on_the_command_line_cleans_and_sees_that_it_help
     assert whole["steps"][0]["result"]["json"]["pieces"] > 3
     assert str(drill.places["cured"]) in json.dumps(whole["questions"][-1]["plan"])
     assert os.listdir(drill.places["cured"]).count("cured") == 0, "nothing is written before somebody says yes"
-    done = drill.aiops.command("responses", "approve", asked["id"], "--config", str(drill.config))
+    done = drill.aiops.command("responses", "approve", asked["id"], "--confirm", asked["runbook"], "--config", str(drill.config))
     assert done.returncode == 0, done.stderr
     until(lambda: drill.in_state("cured", "succeeded"), 120, "it cleans and Prometheus shows it")
     assert os.listdir(drill.places["cured"]) == ["cured"]
@@ -219,7 +219,7 @@ def test_a_cure_that_does_not_help_is_approved_over_http_and_taken_back(drill: D
     asked = until(lambda: drill.in_state("worse", "awaiting_approval"), CALM_S + FILL_S, "the third response asks")
     token = (drill.aiops.data_dir / "token").read_text().strip()
     request = urllib.request.Request(
-        f"{drill.aiops.url}/api/v1/responses/{asked['id']}/approve", b"{}",
+        f"{drill.aiops.url}/api/v1/responses/{asked['id']}/approve", json.dumps({"confirm": asked["runbook"]}).encode(),
         {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )  # fmt: skip
     with urllib.request.urlopen(request, timeout=30) as answer:

@@ -56,14 +56,15 @@ def test_you_are_who_the_command_runs_as_whatever_the_environment_says(rig: Rig,
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "somebody-else")
     assert user() == ME
-    assert aiops(rig, "responses", "approve", rig.one().id) == "approved\n"
+    assert "confirm by typing its name, mend" in aiops(rig, "responses", "approve", rig.one().id, code=1)
+    assert aiops(rig, "responses", "approve", rig.one().id, "--confirm", "mend") == "approved\n"
     assert rig.runs.questions(rig.one().id)[0].votes == (ME,)
 
 
 def test_a_yes_may_be_for_one_plan_only(rig: Rig) -> None:
     run = rig.one()
     assert "the plan has changed" in aiops(rig, "responses", "approve", run.id, "--plan", "0" * 64, code=1)
-    assert aiops(rig, "responses", "approve", run.id, "--plan", run.plan_hash) == "approved\n"
+    assert aiops(rig, "responses", "approve", run.id, "--plan", run.plan_hash, "--confirm", "mend") == "approved\n"
 
 
 def test_a_no_and_a_yes_after_it(rig: Rig) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aiops.responses.interface import Result
-from aiops.responses.people import Unheard
+from aiops.responses.people import People, Unheard
 from tests.responses.rig import READ, WRITE, Replica, Rig, book, early, made
 from tests.responses.test_engine import GOOD, pass_time
 
@@ -266,3 +266,52 @@ def test_a_person_leaves_it_so(rig: Rig) -> None:
     assert rig.step_states() == {"fix": "UNKNOWN"}
     with pytest.raises(Unheard, match="it needs nobody"):
         one.people.resolve(rig.one().id, "done", "ann", rig.clock.now)
+
+
+def own(rig: Rig, one: Replica, who: str, confirm: str = "", alone: bool = True) -> str:
+    one.people = People(rig.runs, {"sre": ["ann", "bob"]}, alone)
+    return one.people.approve(rig.one().id, who, rig.clock.now, confirm=confirm).state
+
+
+def ledger(rig: Rig, action: str) -> list[str]:
+    return [row.actor for row in rig.store.ledger_rows(1000) if row.action == action]
+
+
+def written_by(who: str) -> dict[str, object]:
+    return book(owner={"team": "sre", "edited_by": who})
+
+
+def test_who_wrote_a_revision_does_not_approve_it_where_there_are_others(rig: Rig) -> None:
+    one = asked(rig, written_by("ann"))
+    with pytest.raises(Unheard, match="ann wrote this revision") as no:
+        own(rig, one, "ann", "mend", alone=False)
+    assert no.value.status == 403
+    assert own(rig, one, "bob", alone=False) == "approved"
+    assert ledger(rig, "response.self_approved") == []
+
+
+@pytest.mark.parametrize("editor", ["", "ann"])
+def test_who_is_alone_types_its_name_and_the_ledger_says_so(rig: Rig, editor: str) -> None:
+    one = asked(rig, written_by(editor))
+    for typed in ("", "yes", "Mend"):
+        with pytest.raises(Unheard, match="confirm by typing its name, mend") as no:
+            own(rig, one, "ann", typed)
+        assert no.value.status == 422
+    assert ledger(rig, "response.approved") == []
+    assert own(rig, one, "ann", "mend") == "approved"
+    assert ledger(rig, "response.self_approved") == ["ann"]
+
+
+def test_who_is_alone_with_another_ones_revision_needs_no_more_than_a_yes(rig: Rig) -> None:
+    one = asked(rig, written_by("bob"))
+    assert own(rig, one, "ann") == "approved"
+    assert ledger(rig, "response.self_approved") == []
+
+
+def test_nothing_gets_further_by_what_one_approves_alone(rig: Rig) -> None:
+    one = asked(rig)
+    before = rig.one().mode
+    own(rig, one, "ann", "mend")
+    one.tick(rig.clock.now)
+    assert rig.one().mode == before
+    assert [row.action for row in rig.store.ledger_rows(1000) if row.action.startswith(("stage.", "mode."))] == []

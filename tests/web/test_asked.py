@@ -28,10 +28,14 @@ class Runs:
         return self._steps
 
 
+ALONE = SimpleNamespace(alone=True)
+
+
 def shown(state: str, questions: list[Question], steps: list[StepRow]) -> list[dict[str, Any]]:
     facts = {"context": {"target": {"instance": "db1"}}, "asking": {"who": ["group:storage"]}}
     run = Run("r1", "k", "clean-up", "abc", "t", warning().id, "disk_full", "approve", state, OPENED_S, OPENED_S, None, {}, facts)
-    daemon = SimpleNamespace(responding=SimpleNamespace(runs=Runs(run, questions, steps)), clock=lambda: OPENED_S + 60.0)
+    responding = SimpleNamespace(runs=Runs(run, questions, steps), people=ALONE)
+    daemon = SimpleNamespace(responding=responding, clock=lambda: OPENED_S + 60.0)
     return asked(daemon, warning())  # type: ignore[arg-type]
 
 

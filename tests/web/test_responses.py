@@ -94,7 +94,9 @@ def test_a_yes_is_that_of_the_credentials_user_and_the_same_yes_is_the_same_answ
     url = f"/api/v1/responses/{run.id}/approve"
     assert client.post(url, json={"by": "ann"}, headers=token(daemon_rig)).status_code == 422
     assert client.post(url, json={"plan_hash": "0" * 64}, headers=token(daemon_rig)).status_code == 409
-    answers = [client.post(url, json={"plan_hash": run.plan_hash}, headers=token(daemon_rig)) for _ in range(2)]
+    assert "mend" in client.post(url, json={}, headers=token(daemon_rig)).json()["detail"]  # nobody else looks at it
+    said = {"plan_hash": run.plan_hash, "confirm": "mend"}
+    answers = [client.post(url, json=said, headers=token(daemon_rig)) for _ in range(2)]
     assert [a.status_code for a in answers] == [200, 200]
     assert answers[0].json()["questions"][0]["votes"] == ["operator"]
     responding.look()
@@ -110,7 +112,8 @@ def test_of_many_at_once_one_counts(client: TestClient, daemon_rig: Rig) -> None
     codes: list[int] = []
 
     def answer(word: str) -> None:
-        codes.append(client.post(f"/api/v1/responses/{run}/{word}", json={}, headers=token(daemon_rig)).status_code)
+        body = {"confirm": "mend"} if word == "approve" else {}
+        codes.append(client.post(f"/api/v1/responses/{run}/{word}", json=body, headers=token(daemon_rig)).status_code)
 
     threads = [threading.Thread(target=answer, args=("approve" if n % 2 else "deny",)) for n in range(8)]
     for thread in threads:
