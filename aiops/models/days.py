@@ -39,18 +39,22 @@ EVERY_DAY = 0.25
 """From week to week all days but one must gain this share of what the median day gains: a jump amid the week is no growth."""
 STEPPED = 0.5
 """Two levels fit better than a line where they leave less than this share of its squared rest: a step, no growth."""
+CLOSE_S = 48.0 * HOUR
+"""What a weekly rhythm says is this near is not silenced by days that slacken: its week-ends do too."""
 WEEKS = 3
 """How many weeks ahead `weekly` looks at most."""
 
 
 def daily(
-    scene: Scene, days: int, reach: float, stopped: Bools | bool = False, carried: Bools | bool = True
-) -> Path:
+    scene: Scene, days: int, reach: float, stopped: Bools | bool = False, carried: Bools | bool = True,
+    levels: Bools | bool = False, farther: Array | float = 1.0,
+) -> Path:  # fmt: skip
     """Means and peaks of whole days drift up together; the peaks' line meets the limit.
 
     The slope must stand out of the days' scatter the more, the farther the limit is: t > 2.5 + 4 * (time left / window);
     twice that for less than a week with a week before it, four times without, since a week has a rhythm too. Where few hours
-    carried the rise (not `carried`), its days must be alike: it may come by night, but not by chance.
+    carried the rise (not `carried`), its days must be alike: it may come by night, but not by chance. `levels`: what `Growth`
+    says of the row; `farther` (n,) times `reach` is how far it looks.
     """
     window_s = float(days * DAY)
     means, peaks = scene.day_mean[:, -days:], scene.day_peak[:, -days:]
@@ -76,13 +80,13 @@ def daily(
         ups = (peak_gains > 0).sum(axis=1) >= (days - 2 if days < 7 else 0.6 * (days - 1))
         early, late = gains[:, :half].mean(axis=1), gains[:, -half:].mean(axis=1)
         shrink = np.clip(late / early, 1e-3, 1.0) ** (1.0 / (days - 1 - half))
-        levels = (late * shrink / (1.0 - shrink) < STILL_TO_COME * eta / DAY * up) & (early - late > FADES * noise)
+        bends = (late * shrink / (1.0 - shrink) < STILL_TO_COME * eta / DAY * up) & (early - late > FADES * noise)
         a, b, c = gains[:, -3], gains[:, -2], gains[:, -1]
-        levels |= (a > b) & (b > c) & (c > 0) & (c * np.sqrt(c / a) / (1.0 - np.sqrt(c / a)) < STILL_TO_COME * eta / DAY * up)
-        ongoing = (c > 0.3 * mean_gain) & ~(late < 0.5 * early) & ~levels
+        bends |= (a > b) & (b > c) & (c > 0) & (c * np.sqrt(c / a) / (1.0 - np.sqrt(c / a)) < STILL_TO_COME * eta / DAY * up)
+        ongoing = (c > 0.3 * mean_gain) & ~(late < 0.5 * early) & ~bends & np.logical_not(levels)
         record = above_record(peaks[:, -1], scene.top, scene.before(24 * days), scene.margin - 0.5 * RECORD, 0.0)
         rises = clear & ups & (eta > 0)
-        near = eta <= reach * window_s
+        near = eta <= reach * farther * window_s
         quicker = (late > 1.5 * early) & (late - early > FADES * noise)
         bend = (late - early) / (days - 1 - half)
         sooner = bent(late + bend * (0.5 * half + 0.5), bend, scene.top - np.maximum(end, peaks[:, -1])) * DAY
@@ -109,13 +113,13 @@ def stepped(values: Array) -> Bools:
         return np.asarray(whole - between.max(axis=1) < STEPPED * line_rest)
 
 
-def weekly(scene: Scene, reach: float) -> Path:
+def weekly(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
     """Each day stands above the same day a week ago, and so does the week's peak: every coming day is the same day of last
     week and what a week adds; the first one that reaches the limit reaches it at the hour of its peak.
 
     The mean gain must be 3 times as large as its scatter over the week allows, 6 times beyond half of `reach` weeks; all days
     but one must gain EVERY_DAY of the median day's gain; and the last three days must have gained half of what the first three
-    did, or the weeks stand still.
+    did, or the weeks stand still. Nor is anything said of a row whose days bend to a level (`levels`) until CLOSE_S are left.
     """
     means, peaks = scene.day_mean, scene.day_peak
     gains = means[:, -7:] - means[:, -14:-7]
@@ -136,15 +140,18 @@ def weekly(scene: Scene, reach: float) -> Path:
         within = (coming >= scene.top[:, None]).any(axis=1)
         eta = day * DAY + (np.take_along_axis(scene.peak_hour[:, -7:], day[:, None] % 7, 1)[:, 0] + 0.5) * HOUR
     says = clear & (weeks > 0) & (weeks <= reach) & within
-    return path_of(says, eta, gain / (7 * DAY), 14.0 * DAY, FROM_WEEK_TO_WEEK, np.zeros(len(peak)))
+    goes_on = np.logical_not(levels) | (eta <= CLOSE_S)
+    silent = np.where(says & ~goes_on, LEVELS, NOTHING)
+    return path_of(says & goes_on, eta, gain / (7 * DAY), 14.0 * DAY, FROM_WEEK_TO_WEEK, silent)
 
 
-def peaks(scene: Scene, reach: float) -> Path:
+def peaks(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
     """Daily peaks, and means, that drift up under a daily rhythm: Kendall's test says whether, Sen's slope how fast.
 
     Days far below the others (week-ends) are left out. 8 days at least, so that a rising week is not a trend: what stands
     above the day before must stand above the same day a week ago by half as much as seven such days. The limit is met at
     the hour of the peak, on the day when the line and half of its scatter reach it. Two levels (`stepped`) are no drift.
+    `levels` as in `weekly`.
 
     Source: Sen 1968, Estimates of the regression coefficient based on Kendall's tau, J. Am. Stat. Assoc. 63.
     """
@@ -165,7 +172,9 @@ def peaks(scene: Scene, reach: float) -> Path:
         day = np.maximum(np.round(left), 1.0)
         eta = (day - 1) * DAY + (scene.peak_hour[:, -1] + 0.5) * HOUR
         says = clear & (slope > 0) & (left <= reach * known)
-    return path_of(says, eta, slope / DAY, 14.0 * DAY, PEAKS, np.zeros(len(high)))
+        goes_on = np.logical_not(levels) | (eta <= CLOSE_S)
+    silent = np.where(says & ~goes_on, LEVELS, NOTHING)
+    return path_of(says & goes_on, eta, slope / DAY, 14.0 * DAY, PEAKS, silent)
 
 
 def _same_hour(hour: Ints, used: Bools, count: Ints) -> Bools:

@@ -15,6 +15,7 @@ from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit,
 from aiops.models import days, paths
 from aiops.models.climb import far_enough
 from aiops.models.course import Course
+from aiops.models.growth import Growth
 from aiops.models.interface import Forecaster
 from aiops.models.scene import oriented, scene_of
 from aiops.models.shape import Array, Sums
@@ -25,6 +26,8 @@ RUNS: tuple[tuple[float, float], ...] = (
     (72, 1.4),
 )  # fmt: skip
 """Hours of a window, and how many windows ahead it looks: what lasted long may be carried on as long again."""
+FARTHER = 1.25
+"""Growth that goes on alike from day to day is told of at this many times that distance, whatever of its way lies behind it."""
 YOUNG_REACH = 1.0
 ENVELOPES = ((12, 1.1), (24, 1.1), (48, 1.4), (72, 1.4))
 DAYS, DAYS_REACH = (4, 5, 7, 10, 14), 1.4
@@ -229,13 +232,21 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     def _ways(self, history: History, limit: Limit, scene: paths.Scene, course: Course) -> list[paths.Path]:
         stopped = scene.stopped | course.halted
         carried = {hours: course.carried(int(hours)) for hours, _ in RUNS + ENVELOPES if hours >= 3}
-        enough = far_enough(scene)
-        found = [paths.run(scene, hours, reach, YOUNG_REACH, stopped, carried.get(hours, True), enough) for hours, reach in RUNS]
-        found += [paths.envelope(scene, hours, reach, stopped, carried.get(hours, True), enough) for hours, reach in ENVELOPES]
-        found += [days.daily(scene, count, DAYS_REACH, stopped, course.carried_daily) for count in DAYS]
+        growth = Growth.of(scene)
+        enough, farther = far_enough(scene) | growth.alike, np.where(growth.alike, FARTHER, 1.0)
+        found = [
+            paths.run(scene, hours, reach, YOUNG_REACH, stopped, carried.get(hours, True), enough, farther)
+            for hours, reach in RUNS
+        ]
+        found += [
+            paths.envelope(scene, hours, reach, stopped, carried.get(hours, True), enough, farther)
+            for hours, reach in ENVELOPES
+        ]
+        by_day = stopped, course.carried_daily, growth.levels, farther
+        found += [days.daily(scene, count, DAYS_REACH, *by_day) for count in DAYS]
         found.append(days.clock(scene))
-        found.append(days.weekly(scene, 2.1))
-        found.append(days.peaks(scene, 1.1))
+        found.append(days.weekly(scene, 2.1, growth.levels))
+        found.append(days.peaks(scene, 1.1, growth.levels))
         if self.step_s < 60:
             found += self._fast(history, limit, scene)
         daily = limit.resets == DAILY

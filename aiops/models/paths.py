@@ -151,7 +151,7 @@ def rhythm_left(hours: float) -> float:
 
 def run(
     scene: Scene, hours: float, reach: float, young_reach: float, stopped: Bools | bool = False, carried: Bools | bool = True,
-    enough: Bools | bool = True,
+    enough: Bools | bool = True, farther: Array | float = 1.0,
 ) -> Path:  # fmt: skip
     """A steady rise of the means of eight parts of the last `hours`, above everything before, most of it new today.
 
@@ -159,7 +159,8 @@ def run(
     rhythm would have been seen; a younger row speaks only when its whole history is one line: a tight one (12 h; 6 and 8 h if
     nearly as by a ruler), and then up to `young_reach` windows ahead; or from 3 h on where even a daily rhythm, caught in
     the middle of its rise, would still go that far (`rhythm_left`). `stopped`, `carried`: what `Course` says of the window;
-    `enough`: what `far_enough` says of the row, not asked where less than SOON_S is left, nor of a younger row.
+    `enough`: what `far_enough` says of the row, not asked where less than SOON_S is left, nor of a younger row; `farther` (n,)
+    times `reach` is how far it looks.
     """
     window_s, k = hours * HOUR, round(hours * HOUR / scene.mid_step_s)
     found = rise(scene.mid.means(k, BLOCKS), scene.room, 0.12, STILL_TO_COME if reach > LONG_REACH else 1.5)
@@ -176,7 +177,7 @@ def run(
             day = DAY // scene.mid_step_s
             yesterday = scene.mid.means(k, BLOCKS, day)
             good &= ~(found.total - (yesterday[:, -1] - yesterday[:, 0]) < NEW * found.total)
-        near = eta <= reach * window_s
+        near = eta <= reach * farther * window_s
         eta = found.parts_to(scene.room) * (window_s / BLOCKS)
         near &= enough | (eta <= SOON_S)
         if hours >= 36:
@@ -201,11 +202,11 @@ def _last_day(scene: Scene, late: Array, part_s: float) -> Array:
 
 def envelope(
     scene: Scene, hours: int, reach: float, stopped: Bools | bool = False, carried: Bools | bool = True,
-    enough: Bools | bool = True,
+    enough: Bools | bool = True, farther: Array | float = 1.0,
 ) -> Path:  # fmt: skip
     """Floor and ceiling of a sawtooth rise together, as steadily as `run` asks of means; the ceiling meets the limit.
 
-    `stopped`, `carried`, `enough` as in `run`; `enough` is not asked of what swings by more than TEETH of what a part
+    `stopped`, `carried`, `enough`, `farther` as in `run`; `enough` is not asked of what swings by more than TEETH of what a part
     gains: a job that ends by itself has no teeth.
     """
     n, k, window_s = len(scene.now), hours * HOUR // scene.mid_step_s // PARTS * PARTS, float(hours * HOUR)
@@ -228,7 +229,7 @@ def envelope(
         if hours <= 24:
             good &= _new_today(scene, k, high.total)
         swing = ceiling[:, -1] - floor[:, -1]
-        near = eta <= reach * window_s
+        near = eta <= reach * farther * window_s
         eta = 0.5 * (low.parts_to(room) + high.parts_to(room)) * (window_s / PARTS)
         teeth = np.sort(ceiling - floor, axis=1)[:, PARTS // 2] > TEETH * high.total / (PARTS - 1)
         near &= enough | teeth | (eta <= SOON_S)

@@ -8,7 +8,7 @@ import pytest
 from aiops.core.records import Limit
 from aiops.models.climb import GROWTH, JOB, far_enough
 from aiops.models.scene import scene_of
-from tests.models.test_paths import Array, history, hours, scene
+from tests.models.ways import Array, history, hours, scene
 
 
 def ramp(lasted_h: float, behind: float, calm_h: float = 240.0) -> Array:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from aiops.models.course import Course, carriers
-from tests.models.test_paths import NOISE, Array, hours, scene
+from tests.models.test_paths import NOISE
+from tests.models.ways import Array, hours, scene
 
 
 def course(values: Array) -> Course:

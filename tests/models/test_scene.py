@@ -4,7 +4,7 @@ import numpy as np
 
 from aiops.core.records import History, Limit
 from aiops.models.scene import oriented, scene_of
-from tests.models.test_paths import NOON, history, hours
+from tests.models.ways import NOON, history, hours
 
 
 def seen(values: np.ndarray, above: bool = True) -> History:
