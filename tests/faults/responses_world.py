@@ -200,7 +200,7 @@ def live(folder: Path, crash: Crash, fences: bool, books: list[Runbook]) -> None
 def _say_yes(only: start.ResponsesOnly, at: int) -> None:
     for run in only.responding.runs.newest(state="awaiting_approval"):
         try:
-            only.responding.people.approve(run.id, "ann", at)
+            only.responding.people.approve(run.id, "ann", at, confirm=run.runbook)
         except Unheard:
             continue
 
