@@ -142,9 +142,10 @@ class Store:
     def warning(self, id_or_prefix: str) -> EarlyWarning | None:
         """The warning with this id, or the only one whose id begins so."""
         t = tables.warnings
-        query = sa.select(t.c.body, t.c.verdict).where(t.c.id.startswith(id_or_prefix, autoescape=True)).limit(2)
+        query = sa.select(t.c.body, t.c.verdict).limit(2)
         with self._read() as connection:
-            found = connection.execute(query).all()
+            found = connection.execute(query.where(t.c.id == id_or_prefix)).all()  # the index knows it; prefixes it does not
+            found = found or connection.execute(query.where(t.c.id.startswith(id_or_prefix, autoescape=True))).all()
         return _warning(found[0]) if len(found) == 1 else None
 
     def warnings_opened(self, card: str, after_s: float, until_s: float) -> list[EarlyWarning]:
@@ -183,7 +184,7 @@ class Store:
     def outcome_of(self, warning_id: str) -> Outcome | None:
         """The current verdict on a warning."""
         t = tables.outcomes
-        query = sa.select(t.c.body).where(t.c.warning_id == warning_id, t.c.current == 1)
+        query = sa.select(t.c.body).where(t.c.key == warning_id, t.c.current == 1)  # its key, and there is an index of it
         with self._read() as connection:
             row = connection.execute(query).first()
         return None if row is None else outcome_from(row.body)
