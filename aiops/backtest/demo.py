@@ -58,7 +58,7 @@ def _play(source: RecordingSource, rooms: Rooms, whole: bool) -> Iterator[Line]:
     for now in range(-(-start // STEP_S) * STEP_S, end + 1, STEP_S):
         for watch in rooms.watches:
             for event in turn(watch, now, rooms).events:
-                yield from _lines(event, now)
+                yield from lines_of(event, now)
                 judged |= event.outcome is not None and event.warning is not None and event.outcome.failed_s is not None
         if judged and not whole and not any(watch.open for watch in rooms.watches):
             return
@@ -66,7 +66,8 @@ def _play(source: RecordingSource, rooms: Rooms, whole: bool) -> Iterator[Line]:
             yield Line(now, "history", {"minutes": (now - start) // 60, "series": sum(w.n for w in rooms.watches)})
 
 
-def _lines(event: Event, now: int) -> Iterator[Line]:
+def lines_of(event: Event, now: int) -> Iterator[Line]:
+    """What one event of a turn is told as."""
     warning = event.warning
     if event.kind in ("opened", "worsened") and warning is not None:
         yield Line(now, "warning", {"change": event.kind, **_told(warning)})

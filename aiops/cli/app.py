@@ -115,27 +115,40 @@ def run(
 
 @app.command()
 def demo(
-    speed: Annotated[float, typer.Option(min=1, help="how many times faster than real time")] = 600,
-    once: Annotated[bool, typer.Option("--once", help="play it once and end; otherwise again and again until Ctrl-C")] = False,
+    speed: Annotated[float | None, typer.Option(min=1, help="times real time; 60 with pages, 600 with --once or json")] = None,
+    once: Annotated[bool, typer.Option("--once", help="in the terminal alone, and end with it")] = False,
+    listen: Annotated[str, typer.Option(help="HOST:PORT of the pages; port 0: any that is free")] = "127.0.0.1:0",
     output: Out = Output.text,
 ) -> None:
-    """Play a recorded incident: the warning opens, the failure comes, the warning is judged."""
-    import time
-
+    """Play a recorded incident on the pages of a browser: the warning opens, the failure comes, the warning is judged."""
     from aiops.backtest.demo import paced, play, sentence
     from aiops.core.errors import AiopsError
 
     try:
-        while True:
-            for line in paced(play(), speed):
+        if once or output is Output.json:
+            for line in paced(play(), speed or 600):
                 _print({"event": line.event, "at": line.at_s, **line.fields} if output is Output.json else sentence(line))
-            if once:
-                return
-            time.sleep(10)
+        else:
+            _demo_pages(speed or 60, listen)
     except AiopsError as e:
         _fail(str(e), 1)
     except KeyboardInterrupt:
         return
+
+
+def _demo_pages(speed: float, listen: str) -> None:
+    import time
+
+    from aiops.backtest.demo import sentence
+    from aiops.web.demo import shown
+
+    with shown(speed, listen) as show:
+        _print(f"a recorded incident, {speed:g} times as fast: look at it at {show.url}")
+        for line in show.lines:
+            _print(sentence(line))
+        _print("it has ended; the pages stay until Ctrl-C")
+        while True:
+            time.sleep(3600)
 
 
 @app.command()

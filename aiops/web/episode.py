@@ -37,8 +37,11 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
     now, whole = daemon.clock(), found == stored
     outcome = next(sight.outcomes(o for o in [daemon.store.outcome_of(found.id)] if o is not None), None)
     deadline = deadline_s(found)
+    card = next((watch.card for watch in daemon.rooms.watches if watch.card.name == found.card), None)
     return {
-        "w": found, "line": line(found, now), "outcome": None if outcome is None else judged(outcome),
+        "w": found, "line": line(found, now),
+        "summary": "" if card is None else visible(card.summary, TEXT_AT_MOST),
+        "outcome": None if outcome is None else judged(outcome),
         "stands": "" if outcome is None else STANDS.get(outcome.verdict, ""),
         "judged_at": None if deadline is None else rfc3339(deadline), "now": rfc3339(now),
         "symptoms": told(found.symptoms, now), "ago": text(max(0.0, now - found.opened_s)),

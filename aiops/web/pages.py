@@ -24,21 +24,24 @@ NAV = (
     ("/rules", "Rules"), ("/report", "Report"), ("/ledger", "Ledger"),
 )  # fmt: skip
 LIVE = {
-    "overview.html": "sse:warning.opened, sse:warning.closed, sse:warning.changed, sse:response.changed",
+    "overview.html": "sse:warning.opened, sse:warning.closed, sse:warning.changed, sse:response.changed, sse:switch.changed",
     "warning.html": "sse:warning.closed, sse:warning.changed, sse:response.changed", "board.html": "sse:card.changed",
 }  # fmt: skip
 """Which events show a page anew; without a script, and where no stream comes through, it is loaded again now and then."""
+POLL = "30s"
 Before = Annotated[int | None, Query(ge=1, description="rows before this one")]
 
 
 def add_pages(app: FastAPI, daemon: Daemon, access: Access) -> None:
     """Add the pages, what they load, and the login."""
     pages = environment()
+    app.state.told = lambda: ("", POLL)
     see, look = Depends(sight_of(daemon)), Depends(Needs(access, "viewer"))
 
     def render(name: str, caller: Caller, facts: dict[str, Any]) -> str:
-        known = {"now": rfc3339(daemon.clock()), "caller": caller, "nav": NAV, "people": bool(access.people)}
-        return pages.get_template(name).render(known | {"live": LIVE.get(name)} | facts)
+        note, poll = app.state.told()
+        known = {"now": rfc3339(daemon.clock()), "caller": caller, "nav": NAV, "people": access.guarded}
+        return pages.get_template(name).render(known | {"live": LIVE.get(name), "note": note, "poll": poll} | facts)
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     def overview(sight: Sight = see, caller: Caller = look) -> str:
@@ -59,7 +62,7 @@ def add_pages(app: FastAPI, daemon: Daemon, access: Access) -> None:
     forms.add_forms(app, daemon, access)
 
     add_login(app, daemon, access, render)
-    add_tap(app, daemon, pages)
+    add_tap(app, daemon, render)
     add_static(app)
 
 

@@ -23,11 +23,16 @@
 
   function times(root) {
     root.querySelectorAll("time[datetime]:not([data-local])").forEach(function (one) {
-      var at = new Date(one.getAttribute("datetime"));
-      if (isNaN(at) || at.getTimezoneOffset() === 0) return;
+      var at = new Date(one.getAttribute("datetime")), shown = one.textContent;
+      if (isNaN(at)) return;
+      if (at.getTimezoneOffset() === 0) {
+        if (shown.slice(0, 10) === now().toISOString().slice(0, 10)) one.textContent = shown.slice(11);
+        one.setAttribute("data-local", zone);
+        return;
+      }
       var utc = document.createElement("span");
       utc.className = "quiet";
-      utc.textContent = " (" + one.textContent.slice(day(at) === one.textContent.slice(0, 10) ? 11 : 0) + ")";
+      utc.textContent = " (" + shown.slice(day(at) === shown.slice(0, 10) ? 11 : 0) + ")";
       one.setAttribute("data-local", zone);
       one.title = zone;
       one.textContent = local(at);

@@ -90,6 +90,7 @@
     figure.prepend(box);
     var chart = new uPlot(all, rows, box);
     figure.setAttribute("data-drawn", "");
+    performance.mark("drawn");
     var zone = figure.querySelector(".zone");
     if (zone) zone.textContent = "times in " + (Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC");
     new ResizeObserver(function () { if (figure.isConnected && figure.clientWidth) chart.setSize({ width: figure.clientWidth, height: HIGH }); }).observe(figure);
