@@ -16,7 +16,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from aiops.store.answers import BEGUN, Answer, Answers
+from aiops.store.answers import BEGUN, Answer, Answers, Full
 from aiops.web.access import Needs
 from aiops.web.problems import Trouble, of_http
 
@@ -54,7 +54,10 @@ async def _once(request: Request, handler: Handler, needs: Needs, key: str) -> R
     about = f"{request.method} {request.url.path}?{request.url.query}\0".encode(errors="replace")
     said = sha256(about + await request.body()).hexdigest()
     answers: Answers = request.app.state.answers
-    known = await run_in_threadpool(answers.begin, caller, key, said, request.app.state.clock())
+    try:
+        known = await run_in_threadpool(answers.begin, caller, key, said, request.app.state.clock())
+    except Full as e:
+        raise Trouble(429, "too-many-keys", f"Idempotency-Key: {e}", {"Retry-After": "3600"}) from None
     if known is not None:
         return _again(known, said)
     done = False

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from aiops.core.errors import StoreError
@@ -30,9 +30,16 @@ class Wrong(BaseModel):
     what: str = Field(description="what is wrong with it")
 
 
+EXAMPLE = {
+    "type": f"{KIND}not-as-described", "title": "Unprocessable Content", "status": 422, "detail": "query.limit: too large",
+    "errors": [{"where": "query.limit", "what": "too large"}],
+}  # fmt: skip
+
+
 class Problem(BaseModel):
     """Why a request was refused, or failed."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
     type: str = Field(description="about:blank: no more than its status; else a URN that names the kind of problem")
     title: str = Field(description="the status in words")
     status: int = Field(description="the status of the answer")

@@ -33,6 +33,7 @@ class Said(BaseModel):
 class VerdictSaid(Said):
     """A person's verdict."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"verdict": "false", "by": "ann", "why": "a planned migration"}]})
     verdict: Literal["hit", "late", "false", "averted", "unjudgeable"] = Field(description="the verdict")
     by: By = ""
     failed_at: int | None = Field(None, ge=0, description="when it failed, epoch seconds")
@@ -42,6 +43,7 @@ class VerdictSaid(Said):
 class ActionSaid(Said):
     """What a person did."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"what": "deleted old logs", "by": "ann"}]})
     what: str = Field(min_length=1, max_length=WHAT_AT_MOST, description="what was done, one sentence")
     by: By = ""
     at: float | None = Field(None, ge=0, description="when, epoch seconds; default: now")
@@ -56,6 +58,7 @@ class AckSaid(Said):
 class FeedbackSaid(Said):
     """What a person thinks."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"word": "noise", "by": "ann", "note": "nightly backup"}]})
     word: Word = Field(description="what it was")
     by: By = ""
     note: str = Field("", max_length=WHAT_AT_MOST, description="one sentence")

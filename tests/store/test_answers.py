@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aiops.store import Store
-from aiops.store.answers import BEGUN, KEPT_S, Answers
+from aiops.store.answers import BEGUN, KEPT_S, Answers, Full
 
 
 @pytest.fixture
@@ -53,6 +53,16 @@ def test_a_key_is_forgotten_after_a_day(some: Answers) -> None:
     some.begin("ann", "k", "d", 0.0)
     assert some.begin("ann", "k", "d", KEPT_S - 1) is not None
     assert some.begin("ann", "k", "d", KEPT_S) is None
+
+
+def test_the_keys_of_one_caller_are_bounded(some: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiops.store.answers.KEYS_OF_ONE", 2)
+    assert [some.begin("ann", key, "d", 0.0) for key in "ab"] == [None, None]
+    with pytest.raises(Full):
+        some.begin("ann", "c", "d", 0.0)
+    assert some.begin("bob", "c", "d", 0.0) is None
+    assert some.begin("ann", "a", "d", 0.0) is not None
+    assert some.begin("ann", "c", "d", KEPT_S) is None
 
 
 def test_of_many_at_once_one_gets_the_key(some: Answers) -> None:

@@ -135,6 +135,15 @@ def test_what_a_process_left_begun_is_not_done_again_unseen(rig: Rig, client: Te
     assert actions(rig) == ["deleted logs"]
 
 
+def test_too_many_keys_of_one_caller_are_refused(rig: Rig, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiops.store.answers.KEYS_OF_ONE", 1)
+    assert send(client, rig, "k1").status_code == 200
+    refused = send(client, rig, "k2")
+    assert (refused.status_code, refused.json()["type"]) == (429, "urn:aiops:problem:too-many-keys")
+    assert send(client, rig, "k1").headers[REPLAYED] == "true"
+    assert len(actions(rig)) == 1
+
+
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "\u00e9"])
 def test_what_is_no_key_is_refused(rig: Rig, client: TestClient, key: str) -> None:
     assert client.post(path(rig), json={"what": "x"}, headers={HEADER: key.encode()}).status_code == 422  # type: ignore[dict-item]
