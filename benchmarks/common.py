@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import resource
@@ -28,11 +29,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def prometheus(folder: pathlib.Path, rules: str = "") -> Iterator[Server]:
-    """Debian's Prometheus on a free loopback port, serving `folder`/tsdb; `rules` is a rule file's text."""
+def prometheus(folder: pathlib.Path, rules: str = "", scrape: str = "") -> Iterator[Server]:
+    """Debian's Prometheus on a free loopback port, serving `folder`/tsdb; `rules` is a rule file's text, `scrape` a HOST:PORT
+    that it reads every minute."""
     (folder / "rules.yml").write_text(rules)
-    (folder / "prom.yml").write_text(f"scrape_configs: []\nrule_files: [{folder}/rules.yml]\n")
-    port = _free_port()
+    job = {"job_name": "bench", "scrape_interval": "60s", "honor_labels": True, "static_configs": [{"targets": [scrape]}]}
+    config = {"scrape_configs": [job] if scrape else [], "rule_files": [f"{folder}/rules.yml"]}
+    (folder / "prom.yml").write_text(json.dumps(config))
+    port = free_port()
     command = ["prometheus", f"--config.file={folder}/prom.yml", f"--storage.tsdb.path={folder}/tsdb", "--log.level=error",
                "--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}", "--query.max-samples=100000000"]
     with _running(command, f"http://127.0.0.1:{port}", "/-/ready", folder / "prom.log") as server:
@@ -42,7 +46,7 @@ def prometheus(folder: pathlib.Path, rules: str = "") -> Iterator[Server]:
 @contextlib.contextmanager
 def victoria_metrics(folder: pathlib.Path, samples: pathlib.Path) -> Iterator[Server]:
     """Debian's VictoriaMetrics on a free loopback port, with the `samples` of a file in Prometheus' text format (ms)."""
-    port = _free_port()
+    port = free_port()
     command = ["victoria-metrics", f"-httpListenAddr=127.0.0.1:{port}", f"-storageDataPath={folder}/vm", "-retentionPeriod=1200"]
     with _running(command, f"http://127.0.0.1:{port}", "/health", folder / "vm.log") as server:
         urllib.request.urlopen(f"{server.url}/api/v1/import/prometheus", data=samples.read_bytes()).close()
@@ -50,7 +54,8 @@ def victoria_metrics(folder: pathlib.Path, samples: pathlib.Path) -> Iterator[Se
         yield server
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody has."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port: int = s.getsockname()[1]
