@@ -215,13 +215,17 @@ class Daemon:
         stages = ladder.enter(self.store, cards, settings.stages, "config", settings.stages_why, self.clock())
         rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir, self.clock, stages)
         if settings.web.external_url:
-            rooms.feedback_url = self._feedback_url
+            rooms.episode_url, rooms.wrong_url = self._episode_url, self._wrong_url
         if self.dry_run:
             rooms.routes = ()  # what is not to be told must not wait in the outbox for the next start either
         return rooms
 
-    def _feedback_url(self, warning_id: str) -> str:
-        return f"{self.settings.web.external_url.rstrip('/')}/feedback/{warning_id}?key={link_key(self.token, warning_id)}"
+    def _episode_url(self, warning_id: str) -> str:
+        return f"{self.settings.web.external_url.rstrip('/')}/warnings/{warning_id}"
+
+    def _wrong_url(self, warning_id: str) -> str:
+        key = link_key(self.token, warning_id, self.clock())
+        return f"{self.settings.web.external_url.rstrip('/')}/feedback/{warning_id}?key={key}"
 
     def _ran(self, job: str, result: str, error: BaseException | None) -> None:
         self.board.count("jobs", job, result)

@@ -134,7 +134,7 @@ def _surroundings(settings: Settings, store: Store, rooms: Rooms) -> Surrounding
 
     return Surroundings(
         store, settings.responses, settings.data_dir, rooms.routes, rooms.gate, rooms.links, rooms.local_receivers, watched,
-        lasting,
+        lasting, rooms.episode_url,
     )  # fmt: skip
 
 

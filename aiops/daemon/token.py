@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiops.core.errors import AiopsError
 
-SHORTEST = 32
+SHORTEST, LINK_S = 32, 7 * 86400
 
 
 def token_of(data_dir: Path) -> tuple[str, bool]:
@@ -30,9 +30,25 @@ def token_of(data_dir: Path) -> tuple[str, bool]:
         raise AiopsError(f"{path}: the token cannot be kept: {e.strerror}") from e
 
 
-def link_key(token: str, warning_id: str) -> str:
-    """What a link carries that lets its reader give feedback on one warning: HMAC-SHA-256 under the token."""
-    return hmac.new(token.encode(), b"feedback\0" + warning_id.encode(), "sha256").hexdigest()
+def link_key(token: str, warning_id: str, now_s: float) -> str:
+    """What a link carries that lets its reader call one warning wrong, for 7 to 14 days: its end, HMAC-SHA-256 under the token.
+
+    Links that are made in one week are the same, so that a message that is sent again is the same.
+    """
+    return _until(token, warning_id, (int(now_s) // LINK_S + 2) * LINK_S)
+
+
+def link_holds(key: str, token: str, warning_id: str, now_s: float) -> bool:
+    """Whether a link was made here, for this warning, and is not over."""
+    until = key.partition(".")[0]
+    if not (until.isascii() and until.isdigit() and len(until) <= 12):
+        return False
+    return same(key, _until(token, warning_id, int(until))) and int(until) > now_s
+
+
+def _until(token: str, warning_id: str, until_s: int) -> str:
+    said = b"\0".join((b"wrong", str(until_s).encode(), warning_id.encode()))
+    return f"{until_s}.{hmac.new(token.encode(), said, 'sha256').hexdigest()}"
 
 
 def same(given: str, wanted: str) -> bool:

@@ -49,8 +49,8 @@ def _order(message: Message) -> tuple[bool, int, float, str]:
 def _lines(told: Sequence[Message]) -> list[str]:
     out = []
     for one in told[:SHOWN_AT_MOST]:
-        link = f" {one['feedback_url']}" if one.get("feedback_url") else ""
-        out.append(f"- {one['title']} [{one['record']}] (aiops warnings show {one['warning']['id']}){link}")
+        where = one.get("episode_url") or f"aiops warnings show {one['warning']['id']}"
+        out.append(f"- {one['title']} [{one['record']}] ({where})")
     if len(told) > SHOWN_AT_MOST:
         out.append(f"and {len(told) - SHOWN_AT_MOST} more: aiops warnings list")
     return out

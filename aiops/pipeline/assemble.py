@@ -48,8 +48,8 @@ RULES_REMEMBERED = 20_000
 @dataclass(slots=True)
 class Rooms:
     """Everything a turn works with. `marks_turns`: each turn leaves a mark in the store, so a restart knows where it was.
-    `feedback_url`: of a warning's id, where its reader says what it was worth; None: nowhere. `killed`: why nothing may be done
-    about warnings now; empty: it may.
+    `episode_url`, `wrong_url`: of a warning's id, where its page is, and where its reader calls it wrong; None: nowhere.
+    `killed`: why nothing may be done about warnings now; empty: it may.
     `together`: when episodes have one cause; None where entities share nothing, as in a replay of recordings. `calibrations`:
     what verdicts teach of the next warnings; None where what the models say is told as it is. `failing`: of each watch the
     entities (their keys) that are beyond a limit now, where a mask asks for them."""
@@ -69,7 +69,8 @@ class Rooms:
     together: Together | None = None
     calibrations: Calibrations | None = None
     clock: Callable[[], float] = time.monotonic
-    feedback_url: Callable[[str], str] | None = None
+    episode_url: Callable[[str], str] | None = None
+    wrong_url: Callable[[str], str] | None = None
     killed: Callable[[], str] = lambda: ""
     gate: Gate = field(default_factory=lambda: Gate(Policy(), Masker(key_of(None))))
     masks: MaskBook = field(default_factory=MaskBook)

@@ -74,17 +74,20 @@ class Desk:
         self._keep(said, [], now_s)
         return said
 
-    def feedback(self, warning_id: str, word: Word, who: str, now_s: float, note: str = "") -> Statement:
-        """What a person thinks of a warning; the last word of each counts. Raises Unsaid."""
+    def feedback(
+        self, warning_id: str, word: Word, who: str, now_s: float, note: str = "", once: bool = False
+    ) -> Statement:
+        """What a person thinks of a warning; the last word of each counts. `once`: no second word of theirs. Raises Unsaid."""
         found = self._store.warning(warning_id)
         if found is None:
             raise Unsaid(f"no warning {warning_id}; `aiops warnings list` shows what there is")
         if word not in WORDS:
             raise Unsaid(f"{word!r} is none of {', '.join(WORDS)}")
         who, note = _said(who, "who", WHO_AT_MOST), _said(note, "note", WHAT_AT_MOST) if note else ""
-        key = _key(found.id, now_s, who, word)
+        key = _key(found.id, who) if once else _key(found.id, now_s, who, word)
         said = Statement("feedback", found.card, key, found.id, now_s, who, {"word": word, "note": note})
-        self._keep(said, [], now_s)
+        if not self._keep(said, [], now_s) and once:
+            raise Unsaid("this was said before")
         return said
 
     def ack(self, warning_id: str, who: str, now_s: float) -> Statement:

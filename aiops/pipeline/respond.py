@@ -44,7 +44,8 @@ REMEMBERED = 256
 @dataclass(slots=True)
 class Surroundings:
     """What is around responses. `links`: sources by name; `watched`: how many entities a card watches, None = not known;
-    `lasting`: whether a window lasts for a response now, None = there is none of that name."""
+    `lasting`: whether a window lasts for a response now, None = there is none of that name; `episode_url`: of a warning's id,
+    where its page is; None: nowhere."""
 
     store: Store
     settings: ResponseSettings
@@ -55,6 +56,7 @@ class Surroundings:
     local_receivers: Collection[str] = frozenset()
     watched: Callable[[str], int | None] = field(default=lambda card: None)
     lasting: Callable[[str, Run, float], bool | None] = field(default=lambda name, run, now_s: None)
+    episode_url: Callable[[str], str] | None = None
 
 
 class Around:
@@ -143,6 +145,7 @@ class Around:
         warning = a.store.warning(run.warning_id)
         why = switch.why_on(Responses(a.store), a.data_dir)
         stopped = [f"The kill switch is on, nothing is begun: {visible(why)}"] if why else []
+        page = [f"Episode: {a.episode_url(run.warning_id)}"] if a.episode_url is not None else []
         for name in routed(warning, a.routes) if warning is not None else ():
             if warning is None or (warning.stage == "shadow" and name not in a.local_receivers):
                 continue
@@ -151,7 +154,7 @@ class Around:
                 continue
             whole = seen is warning  # a single label that was masked may stand anywhere in what is said
             told = title if whole else f"{run.runbook}: {event.partition(':')[0].replace('_', ' ')}"
-            text = [*(lines if whole else ()), *stopped, f"response {run.id}: aiops responses show {run.id}"]
+            text = [*(lines if whole else ()), *stopped, *page, f"response {run.id}: aiops responses show {run.id}"]
             payload = payload_of(run, event, told, text, seen, now_s)
             out.append(Message(name, run.id, key or f"{run.id}:{event}:{run.version}", payload))
         return tuple(out)

@@ -43,14 +43,15 @@ def _entry(row: Row, rooms: Rooms, warning: EarlyWarning, stopped: str) -> Outbo
 
 
 def _linked(payload: Mapping[str, Any], rooms: Rooms, warning: EarlyWarning, stopped: str) -> Mapping[str, Any]:
-    """A message with why nothing may be done about the warning, and with the link at which its reader says what it was worth,
-    where there is either."""
+    """A message with why nothing may be done about the warning, and with where its reader sees the episode and calls it wrong: by
+    links, where it is known under which address people reach this daemon, else on the command line."""
     if stopped:
         payload = {**payload, "text": f"{payload['text']}\nThe kill switch is on, nothing is begun: {visible(stopped)}"}
-    if rooms.feedback_url is None:
-        return payload
-    url = rooms.feedback_url(warning.id)
-    return {**payload, "feedback_url": url, "text": f"{payload['text']}\nWhat was it worth: {url}"}
+    if rooms.episode_url is None or rooms.wrong_url is None:
+        return {**payload, "text": f"{payload['text']}\nWrong: aiops warnings feedback {warning.id} noise"}
+    episode, wrong = rooms.episode_url(warning.id), rooms.wrong_url(warning.id)
+    text = f"{payload['text']}\nEpisode: {episode}\nWrong: {wrong}"
+    return {**payload, "episode_url": episode, "wrong_url": wrong, "text": text}
 
 
 def _mark_told(watch: Watch, warning: EarlyWarning, changes: Changes) -> None:

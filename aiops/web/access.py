@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Literal
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from fastapi import HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
@@ -256,7 +256,8 @@ class Needs:
             raise HTTPException(401, "give a token (Authorization: Bearer …) or log in", {"WWW-Authenticate": "Bearer"})
         if not found.may(self.role) or (self.auditor and not (found.auditor or found.may("admin"))):
             raise HTTPException(403, f"this takes the role {'auditor' if self.auditor else self.role}")
-        if self.audit and found.via == "login" and not same(await _mark(request), found.csrf):
+        away = foreign(request, self.access.daemon.settings.web.external_url)
+        if self.audit and found.via == "login" and (away or not same(await _mark(request), found.csrf)):
             raise HTTPException(403, "this form is not from a page of this session; load the page again")
         if found.teams is not None:
             await self._theirs(request, found)
@@ -270,6 +271,15 @@ class Needs:
             found = await run_in_threadpool(warning_of, daemon, request.path_params)
             if isinstance(found, Run) or (found is not None and not caller.of(Teams(daemon).of_warning(found))):
                 raise HTTPException(404, "no such warning or response")
+
+
+def foreign(request: Request, external_url: str) -> bool:
+    """Whether a browser says that a page of somewhere else sends this; a program says nothing of the kind."""
+    origin = request.headers.get("origin")
+    if origin is None:
+        return request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+    host = urlsplit(origin).netloc
+    return not host or host not in (request.headers.get("host", ""), urlsplit(external_url).netloc)
 
 
 async def fields(request: Request) -> dict[str, str]:

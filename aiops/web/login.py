@@ -7,7 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from aiops.daemon.daemon import Daemon
-from aiops.web.access import COOKIE, LEAVES, NOBODY, Access, Caller, Needs, fields
+from aiops.web.access import COOKIE, LEAVES, NOBODY, Access, Caller, Needs, fields, foreign
 from aiops.web.oidc import add_oidc
 from aiops.web.problems import of_http
 from aiops.web.provider import Provider, Unreachable
@@ -30,7 +30,7 @@ def add_login(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> N
 
     @app.post("/login", response_class=HTMLResponse, include_in_schema=False)
     async def enter(request: Request) -> Response:
-        given = await fields(request)
+        given = await _own_fields(request, daemon)
         name, to = given.get("name", ""), inside(given.get("to", "/"))
         wait = access.tries.wait_s(f"name {name}", f"from {request.client.host if request.client else ''}")
         if wait:
@@ -46,13 +46,20 @@ def add_login(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> N
 
     @app.post("/enter", response_class=HTMLResponse, include_in_schema=False)
     async def opened(request: Request) -> Response:
-        cookie = access.enter((await fields(request)).get("key", ""))
+        cookie = access.enter((await _own_fields(request, daemon)).get("key", ""))
         if cookie is None:
             why = "this key was used, or is too old; start the daemon again for another, or use the token"
             return HTMLResponse(render("enter.html", NOBODY, {"key": "", "why": why}), 401)
         return admitted(RedirectResponse("/", 303), daemon.settings.web, cookie)
 
     _ways_out(app, access, render, provider)
+
+
+async def _own_fields(request: Request, daemon: Daemon) -> dict[str, str]:
+    """The fields of a form of these pages: nobody is logged in by a page of somebody else."""
+    if foreign(request, daemon.settings.web.external_url):
+        raise HTTPException(403, "this form is not from a page of this service")
+    return await fields(request)
 
 
 def _ways_out(app: FastAPI, access: Access, render: Render, provider: Provider | None) -> None:

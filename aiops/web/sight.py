@@ -29,13 +29,26 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
+def standing_of(daemon: Daemon) -> Callable[[Request], Sight]:
+    """A dependency: what a client may see by where it stands alone."""
+
+    def of(request: Request) -> Sight:
+        return Sight(daemon, _location(daemon, request))
+
+    return of
+
+
+def _location(daemon: Daemon, request: Request) -> str:
+    home = request.client is not None and is_loopback(request.client.host) and "x-forwarded-for" not in request.headers
+    return LOCAL if home else daemon.rooms.gate.location("web")
+
+
 def sight_of(daemon: Daemon) -> Callable[[Request], Awaitable[Sight]]:
     """A dependency: what a client may see, by where it stands and who it is; a proxy before us stands for everybody behind it."""
 
     async def of(request: Request) -> Sight:  # else it would be called on a thread of its own
-        home = request.client is not None and is_loopback(request.client.host) and "x-forwarded-for" not in request.headers
         access: Access = request.app.state.access
-        return Sight(daemon, LOCAL if home else daemon.rooms.gate.location("web"), access.caller(request) or NOBODY)
+        return Sight(daemon, _location(daemon, request), access.caller(request) or NOBODY)
 
     return of
 

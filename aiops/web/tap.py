@@ -1,51 +1,59 @@
-"""One tap: the link in a message leads to a page on which its reader says what the warning was worth. The link is the credential:
-a key that only the daemon can make, for one warning, good for feedback on it and for nothing else."""
+"""One tap: the link in a message leads to a page with the title of its warning and one button, that it was wrong.
+
+The link is the credential: it is made for one warning, is good for one word on it, once, for some days, and opens nothing else.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import parse_qs
-
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment
 
-from aiops.core.durations import rfc3339
+from aiops.core.records import EarlyWarning
 from aiops.daemon.daemon import Daemon
-from aiops.daemon.token import link_key, same
-from aiops.outcomes.feedback import WORDS
+from aiops.daemon.token import link_holds
+from aiops.notify.wording import title
 from aiops.pipeline.desk import Desk, Unsaid
+from aiops.web.access import NOBODY, foreign
+from aiops.web.sight import Sight, standing_of
+from aiops.web.ways import Render
 
-BODY_AT_MOST = 4096
+BY = "by link"
+GONE = "This link is not whole, or too old"
 
 
-def add_tap(app: FastAPI, daemon: Daemon, pages: Environment) -> None:
+def add_tap(app: FastAPI, daemon: Daemon, render: Render) -> None:
     """Add the page and what it posts to."""
-    page = pages.get_template("feedback.html")
+    stands = Depends(standing_of(daemon))
 
-    def render(**facts: Any) -> str:
-        return page.render(words=WORDS, now=rfc3339(daemon.clock()), **facts)
+    def warning_of(warning_id: str, key: str) -> EarlyWarning | None:
+        """The warning that a link is of; None for a link that is not whole, or over."""
+        if not link_holds(key, daemon.token, warning_id, daemon.clock()):
+            return None
+        found = daemon.store.warning(warning_id)
+        return found if found is not None and found.id == warning_id else None
 
-    def valid(warning_id: str, key: str) -> bool:
-        return same(key, link_key(daemon.token, warning_id))
+    def page(warning: EarlyWarning | None, key: str, sight: Sight, why: str = "") -> str:
+        """What may be read where the reader stands; without a warning only why."""
+        seen = None if warning is None else sight.warning(warning)
+        what = "an early warning" if seen is None else title(seen, daemon.clock())
+        facts = {"id": "" if warning is None else warning.id, "key": key, "what": what, "why": why}
+        return render("feedback.html", NOBODY, facts)
 
     @app.get("/feedback/{warning_id}", response_class=HTMLResponse, include_in_schema=False)
-    def ask(warning_id: str, key: str = "") -> str:
-        return render(id=warning_id, key=key if valid(warning_id, key) else "")
+    def ask(warning_id: str, key: str = "", sight: Sight = stands) -> HTMLResponse:
+        found = warning_of(warning_id, key)
+        return HTMLResponse(page(found, key, sight, "" if found else GONE), 200 if found else 404)
 
     @app.post("/feedback/{warning_id}", response_class=HTMLResponse, include_in_schema=False)
-    async def take(warning_id: str, request: Request, key: str = "") -> str:
-        if not valid(warning_id, key):
-            raise HTTPException(401, "this link is not whole", {"WWW-Authenticate": "Bearer"})
-        body = await request.body()
-        if len(body) > BODY_AT_MOST:
-            raise HTTPException(413, "too long")
-        given = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
-        word, who, note = given.get("word", ""), given.get("by", "").strip() or "by link", given.get("note", "")
-        desk = Desk(daemon.store)
+    async def take(warning_id: str, request: Request, key: str = "", sight: Sight = stands) -> HTMLResponse:
+        found = await run_in_threadpool(warning_of, warning_id, key)
+        if found is None:
+            return HTMLResponse(page(None, "", sight, GONE), 401)
+        if foreign(request, daemon.settings.web.external_url):
+            raise HTTPException(403, "this form is not from a page of this service")
         try:
-            await run_in_threadpool(desk.feedback, warning_id, word, who, daemon.clock(), note)  # type: ignore[arg-type]
-        except Unsaid as e:
-            raise HTTPException(422, str(e)) from None
-        return render(id=warning_id, key=key, said=word)
+            await run_in_threadpool(Desk(daemon.store).feedback, found.id, "noise", BY, daemon.clock(), "", True)
+        except Unsaid:
+            return HTMLResponse(page(found, "", sight, "This link was used: it has been called wrong"), 409)
+        return HTMLResponse(page(found, "", sight, "Kept: it was wrong"))

@@ -60,7 +60,7 @@ def test_that_nothing_may_be_done_is_said_in_every_message() -> None:
         changes = Changes(about.card, "host", OPENED_S)
         changes.event("opened", about)
         tell(watch(), OPENED_S, found, changes)
-        assert [e.payload["text"].splitlines()[-1] for e in changes.outbox] == [
+        assert [e.payload["text"].splitlines()[-2] for e in changes.outbox] == [
             "The kill switch is on, nothing is begun: ann: drill\\n"
         ] * 2
     assert not any("kill switch" in entry.payload["text"] for entry in told("opened", warning()))

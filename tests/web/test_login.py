@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from aiops.web.access import TRIES
 from aiops.web.accounts import Accounts
 from tests.daemon.rig import Rig
-from tests.web.people import PASSWORD, bearer, entered
+from tests.web.people import BASE, PASSWORD, bearer, entered
 
 
 def test_a_login_lasts_and_ends_with_the_password(rig: Rig, client: TestClient, tmp_path: Path) -> None:
@@ -43,3 +43,14 @@ def test_guessing_is_slowed_down(client: TestClient) -> None:
     late = entered(client)
     assert late.status_code == 429
     assert int(late.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("head", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_a_page_of_somebody_else_logs_nobody_in_and_changes_nothing(client: TestClient, head: dict[str, str]) -> None:
+    assert client.post("/login", data={"name": "ann", "password": PASSWORD}, headers=head).status_code == 403
+    assert client.post("/enter", data={"key": "x"}, headers=head).status_code == 403
+    entered(client)
+    mark = client.get("/").text.split('name="csrf" value="')[1].split('"')[0]
+    body, own = {"verdict": "hit"}, {"x-aiops-csrf": mark}
+    assert client.post("/api/v1/warnings/none/verdict", json=body, headers=own | head).status_code == 403
+    assert client.post("/api/v1/warnings/none/verdict", json=body, headers=own | {"Origin": BASE}).status_code in (404, 422)
