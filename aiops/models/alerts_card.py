@@ -13,6 +13,9 @@ from aiops.models.card_parts import Budget, CardName, Exclude, GuardRules, Owner
 
 FIRING = 'ALERTS{alertstate="firing"}'
 """What says that an alert fires; the query of such a card."""
+FORECAST: Mapping[str, Any] = {"calm_times": 1.2}
+"""What the forecaster does otherwise for rules than for a card with a query, where `params` do not say: their limit is the
+team's own word for a failure."""
 
 
 class AlertsRule(Strict):
@@ -35,6 +38,9 @@ class AlertsCard(Strict):
     )
     alerts: AlertsRule = Field(description="which alerting rules of its sources are forecast")
     horizon: Duration = Field(6 * 3600.0, gt=0, description="how far ahead a crossing is announced")
+    params: dict[str, Any] = Field(
+        default_factory=dict, description="the forecaster's own parameters; for rules `calm_times` is 1.2 where it is not given"
+    )
     sources: list[str] = Field(default_factory=list, description="which sources; none: all that serve rules")
     signal: str = Field("", description="what runbooks match; default: the name")
     step: Step = Field(60.0, description="time between two samples")
@@ -56,6 +62,6 @@ class AlertsCard(Strict):
 
     def facts(self) -> dict[str, Any]:
         """The same as a card of the first form: its limits are the rules', and the truth is that the alert fires."""
-        own = {name: getattr(self, name) for name in type(self).model_fields if name not in ("alerts", "horizon")}
-        forecast = {"limit": {"above": 0.0}, "horizon": self.horizon}
+        own = {name: getattr(self, name) for name in type(self).model_fields if name not in ("alerts", "horizon", "params")}
+        forecast = {"limit": {"above": 0.0}, "horizon": self.horizon, "params": {**FORECAST, **self.params}}
         return {**own, "query": FIRING, "entity": ["alertname"], "forecast": forecast}

@@ -26,6 +26,8 @@ def mistakes_in(document: Document) -> Iterator[Mistake]:
         tried = data["challenger"].get(key) if isinstance(data.get("challenger"), dict) else None
         if isinstance(tried, dict):
             yield from _params(document, ("challenger", key), group, tried)
+    if "alerts" in data:
+        yield from _params(document, (), "forecasters", {"params": data.get("params", {})})
     for i, test in enumerate(data["tests"] if isinstance(data.get("tests"), list) else ()):
         series = test.get("series") if isinstance(test, dict) else None
         for labels, values in series.items() if isinstance(series, dict) else ():

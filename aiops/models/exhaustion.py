@@ -12,7 +12,7 @@ from pydantic import Field
 
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
-from aiops.models import days, paths
+from aiops.models import calm, days, paths
 from aiops.models.climb import far_enough
 from aiops.models.course import Course
 from aiops.models.growth import Growth
@@ -33,6 +33,8 @@ ENVELOPES = ((12, 1.1), (24, 1.1), (48, 1.4), (72, 1.4))
 DAYS, DAYS_REACH = (4, 5, 7, 10, 14), 1.4
 FAST_S = (135, 155, 180, 210, 240, 280, 320, 360, 540, 810, 1200, 1800, 2700, 3600, 5400, 8100, 10800)
 """Windows where the step is under a minute, s."""
+LONG_FAST = 5
+"""So many of them are longer than those of `calm`, which stands in for the others where it is asked for."""
 TIGHT_S, BRISK_S = 240, 810
 BEHIND = (0.43, 0.47, 0.67)
 """The share of the way that must lie behind: for windows up to TIGHT_S, which must hold nothing but the rise; for those up to
@@ -73,6 +75,9 @@ class ExhaustionParams(Params):
     pending_s: float = Field(1200, ge=0, description="how long windows of 90 min and more must agree before a row speaks, s")
     patience_s: float = Field(1800, ge=0, description="how long a row speaks on without evidence, at least, s")
     patience_share: float = Field(0.25, ge=0, description="and this share of the window that spoke, up to 12 h or a day")
+    calm_times: float = Field(
+        0, ge=0, le=2, description="a steady rise out of calm is told once no more than this many times of what it lasted is left"
+    )
     settle_s: float = Field(3000, ge=0, description="silence after a limit was changed, s")
 
 
@@ -100,7 +105,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     not shrink towards a level below the limit, the level stands above everything before the window, and yesterday's same
     hours do not explain it. envelope: floor and ceiling of a sawtooth rise together. daily, weekly: means and peaks of days
     drift up beyond their scatter, 4 to 14 days. quota: where the quantity starts again every day, today's course against the
-    usual one. fast: `run` in minutes (135 s to 3 h) where the step is under a minute.
+    usual one. fast: `run` in minutes (135 s to 3 h) where the step is under a minute. calm: with `calm_times`, in place of
+    those up to 42 min; see `aiops.models.calm`.
 
     peaks: the peaks of a daily rhythm drift up (Sen's slope, Kendall's test), quiet days left out. clock: four half days gained
     exactly the same, as the time left of a certificate does; it looks as far as the horizon.
@@ -248,7 +254,9 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         found.append(days.weekly(scene, 2.1, growth.levels))
         found.append(days.peaks(scene, 1.1, growth.levels))
         if self.step_s < 60:
-            found += self._fast(history, limit, scene)
+            times = self.params.calm_times
+            found += calm.ways(history, limit, scene, self.step_s, times) if times else []
+            found += self._fast(history, limit, scene, FAST_S if not times else FAST_S[-LONG_FAST:])
         daily = limit.resets == DAILY
         if daily.any():
             usual = daily & (scene.age_s > paths.DAY)
@@ -257,25 +265,15 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             found.append(_quota(history, limit, scene, daily))
         return found
 
-    def _fast(self, history: History, limit: Limit, scene: paths.Scene) -> list[paths.Path]:
+    def _fast(self, history: History, limit: Limit, scene: paths.Scene, sizes_s: tuple[int, ...]) -> list[paths.Path]:
         sign = np.where(limit.above, 1.0, -1.0).astype(np.float32)
         values = history.fine.mean * sign[:, None]
-        total = values.shape[1]
-        sums = Sums.of(values[:, -(FAST_S[-1] // self.step_s + 1) :])
-        highest, lowest = scene.before(6)
+        sums = Sums.of(values[:, -(sizes_s[-1] // self.step_s + 1) :])
         out: list[paths.Path] = []
-        end = 0
-        for window_s in reversed(FAST_S):
-            columns = window_s // self.step_s
-            if columns < paths.BLOCKS or columns > total:
-                continue
-            older = values[:, end : total - columns]
-            if older.shape[1]:
-                highest = np.fmax(highest, np.fmax.reduce(older, axis=1))
-                lowest = np.fmin(lowest, np.fmin.reduce(older, axis=1))
-            end = total - columns
+        for columns, before in calm.windows(values, sizes_s, scene, self.step_s):
+            window_s = columns * self.step_s
             tight, brisk = window_s <= TIGHT_S, BEHIND[1] if window_s <= BRISK_S else 1.0
-            out.append(paths.fast(sums, scene, (highest, lowest), columns, self.step_s, BEHIND[0 if tight else 2], tight, brisk))
+            out.append(paths.fast(sums, scene, before, columns, self.step_s, BEHIND[0 if tight else 2], tight, brisk))
         return out
 
     def _speaks(self, state: State, seen: Evidence, evidence: Bools, left: Array, now_s: Ints, limit: Array) -> Bools:

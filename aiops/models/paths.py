@@ -257,24 +257,29 @@ def fast(
 
     `behind`: the share of the way from the window's first part to the limit that must lie behind, `brisk` where the last third
     gains no less than SLACK of the second largest gain; `tight`: every part must carry half of the mean part, so that the window
-    holds nothing but the rise. It must be going on right now: the last
-    sixteenth of the window gains at least half of what its pace promises over the one before.
+    holds nothing but the rise. It must be `going` on right now.
     """
     window_s = float(columns * step_s)
     means = fine.means(columns, BLOCKS)
     found = rise(means, scene.room, 0.12)
     record = above_record(scene.now, scene.top, before, RECORD, 2.0 * found.noise)
-    end = max(2, columns // (2 * BLOCKS))
-    last = fine.means(2 * end, 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         pace = found.pace / (window_s / BLOCKS)
         eta = scene.room / pace
-        going = last[:, 1] - last[:, 0] >= 0.5 * pace * end * step_s
         gains = np.diff(means, axis=1)
         slack = found.late < SLACK * np.sort(gains, axis=1)[:, -2]
         needed = np.where(slack, behind, min(behind, brisk))
-        near = (eta > 0) & going & (scene.now - means[:, 0] >= needed * (scene.top - means[:, 0]))
+        near = (eta > 0) & going(fine, columns, pace * step_s) & (scene.now - means[:, 0] >= needed * (scene.top - means[:, 0]))
         if tight:
             near &= gains.min(axis=1) >= 0.5 * found.total / (BLOCKS - 1)
     why = _why(found, scene.room, record, near)
     return path_of(found.good & record & near, eta, pace, window_s, RISES, why)
+
+
+def going(fine: Sums, columns: int, gain: Array) -> Bools:
+    """(n,) whether the last sixteenth of a window of `columns` gains at least half of what its pace, `gain` (n,) a column,
+    promises over the one before."""
+    end = max(2, columns // (2 * BLOCKS))
+    last = fine.means(2 * end, 2)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(last[:, 1] - last[:, 0] >= 0.5 * gain * end)

@@ -72,3 +72,18 @@ def test_the_schema_knows_both_forms(good: bool) -> None:
     else:
         assert list(judge.iter_errors({**short, "query": "x"}))
         assert list(judge.iter_errors(first))
+
+
+def test_rules_are_told_out_of_calm_and_the_cards_own_parameters_come_first(tmp_path: Path) -> None:
+    def params(text: str) -> dict[str, object]:
+        card = load_card(written(tmp_path, SHORT + text))
+        assert card.forecast is not None
+        return card.forecast.params
+
+    assert params("") == {"calm_times": 1.2}
+    assert params("params: {calm_times: 0, pending_s: 60}\n") == {"calm_times": 0, "pending_s": 60}
+
+
+def test_parameters_that_the_forecaster_does_not_have_are_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r":6:\d+: params.haste: "):
+        load_card(written(tmp_path, SHORT + "params: {haste: 1}\n"))
