@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from common import Server, _free_port, _running
+from common import Server, free_port, _running
 from drill_courses import FAILURES, VARIANTS, Drill
 from drill_exporter import rules
 from drill_stage import asked, drill_of, exporter, file_systems, node_exporter, record
@@ -25,7 +25,7 @@ DAY_S = 240.0
 """A day on the drills' clock: what happens every night happens every four minutes."""
 HISTORY_S = 30 * int(DAY_S)
 FOR_S = 30
-RECORDING_S = 3
+RECORDING_S = 5
 """What recording one drill may take, on a machine that does other things too."""
 CARD = {
     "apiVersion": "aiops/v1", "kind": "ModelCard", "name": "existing_alerts", "alerts": {"match": ['severity="warning"']},
@@ -59,7 +59,7 @@ def watch(
     with contextlib.ExitStack() as stack:
         targets = {}
         for drill in drills.values():
-            port = 0 if drill.failure == "filesystem" else _free_port()
+            port = 0 if drill.failure == "filesystem" else free_port()
             command = exporter(drill, mounts.get(drill.name, folder), "--listen", port)
             stack.callback(_stop, subprocess.Popen(command))
             if port:
@@ -113,7 +113,7 @@ def _scraping(folder: pathlib.Path, targets: Mapping[str, tuple[str, str]], text
         "scrape_configs": [{"job_name": job, "static_configs": some} for job, some in jobs.items()],
     }  # fmt: skip
     (folder / "prom.yml").write_text(json.dumps(config))
-    port = _free_port()
+    port = free_port()
     command = ["prometheus", f"--config.file={folder}/prom.yml", f"--storage.tsdb.path={folder}/tsdb", "--log.level=error",
                "--storage.tsdb.retention.time=100y", f"--web.listen-address=127.0.0.1:{port}"]
     with _running(command, f"http://127.0.0.1:{port}", "/-/ready", folder / "prom.log") as server:
@@ -127,7 +127,7 @@ def _daemon(folder: pathlib.Path, server: Server, cards: Sequence[object]) -> It
         (folder / "cards" / f"{i}.yaml").write_text(json.dumps(card))
     source = {"kind": "prometheus", "url": server.url, "step": f"{STEP_S}s", "data_class": "internal"}
     (folder / "aiops.yaml").write_text(json.dumps({"sources": {"drills": source}, "cards": ["cards"]}))
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "aiops", "run", "--config", f"{folder}/aiops.yaml", "--data-dir", f"{folder}/data",
                "--listen", f"127.0.0.1:{port}"]
     with _running(command, f"http://127.0.0.1:{port}", "/-/ready", folder / "aiops.log") as found:

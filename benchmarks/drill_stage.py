@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from common import Server, _free_port, _running, load
+from common import Server, free_port, _running, load
 from drill_courses import FAILURES, VARIANTS, Drill, Floats, course_of
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -63,7 +63,7 @@ def file_systems(drills: Sequence[Drill], folder: pathlib.Path) -> Iterator[dict
 @contextlib.contextmanager
 def node_exporter(folder: pathlib.Path) -> Iterator[Server]:
     """Debian's node_exporter, asked for file systems alone."""
-    port = _free_port()
+    port = free_port()
     command = [
         "prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{port}", "--collector.disable-defaults",
         "--collector.filesystem", "--collector.filesystem.mount-points-exclude=^/(dev|proc|sys|run)($|/)",
