@@ -18,6 +18,16 @@ def visible(value: str, shown: int = SHOWN) -> str:
     return escaped if len(escaped) <= shown and len(value) <= 2 * shown else escaped[: shown - 1] + "…"
 
 
+def cut(text: str, most: int) -> str:
+    """At most so many characters, the last one a mark where something is missing; what no encoding can say becomes `?`.
+
+    >>> cut("abcdef", 4), cut("abc", 4)
+    ('abc…', 'abc')
+    """
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 def times(count: int) -> str:
     """How often, in words.
 

@@ -9,6 +9,7 @@ import orjson
 from pydantic import Field
 
 from aiops.core.durations import rfc3339
+from aiops.core.text import cut
 from aiops.notify.interface import Notifier
 from aiops.notify.names import label_name
 from aiops.notify.post import Post, PostParams
@@ -90,8 +91,8 @@ def alert_of(message: Mapping[str, Any], now_s: float) -> dict[str, Any]:
         identity |= {"alertname": f"Response_{about['runbook']}", "response_id": about["id"], "event": about["event"]}
         begins = int(message["at_s"])
     return {
-        "labels": {k: _cut(v, VALUE_AT_MOST) for k, v in identity.items() if v},
-        "annotations": {k: _cut(v, TEXT_AT_MOST) for k, v in _annotations(message).items() if v},
+        "labels": {k: cut(v, VALUE_AT_MOST) for k, v in identity.items() if v},
+        "annotations": {k: cut(v, TEXT_AT_MOST) for k, v in _annotations(message).items() if v},
         "startsAt": rfc3339(begins),
         "endsAt": rfc3339(max(ends, begins + 1)),  # an alert that ends as it begins is refused
     }
@@ -132,8 +133,3 @@ def _annotations(message: Mapping[str, Any]) -> dict[str, str]:
         "judged_at": rfc3339(judged) if pending else "",
         **times,
     }
-
-
-def _cut(value: str, most: int) -> str:
-    text = value.encode("utf-8", "replace").decode()
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from aiops.core.errors import AiopsError, RetryLater
 from aiops.core.params import Params
+from aiops.core.text import cut
 from aiops.notify.interface import Notifier
 
 TITLE_AT_MOST, TEXT_AT_MOST = 250, 6000
@@ -55,7 +56,7 @@ class ChatNotifier(Notifier[ChatParams]):
         """Tell one message."""
         came = message["event"] == "closed" and message["verdict"] in ("hit", "late")
         said = self._services.notify(
-            title=_cut(defused(str(message["title"])), TITLE_AT_MOST), body=_cut(defused(str(message["text"])), TEXT_AT_MOST),
+            title=cut(defused(str(message["title"])), TITLE_AT_MOST), body=cut(defused(str(message["text"])), TEXT_AT_MOST),
             notify_type="failure" if came else KINDS.get(str(message["event"]), "info"),
             body_format=self._apprise.NotifyFormat.TEXT, interpret_escapes=False, timeout=self.params.timeout,
         )  # fmt: skip
@@ -87,7 +88,3 @@ def defused(text: str) -> str:
     True
     """
     return _CALLS.sub(lambda found: found[0] + "\u200b", text)
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,21 +19,23 @@ TURNS_UNTIL_STALE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One message to a receiver, not before `at_s`. Those of a group arrive in order; the key is the same over retries."""
+class OutboxEntry:
+    """One message to a receiver. Those of a group arrive in order; the key is the same over retries; a renewal is superseded by
+    the next one."""
 
     receiver: str
     group: str
     dedup_key: str
-    payload: dict[str, Any]
-    at_s: float
+    payload: Mapping[str, Any]
+    renewal: bool = False
+    not_before_s: float = 0.0
 
 
 def outbox_rows(
     event: Event, warning: EarlyWarning, routes: Sequence[Route], now_s: float, step_s: float,
     judged_at_s: float | None = None, local: Collection[str] = (), renewed: Collection[str] = (),
     told: Callable[[str], EarlyWarning | None] | None = None, hours: WorkingHours | None = None,
-) -> Iterator[Row]:
+) -> Iterator[OutboxEntry]:
     """What every receiver is told of an event.
 
     The first route that matches wins, unless it says `continue`. A shadow warning is told to `local` receivers only, marked
@@ -60,7 +62,7 @@ def outbox_rows(
         group, more, at_s = _bundle(route, warning, now_s, hours)
         if event == "closed" and route.urgent is not None:
             more |= {"if_told": True}
-        yield Row(name, group, key, payloads[-1][2] | more, at_s)
+        yield OutboxEntry(name, group, key, payloads[-1][2] | more, kind == "updated", at_s)
 
 
 def is_urgent(warning: EarlyWarning, now_s: float, hours: WorkingHours) -> bool:

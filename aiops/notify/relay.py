@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any
 
@@ -22,6 +25,8 @@ from aiops.store import OutboxRow, Store
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 GIVES_UP_AFTER_S = 86400.0
 RUN_FOR_S, PATIENCE_S = 20.0, 2.0
+LOOKS_EVERY_S = 0.5
+"""How often, while messages leave, it is looked for others that have come meanwhile."""
 log = structlog.get_logger()
 
 
@@ -40,15 +45,18 @@ class RelayResult:
 class _Sending:
     """One message on its way, in a thread of its own: a receiver that hangs costs nobody but itself.
 
-    `others`: rows that the message speaks for as well.
+    `others`: rows that the message speaks for as well; `ended`: where it puts itself when it is over; `late`: nobody waits for it
+    any more.
     """
 
     row: OutboxRow
     notifier: Notifier[Any]
     now_s: float
     message: Mapping[str, Any]
-    others: Sequence[OutboxRow] = ()
-    done: threading.Event = field(default_factory=threading.Event)
+    others: Sequence[OutboxRow]
+    ended: SimpleQueue[_Sending]
+    began_s: float = field(default_factory=time.monotonic)
+    late: bool = False
     error: BaseException | None = None
 
     def start(self) -> None:
@@ -62,17 +70,23 @@ class _Sending:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> bool:
         self.error = error  # whatever a plug-in comes up with is judged in the relay's own thread
-        self.done.set()
+        self.ended.put(self)
         return True
+
+    @property
+    def away(self) -> bool:
+        """Whether the receiver could not take it now."""
+        return isinstance(self.error, RetryLater | OSError)
 
 
 class Relay:
     """Sends what is due. A message is marked sent after it was sent, never before: a crash in between sends it twice, with
     the same key, and loses nothing.
 
-    A receiver that cannot take a message rests: 1 s, then longer and longer up to 1 min, or as long as it asks for; one that
-    takes longer than PATIENCE_S is left to itself until it answers. Neither holds up the others. What is refused for good, or
-    for a day, is dead: logged, in the ledger, and told to the receiver's fallback, if it has one. A renewal leaves no trace,
+    To each receiver one message is on its way at a time, to all of them at once, so that none waits for another; while the next
+    one leaves, the last one is marked. A receiver that cannot take a message rests: 1 s, then longer and longer up to 1 min, or
+    as long as it asks for; one that takes longer than PATIENCE_S is left to itself until it answers. What is refused for good,
+    or for a day, is dead: logged, in the ledger, and told to the receiver's fallback, if it has one. A renewal leaves no trace,
     for the next turn brings another. What is bundled waits for its time, then goes as one message, whose rows are sealed first:
     a retry sends the same. `dry_run`: nothing is sent and nothing marked.
     """
@@ -83,73 +97,114 @@ class Relay:
     ) -> None:  # fmt: skip
         self._fallbacks, self._pulse = dict(fallbacks or {}), pulse
         self._store, self._notifiers, self._dry_run, self._patience_s = store, dict(notifiers), dry_run, patience_s
-        self._slow: dict[str, _Sending] = {}
+        self._flying: dict[str, _Sending] = {}
+        self._over: SimpleQueue[_Sending] = SimpleQueue()
         self._failures: dict[str, int] = {}
         self._rests_until: dict[str, float] = {}
         self._refuses: set[str] = set()
 
     def run_once(self, now_s: float) -> RelayResult:
         """Send what is due at `now_s`, for at most RUN_FOR_S. Raises StoreError when the store cannot be read or written."""
-        result, began = RelayResult(), time.monotonic()
+        result, until = RelayResult(), time.monotonic() + RUN_FOR_S
         if self._dry_run:
             return result
         if self._pulse is not None:
             self._pulse.beat(now_s)
-        for receiver, sending in list(self._slow.items()):
-            if sending.done.is_set():
-                del self._slow[receiver]
-                self._ended(sending, now_s, result)
-        away = {receiver for receiver, until in self._rests_until.items() if until > now_s} | set(self._slow)
-        while time.monotonic() - began < RUN_FOR_S and (rows := self._store.due(now_s, without=away)):
-            for row in rows:
-                if row.receiver not in away and not self._one(row, now_s, result):
-                    away.add(row.receiver)
+        lanes: dict[str, deque[OutboxRow]] = {}
+        looked, found = float("-inf"), True
+        while time.monotonic() < until:
+            self._land(lanes, now_s, result, 0.0)
+            if (found and not lanes) or time.monotonic() - looked > LOOKS_EVERY_S:
+                looked, found = time.monotonic(), self._look(lanes, now_s)
+            for receiver in [one for one in lanes if one not in self._flying]:
+                self._begin(receiver, lanes, now_s, result)
+            waited = [one for one in self._flying.values() if not one.late]
+            if waited:
+                self._land(lanes, now_s, result, min(self._patience_s, LOOKS_EVERY_S))
+            elif not lanes and not found:
+                break
         return result
 
     def close(self) -> None:
         """Give what is on its way a moment, then let go of the receivers' connections."""
-        for sending in self._slow.values():
-            sending.done.wait(self._patience_s)
+        end = time.monotonic() + self._patience_s
+        while self._flying and (left := end - time.monotonic()) > 0:
+            with contextlib.suppress(Empty):
+                self._flying.pop(self._over.get(timeout=left).row.receiver, None)
         for notifier in self._notifiers.values():
             notifier.close()
 
-    def _one(self, row: OutboxRow, now_s: float, result: RelayResult) -> bool:
-        """Whether the receiver can be asked for more."""
+    def _look(self, lanes: dict[str, deque[OutboxRow]], now_s: float) -> bool:
+        """Whether there is anything due for receivers that have nothing to do; it is put into their lanes."""
+        resting = {receiver for receiver, until in self._rests_until.items() if until > now_s}
+        rows = self._store.due(now_s, without=resting | set(lanes) | set(self._flying))
+        for row in rows:
+            lanes.setdefault(row.receiver, deque()).append(row)
+        return bool(rows)
+
+    def _land(self, lanes: dict[str, deque[OutboxRow]], now_s: float, result: RelayResult, wait_s: float) -> None:
+        """Take what has ended, waiting for the first of it at most so long; what takes too long is left to itself."""
+        try:
+            sending = self._over.get(timeout=wait_s) if wait_s else self._over.get_nowait()
+        except Empty:
+            self._lose_patience(lanes, result)
+            return
+        receiver = sending.row.receiver
+        del self._flying[receiver]
+        if sending.away:
+            lanes.pop(receiver, None)
+        elif receiver in lanes:
+            self._begin(receiver, lanes, now_s, result)  # it leaves while the last one is marked
+        self._ended(sending, now_s, result)
+
+    def _lose_patience(self, lanes: dict[str, deque[OutboxRow]], result: RelayResult) -> None:
+        for receiver, sending in self._flying.items():
+            if not sending.late and time.monotonic() - sending.began_s >= self._patience_s:
+                sending.late = True
+                result.late += 1
+                lanes.pop(receiver, None)  # what waits behind it waits in the store
+                log.warning("a receiver is slow", receiver=receiver, key=sending.row.dedup_key, waited_s=self._patience_s)
+
+    def _begin(self, receiver: str, lanes: dict[str, deque[OutboxRow]], now_s: float, result: RelayResult) -> None:
+        """Let the first message of a lane leave that is to be sent at all."""
+        lane = lanes[receiver]
+        while lane:
+            sending = self._sending(lane.popleft(), now_s, result)
+            if sending is not None:
+                self._flying[receiver] = sending
+                sending.start()
+                break
+        if not lane:
+            del lanes[receiver]
+
+    def _sending(self, row: OutboxRow, now_s: float, result: RelayResult) -> _Sending | None:
+        """The message of a row; None for one that nobody is to get."""
         notifier = self._notifiers.get(row.receiver)
         if notifier is None:
             self._give_up(row, f"no receiver {row.receiver!r} in the configuration", now_s, result)
-            return True
-        if _is_renewal(row) and row.payload.get("ends_at_s", 0) < now_s:  # no longer true; a newer one follows
+            return None
+        untrue = _is_renewal(row) and row.payload.get("ends_at_s", 0) < now_s  # a newer one follows
+        untold = row.payload.get("if_told") and not self._store.told(row.receiver, str(row.payload["warning"]["id"]))
+        if untrue or untold:  # nobody ends what was never announced here
             self._store.forget(row.seq)
             result.superseded += 1
-            return True
-        if row.payload.get("if_told") and not self._store.told(row.receiver, str(row.payload["warning"]["id"])):
-            self._store.forget(row.seq)  # nobody ends what was never announced here
-            result.superseded += 1
-            return True
+            return None
         rows = self._store.seal(row) if "bundle" in row.payload else [row]
         message = bundled([one.payload for one in rows]) if len(rows) > 1 else row.payload
-        sending = _Sending(row, notifier, now_s, message, rows[1:])
-        sending.start()
-        if sending.done.wait(self._patience_s):
-            return self._ended(sending, now_s, result)
-        self._slow[row.receiver] = sending
-        log.warning("a receiver is slow", receiver=row.receiver, key=row.dedup_key, waited_s=self._patience_s)
-        result.late += 1
-        return False
+        return _Sending(row, notifier, now_s, message, rows[1:], self._over)
 
-    def _ended(self, sending: _Sending, now_s: float, result: RelayResult) -> bool:
+    def _ended(self, sending: _Sending, now_s: float, result: RelayResult) -> None:
         row, error = sending.row, sending.error
         if isinstance(error, RetryLater | OSError):
             self._later(row, error, now_s, result)
-            return False
+            return
         self._failures.pop(row.receiver, None)
         self._rests_until.pop(row.receiver, None)
         if error is not None:
             why = str(error) if isinstance(error, NotifyError) else f"the notifier failed: {type(error).__name__}: {error}"
             for one in (row, *sending.others):
                 self._give_up(one, visible(why), now_s, result)
-            return True
+            return
         self._refuses.discard(row.receiver)
         for one in (row, *sending.others):
             if _is_renewal(one):
@@ -157,7 +212,6 @@ class Relay:
             else:
                 self._store.mark_sent(one.seq, now_s)
         result.sent += 1
-        return True
 
     def _later(self, row: OutboxRow, error: Exception, now_s: float, result: RelayResult) -> None:
         if now_s - row.created_s > GIVES_UP_AFTER_S:

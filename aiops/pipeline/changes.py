@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from aiops.core.errors import SourceError
 from aiops.core.records import EarlyWarning, Floats, Outcome
+from aiops.notify.message import OutboxEntry
 from aiops.store import Store
 
 EventKind = Literal["opened", "updated", "worsened", "closed", "crossing", "outcome"]
@@ -22,18 +23,6 @@ class Event:
     warning: EarlyWarning | None = None
     outcome: Outcome | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxEntry:
-    """One message that a receiver must get; see aiops.notify.message."""
-
-    receiver: str
-    group: str
-    dedup_key: str
-    payload: Mapping[str, Any]
-    renewal: bool = False
-    not_before_s: float = 0.0
 
 
 @dataclass(slots=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from aiops.core.records import EarlyWarning
 from aiops.core.text import visible
-from aiops.notify.message import Row, outbox_rows
+from aiops.notify.message import outbox_rows
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.assemble import Rooms
-from aiops.pipeline.changes import Changes, EventKind, OutboxEntry
+from aiops.pipeline.changes import Changes, EventKind
 from aiops.pipeline.watch import Watch
 
 
@@ -31,15 +32,10 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
             event.kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,
             rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning), rooms.working_hours,
         )
-        told = [_entry(row, rooms, warning, stopped) for row in rows]
+        told = [replace(row, payload=_linked(row.payload, rooms, warning, stopped)) for row in rows]
         changes.outbox += told
         if told and warning.told_s is None:
             _mark_told(watch, warning.having(told_s=now_s), changes)
-
-
-def _entry(row: Row, rooms: Rooms, warning: EarlyWarning, stopped: str) -> OutboxEntry:
-    payload = _linked(row.payload, rooms, warning, stopped)
-    return OutboxEntry(row.receiver, row.group, row.dedup_key, payload, row.payload["event"] == "updated", row.at_s)
 
 
 def _linked(payload: Mapping[str, Any], rooms: Rooms, warning: EarlyWarning, stopped: str) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from aiops.config.routing import Route, WorkingHours
 from aiops.core.records import EarlyWarning
-from aiops.notify.message import OWN, Event, Row, facts_of, outbox_rows, payload_of, routed
+from aiops.notify.message import OWN, Event, OutboxEntry, facts_of, outbox_rows, payload_of, routed
 from aiops.store.codec import warning_from
 from tests.notify.samples import HOSTILE, OPENED_S, anomaly, closed, route, warning
 
@@ -119,7 +119,7 @@ PAGER_OR_DIGEST = tree({"urgent": True, "receiver": "pager"}, {"urgent": False, 
 HOURS = WorkingHours(begin="09:00")
 
 
-def rows(event: Event, about: EarlyWarning, routes: Sequence[Route], now_s: float = OPENED_S) -> list[Row]:
+def rows(event: Event, about: EarlyWarning, routes: Sequence[Route], now_s: float = OPENED_S) -> list[OutboxEntry]:
     return list(outbox_rows(event, about, routes, now_s, 60, hours=HOURS))
 
 
@@ -128,7 +128,7 @@ def test_only_what_must_be_decided_before_work_begins_is_urgent() -> None:
     assert [row.receiver for row in rows("opened", soon, PAGER_OR_DIGEST)] == ["pager"]
     (row,) = rows("opened", later, PAGER_OR_DIGEST)
     assert row.receiver == "mail"
-    assert row.at_s == HOURS.next_begin_s(OPENED_S)
+    assert row.not_before_s == HOURS.next_begin_s(OPENED_S)
     assert [row.receiver for row in rows("opened", anomaly(), PAGER_OR_DIGEST)] == ["mail"]
 
 
@@ -145,7 +145,7 @@ def test_those_that_share_labels_wait_for_each_other() -> None:
         rows("opened", warning(id=id_, labels={"env": env}), routes) for id_, env in (("a", "x"), ("b", "x"), ("c", "y"))
     )
     assert a.group == b.group != c.group
-    assert (a.at_s, a.payload["bundle"]) == (OPENED_S + 60.0, {"env": "x", "absent": ""})
+    assert (a.not_before_s, a.payload["bundle"]) == (OPENED_S + 60.0, {"env": "x", "absent": ""})
     assert a.dedup_key != b.dedup_key
 
 

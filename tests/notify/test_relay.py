@@ -200,7 +200,7 @@ def test_a_slow_receiver_is_left_to_itself_and_its_message_marked_when_it_answer
     assert relay.run_once(NOW + 1) == RelayResult(), "one message on its way at a time"
     assert (am.calls, len(queued(store))) == (1, 2)
     am.let_go.set()
-    assert relay._slow["am"].done.wait(60)
+    until(lambda: not relay._over.empty())
     assert relay.run_once(NOW + 2) == RelayResult(sent=2)
     assert am.got[0] == (key, "opened")
     assert said(store)[-2:] == [("notify.sent", key), ("notify.sent", f"{DONE.id}:closed")]
@@ -213,7 +213,7 @@ def test_a_slow_receiver_that_fails_in_the_end_is_tried_again(store: Store) -> N
     relay = Relay(store, {"am": am}, patience_s=0.05)
     assert relay.run_once(NOW).late == 1
     am.let_go.set()
-    assert relay._slow["am"].done.wait(60)
+    until(lambda: not relay._over.empty())
     assert relay.run_once(NOW + 1) == RelayResult(retried=1)
     assert until(lambda: relay.run_once(NOW + 3).sent) == 1
 

@@ -8,8 +8,8 @@ import pytest
 
 from aiops.core.errors import StoreError
 from aiops.core.records import Outcome
+from aiops.notify.message import OutboxEntry
 from aiops.pipeline import BatchJournal, Changes, StoreJournal
-from aiops.pipeline.changes import OutboxEntry
 from aiops.store import Store
 
 

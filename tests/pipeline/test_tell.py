@@ -9,9 +9,10 @@ import pytest
 
 from aiops.config.settings import Settings
 from aiops.core.records import EarlyWarning
+from aiops.notify.message import OutboxEntry
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.assemble import Rooms, assemble
-from aiops.pipeline.changes import Changes, OutboxEntry
+from aiops.pipeline.changes import Changes
 from aiops.pipeline.tell import tell
 from aiops.pipeline.watch import Watch
 from aiops.store import Store
