@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from common import Server, free_port, _running
+from common import Server, _running, free_port
 from drill_courses import FAILURES, VARIANTS, Drill
 from drill_exporter import rules
 from drill_stage import asked, drill_of, exporter, file_systems, node_exporter, record

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-from common import Server, free_port, _running, load
+from common import Server, _running, free_port, load
 from drill_courses import FAILURES, VARIANTS, Drill, Floats, course_of
 
 HERE = pathlib.Path(__file__).resolve().parent
