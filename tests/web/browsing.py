@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -69,6 +70,11 @@ class Tab:
         return bool(self.page.evaluate("document.documentElement.scrollWidth") <= self.size[0])
 
 
+def _dialog(said: list[str], dialog: Any) -> None:
+    said.append(f"dialog {dialog.message}")
+    dialog.dismiss()
+
+
 @contextmanager
 def tab(browser: Any, size: tuple[int, int] = PHONE, scheme: str = "light", script: bool = True) -> Iterator[Tab]:
     """A new browser window, as it is on a phone or a desk, in a zone that is not UTC."""
@@ -78,7 +84,7 @@ def tab(browser: Any, size: tuple[int, int] = PHONE, scheme: str = "light", scri
     )  # fmt: skip
     found = Tab(context.new_page(), size)
     found.page.set_default_timeout(SLOW_MS)
-    found.page.on("dialog", lambda d: (found.said.append(f"dialog {d.message}"), d.dismiss()))
+    found.page.on("dialog", partial(_dialog, found.said))
     found.page.on("console", lambda m: found.said.append(m.text) if m.type in ("error", "warning") else None)
     found.page.on("pageerror", lambda e: found.said.append(str(e)))
     context.expose_binding("refused", lambda _source, what: found.said.append(f"policy: {what}"))
