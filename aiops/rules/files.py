@@ -28,7 +28,8 @@ GROUP_KEYS = (
     "evaluation_delay", "align_evaluation_time_on_interval",
 )  # fmt: skip
 RULE_KEYS = ("record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations")
-_DURATION = re.compile(r"0|(?=\d)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?")
+_AS_PROMETHEUS = re.compile(r"0|(?=\d)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?", re.ASCII)
+"""Durations of rule files: also a bare 0, and units from large to small alone; `core.durations` takes them in any order."""
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
@@ -199,10 +200,14 @@ class _Reader:
         text = self._text(node, loc)
         if not text:
             return 0.0
-        if not _DURATION.fullmatch(text):
+        if not _AS_PROMETHEUS.fullmatch(text):
             self._wrong(loc, f"{text!r} is no duration; write for example 30s, 5m or 1h30m")
             return 0.0
-        return 0.0 if text == "0" else seconds(text)
+        try:
+            return 0.0 if text == "0" else seconds(text)
+        except ValueError as e:  # longer than anything here can be
+            self._wrong(loc, str(e))
+            return 0.0
 
     def _wrong(self, loc: Loc, message: str) -> None:
         self.mistakes.append(self.document.mistake(loc, message))

@@ -107,6 +107,8 @@ REFUSED = [
     (RULE + "    fro: 5m\n", ["6:5: groups[0].rules[0].fro: is no key that Prometheus knows here; did you mean for?"]),
     (RULE + "    for: 5\n", ["6:5: groups[0].rules[0].for: '5' is no duration; write for example 30s, 5m or 1h30m"]),
     (RULE + "    for: 30m1h\n", ["6:5: groups[0].rules[0].for: '30m1h' is no duration; write for example 30s, 5m or 1h30m"]),
+    (RULE + "    for: 200y\n", ["6:5: groups[0].rules[0].for: '200y' is longer than 100y; write a shorter duration"]),
+    (RULE + "    for: ٣m\n", ["6:5: groups[0].rules[0].for: '٣m' is no duration; write for example 30s, 5m or 1h30m"]),
     (RULE + "    for: [5m]\n", ["6:5: groups[0].rules[0].for: must be a text"]),
     (RULE + "    record: b\n", ["4:5: groups[0].rules[0]: a rule has one of `alert` and `record`, not both"]),
     (RULE + "    alert: B\n", ["4:5: groups[0].rules[0].alert: is there twice; keep one"]),
