@@ -17,7 +17,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from aiops.config.messages import did_you_mean
 from aiops.config.yaml_file import Document
 from aiops.config.yaml_strict import PARSER_ERRORS, Loc, dotted, read, yaml_mistake
-from aiops.core.durations import seconds
+from aiops.core.durations import LONGEST_S, seconds
 from aiops.core.errors import FileError, Mistake
 from aiops.rules.parse import NotPromQL, Unsupported, parse
 
@@ -205,9 +205,8 @@ class _Reader:
             return 0.0
         try:
             return 0.0 if text == "0" else seconds(text)
-        except ValueError as e:  # longer than anything here can be
-            self._wrong(loc, str(e))
-            return 0.0
+        except ValueError:  # Prometheus counts on to 292 years
+            return LONGEST_S
 
     def _wrong(self, loc: Loc, message: str) -> None:
         self.mistakes.append(self.document.mistake(loc, message))
