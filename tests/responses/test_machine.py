@@ -377,7 +377,9 @@ class Responding(RuleBasedStateMachine):
                 assert any(key.startswith(f"{run.id}:{run.state}:") for key, _ in rows), f"nobody heard of {run.state}"
 
 
-QUICK = settings(max_examples=200, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(
+    max_examples=200, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+)
 
 
 def test_in_any_order_everything_holds() -> None:
