@@ -83,7 +83,9 @@ def test_keys_of_servers_that_take_the_same_files_are_known(tmp_path: Path, key:
     assert written(tmp_path, f"groups:\n  - name: a\n    {key}\n    rules: []\n") == RuleFile((), ())
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("0", 0), ("0s", 0), ("5m", 300), ("1d2h", 93_600), ("100ms", 0.1), ("200y", LONGEST_S)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0", 0), ("0s", 0), ("5m", 300), ("1d2h", 93_600), ("100ms", 0.1), ("200y", LONGEST_S)]
+)
 def test_durations(tmp_path: Path, text: str, seconds: float) -> None:
     (rule,) = written(tmp_path, f"groups: [{{name: a, rules: [{{alert: A, expr: a > 1, for: {text}}}]}}]").rules
     assert rule.for_s == pytest.approx(seconds)
