@@ -113,14 +113,14 @@ class Relay:
         lanes: dict[str, deque[OutboxRow]] = {}
         looked, found = float("-inf"), True
         while time.monotonic() < until:
-            self._land(lanes, now_s, result, 0.0)
+            found = self._land(lanes, now_s, result, 0.0) or found
             if (found and not lanes) or time.monotonic() - looked > LOOKS_EVERY_S:
                 looked, found = time.monotonic(), self._look(lanes, now_s)
             for receiver in [one for one in lanes if one not in self._flying]:
                 self._begin(receiver, lanes, now_s, result)
             waited = [one for one in self._flying.values() if not one.late]
             if waited:
-                self._land(lanes, now_s, result, min(self._patience_s, LOOKS_EVERY_S))
+                found = self._land(lanes, now_s, result, min(self._patience_s, LOOKS_EVERY_S)) or found
             elif not lanes and not found:
                 break
         return result
@@ -142,13 +142,14 @@ class Relay:
             lanes.setdefault(row.receiver, deque()).append(row)
         return bool(rows)
 
-    def _land(self, lanes: dict[str, deque[OutboxRow]], now_s: float, result: RelayResult, wait_s: float) -> None:
-        """Take what has ended, waiting for the first of it at most so long; what takes too long is left to itself."""
+    def _land(self, lanes: dict[str, deque[OutboxRow]], now_s: float, result: RelayResult, wait_s: float) -> bool:
+        """Take what has ended, waiting for it at most so long; what takes too long is left to itself. Whether its receiver has
+        nothing more to do."""
         try:
             sending = self._over.get(timeout=wait_s) if wait_s else self._over.get_nowait()
         except Empty:
             self._lose_patience(lanes, result)
-            return
+            return False
         receiver = sending.row.receiver
         del self._flying[receiver]
         if sending.away:
@@ -156,6 +157,7 @@ class Relay:
         elif receiver in lanes:
             self._begin(receiver, lanes, now_s, result)  # it leaves while the last one is marked
         self._ended(sending, now_s, result)
+        return not sending.away and receiver not in self._flying
 
     def _lose_patience(self, lanes: dict[str, deque[OutboxRow]], result: RelayResult) -> None:
         for receiver, sending in self._flying.items():

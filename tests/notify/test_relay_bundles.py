@@ -40,7 +40,7 @@ def put(store: Store, event: Any, number: int, at_s: float = OPENED_S, routes: A
     about = (closed(int(at_s)) if event == "closed" else warning()).having(id=f"id{number}", fingerprint=f"f{number}")
     with store.transaction() as tx:
         for row in outbox_rows(event, about, routes, at_s, 60, hours=HOURS):
-            tx.enqueue(row.receiver, row.group, row.dedup_key, row.payload, at_s, False, row.at_s)
+            tx.enqueue(row.receiver, row.group, row.dedup_key, row.payload, at_s, row.renewal, row.not_before_s)
 
 
 def test_they_wait_then_go_as_one_and_all_are_marked(store: Store) -> None:
