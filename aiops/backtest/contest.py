@@ -12,7 +12,7 @@ import numpy as np
 
 from aiops.backtest.baselines import METHODS, Firing, applies, firings
 from aiops.backtest.ground import Ground
-from aiops.core.labels import Labels, fingerprint, key
+from aiops.core.labels import fingerprint, has_all, key
 from aiops.core.records import CROSSED, GONE, Crossing, EarlyWarning, Outcome
 from aiops.outcomes import settle as law
 from aiops.outcomes.scorecard import WEEK_S, Figures, scorecard
@@ -208,10 +208,7 @@ def _rows_of(ground: Ground) -> Mapping[str, Any]:
 
 
 def _about(warnings: Sequence[EarlyWarning], failure: Failure) -> list[EarlyWarning]:
-    def fits(labels: Labels) -> bool:
-        return all(labels.get(name) == value for name, value in failure.entity.items())
-
-    return [w for w in warnings if fits({**w.labels, **w.entity})]
+    return [w for w in warnings if has_all({**w.labels, **w.entity}, failure.entity)]
 
 
 def _by_time(warning: EarlyWarning, ground: Ground, rows: Any) -> Outcome | None:

@@ -16,7 +16,7 @@ from aiops.backtest.contest import OURS, Told
 from aiops.backtest.ground import Ground
 from aiops.backtest.observe import Episode
 from aiops.backtest.question import grid, set_clock
-from aiops.core.labels import Labels, key
+from aiops.core.labels import has_all, key
 from aiops.core.records import FORETELLING, EarlyWarning, Outcome
 from aiops.outcomes.incidents import Incident, claimed
 from aiops.outcomes.settle import Failure
@@ -145,13 +145,9 @@ def declared(rooms: Rooms, course: Course) -> list[Failure]:
     out: list[Failure] = []
     for one in found:
         near = (other for other in out if one.at_s - other.at_s <= SAME_FAILURE_S and other.truth != one.truth)
-        if not any(_is_about(other.entity, one.entity) or _is_about(one.entity, other.entity) for other in near):
+        if not any(has_all(other.entity, one.entity) or has_all(one.entity, other.entity) for other in near):
             out.append(one)
     return out
-
-
-def _is_about(labels: Labels, entity: Labels) -> bool:
-    return all(labels.get(name) == value for name, value in entity.items())
 
 
 def ground_of(course: Course, rooms: Rooms, since_s: int, until_s: int, before_s: int) -> Ground:

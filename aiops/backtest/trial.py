@@ -11,7 +11,7 @@ from aiops.backtest.observe import Episode
 from aiops.backtest.ordered import run
 from aiops.backtest.question import Question, close, read_all, rooms_of
 from aiops.core.durations import rfc3339
-from aiops.core.labels import Labels
+from aiops.core.labels import has_all
 from aiops.core.records import CAME, EarlyWarning
 
 Mark = Callable[[float], None]
@@ -112,12 +112,8 @@ def _among(lived: EarlyWarning, replayed: Iterable[Episode]) -> bool:
     about = {**lived.labels, **lived.entity}
     ends = float("inf") if lived.closed_s is None else lived.closed_s
     return any(
-        one.last.kind == lived.kind and _holds(one.last.entity, about)
+        one.last.kind == lived.kind and has_all(about, one.last.entity)
         and one.opened.opened_s <= ends + near
         and (one.last.closed_s is None or one.last.closed_s >= lived.opened_s - near)
         for one in replayed
     )  # fmt: skip
-
-
-def _holds(entity: Labels, labels: Labels) -> bool:
-    return all(labels.get(name, "") == value for name, value in entity.items())

@@ -46,6 +46,15 @@ def subset(labels: Labels, names: Iterable[str]) -> dict[str, str]:
     return {name: labels.get(name, "") for name in names}
 
 
+def has_all(labels: Labels, wanted: Labels) -> bool:
+    """Whether what has `labels` has every one of `wanted`; an absent one is the empty string, as in PromQL.
+
+    >>> has_all({"instance": "a", "job": "node"}, {"instance": "a", "device": ""}), has_all({"instance": "a"}, {"instance": "b"})
+    (True, False)
+    """
+    return all(labels.get(name, "") == value for name, value in wanted.items())
+
+
 def escape(value: str) -> str:
     """A label value as it stands between double quotes in PromQL: one literal, whatever it holds."""
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')

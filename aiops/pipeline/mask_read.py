@@ -11,7 +11,7 @@ import numpy as np
 from aiops.config.masks import LOGIN, MaskSettings
 from aiops.config.settings import Settings
 from aiops.core.durations import rfc3339
-from aiops.core.labels import Labels, Matcher, key
+from aiops.core.labels import Labels, Matcher, has_all, key
 from aiops.core.records import Bools, Ints, Outcome
 from aiops.core.spans import Span
 from aiops.core.text import visible
@@ -216,7 +216,7 @@ class Ended(NamedTuple):
 
     def is_about(self, entity: Labels) -> bool:
         """Whether it is about that."""
-        return all(self.labels.get(name) == value for name, value in entity.items())
+        return has_all(self.labels, entity)
 
 
 def _ends(store: Store) -> list[Ended]:
