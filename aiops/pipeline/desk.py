@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from aiops.core.errors import AiopsError
-from aiops.core.labels import Labels
+from aiops.core.labels import has_all
 from aiops.core.records import BY_DAEMON, FORETELLING, EarlyWarning, Outcome, Verdict
 from aiops.models.card import ModelCard
 from aiops.outcomes import settle as law
@@ -155,7 +155,7 @@ class Desk:
             return []
         opened = self._store.warnings_opened(failure.card, failure.at_s - LOOKS_BACK_S, failure.at_s)
         told = (w for w in opened if not w.members and w.kind in FORETELLING)
-        here = [w for w in told if _is_about({**w.labels, **w.entity}, failure.entity)]
+        here = [w for w in told if has_all({**w.labels, **w.entity}, failure.entity)]
         free = [w for w in here if self._may_be_settled(w, now_s)]
         standing = any(law.stands_at(w, failure.at_s) for w in here if w not in free)
         acted = {s.warning_id for s in self._store.statements(kind="action", card=failure.card)}
@@ -199,7 +199,7 @@ def known_already(store: Store, failure: law.Failure) -> bool:
     known = (o for o in store.outcomes(card=failure.card, limit=VERDICTS_AT_MOST) if o.failed_s is not None)
     near = (o for o in known if o.failed_s is not None and abs(o.failed_s - failure.at_s) <= SAME_FAILURE_S)
     return any(
-        o.truth != failure.truth and (_is_about(o.entity, failure.entity) or _is_about(failure.entity, o.entity)) for o in near
+        o.truth != failure.truth and (has_all(o.entity, failure.entity) or has_all(failure.entity, o.entity)) for o in near
     )
 
 
@@ -207,10 +207,6 @@ def _facts(outcome: Outcome, old: Outcome | None) -> dict[str, Any]:
     supersedes = None if old is None else {"verdict": old.verdict, "settled_s": old.settled_s, "judged_by": old.judged_by}
     return {"card": outcome.card, "entity": dict(outcome.entity), "verdict": outcome.verdict, "lead_s": outcome.lead_s,
             "why": outcome.detail, "supersedes": supersedes}  # fmt: skip
-
-
-def _is_about(labels: Labels, entity: Labels) -> bool:
-    return all(labels.get(name) == value for name, value in entity.items())
 
 
 def _said(text: str, what: str, at_most: int) -> str:
