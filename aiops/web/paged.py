@@ -27,7 +27,7 @@ Key = tuple[int | str, ...]
 Row = dict[str, Any]
 LOOKED_AT_MOST = 5000
 """Rows that one answer looks through; where fewer fit than were asked for, the link leads on all the same."""
-CURSOR_AT_MOST, MATCHERS_AT_MOST, MATCHER_AT_MOST = 1000, 20, 1000
+CURSOR_AT_MOST, MATCHERS_AT_MOST, MATCHER_AT_MOST = 500, 10, 500
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most")]
 Cursor = Annotated[str, Query(max_length=CURSOR_AT_MOST, description="where to go on: from the link to the next page")]

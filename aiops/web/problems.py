@@ -30,7 +30,7 @@ class Wrong(BaseModel):
     what: str = Field(description="what is wrong with it")
 
 
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "type": f"{KIND}not-as-described", "title": "Unprocessable Content", "status": 422, "detail": "query.limit: too large",
     "errors": [{"where": "query.limit", "what": "too large"}],
 }  # fmt: skip

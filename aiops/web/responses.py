@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from aiops.daemon.daemon import Daemon
 from aiops.responses.people import NOTE_AT_MOST, Unheard, Word
@@ -14,12 +14,13 @@ from aiops.responses.shown import as_json, whole_json
 from aiops.responses.switch import turn, why_on
 from aiops.store.paging import Pages
 from aiops.store.response_rows import Run
-from aiops.web import approving, shapes
+from aiops.web import approving
 from aiops.web.access import Access, Caller, Needs
 from aiops.web.answers import IfMatch, answer, changed, encoded, tag_of, unchanged
 from aiops.web.paged import Asked, asking, texts
 from aiops.web.said import Said
 from aiops.web.schema import reader
+from aiops.web.shapes import Shape
 from aiops.web.sight import Sight, sight_of
 
 Note = Annotated[str, Field(max_length=NOTE_AT_MOST, description="one sentence")]
@@ -51,12 +52,80 @@ class SwitchSaid(Said):
     why: str = Field("", max_length=NOTE_AT_MOST, description="one sentence")
 
 
+class ResponseStep(Shape):
+    """One step of a response."""
+
+    model_config = ConfigDict(extra="allow")
+    id: str
+    undo: bool
+    state: str
+    attempt: int
+    begun_s: float | None
+    until_s: float | None
+
+
+class Question(Shape):
+    """What was asked about a response."""
+
+    n: int
+    state: str
+    plan_hash: str
+    asked_s: float
+    expires_s: float
+    quorum: int
+    votes: list[str]
+    plan: list[dict[str, Any]] | None = None
+
+
+class ResponseRow(Shape):
+    """One run of a runbook for one warning. `target` and `why` are left out where they must not be seen."""
+
+    id: str
+    runbook: str
+    sha: str
+    state: str
+    mode: str
+    card: str
+    warning_id: str
+    began_s: float
+    changed_s: float
+    until_s: float | None
+    ended: bool
+    team: str
+    because: str
+    target: dict[str, str] | None = None
+    why: str | None = None
+
+
+class WholeResponse(ResponseRow):
+    """The same with its steps and questions."""
+
+    summary: str
+    asking: dict[str, Any] | None
+    steps: list[ResponseStep]
+    questions: list[Question]
+
+
+class Switch(Shape):
+    """Whether anything may be begun."""
+
+    on: bool
+    why: str
+
+
+class Switched(Shape):
+    """The kill switch as it is now."""
+
+    on: bool
+    changed: bool
+
+
 def add_responses(app: FastAPI, daemon: Daemon, access: Access) -> None:
     """Add the routes."""
     pages, see = Pages(daemon.store), Depends(sight_of(daemon))
     read = reader(app, "responses", Needs(access, "viewer", scope="team"))
 
-    @read("/api/v1/responses", list[shapes.Response], "Responses, newest first")
+    @read("/api/v1/responses", list[ResponseRow], "Responses, newest first")
     def responses(asked: Asked = asking(daemon, 100), state: str = "", warning: str = "") -> Response:  # noqa: B008
         def keep(run: Run) -> Any:
             whole = _seen(daemon, run, asked.sight)
@@ -65,7 +134,7 @@ def add_responses(app: FastAPI, daemon: Daemon, access: Access) -> None:
 
         return asked.answer(*asked.walked("responses", (int, str), lambda at, n: pages.responses(n, at, state, warning), keep))
 
-    @read("/api/v1/responses/{run_id}", shapes.WholeResponse, "One response with its steps and questions")
+    @read("/api/v1/responses/{run_id}", WholeResponse, "One response with its steps and questions")
     def response(request: Request, run_id: str, sight: Sight = see) -> Response:
         body = _whole(daemon, run_id, sight)
         if body is None:
@@ -85,11 +154,11 @@ def _switch(app: FastAPI, daemon: Daemon, access: Access) -> None:
         why = why_on(runs, daemon.settings.data_dir)
         return encoded({"on": bool(why), "why": why})
 
-    @read("/api/v1/kill-switch", shapes.Switch, "Whether anything may be begun")
+    @read("/api/v1/kill-switch", Switch, "Whether anything may be begun")
     def switch(request: Request) -> Response:
         return answer(request, body())
 
-    @app.post("/api/v1/kill-switch", response_model=shapes.Switched, tags=["responses"],
+    @app.post("/api/v1/kill-switch", response_model=Switched, tags=["responses"],
               summary="Stop everything, or let it go on")  # fmt: skip
     def turned(said: SwitchSaid, if_match: IfMatch = "", caller: Caller = may) -> Response:
         with unchanged(if_match, body):
@@ -112,7 +181,7 @@ def _words(app: FastAPI, daemon: Daemon, access: Access) -> None:
         body = _whole(daemon, run_id, sight)
         return Response(body or b"{}", headers={"ETag": tag_of(body or b"{}")}, media_type="application/json")
 
-    @app.post("/api/v1/responses/{run_id}/approve", response_model=shapes.WholeResponse, tags=["responses"],
+    @app.post("/api/v1/responses/{run_id}/approve", response_model=WholeResponse, tags=["responses"],
               summary="Say yes to the plan")  # fmt: skip
     def approve(
         run_id: str, said: YesSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["approve"]
@@ -122,7 +191,7 @@ def _words(app: FastAPI, daemon: Daemon, access: Access) -> None:
 
         return heard(sight, if_match, word, run_id)
 
-    @app.post("/api/v1/responses/{run_id}/deny", response_model=shapes.WholeResponse, tags=["responses"],
+    @app.post("/api/v1/responses/{run_id}/deny", response_model=WholeResponse, tags=["responses"],
               summary="Say no")  # fmt: skip
     def deny(
         run_id: str, said: NoteSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["deny"]
@@ -130,14 +199,14 @@ def _words(app: FastAPI, daemon: Daemon, access: Access) -> None:
         said_by = (caller.name, daemon.clock(), said.note, caller.groups)
         return heard(sight, if_match, daemon.responding.people.deny, run_id, *said_by)
 
-    @app.post("/api/v1/responses/{run_id}/cancel", response_model=shapes.WholeResponse, tags=["responses"],
+    @app.post("/api/v1/responses/{run_id}/cancel", response_model=WholeResponse, tags=["responses"],
               summary="End it before its next step")  # fmt: skip
     def cancel(
         run_id: str, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["cancel"]
     ) -> Response:
         return heard(sight, if_match, daemon.responding.people.cancel, run_id, caller.name, daemon.clock())
 
-    @app.post("/api/v1/responses/{run_id}/resolve", response_model=shapes.WholeResponse, tags=["responses"],
+    @app.post("/api/v1/responses/{run_id}/resolve", response_model=WholeResponse, tags=["responses"],
               summary="Say what became of a step")  # fmt: skip
     def resolve(
         run_id: str, said: ResolvedSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["resolve"]

@@ -15,10 +15,10 @@ from aiops.outcomes.feedback import Word
 from aiops.outcomes.incidents import incidents_in
 from aiops.pipeline.desk import WHAT_AT_MOST, WHO_AT_MOST, Desk
 from aiops.store.codec import to_json
-from aiops.web import shapes
 from aiops.web.access import Access, Caller, Needs, Scope
 from aiops.web.answers import IfMatch, changed, unchanged
 from aiops.web.api import whole
+from aiops.web.shapes import Shape
 from aiops.web.sight import Sight, sight_of
 
 By = Annotated[str, Field(max_length=WHO_AT_MOST, description="who says so, with the daemon's token; else whoever logged in")]
@@ -64,6 +64,38 @@ class FeedbackSaid(Said):
     note: str = Field("", max_length=WHAT_AT_MOST, description="one sentence")
 
 
+class Acked(Shape):
+    """Who looks at a warning."""
+
+    warning_id: str
+    by: str
+
+
+class Acted(Shape):
+    """What somebody did about a warning."""
+
+    model_config = ConfigDict(extra="allow")
+    warning_id: str
+    by: str
+    what: str
+
+
+class FedBack(Shape):
+    """What somebody thinks of a warning."""
+
+    model_config = ConfigDict(extra="allow")
+    warning_id: str
+    by: str
+    word: str
+
+
+class Declared(Shape):
+    """How many incidents there were, and the verdicts they gave."""
+
+    incidents: int
+    outcomes: list[Outcome]
+
+
 ALERT = {"status": "firing", "labels": {"alertname": "DiskFull", "instance": "a"}, "startsAt": "2026-01-05T03:00:00Z"}
 Incidents = Annotated[
     dict[str, Any],
@@ -101,7 +133,7 @@ def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
         with still(warning_id, sight, if_match):
             return changed(to_json(desk().verdict(warning_id, said.verdict, by, daemon.clock(), said.failed_at, said.why)))
 
-    @app.post("/api/v1/warnings/{warning_id}/actions", response_model=shapes.Acted, summary="Record what was done",
+    @app.post("/api/v1/warnings/{warning_id}/actions", response_model=Acted, summary="Record what was done",
               tags=["warnings"])  # fmt: skip
     def action(
         warning_id: str, said: ActionSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["acted"]
@@ -111,7 +143,7 @@ def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
             found = desk().acted(warning_id, said.what, who(caller, said.by), now if said.at is None else said.at, now)
         return changed({"warning_id": found.warning_id, "by": found.who, **found.body})
 
-    @app.post("/api/v1/warnings/{warning_id}/ack", response_model=shapes.Acked, summary="Say that you look at it from now on",
+    @app.post("/api/v1/warnings/{warning_id}/ack", response_model=Acked, summary="Say that you look at it from now on",
               tags=["warnings"])  # fmt: skip
     def ack(
         warning_id: str, said: AckSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["ack"]
@@ -120,7 +152,7 @@ def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
             found = desk().ack(warning_id, who(caller, said.by), daemon.clock())
         return changed({"warning_id": found.warning_id, "by": found.who})
 
-    @app.post("/api/v1/warnings/{warning_id}/feedback", response_model=shapes.FedBack, summary="Say what it was worth",
+    @app.post("/api/v1/warnings/{warning_id}/feedback", response_model=FedBack, summary="Say what it was worth",
               tags=["warnings"])  # fmt: skip
     def feedback(
         warning_id: str, said: FeedbackSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["feedback"]
@@ -129,7 +161,7 @@ def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
             found = desk().feedback(warning_id, said.word, who(caller, said.by), daemon.clock(), said.note)
         return changed({"warning_id": found.warning_id, "by": found.who, **found.body})
 
-    @app.post("/api/v1/incidents", response_model=shapes.Declared, summary="Declare incidents", tags=["warnings"])
+    @app.post("/api/v1/incidents", response_model=Declared, summary="Declare incidents", tags=["warnings"])
     def incidents(body: Incidents, caller: Caller = may["incident"]) -> Response:
         now = daemon.clock()
         try:

@@ -225,6 +225,7 @@ class Lack(Shape):
     has: str
     needs: str
     at: float | None
+    only_if: str
 
 
 class Standing(Shape):
@@ -336,103 +337,3 @@ class Source(Shape):
     queries: int | None
     samples: int | None
     seconds: float | None
-
-
-class ResponseStep(Shape):
-    """One step of a response."""
-
-    model_config = ConfigDict(extra="allow")
-    id: str
-    undo: bool
-    state: str
-    attempt: int
-    begun_s: float | None
-    until_s: float | None
-
-
-class Question(Shape):
-    """What was asked about a response."""
-
-    n: int
-    state: str
-    plan_hash: str
-    asked_s: float
-    expires_s: float
-    quorum: int
-    votes: list[str]
-    plan: list[dict[str, Any]] | None = None
-
-
-class Response(Shape):
-    """One run of a runbook for one warning. `target` and `why` are left out where they must not be seen."""
-
-    id: str
-    runbook: str
-    sha: str
-    state: str
-    mode: str
-    card: str
-    warning_id: str
-    began_s: float
-    changed_s: float
-    until_s: float | None
-    ended: bool
-    team: str
-    because: str
-    target: Labels | None = None
-    why: str | None = None
-
-
-class WholeResponse(Response):
-    """The same with its steps and questions."""
-
-    summary: str
-    asking: dict[str, Any] | None
-    steps: list[ResponseStep]
-    questions: list[Question]
-
-
-class Switch(Shape):
-    """Whether anything may be begun."""
-
-    on: bool
-    why: str
-
-
-class Switched(Shape):
-    """The kill switch as it is now."""
-
-    on: bool
-    changed: bool
-
-
-class Acked(Shape):
-    """Who looks at a warning."""
-
-    warning_id: str
-    by: str
-
-
-class Acted(Shape):
-    """What somebody did about a warning."""
-
-    model_config = ConfigDict(extra="allow")
-    warning_id: str
-    by: str
-    what: str
-
-
-class FedBack(Shape):
-    """What somebody thinks of a warning."""
-
-    model_config = ConfigDict(extra="allow")
-    warning_id: str
-    by: str
-    word: str
-
-
-class Declared(Shape):
-    """How many incidents there were, and the verdicts they gave."""
-
-    incidents: int
-    outcomes: list[Outcome]

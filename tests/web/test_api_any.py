@@ -34,6 +34,8 @@ CHECKS: list[Any] = [
     not_a_server_error, status_code_conformance, content_type_conformance, response_headers_conformance,
     response_schema_conformance,
 ]  # fmt: skip
+TOO_LONG = "Invalid HTTP request received."
+"""What the server itself answers to a line that is longer than it reads: the application never sees it."""
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 BOUNDED = settings(max_examples=8, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 LONG = settings(BOUNDED, max_examples=300, derandomize=False)
@@ -82,7 +84,8 @@ def ask(served: Served, path: str, method: str, chosen: settings) -> None:
         case = data.draw(operation.as_strategy(generation_mode=mode, **known))  # type: ignore[arg-type]
         head = data.draw(st.sampled_from(bearers))
         answer = case.call(base_url=f"http://127.0.0.1:{served.port}", headers=head, session=session, timeout=60)
-        case.validate_response(answer, checks=CHECKS)
+        if answer.text != TOO_LONG:
+            case.validate_response(answer, checks=CHECKS)
 
     with session:
         sent()
