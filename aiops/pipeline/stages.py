@@ -161,6 +161,6 @@ def as_json(card: str, found: tuple[Stage, Standing, list[Lack], list[Move]]) ->
     stage, standing, lacking, moves = found
     return {
         "card": card, "stage": stage, "record": standing.as_json(),
-        "missing": [{"what": x.what, "has": x.has, "needs": x.needs, "at": x.at_s} for x in lacking],
+        "missing": [{"what": x.what, "has": x.has, "needs": x.needs, "at": x.at_s, "only_if": x.only_if} for x in lacking],
         "moves": [{name: getattr(m, name) for name in m.__slots__} for m in moves],
     }  # fmt: skip

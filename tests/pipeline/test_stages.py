@@ -142,7 +142,7 @@ def test_why_not_says_where_it_stands_and_what_is_missing(store: Store) -> None:
     assert (stage, record.settled, record.came, moves) == ("shadow", 3, 2, [])
     assert [one.what for one in missing] == ["settled incidents", "precision"]
     plain = stages.as_json("disk_full", (stage, record, missing, moves))
-    assert plain["missing"][0] == {"what": "settled incidents", "has": "3", "needs": "5", "at": missing[0].at_s}
+    assert plain["missing"][0] == {"what": "settled incidents", "has": "3", "needs": "5", "at": missing[0].at_s, "only_if": ""}
 
 
 def lent(name: str) -> ModelCard:
