@@ -1,4 +1,5 @@
-"""The templates' environment: everything is escaped; times become elements that a script can tell in the reader's zone."""
+"""The templates' environment: whatever is put in is escaped and fit to be shown; times become elements that a script can tell
+in the reader's zone."""
 
 from __future__ import annotations
 
@@ -10,18 +11,31 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup, escape
 
+from aiops.core.text import visible
 from aiops.web.static_files import address
 
 FOLDER = Path(__file__).parent / "templates"
+TEXT_AT_MOST = 4000
 INSTANT = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z")
 
 
 def environment() -> Environment:
     """A new environment over the folder of templates."""
-    found = Environment(loader=FileSystemLoader(FOLDER), autoescape=select_autoescape(default=True))
+    found = Environment(loader=FileSystemLoader(FOLDER), autoescape=select_autoescape(default=True), finalize=fit)
     found.filters["timed"], found.filters["coded"] = timed, coded
     found.globals["static"] = address
     return found
+
+
+def fit(said: Any) -> Any:
+    """Text fit to be shown, whoever wrote it: no control, direction or half characters, not endless; markup of ours stays.
+
+    >>> fit("a\\x00b"), fit(3)
+    ('a\\\\x00b', 3)
+    """
+    if not isinstance(said, str) or isinstance(said, Markup) or (len(said) <= TEXT_AT_MOST and said.isprintable()):
+        return said
+    return visible(said, TEXT_AT_MOST)
 
 
 def timed(said: Any) -> Markup:
@@ -30,7 +44,7 @@ def timed(said: Any) -> Markup:
     >>> str(timed("<b> since 2026-03-02T14:20:00Z"))
     '&lt;b&gt; since <time datetime="2026-03-02T14:20:00Z">2026-03-02 14:20 UTC</time>'
     """
-    return Markup(INSTANT.sub(_element, str(escape(said))))
+    return Markup(INSTANT.sub(_element, str(escape(fit(said)))))
 
 
 def coded(said: Any) -> Markup:
@@ -39,7 +53,7 @@ def coded(said: Any) -> Markup:
     >>> str(coded("see `aiops demo`"))
     'see <code>aiops demo</code>'
     """
-    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(said))))
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(fit(said)))))
 
 
 def _element(found: re.Match[str]) -> str:

@@ -79,7 +79,7 @@ def _dialog(said: list[str], dialog: Any) -> None:
 def tab(browser: Any, size: tuple[int, int] = PHONE, scheme: str = "light", script: bool = True) -> Iterator[Tab]:
     """A new browser window, as it is on a phone or a desk, in a zone that is not UTC."""
     context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, timezone_id="Asia/Kathmandu", locale="en-GB",
+        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, timezone_id="Australia/Adelaide", locale="en-GB",
         java_script_enabled=script, has_touch=size == PHONE, reduced_motion="reduce",
     )  # fmt: skip
     found = Tab(context.new_page(), size)
