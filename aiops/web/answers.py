@@ -38,9 +38,9 @@ def tag_of(body: bytes) -> str:
 
 
 def answer(request: Request, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
-    """A content that was read, or 304 where whoever asks has it."""
-    tag = tag_of(body)
-    marked = {"ETag": tag, "Cache-Control": "private, no-cache", **(headers or {})}
+    """A content that was read, or 304 where whoever asks has it. Its mark is worked out where `headers` does not hold it."""
+    marked = {"Cache-Control": "private, no-cache", **(headers or {})}
+    tag = marked["ETag"] = marked.get("ETag") or tag_of(body)
     if named(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=marked)
     return Response(body, headers=marked, media_type="application/json")

@@ -17,7 +17,7 @@ from fastapi.responses import Response
 from aiops.core.labels import Labels, Matcher
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
-from aiops.web.answers import answer, encoded
+from aiops.web.answers import answer, encoded, tag_of
 from aiops.web.problems import Trouble
 from aiops.web.sight import Sight, sight_of
 
@@ -165,9 +165,9 @@ class Asked:
     sight: Sight
 
     def body(self, rows: Iterable[Any], cursor: str) -> tuple[bytes, dict[str, str]]:
-        """A page as it is sent, with the link to the next one."""
-        query = self.request.query_params.multi_items()
-        return encoded(list(rows)), link(self.request.url.path, query, cursor)
+        """A page as it is sent, with its mark and the link to the next one."""
+        query, body = self.request.query_params.multi_items(), encoded(list(rows))
+        return body, {"ETag": tag_of(body), **link(self.request.url.path, query, cursor)}
 
     def walked(
         self, name: str, kinds: Sequence[type], fetch: Callable[[Any, int], Sequence[tuple[Key, S]]], keep: Callable[[S], Any],

@@ -31,6 +31,7 @@ def test_what_whoever_asks_has_is_not_sent_again() -> None:
         again = answer(request(if_none_match=mark), b"[1]", {"Link": "x"})
         assert (again.status_code, again.body, again.headers["etag"]) == (304, b"", tag)
     assert answer(request(if_none_match=tag), b"[2]").status_code == 200
+    assert answer(request(if_none_match='"known"'), b"[2]", {"ETag": '"known"'}).status_code == 304
 
 
 @pytest.mark.parametrize(("header", "found"), [('"x"', False), ("x", False), ("", False), ('"a"', True), ('W/"a" , "b"', True)])
