@@ -35,6 +35,7 @@ from aiops.telemetry.prometheus import PrometheusSource
 
 CONFIG, MODELS, RUNBOOKS = "aiops.yaml", "models", "runbooks"
 EXISTING, FORESEEN = "existing_alerts", "foreseen_alerts"
+QUICK_STEPS_S = (5, 15, 30)
 BAR = Promotion()
 SOURCE = "prometheus"
 RULES_SHARE = 0.5
@@ -148,16 +149,17 @@ def texts(found: Found, source: Mapping[str, Any]) -> dict[str, str]:
         out[f"{MODELS}/{Path(seen.card.path).name}"] = _card(seen, found.rules)
     if found.anticipated:
         said = f"The alerting rules of this server: {found.anticipated} of {len(found.rules)} can be anticipated"
-        out[f"{MODELS}/{EXISTING}.yaml"] = _alerts_card(EXISTING, f"{said}.", "!~", foreseen)
+        out[f"{MODELS}/{EXISTING}.yaml"] = _alerts_card(EXISTING, f"{said}.", "!~", foreseen, found.every_s)
     if foreseen:
-        out[f"{MODELS}/{FORESEEN}.yaml"] = _alerts_card(FORESEEN, "Those that were foreseen of late.", "=~", foreseen)
+        said = "Those that were foreseen of late."
+        out[f"{MODELS}/{FORESEEN}.yaml"] = _alerts_card(FORESEEN, said, "=~", foreseen, found.every_s)
     for runbook in load_runbooks(shelves(runbooks_dir())):
         if not all(refusal(runbook, card) for card in cards):
             out[f"{RUNBOOKS}/{Path(runbook.path).name}"] = Path(runbook.path).read_text("utf-8")
     return out
 
 
-def _alerts_card(name: str, said: str, operator: str, alerts: Sequence[str]) -> str:
+def _alerts_card(name: str, said: str, operator: str, alerts: Sequence[str], every_s: float | None) -> str:
     pattern = "|".join(map(re.escape, alerts))
     match = json.dumps([f"alertname{operator}{json.dumps(pattern)}"] if alerts else [])
     return f"""\
@@ -168,7 +170,15 @@ name: {name}
 alerts: {{match: {match}}}   # matchers on the labels that a rule sets, for example 'severity=~"critical|warning"'
 horizon: 1d
 stage: shadow
-"""
+{_quicker(every_s)}"""
+
+
+def _quicker(every_s: float | None) -> str:
+    """The step at which rises of minutes are told too, where the server is scraped as often."""
+    step_s = next((step for step in QUICK_STEPS_S if every_s is not None and every_s <= step), None)
+    if step_s is None:
+        return ""
+    return f"# step: {step_s}s   # where failures take minutes; at the usual step of 1m, what takes 90 min and more is told\n"
 
 
 def _card(seen: Seen, rules: Sequence[Served]) -> str:

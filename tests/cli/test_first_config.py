@@ -12,7 +12,11 @@ from aiops.config.settings import load_settings
 from aiops.config.shipped import models_dir
 from aiops.core.errors import AiopsError, Mistake
 from aiops.models.card import load_cards
+from aiops.rules.compiler import compile_rule
+from aiops.rules.files import AlertingRule
+from aiops.rules.served import Served
 from aiops.scan.cards import Seen
+from aiops.scan.rows import Row
 from aiops.scan.scan import Report
 
 URL = {"url": "http://127.0.0.1:9090"}
@@ -36,6 +40,17 @@ def test_a_step_is_written_where_it_is_scraped_more_seldom_than_each_minute(
 ) -> None:
     write(tmp_path, found(every_s=every_s), URL, force=False)
     assert load_settings(tmp_path / "aiops.yaml").sources["prometheus"].step == step_s
+
+
+@pytest.mark.parametrize(("every_s", "step"), [(None, ""), (60.0, ""), (15.1, "# step: 30s"), (5.0, "# step: 5s")])
+def test_a_step_that_tells_rises_of_minutes_is_offered_where_it_is_scraped_as_often(
+    every_s: float | None, step: str
+) -> None:
+    served = Served(AlertingRule("f", 0, "g", "Full", "a > 1", 0.0, 0, 60.0, (), ()), compile_rule("a > 1"))
+    rules = Found(Report((Row(served, "silent"),), 1, 0, 0, 0.0, 0.0), (), every_s)
+    card = texts(rules, URL)["models/existing_alerts.yaml"]
+    assert card.partition("# step")[1] == ("# step" if step else "")
+    assert step in card
 
 
 def test_without_anything_to_watch_nothing_is_written(tmp_path: Path) -> None:
