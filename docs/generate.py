@@ -234,6 +234,33 @@ def schema() -> dict[str, Any]:
             daemon.stop()
 
 
+def doors() -> str:
+    """Every route with what it asks of whoever comes."""
+    from fastapi.routing import APIRoute
+
+    from aiops.daemon.daemon import Daemon
+    from aiops.web.access import Needs
+    from aiops.web.app import make_app
+
+    about = {"open": "", "team": "their teams", "all": "every team"}
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        daemon = Daemon(Settings(data_dir=Path(folder)))
+        try:
+            routes = [one for one in make_app(daemon).routes if isinstance(one, APIRoute)]
+        finally:
+            daemon.stop()
+    for route in routes:
+        needs = next((d.call for d in route.dependant.dependencies if isinstance(d.call, Needs)), None)
+        name = f"`{' '.join(sorted(route.methods))} {route.path}`"
+        if needs is None:
+            rows.append((name, "nothing", "", ""))
+        else:
+            whole = "every team" if needs.auditor else about[needs.scope]
+            rows.append((name, "auditor" if needs.auditor else needs.role, whole, f"`{needs.audit}`" if needs.audit else ""))
+    return table(("route", "asks for", "of", "in the ledger"), sorted(rows, key=lambda row: row[0].split()[-1]))
+
+
 def openapi() -> str:
     """The schema as a file."""
     return json.dumps(schema(), indent=1) + "\n"
@@ -306,8 +333,8 @@ def _moved(passage: str) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings, "environment": environment, "plug-ins": plug_ins, "card": card, "alerts-card": alerts_card,
-    "runbook": runbook, "commands": commands, "metrics": metrics, "routes": routes, "shipped-cards": shipped_cards,
-    "library": library, "figures": figures,
+    "runbook": runbook, "commands": commands, "metrics": metrics, "routes": routes, "doors": doors,
+    "shipped-cards": shipped_cards, "library": library, "figures": figures,
 }  # fmt: skip
 
 

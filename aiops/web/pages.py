@@ -36,7 +36,7 @@ def add_pages(app: FastAPI, daemon: Daemon, access: Access) -> None:
     """Add the pages, what they load, and the login."""
     pages = environment()
     app.state.told = lambda: ("", POLL)
-    see, look = Depends(sight_of(daemon)), Depends(Needs(access, "viewer"))
+    see, look = Depends(sight_of(daemon)), Depends(Needs(access, "viewer", scope="team"))
 
     def render(name: str, caller: Caller, facts: dict[str, Any]) -> str:
         note, poll = app.state.told()
@@ -67,15 +67,18 @@ def add_pages(app: FastAPI, daemon: Daemon, access: Access) -> None:
 
 
 def _boards(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> None:
-    see, look = Depends(sight_of(daemon)), Depends(Needs(access, "viewer"))
-    audits = Depends(Needs(access, "viewer", auditor=True))
+    see, look = Depends(sight_of(daemon)), Depends(Needs(access, "viewer", scope="team"))
+    audits, plain, whole = (
+        Depends(Needs(access, "viewer", auditor=True, scope="all")), Depends(Needs(access, "viewer")),
+        Depends(Needs(access, "viewer", scope="all")),
+    )  # fmt: skip
 
     @app.get("/scorecard", response_class=HTMLResponse, include_in_schema=False)
     def scorecard(sight: Sight = see, caller: Caller = look) -> str:
         return render("board.html", caller, boards.scorecard(daemon, sight))
 
     @app.get("/cards", response_class=HTMLResponse, include_in_schema=False)
-    def cards(caller: Caller = look) -> str:
+    def cards(caller: Caller = plain) -> str:
         return render("board.html", caller, boards.cards(daemon))
 
     @app.get("/runbooks", response_class=HTMLResponse, include_in_schema=False)
@@ -90,13 +93,13 @@ def _boards(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> Non
         return render("runbook.html", caller, found)
 
     @app.get("/sources", response_class=HTMLResponse, include_in_schema=False)
-    def sources(caller: Caller = look) -> str:
+    def sources(caller: Caller = plain) -> str:
         return render("board.html", caller, boards.sources(daemon))
 
     business = Business(daemon)
 
     @app.get("/report", response_class=HTMLResponse, include_in_schema=False)
-    def report(caller: Caller = look) -> str:
+    def report(caller: Caller = whole) -> str:
         return render("worth.html", caller, report_page.page(business.reports()))
 
     @app.get("/ledger", response_class=HTMLResponse, include_in_schema=False)

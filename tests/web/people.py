@@ -16,6 +16,7 @@ from tests.daemon.rig import Rig, calm, card
 BASE, PASSWORD = "http://127.0.0.1:9464", "a sentence to remember"
 PEOPLE: dict[str, Any] = {
     "ann": {"role": "responder"}, "vic": {"role": "viewer"}, "root": {"role": "admin"}, "bot": {"role": "responder"},
+    "sue": {"role": "author"}, "aud": {"role": "viewer", "auditor": True},
 }  # fmt: skip
 
 

@@ -97,3 +97,21 @@ def test_a_reach_that_is_none_is_refused_with_its_line(file: Path, reach: str) -
 def test_a_team_that_would_break_the_line_is_refused() -> None:
     with pytest.raises(AiopsError, match="the name of a team"):
         Accounts().new_token("ci", Reach("viewer", ("a:b",)))
+
+
+def test_a_name_that_is_not_there_costs_as_much_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    from argon2 import PasswordHasher
+
+    made, checked, verify = Accounts(), list[str](), PasswordHasher.verify
+
+    def counted(self: PasswordHasher, hashed: str, password: str) -> bool:
+        checked.append(hashed)
+        return verify(self, hashed, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    made.set_password("ann", PASSWORD)
+    assert not made.by_password("ann", "wrong")
+    assert not made.by_password("nobody", "wrong")
+    costs = [hashed.split("$")[1:4] for hashed in checked]
+    assert len(costs) == 2
+    assert costs[0] == costs[1]
