@@ -39,8 +39,6 @@ EVERY_DAY = 0.25
 """From week to week all days but one must gain this share of what the median day gains: a jump amid the week is no growth."""
 STEPPED = 0.5
 """Two levels fit better than a line where they leave less than this share of its squared rest: a step, no growth."""
-CLOSE_S = 48.0 * HOUR
-"""What a weekly rhythm says is this near is not silenced by days that slacken: its week-ends do too."""
 WEEKS = 3
 """How many weeks ahead `weekly` looks at most."""
 
@@ -119,7 +117,7 @@ def weekly(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
 
     The mean gain must be 3 times as large as its scatter over the week allows, 6 times beyond half of `reach` weeks; all days
     but one must gain EVERY_DAY of the median day's gain; and the last three days must have gained half of what the first three
-    did, or the weeks stand still. Nor is anything said of a row whose days bend to a level (`levels`) until CLOSE_S are left.
+    did, or the weeks stand still. Nor is anything said of a row whose days bend to a level (`levels`: see `Growth`).
     """
     means, peaks = scene.day_mean, scene.day_peak
     gains = means[:, -7:] - means[:, -14:-7]
@@ -140,9 +138,8 @@ def weekly(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
         within = (coming >= scene.top[:, None]).any(axis=1)
         eta = day * DAY + (np.take_along_axis(scene.peak_hour[:, -7:], day[:, None] % 7, 1)[:, 0] + 0.5) * HOUR
     says = clear & (weeks > 0) & (weeks <= reach) & within
-    goes_on = np.logical_not(levels) | (eta <= CLOSE_S)
-    silent = np.where(says & ~goes_on, LEVELS, NOTHING)
-    return path_of(says & goes_on, eta, gain / (7 * DAY), 14.0 * DAY, FROM_WEEK_TO_WEEK, silent)
+    silent = np.where(says & levels, LEVELS, NOTHING)
+    return path_of(says & np.logical_not(levels), eta, gain / (7 * DAY), 14.0 * DAY, FROM_WEEK_TO_WEEK, silent)
 
 
 def peaks(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
@@ -172,9 +169,8 @@ def peaks(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
         day = np.maximum(np.round(left), 1.0)
         eta = (day - 1) * DAY + (scene.peak_hour[:, -1] + 0.5) * HOUR
         says = clear & (slope > 0) & (left <= reach * known)
-        goes_on = np.logical_not(levels) | (eta <= CLOSE_S)
-    silent = np.where(says & ~goes_on, LEVELS, NOTHING)
-    return path_of(says & goes_on, eta, slope / DAY, 14.0 * DAY, PEAKS, silent)
+    silent = np.where(says & levels, LEVELS, NOTHING)
+    return path_of(says & np.logical_not(levels), eta, slope / DAY, 14.0 * DAY, PEAKS, silent)
 
 
 def _same_hour(hour: Ints, used: Bools, count: Ints) -> Bools:

@@ -28,8 +28,9 @@ class Growth:
 
     levels: against the largest gain of the three days before, the pace shrinks by r = (newest / largest) ** (1 / APART) a day;
     all it would still gain, newest * r / (1 - r), is less than what is left from the peak of the last two days to the limit.
-    A day without gain has r = QUICKEST; one that gained more than those before, or that follows none, shrinks by nothing.
-    Rows with less than three days: neither.
+    A day without gain has r = QUICKEST; one that gained more than those before, or that follows none, shrinks by nothing; nor is
+    anything said of one that a week ago fell by more than that week gained in a day: it is a day off. Rows with less than three
+    days: neither.
     """
 
     alike: Bools
@@ -38,7 +39,8 @@ class Growth:
     @classmethod
     def of(cls, scene: Scene) -> Growth:
         """The growth of a scene, oriented towards the limit."""
-        gains = np.diff(scene.day_mean[:, -DAYS - 1 :], axis=1)
+        mean = scene.day_mean
+        gains = np.diff(mean[:, -DAYS - 1 :], axis=1)
         newest, last = gains[:, -1], gains[:, -ALIKE_DAYS:]
         room = scene.top - np.fmax(scene.day_peak[:, -1], scene.day_peak[:, -2])
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -47,5 +49,6 @@ class Growth:
             largest = np.fmax.reduce(gains[:, :-1], axis=1)
             ratio = np.where(newest <= 0, 0.0, np.where(largest > 0, newest / largest, 1.0))
             shrink = np.clip(ratio ** (1.0 / APART), QUICKEST, SLOWEST)
-            levels = (newest * shrink / (1.0 - shrink) < room) & np.isfinite(largest)
+            day_off = mean[:, -8] - mean[:, -9] <= (mean[:, -9] - mean[:, -2]) / 7
+            levels = (newest * shrink / (1.0 - shrink) < room) & np.isfinite(largest) & ~day_off
         return cls(np.asarray(alike & ~levels), np.asarray(levels))

@@ -50,6 +50,15 @@ def test_a_day_without_gain_levels_off_and_a_first_day_of_gain_does_not() -> Non
     assert growth(begun) == (False, False)
 
 
+def test_a_day_off_that_comes_every_week_is_not_judged() -> None:
+    t = hours(24 * 13)
+    day = np.floor((t + 24 * 13) / 24)
+    off = np.where(np.isin(day, (5, 12)), 0.7, 1.0)  # today, and today a week ago
+    rising = 0.4 + 0.02 * t / 24 + 0.3
+    assert not growth(rising * off)[1]
+    assert growth(rising * np.where(day == 12, 0.7, 1.0))[1]
+
+
 def test_young_rows_and_gaps_are_neither() -> None:
     assert growth(0.6 + 0.04 * hours(40) / 24) == (False, False)
     assert growth(np.full(len(T), np.nan)) == (False, False)
