@@ -33,7 +33,7 @@ MOVES: dict[str, Callable[[Responses], bool]] = {
     "begin": lambda runs: runs.begin(replace(RUN, id="r2", key="k2"), [], (), 1, NOW),
 }
 WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-POINTS = 32
+POINTS = 25
 
 
 @dataclass
@@ -104,4 +104,5 @@ def test_whenever_it_sleeps_it_does_nothing_more_when_it_wakes(
     postgres: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     monkeypatch.setattr(responses, "_now_ms", lambda tx, now_s: int(now_s * 1000))  # a lease ends by the clock of this world
-    assert slept(tmp_path / "one", at, postgres.database())[0] == []
+    wrongs, passed = slept(tmp_path / "one", at, postgres.database())
+    assert (wrongs, passed > at) == ([], True)
