@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from aiops.web.problems import problem
 from aiops.web.sight import is_loopback
 
 BODY_AT_MOST = 1 << 20
@@ -42,7 +42,7 @@ class Guard:
 
         # a page in somebody's browser must not read a loopback service through a name that it controls
         if self._local and not is_loopback(host_of(Headers(scope=scope).get("host", ""))):
-            refused = PlainTextResponse("this service answers under its loopback address only\n", 400)
+            refused = problem(400, "this service answers under its loopback address only")
             await refused(scope, receive, headed)
             return
         await self._app(scope, _bounded(receive), headed)
