@@ -11,15 +11,19 @@ from typing import Any
 from aiops.core.durations import rfc3339, text
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
+from aiops.outcomes.report import by_name
 from aiops.outcomes.scorecard import Figures
 from aiops.pipeline import stages as ladder
 from aiops.pipeline.plane import origin_of
+from aiops.pipeline.report import Report
 from aiops.runbooks import Runbook
 from aiops.store.response_rows import Run
 from aiops.web import view
 from aiops.web.sight import Sight
 
 DETAIL_AT_MOST, ROWS_AT_MOST = 400, 200
+PILOT = ("averted", "pages_avoided_net", "manual_minutes", "cost_per_averted")
+"""Figures of a pilot that stand beside its verdict; all of them are on the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,8 @@ class Board:
     says: str = ""
 
 
-def scorecard(daemon: Daemon, sight: Sight) -> dict[str, Any]:
-    """What became of warnings, by card, then by whatever else has verdicts."""
+def scorecard(daemon: Daemon, sight: Sight, reports: Sequence[Report] = ()) -> dict[str, Any]:
+    """What became of warnings, by card, then by whatever else has verdicts; and pilots, if there are `reports` of some."""
     found = daemon.figures(["card", "service", "team", "rule"], view.SINCE_S, sight.outcomes)
     stages = {watch.card.name: watch.stage for watch in daemon.rooms.watches}
     says = (
@@ -56,7 +60,22 @@ def scorecard(daemon: Daemon, sight: Sight) -> dict[str, Any]:
         some = [f for f in found if f.by == by]
         if some:
             boards.append(_figures(title, some, {}))
+    if pilots := [one for one in reports if one.name]:
+        boards.append(_pilots(pilots))
     return {"heading": "Scorecard", "boards": boards}
+
+
+def _pilots(found: Sequence[Report]) -> Board:
+    """Each pilot with its verdict and the numbers that a budget is argued with."""
+    rows = []
+    for one in found:
+        numbers = by_name(one.numbers)
+        verdict = one.verdict.word if one.verdict is not None else "not judged"
+        shown = [Cell(numbers[name].shown(one.currency), numbers[name].note) for name in PILOT]
+        why = "; ".join(one.verdict.reasons) if one.verdict is not None else ""
+        rows.append([Cell(visible(one.name, 80), visible(one.owner, 80), "/report"), Cell(verdict, visible(why, 300)), *shown])
+    columns = ("Pilot", "Verdict", "Incidents averted", "Pages avoided", "Minutes saved", "Cost of one averted")
+    return Board("Pilots", columns, rows, "")
 
 
 def _figures(title: str, some: Sequence[Figures], stages: dict[str, str], says: str = "") -> Board:

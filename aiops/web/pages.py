@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, HTTPException, Query
+from fastapi import Depends, FastAPI, Query
 from fastapi.responses import HTMLResponse
 
 from aiops.core.durations import rfc3339
@@ -52,10 +52,10 @@ def add_pages(app: FastAPI, daemon: Daemon, access: Access) -> None:
         return render("rules.html", caller, rules_view.page(daemon))
 
     @app.get("/warnings/{warning_id}", response_class=HTMLResponse, include_in_schema=False)
-    def one(warning_id: str, said: str = "", sight: Sight = see, caller: Caller = look) -> str:
+    def one(warning_id: str, said: str = "", sight: Sight = see, caller: Caller = look) -> Any:
         found = episode.page(daemon, warning_id, sight)
         if found is None:
-            raise HTTPException(404, "no such warning")
+            return HTMLResponse(render("missing.html", caller, {"what": "warning", "id": warning_id}), 404)
         return render("warning.html", caller, found | {"words": forms.words(), "said": visible(said, 200)})
 
     _boards(app, daemon, access, render)
@@ -67,6 +67,7 @@ def add_pages(app: FastAPI, daemon: Daemon, access: Access) -> None:
 
 
 def _boards(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> None:
+    business = Business(daemon)
     see, look = Depends(sight_of(daemon)), Depends(Needs(access, "viewer", scope="team"))
     audits, plain, whole = (
         Depends(Needs(access, "viewer", auditor=True, scope="all")), Depends(Needs(access, "viewer")),
@@ -75,7 +76,7 @@ def _boards(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> Non
 
     @app.get("/scorecard", response_class=HTMLResponse, include_in_schema=False)
     def scorecard(sight: Sight = see, caller: Caller = look) -> str:
-        return render("board.html", caller, boards.scorecard(daemon, sight))
+        return render("board.html", caller, boards.scorecard(daemon, sight, business.reports() if caller.teams is None else ()))
 
     @app.get("/cards", response_class=HTMLResponse, include_in_schema=False)
     def cards(caller: Caller = plain) -> str:
@@ -86,17 +87,15 @@ def _boards(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> Non
         return render("board.html", caller, boards.runbooks(daemon, sight))
 
     @app.get("/runbooks/{runbook}", response_class=HTMLResponse, include_in_schema=False)
-    def one(runbook: str, sight: Sight = see, caller: Caller = look) -> str:
+    def one(runbook: str, sight: Sight = see, caller: Caller = look) -> Any:
         found = runbook_page.page(daemon, runbook, sight)
         if found is None:
-            raise HTTPException(404, "no such runbook")
+            return HTMLResponse(render("missing.html", caller, {"what": "runbook", "id": runbook}), 404)
         return render("runbook.html", caller, found)
 
     @app.get("/sources", response_class=HTMLResponse, include_in_schema=False)
     def sources(caller: Caller = plain) -> str:
         return render("board.html", caller, boards.sources(daemon))
-
-    business = Business(daemon)
 
     @app.get("/report", response_class=HTMLResponse, include_in_schema=False)
     def report(caller: Caller = whole) -> str:

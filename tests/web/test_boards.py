@@ -14,6 +14,7 @@ from aiops.runbooks import Runbook
 from aiops.web.app import make_app
 from aiops.web.view import by_time_left
 from tests.daemon.rig import Rig, anomaly_card, calm, card, falling
+from tests.daemon.test_business import PILOT
 from tests.notify.samples import OPENED_S, anomaly, closed, warning
 
 BASE = "http://127.0.0.1:9464"
@@ -100,3 +101,24 @@ def test_what_is_open_stands_by_the_time_left() -> None:
     later = warning(id="later", crossing=Crossing(OPENED_S + 9e4, OPENED_S + 9.5e4, OPENED_S + 1e5))
     over = closed(OPENED_S + 60, id="over")
     assert [one.id for one in by_time_left([over, anomaly(id="strange"), later, soon])] == ["soon", "later", "strange", "over"]
+
+
+def test_a_pilot_stands_on_the_scorecard_with_its_verdict(rig: Rig) -> None:
+    rig.world.add("free", {"instance": "a"}, calm())
+    rig.more = {"pilots": {"disks": PILOT}}
+    daemon = rig.start(card("disk_full"))
+    with TestClient(make_app(daemon), base_url=BASE, client=("127.0.0.1", 50000)) as client:
+        text = " ".join(said(client.get("/scorecard").text).split())
+        assert "Pilots" in text
+        assert "disks" in text
+        assert re.search("keep|stop|scale", text.partition("Pilots")[2])
+
+        assert "Pilot disks" in said(client.get("/report").text)
+
+
+def test_what_is_not_there_is_a_page_that_leads_on(client: TestClient) -> None:
+    for path in ("/warnings/none<b>", "/runbooks/none"):
+        page = client.get(path)
+        assert page.status_code == 404
+        assert "There is no" in page.text
+        assert "<b>" not in page.text
