@@ -26,7 +26,7 @@ from aiops.responses.switch import why_on
 from aiops.store.codec import to_json
 from aiops.web.sight import Sight
 
-SERIES_ON_THE_PAGE, ENDED, ROUGH_S = 200, 30, 3600.0
+ROWS_ON_THE_PAGE, ENDED, ROUGH_S = 200, 30, 3600.0
 
 
 def status(daemon: Daemon) -> dict[str, Any]:
@@ -154,14 +154,14 @@ def overview(daemon: Daemon, sight: Sight) -> dict[str, Any]:
     """Everything the first page shows."""
     rows, now = cards(daemon), daemon.clock()
     found = by_time_left(sight.warnings([*daemon.store.open_warnings(), *daemon.store.warnings(limit=ENDED, state="closed")]))
-    asking = {run.warning_id for run in daemon.responding.runs.newest(SERIES_ON_THE_PAGE, "awaiting_approval")}
-    count = sum(sum(r["series"].values()) for r in rows)
+    asking = {run.warning_id for run in daemon.responding.runs.newest(ROWS_ON_THE_PAGE, "awaiting_approval")}
+    count, here = sum(sum(r["series"].values()) for r in rows), [w for w in found if w.state == "open" and not w.cause]
     return {
         "status": status(daemon), "cards": rows, "series": count, "active": sum(r["series"].get("active", 0) for r in rows),
-        "open": [{**line(w, now), "waits": w.id in asking} for w in found if w.state == "open" and not w.cause],
+        "open": [{**line(w, now), "waits": w.id in asking} for w in islice(here, ROWS_ON_THE_PAGE)], "open_count": len(here),
         "over": [line(w, now) for w in found if w.state != "open" and not w.cause],
         "missed": [judged(o) for o in sight.outcomes(daemon.store.outcomes(limit=ENDED)) if o.verdict == "missed"],
-        "watched": [_watched(row) for row in series(daemon, "", SERIES_ON_THE_PAGE, sight)],
+        "watched": [_watched(row) for row in series(daemon, "", ROWS_ON_THE_PAGE, sight)],
         "killed": visible(why_on(daemon.responding.runs, daemon.settings.data_dir), 300),
         "now": rfc3339(now), "up": text(now - daemon.board.started_s),
     }  # fmt: skip

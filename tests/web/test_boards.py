@@ -122,3 +122,18 @@ def test_what_is_not_there_is_a_page_that_leads_on(client: TestClient) -> None:
         assert page.status_code == 404
         assert "There is no" in page.text
         assert "<b>" not in page.text
+
+
+def test_of_very_many_warnings_the_soonest_are_shown_and_all_are_counted(rig: Rig, client: TestClient) -> None:
+    assert rig.daemon is not None
+    (one,) = rig.daemon.store.open_warnings()
+    with rig.daemon.store.transaction() as tx:
+        for number in range(300):
+            name = f"{number:016x}"
+            later = Crossing(one.updated_s + 1e6 + number, one.updated_s + 2e6 + number, one.updated_s + 3e6 + number)
+            tx.put_warning(one.having(id=name, fingerprint=name, crossing=later))
+    page = client.get("/").text
+    assert "301 early warnings" in page
+    assert page.count("<article") == 200
+    assert "101 more are open" in said(page)
+    assert one.id in page
