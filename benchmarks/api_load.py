@@ -32,11 +32,13 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
-from common import Server, free_port, load, prometheus
+from common import Server, cpu, free_port, load, prometheus
 from steady_turn import CARD
 
 STEP, HOURS = 60, 2
 SHARES = {"list": 0.7, "one warning": 0.2, "plot": 0.1}
+WHERE = '{card="bench",source="prom"}'
+TURN, SETTLED = f"aiops_turn_last_success_timestamp_seconds{WHERE}", 3
 CONNECTIONS = 16
 """Of one caller; a request that finds all of them busy waits, and its time runs."""
 
@@ -140,18 +142,20 @@ def write_config(folder: pathlib.Path, url: str, tokens: int) -> list[str]:
 
 @contextmanager
 def daemon(folder: pathlib.Path, token: str, series: int) -> Iterator[tuple[Server, str]]:
-    """`aiops run`, ready, with all series scored or forecast."""
+    """`aiops run`, once it has taken turns with all series scored or forecast, and has compiled what it compiles once."""
     command = [sys.executable, "-m", "aiops", "run", "--config", str(folder / "aiops.yaml"), "--data-dir", str(folder / "data"),
                "--listen", f"127.0.0.1:{free_port()}"]  # fmt: skip
     url = f"http://{command[-1]}"
     service = {"start_new_session": True}  # as a service has one: the kernel shares cores between sessions
     with open(folder / "aiops.log", "w") as log, subprocess.Popen(command, stdout=log, stderr=log, **service) as process:
         try:
-            end = time.monotonic() + 900
-            while (found := active(url, token)) < series:
+            end, turns = time.monotonic() + 900, set[float]()
+            while len(turns) < SETTLED:
                 assert process.poll() is None, (folder / "aiops.log").read_text()
-                assert time.monotonic() < end, f"{found} of {series} series are active"
+                assert time.monotonic() < end, f"{len(turns)} turns with all series active"
                 time.sleep(1)
+                found = state(url, token)
+                turns |= {found[TURN]} if found.get('aiops_series{card="bench",state="active"}', 0.0) >= series else set()
             yield Server(url, process.pid), url
         finally:
             process.send_signal(signal.SIGTERM)
@@ -165,11 +169,11 @@ def metrics(url: str, token: str) -> dict[str, float]:
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line and line[0] != "#")}
 
 
-def active(url: str, token: str) -> float:
+def state(url: str, token: str) -> dict[str, float]:
     try:
-        return metrics(url, token).get('aiops_series{card="bench",state="active"}', 0.0)
+        return metrics(url, token)
     except OSError:
-        return 0.0
+        return {}
 
 
 @dataclasses.dataclass
@@ -213,14 +217,13 @@ async def caller(address: tuple[str, int], token: str, due: list[tuple[float, st
 
 async def watch(url: str, token: str, seconds: float, seen: Seen) -> None:
     """Looks at the turns every few seconds, as a Prometheus would."""
-    where = '{card="bench",source="prom"}'
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while loop.time() < end:
         found = await asyncio.to_thread(metrics, url, token)
-        seen.overdue_s = max(seen.overdue_s, found[f"aiops_job_overdue_seconds{where}"])
-        seen.turns.add(found[f"aiops_turn_last_success_timestamp_seconds{where}"])
-        seen.longest_s = max(seen.longest_s, found[f"aiops_turn_duration_seconds{where}"])
+        seen.overdue_s = max(seen.overdue_s, found[f"aiops_job_overdue_seconds{WHERE}"])
+        seen.turns.add(found[TURN])
+        seen.longest_s = max(seen.longest_s, found[f"aiops_turn_duration_seconds{WHERE}"])
         await asyncio.sleep(5)
 
 
@@ -239,7 +242,7 @@ async def run(url: str, tokens: list[str], ids: list[str], rate: float, seconds:
     return seen
 
 
-def report(seen: Seen, seconds: float, cpu_s: float) -> None:
+def report(seen: Seen, took_s: float, cpu_s: float, own_s: float) -> None:
     print(f"{'':12} {'answers':>8} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'max ms':>8} {'not 200':>8}")
     for what in (*SHARES, "all"):
         some = [a for a in seen.answers if what in (a[0], "all")]
@@ -248,8 +251,9 @@ def report(seen: Seen, seconds: float, cpu_s: float) -> None:
         print(f"{what:12} {len(some):8d} {quantiles} {sum(a[2] != 200 for a in some):8d}")
     ended = len(seen.turns) - 1
     print(f"turns: {ended} ended meanwhile, the longest took {seen.longest_s:.1f} s; overdue by {seen.overdue_s:.0f} s at most")
-    used, many = 100 * cpu_s / seconds, os.cpu_count()
-    print(f"the daemon used {used:.0f} % of a core; load of the machine {os.getloadavg()[0]:.1f} on {many} cores")
+    used, own, each = 100 * cpu_s / took_s, 100 * own_s / took_s, 1000 * cpu_s / len(seen.answers)
+    print(f"in {took_s:.0f} s the daemon used {used:.0f} % of a core, {each:.2f} ms a request and its turns; callers {own:.0f} %")
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
 def main() -> None:
@@ -270,9 +274,9 @@ def main() -> None:
         with exporter(course, now - HOURS * 3600) as port, prometheus(folder, scrape=f"127.0.0.1:{port}") as server:
             tokens = write_config(folder, server.url, asked.tokens)
             with daemon(folder, tokens[0], asked.series) as (process, url):
-                before = process.cpu()
+                begun, before, own = time.monotonic(), process.cpu(), cpu()
                 seen = asyncio.run(run(url, tokens, ids, asked.rate, asked.seconds))
-                report(seen, asked.seconds, process.cpu() - before)
+                report(seen, time.monotonic() - begun, process.cpu() - before, cpu() - own)
 
 
 if __name__ == "__main__":

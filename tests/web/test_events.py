@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from aiops.web.events import Feed, data_of, event_of, may_be_told, stream
 from aiops.web.sight import Sight
 from tests.daemon.rig import Rig, card, falling
 from tests.web.serving import serving
+from tests.web.test_serve import chosen, running
 
 FRAME = re.compile(rb"id: (\d+)\nevent: ([a-z.]+)\ndata: (.*)\n\n")
 
@@ -189,3 +191,16 @@ def test_too_many_streams_are_refused(warned: Rig, monkeypatch: pytest.MonkeyPat
     with TestClient(make_app(warned.daemon), base_url="http://127.0.0.1", client=("127.0.0.1", 1)) as client:
         answer = client.get("/api/v1/events")
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "30")
+
+
+def test_a_daemon_that_is_stopped_lets_its_readers_go(tmp_path: Path) -> None:
+    with running(tmp_path, *chosen()) as daemon:
+        daemon.until_ready()
+        connection = http.client.HTTPConnection(daemon.url.removeprefix("http://"), timeout=60)
+        connection.request("GET", "/api/v1/events")
+        answer = connection.getresponse()
+        assert answer.readline() == b"retry: 2000\n"
+        assert daemon.end() == 0
+        assert b"event: hello" in answer.read(), "the stream came to its end, and was not cut"
+        connection.close()
+    assert "Traceback" not in daemon.errors.read_text()
