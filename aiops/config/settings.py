@@ -22,6 +22,7 @@ from aiops.config.fields import Duration, Step, Strict
 from aiops.config.judge import judged, judged_file, judged_raw
 from aiops.config.masks import MaskSettings
 from aiops.config.pilots import Costs, PilotSettings, ServiceSettings
+from aiops.config.remote_write import RemoteWrite
 from aiops.config.responses import ResponseSettings
 from aiops.config.routing import Heartbeat, Route, WorkingHours
 from aiops.config.yaml_file import Document, load, mistakes_of
@@ -191,6 +192,9 @@ class Settings(BaseSettings):
     costs: Costs = Field(default_factory=lambda: Costs(), description="what a report counts with")
     policy: Path | None = Field(None, description="file of the data policy; empty: the built-in one")
     store: StoreSettings = Field(default_factory=lambda: StoreSettings(), description="where decisions are kept")
+    remote_write: RemoteWrite | None = Field(
+        None, description="a server of metrics to which scores, bands and crossings of every series are written; none: nowhere"
+    )
     web: WebSettings = Field(default_factory=lambda: WebSettings(), description="where the daemon serves")
     data_dir: Path = Field(
         default_factory=lambda: default_data_dir(), description="folder of database, windows, learnt state and token"

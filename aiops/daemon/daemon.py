@@ -21,6 +21,7 @@ from aiops.daemon.responding import JOBS, Responding
 from aiops.daemon.schedule import Schedule
 from aiops.daemon.spending import Spending
 from aiops.daemon.token import link_key, token_of
+from aiops.daemon.writing import Writing
 from aiops.governance.policy import load_policy
 from aiops.models.card import ModelCard, load_cards
 from aiops.models.second_tier import pool as pools
@@ -37,6 +38,7 @@ from aiops.store import Store
 
 RELAY_EVERY_S, RELAY_LANE = 1.0, "notify"
 MASKS_EVERY_S, MASKS_LANE = 10.0, "masks"
+WRITING_LANE = "remote write"
 PRUNE_EVERY_S, KEEP_SENT_S = 3600.0, 7 * 86400.0
 POLICY_CHANGED = "policy.changed"
 FIXED = ("data_dir", "store", "web")
@@ -115,11 +117,14 @@ class Daemon:
                 log.warning("source is not classified: what comes from it leaves masked", source=name, write="data_class")
         self.mind_masks(unread=True)  # no turn begins unmasked because it was quicker than the first reading
         lanes = {_lane(watch): watch.at_once for watch in self.rooms.watches}
-        schedule = Schedule({RELAY_LANE: 1, **dict.fromkeys(JOBS, 1), MASKS_LANE: 1, **lanes}, self._ran)
+        schedule = Schedule({RELAY_LANE: 1, WRITING_LANE: 1, **dict.fromkeys(JOBS, 1), MASKS_LANE: 1, **lanes}, self._ran)
         for watch in self.rooms.watches:
             name = f"turn {watch.name}"
             schedule.every(watch.step_s, _lane(watch), name, self.tick, watch.name, first_s=now)
         schedule.every(RELAY_EVERY_S, RELAY_LANE, "relay", self.send, first_s=now)
+        if self.settings.remote_write is not None and not self.dry_run:
+            writing = Writing(self.settings.remote_write, self.rooms, self.clock, lambda name: self._turning[name])
+            schedule.every(self.settings.remote_write.every, WRITING_LANE, WRITING_LANE, writing.write, first_s=now)
         schedule.every(MASKS_EVERY_S, MASKS_LANE, "masks", self.mind_masks, first_s=now)
         for name, (every_s, job) in {} if self.dry_run else self.responding.jobs.items():
             schedule.every(every_s, name, name, self._respond, name, job, first_s=now)
@@ -214,18 +219,12 @@ class Daemon:
     def _assemble(self, settings: Settings, cards: list[ModelCard], runbooks: list[Runbook]) -> Rooms:
         stages = ladder.enter(self.store, cards, settings.stages, "config", settings.stages_why, self.clock())
         rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir, self.clock, stages)
-        if settings.web.external_url:
-            rooms.episode_url, rooms.wrong_url = self._episode_url, self._wrong_url
+        if home := settings.web.external_url.rstrip("/"):
+            rooms.episode_url = lambda one: f"{home}/warnings/{one}"
+            rooms.wrong_url = lambda one: f"{home}/feedback/{one}?key={link_key(self.token, one, self.clock())}"
         if self.dry_run:
             rooms.routes = ()  # what is not to be told must not wait in the outbox for the next start either
         return rooms
-
-    def _episode_url(self, warning_id: str) -> str:
-        return f"{self.settings.web.external_url.rstrip('/')}/warnings/{warning_id}"
-
-    def _wrong_url(self, warning_id: str) -> str:
-        key = link_key(self.token, warning_id, self.clock())
-        return f"{self.settings.web.external_url.rstrip('/')}/feedback/{warning_id}?key={key}"
 
     def _ran(self, job: str, result: str, error: BaseException | None) -> None:
         self.board.count("jobs", job, result)

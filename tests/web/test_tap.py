@@ -62,7 +62,8 @@ def test_it_is_good_once_whoever_holds_it(rig: Rig, client: TestClient) -> None:
     assert (again.status_code, "was used" in again.text) == (409, True)
     rig.clock.now += LINK_S  # a later message has another one
     assert rig.daemon is not None
-    other = rig.daemon._wrong_url(message(rig)["warning"]["id"]).removeprefix(HOME)
+    assert rig.daemon.rooms.wrong_url is not None
+    other = rig.daemon.rooms.wrong_url(message(rig)["warning"]["id"]).removeprefix(HOME)
     assert other != where
     assert client.post(other).status_code == 409
     assert len(said(rig)) == 1
