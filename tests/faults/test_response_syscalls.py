@@ -85,6 +85,7 @@ def ended(folder: Path) -> bool:
 
 
 def wrongs(folder: Path) -> Iterator[str]:
+    """What does not hold at the end. A step may have failed: its program was killed, or its keeper before that began."""
     marks = Counter(json.loads(one) for one in (folder / "marks").read_text().replace('""', '"\n"').splitlines())
     if marks["first"] > 1 or marks["undone"] > 1:
         yield f"marks: {dict(marks)}"
@@ -93,12 +94,15 @@ def wrongs(folder: Path) -> Iterator[str]:
         runs = Responses(store)
         (run,) = runs.newest()
         steps = {(row.step_id, row.klass): row.state for row in runs.steps(run.id)}
-        unknown = "UNKNOWN" in steps.values()
-        if run.state != ("needs_a_person" if unknown else "undone"):
+        stopped = {"UNKNOWN", "FAILED"} & set(steps.values())
+        if run.state != ("needs_a_person" if stopped else "undone"):
             yield f"{run.state} with {steps}: {run.body.get('why')}"
         said = {("first", "checked"): "first", ("second", "idempotent"): "second", ("second", "once"): "undone"}
-        done = [word for one, word in said.items() if steps.get(one) == "DONE"]
-        yield from (f"{word} is done, it says, and was not" for word in done if not marks[word])
+        for one, word in said.items():
+            if steps.get(one) == "DONE" and not marks[word]:
+                yield f"{word} is done, it says, and was not"
+            if steps.get(one) == "FAILED" and marks[word] and "before it began" in run.body["why"]:
+                yield f"{word} was never begun, it says, and was: {run.body['why']}"
         if not store.verify_ledger().ok:
             yield "the ledger does not fit"
 
