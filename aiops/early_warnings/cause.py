@@ -26,7 +26,7 @@ LISTED = 1000
 @dataclass(frozen=True, slots=True)
 class Together:
     """When episodes are one: at least `least` that begin within `within_s`; more join within `joins_s` of the last. After `storm`
-    single warnings of a card within `storm_s` the next are told as one."""
+    warnings of a card within `storm_s`, causes counted, the last one speaks for all that are left."""
 
     least: int = 3
     within_s: float = 300.0

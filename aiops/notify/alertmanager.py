@@ -95,6 +95,7 @@ def alert_of(message: Mapping[str, Any], now_s: float) -> dict[str, Any]:
         "annotations": {k: cut(v, TEXT_AT_MOST) for k, v in _annotations(message).items() if v},
         "startsAt": rfc3339(begins),
         "endsAt": rfc3339(max(ends, begins + 1)),  # an alert that ends as it begins is refused
+        **({"generatorURL": str(message["episode_url"])} if message.get("episode_url") else {}),
     }
 
 
@@ -129,6 +130,8 @@ def _annotations(message: Mapping[str, Any]) -> dict[str, str]:
         "rule_summary": str(rule.get("summary", "")),
         "plan": "\n".join(line for book in books for line in plan(book)),
         "act_before": "" if act is None else rfc3339(act),
+        "episode_url": str(message.get("episode_url", "")),
+        "wrong_url": str(message.get("wrong_url", "")),
         "verdict": message["verdict"],
         "judged_at": rfc3339(judged) if pending else "",
         **times,

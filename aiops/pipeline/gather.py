@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from aiops.core.labels import Labels
 from aiops.core.records import EarlyWarning
@@ -54,7 +55,7 @@ def _joining(
     for warning in fresh:
         for cause in watch.causes.values():
             last = max(m["opened_s"] for m in cause.members)
-            stormy = bool(cause.entity) or _alone(watch, now_s - rooms.together.storm_s) > rooms.together.storm
+            stormy = bool(cause.entity) or _alone(watch, now_s - rooms.together.storm_s) >= rooms.together.storm
             if cause.kind == warning.kind and now_s - last <= rooms.together.joins_s and stormy and has(warning, cause.entity):
                 new.setdefault(cause.id, []).append(_spoken_for(watch, warning, cause.id, changes))
                 break
@@ -66,7 +67,8 @@ def _joining(
 def _begun(
     watch: Watch, fresh: Sequence[EarlyWarning], now_s: int, rooms: Rooms, changes: Changes
 ) -> Iterator[EarlyWarning]:
-    """Causes that begin with these episodes, and a storm of what is left."""
+    """Causes that begin with these episodes, the largest first, and a storm of what is left: causes count as what is told alone
+    does, and so does the storm."""
     rules = rooms.together
     assert rules is not None
     if not fresh:
@@ -76,15 +78,18 @@ def _begun(
         w for w in watch.open.values()
         if _sort(w) == _sort(fresh[0]) and not w.cause and w.id not in ids and now_s - w.opened_s <= rules.within_s
     ]  # fmt: skip
+    told = sum(cause.opened_s > now_s - rules.storm_s for cause in watch.causes.values())
     if len(fresh) + len(recent) >= rules.least:
         per_entity = watch.card.anomaly_budget_per_week * rules.within_s / WEEK_S
-        for labels, group in shared(fresh, recent, _crowd(watch), per_entity, rules):
+        found = shared(fresh, recent, _crowd(watch), per_entity, rules)
+        for labels, group in islice(found, max(rules.storm - 1 - told, 0)):
+            told += 1
             yield _cause(watch, labels, group, ids, now_s, rooms, changes)
             ids -= {w.id for w in group}
     left = [w for w in fresh if w.id in ids]
-    over = _alone(watch, now_s - rules.storm_s) - rules.storm
+    over = told + _alone(watch, now_s - rules.storm_s) - rules.storm
     if left and over >= 1:
-        many = left[-min(over, len(left)) :]
+        many = left[-min(over + 1, len(left)) :]
         yield _cause(watch, {}, many, {w.id for w in many}, now_s, rooms, changes)
 
 

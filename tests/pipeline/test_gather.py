@@ -140,6 +140,16 @@ def test_a_storm_of_what_shares_nothing_is_told_as_one(store: Store) -> None:
         world.add("load", {"instance": f"b{i}", "rack": f"r{i}"}, jumps(i))
     watch, rooms = watch_of(world, anomaly_card()), rooms_for(store, Together(storm=4))
     live(watch, rooms, BREAKS_S + STEP_S)
-    assert sorted(told(store)) == [("opened", 0)] * 4 + [("opened", 5)]
+    assert sorted(told(store)) == [("opened", 0)] * 3 + [("opened", 6)]
     (storm,) = watch.causes.values()
     assert storm.entity == {}
+
+
+def test_causes_count_for_a_storm_as_what_is_told_alone_does(store: Store) -> None:
+    world = World()
+    for i in range(18):
+        world.add("load", {"instance": f"b{i}", "rack": f"r{i // 3}"}, jumps(i))
+    watch, rooms = watch_of(world, anomaly_card()), rooms_for(store, Together(storm=4))
+    live(watch, rooms, BREAKS_S + STEP_S)
+    assert sorted(told(store)) == [("opened", 3)] * 3 + [("opened", 9)]
+    assert [cause.entity for cause in watch.causes.values()][-1] == {}
