@@ -271,10 +271,12 @@ class Store:
                 tx.record("daemon", action, row.dedup_key, {"receiver": row.receiver, **said}, now_s)
 
     def prune_outbox(self, before_s: float) -> int:
-        """Forget sent messages made before `before_s`; their ledger rows stay."""
-        t = tables.outbox
+        """Forget sent messages made before `before_s`; their ledger rows stay. Of what is still open none is forgotten: its end
+        is told to whoever was told of its beginning."""
+        t, w = tables.outbox, tables.warnings
+        lasts = sa.exists().where(w.c.state == "open", t.c.dedup_key.like(w.c.id + ":%"))
         with self.transaction() as tx:
-            done = tx._connection.execute(sa.delete(t).where(t.c.state == "sent", t.c.created_ms < ms(before_s)))
+            done = tx._connection.execute(sa.delete(t).where(t.c.state == "sent", t.c.created_ms < ms(before_s), ~lasts))
         return int(done.rowcount)
 
     def prune_warnings(self, before_s: float, now_s: float) -> int:

@@ -273,3 +273,13 @@ def test_old_messages_that_arrived_are_pruned_and_the_ledger_keeps_that_they_did
     assert said(store) == [("notify.sent", key)]
     assert store.verify_ledger().ok
     store.close()
+
+
+def test_that_somebody_was_told_of_what_is_still_open_is_not_pruned(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.put_warning(warning())
+    enqueue(store, "opened", warning())
+    enqueue(store, "opened", OTHER)
+    Relay(store, {"am": Hand()}).run_once(NOW)
+    assert store.prune_outbox(NOW + 1) == 1
+    assert (store.told("am", warning().id), store.told("am", OTHER.id)) == (True, False)
