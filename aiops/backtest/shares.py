@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
 from aiops.backtest.question import Question, close, grid, read_all, rooms_of
 from aiops.backtest.tape import play, record
+from aiops.backtest.tape_scores import PART
 from aiops.core.errors import AiopsError
 from aiops.pipeline import Watch
 from aiops.pipeline.mask_rows import own_name
@@ -31,6 +32,8 @@ def recorded(
     """
     shares = workers
     mine = [w for w in watches if w.card.alerts is None and not w.mask.book.follows_verdicts(own_name(w.card))]
+    for left in folder.glob(f"tape-*{PART}"):  # by a run that was killed
+        left.unlink(missing_ok=True)
     jobs = [(w.name, share) for share in range(shares) for w in mine if not path_of(folder, w.name, share, shares).exists()]
     turns = {w.name: len(grid([w], since_s, asked.until_s)) for w in mine}
     if jobs and workers == 1:
@@ -88,6 +91,9 @@ def _count_in(counter: Any) -> None:
 
 def _worker(asked: Question, folder: Path, name: str, since_s: int, share: int, shares: int) -> None:
     def count(some: int) -> None:
+        parent = parent_process()
+        if parent is not None and not parent.is_alive():
+            raise SystemExit("who asked for it is gone")
         with _counter.get_lock():
             _counter.value += some
 

@@ -16,7 +16,7 @@ import orjson
 from numpy.typing import NDArray
 
 from aiops.backtest.question import set_clock
-from aiops.backtest.tape_scores import ROW, ScorePlayer, ScoreRecorder
+from aiops.backtest.tape_scores import ROW, ScorePlayer, ScoreRecorder, part_of
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
 from aiops.models.interface import Forecaster
@@ -74,11 +74,12 @@ class Recorder(Forecaster[Any]):
     def save(self, path: Path) -> None:
         """Write it out; what is described is whole."""
         whole = np.concatenate([np.zeros(0, LOOK), *self._parts])
-        with path.with_suffix(".part").open("wb") as f:
+        part = part_of(path)
+        with part.open("wb") as f:
             np.save(f, whole[np.argsort(whole["look_s"], kind="stable")], allow_pickle=False)
-        path.with_suffix(".part").replace(path.with_suffix(".npy"))
-        path.with_suffix(".part").write_bytes(orjson.dumps(list(self._reasons)))
-        path.with_suffix(".part").replace(path)
+        part.replace(path.with_suffix(".npy"))
+        part.write_bytes(orjson.dumps(list(self._reasons)))
+        part.replace(path)
 
 
 class Player(Forecaster[Any]):

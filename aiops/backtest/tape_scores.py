@@ -6,6 +6,7 @@ to the ordered pass, for an entity may have series of several workers.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -22,7 +23,14 @@ from aiops.pipeline import Watch
 
 ROW = "row"
 """The key of a state that says which rows of the watch it is of."""
+PART = ".part"
 PARTS = ("p", "expected", "lower", "upper", "recent")
+
+
+def part_of(path: Path) -> Path:
+    """Where a process writes what will be `path` once it is whole: a worker may outlive who started it, and write beside the
+    next one."""
+    return path.with_name(f"{path.name}.{os.getpid()}{PART}")
 
 
 def rows_since(watch: Watch, n: int) -> Ints:
@@ -39,7 +47,7 @@ class ScoreRecorder(Detector[Any]):
         super().__init__(inner.params, inner.step_s)
         self.inner, self.watch, self.share, self.shares, self.path = inner, watch, share, shares, path
         self.starts = None if inner.starts is None else _OwnStart(self, inner.starts)
-        self._part = path.with_suffix(".scores-part")
+        self._part = part_of(path)
         self._file = self._part.open("wb")
         self._mine = np.zeros(0, bool)
 

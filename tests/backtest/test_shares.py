@@ -63,7 +63,7 @@ def test_what_was_recorded_is_not_recorded_again(
 def test_a_kill_in_the_middle_costs_time_and_nothing_else(
     asked: Question, alone: tuple[bytes, list[object]], tmp_path: Path
 ) -> None:
-    """The command itself, killed hard as soon as something was recorded, and once more while it goes on; then to its end."""
+    """The command itself, killed hard while its workers record, once with them and twice without; then to its end."""
     out, kept = tmp_path / "w.jsonl", tmp_path / "kept"
     assert asked.data is not None
     command = [
@@ -71,11 +71,11 @@ def test_a_kill_in_the_middle_costs_time_and_nothing_else(
         "--since", str(asked.since_s), "--until", str(asked.until_s), "--warnings", str(out),
         "--resume", str(kept), "--workers", "2",
     ]  # fmt: skip
-    for wanted in (1, 3):
+    for wanted, many, kill in (("*.part", 1, os.kill), ("tape-*.json", 1, os.kill), ("tape-*.json", 3, os.killpg)):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-        while process.poll() is None and len(list(kept.glob("tape-*.json"))) < wanted:
+        while process.poll() is None and len(list(kept.glob(wanted))) < many:
             time.sleep(0.02)
-        os.killpg(process.pid, signal.SIGKILL)
+        kill(process.pid, signal.SIGKILL)
         process.wait()
         assert not out.exists()
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
