@@ -1,4 +1,4 @@
-"""Kinds for the exhaustion corpus that were written before a version was made and first looked at when it was done.
+"""Kinds for the exhaustion corpus that were written before a version was made and first looked at after it; tuned on since.
 
 Usage: python benchmarks/exhaustion.py --seeds 700-702 --extra exhaustion_unseen
 
