@@ -58,6 +58,7 @@ class Sight:
 
     def __init__(self, daemon: Daemon, location: str, caller: Caller = NOBODY) -> None:
         self._gate, self._watches, self.location = daemon.rooms.gate, daemon.rooms.watches, location
+        self._store = daemon.store
         self._caller, self._teams = caller, None if caller.teams is None else Teams(daemon)
 
     @property
@@ -88,11 +89,20 @@ class Sight:
 
     def outcomes(self, found: Iterable[Outcome]) -> Iterator[Outcome]:
         """Verdicts, with what they are about as it may be seen here: as anything of their card may be."""
-        for one in (one for one in found if self._theirs({**one.entity, **self._named(one)}, one.card)):
+        for one in filter(self._judged, found):
             lineages = [watch.lineage for watch in self._watches if watch.card.name == one.card]
             entity = self._labels(one.entity, lineages)
             if entity is not None:
                 yield one if entity is one.entity else replace(one, entity=entity, about=self._about(one, lineages))
+
+    def _judged(self, one: Outcome) -> bool:
+        """Whether a verdict is of their teams: of its warning, which knows more labels, where there is one."""
+        if self._teams is None:
+            return True
+        warning = self._store.warning(one.warning_id) if one.warning_id else None
+        if warning is not None:
+            return self._caller.of(self._teams.of_warning(warning))
+        return self._theirs({**one.entity, **self._named(one)}, one.card)
 
     def _theirs(self, labels: Labels, card: str) -> bool:
         return self._teams is None or self._caller.of(self._teams.of(labels, card))

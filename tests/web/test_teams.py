@@ -114,3 +114,16 @@ def test_a_token_reaches_no_further_than_it_was_made_to(rig: Rig, tmp_path: Path
             assert client.get(f"/api/v1/warnings/{ids(rig)['a']}", headers=bearer(token)).status_code == 200
             assert client.get(f"/api/v1/warnings/{ids(rig)['b']}", headers=bearer(token)).status_code == 404
             assert client.post("/-/reload", headers=bearer(token)).status_code == 403
+
+
+def test_verdicts_and_figures_are_of_their_teams(rig: Rig, client: TestClient, tokens: dict[str, str]) -> None:
+    for instance in ("a", "b", "c"):
+        said = client.post(
+            f"/api/v1/warnings/{ids(rig)[instance]}/verdict", json={"verdict": "false"}, headers=bearer(tokens["lead"])
+        )
+        assert said.status_code == 200
+    for name, count in (("ann", 1), ("lead", 3), ("nil", 0)):
+        head = bearer(tokens[name])
+        assert len(client.get("/api/v1/outcomes", headers=head).json()) == count
+        figures = client.get("/api/v1/scorecard", headers=head).json()
+        assert sum(sum(one["verdicts"].values()) for one in figures) == count
