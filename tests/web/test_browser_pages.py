@@ -72,7 +72,7 @@ def violations(found: Tab) -> list[str]:
     """What axe finds, by rule and element."""
     from axe_playwright_python.sync_playwright import Axe
 
-    said = Axe().run(found.page).response["violations"]
+    said = Axe().run(found.page, options={"resultTypes": ["violations"]}).response["violations"]
     return [f"{one['id']}: {node['html'][:150]}" for one in said for node in one["nodes"]]
 
 
