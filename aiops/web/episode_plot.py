@@ -7,10 +7,11 @@ phone as on a desk.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from aiops.core.quantity import quantity
 from aiops.web.arrays import Arrays, Row
@@ -39,9 +40,10 @@ def picture(found: Arrays) -> dict[str, Any]:
     limit = math.isfinite(found.limit)
     return {
         "wide": WIDE, "high": HIGH, "top": TOP, "bottom": HIGH - BOTTOM,
-        "lines": list(lines(found.time_s, found.values, x, y)), "band": list(_bands(found.time_s, found.low, found.high, x, y)),
-        "cone": list(_bands(found.ahead_s, found.lower, found.upper, x, y)),
-        "ahead": list(lines(found.ahead_s, found.mean, x, y)),
+        "lines": _whole(lines(found.time_s, found.values, x, y)),
+        "band": _whole(_bands(found.time_s, found.low, found.high, x, y)),
+        "cone": _whole(_bands(found.ahead_s, found.lower, found.upper, x, y)),
+        "ahead": _whole(lines(found.ahead_s, found.mean, x, y)),
         "limit": y(found.limit) if limit and near else None,
         "limit_said": quantity(found.limit, found.unit) if limit else "",
         "x": [_tick(at, label, x(at)) for at, label in ticks(start, end, TICKS) if 4 <= x(at) / 10 <= 96],
@@ -50,6 +52,11 @@ def picture(found: Arrays) -> dict[str, Any]:
         "failed": None if found.failed_s is None else _mark(x(found.failed_s), start <= found.failed_s <= end),
         "told": _told(found, x, y, end) if limit and near else None, "data": data(found),
     }  # fmt: skip
+
+
+def _whole(points: Iterable[str]) -> list[Markup]:
+    """Numbers alone, so they are markup: text from outside would be cut where it is long."""
+    return [Markup(one) for one in points]
 
 
 def data(found: Arrays) -> dict[str, Any]:

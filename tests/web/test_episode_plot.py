@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from aiops.core.records import Crossing
 from aiops.web.arrays import Arrays
 from aiops.web.episode_plot import HIGH, WIDE, data, picture
+from aiops.web.templating import environment
 
 START = 1_767_571_200
 NONE = np.zeros(0)
@@ -101,3 +103,15 @@ def test_the_script_is_given_numbers_and_no_labels() -> None:
     assert "labels" not in found
     assert found["limit"] == 0.1
     assert len(found["mean"]) == len(found["ahead_s"])
+
+
+def test_a_line_of_very_many_points_is_put_in_whole() -> None:
+    time_s = START + 60 * np.arange(5000, dtype=np.int64)
+    values, nothing = np.sin(np.arange(5000.0)), np.full(5000, np.nan)
+    many = made(**OVER, time_s=time_s, values=values, low=nothing, high=nothing, limit=np.nan, crossing=None, opened_s=START)
+    plot = {**picture(many), "says": "", "series": ""}
+    signal = type("Warning", (), {"signal": "load"})
+    shown = environment().get_template("plot.html").render(plot=plot, w=signal)
+    (points,) = re.findall(r'<polyline class="value" points="([^"]*)"', shown)
+    assert len(points.split()) == 5000
+    assert all(len(one.split(",")) == 2 for one in points.split())
