@@ -20,6 +20,9 @@ from aiops.store.ledger import LedgerCheck, LedgerRow, verify
 from aiops.store.tx import REPLAYED, Statement, Tx, ms
 
 _ERROR_AT_MOST = 500
+_BY_ID = sa.select(tables.warnings.c.body, tables.warnings.c.verdict).where(tables.warnings.c.id == sa.bindparam("id"))
+_VERDICT_ON = sa.select(tables.outcomes.c.body).where(tables.outcomes.c.key == sa.bindparam("id"), tables.outcomes.c.current == 1)
+"""By the verdict's key, which is the warning's id: there is an index of it. Both are asked often, and so are made once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +145,11 @@ class Store:
     def warning(self, id_or_prefix: str) -> EarlyWarning | None:
         """The warning with this id, or the only one whose id begins so."""
         t = tables.warnings
-        query = sa.select(t.c.body, t.c.verdict).limit(2)
         with self._read() as connection:
-            found = connection.execute(query.where(t.c.id == id_or_prefix)).all()  # the index knows it; prefixes it does not
-            found = found or connection.execute(query.where(t.c.id.startswith(id_or_prefix, autoescape=True))).all()
+            found = connection.execute(_BY_ID, {"id": id_or_prefix}).all()  # the index knows it; prefixes it does not
+            if not found:
+                begins = t.c.id.startswith(id_or_prefix, autoescape=True)
+                found = connection.execute(sa.select(t.c.body, t.c.verdict).where(begins).limit(2)).all()
         return _warning(found[0]) if len(found) == 1 else None
 
     def warnings_opened(self, card: str, after_s: float, until_s: float) -> list[EarlyWarning]:
@@ -183,10 +187,8 @@ class Store:
 
     def outcome_of(self, warning_id: str) -> Outcome | None:
         """The current verdict on a warning."""
-        t = tables.outcomes
-        query = sa.select(t.c.body).where(t.c.key == warning_id, t.c.current == 1)  # its key, and there is an index of it
         with self._read() as connection:
-            row = connection.execute(query).first()
+            row = connection.execute(_VERDICT_ON, {"id": warning_id}).first()
         return None if row is None else outcome_from(row.body)
 
     def last_turn(self, card: str, source: str) -> int | None:
