@@ -25,8 +25,8 @@ from aiops.store import OutboxRow, Store
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 GIVES_UP_AFTER_S = 86400.0
 RUN_FOR_S, PATIENCE_S = 20.0, 2.0
-LOOKS_EVERY_S = 0.5
-"""How often, while messages leave, it is looked for others that have come meanwhile."""
+AT_ONCE, LOOKS_EVERY_S = 500, 0.5
+"""How many messages are taken up at a time; how often, while they leave, it is looked for others that have come meanwhile."""
 log = structlog.get_logger()
 
 
@@ -111,11 +111,13 @@ class Relay:
         if self._pulse is not None:
             self._pulse.beat(now_s)
         lanes: dict[str, deque[OutboxRow]] = {}
-        looked, found = float("-inf"), True
+        look_again, found = 0.0, True
         while time.monotonic() < until:
             found = self._land(lanes, now_s, result, 0.0) or found
-            if (found and not lanes) or time.monotonic() - looked > LOOKS_EVERY_S:
-                looked, found = time.monotonic(), self._look(lanes, now_s)
+            if (found and not lanes) or time.monotonic() > look_again:
+                began, found = time.monotonic(), self._look(lanes, now_s)
+                ended = time.monotonic()
+                look_again = ended + max(LOOKS_EVERY_S, 10 * (ended - began))  # a long backlog takes long to look through
             for receiver in [one for one in lanes if one not in self._flying]:
                 self._begin(receiver, lanes, now_s, result)
             waited = [one for one in self._flying.values() if not one.late]
@@ -137,7 +139,7 @@ class Relay:
     def _look(self, lanes: dict[str, deque[OutboxRow]], now_s: float) -> bool:
         """Whether there is anything due for receivers that have nothing to do; it is put into their lanes."""
         resting = {receiver for receiver, until in self._rests_until.items() if until > now_s}
-        rows = self._store.due(now_s, without=resting | set(lanes) | set(self._flying))
+        rows = self._store.due(now_s, AT_ONCE, without=resting | set(lanes) | set(self._flying))
         for row in rows:
             lanes.setdefault(row.receiver, deque()).append(row)
         return bool(rows)
