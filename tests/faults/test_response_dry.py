@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -57,16 +59,17 @@ def traced(calls: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     """A command of the program with the programs that it starts and the addresses that it turns to written down."""
     strace = ("strace", "-f", "-qq", "-e", "trace=execve,connect", "-o", str(calls))
     with open(calls.with_suffix(".log"), "wb") as log:
-        process = subprocess.Popen([*strace, sys.executable, "-m", "aiops", *command], cwd=ROOT, stdout=log, stderr=log)
+        process = subprocess.Popen(
+            [*strace, sys.executable, "-m", "aiops", *command], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+        )
     try:
         yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    finally:  # the whole group: strace alone would let go of the daemon and leave it behind
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, how)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(60)
 
 
 def started(calls: Path) -> list[str]:
