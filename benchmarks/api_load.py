@@ -127,7 +127,7 @@ def fill_store(folder: pathlib.Path, warnings: int, series: int, now_s: int) -> 
 
 def write_config(folder: pathlib.Path, url: str, tokens: int) -> list[str]:
     """The config of the daemon, and the tokens that it knows."""
-    from aiops.web.accounts import Accounts
+    from aiops.web.access.accounts import Accounts
 
     accounts, names = Accounts(), [f"caller-{n}" for n in range(tokens)]
     made = [accounts.new_token(name) for name in names]

@@ -239,7 +239,7 @@ def doors() -> str:
     from fastapi.routing import APIRoute
 
     from aiops.daemon.daemon import Daemon
-    from aiops.web.access import Needs
+    from aiops.web.access.access import Needs
     from aiops.web.app import make_app
 
     about = {"open": "", "team": "their teams", "all": "every team"}

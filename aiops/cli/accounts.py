@@ -11,7 +11,7 @@ import typer
 from aiops.cli.said import Out, fail
 
 if TYPE_CHECKING:
-    from aiops.web.accounts import Accounts
+    from aiops.web.access.accounts import Accounts
 
 accounts_app = typer.Typer(no_args_is_help=True, help="Accounts: passwords and tokens of the people under web.people.")
 File = Annotated[Path, typer.Option("--file", help="the accounts file: web.accounts_file of the config")]
@@ -39,7 +39,7 @@ def make_token(
 ) -> None:  # fmt: skip
     """Make a token for a program; it is shown once. It never reaches further than whose it is."""
     from aiops.config.access import ROLES
-    from aiops.web.accounts import Reach
+    from aiops.web.access.accounts import Reach
 
     known = next((one for one in ROLES if one == (role or "admin")), None)
     if known is None:
@@ -75,7 +75,7 @@ def list_all(file: File, output: Out = "text") -> None:
 
 def _read(file: Path) -> Accounts:
     from aiops.core.errors import AiopsError
-    from aiops.web.accounts import Accounts
+    from aiops.web.access.accounts import Accounts
 
     try:
         return Accounts.read(file) if file.exists() else Accounts()

@@ -132,7 +132,7 @@ def _over_recording(job: _Job, options: Options) -> None:
         if job.html is not None and summary.story is not None:
             write_page(summary.story, job.html)
         if job.report is not None:
-            from aiops.web.backtest_report import render
+            from aiops.web.reports.backtest_report import render
 
             about = [f"{summary.entities} entities, those with a limit; each on its own clock."]
             _write(job.report, render(*_standings(summary), summary.shown, about).encode())
@@ -198,7 +198,7 @@ def _compared(job: _Job, options: Options, advance: Callable[[float, str], None]
     if job.outcomes is not None:
         _write(job.outcomes, b"".join(found.outcome_lines()))
     if job.report is not None:
-        from aiops.web.backtest_report import render
+        from aiops.web.reports.backtest_report import render
 
         _write(job.report, render(found.lines, found.whole, found.shown, found.about).encode())
     return found
@@ -308,7 +308,7 @@ def _below(gate: str, found: float | None, least: float | None) -> Iterator[str]
 
 def write_page(story: Story, out: Path) -> None:
     """Write the page of a story, whole or not at all. Raises FileError when it cannot be written."""
-    from aiops.web.backtest_page import render
+    from aiops.web.reports.backtest_page import render
 
     _write(out, render(story).encode())
 

@@ -87,7 +87,7 @@ def _as(found: list[Report], output: str) -> str:
         import orjson
 
         return "".join(orjson.dumps(one.as_json()).decode() + "\n" for one in found)
-    from aiops.web import report_page
+    from aiops.web.pages import report_page
 
     if output == "html":
         return report_page.render(found)

@@ -76,7 +76,7 @@ def scan(
 
 
 def _write_page(report: Report, out: Path, most: int) -> None:
-    from aiops.web.scan_page import render
+    from aiops.web.reports.scan_page import render
 
     temporary = out.with_name(f".{out.name}.part")
     try:

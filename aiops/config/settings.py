@@ -107,7 +107,9 @@ class Episodes(Strict):
     together: int = Field(3, ge=2, description="so many that begin together and share a label have one cause")
     within: Duration = Field(300.0, gt=0, description="time in which they begin together")
     joins: Duration = Field(1800.0, gt=0, description="time after the last in which more join")
-    storm: int = Field(20, ge=1, description="warnings of a card that are told in a short time; the last of them speaks for all that are left")
+    storm: int = Field(
+        20, ge=1, description="warnings of a card that are told in a short time; the last of them speaks for all that are left"
+    )
     storm_within: Duration = Field(600.0, gt=0, description="time in which these are counted")
 
 

@@ -12,14 +12,17 @@ from aiops import __version__
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.metrics import exposition, make_registry
 from aiops.store.answers import Answers
-from aiops.web import api, api_plane, api_record, events, problems, said, schema
-from aiops.web.access import Access, Needs
-from aiops.web.guard import HEADERS, Guard
-from aiops.web.once import Once
-from aiops.web.pace import Pace, Paced
-from aiops.web.pages import add_pages
-from aiops.web.responses import add_responses
-from aiops.web.sight import is_loopback
+from aiops.web.access.access import Access, Needs
+from aiops.web.access.guard import HEADERS, Guard
+from aiops.web.access.sight import is_loopback
+from aiops.web.api import events, problems, said, schema
+from aiops.web.api import plane as api_plane
+from aiops.web.api import record as api_record
+from aiops.web.api import warnings as api
+from aiops.web.api.once import Once
+from aiops.web.api.pace import Pace, Paced
+from aiops.web.api.responses import add_responses
+from aiops.web.pages.pages import add_pages
 
 NOT_READY: dict[str, Any] = {
     "description": "not yet, or not any more; the body names why",

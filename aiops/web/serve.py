@@ -20,9 +20,9 @@ from aiops.config.settings import Settings
 from aiops.core.errors import AiopsError
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.logs import configure
-from aiops.web import view
+from aiops.web.access.sight import is_loopback
 from aiops.web.app import make_app
-from aiops.web.sight import is_loopback
+from aiops.web.pages import view
 
 BACKLOG = 128
 """Connections that wait to be accepted; as often a second asyncio tries in vain when no file descriptor is left."""

@@ -8,7 +8,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from aiops.cli.app import app
-from aiops.web.accounts import Accounts
+from aiops.web.access.accounts import Accounts
 
 
 def accounts(file: Path, *arguments: str, typed: str = "") -> Any:

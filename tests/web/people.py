@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from aiops.web.accounts import Accounts
+from aiops.web.access.accounts import Accounts
 from aiops.web.app import make_app
 from tests.daemon.rig import Rig, calm, card
 

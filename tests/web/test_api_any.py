@@ -25,8 +25,8 @@ from schemathesis.specs.openapi.checks import (
 from aiops import plugins
 from aiops.web.app import make_app
 from tests.daemon.rig import WORLDS, Clock, Rig, World, falling
+from tests.web.api.test_responses import asking
 from tests.web.serving import serving
-from tests.web.test_responses import asking
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text("utf-8"))
 OPERATIONS = [(path, method) for path, methods in SCHEMA["paths"].items() for method in methods]

@@ -14,8 +14,8 @@ from fastapi.testclient import TestClient
 from starlette.routing import Route
 
 from aiops.core.errors import SourceError, StoreError
+from aiops.web.access.sight import is_loopback
 from aiops.web.app import make_app
-from aiops.web.sight import is_loopback
 from tests.daemon.rig import Rig, anomaly_card, calm, card, falling
 
 HOSTILE = '<script>alert(1)</script>"\'><img src=x onerror=alert(2)>\u202egnp.exe\n{{7*7}}'

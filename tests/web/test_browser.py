@@ -23,7 +23,7 @@ TITLE = "disk full on shop-db-1 /srv/shop/data"
 @pytest.fixture
 def show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Show]:
     """The demo with one card, and a runbook that asks whoever is logged in."""
-    monkeypatch.setitem(plugins.BUILT_IN["actions"], "count", "tests.web.test_responses:Counting")
+    monkeypatch.setitem(plugins.BUILT_IN["actions"], "count", "tests.web.api.test_responses:Counting")
     undo = {"uses": "plugin.count", "with": {"at": "${{ target.instance }}"}}
     write = {**{name: value for name, value in WRITE.items() if name != "irreversible"}, "undo": undo}
     one = book(

@@ -1,0 +1,118 @@
+"""The JSON of `/api/v1` about early warnings: the list, one of them, its series, why it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, TypeVar
+
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+
+from aiops.core.records import EarlyWarning
+from aiops.daemon.daemon import Daemon
+from aiops.notify.evidence import told
+from aiops.notify.message import facts_of
+from aiops.notify.wording import sure, title
+from aiops.outcomes.settle import deadline_s
+from aiops.store.codec import to_json
+from aiops.store.paging import Pages
+from aiops.web.access.access import Access, Needs
+from aiops.web.access.sight import Sight, sight_of
+from aiops.web.api import shapes
+from aiops.web.api.answers import answer, encoded
+from aiops.web.api.arrays import arrays
+from aiops.web.api.kept import Kept
+from aiops.web.api.paged import Asked, asking
+from aiops.web.api.policy_view import about
+from aiops.web.api.schema import Reads, reader
+from aiops.web.pages import view
+
+T = TypeVar("T")
+State = Annotated[Literal["", "open", "closed"], Query(description="only those that are open, or closed")]
+SERIES_AT_ONCE = 20
+
+
+def add_api(app: FastAPI, daemon: Daemon, access: Access) -> None:
+    """Add the routes."""
+    pages, kept, lists = Pages(daemon.store), Kept(daemon), asking(daemon, 100)
+    see, read = Depends(sight_of(daemon)), reader(app, "warnings", Needs(access, "viewer", scope="team"))
+
+    @read("/api/v1/warnings", list[EarlyWarning], "Early warnings, newest first")
+    async def warnings(asked: Asked = lists, state: State = "") -> Response:
+        def keep(one: EarlyWarning) -> Any:
+            seen = asked.sight.warning(one)
+            return to_json(seen) if seen is not None and asked.filter.fits(facts_of(seen)) else None
+
+        def page() -> tuple[bytes, dict[str, str]]:
+            return asked.walked("warnings", (int, str), lambda after, n: pages.warnings(n, after, state), keep)
+
+        return asked.answer(*await kept.get(asked.same, page))
+
+    @read("/api/v1/warnings/{warning_id}", shapes.WholeWarning, "One early warning with its verdict")
+    async def warning(request: Request, warning_id: str, sight: Sight = see) -> Response:
+        body = await kept.get(("warning", warning_id, *sight.same), lambda: whole(daemon, warning_id, sight))
+        return answer(request, found(body))
+
+    _more(daemon, read, kept)
+
+
+def _more(daemon: Daemon, read: Reads[Any], kept: Kept) -> None:
+    see, few = Depends(sight_of(daemon)), asking(daemon, SERIES_AT_ONCE)
+
+    @read("/api/v1/warnings/{warning_id}/series", list[shapes.WarningSeries], "The series of an early warning, for plots")
+    async def series_of_warning(warning_id: str, asked: Asked = few) -> Response:
+        def page() -> tuple[bytes, dict[str, str]] | None:
+            stored = daemon.store.warning(warning_id)
+            seen = None if stored is None else asked.sight.warning(stored)
+            if stored is None or seen is None:
+                return None
+            numbers = range(0 if stored.members else len(stored.symptoms))
+            some, cursor = asked.of(f"series of {stored.id}", numbers, lambda n: (n,), lambda n: seen.symptoms[n].labels)
+            return asked.body(_arrays(daemon, stored, seen, some), cursor)
+
+        return asked.answer(*found(await kept.get(asked.same, page)))
+
+    @read("/api/v1/warnings/{warning_id}/explain", shapes.Explained, "Why an early warning was given, and how sure it is")
+    def explain(request: Request, warning_id: str, sight: Sight = see) -> Response:
+        return answer(request, encoded(found(_explained(daemon, warning_id, sight))))
+
+
+def found(one: T | None) -> T:
+    """What was looked for. Raises HTTPException 404 for None."""
+    if one is None:
+        raise HTTPException(404, "no such warning")
+    return one
+
+
+def whole(daemon: Daemon, warning_id: str, sight: Sight) -> bytes | None:
+    """One warning as it is answered; None when there is none with this id that may be seen."""
+    one = view.warning(daemon, warning_id, sight)
+    return None if one is None else encoded(one)
+
+
+def _arrays(daemon: Daemon, stored: EarlyWarning, seen: EarlyWarning, numbers: list[int]) -> Iterator[dict[str, Any]]:
+    """Of those symptoms whose series are in memory."""
+    for number in numbers:
+        one = arrays(daemon, stored, number)
+        if one is not None:
+            yield {"symptom": number, **one.as_json(), "labels": dict(seen.symptoms[number].labels)}
+
+
+def _explained(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None:
+    stored = daemon.store.warning(warning_id)
+    one = None if stored is None else sight.warning(stored)
+    if one is None:
+        return None
+    now, clear = daemon.clock(), one == stored  # what people wrote may name what is masked
+    evidence = [
+        {"series": t.series, "facts": [{"name": n, "said": s} for n, s in t.facts], "also": t.also, "windows": t.windows,
+         "against": t.against}
+        for t in told(one.symptoms, now)
+    ]  # fmt: skip
+    lineage = {one.digest + one.query + one.source: to_json(one) for one in (s.lineage for s in one.symptoms)}
+    said = daemon.store.statements(warning_id=one.id)
+    return {
+        "id": one.id, "title": title(one, now), "sure": sure(one), "record": to_json(one.record),
+        "calibration": dict(one.calibration), "evidence": evidence, "lineage": [*lineage.values()],
+        "masked": [m.as_json() for m in view.masked(daemon, one)], "judged_at": deadline_s(one), "policy": about(daemon, one),
+        "said": [{"kind": s.kind, "who": s.who, "said_s": s.said_s, "body": dict(s.body) if clear else {}} for s in said],
+    }  # fmt: skip

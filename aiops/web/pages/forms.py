@@ -1,0 +1,73 @@
+"""What a person does on a page: a word on a warning, a yes or a no to a response. Plain forms; each leads back to its page."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+from urllib.parse import quote
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import RedirectResponse, Response
+
+from aiops.daemon.daemon import Daemon
+from aiops.outcomes.feedback import WORDS
+from aiops.pipeline.desk import Desk, Unsaid
+from aiops.responses.people import Unheard
+from aiops.web.access import approving
+from aiops.web.access.access import Access, Caller, Needs, fields
+
+ANSWERS = ("approve", "deny", "cancel")
+SAID = {
+    "noise": "Not real", "expected": "Known, planned", "late": "Too late", "duplicate": "Told twice",
+    "wrong_target": "Wrong target",
+}  # fmt: skip
+"""What stands on a button; the word itself is what is kept."""
+
+
+def add_forms(app: FastAPI, daemon: Daemon, access: Access) -> None:
+    """Add what the forms post to."""
+    says, answers = (Depends(Needs(access, "responder", action, scope="team")) for action in ("said.feedback", "response.answer"))
+
+    @app.post("/warnings/{warning_id}/said", include_in_schema=False)
+    async def said(warning_id: str, request: Request, caller: Caller = says) -> Response:
+        given = await fields(request)
+        desk, word, note, now = Desk(daemon.store), given.get("word", ""), given.get("note", ""), daemon.clock()
+        try:
+            if word == "ack":
+                await run_in_threadpool(desk.ack, warning_id, caller.name, now)
+            else:
+                await run_in_threadpool(desk.feedback, warning_id, cast(Any, word), caller.name, now, note)
+        except Unsaid as e:
+            return _back(warning_id, str(e))
+        return _back(warning_id, f"{word.replace('_', ' ')}: kept")
+
+    @app.post("/warnings/{warning_id}/responses/{run_id}", include_in_schema=False)
+    async def answer(warning_id: str, run_id: str, request: Request, caller: Caller = answers) -> Response:
+        given = await fields(request)
+        people, word, now = daemon.responding.people, given.get("answer", ""), daemon.clock()
+        try:
+            if word == "approve":
+                typed = given.get("confirm", "")
+                await run_in_threadpool(approving.approve, daemon, caller, run_id, given.get("plan", ""), typed)
+            elif word == "deny":
+                await run_in_threadpool(people.deny, run_id, caller.name, now, given.get("note", ""), caller.groups)
+            elif word == "cancel":
+                await run_in_threadpool(people.cancel, run_id, caller.name, now)
+        except approving.LogInAgain as e:
+            return _again(warning_id) if access.guarded else _back(warning_id, str(e))
+        except Unheard as e:
+            return _back(warning_id, str(e))
+        return _back(warning_id, f"{word}: heard" if word in ANSWERS else "nothing was said")
+
+
+def words() -> list[tuple[str, str]]:
+    """(what is posted, what stands on the button)."""
+    return [(word, SAID.get(word, word.replace("_", " ").capitalize())) for word in WORDS]
+
+
+def _again(warning_id: str) -> Response:
+    return RedirectResponse(f"/login?again=true&to=/warnings/{quote(warning_id, safe='')}", 303)
+
+
+def _back(warning_id: str, said: str) -> Response:
+    return RedirectResponse(f"/warnings/{quote(warning_id, safe='')}?said={quote(said[:200], safe='')}", 303)

@@ -1,0 +1,56 @@
+"""Logging in with a browser, and out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from aiops.web.access.access import TRIES
+from aiops.web.access.accounts import Accounts
+from tests.daemon.rig import Rig
+from tests.web.people import BASE, PASSWORD, bearer, entered
+
+
+def test_a_login_lasts_and_ends_with_the_password(rig: Rig, client: TestClient, tmp_path: Path) -> None:
+    answer = entered(client, to="/rules")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/rules")
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=strict" in cookie
+    assert client.get("/").status_code == 200
+    rig.clock.now += 11 * 3600
+    assert client.get("/").status_code == 200
+    rig.clock.now += 2 * 3600
+    assert client.get("/").status_code == 401
+    entered(client)
+    accounts = Accounts.read(tmp_path / "accounts")
+    accounts.set_password("ann", PASSWORD + " anew")
+    accounts.write(tmp_path / "accounts")
+    assert rig.daemon is not None
+    assert client.post("/-/reload", headers=bearer(rig.daemon.token)).status_code == 200
+    assert client.get("/").status_code == 401
+
+
+@pytest.mark.parametrize("to", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
+def test_a_login_leads_nowhere_else(client: TestClient, to: str) -> None:
+    assert entered(client, to=to).headers["location"] == "/"
+
+
+def test_guessing_is_slowed_down(client: TestClient) -> None:
+    assert [entered(client, "wrong").status_code for _ in range(TRIES)] == [401] * TRIES
+    late = entered(client)
+    assert late.status_code == 429
+    assert int(late.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("head", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_a_page_of_somebody_else_logs_nobody_in_and_changes_nothing(client: TestClient, head: dict[str, str]) -> None:
+    assert client.post("/login", data={"name": "ann", "password": PASSWORD}, headers=head).status_code == 403
+    assert client.post("/enter", data={"key": "x"}, headers=head).status_code == 403
+    entered(client)
+    mark = client.get("/").text.split('name="csrf" value="')[1].split('"')[0]
+    body, own = {"verdict": "hit"}, {"x-aiops-csrf": mark}
+    assert client.post("/api/v1/warnings/none/verdict", json=body, headers=own | head).status_code == 403
+    assert client.post("/api/v1/warnings/none/verdict", json=body, headers=own | {"Origin": BASE}).status_code in (404, 422)

@@ -1,0 +1,79 @@
+"""What the page of a warning says of its responses: the question, the plan, what was done, all of it as text."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from aiops.store.response_rows import Question, Run, StepRow
+from aiops.web.pages.asked import asked
+from tests.notify.samples import OPENED_S, warning
+
+PLAN = [{"id": "clean", "effect": "write", "what": "on db1: rm \x1b[31m-- /var/x", "irreversible": "files are gone"}]
+
+
+class Runs:
+    """What the store would give."""
+
+    def __init__(self, run: Run, questions: list[Question], steps: list[StepRow]) -> None:
+        self._run, self._questions, self._steps = run, questions, steps
+
+    def newest(self, limit: int, state: str = "", warning_id: str = "") -> list[Run]:
+        return [self._run] if warning_id == self._run.warning_id else []
+
+    def questions(self, run_id: str) -> list[Question]:
+        return self._questions
+
+    def steps(self, run_id: str) -> list[StepRow]:
+        return self._steps
+
+
+ALONE = SimpleNamespace(alone=True)
+
+
+def shown(state: str, questions: list[Question], steps: list[StepRow]) -> list[dict[str, Any]]:
+    facts = {"context": {"target": {"instance": "db1"}}, "asking": {"who": ["group:storage"]}}
+    run = Run("r1", "k", "clean-up", "abc", "t", warning().id, "disk_full", "approve", state, OPENED_S, OPENED_S, None, {}, facts)
+    responding = SimpleNamespace(runs=Runs(run, questions, steps), people=ALONE)
+    daemon = SimpleNamespace(responding=responding, clock=lambda: OPENED_S + 60.0)
+    return asked(daemon, warning())  # type: ignore[arg-type]
+
+
+def question(state: str = "waiting", votes: tuple[str, ...] = (), quorum: int = 1) -> Question:
+    fields = {
+        "n": 1, "scope": -1, "state": state, "plan_hash": "h" * 64, "plan": PLAN, "asked_s": OPENED_S,
+        "expires_s": OPENED_S + 660.0, "quorum": quorum, "votes": votes,
+    }  # fmt: skip
+    known = {name: fields[name] for name in Question.__slots__ if name in fields}
+    return Question(**known)
+
+
+def test_a_question_stands_with_its_plan_who_is_asked_and_until_when() -> None:
+    (one,) = shown("awaiting_approval", [question()], [])
+    assert one["waits"]
+    assert one["hash"] == "h" * 64
+    assert (one["who"], one["until"].endswith("(in 10m)")) == ("group:storage", True)
+    assert one["plan"][0].startswith("clean [write] on db1: rm ")
+    assert "\x1b" not in one["plan"][0]
+    assert "cannot be undone: files are gone" in one["plan"][0]
+
+
+def test_votes_are_told_where_more_than_one_is_needed() -> None:
+    (one,) = shown("awaiting_approval", [question(votes=("ann",), quorum=2)], [])
+    assert one["votes"] == "1 of 2 said yes."
+
+
+def test_what_was_answered_asks_no_more() -> None:
+    steps = [StepRow(0, "clean", "once", "k", "DONE"), StepRow(1, "next", "once", "k2")]
+    (one,) = shown("running", [question("used", ("ann",))], steps)
+    assert not one["waits"]
+    assert one["steps"] == ["clean: done"]
+    assert one["state"] == "running"
+    assert not one["ended"]
+
+
+def test_a_warning_without_responses_has_none() -> None:
+    facts = {"context": {"target": {}}}
+    run = Run("r1", "k", "b", "abc", "t", "other", "c", "auto", "succeeded", OPENED_S, OPENED_S, None, {}, facts)
+    daemon = SimpleNamespace(responding=SimpleNamespace(runs=Runs(run, [], [])), clock=lambda: OPENED_S)
+    assert asked(daemon, warning()) == []  # type: ignore[arg-type]
