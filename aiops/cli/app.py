@@ -34,7 +34,7 @@ app = typer.Typer(
 )
 warnings_app = typer.Typer(no_args_is_help=True, help="Early warnings: list, show, judge, record what was done.")
 sources_app = typer.Typer(no_args_is_help=True, help="Sources: which there are, and what answers there.")
-audit_app = typer.Typer(no_args_is_help=True, help="The ledger: verify it.")
+audit_app = typer.Typer(no_args_is_help=True, help="The ledger: verify it, export it.")
 app.add_typer(warnings_app, name="warnings")
 app.add_typer(sources_app, name="sources")
 app.add_typer(audit_app, name="audit")
@@ -295,6 +295,26 @@ def audit_verify(config: ConfigPath = None, data_dir: DataDir = None, output: Ou
     else:
         typer.echo(f"{found.rows} rows, unchanged" if found.ok else f"row {found.first_bad}: {found.why}")
     raise typer.Exit(0 if found.ok else 1)
+
+
+@audit_app.command("export")
+def audit_export(
+    since: Annotated[str, typer.Option(help="how far back, for example 30d; none: from the first row on")] = "",
+    config: ConfigPath = None, data_dir: DataDir = None, output: Out = Output.text,
+) -> None:  # fmt: skip
+    """Print the ledger, a row a line; -o json holds all that each row's hash is made of, for archives and other programs."""
+    import time
+
+    from aiops.cli.warnings import ledger_lines
+    from aiops.core.durations import seconds
+
+    try:
+        begin = time.time() - seconds(since) if since else 0.0
+    except ValueError as e:
+        _fail(f"--since: {e}", 2)
+    with _store(config, data_dir) as store:
+        for line in ledger_lines(store, begin, output is Output.json):
+            typer.echo(line)
 
 
 @app.command()

@@ -19,6 +19,11 @@ from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.mask_said import Masked
 from aiops.store import Statement, Store
 from aiops.store.codec import to_json
+from aiops.store.ledger import GENESIS, LedgerRow
+from aiops.store.paging import Pages
+from aiops.store.tx import ms
+
+LEDGER_PAGE = 1000
 
 
 @contextmanager
@@ -130,3 +135,23 @@ def _what_to_do(w: EarlyWarning) -> list[str]:
         lines.append(f"             impact: {book['impact']}")
         lines += [f"             {step}" for step in plan(book)]
     return lines or ["  runbook    none matches"]
+
+
+def ledger_lines(store: Store, since_s: float, as_json: bool) -> Iterator[str]:
+    """One line a row of the ledger, oldest first, of those since `since_s`; as JSON with all that its hash is made of."""
+    pages, prev, seq = Pages(store), GENESIS, 0
+    while rows := pages.ledger_after(seq, LEDGER_PAGE):
+        for row in rows:
+            if row.at_s >= since_s:
+                yield _ledger_json(row, prev) if as_json else _ledger_text(row)
+            prev, seq = row.hash, row.seq
+
+
+def _ledger_json(row: LedgerRow, prev: str) -> str:
+    fields = {"seq": row.seq, "prev_hash": prev, "hash": row.hash, "at_ms": ms(row.at_s), "actor": row.actor}
+    return orjson.dumps({**fields, "action": row.action, "object": row.object, "detail": row.detail}).decode()
+
+
+def _ledger_text(row: LedgerRow) -> str:
+    detail = orjson.dumps(row.detail).decode()
+    return f"{row.seq:>7}  {rfc3339(row.at_s)}  {visible(f'{row.actor}  {row.action}  {row.object}  {detail}')}"

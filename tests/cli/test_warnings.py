@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -149,3 +151,33 @@ def test_a_changed_ledger_is_found_and_the_row_named(tmp_path: Path) -> None:
     result = aiops("audit", "verify", "--data-dir", str(tmp_path))
     assert result.exit_code == 1
     assert result.stdout.startswith("row 2: ")
+
+
+def test_an_exported_ledger_holds_all_that_its_hashes_are_made_of(tmp_path: Path) -> None:
+    with closing(Store.open("", tmp_path)) as store, store.transaction() as tx:
+        for i in range(3):
+            tx.record("däemon", "x", f"a{i}\n\u202e", {"b": [1.5, None], "a": "ü"}, 60.123 * i)
+    result = aiops("audit", "export", "--data-dir", str(tmp_path), "-o", "json")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    prev = "0" * 64
+    for row in rows:
+        body = json.dumps(
+            [row["at_ms"], row["actor"], row["action"], row["object"], row["detail"]],
+            sort_keys=True, ensure_ascii=False, separators=(",", ":"),
+        )  # fmt: skip
+        made = hashlib.sha256(b"\0" + bytes.fromhex(prev) + body.encode()).hexdigest()
+        assert (row["prev_hash"], row["hash"]) == (prev, made)
+        prev = made
+    assert [row["seq"] for row in rows] == [1, 2, 3, 4]
+
+
+def test_an_export_of_the_last_days_leaves_out_what_is_older(tmp_path: Path) -> None:
+    with closing(Store.open("", tmp_path)) as store, store.transaction() as tx:
+        tx.record("daemon", "old", "x", {}, 60.0)
+        tx.record("daemon", "new", "a\x1b[31m", {"n": 1}, time.time() - 3600)
+    text = aiops("audit", "export", "--data-dir", str(tmp_path), "--since", "1d").stdout
+    assert len(text.splitlines()) == 1
+    assert "new" in text
+    assert "\x1b" not in text
+    wrong = aiops("audit", "export", "--data-dir", str(tmp_path), "--since", "soon")
+    assert (wrong.exit_code, "--since: " in wrong.stderr) == (2, True)
