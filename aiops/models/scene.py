@@ -19,6 +19,10 @@ FALL = 0.4
 MARGINS = (0.2, 0.6, 0.5, 0.4, 0.3, 0.2)
 """Shares of its range by which a row must stand above its record, after no, one, two … falls."""
 
+CAME_NEAR = 0.15
+"""An hour in which the limit was crossed ends what is past when its mean was this near, as a share of the way from the lowest
+level: a spike that goes beyond it does not."""
+
 Fine = NDArray[np.float32]
 
 
@@ -26,7 +30,8 @@ def scene_of(history: History, limit: Limit) -> tuple[Scene, Bools, Array]:
     """(scene, rows (n,) with one of the last three samples, the lowest oriented level known (n,)).
 
     The level now is the median of the last three samples. Of a quantity that resets, only what came after the last reset
-    counts; rows without resets are not touched.
+    counts; rows without resets are not touched. What was before the limit was last crossed is no past above which a rise must
+    stand: what failed once may fail again in the same way.
     """
     sign = np.where(limit.above, 1.0, -1.0)
     now = sign * _median3(history.fine.mean[:, -3:].astype(np.float64))
@@ -39,15 +44,17 @@ def scene_of(history: History, limit: Limit) -> tuple[Scene, Bools, Array]:
         begin = _period_start(history.now_s[again], limit.resets[again])
         mid_high, mid_low, mid_mean = (_since(a, history.mid, history, again, begin) for a in (mid_high, mid_low, mid_mean))
         high, low, mean = (_since(a, history.long, history, again, begin) for a in (high, low, mean))
+    top = sign * (limit.value - history.offset)
+    all_low = np.fmin.reduce(_lasting(low, np.fmax), axis=1)
+    high, low = _since_crossed(high, low, mean, top)
     record, floor = _lasting(high, np.fmin), _lasting(low, np.fmax)
     margin = _margin(high, low)
     day_mean, day_peak, peak_hour = _days(mean, record)
-    all_low = np.fmin.reduce(floor, axis=1)
     record, floor = _older(record, np.fmax), _older(floor, np.fmin)
     lowest = np.fmin(all_low, np.fmin.reduce(mid_low, axis=1)) if mid_low.shape[1] else all_low
     mid = Sums.of(mid_mean, BRIDGED_S // history.mid.step_s)
     scene = Scene(
-        now, sign * (limit.value - history.offset), (history.now_s - history.first_s).astype(np.float64),
+        now, top, (history.now_s - history.first_s).astype(np.float64),
         history.mid.step_s, mid, mid_low, mid_high, record, floor, margin, day_mean, day_peak, peak_hour, _padded(mean, HOURLY),
     )  # fmt: skip
     return scene, np.isfinite(now), np.asarray(np.fmin(lowest, _lowest_fine(history, sign)), np.float64)
@@ -100,6 +107,24 @@ def _since(values: Fine, resolution: Resolution, history: History, rows: Ints, b
     starts = end[:, None] - step * np.arange(values.shape[1], 0, -1)
     out[rows] = np.where(starts >= begin[:, None], values[rows], np.nan)
     return out
+
+
+def _since_crossed(high: Fine, low: Fine, mean: Fine, top: Array) -> tuple[Fine, Fine]:
+    """(high, low) (n, t) without what was until the last hour in which a row crossed its limit, coming near it as a whole."""
+    if not high.shape[1]:
+        return high, low
+    lowest = np.fmin.reduce(low, axis=1)
+    with np.errstate(invalid="ignore"):
+        near = top - CAME_NEAR * (top - lowest)
+        crossed = (high >= top[:, None]) & (mean >= near[:, None])
+    rows = np.flatnonzero(crossed.any(axis=1))
+    if not len(rows):
+        return high, low
+    last = high.shape[1] - 1 - np.argmax(crossed[rows, ::-1], axis=1)
+    gone = np.arange(high.shape[1]) <= last[:, None]
+    high, low = high.copy(), low.copy()
+    high[rows], low[rows] = np.where(gone, np.nan, high[rows]), np.where(gone, np.nan, low[rows])
+    return high, low
 
 
 def _lasting(values: Fine, inner: np.ufunc) -> Fine:

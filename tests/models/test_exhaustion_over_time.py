@@ -92,3 +92,26 @@ def test_a_quota_that_starts_again_first_is_silent_with_that_reason() -> None:
     window.append(rows, end + 300 * np.arange(-len(t) + 1, 1, dtype=np.int64), values[None])
     said = model.crossings(model.initial(1), window.history(rows, end), limit, 14 * DAY)
     assert str(said.reason[0]) == "starts again before it gets there"
+
+
+def test_what_failed_and_was_mended_is_told_again_when_it_goes_the_same_way() -> None:
+    t = np.arange(0, 24 * 15 * 12) / 12
+    level = 0.4 + 0.002 * np.random.default_rng(2).normal(size=len(t))
+    for begins in (150, 300):  # full after 28 h, cleaned 8 h later
+        level += np.where((t >= begins) & (t < begins + 36), np.minimum((t - begins) / 28 * 0.56, 0.6), 0.0)
+    said = speaks(answers(level, 24 * 12 * 12, Limit.uniform(1, 0.95, True)))
+    times = t[-len(said) :]
+    for begins in (150, 300):
+        assert said[(times > begins) & (times < begins + 24)].any()
+    assert not said[(times > 190) & (times < 300)].any()
+
+
+def test_every_tooth_of_a_sawtooth_that_goes_beyond_the_limit_is_told() -> None:
+    t = np.arange(0, 24 * 12 * 12) / 12
+    rng = np.random.default_rng(3)
+    for height, told in ((0.8, True), (0.55, False)):
+        level = 0.2 + height * (t % 30) / 30 + 0.003 * rng.normal(size=len(t))
+        said = speaks(answers(level, 24 * 7 * 12, Limit.uniform(1, 0.95, True)))
+        teeth = said.reshape(-1, 12 * 6)[: 24 * 7 // 30 * 5].reshape(-1, 5 * 12 * 6)
+        assert teeth.any(axis=1).all() == told
+        assert teeth.any() == told

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from aiops.core.records import History, Limit
+from aiops.models.paths import AGES
 from aiops.models.scene import oriented, scene_of
 from tests.models.ways import NOON, history, hours
 
@@ -59,3 +60,21 @@ def test_a_day_with_too_few_hours_has_no_mean() -> None:
     values[12 * 24 : 12 * 24 + 12 * 9] = np.nan
     days = scene_of(seen(values), Limit.uniform(1, 1.0, True))[0].day_mean[0, -3:]
     assert np.isfinite(days).tolist() == [True, False, True]
+
+
+def test_what_was_before_the_limit_was_crossed_is_no_past_to_stand_above() -> None:
+    t = hours(240)
+    filled = 0.4 + 0.6 * np.clip((t + 150) / 30, 0, 1) * (t < -114)  # full 120 h ago, cleaned 6 h later
+    scene = scene_of(seen(np.stack([filled, 0.9 * filled])), Limit.uniform(2, 0.95, True))[0]
+    past, unharmed = scene.record[:, AGES.index(24)]
+    assert abs(past - 0.4) < 1e-3
+    assert abs(unharmed - 0.9) < 1e-3
+    assert np.isnan(scene.record[0, AGES.index(120)])
+
+
+def test_a_spike_beyond_the_limit_ends_no_past() -> None:
+    values = np.where(hours(240) < -100, 0.7, 0.4)
+    spiky = values.copy()
+    spiky[12 * 100 : 12 * 200 : 120] = 1.0
+    with_spikes, without = (scene_of(seen(one), Limit.uniform(1, 0.95, True))[0] for one in (spiky, values))
+    np.testing.assert_array_equal(with_spikes.record, without.record)
