@@ -5,7 +5,7 @@ Undisturbed, each of them does exactly what the real one does: only a kill shows
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from aiops.core.records import Outcome
-from aiops.notify.interface import Notifier
-from aiops.notify.relay import Relay, RelayResult
+from aiops.notify.relay import Relay, RelayResult, _Sending
 from aiops.pipeline import assemble, changes, keep
 from aiops.pipeline.changes import Changes, StoreJournal
 from aiops.pipeline.watch import Watch
@@ -69,27 +68,17 @@ def verdict_before_the_rest_and_without_a_compare() -> None:
 
 def marked_sent_before_it_was_sent() -> None:
     """The relay marks, then sends."""
-    relay_one = Relay._one
+    sending_of = Relay._sending
 
-    class Silent(Notifier[Any]):
-        """Takes everything and does nothing with it."""
+    def sending(self: Relay, row: OutboxRow, now_s: float, result: RelayResult) -> _Sending | None:
+        found = sending_of(self, row, now_s, result)
+        refuses = found is not None and getattr(found.notifier.params, "flaky", False) and now_s // 15 % 3 == 0
+        if found is not None and not refuses and row.payload["event"] != "updated":
+            for one in (row, *found.others):
+                self._store.mark_sent(one.seq, now_s)
+        return found
 
-        def send(self, message: Mapping[str, Any], dedup_key: str, now_s: float) -> None:
-            """Nothing."""
-
-    def one(self: Relay, row: OutboxRow, now_s: float, result: RelayResult) -> bool:
-        real = self._notifiers[row.receiver]
-        if row.payload["event"] == "updated" or (getattr(real.params, "flaky", False) and now_s // 15 % 3 == 0):
-            return relay_one(self, row, now_s, result)
-        self._notifiers[row.receiver] = Silent(real.name, real.params)
-        try:
-            marked = relay_one(self, row, now_s, result)
-        finally:
-            self._notifiers[row.receiver] = real
-        real.send(row.payload, row.dedup_key, now_s)
-        return marked
-
-    Relay._one = one
+    Relay._sending = sending
 
 
 def crossings_judged_by_what_the_window_holds() -> None:

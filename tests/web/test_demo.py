@@ -37,9 +37,14 @@ def test_it_tells_what_the_terminal_tells_and_the_pages_follow() -> None:
     assert [(one.at_s, one.event) for one in lines] == [(one.at_s, one.event) for one in told]
 
 
+def interruptible() -> None:
+    """Whoever runs the tests in the background of a shell hands down that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_the_command_serves_its_pages_until_it_is_interrupted() -> None:
     command = [sys.executable, "-m", "aiops", "demo", "--speed", "1000"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=interruptible) as running:
         try:
             assert running.stdout is not None
             said = running.stdout.readline()
