@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from aiops.core.quantity import quantity
 from aiops.web.api.arrays import Arrays, Row
-from aiops.web.reports.axes import levels, lines, ticks
+from aiops.web.reports.axes import levels, lines, ticks, with_band
 
 WIDE, HIGH = 1000, 260
 TOP, BOTTOM = 22, 40
@@ -72,12 +72,7 @@ def heights(found: Arrays) -> tuple[float, float, bool]:
     near = len(found.ahead_s) > 0 or (found.limit - high <= FAR * height and low - found.limit <= FAR * height)
     if near and math.isfinite(found.limit):
         low, high = min(low, found.limit), max(high, found.limit)
-    height = (high - low) or abs(high) or 1.0
-    for band, lower in ((found.low, True), (found.high, False)):
-        known = band[np.isfinite(band)]
-        if len(known):
-            low = max(min(low, float(known.min())), low - height / 2) if lower else low
-            high = high if lower else min(max(high, float(known.max())), high + height / 2)
+    low, high = with_band(low, high, found.low, found.high)
     height = (high - low) or abs(high) or 1.0
     return low - 0.06 * height, high + 0.06 * height, near and math.isfinite(found.limit)
 

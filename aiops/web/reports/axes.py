@@ -61,3 +61,14 @@ def levels(low: float, high: float) -> Iterator[float]:
     step = next(power * f for f in (1, 2, 2.5, 5, 10) if power * f >= rough)
     first = math.ceil(low / step)
     yield from (round(step * i, 12) for i in range(first, math.floor(high / step) + 1))
+
+
+def with_band(low: float, high: float, below: Row, above: Row) -> tuple[float, float]:
+    """The lowest and the highest place with a band in it, as far as it takes no more than half of the height beyond either."""
+    height = (high - low) or abs(high) or 1.0
+    least, most = below[np.isfinite(below)], above[np.isfinite(above)]
+    if len(least):
+        low = max(min(low, float(least.min())), low - height / 2)
+    if len(most):
+        high = min(max(high, float(most.max())), high + height / 2)
+    return low, high

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aiops.backtest.shown import Shown
-from aiops.web.reports.axes import levels, lines, thinned, ticks
+from aiops.web.reports.axes import levels, lines, thinned, ticks, with_band
 from aiops.web.reports.backtest_page import number
 
 WIDE, HIGH = 860, 230
@@ -85,9 +85,5 @@ def _heights(one: Shown) -> tuple[float, float, bool]:
     if near:
         low, high = min(low, float(limits.min())), max(high, float(limits.max()))
     height = (high - low) or abs(high) or 1.0
-    for band, lower in ((one.low, True), (one.high, False)):
-        known = band[np.isfinite(band)]
-        if len(known):
-            low = max(min(low, float(known.min())), low - height / 2) if lower else low
-            high = high if lower else min(max(high, float(known.max())), high + height / 2)
+    low, high = with_band(low, high, one.low, one.high)
     return low - 0.04 * height, high + 0.08 * height, near

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from aiops.web.app import make_app
 from aiops.web.pages import view
 from tests.daemon.rig import Rig, card, falling
 from tests.web.people import BASE, bearer
+from tests.web.people import client as client
 
 SERVICES = {"pay": {"owner": "payments"}}
 PEOPLE: dict[str, Any] = {
@@ -41,13 +41,6 @@ def tokens(rig: Rig, tmp_path: Path) -> dict[str, str]:
         rig.at(8 * 3600 + 300 * look)
         rig.turn()
     return made
-
-
-@pytest.fixture
-def client(rig: Rig, tokens: dict[str, str]) -> Iterator[TestClient]:
-    assert rig.daemon is not None
-    with TestClient(make_app(rig.daemon), base_url=BASE, client=("127.0.0.1", 50000), follow_redirects=False) as found:
-        yield found
 
 
 def ids(rig: Rig) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiops.web.reports.axes import levels, lines, thinned, ticks
+from aiops.web.reports.axes import levels, lines, thinned, ticks, with_band
 
 
 def test_what_is_thinned_keeps_its_extremes_and_ends() -> None:
@@ -34,3 +34,11 @@ def test_a_line_ends_at_a_gap_and_goes_on_behind_it() -> None:
 
 def test_levels_are_round_and_inside() -> None:
     assert list(levels(0.03, 0.91)) == [0.25, 0.5, 0.75]
+
+
+def test_a_band_widens_a_picture_by_half_of_its_height_at_most() -> None:
+    nan = np.full(3, np.nan)
+    assert with_band(0.0, 2.0, nan, nan) == (0.0, 2.0)
+    assert with_band(0.0, 2.0, np.array([np.nan, -0.5]), np.array([1.0, 2.5])) == (-0.5, 2.5)
+    assert with_band(0.0, 2.0, np.array([-9.0]), np.array([99.0])) == (-1.0, 3.0)
+    assert with_band(0.0, 2.0, np.array([0.5]), np.array([1.0])) == (0.0, 2.0)
