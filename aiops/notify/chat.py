@@ -13,7 +13,9 @@ from pydantic import Field
 from aiops.core.errors import AiopsError, RetryLater
 from aiops.core.params import Params
 from aiops.core.text import cut
+from aiops.notify.arrays import Arrays
 from aiops.notify.interface import Notifier
+from aiops.notify.png import png
 
 TITLE_AT_MOST, TEXT_AT_MOST = 250, 6000
 KINDS = {"opened": "warning", "worsened": "failure", "closed": "info"}
@@ -25,6 +27,7 @@ class ChatParams(Params):
     """Parameters of `ChatNotifier`."""
 
     urls_file: Path = Field(description="a file with one Apprise URL a line; they hold secrets, so they stand in no config")
+    pictures: bool = Field(True, description="whether the series is drawn, for services that show images; false: text alone")
     timeout: float = Field(15.0, gt=0, le=120, description="seconds all of them together may take")
 
 
@@ -33,7 +36,8 @@ class ChatNotifier(Notifier[ChatParams]):
 
     Text is text: nothing in it is read as markup, and names that would call people (`@here`, `<!channel>`) are defused, for
     labels come from outside. A service that does not take a message is tried again with all of the file's, so that one that did
-    may hear twice: one receiver a service is better. Raises AiopsError for a file that cannot be read or a line that is no
+    may hear twice: one receiver a service is better. Services that take images get the picture of the leading series; the others
+    leave it out. Raises AiopsError for a file that cannot be read or a line that is no
     Apprise URL, RetryLater when a service did not take it.
 
     Source: Apprise (github.com/caronc/apprise), wiki, the list of services and their URLs.
@@ -44,6 +48,7 @@ class ChatNotifier(Notifier[ChatParams]):
 
     Params = ChatParams
     local: ClassVar[bool] = False
+    pictured: ClassVar[bool] = True
 
     def __init__(self, name: str, params: ChatParams) -> None:
         super().__init__(name, params)
@@ -59,9 +64,20 @@ class ChatNotifier(Notifier[ChatParams]):
             title=cut(defused(str(message["title"])), TITLE_AT_MOST), body=cut(defused(str(message["text"])), TEXT_AT_MOST),
             notify_type="failure" if came else KINDS.get(str(message["event"]), "info"),
             body_format=self._apprise.NotifyFormat.TEXT, interpret_escapes=False, timeout=self.params.timeout,
+            attach=self._picture(message),
         )  # fmt: skip
         if not said:
             raise RetryLater(f"{self.name}: not taken by all of {len(self._services)} services: {said.status.value}")
+
+    def _picture(self, message: Mapping[str, Any]) -> Any:
+        """The picture as Apprise attaches it; None without one."""
+        if not self.params.pictures or "picture" not in message:
+            return None
+        from apprise.attachment import memory
+
+        attach: Any = memory.AttachMemory  # it has no types
+        drawn = png(Arrays.from_json(message["picture"]))
+        return attach(content=drawn, name=f"{message['warning']['id']}.png", mimetype="image/png")
 
 
 def _services(apprise: Any, name: str, file: Path) -> Any:

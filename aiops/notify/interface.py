@@ -20,6 +20,8 @@ class Notifier(ABC, Generic[P]):
     """Whether what is told stays on this machine: then shadow warnings are told too."""
     renewed: ClassVar[bool] = False
     """Whether it forgets what is not said again: then a warning that is open is told every turn."""
+    pictured: ClassVar[bool] = False
+    """Whether it shows pictures: then a message brings the arrays of its leading series, `picture`, where they are known."""
 
     def __init__(self, name: str, params: P) -> None:
         self.name, self.params = name, params

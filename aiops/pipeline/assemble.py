@@ -64,6 +64,7 @@ class Rooms:
     working_hours: WorkingHours = field(default_factory=WorkingHours)
     local_receivers: frozenset[str] = frozenset()
     renewed_receivers: frozenset[str] = frozenset()
+    pictured_receivers: frozenset[str] = frozenset()
     stages: dict[str, Stage] = field(default_factory=dict)
     marks_turns: bool = True
     together: Together | None = None
@@ -166,6 +167,7 @@ def assemble(
     rooms.calibrations = Calibrations(store)
     rooms.together = Together(e.together, e.within, e.joins, e.storm, e.storm_within)
     rooms.renewed_receivers = frozenset(name for name, kind in receivers.items() if kind.renewed)
+    rooms.pictured_receivers = frozenset(name for name, kind in receivers.items() if kind.pictured)
     rooms.clock, rooms.responses = clock, settings.responses
     rooms.gate = open_gate(settings.policy, data_dir)
     rooms.links = open_links(settings, rooms.gate, clock)

@@ -9,11 +9,15 @@ from typing import Any
 
 from aiops.core.records import EarlyWarning
 from aiops.core.text import visible
-from aiops.notify.message import outbox_rows
+from aiops.notify.message import OutboxEntry, outbox_rows
 from aiops.outcomes.settle import deadline_s
+from aiops.pipeline.arrays import arrays
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes, EventKind
 from aiops.pipeline.watch import Watch
+
+PICTURES_AT_MOST, PICTURE_COLUMNS = 20, 90
+"""How many warnings of one turn are told with a picture, for each is read from the window; of how many columns it is at most."""
 
 
 def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
@@ -23,7 +27,7 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
     """
     if watch.card.challenges:
         return
-    stopped = rooms.killed() if changes.events else ""
+    stopped, pictures = rooms.killed() if changes.events else "", PICTURES_AT_MOST
     for event in list(changes.events):
         if event.warning is None or event.warning.cause or event.kind not in ("opened", "updated", "worsened", "closed"):
             continue  # what has a cause is told with it
@@ -33,9 +37,20 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
             rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning), rooms.working_hours,
         )
         told = [replace(row, payload=_linked(row.payload, rooms, warning, stopped)) for row in rows]
+        if pictures and any(row.receiver in rooms.pictured_receivers for row in told):
+            told, pictures = _pictured(told, watch, warning, rooms.pictured_receivers), pictures - 1
         changes.outbox += told
         if told and warning.told_s is None:
             _mark_told(watch, warning.having(told_s=now_s), changes)
+
+
+def _pictured(rows: list[OutboxEntry], watch: Watch, warning: EarlyWarning, receivers: frozenset[str]) -> list[OutboxEntry]:
+    """The same messages, with the arrays of the leading series for whoever shows pictures; its labels are not among them."""
+    found = arrays([watch], warning, columns=PICTURE_COLUMNS)
+    if found is None:
+        return rows
+    picture = {"picture": {**found.as_json(), "labels": {}}}
+    return [replace(row, payload={**row.payload, **picture}) if row.receiver in receivers else row for row in rows]
 
 
 def _linked(payload: Mapping[str, Any], rooms: Rooms, warning: EarlyWarning, stopped: str) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,10 @@ import pytest
 
 from aiops.core.errors import AiopsError, RetryLater
 from aiops.notify.chat import ChatNotifier, ChatParams, defused
+from aiops.notify.png import png
 from tests.notify.hostile import Hostile, answering, plain
 from tests.notify.samples import OPENED_S, closed, message, warning
+from tests.notify.test_plot import made
 
 # Apprise imports a module of the standard library that Python 3.13 leaves out
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -68,6 +71,18 @@ def test_overlong_texts_are_cut_with_a_mark(tmp_path: Path, server: Hostile) -> 
     got = body(server.requests[0])
     assert (len(got["title"]), len(got["message"])) == (250, 6000)
     assert got["message"].endswith("…")
+
+
+@pytest.mark.parametrize("pictures", [True, False])
+def test_who_shows_images_gets_the_series_drawn(tmp_path: Path, server: Hostile, pictures: bool) -> None:
+    (tmp_path / "urls").write_text(address(server))
+    to = ChatNotifier("chat", ChatParams(urls_file=tmp_path / "urls", pictures=pictures))
+    said = message("opened", warning())
+    to.send(said, "k", OPENED_S)
+    to.send(said | {"picture": made().as_json() | {"labels": {}}}, "k", OPENED_S)
+    bare, drawn = (body(one)["attachments"] for one in server.requests)
+    assert bare == []
+    assert [(one["mimetype"], base64.b64decode(one["base64"])) for one in drawn] == [("image/png", png(made()))] * pictures
 
 
 def test_what_is_not_taken_is_tried_again(tmp_path: Path, server: Hostile) -> None:

@@ -13,13 +13,13 @@ from aiops.notify.evidence import told
 from aiops.notify.message import facts_of
 from aiops.notify.wording import sure, title
 from aiops.outcomes.settle import deadline_s
+from aiops.pipeline.arrays import arrays
 from aiops.store.codec import to_json
 from aiops.store.paging import Pages
 from aiops.web.access.access import Access, Needs
 from aiops.web.access.sight import Sight, sight_of
 from aiops.web.api import shapes
 from aiops.web.api.answers import answer, encoded
-from aiops.web.api.arrays import arrays
 from aiops.web.api.kept import Kept
 from aiops.web.api.paged import Asked, asking
 from aiops.web.api.policy_view import about
@@ -91,8 +91,10 @@ def whole(daemon: Daemon, warning_id: str, sight: Sight) -> bytes | None:
 
 def _arrays(daemon: Daemon, stored: EarlyWarning, seen: EarlyWarning, numbers: list[int]) -> Iterator[dict[str, Any]]:
     """Of those symptoms whose series are in memory."""
+    outcome = daemon.store.outcome_of(stored.id)
+    failed = None if outcome is None else outcome.failed_s
     for number in numbers:
-        one = arrays(daemon, stored, number)
+        one = arrays(daemon.rooms.watches, stored, number, failed)
         if one is not None:
             yield {"symptom": number, **one.as_json(), "labels": dict(seen.symptoms[number].labels)}
 

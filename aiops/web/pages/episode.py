@@ -10,13 +10,14 @@ from aiops.core.quantity import quantity
 from aiops.core.records import EarlyWarning, Lineage
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
+from aiops.notify.arrays import Arrays
 from aiops.notify.evidence import series_text, told
+from aiops.notify.plot import picture
 from aiops.notify.wording import plan, rule, stated, sure
 from aiops.outcomes.settle import deadline_s
+from aiops.pipeline.arrays import arrays
 from aiops.web.access.sight import Sight
-from aiops.web.api.arrays import Arrays, arrays
 from aiops.web.pages.asked import asked
-from aiops.web.pages.episode_plot import picture
 from aiops.web.pages.thread import thread
 from aiops.web.pages.view import clock, judged, line, masked, seen
 
@@ -36,6 +37,7 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
         return None
     now, whole = daemon.clock(), found == stored
     outcome = next(sight.outcomes(o for o in [daemon.store.outcome_of(found.id)] if o is not None), None)
+    failed = None if outcome is None else outcome.failed_s
     deadline = deadline_s(found)
     card = next((watch.card for watch in daemon.rooms.watches if watch.card.name == found.card), None)
     return {
@@ -53,7 +55,7 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
         "asked": asked(daemon, found) if whole else [], "hidden": not whole,
         "books": [_book(one) for one in found.runbooks], "thread": thread(daemon, found, outcome, whole),
         "lineage": [_lineage(one) for one in dict.fromkeys(s.lineage for s in found.symptoms)],
-        "plot": _plot(arrays(daemon, stored), found, now),
+        "plot": _plot(arrays(daemon.rooms.watches, stored, failed_s=failed), found, now),
     }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aiops.backtest.shown import Shown
-from aiops.web.reports.axes import levels, lines, thinned, ticks, with_band
+from aiops.core.axes import levels, lines, thinned, ticks, with_band
 from aiops.web.reports.backtest_page import number
 
 WIDE, HIGH = 860, 230

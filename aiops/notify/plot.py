@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from aiops.core.axes import levels, lines, ticks, with_band
 from aiops.core.quantity import quantity
-from aiops.web.api.arrays import Arrays, Row
-from aiops.web.reports.axes import levels, lines, ticks, with_band
+from aiops.notify.arrays import Arrays, Row
 
 WIDE, HIGH = 1000, 260
 TOP, BOTTOM = 22, 40

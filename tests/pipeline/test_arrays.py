@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aiops.core.records import EarlyWarning
-from aiops.web.api.arrays import arrays, samples, usual
+from aiops.pipeline.arrays import arrays, samples, usual
 from tests.daemon.rig import START_S, Rig, anomaly_card, calm, card, falling
 
 
@@ -24,7 +24,7 @@ def warned(rig: Rig) -> EarlyWarning:
 
 def test_the_samples_are_those_of_the_window(rig: Rig, warned: EarlyWarning) -> None:
     assert rig.daemon is not None
-    found = arrays(rig.daemon, warned)
+    found = arrays(rig.daemon.rooms.watches, warned)
     assert found is not None
     watch = rig.watch("disk@made")
     recent = found.time_s > watch.window.end_s - 6 * 3600 + watch.step_s
@@ -38,7 +38,7 @@ def test_the_samples_are_those_of_the_window(rig: Rig, warned: EarlyWarning) -> 
 
 def test_what_was_told_is_where_the_ways_end(rig: Rig, warned: EarlyWarning) -> None:
     assert rig.daemon is not None
-    found = arrays(rig.daemon, warned)
+    found = arrays(rig.daemon.rooms.watches, warned)
     assert found is not None
     assert found.crossing == warned.crossing
     assert warned.crossing is not None
@@ -54,7 +54,7 @@ def test_what_was_told_is_where_the_ways_end(rig: Rig, warned: EarlyWarning) -> 
 def test_what_has_ended_has_nothing_ahead_and_shows_what_was_told_first(rig: Rig, warned: EarlyWarning) -> None:
     assert rig.daemon is not None
     ended = warned.having(state="closed", closed_s=warned.opened_s, crossing=None)
-    found = arrays(rig.daemon, ended)
+    found = arrays(rig.daemon.rooms.watches, ended)
     assert found is not None
     assert len(found.ahead_s) == 0
     assert found.crossing == warned.first_crossing
@@ -65,10 +65,10 @@ def test_a_series_that_is_not_known_has_no_picture(rig: Rig, warned: EarlyWarnin
     assert rig.daemon is not None
     (symptom,) = warned.symptoms
     elsewhere = replace(symptom, lineage=replace(symptom.lineage, source="nowhere"))
-    assert arrays(rig.daemon, warned.having(symptoms=(elsewhere,))) is None
-    assert arrays(rig.daemon, warned.having(entity={"instance": "gone"})) is None
-    assert arrays(rig.daemon, warned.having(members=({"id": "x"},))) is None
-    assert arrays(rig.daemon, warned, symptom=1) is None
+    assert arrays(rig.daemon.rooms.watches, warned.having(symptoms=(elsewhere,))) is None
+    assert arrays(rig.daemon.rooms.watches, warned.having(entity={"instance": "gone"})) is None
+    assert arrays(rig.daemon.rooms.watches, warned.having(members=({"id": "x"},))) is None
+    assert arrays(rig.daemon.rooms.watches, warned, symptom=1) is None
 
 
 def test_what_is_usual_is_what_the_detector_knows_and_asking_teaches_it_nothing(rig: Rig, warned: EarlyWarning) -> None:
@@ -85,7 +85,7 @@ def test_what_is_usual_is_what_the_detector_knows_and_asking_teaches_it_nothing(
 
 def test_as_json_it_holds_no_number_that_json_has_not(rig: Rig, warned: EarlyWarning) -> None:
     assert rig.daemon is not None
-    found = arrays(rig.daemon, warned)
+    found = arrays(rig.daemon.rooms.watches, warned)
     assert found is not None
     as_json = found.as_json()
     assert set(as_json["low"]) == {None}

@@ -6,90 +6,41 @@ They are read from the memory of the running turn, not asked of the source again
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiops.core.axes import thinned
 from aiops.core.labels import key
 from aiops.core.records import Crossing, EarlyWarning, Floats, History, Ints, Resolution, Symptom
-from aiops.daemon.daemon import Daemon
-from aiops.pipeline import Watch
+from aiops.notify.arrays import Arrays, Row
 from aiops.pipeline.rules_watch import RulesWatch
-from aiops.web.reports.axes import thinned
+from aiops.pipeline.watch import Watch
 
-Row = NDArray[np.float64]
 COLUMNS = 300
 STEPS_BEHIND, STEPS_AHEAD = 60, 60
 TIMES_AGAIN = 3
 """How often what is looked at is tried when the rows of a series were numbered anew meanwhile."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Arrays:
-    """One series of a warning: samples `values` (t,) at `time_s` (t,), with what is usual then, `low`, `high` (t,), NaN = none.
-
-    `limit` in `unit`, NaN = none; `above`: it must not be crossed upwards. Ahead, at `ahead_s` (h,): `mean`, `lower`, `upper`
-    (h,), the straight ways from the newest sample to the crossing that was told; h = 0: no time was told, or it is over.
-    `crossing`: what was told, at the opening where the warning is closed. `failed_s`: when what it foretold came.
-    """
-
-    labels: Mapping[str, str]
-    unit: str
-    time_s: Ints
-    values: Row
-    low: Row
-    high: Row
-    limit: float
-    above: bool
-    ahead_s: Ints
-    mean: Row
-    lower: Row
-    upper: Row
-    crossing: Crossing | None
-    opened_s: int
-    closed_s: int | None
-    failed_s: int | None
-
-    @property
-    def now_s(self) -> int:
-        """The instant of the newest sample looked at."""
-        return int(self.time_s[-1])
-
-    def as_json(self) -> dict[str, Any]:
-        """The same as plain JSON; null = none."""
-        crossing = self.crossing
-        told = None if crossing is None else [crossing.earliest_s, crossing.expected_s, crossing.latest_s]
-        return {
-            "labels": dict(self.labels), "unit": self.unit, "time_s": self.time_s.tolist(), "values": plain(self.values),
-            "low": plain(self.low), "high": plain(self.high), "limit": plain(np.array([self.limit]))[0], "above": self.above,
-            "ahead_s": self.ahead_s.tolist(), "mean": plain(self.mean), "lower": plain(self.lower), "upper": plain(self.upper),
-            "crossing_s": told, "opened_s": self.opened_s, "closed_s": self.closed_s, "failed_s": self.failed_s,
-        }  # fmt: skip
-
-
-def plain(values: Row, digits: int = 7) -> list[float | None]:
-    """Numbers as JSON has them: None for what is none."""
-    return [float(f"{x:.{digits}g}") if math.isfinite(x) else None for x in values.tolist()]
-
-
-def arrays(daemon: Daemon, warning: EarlyWarning, symptom: int = 0) -> Arrays | None:
+def arrays(
+    watches: Sequence[Watch], warning: EarlyWarning, symptom: int = 0, failed_s: int | None = None, columns: int = COLUMNS
+) -> Arrays | None:
     """The arrays of one symptom of a warning; None where its series is not in memory any more, or it has none of its own.
 
-    `warning` as it is stored, not as somebody may see it: labels are looked for as they are.
+    `warning` as it is stored, not as somebody may see it: labels are looked for as they are. `failed_s`: when what it foretold
+    came; `columns`: of each, the lowest and the highest sample are kept.
     """
     if warning.members or symptom >= len(warning.symptoms):
         return None
     one = warning.symptoms[symptom]
-    for watch in daemon.rooms.watches:
+    for watch in watches:
         if watch.card.name != warning.card or not _is_of(watch, one):
             continue
         for _ in range(TIMES_AGAIN):
             window = watch.window.id
             row = row_of(watch, warning, one)
-            found = None if row is None else _of_row(daemon, watch, row, warning, one)
+            found = None if row is None else _of_row(watch, row, warning, one, failed_s, columns)
             if watch.window.id == window:
                 if found is not None:
                     return found
@@ -123,16 +74,16 @@ def _leading(watch: RulesWatch, number: int) -> int | None:
     return next(iter([*known, *forecast]), None)
 
 
-def _of_row(daemon: Daemon, watch: Watch, row: int, warning: EarlyWarning, symptom: Symptom) -> Arrays | None:
+def _of_row(
+    watch: Watch, row: int, warning: EarlyWarning, symptom: Symptom, failed: int | None, columns: int
+) -> Arrays | None:
     end = watch.window.end_s
-    outcome = daemon.store.outcome_of(warning.id)
-    failed = None if outcome is None else outcome.failed_s
     told = warning.crossing if warning.state == "open" else warning.first_crossing
     past, until = _span(watch, warning, symptom, end, failed)
     time_s, values = samples(watch.window.history(np.array([row]), until), until - past)
     if not np.isfinite(values).any():
         return None
-    at = thinned(values, COLUMNS)
+    at = thinned(values, columns)
     time_s, values = time_s[at], values[at]
     limit = symptom.evidence.get("limit")
     level = math.nan if limit is None else float(limit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiops.web.reports.axes import levels, lines, thinned, ticks, with_band
+from aiops.core.axes import levels, lines, thinned, ticks, with_band
 
 
 def test_what_is_thinned_keeps_its_extremes_and_ends() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from aiops.core.records import Crossing
-from aiops.web.api.arrays import Arrays
-from aiops.web.pages.episode_plot import HIGH, WIDE, data, picture
+from aiops.notify.arrays import Arrays
+from aiops.notify.plot import HIGH, WIDE, data, picture
 from aiops.web.pages.templating import environment
 
 START = 1_767_571_200
