@@ -22,7 +22,7 @@ Name = Annotated[str, typer.Argument(help="the runbook's name")]
 About = Annotated[str, typer.Argument(help="the id of an early warning, or the beginning of it; not with --symptom")]
 SymptomFile = Annotated[Path | None, typer.Option("--symptom", help="a JSON file: kind, signal, labels, … as in a test")]
 Since = Annotated[str, typer.Option(help="how far back, for example 30d")]
-AT_MOST = 100_000
+AT_MOST, WHOLE = 100_000, 4000
 
 
 @runbooks_app.command("list")
@@ -80,6 +80,7 @@ def plan(
     output: Out = "text",
 ) -> None:  # fmt: skip
     """Show exactly what a runbook would do about a warning; nothing is sent. Exit 1 when it does not fit."""
+    from aiops.core.plan_text import plan_line
     from aiops.runbooks.match import context_of, refusals
     from aiops.runbooks.plan import plan as planned
 
@@ -87,19 +88,14 @@ def plan(
     one, subject = _named(_loaded(settings), name), _subject(settings, warning, symptom)
     refused = refusals(one, subject)
     steps, impact = planned(one, context_of(subject, one.target_by))
-    for step in steps:
-        step["known"] = "<from " not in step["what"]
-        step.pop("why_not_executed", None)
     if output == "json":
         for step in steps:
             _emit(step)
     else:
         typer.echo(f"impact: {impact}")
         for i, step in enumerate(steps, 1):
-            only = f"\n   only if {step['if']}" if "if" in step else ""
-            gone = f"\n   cannot be undone: {step['irreversible']}" if "irreversible" in step else ""
             open_ = "" if step["known"] else "\n   not knowable before the steps that it looks at have run"
-            typer.echo(f"{i}. {step['id']} [{step['effect']}] would: {step['what']}{only}{gone}{open_}")
+            typer.echo(f"{i}. would {plan_line(step, WHOLE)}{open_}")
     if refused:
         fail("; ".join(f"it does not fit: {r.line} wants {r.wanted}, got {r.got or 'none'}" for r in refused), 1)
 

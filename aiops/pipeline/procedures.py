@@ -21,7 +21,7 @@ from aiops.responses.procedure import (
 )
 from aiops.runbooks.check_action import NO_EFFECT
 from aiops.runbooks.expressions import LOOK_UP, NotEvaluated, NotKnown, evaluate_cel, holds_true, render, resolve
-from aiops.runbooks.plan import describe, rendered_argv, rendered_host, rendered_url
+from aiops.runbooks.plan import rendered_argv, rendered_host, rendered_url, shown
 from aiops.runbooks.schema import Runbook, Step, Undo, Verification
 from aiops.runbooks.simulate import holds
 
@@ -158,18 +158,13 @@ class Reading:
 
     def plan(self, indexes: Sequence[int], context: Mapping[str, Any]) -> list[dict[str, Any]]:
         """These steps as they would be done now, in words and whole; what depends on a later step's output is named so."""
-        out = []
-        for index in indexes:
-            step = self._steps[index]
-            skipped = self._skipped(step, context)
-            what = "skipped: its condition is false" if skipped else describe(step, context)[0]
-            one: dict[str, Any] = {"id": step.id, "uses": step.uses, "effect": step.effect or "read", "what": what}
-            if not skipped:
-                one["with"] = render(step.with_, context)
-            if step.irreversible:
-                one["irreversible"] = step.irreversible
-            out.append(one)
-        return out
+        return [self._shown(self._steps[index], context) for index in indexes]
+
+    def _shown(self, step: Step, context: Mapping[str, Any]) -> dict[str, Any]:
+        if not self._skipped(step, context):
+            return {**shown(step, context), "with": render(step.with_, context)}
+        what = "skipped: its condition is false"
+        return {"id": step.id, "uses": step.uses, "effect": step.effect or "read", "what": what, "known": True, "skipped": True}
 
     @staticmethod
     def _skipped(step: Step, context: Mapping[str, Any]) -> bool:

@@ -25,7 +25,7 @@ from aiops.responses.procedure import Procedure, Unclear, lowest
 from aiops.responses.view import lines_of
 from aiops.responses.world import Situation, Spread
 from aiops.runbooks import Runbook
-from aiops.runbooks.expressions import query_for
+from aiops.runbooks.expressions import query_for, render
 from aiops.runbooks.match import Subject, context_of, refusals
 from aiops.store import Store
 from aiops.store.codec import to_json
@@ -38,7 +38,7 @@ MODE_OF_STAGE: Mapping[Stage, Mode] = {"shadow": "shadow", "ticket": "approve", 
 AHEAD_S = 300.0
 """A warning that opened further in the future than this comes from a clock that is wrong."""
 TOLD_FOR_S = 3600.0
-REMEMBERED = 256
+REMEMBERED, IMPACT_SHOWN = 256, 400
 
 
 @dataclass(slots=True)
@@ -217,6 +217,7 @@ class Responder:
             "context": context, "team": runbook.owner.team, "kind": warning.kind, "entity": dict(warning.entity),
             "sources": list(dict.fromkeys(s.lineage.source for s in warning.symptoms)), "opened_s": warning.opened_s,
             "summary": runbook.summary, "asking": asking,
+            "impact": visible(str(render(runbook.notify.impact, context)), IMPACT_SHOWN),
         }  # fmt: skip
         mode = lowest(runbook.mode, self._world.mode_for(warning, runbook.name, runbook.owner.team))
         target = fingerprint(",".join(sorted(runbook.target_by)), key(context["target"]))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from aiops.core.durations import rfc3339
+from aiops.core.plan_text import plan_line
 from aiops.responses.desk import Tools
 from aiops.responses.doing import Doing
 from aiops.responses.guarding import Guarding, Hindrance
@@ -36,10 +37,14 @@ class Asks:
             why = "there is no time left for a question before it is too late for the steps"
             return tools.end(view, "approval_expired", why, tell=f"{view.run.runbook} was not approved", **more)
         plan = self._plan(view, scope, context)
+        refused = refused_in(plan)
+        if refused is not None:  # nobody is asked for what would not be done
+            why = f"{refused['id']}: {refused['refused']}"
+            return tools.end(view, "blocked", why, str(refused["id"]), f"{view.run.runbook}: {why}", **more)
         question = Question(len(view.questions), scope, plan_hash(view, plan), now, expires, asking.quorum, tuple(plan))
         who = ", ".join(asking.who)
         title = f"{view.run.runbook} asks {who} until {rfc3339(expires)}{': ' + difference if difference else ''}"
-        lines = [*(f"{one['id']}: {one['what']}" for one in plan), f"aiops responses approve {view.run.id}"]
+        lines = [*map(plan_line, plan), *_impact(view), f"aiops responses approve {view.run.id}"]
         messages = tools.told(view, f"asked:{question.n}", title, lines)
         body = {"reminded": False}
         return tools.decide(
@@ -140,6 +145,18 @@ class Asks:
                 raise Unclear(f"{row.step_id}: {result.why or result.end}")
             out.append((row, dict(result.output)))
         return out
+
+
+def _impact(view: View) -> list[str]:
+    """What it means for users when nothing is done."""
+    impact = str(view.run.facts.get("impact", ""))
+    return [f"Impact: {impact}"] if impact else []
+
+
+def refused_in(plan: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The first step of a plan that would surely be refused; None when there is none. A step with a condition that nobody can
+    tell yet may never be reached."""
+    return next((one for one in plan if one.get("refused") and (one["known"] or not one.get("if"))), None)
 
 
 def difference(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> str:

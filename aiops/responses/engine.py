@@ -13,7 +13,8 @@ from types import TracebackType
 import structlog
 
 from aiops.core.errors import StoreError
-from aiops.responses.asking import Asks
+from aiops.core.plan_text import plan_line
+from aiops.responses.asking import Asks, refused_in
 from aiops.responses.desk import Tools
 from aiops.responses.doing import Doing
 from aiops.responses.guarding import Guarding, Hindrance
@@ -160,7 +161,7 @@ class Engine:
         looked = [row for row in view.forward() if row.state == "DONE" and view.facts_of(row).uses != "compute"]
         found = [f"{row.step_id}: {line}" for row in looked for line in output_lines(row.result.get("output", {}))]
         plan = view.procedure.language.plan(view.open_indexes(), view.context)
-        would = [f"would {one['id']}: {one['what']}" for one in plan]
+        would = [f"would {plan_line(one)}" for one in plan]
         suggests = f" and suggests {', '.join(one['id'] for one in plan)}" if plan else ""
         tell = f"{view.run.runbook} looked{suggests}" if found else ""
         return self.tools.end(view, "suggested", why, tell=tell, lines=[*found, *would])
@@ -185,7 +186,12 @@ class Engine:
         """What stands against the first change, at the last moment."""
         if view.mode == "approve" and not view.allowed(row.idx):
             return Hindrance("suggested", "approval", "it names nobody who may approve it")
-        return None if view.wrote() else self._guarding.outside(view)
+        if view.wrote():
+            return None
+        refused = refused_in(view.procedure.language.plan(view.open_indexes(), view.context))
+        if refused is not None:  # nothing is begun that could not be ended
+            return Hindrance("blocked", str(refused["id"]), f"{refused['id']}: {refused['refused']}")
+        return self._guarding.outside(view)
 
     def _do(self, view: View, row: StepRow) -> bool:
         """Everything is settled: do it."""

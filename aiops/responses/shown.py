@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aiops.core.durations import rfc3339
+from aiops.core.plan_text import plan_line
 from aiops.core.text import visible
 from aiops.responses.view import UNDO
 from aiops.store.response_rows import Question, Run, StepRow
@@ -74,7 +75,7 @@ def lines(run: Run, steps: Sequence[StepRow], questions: Sequence[Question]) -> 
         yield from (f"          | {line}" for line in output_lines(row.result.get("output", {})))
     for q in questions:
         yield f"asked:    {', '.join(run.facts['asking']['who'])} until {rfc3339(q.expires_s)}: {_answer(q)}"
-        yield from (f"          {visible(one['id'])}: {visible(one['what'], 400)}{_risk(one)}" for one in q.plan)
+        yield from (f"          {plan_line(one)}" for one in q.plan)
 
 
 def _call(given: Mapping[str, Any]) -> str:
@@ -94,7 +95,3 @@ def _answer(q: Question) -> str:
     if q.state == "waiting":
         return f"{len(q.votes)} of {q.quorum} said yes" if q.votes else "nobody has answered yet"
     return f"{q.state}{' by ' + ', '.join(q.votes) if q.votes else ''}"
-
-
-def _risk(one: Mapping[str, Any]) -> str:
-    return f" [irreversible: {visible(str(one['irreversible']))}]" if one.get("irreversible") else ""

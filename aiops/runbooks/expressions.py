@@ -76,6 +76,17 @@ def path_mistake(path: str, step_ids: Collection[str], target_by: Collection[str
     return ""
 
 
+def references(text: str) -> list[str]:
+    """The paths that a CEL expression names outside of quotes, without what is called on them.
+
+    >>> references("steps.a.json.n.size() > 5 && symptom.signal == 'steps.b.x'")
+    ['steps.a.json.n', 'symptom.signal']
+    """
+    bare = "".join(part for i, part in enumerate(_QUOTED.split(text)) if not i % 2)
+    found = [(one.group(), bare[one.end() :].lstrip().startswith("(")) for one in _REFERENCE.finditer(bare)]
+    return [path.rpartition(".")[0] if called else path for path, called in found]
+
+
 def resolve(path: str, context: Mapping[str, Any]) -> Any:
     """The value at a dotted path. Raises NotKnown when a step's output is not there yet; an absent label is empty."""
     current: Any = context

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from aiops.core.text import visible
-from aiops.runbooks.expressions import LOOK_UP, plain, query_for, render
-from aiops.runbooks.schema import Runbook, Step
+from aiops.runbooks.expressions import LOOK_UP, NotKnown, plain, query_for, references, render, resolve
+from aiops.runbooks.schema import Action, Runbook, Step
 
 NOT_EXECUTED = "shown only: what was done stands with its response"
 MAX_ARGUMENT_BYTES = 131_071
@@ -22,22 +22,56 @@ _DOTS = re.compile(r"/\.{1,2}(?=[/?#]|$)")
 
 
 def plan(runbook: Runbook, context: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
-    """(steps as {id, uses, effect, what, …}, impact) with every look-up that can be known replaced."""
-    steps = []
-    for step in runbook.steps:
-        what, refused = describe(step, context)
-        shown = {"id": step.id, "uses": step.uses, "effect": step.effect or "read", "what": what}
-        if step.if_:
-            shown["if"] = step.if_
-        if step.irreversible:
-            shown["irreversible"] = step.irreversible
-        shown["why_not_executed"] = refused or NOT_EXECUTED
-        steps.append(shown)
+    """(steps as `shown`, impact) with every look-up that can be known replaced."""
+    steps = [shown(step, context) for step in runbook.steps]
+    for one in steps:
+        one["why_not_executed"] = one.get("refused") or NOT_EXECUTED
     return steps, visible(str(render(runbook.notify.impact, context)))
 
 
-def describe(step: Step, context: Mapping[str, Any]) -> tuple[str, str]:
-    """One line saying what a step would do, and why it may not, if so. A command is quoted as a shell would read it."""
+def shown(step: Step, context: Mapping[str, Any]) -> dict[str, Any]:
+    """One step of a plan: {id, uses, effect, what, known} and, where it has them, if, undo, irreversible, refused.
+
+    `known`: whether all that it is given can be told now, and whether it is done at all. `undo`: what would take it back.
+    `refused`: why it would not be done as it stands.
+    """
+    what, refused = describe(step, context)
+    one: dict[str, Any] = {"id": step.id, "uses": step.uses, "effect": step.effect or "read", "what": what}
+    one["known"] = not any(unknown_in(step, context))
+    if step.if_:
+        one["if"] = step.if_
+    if step.undo is not None:
+        one["undo"] = describe(step.undo, context)[0]
+    if step.irreversible:
+        one["irreversible"] = step.irreversible
+    if refused:
+        one["refused"] = refused
+    return one
+
+
+def unknown_in(step: Step, context: Mapping[str, Any]) -> Iterator[str]:
+    """What a step looks at that nobody knows yet, or that this warning does not have."""
+    cel = [step.if_ or ""] + ([str(v) for v in step.with_.values()] if step.uses == "compute" else [])
+    paths = [".".join(path.split(".")[:2]) for text in cel for path in references(text)]
+    if step.uses not in ("compute", "promql"):
+        paths += [found for text in _texts(step.with_) for found in LOOK_UP.findall(text)]
+    for path in paths:
+        try:
+            resolve(path, context)
+        except NotKnown:
+            yield path
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(one)
+
+
+def describe(step: Action, context: Mapping[str, Any]) -> tuple[str, str]:
+    """One line saying what an action would do, and why it may not, if so. A command is quoted as a shell would read it."""
     if step.uses == "exec":
         argv, refused = rendered_argv(step.with_["argv"], context)
         host, elsewhere = rendered_host(step.with_.get("host", ""), context)
@@ -54,8 +88,8 @@ def describe(step: Step, context: Mapping[str, Any]) -> tuple[str, str]:
         return visible(query_for(step.with_["query"], target, list(target))), ""
     if step.uses == "compute":
         return visible("; ".join(f"{k} = {v}" for k, v in step.with_.items())), ""
-    shown = render(step.with_, context)
-    return visible(", ".join(f"{k}: {plain(v)}" for k, v in shown.items())), ""
+    given = render(step.with_, context)
+    return visible(f"{step.uses} {', '.join(f'{k}: {plain(v)}' for k, v in given.items())}", SENT_SHOWN), ""
 
 
 def _variables(given: Mapping[str, Any], context: Mapping[str, Any]) -> list[str]:

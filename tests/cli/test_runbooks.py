@@ -70,7 +70,7 @@ def test_a_plan_is_exact_and_sends_nothing(place: Path) -> None:
     (step,) = lines("plan", "fills", "--symptom", "symptom.json")
     assert step["what"] == "df -- --db1"
     assert step["known"] is True
-    assert "would: df -- --db1" in aiops("plan", "fills", "--symptom", "symptom.json").stdout
+    assert " [read] df -- --db1" in aiops("plan", "fills", "--symptom", "symptom.json").stdout
 
 
 def test_a_plan_of_what_does_not_fit_ends_with_1(place: Path) -> None:

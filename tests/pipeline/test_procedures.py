@@ -171,7 +171,7 @@ def test_a_plan_shows_what_is_skipped_and_what_is_not_known_yet(tmp_path: Path) 
     first = {**WRITE, "if": "steps.look.json.n > 5"}
     second = {**WRITE, "id": "second", "with": {"n": "${{ steps.fix.rc }}"}}
     plan = procedure(tmp_path, READ, first, second).language.plan([1, 2], CONTEXT)
-    assert [one["what"] for one in plan] == ["skipped: its condition is false", "n: <from fix>"]
+    assert [one["what"] for one in plan] == ["skipped: its condition is false", "plugin.count n: <from fix>"]
     assert plan[1]["irreversible"] == WRITE["irreversible"]
 
 

@@ -189,7 +189,9 @@ def test_people_are_told_the_plan_and_how_to_say_yes(rig: Rig) -> None:
     (message,) = outbox(rig)
     assert message["title"].startswith("mend asks group:sre until 2025-06-15T")
     assert message["text"].splitlines() == [
-        "fix: at: a1", f"aiops responses approve {rig.one().id}", f"response {rig.one().id}: aiops responses show {rig.one().id}",
+        "fix [write] plugin.count at: a1 (cannot be undone: What is gone is gone for good.)",
+        "Impact: Writes there will fail.",
+        f"aiops responses approve {rig.one().id}", f"response {rig.one().id}: aiops responses show {rig.one().id}",
     ]  # fmt: skip
     assert message["response"] == {"id": rig.one().id, "runbook": "mend", "sha": rig.books[0].sha, "event": "asked"}
 

@@ -1,8 +1,16 @@
-"""What is said of a plan that is no longer the same; asking itself is tested with what people say."""
+"""What a question says, what is never asked, what is said of a plan that changed; answers are tested with people."""
 
 from __future__ import annotations
 
-from aiops.responses.asking import difference
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aiops.responses.asking import difference, refused_in
+from tests.responses.rig import WRITE, Rig, book, early, made
 
 LOOK, FIX = {"id": "look", "what": "df /"}, {"id": "fix", "what": "rm /tmp/a"}
 
@@ -13,3 +21,58 @@ def test_the_first_step_that_differs_is_named_with_both_forms() -> None:
 
 def test_more_or_fewer_steps_are_other_steps() -> None:
     assert difference([LOOK, FIX], [LOOK]) == "other steps"
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with made(tmp_path) as one:
+        yield one
+
+
+def begun(rig: Rig, one: dict[str, Any]) -> None:
+    rig.write(one)
+    rig.warn(early())
+    rig.replica().tick(rig.clock.now)
+
+
+def asked_text(rig: Rig) -> list[str]:
+    with rig.store._read() as c:
+        rows = c.exec_driver_sql("SELECT payload FROM outbox ORDER BY seq").fetchall()
+    return [line for row in rows for line in json.loads(row[0])["text"].splitlines()]
+
+
+def test_a_question_says_what_each_step_changes_how_it_is_taken_back_and_what_is_at_stake(rig: Rig) -> None:
+    undo = {"uses": "plugin.count", "with": {"at": "${{ target.instance }}"}}
+    second = {name: value for name, value in {**WRITE, "id": "second", "undo": undo}.items() if name != "irreversible"}
+    begun(rig, book(WRITE, second))
+    assert rig.one().state == "awaiting_approval"
+    assert asked_text(rig)[:3] == [
+        "fix [write] plugin.count at: a1 (cannot be undone: What is gone is gone for good.)",
+        "second [write] plugin.count at: a1 (undo: plugin.count at: a1)",
+        "Impact: Writes there will fail.",
+    ]
+
+
+@pytest.mark.parametrize("mode", ["approve", "auto"])
+def test_nothing_is_asked_or_begun_where_a_later_step_would_be_refused(rig: Rig, mode: str) -> None:
+    last = {
+        "id": "last", "uses": "exec", "effect": "read", "timeout": "5s",
+        "with": {"argv": ["df", "${{ symptom.labels.nowhere }}"]},
+    }  # fmt: skip
+    begun(rig, book(WRITE, last, mode=mode))
+    assert (rig.one().state, rig.one().body["because"]) == ("blocked", "last")
+    assert "an argument is empty" in rig.one().body["why"]
+    assert not rig.count.calls
+
+
+@pytest.mark.parametrize(
+    ("step", "found"),
+    [
+        ({"refused": "no", "known": True}, True),
+        ({"refused": "no", "known": False}, True),
+        ({"refused": "no", "known": False, "if": "steps.a.rc == 0"}, False),
+        ({"known": True}, False),
+    ],
+)
+def test_a_step_that_may_never_be_reached_refuses_nothing_yet(step: dict[str, Any], found: bool) -> None:
+    assert (refused_in([{"id": "a", **step}]) is not None) == found

@@ -27,7 +27,7 @@ def test_people_see_where_it_stands_what_was_found_and_what_is_asked(tmp_path: P
     text = "\n".join(shown)
     assert not any(c in line for line in shown for c in ("\n", "\x1b"))
     for wanted in ("awaiting_approval", "look                 done (pure)", "| 12 GB", "| free", "asked:    group:sre until",
-                   "nobody has answered yet", "[irreversible: What is gone is gone for good.]"):  # fmt: skip
+                   "nobody has answered yet", "(cannot be undone: What is gone is gone for good.)"):  # fmt: skip
         assert wanted in text
 
 

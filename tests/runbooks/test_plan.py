@@ -16,7 +16,7 @@ from aiops.core.text import visible
 from aiops.runbooks import Runbook
 from aiops.runbooks.expressions import LOOK_UP, query_for, render, target_selector
 from aiops.runbooks.match import Subject, context_of
-from aiops.runbooks.plan import NOT_EXECUTED, describe, plan, rendered_argv, rendered_host, rendered_url
+from aiops.runbooks.plan import NOT_EXECUTED, describe, plan, rendered_argv, rendered_host, rendered_url, shown
 from aiops.runbooks.schema import Step
 from tests.runbooks.hostile import NAMED, VALUES
 from tests.runbooks.samples import loaded
@@ -136,6 +136,37 @@ def test_what_an_earlier_step_will_give_is_shown_as_not_known_yet() -> None:
     assert steps[3]["if"] == "steps.look.json.idle <= 3"
 
 
+def test_a_plan_says_what_is_known_what_takes_a_step_back_and_what_would_be_refused() -> None:
+    steps, _ = plan(POOL_BOOK, context(service="--all", instance="web1"))
+    known = {s["id"]: s["known"] for s in steps}
+    assert known == {"look": True, "wanted": False, "clean": False, "grow": False}
+    undo = 'PUT https://pool.example.org/v1/size {"workers": "<from look>"}'
+    assert {s["id"]: s["undo"] for s in steps if "undo" in s} == {"grow": undo}
+    assert {s["id"] for s in steps if "refused" in s} == {"look", "clean"}
+
+
+@pytest.mark.parametrize(
+    ("step", "known"),
+    [
+        ({"uses": "compute", "with": {"n": "steps.look.json.n + 1"}}, False),
+        ({"uses": "compute", "with": {"n": "size(symptom.labels) + 1"}}, True),
+        ({"uses": "compute", "with": {"n": "target.service.startsWith('a')"}}, True),
+        ({"uses": "notify", "with": {"route": "r", "message": "x"}, "if": "steps.look.rc == 0"}, False),
+        ({"uses": "notify", "with": {"route": "r", "message": "${{ symptom.value }} of ${{ steps.a.rc }}"}}, False),
+        ({"uses": "promql", "with": {"query": "up{$target}"}}, True),
+        ({"uses": "awx.launch", "effect": "read", "with": {"job": "j", "variables": {"v": ["${{ steps.look.rc }}"]}}}, False),
+    ],
+)
+def test_what_depends_on_a_step_that_has_not_run_is_not_known(step: dict[str, Any], known: bool) -> None:
+    assert shown(Step.model_validate({"id": "s", **step}), context(service="a"))["known"] is known
+
+
+def test_what_a_step_does_is_named_where_its_parameters_do_not_say_it() -> None:
+    given = {"kind": "Deployment", "namespace": "pay", "name": "${{ target.service }}"}
+    restart = written("kubernetes.restart", given, effect="write", idempotent=True, irreversible="its connections are dropped")
+    assert describe(restart, context(service="shop"))[0] == "kubernetes.restart kind: Deployment, namespace: pay, name: shop"
+
+
 def test_everything_that_is_sent_is_shown_secrets_by_their_names() -> None:
     program = {
         "host": "web1", "argv": ["drop", "--", "${{ target.service }}"], "stdin_json": {"of": "${{ target.service }}"},
@@ -162,8 +193,8 @@ def test_whatever_is_sent_is_shown_on_one_line(value: str) -> None:
         assert describe(written(uses, with_), context(x=value))[0].isprintable()
 
 
-def written(uses: str, with_: dict[str, Any]) -> Step:
-    return Step.model_construct(id="s", uses=uses, with_=with_)
+def written(uses: str, with_: dict[str, Any], **more: Any) -> Step:
+    return Step.model_construct(id="s", uses=uses, with_=with_, **more)
 
 
 def test_values_of_the_warning_can_be_looked_up() -> None:
