@@ -15,6 +15,8 @@ import numpy as np
 
 from aiops.core.labels import key
 from aiops.core.records import FORETELLING, TIMED, Crossings, EarlyWarning, State
+from aiops.models.second_tier import kept as second
+from aiops.models.second_tier.pool import shared
 from aiops.models.state_files import StateLoss, read_state, save_state, saved_at
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.mask import masked_at
@@ -41,6 +43,8 @@ def save(watch: Watch, data_dir: Path) -> None:
     parts = {f"{part}.{name}": array for part, state in _states(watch).items() for name, array in state.items()}
     if watch.lived_s is not None:
         _put_reasons(watch, parts)
+        if any("asked_s" in state for state in _states(watch).values()):
+            parts |= second.put(shared(), _states(watch).values())
         save_state(_folder(watch, data_dir), "learnt", parts, watch.identity | {"end_s": watch.lived_s})
     watch.window.save()
     if watch.intake is not None and watch.lived_s is not None:
@@ -123,6 +127,7 @@ def _bring_up(watch: Watch, lived: int) -> None:
 def _load(watch: Watch, found: State) -> str:
     """Put what was found into the first rows of each array; why it does not fit, then nothing is changed."""
     table, codes = found.pop("reasons", None), {name: found.pop(f"{name}.reason", None) for name in LOOKS}
+    asked = {name: found.pop(name) for name in second.NAMES if name in found}
     if "refusal.last" in found and not watch.refusal:
         watch.refusal |= {"last": np.full(watch.n, np.nan), "until_s": np.zeros(watch.n, np.int64)}
     into = {f"{part}.{name}": array for part, state in _states(watch).items() for name, array in state.items()}
@@ -135,6 +140,8 @@ def _load(watch: Watch, found: State) -> str:
         if table is not None and code is not None:
             rows = min(watch.n, len(code))
             getattr(watch, name).reason[:rows] = table.astype(object)[code[:rows]]
+    if asked:
+        second.take_up(shared(), asked)
     return ""
 
 

@@ -18,6 +18,7 @@ from aiops.core.records import Crossings, History, Limit, Resolution, State
 from aiops.models import seasonal
 from aiops.models.budget import Budget
 from aiops.models.entity import EntityIndex
+from aiops.models.second_tier import kept
 from aiops.models.second_tier import pool as pools
 from aiops.models.state_files import load_state, save_state
 from aiops.pipeline import Watch, evaluate, turn
@@ -122,14 +123,14 @@ def test_entities_and_their_budgets_do_not_depend_on_the_order() -> None:
 # --- forecasters ------------------------------------------------------------------------------------------------------
 
 
-def history(n: int) -> tuple[History, Limit]:
+def history(n: int, hours: int = 700) -> tuple[History, Limit]:
     """What a window holds of n series, a third of which grow; and their limits."""
     rng = np.random.default_rng(2)
-    hours = np.arange(700.0)
-    y = rng.uniform(10, 50, (n, 1)) + rng.uniform(0, 6, (n, 1)) * np.sin(2 * np.pi * hours / 24) + rng.normal(size=(n, 700))
+    t = np.arange(float(hours))
+    y = rng.uniform(10, 50, (n, 1)) + rng.uniform(0, 6, (n, 1)) * np.sin(2 * np.pi * t / 24) + rng.normal(size=(n, hours))
     steady = np.arange(n) % 3 == 0
-    y[steady] = 10 + rng.uniform(0.05, 0.2, (steady.sum(), 1)) * hours + 0.01 * rng.normal(size=(steady.sum(), 700))
-    y[1::7, rng.integers(0, 600)] = np.nan
+    y[steady] = 10 + rng.uniform(0.05, 0.2, (steady.sum(), 1)) * t + 0.01 * rng.normal(size=(steady.sum(), hours))
+    y[1::7, rng.integers(0, hours - 100)] = np.nan
     small = y[:, -72:].repeat(12, axis=1) + 0.01 * rng.normal(size=(n, 864))
     limit = y[:, -48:].mean(axis=1) * rng.uniform(1.05, 1.2, n)
     return history_of(y, small, spread=0.5), Limit(limit, np.ones(n, bool), np.full(n, np.nan), np.zeros(n, np.int8))
@@ -188,25 +189,67 @@ def test_forecasts_after_a_restart_are_those_without(name: str, tmp_path: Path) 
     equal(back, state)
 
 
+FAMILIES = pytest.mark.parametrize("names", [["pca"], pytest.param(SLOW, marks=pytest.mark.long)])
+
+
+def slow_models(names: list[str]) -> dict[str, Any]:
+    return {name: load("forecasters", name)(load("forecasters", name).Params(everything=True), STEP) for name in names}
+
+
+def asked_of_slow(
+    names: list[str], workers: int, order: np.ndarray, seen: History, limit: Limit
+) -> dict[str, tuple[State, dict[str, Any]]]:
+    """What slow forecasters have learnt and say of some rows in that order, once answered."""
+    pools.share(pools.Pool(workers, patient=True))
+    models = slow_models(names)
+    found = {name: (model.initial(len(order)), {}) for name, model in models.items()}
+    for later_s in (0, 300):  # all of them ask before any is answered
+        for name, model in models.items():
+            state = found[name][0]
+            found[name] = state, looks(model, state, seen, limit, order, (later_s,))
+    assert all(state["second"].all() for state, _ in found.values()), pools.shared().counts
+    return found
+
+
 @pytest.fixture
-def workers() -> Iterator[Callable[[int], None]]:
-    yield lambda count: pools.share(pools.Pool(count, budget_s=600.0, deadline_s=300.0))
-    pools.share(pools.Pool())
+def own_pool() -> Iterator[None]:
+    yield
+    pools.share(pools.Pool(patient=True))
 
 
-@pytest.mark.parametrize("name", [n if n == "pca" else pytest.param(n, marks=pytest.mark.long) for n in SLOW])
-def test_slow_forecasts_do_not_depend_on_the_workers_or_the_order(name: str, workers: Callable[[int], None]) -> None:
-    kind, (seen, limit) = load("forecasters", name), history(6)
-    answers = []
-    for count, order in ((1, np.arange(6)), (3, np.array([4, 1, 5, 0, 3, 2]))):
-        workers(count)
-        model, state = kind(kind.Params(everything=True), STEP), kind(kind.Params(), STEP).initial(6)
-        found = looks(model, state, seen, limit, order, (0, 300))
-        assert state["second"].all(), pools.shared().counts
+@FAMILIES
+def test_slow_forecasts_do_not_depend_on_the_workers_or_the_order(names: list[str], own_pool: None) -> None:
+    seen, limit = history(3, hours=240)
+    want = asked_of_slow(names, 1, np.arange(3), seen, limit)
+    for count, order in [(2, np.array([2, 0, 1])), (5, np.array([1, 2, 0]))][: 2 if names == SLOW else 1]:
         back = np.argsort(order)
-        answers.append((found["time_s"][back], taken(state, back)))
-    np.testing.assert_array_equal(answers[0][0], answers[1][0])
-    equal(answers[0][1], answers[1][1])
+        for name, (state, said) in asked_of_slow(names, count, order, seen, limit).items():
+            for field, array in said.items():
+                np.testing.assert_array_equal(array[back], want[name][1][field], f"{name} {field}")
+            equal(taken(state, back), want[name][0], f"{name} ")
+
+
+@FAMILIES
+def test_slow_forecasts_after_a_restart_are_those_without(names: list[str], own_pool: None, tmp_path: Path) -> None:
+    """Killed between the asking and the answer, and taken up with what is saved of it."""
+    (seen, limit), rows = history(2, hours=240), np.arange(2)
+    want, found = asked_of_slow(names, 2, rows, seen, limit), {}
+    pools.share(pools.Pool(2, patient=True))
+    models = slow_models(names)
+    for name, model in models.items():
+        state = model.initial(2)
+        looks(model, state, seen, limit, rows, (0,))
+        save_state(tmp_path, name, state | kept.put(pools.shared(), [state]), {})
+    pools.share(pools.Pool(1, patient=True))
+    for name in names:
+        back = load_state(tmp_path, name, {})
+        assert back is not None
+        kept.take_up(pools.shared(), back)
+        found[name] = back
+    for name, model in models.items():
+        for field, array in looks(model, found[name], seen, limit, rows, (300,)).items():
+            np.testing.assert_array_equal(array, want[name][1][field], f"{name} {field}")
+        equal(found[name], want[name][0], f"{name} ")
 
 
 # --- whole turns ------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import hashlib
 import json
+import sys
 import threading
 import time
 from collections import OrderedDict, deque
@@ -25,7 +26,11 @@ DEADLINE_S = 60.0
 BUDGET_S = 20.0
 MEMORY_BYTES = 1 << 30
 KEPT = 2048
-"""Answers that are remembered."""
+"""Answers that are remembered; those that were not fetched yet beyond."""
+WAITING = 256
+"""Jobs that wait at most, before no more are taken."""
+HANGS_S = 1800.0
+"""How long a single job may run in a pool that is patient: fits have a bounded number of iterations, so it hangs."""
 MINUTE = 60.0
 
 
@@ -56,6 +61,7 @@ class _Ticket:
     done: threading.Event = field(default_factory=threading.Event)
     found: Floats | None = None
     error: str = ""
+    fetched: bool = False
 
 
 class _Budget:
@@ -93,12 +99,15 @@ class Pool:
     order of asking. Processes start with the first job and end with the pool, or when the daemon is gone. Thread-safe.
 
     What comes of a job depends on the job alone, not on the number of workers or on other jobs; whether it comes in time does.
+    A `patient` pool has neither deadline nor budget, and `take` waits: what comes of a replay, where minutes pass at once, then
+    depends neither on the machine nor on what else it does.
     """
 
     def __init__(
-        self, workers: int = 1, budget_s: float = BUDGET_S, deadline_s: float = DEADLINE_S, memory_bytes: int = MEMORY_BYTES
-    ) -> None:
-        self.deadline_s, self.memory_bytes, self.workers = deadline_s, memory_bytes, workers
+        self, workers: int = 1, budget_s: float = BUDGET_S, deadline_s: float = DEADLINE_S, memory_bytes: int = MEMORY_BYTES,
+        patient: bool = False,
+    ) -> None:  # fmt: skip
+        self.deadline_s, self.memory_bytes, self.workers, self.patient = deadline_s, memory_bytes, workers, patient
         self.counts = Counts()
         self._budget = _Budget(budget_s)
         self._tickets: OrderedDict[bytes, _Ticket] = OrderedDict()
@@ -116,8 +125,7 @@ class Pool:
                 return key
             ticket = self._tickets[key] = _Ticket(job, time.monotonic())
             self._tickets.move_to_end(key)
-            while len(self._tickets) > KEPT:
-                self._tickets.popitem(last=False)
+            self._let_go()
             self._queue.append(ticket)
             self.counts.asked += 1
             if len(self._lanes) < min(self.workers, len(self._queue)):
@@ -126,13 +134,48 @@ class Pool:
         return key
 
     def take(self, key: bytes, wait_s: float = 0.0) -> Floats | None:
-        """The numbers of a job, waiting for them at most `wait_s` and never beyond its deadline; None: there are none."""
+        """The numbers of a job, waiting for them at most `wait_s` and never beyond its deadline; None: there are none.
+
+        A patient pool waits until the job is done.
+        """
         with self._changed:
             ticket = self._tickets.get(key)
         if ticket is None:
             return None
-        ticket.done.wait(max(0.0, min(wait_s, ticket.asked + self.deadline_s - time.monotonic())))
+        left = max(0.0, min(wait_s, ticket.asked + self.deadline_s - time.monotonic()))
+        ticket.done.wait(None if self.patient else left)
+        ticket.fetched = True
         return ticket.found
+
+    def kept(self, key: bytes) -> tuple[Job, Floats | None] | None:
+        """A job, and its numbers: None while it is not done, none at all where it failed. None: it is not known."""
+        with self._changed:
+            ticket = self._tickets.get(key)
+        if ticket is None:
+            return None
+        return ticket.job, (ticket.found if ticket.found is not None else np.zeros(0)) if ticket.done.is_set() else None
+
+    def adopt(self, job: Job, found: Floats | None) -> None:
+        """Take up what `kept` told in an earlier life: what was not done is done now."""
+        if found is None:
+            self.ask(job)
+            return
+        ticket = _Ticket(job, time.monotonic())
+        self._finish(ticket, found if len(found) else None, "" if len(found) else "it failed in an earlier life")
+        with self._changed:
+            self._tickets.setdefault(job.key, ticket)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Forget the oldest answers that were fetched."""
+        over = len(self._tickets) - KEPT
+        for key in [key for key, ticket in self._tickets.items() if ticket.fetched][: max(0, over)]:
+            del self._tickets[key]
+
+    @property
+    def room(self) -> int:
+        """How many more jobs may be asked for; of a patient pool any number."""
+        return sys.maxsize if self.patient else max(0, WAITING - self.waiting)
 
     def why(self, key: bytes) -> str:
         """Why a job has no answer, "" when it has one or is not done."""
@@ -163,10 +206,10 @@ class Pool:
         """The next job that may begin, waiting for it; None when the pool is closed. For the pool's own threads."""
         with self._changed:
             while not self._closed:
-                while self._queue and time.monotonic() - self._queue[0].asked > self.deadline_s:
+                while self._queue and not self.patient and time.monotonic() - self._queue[0].asked > self.deadline_s:
                     self.counts.late += 1
                     self._finish(self._queue.popleft(), None, "no time or budget before its deadline")
-                short = self._budget.short() if self._queue else None
+                short = (0.0 if self.patient else self._budget.short()) if self._queue else None
                 if short == 0.0:
                     return self._queue.popleft()
                 self._changed.wait(short if short is None else min(short, 1.0))
@@ -212,7 +255,8 @@ class _Lane:
         connection = self._start()
         begun = time.monotonic()
         connection.send_bytes(packed(ticket.job.head, ticket.job.values))
-        if not connection.poll(max(0.0, ticket.asked + self.pool.deadline_s - begun)):
+        left = HANGS_S if self.pool.patient else max(0.0, ticket.asked + self.pool.deadline_s - begun)
+        if not connection.poll(left):
             self._stop()
             return None, "not done before its deadline", time.monotonic() - begun
         head, found = unpacked(connection.recv_bytes(), "float64")
@@ -255,10 +299,10 @@ _lock = threading.Lock()
 
 
 def shared() -> Pool:
-    """The pool of this process, made when first asked for, ended with the process."""
+    """The pool of this process, ended with it: a daemon's own, else a patient one, made when first asked for."""
     with _lock:
         if not _shared:
-            _shared.append(Pool())
+            _shared.append(Pool(patient=True))
             atexit.register(_shared[0].close)
         return _shared[0]
 

@@ -21,7 +21,7 @@ from aiops.models.second_tier.pool import Job, shared
 FITTED = "aiops.models.second_tier.fits:fitted"
 TAKEN_AFTER_S = 120
 """An answer is used from so long after the asking on, in the time of the turns: later than any deadline of the pool, so that a
-live turn never waits, and a replay, where minutes pass at once, waits and says the same as the live turns did."""
+live turn never waits; a replay, where minutes pass at once, waits for it and says what live turns said that had enough budget."""
 KEEPS = 2
 """An answer is used for up to so many times `every_s`, then the first tier speaks again."""
 KEY = 16
@@ -31,7 +31,6 @@ class TierParams(outlook.OutlookParams):
     """Parameters of the forecasters of the second tier."""
 
     every_s: float = Field(3 * 3600, ge=3600, description="how often a series is fitted anew, s")
-    at_most: int = Field(16, ge=1, le=512, description="series asked for in one look, the nearest to their limit first")
     everything: bool = Field(False, description="true: every series of the card; false: those that may cross within the horizon")
 
 
@@ -89,7 +88,7 @@ class SecondTier(outlook.ByHour[T]):
 
 
 def _nearest(params: TierParams, state: State, limit: Limit, horizon_s: float, now_s: Ints) -> Ints:
-    """The rows to ask for: fitted long ago or never, those that may cross first coming first."""
+    """The rows to ask for: fitted long ago or never, those that may cross first coming first; no more than the pool has room for."""
     ahead = min(int(horizon_s // HOUR) + 1, conformal.AHEAD)
     sign = np.where(limit.above, 1.0, -1.0)
     half = conformal.width(state["quantiles"], params.level)[:, None] * state["scales"].astype(np.float64)[:, conformal.BUCKET]
@@ -101,7 +100,7 @@ def _nearest(params: TierParams, state: State, limit: Limit, horizon_s: float, n
     soonest = np.where(over.any(axis=1), over.argmax(axis=1), ahead)
     wanted = old & np.isnan(state["asked_s"]) & np.isfinite(limit.value) & np.isfinite(state["fit_s"])
     rows = np.flatnonzero(wanted & (over.any(axis=1) | params.everything))
-    return rows[np.argsort(soonest[rows], kind="stable")][: params.at_most]
+    return rows[np.argsort(soonest[rows], kind="stable")][: shared().room]
 
 
 def _ask(kind: str, state: State, history: History, rows: Ints) -> None:

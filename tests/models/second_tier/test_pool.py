@@ -132,3 +132,42 @@ def test_keys_tell_jobs_apart() -> None:
     jobs = [job("doubled"), job("process_id"), job("process_id", label=1), Job(FAULTY + "doubled", VALUES + 1, {})]
     assert len({one.key for one in jobs}) == len(jobs)
     assert job("doubled").key == job("doubled").key
+
+
+def test_a_patient_pool_waits_whatever_its_deadline_and_budget_are() -> None:
+    pool = Pool(deadline_s=0.01, budget_s=1e-9, patient=True)
+    try:
+        keys = [pool.ask(job("burn", seconds=0.2, label=i)) for i in range(3)]
+        assert all(pool.take(key) is not None for key in keys)
+        assert (pool.counts.answered, pool.counts.late, pool.counts.failed) == (3, 0, 0)
+    finally:
+        pool.close()
+
+
+def test_without_a_daemon_a_process_is_patient() -> None:
+    from aiops.models.second_tier import pool as pools
+
+    pools._shared.clear()
+    assert pools.shared().patient
+
+
+def test_an_answer_that_was_not_fetched_is_not_forgotten(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiops.models.second_tier.pool.KEPT", 2)
+    keys = [pool.ask(Job(FAULTY + "doubled", VALUES + i, {})) for i in range(5)]
+    assert all(pool.take(key, LONG) is not None for key in keys)
+    pool.ask(job("process_id"))
+    assert [pool.kept(key) is not None for key in keys] == [False, False, False, False, True]
+
+
+def test_room_is_what_may_wait_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiops.models.second_tier.pool.WAITING", 2)
+    pool = Pool(deadline_s=LONG, budget_s=600)
+    try:
+        pool.ask(job("hang", seconds=60.0))
+        while pool.waiting:
+            time.sleep(0.01)
+        assert pool.room == 2
+        pool.ask(job("doubled"))
+        assert (pool.room, Pool(patient=True).room > 10**6) == (1, True)
+    finally:
+        pool.close()

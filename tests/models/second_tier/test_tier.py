@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from aiops.core.records import Crossings, Limit, State
 from aiops.models.combined import Combined, CombinedParams
+from aiops.models.hourly import pasts
+from aiops.models.second_tier import kept, tier
 from aiops.models.second_tier import pool as pools
-from aiops.models.second_tier import tier
-from aiops.models.second_tier.forecasters import Ets, EtsParams
-from aiops.models.second_tier.pool import Pool
+from aiops.models.second_tier.forecasters import Ets, EtsParams, Pca, PcaParams
+from aiops.models.second_tier.pool import Job, Pool
+from aiops.models.state_files import load_state, save_state
 from tests.models.hours import NOW, history_of
 
 HOUR, DAY = 3600, 86400
@@ -84,28 +88,70 @@ def test_without_a_worker_that_works_the_first_tier_speaks(pool: Pool) -> None:
     assert pool.counts.failed > 0
 
 
-def test_only_series_that_may_cross_are_asked_for_the_nearest_first(pool: Pool) -> None:
+def test_only_series_that_may_cross_are_asked_for_the_nearest_first(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     y = np.repeat(filling(), 4, axis=0) + np.arange(4)[:, None] * 1e-3
     limit = Limit(np.array([95.0, 85.0, 1e6, 90.0]), np.ones(4, bool), np.full(4, np.nan), np.zeros(4, np.int8))
-    model = Ets(EtsParams(at_most=2), 60)
+    model = Ets(EtsParams(), 60)
+    state = model.initial(4)
+    look(model, state, y, limit)
+    assert np.isfinite(state["asked_s"]).tolist() == [True, True, False, True]
+    monkeypatch.setattr(pools, "WAITING", 2)
+    pools.share(Pool(budget_s=1e-9, deadline_s=LONG))
     state = model.initial(4)
     look(model, state, y, limit)
     assert np.isfinite(state["asked_s"]).tolist() == [False, True, False, True]
+    pools.share(Pool(budget_s=1e-9, deadline_s=LONG))
+    monkeypatch.setattr(pools, "WAITING", 256)
     everything = Ets(EtsParams(everything=True), 60)
     state = everything.initial(4)
     look(everything, state, y, limit)
     assert np.isfinite(state["asked_s"]).all()
 
 
-def test_a_restart_between_asking_and_answer_asks_again(pool: Pool) -> None:
+def restarted(state: State, tmp_path: Path) -> State:
+    """The state and what it waits for, saved, and taken up by another life with a pool of its own."""
+    save_state(tmp_path, "model", state | kept.put(pools.shared(), [state]), {})
+    pools.share(Pool(deadline_s=LONG, budget_s=600))
+    found = load_state(tmp_path, "model", {})
+    assert found is not None
+    kept.take_up(pools.shared(), found)
+    assert set(found) == set(state)
+    return found
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_restart_between_asking_and_answer_loses_nothing(answered: bool, pool: Pool, tmp_path: Path) -> None:
     y, limit = filling(), Limit.uniform(1, 90.0, True)
-    model = Ets(EtsParams(), 60)
+    model = Pca(PcaParams(), 60)
     state = model.initial(1)
     look(model, state, y, limit)
+    if answered:
+        assert pool.take(state["key"][0].tobytes(), LONG) is not None
+    back = restarted({name: array.copy() for name, array in state.items()}, tmp_path)
+    assert pools.shared().counts.asked == (0 if answered else 1)
+    found = look(model, back, y, limit, tier.TAKEN_AFTER_S)
+    assert found.reason[0] == "pca reaches it"
     pools.share(Pool(deadline_s=LONG, budget_s=600))
-    assert look(model, state, y, limit, 300).reason[0] != "ets reaches it"
-    assert np.isfinite(state["asked_s"][0])
-    assert look(model, state, y, limit, 600).reason[0] == "ets reaches it"
+    pools.shared().ask(Job(tier.FITTED, *of_the(y)))
+    np.testing.assert_array_equal(found.time_s, look(model, state, y, limit, tier.TAKEN_AFTER_S).time_s)
+
+
+def test_a_job_that_failed_is_not_done_again_after_a_restart(pool: Pool, tmp_path: Path) -> None:
+    y, limit = filling(), Limit.uniform(1, 90.0, True)
+    model = Pca(PcaParams(), 60)
+    state = model.initial(1)
+    pool.memory_bytes = 1 << 20
+    look(model, state, y, limit)
+    assert pool.take(state["key"][0].tobytes(), LONG) is None
+    back = restarted(state, tmp_path)
+    assert look(model, back, y, limit, tier.TAKEN_AFTER_S).reason[0] != "pca reaches it"
+    assert pools.shared().counts.asked == 1, "asked again at that look, not before"
+
+
+def of_the(y: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    """What a look at these hours asks `Pca` for."""
+    past = pasts(history_of(y), np.arange(1))[0]
+    return past.values[0], {"kind": "pca", "season": past.season, "step_s": past.step_s}
 
 
 def test_an_answer_that_is_due_is_looked_at_between_two_hours(pool: Pool) -> None:
