@@ -18,7 +18,11 @@ BUILT_IN: dict[str, dict[str, str]] = {
         "cloudwatch": "aiops.telemetry.cloudwatch:CloudWatchSource",
         "recording": "aiops.telemetry.recording:RecordingSource",
     },
-    "detectors": {"seasonal": "aiops.models.seasonal:Seasonal"},
+    "detectors": {
+        "seasonal": "aiops.models.seasonal:Seasonal",
+        "isolation": "aiops.models.second_tier.detectors:Isolation",
+        "pca": "aiops.models.second_tier.detectors:Pca",
+    },
     "forecasters": {
         "exhaustion": "aiops.models.exhaustion:Exhaustion",
         "combined": "aiops.models.combined:Combined",

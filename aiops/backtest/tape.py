@@ -146,6 +146,7 @@ def record(
     if watch.forecaster is not None:
         watch.forecaster = looks = Recorder(watch.forecaster, share, shares)
     if watch.detector is not None:
+        watch.opinion = None  # it looks at entities as a whole: it is asked in the ordered pass
         watch.detector = scores = ScoreRecorder(watch.detector, watch, share, shares, path.with_suffix(SCORES))
     for i, now in enumerate(turns, 1):
         set_clock(rooms, now)

@@ -33,12 +33,62 @@ class Start(ABC):
         """
 
 
+class Opinion(ABC):
+    """A slower second opinion on the entities that deserve one. It is asked of an entity's rows beside others of their cohort,
+    answers later, and until then the detector's scores stand alone.
+
+    Its state has a row a series, apart from the detector's. What it says of a row depends on the history that it was given, in
+    the order in which rows were given, and on nothing else.
+    """
+
+    name: str
+
+    @abstractmethod
+    def initial(self, n: int) -> State:
+        """State of n series of which nothing was asked."""
+
+    @abstractmethod
+    def deserving(self, scores: Floats, thresholds: Floats) -> Bools:
+        """(entities,) those to ask for, by their scores (entities,) (-log10 p, NaN = none) and what they must reach."""
+
+    @abstractmethod
+    def busy(self, state: State, now_s: Ints) -> Bools:
+        """(n,) rows that wait for an answer, or had one not long ago."""
+
+    @abstractmethod
+    def room(self) -> int:
+        """How many entities may be asked for now."""
+
+    @abstractmethod
+    def ask(self, state: State, rows: Ints, history: History) -> None:
+        """Ask for `rows` (k,) of one entity; `history` is theirs and, after them, that of others of their cohort. With too little
+        of it nothing is asked."""
+
+    @abstractmethod
+    def due(self, state: State, now_s: Ints) -> Ints:
+        """The rows whose answer is due."""
+
+    @abstractmethod
+    def take(self, state: State, rows: Ints) -> None:
+        """Use the answer for `rows` (k,) of one entity, in the order of the asking; without one nothing is said."""
+
+    @abstractmethod
+    def said(self, state: State, now_s: Ints) -> Floats:
+        """(n,) tail probability, in the meaning of `Scores.p`; NaN: nothing is said."""
+
+    @abstractmethod
+    def joined(self, first: Floats, second: Floats) -> Floats:
+        """Scores of entities from those of the detector and of the second opinion (NaN = none), -log10 p each."""
+
+
 class Detector(ABC, Generic[P]):
     """Scores new points against what was known before them, then learns them. Rows never influence each other, unless they start
-    from their cohort: how, `starts` says; None: such a detector starts each series from nothing."""
+    from their cohort: how, `starts` says; None: such a detector starts each series from nothing. `opinion`: a second opinion on
+    few entities; None: there is none."""
 
     Params: ClassVar[type[Params]]
     starts: Start | None = None
+    opinion: Opinion | None = None
 
     def __init__(self, params: P, step_s: int) -> None:
         self.params, self.step_s = params, step_s

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from aiops.core.records import Crossings, Floats, History, Ints, Scores, State
 from aiops.pipeline.join_cohort import columns_at_once, start_entities, start_rows
 from aiops.pipeline.mask_history import Unmasked
+from aiops.pipeline.opinions import ask, joined, take_due
 from aiops.pipeline.reading import Reading
 from aiops.pipeline.rows import no_crossings
 from aiops.pipeline.watch import LAST, Watch
@@ -34,6 +35,8 @@ def score(watch: Watch, reading: Reading) -> Floats:
         return np.full(len(watch.entities), np.nan)
     rows = everyone if reading.held is None else np.flatnonzero(~reading.held)
     values = np.where(reading.masked, np.nan, reading.values)[rows]
+    newest = int(reading.time_s[-1])
+    take_due(watch, newest)
     if reading.whole:
         told = partial(_spend, watch, rows)
         found = learn(watch, watch.detector_state, rows, reading.time_s, values, told)
@@ -46,7 +49,11 @@ def score(watch: Watch, reading: Reading) -> Floats:
             last[rows] = getattr(found, name.removeprefix("last_"))[:, -1]
         setattr(watch, name, last)
     watch.evaluated = np.isfinite(watch.last_p)
-    return np.full(len(watch.entities), np.nan) if found is None else _of_entities(watch, rows, found)[:, -1]
+    if found is None:
+        return np.full(len(watch.entities), np.nan)
+    scores = joined(watch, _of_entities(watch, rows, found)[:, -1], newest)
+    ask(watch, scores, newest)
+    return scores
 
 
 def _of_entities(watch: Watch, rows: slice | Ints, found: Scores) -> Floats:
@@ -67,7 +74,7 @@ def _spend(watch: Watch, rows: slice | Ints, time_s: Ints, found: Scores) -> Non
     shift_s = watch.window.shift_s[watch.first_rows]
     for at, scores in zip(time_s.tolist(), _of_entities(watch, rows, found).T, strict=True):
         start_entities(watch, scores)
-        watch.budget.learn(watch.budget_state, scores, at + shift_s)
+        watch.budget.learn(watch.budget_state, joined(watch, scores, at), at + shift_s)
 
 
 def learn(

@@ -10,6 +10,7 @@ import numpy as np
 from aiops.core.records import Bools, Floats, Ints, Symptom, SymptomKind
 from aiops.pipeline.explain import explain_crossings, of_others
 from aiops.pipeline.mask import masked
+from aiops.pipeline.opinions import told
 from aiops.pipeline.watch import Watch
 from aiops.symptoms import absence, build, guards
 from aiops.symptoms.guards import Guards
@@ -117,7 +118,7 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
         since = np.full(watch.n, gate["since_s"][entity])
         out[entity] = build.anomalies(
             order[: build.LEADING], watch.window.labels, score_of, float(watch.thresholds[entity]), latest, usual, since,
-            watch.naming, watch.lineage_of, of_others(watch, order, score_of, latest),
+            watch.naming, watch.lineage_of, told(watch, entity, of_others(watch, order, score_of, latest), now_s),
         )
     return out
 

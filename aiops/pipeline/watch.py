@@ -16,7 +16,7 @@ from aiops.models.budget import Budget
 from aiops.models.card import ModelCard
 from aiops.models.cohort import Cohorts
 from aiops.models.entity import EntityIndex
-from aiops.models.interface import Detector, Forecaster
+from aiops.models.interface import Detector, Forecaster, Opinion
 from aiops.pipeline.mask_rows import MaskRows
 from aiops.pipeline.pending import Alerts, Pending
 from aiops.pipeline.rows import extended, more_crossings
@@ -153,6 +153,8 @@ class Watch:
     services: Services = field(default_factory=Services)
     intake: Intake | None = None
     again: list[Kept] = field(default_factory=list)
+    opinion: Opinion | None = field(init=False, default=None)
+    opinion_state: State = field(default_factory=dict)
     rows_of_labels: Remembered[Ints] = field(init=False)
     join: Callable[[Sequence[Lineage]], Lineage] = joined
     _lineages: dict[tuple[int, ...], Lineage] = field(default_factory=dict)
@@ -162,7 +164,7 @@ class Watch:
     def __post_init__(self) -> None:
         self.rows_of_labels, self.cohorts = Remembered(self._rows_of_labels), Cohorts(self.card.cohort)
         if self.detector is not None:
-            self.budget = Budget(self.detector.threshold, self.card.anomaly_budget_per_week)
+            self.budget, self.opinion = Budget(self.detector.threshold, self.card.anomaly_budget_per_week), self.detector.opinion
 
     @property
     def name(self) -> str:
@@ -243,6 +245,8 @@ class Watch:
         new = n - had
         if self.detector is not None:
             self.detector_state = extended(self.detector_state, self.detector.initial(new))
+        if self.opinion is not None:
+            self.opinion_state = extended(self.opinion_state, self.opinion.initial(new))
         if self.budget is not None:
             self.budget_state = extended(self.budget_state, self.budget.initial(len(self.entities) - entities))
         if self.forecaster is not None:

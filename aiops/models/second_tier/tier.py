@@ -88,7 +88,7 @@ class SecondTier(outlook.ByHour[T]):
 
 
 def _nearest(params: TierParams, state: State, limit: Limit, horizon_s: float, now_s: Ints) -> Ints:
-    """The rows to ask for: fitted long ago or never, those that may cross first coming first; no more than the pool has room for."""
+    """The rows to ask for: fitted long ago or never, those that may cross first coming first; as many as the pool takes."""
     ahead = min(int(horizon_s // HOUR) + 1, conformal.AHEAD)
     sign = np.where(limit.above, 1.0, -1.0)
     half = conformal.width(state["quantiles"], params.level)[:, None] * state["scales"].astype(np.float64)[:, conformal.BUCKET]
