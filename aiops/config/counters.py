@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiops.config.promql import plain_strings
+from aiops.config.promql import parsable
 
 RATES = frozenset({
     "rate", "irate", "increase", "resets", "changes", "count_over_time", "present_over_time", "absent_over_time",
@@ -50,7 +50,7 @@ def raw_counter(query: str, types: Mapping[str, str] | None = None) -> RawCounte
     """
     import promql_parser
 
-    names = [name for name in _raw(promql_parser.parse(plain_strings(query)), False) if _counts(name, types or {})]
+    names = [name for name in _raw(promql_parser.parse(parsable(query)), False) if _counts(name, types or {})]
     if not names:
         return None
     corrected = query
@@ -66,7 +66,7 @@ def metrics_of(query: str) -> set[str]:
     """The names of all metrics in a query that is PromQL."""
     import promql_parser
 
-    return set(_raw(promql_parser.parse(plain_strings(query)), False, every=True))
+    return set(_raw(promql_parser.parse(parsable(query)), False, every=True))
 
 
 def _counts(name: str, types: Mapping[str, str]) -> bool:

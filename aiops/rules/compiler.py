@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from aiops.config.promql import mistake_in
-from aiops.rules import compose
+from aiops.rules import chain, compose
+from aiops.rules.constants import constant
 from aiops.rules.judge import ABSENT, refusal
 from aiops.rules.names import collide
 from aiops.rules.parse import Unsupported, parse
 from aiops.rules.quantity import in_steps
-from aiops.rules.target import target_of, without_prediction
+from aiops.rules.rewrite import as_evaluated, unwrapped
+from aiops.rules.target import aims, target_of, without_prediction
 from aiops.rules.tree import (
     COMPARISONS,
     DEFAULT,
@@ -102,13 +104,24 @@ class _Side:
     margin: Node | None = None
     target: Node | None = None
     reason: str = ""
-    detail: str = field(default="", compare=False)
+    detail: str = ""
+    alternatives: tuple[tuple[_Side, Matching, Node], ...] = ()
+    """Of a chain of `or`: each with its matching, and the rule left of it."""
+    base: _Side | None = None
+    filters: tuple[tuple[str, Matching, _Side], ...] = ()
+    """Of a chain of `and` and `unless`: what is filtered, and by what."""
+
+    @property
+    def unconditional(self) -> bool:
+        """Whether it has an element at every instant, not by the clock."""
+        filters = any(isinstance(one, Binary) and one.op in COMPARISONS and not one.to_bool for one in walk(self.rule))
+        return self.reason == "always_fires" and not filters
 
 
 def compile_rule(expr: str) -> Compiled:
     """The margin of an alerting rule's expression. Raises NotPromQL for what no server loads."""
     try:
-        side = _side(parse(expr), alone=True)
+        side = _side(as_evaluated(parse(expr)), alone=True)
     except Unsupported as e:
         return Compiled(reason="unsupported_syntax", detail=f"not understood: {e}")
     if side.margin is None:
@@ -123,7 +136,7 @@ def _side(node: Node, alone: bool = False) -> _Side:
     if isinstance(node, Binary) and node.op in COMPARISONS:
         return _comparison(node, alone)
     if isinstance(node, Binary) and node.op in SET_OPERATORS:
-        return _set_operator(node)
+        return _checked(_either(node) if node.op == "or" else _filtered(node))
     if isinstance(node, Binary):
         return _arithmetic(node, alone)
     if isinstance(node, Negative):
@@ -145,67 +158,79 @@ def _gate(rule: Node, reason: str, detail: str = "") -> _Side:
 def _comparison(node: Binary, alone: bool) -> _Side:
     if node.to_bool:
         return _gate(node, "always_fires", "`bool` returns 0 or 1 for each series, and 0 fires too")
-    left, op, right = node.left, node.op, node.right
-    if is_scalar(left):
-        left, op, right = right, {">": "<", "<": ">", ">=": "<=", "<=": ">="}.get(op, op), left
+    meant = unwrapped(node)
+    left, op, right, matching = meant.left, meant.op, meant.right, meant.matching
     limit = constant(right)
-    reason = refusal(left, op, limit)
-    if reason is None and collide(node):
+    reason = refusal(left, op, right)
+    if reason is None and collide(meant):
         reason = "name_collision"
     if limit is not None and not math.isfinite(limit):
         return _gate(node, reason or "infinite", f"the limit is {limit}")
-    quantity = left if limit is not None else compose.quantity(left, op, right, node.matching)
+    quantity = left if limit is not None else compose.quantity(left, op, right, matching)
+    shown = without_prediction(quantity) if aims(meant) else quantity
     shown_op = "<=" if op == "==" and reason is None else op
-    role = "forecast" if reason is None else "gate"
-    leaf = Leaf(write(without_prediction(quantity)), shown_op, limit or 0.0, role, in_steps(quantity))
+    leaf = Leaf(write(shown), shown_op, limit or 0.0, "forecast" if reason is None else "gate", in_steps(quantity))
     if reason is not None:
-        return _Side(
-            node, leaf, reason=reason, detail=f"{write(quantity)} {op} {write(right) if limit is not None else 0}"
-        )
+        return _Side(node, leaf, reason=reason, detail=write(meant))
     if op == "==":
         return _Side(node, leaf, compose.down_to_zero(left, alone))
     right = right if limit is None else Number(limit)
-    target = target_of(left, op, right, node.matching)
-    return _Side(node, leaf, compose.difference(left, op, right, node.matching, alone), target)
+    return _Side(node, leaf, compose.difference(left, op, right, matching, alone), target_of(left, op, right, matching))
 
 
-def constant(node: Node) -> float | None:
-    """The value of an expression of numbers alone; None when something measured, or the time, is in it."""
-    if isinstance(node, Number):
-        return node.value
-    if isinstance(node, Negative):
-        inner = constant(node.of)
-        return None if inner is None else -inner
-    if not isinstance(node, Binary) or node.op in (*COMPARISONS, "atan2"):
-        return None
-    left, right = constant(node.left), constant(node.right)
-    return None if left is None or right is None else _calculated(left, node.op, right)
+def _either(node: Binary) -> _Side:
+    """`x or y or …`."""
+    left, right = _side(node.left), _side(node.right)
+    condition = Combined("or", (left.condition, right.condition), node.matching)
+    parts = left.alternatives or ((left, DEFAULT, node.left),)
+    parts += right.alternatives if right.alternatives and node.matching.default else ((right, node.matching, node.left),)
+    sides = [side for side, _, _ in parts]
+    always = next((side for side in sides if side.unconditional), None)
+    if always is not None:
+        reason, detail = "always_fires", f"{write(always.rule)}: {always.detail}"
+        return _Side(node, condition, reason=reason, detail=detail, alternatives=parts)
+    if not any(side.margin for side in sides):
+        return _refused(node, condition, left, right, alternatives=parts)
+    margin = chain.either([_alternative(side, side.margin, how, beside) for side, how, beside in parts])
+    target = chain.either([_alternative(side, side.target or side.margin, how, beside) for side, how, beside in parts])
+    predicts = any(side.target for side in sides)
+    return _Side(node, condition, margin, target if predicts else None, alternatives=parts)
 
 
-_CALCULATE = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "^": math.pow, "%": math.fmod,
-}  # fmt: skip
+def _alternative(side: _Side, margin: Node | None, matching: Matching, beside: Node) -> Node:
+    """What `or` adds to the left: a gate is +Inf where it is there; with a matching only what has no partner there."""
+    margin = margin or compose.always(side.rule)
+    return margin if matching.default else Binary("unless", margin, beside, matching)
 
 
-def _calculated(left: float, op: str, right: float) -> float:
-    try:
-        return float(_CALCULATE[op](left, right))
-    except (ZeroDivisionError, OverflowError, ValueError):  # what Go gives as ±Inf or NaN is no limit anyway
-        return math.nan if left == 0 or math.isnan(left) else math.copysign(math.inf, left)
-
-
-def _set_operator(node: Binary) -> _Side:
+def _filtered(node: Binary) -> _Side:
+    """`x and y unless z …`; a gate stays as it stands in the rule."""
     left, right = _side(node.left), _side(node.right)
     condition = Combined(node.op, (left.condition, right.condition), node.matching)
-    target = left.target or (right.target if node.op != "unless" else None)
-    if left.margin is None and (right.margin is None or node.op == "unless"):
-        first = right if left.reason == "no_comparison" and node.op != "unless" else left
-        reason = "presence" if first.reason == "no_comparison" else first.reason
-        return _Side(node, condition, reason=reason, detail=first.detail)
-    margin = _combined(node, left, right)
-    if too_long(margin):
+    base, filters = left.base or left, (*left.filters, (node.op, node.matching, right))
+    margin = chain.filtered(base.rule, base.margin, [chain.Filter(op, how, one.rule, one.margin) for op, how, one in filters])
+    if margin is None:
+        return _refused(node, condition, left, right, base=base, filters=filters)
+    predicting = [(op, how, one) for op, how, one in [("and", DEFAULT, base), *filters] if op == "and" and one.target]
+    target = None
+    if predicting:
+        (_, _, first), *more = predicting
+        target = chain.filtered(first.rule, first.target, [chain.Filter(op, how, one.rule, one.target) for op, how, one in more])
+    return _Side(node, condition, margin, target, base=base, filters=filters)
+
+
+def _refused(node: Binary, condition: Condition, left: _Side, right: _Side, **chained: Any) -> _Side:
+    """A set operator of gates alone: for the reason of the one that says more."""
+    says_little = left.reason in ("no_comparison", "always_fires")
+    first = right if says_little and node.op != "unless" else left
+    reason = "presence" if first.reason == "no_comparison" else first.reason
+    return _Side(node, condition, reason=reason, detail=first.detail, **chained)
+
+
+def _checked(side: _Side) -> _Side:
+    if side.margin is not None and too_long(side.margin):
         raise Unsupported(f"so many comparisons: the margin would have more than {LONGEST} characters")
-    return _Side(node, condition, margin, target)
+    return side
 
 
 def too_long(node: Node) -> bool:
@@ -216,24 +241,6 @@ def too_long(node: Node) -> bool:
         if length > LONGEST:
             return True
     return len(write(node)) > LONGEST
-
-
-def _combined(node: Binary, left: _Side, right: _Side) -> Node:
-    """The margin of a set operator; a gate on its right stays as it stands in the rule."""
-    mine, theirs, matching = left.margin, right.margin, node.matching
-    if node.op == "or":
-        mine, theirs = mine or compose.always(left.rule), theirs or compose.always(right.rule)
-        return compose.either(mine, theirs if matching.default else Binary("unless", theirs, left.rule, matching))
-    if theirs is None:
-        assert mine is not None
-        return Binary(node.op, mine, right.rule, matching)
-    if mine is None:
-        return compose.held(left.rule, theirs, matching)
-    if node.op == "unless":
-        return compose.unless(mine, theirs, matching)
-    if matching.default and isinstance(node.left, Binary) and node.left.op == "and":
-        mine, theirs = theirs, mine  # the same on equal label sets, and shorter
-    return compose.both(mine, theirs, matching)
 
 
 def _passed_on(node: Node, side: _Side) -> _Side:
@@ -266,7 +273,8 @@ def _aggregate(node: Aggregate) -> _Side:
     if side.margin is None:
         return _passed_on(node, side)
     condition = Combined("and", (side.condition,), Matching(node.by, node.labels))
-    return _Side(node, condition, Aggregate("max", side.margin, node.by, node.labels), side.target)
+    margin, target = (one and Aggregate("max", one, node.by, node.labels) for one in (side.margin, side.target))
+    return _Side(node, condition, margin, target)
 
 
 def _call(node: Call, alone: bool) -> _Side:
@@ -281,5 +289,6 @@ def _call(node: Call, alone: bool) -> _Side:
         named = any(getattr(arg, "value", None) == "__name__" for arg in node.args)
         if side.margin is None or named:
             return _uncompared(node) if named else side
-        return _Side(node, side.condition, Call(node.name, (side.margin, *node.args[1:])), side.target)
+        margin, target = (one and compose.relabelled(node, one) for one in (side.margin, side.target))
+        return _Side(node, side.condition, margin, target)
     return _uncompared(node)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+from aiops.rules.constants import fixed
 from aiops.rules.quantity import (
     by_the_clock,
+    counted,
     counts_bad_things,
     falls_to_zero,
     grows,
@@ -13,9 +15,13 @@ from aiops.rules.quantity import (
     is_info,
     is_signed,
     is_state,
+    rate_window_s,
+    restarts,
     slope,
+    spread,
     whole,
 )
+from aiops.rules.rewrite import solved
 from aiops.rules.tree import Aggregate, Binary, Call, Node, Selector, walk
 
 REASONS = {
@@ -35,21 +41,33 @@ REASONS = {
 ABSENT = ("absent", "absent_over_time")
 
 
-def refusal(quantity: Node, op: str, limit: float | None) -> str | None:
-    """Why `quantity op limit` has no continuous margin, or None; `limit` None: compared with another quantity."""
-    if _only_absence(quantity):
+def refusal(left: Node, op: str, right: Node) -> str | None:
+    """Why `left op right` has no continuous margin, or None; what is one number stands on the right (rewrite.in_order)."""
+    if _only_absence(left):
         return "absent"
-    if limit is None:
-        return "equality" if op in ("==", "!=") else None
-    if not math.isfinite(limit):
+    limit = fixed(right)
+    if limit is not None and not math.isfinite(limit):
         return "infinite"
-    if by_the_clock(quantity):
+    if by_the_clock(left) and by_the_clock(right):
         return "always_fires"
+    if limit is None:
+        return "equality" if op in ("==", "!=") else _of_two(Binary("-", left, right), op)
+    quantity, op, limit = solved(left, op, limit)
     if op in ("==", "!="):
         return _equal(quantity, op, limit)
     if _exact_filter(quantity):
         return "equality"
     return _ordered(quantity, op, limit)
+
+
+def _of_two(apart: Binary, op: str) -> str | None:
+    """Of a comparison of two quantities, by their difference."""
+    return "event_counter" if restarts(apart, op, 0) or _at_rest(apart) else None
+
+
+def _at_rest(quantity: Node) -> bool:
+    """Whether it is 0 as long as nothing happens: a change over time, or a spread among the series of one selector."""
+    return slope(quantity) or spread(quantity)
 
 
 def _equal(quantity: Node, op: str, limit: float) -> str | None:
@@ -65,13 +83,15 @@ def _equal(quantity: Node, op: str, limit: float) -> str | None:
 def _ordered(quantity: Node, op: str, limit: float) -> str | None:
     rising = op in (">", ">=")
     at_zero = limit == 0
+    if restarts(quantity, op, limit):
+        return "event_counter"
     if is_state(quantity, limit):
         return "event_counter" if _adds_up(quantity) or (rising and counts_bad_things(quantity)) else "binary"
-    if is_info(quantity) and rising and limit < 1:
+    if is_info(quantity) and rising and (limit < 1 or (limit == 1 and op == ">=")):
         return "presence"
-    if happenings(quantity) or (at_zero and slope(quantity)):
+    if happenings(quantity) or (at_zero and _at_rest(quantity)):
         return "event_counter"
-    if rising and _first_one(quantity, op, limit) and whole(quantity) and not _difference(quantity):
+    if rising and _first_one(quantity, op, limit) and not _difference(quantity):
         return "event_counter"
     if is_signed(quantity):
         return None
@@ -83,8 +103,16 @@ def _ordered(quantity: Node, op: str, limit: float) -> str | None:
 
 
 def _first_one(quantity: Node, op: str, limit: float) -> bool:
-    """Whether the limit is passed by the first of a count; growth is interpolated, so 0.5 is as good as 1 there."""
-    if grows(quantity) and 0 < limit < 1:
+    """Whether the limit is passed by the first of a count; growth is interpolated, so 0.5 is as good as 1 there.
+
+    So it is by a rate that is less than one event in its window.
+    """
+    window_s = rate_window_s(quantity)
+    if window_s is not None:
+        return 0 < limit * window_s < 1
+    if not whole(quantity):
+        return False
+    if (grows(quantity) or counted(quantity)) and 0 < limit < 1:
         return True
     return limit == (0 if op == ">" else 1)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from aiops.config.promql import mistake_in, plain_strings
+from aiops.config.promql import OLD_SMOOTHING, SMOOTHING, mistake_in, parsable
 from aiops.rules.tree import (
     COMPARISONS,
     DEFAULT,
@@ -24,11 +25,14 @@ from aiops.rules.tree import (
     Text,
     When,
     is_scalar,
+    rebuilt,
 )
 
 DEEPEST = 100
 """Levels of nesting; the compiler recurses into them, and nobody reads a rule that is deeper."""
 LATEST_MS = 10**15
+EXPERIMENTAL = ("limitk", "limit_ratio")
+"""Aggregations that servers refuse unless a switch is on."""
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _MATCH = {"MatchOp.Equal": "=", "MatchOp.NotEqual": "!=", "MatchOp.Re": "=~", "MatchOp.NotRe": "!~"}
@@ -55,12 +59,22 @@ def parse(query: str) -> Node:
     if mistake is not None:
         raise NotPromQL(*mistake)
     try:
-        tree = _node(promql_parser.parse(plain_strings(query)), 0)
+        tree = _node(promql_parser.parse(parsable(query)), 0)
     except OverflowError as e:
         raise Unsupported(f"a span of time: {e}") from e
+    tree = _smoothing(tree, query)
     if isinstance(tree, Text | Subquery) or (isinstance(tree, Selector) and tree.range_ms is not None):
         raise NotPromQL(0, "must give a vector or a scalar, not a string or a range")
     return tree
+
+
+def _smoothing(node: Node, query: str) -> Node:
+    """The tree with the function of two names under the one that is written; the new one is experimental."""
+    if isinstance(node, Call) and node.name == SMOOTHING:
+        if OLD_SMOOTHING not in query:
+            raise Unsupported(f"the experimental function {SMOOTHING}")
+        node = replace(node, name=OLD_SMOOTHING)
+    return rebuilt(node, lambda below: _smoothing(below, query))
 
 
 def _node(given: Any, depth: int) -> Node:
@@ -155,11 +169,13 @@ def _aggregate(given: Any, depth: int) -> Node:
         by = "By" in str(given.modifier.type)
         names = labels(given.modifier.labels)
     param = None if given.param is None else _node(given.param, depth)
+    if str(given.op) in EXPERIMENTAL:
+        raise Unsupported(f"the experimental aggregation {given.op}")
     return Aggregate(str(given.op), _node(given.expr, depth), by, names, param)
 
 
 def _call(given: Any, depth: int) -> Node:
-    if given.func.experimental:
+    if given.func.experimental and given.func.name != SMOOTHING:
         raise Unsupported(f"the experimental function {given.func.name}")
     return Call(given.func.name, tuple(_node(arg, depth) for arg in given.args))
 

@@ -6,6 +6,7 @@ for a real number that does not fall below zero.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from aiops.rules.tree import (
     Number,
     Selector,
     Subquery,
+    children,
     rebuilt,
     walk,
 )
@@ -34,6 +36,7 @@ from aiops.rules.words import (
     NUMBERED,
     PLAIN_STATES,
     REALS,
+    SHARES,
     SIGNED,
     SIGNED_FUNCTIONS,
     STATES,
@@ -127,9 +130,13 @@ def counts_bad_things(node: Node) -> bool:
 
 
 def is_info(node: Node) -> bool:
-    """Whether it is a series that only carries labels and always is 1."""
+    """Whether it only carries labels and always is 1: series of that kind, `present_over_time`, `group`."""
     if isinstance(node, Selector):
-        return words(name_of(node))[-1:] in (("info",), ("infos",))
+        return words(name_of(node))[-1:] in (("info",), ("infos",)) or name_of(node) == "ALERTS"
+    if isinstance(node, Call) and node.name == "present_over_time":
+        return True
+    if isinstance(node, Aggregate) and node.op == "group":
+        return True
     below = inner(node)
     return below is not None and is_info(below)
 
@@ -187,15 +194,29 @@ def whole(node: Node) -> bool:
         return node.op in ("count", "count_values") or (node.op in ("sum", "min", "max") and whole(node.of))
     if isinstance(node, Binary) and node.op in ("-", "+"):
         return whole(node.left) and whole(node.right)
-    if isinstance(node, Call) and node.name in GROWTHS | CHANGES | {"delta"}:
+    if isinstance(node, Binary) and node.to_bool:
         return True
+    if isinstance(node, Call) and node.name in GROWTHS | CHANGES:
+        return True
+    if isinstance(node, Call) and node.name in ("delta", "idelta"):
+        return whole(node.args[0])
     below = inner(node)
     return below is not None and whole(below)
 
 
+def counted(node: Node) -> bool:
+    """Whether it is a number of series: how many there are, or for how many something holds."""
+    if isinstance(node, Aggregate) and node.op == "sum":
+        return isinstance(node.of, Binary) and node.of.to_bool
+    if isinstance(node, Aggregate) and node.op in ("count", "count_values"):
+        return True
+    below = inner(node)
+    return below is not None and counted(below)
+
+
 def grows(node: Node) -> bool:
     """Whether it is the growth of a counter over a window, or a sum of such."""
-    if isinstance(node, Call) and node.name in GROWTHS | {"delta"}:
+    if isinstance(node, Call) and node.name in GROWTHS | {"delta", "idelta"}:
         return True
     below = node.of if isinstance(node, Aggregate) and node.op == "sum" else inner(node)
     return below is not None and grows(below)
@@ -223,22 +244,95 @@ def slope(node: Node) -> bool:
     return below is not None and slope(below)
 
 
+def spread(node: Node) -> bool:
+    """Whether it is how far apart the series of one selector are: 0 while all are alike."""
+    if not isinstance(node, Binary) or node.op != "-" or node.left == node.right:
+        return False
+    left, right = ({one for one in walk(_now(side)) if isinstance(one, Selector)} for side in (node.left, node.right))
+    return left == right and len(left) == 1 and all(isinstance(side, Aggregate) for side in (node.left, node.right))
+
+
+def rate_window_s(node: Node) -> float | None:
+    """The window of a rate of what counts in ones, of a sum or the largest of such; None of anything else."""
+    if isinstance(node, Call) and node.name in RATES and isinstance(node.args[0], Selector):
+        return (node.args[0].range_ms or 0) / 1000 if whole(node.args[0]) else None
+    below = node.of if isinstance(node, Aggregate) and node.op == "sum" else inner(node)
+    return None if below is None else rate_window_s(below)
+
+
+def restarts(node: Node, op: str, limit: float) -> bool:
+    """Whether `node op limit` asks for what happened a moment ago: an age falls by starting anew, never slowly.
+
+    An instant ahead of the time by more than something is no such question.
+    """
+    turned = ticking(node)
+    if op in ("<", "<="):
+        return turned > 0
+    return op in (">", ">=") and turned < 0 and limit <= _offset(node)
+
+
+def _offset(node: Node) -> float:
+    """The numbers that are added to what is measured."""
+    if isinstance(node, Number):
+        return node.value
+    if isinstance(node, Binary) and node.op in ("+", "-"):
+        left, right = _offset(node.left), _offset(node.right)
+        return left + right if node.op == "+" else left - right
+    return 0.0
+
+
+def ticking(node: Node) -> int:
+    """+1 for what grows with the time by itself, such as an age, −1 for what shrinks with it, 0 for anything else."""
+    if isinstance(node, Call) and node.name == "time":
+        return 1
+    if isinstance(node, Call) and node.name in ("vector", "scalar"):
+        return ticking(node.args[0])
+    if isinstance(node, Selector):
+        return int(_counts_time(words(name_of(node))))
+    if isinstance(node, Negative):
+        return -ticking(node.of)
+    if isinstance(node, Binary) and node.op in ("+", "-"):
+        left, right = ticking(node.left), ticking(node.right)
+        return left + (right if node.op == "+" else -right)
+    if isinstance(node, Binary) and node.op in ("*", "/") and isinstance(node.right, Number):
+        return ticking(node.left) * (-1 if node.right.value < 0 else 1)
+    below = node.of if isinstance(node, Aggregate) and node.op in ("avg", "sum") else inner(node)
+    return 0 if below is None else ticking(below)
+
+
+def _counts_time(found: tuple[str, ...]) -> bool:
+    """Uptimes, and the clock of a machine as a series."""
+    pairs = set(itertools.pairwise(found))
+    uptime = "uptime" in found or ("up", "time") in pairs or "since" in found
+    return (uptime and not SHARES & set(found)) or found == ("node", "time", "seconds")
+
+
 def _now(node: Node) -> Node:
-    """The expression with every selector at the present."""
-    return replace(node, when=NOW) if isinstance(node, Selector) else rebuilt(node, _now)
+    """The expression with every selector at the present, but those at an instant that is fixed."""
+    if isinstance(node, Selector) and not isinstance(node.when.at, int):
+        return replace(node, when=NOW)
+    return rebuilt(node, _now)
 
 
 def by_the_clock(node: Node) -> bool:
-    """Whether nothing measured is in it: constants, the time of day, vector(1)."""
-    return not any(isinstance(one, Selector) for one in walk(node))
+    """Whether nothing that is measured now is in it: constants, the time of day, vector(1), a series at a fixed instant."""
+    if isinstance(node, Selector | Subquery) and isinstance(node.when.at, int):
+        return True
+    return not isinstance(node, Selector) and all(map(by_the_clock, children(node)))
 
 
 def in_steps(node: Node) -> bool:
-    """Whether it counts or adds up what passes a filter, and so moves in steps."""
-    return any(
-        isinstance(one, Aggregate) and (one.op in ("count", "count_values") or _filters(one.of)) for one in walk(node)
-    )
+    """Whether it counts, or adds up what passes a comparison or the 0 and 1 of one, and so moves in steps."""
+    return any(_steps(one) for one in walk(node))
 
 
-def _filters(node: Node) -> bool:
-    return any(isinstance(one, Binary) and one.op in COMPARISONS and not one.to_bool for one in walk(node))
+def _steps(node: Node) -> bool:
+    if isinstance(node, Aggregate):
+        return node.op in ("count", "count_values") or _compares(node.of)
+    if not isinstance(node, Call) or not node.name.endswith("_over_time"):
+        return False
+    return node.name == "count_over_time" or _compares(node.args[-1])
+
+
+def _compares(node: Node) -> bool:
+    return any(isinstance(one, Binary) and one.op in COMPARISONS for one in walk(node))

@@ -12,7 +12,8 @@ from aiops.core.errors import SourceError
 from aiops.rules.compiler import Compiled, Leaf, compile_rule
 from aiops.rules.files import MAX_RULES, AlertingRule
 from aiops.rules.labels import NAME, UnsupportedTemplate, template
-from aiops.rules.parse import NotPromQL
+from aiops.rules.parse import NotPromQL, parse
+from aiops.rules.tree import Call, walk
 
 PATH = "/api/v1/rules"
 RELABELS = ("label_replace", "label_join")
@@ -102,15 +103,15 @@ def _served(group: _Group, rule: _Rule) -> Served:
         Active(one.labels, one.state, one.activeAt.timestamp()) for one in rule.alerts or [] if one.activeAt is not None
     )
     try:
-        return Served(written, _whole(compile_rule(rule.query)), active)
+        return Served(written, _whole(rule.query, compile_rule(rule.query)), active)
     except NotPromQL as e:
         return Served(written, Compiled(reason="unsupported_syntax", detail=str(e)), active)
 
 
-def _whole(found: Compiled) -> Compiled:
+def _whole(query: str, found: Compiled) -> Compiled:
     """Labels that a rule makes itself are not those of its leaves: such a rule is one leaf, its margin against 0."""
     text = found.target or found.margin
-    if text is None or not any(name in text for name in RELABELS):
+    if text is None or not any(isinstance(one, Call) and one.name in RELABELS for one in walk(parse(query))):
         return found
     return Compiled(found.margin, found.target, Leaf(text, ">", 0.0, "forecast"))
 

@@ -5,21 +5,59 @@ from __future__ import annotations
 from dataclasses import replace
 
 from aiops.rules import compose
-from aiops.rules.tree import Call, Matching, Node, Selector, Subquery, When, rebuilt, walk
+from aiops.rules.constants import constant
+from aiops.rules.tree import COMPARISONS, Binary, Call, Matching, Node, Number, Selector, Subquery, When, rebuilt, walk
+
+_REACHED = {"<": "<=", ">": ">="}
 
 
 def target_of(left: Node, op: str, right: Node, matching: Matching) -> Node | None:
-    """The margin of the comparison with each predict_linear(m[w], h) replaced by m; None when nothing is predicted."""
-    if not any(_predicts(one) for side in (left, right) for one in walk(side)):
+    """The margin of the comparison with each predict_linear(m[w], h) replaced by m.
+
+    None when nothing is predicted, and when the prediction of m is compared with m itself: then how fast it moves is asked
+    for, and there is nothing that it comes to. A comparison inside that the prediction passes counts as passed on its limit.
+    """
+    if not aims(Binary(op, left, right)):
         return None
-    return compose.difference(without_prediction(left), op, without_prediction(right), matching, alone=True)
+    within = any(isinstance(one, Binary) and one.op in COMPARISONS and _predicted(one) for one in (*walk(left), *walk(right)))
+    return compose.difference(without_prediction(left), op, without_prediction(right), matching, alone=not within)
+
+
+def aims(comparison: Binary) -> bool:
+    """Whether something is predicted that comes to a limit."""
+    return _predicted(comparison) and not any(isinstance(one, Binary) and _with_itself(one) for one in walk(comparison))
+
+
+def _predicted(node: Node) -> bool:
+    return any(map(_predicts, walk(node)))
+
+
+def _with_itself(node: Binary) -> bool:
+    """Whether its two sides, scaled or not, are one quantity as soon as nothing is predicted."""
+    if not _predicted(node) or constant(node.left) is not None or constant(node.right) is not None:
+        return False
+    return _unscaled(without_prediction(node.left)) == _unscaled(without_prediction(node.right))
+
+
+def _unscaled(node: Node) -> Node:
+    while isinstance(node, Binary) and node.op in ("*", "/", "+", "-"):
+        if isinstance(node.right, Number):
+            node = node.left
+        elif isinstance(node.left, Number) and node.op != "/":
+            node = node.right
+        else:
+            break
+    return node
 
 
 def without_prediction(node: Node) -> Node:
-    """The expression with each predict_linear(m[w], h) replaced by m as it is now."""
+    """The expression with each predict_linear(m[w], h) replaced by m as it is now; comparisons with it reached on their limit."""
     if isinstance(node, Call) and _predicts(node):
         return _current(node.args[0])
-    return rebuilt(node, without_prediction)
+    changed = rebuilt(node, without_prediction)
+    if isinstance(changed, Binary) and changed.op in _REACHED and changed != node:
+        return replace(changed, op=_REACHED[changed.op])
+    return changed
 
 
 def _predicts(node: Node) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiops.config.promql import mistake_in, plain_strings
+from aiops.config.promql import mistake_in, parsable
 from aiops.core import compiled
 from aiops.telemetry import plain_chunks
 from aiops.telemetry.decode import MAX_LABEL_BYTES, MAX_LABELS, BadAnswer, frame_of
@@ -73,7 +73,7 @@ def selector(query: str) -> tuple[Match, ...] | None:
 
     if mistake_in(query) is not None:
         return None
-    tree = promql_parser.parse(plain_strings(query))
+    tree = promql_parser.parse(parsable(query))
     if type(tree).__name__ != "VectorSelector" or tree.offset or tree.at or tree.matchers.or_matchers:  # type: ignore[attr-defined]
         return None
     matchers = [(m.name, _OPERATORS[str(m.op)], m.value) for m in tree.matchers.matchers]  # type: ignore[attr-defined]

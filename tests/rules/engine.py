@@ -73,6 +73,10 @@ def compared(url: str, expr: str, scene: Scene, tag: str) -> Verdict:
     assert compiled.margin is not None, compiled
     rule, margin = (write(tagged(parse(text), tag)) for text in (expr, compiled.margin))
     verdict, piece = Verdict(), 50 * scene.step_s
+    if "@ start()" in rule or "@ end()" in rule:  # a rule is asked at instants, and only there they are the margin's own
+        for at in range(START, scene.end, 2 * scene.step_s):
+            verdict.add(_piece(url, rule, margin, compiled, (at, at), scene.step_s))
+        return verdict
     for begin in range(START, scene.end, piece):
         instants = (begin, min(begin + piece, scene.end) - scene.step_s)
         verdict.add(_piece(url, rule, margin, compiled, instants, scene.step_s))

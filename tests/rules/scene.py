@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from aiops.rules.compiler import constant
+from aiops.rules.constants import constant
 from aiops.rules.quantity import name_of
 from aiops.rules.tree import COMPARISONS, Aggregate, Binary, Call, Node, Selector, Subquery, children, rebuilt, walk
 

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 
-from aiops.rules.compiler import Combined, Compiled, Leaf, compile_rule, constant
-from aiops.rules.parse import NotPromQL, parse
+from aiops.rules.compiler import Combined, Compiled, Leaf, compile_rule
+from aiops.rules.parse import NotPromQL
 
 
 def leaves(expr: str) -> list[tuple[str, str, float, str]]:
@@ -22,8 +20,15 @@ def leaves(expr: str) -> list[tuple[str, str, float, str]]:
         ("level < 3 * 1024 ^ 2", "3145728 - level"),
         ("level_litres == 0", "0 - abs(level_litres)"),
         ("level_litres <= 0", "0 - level_litres"),
-        ("a > on (x) group_left (y) b", "a - on (x) group_left (y) b"),
-        ("a < on (x) group_left (y) b", "b - on (x) group_right (y) a"),
+        ("a > on (x) group_left (y) b", "max without (y) (a) - on (x) group_left (y) b"),
+        ("a < on (x) group_left (y) b", "b - on (x) group_right (y) min without (y) (a)"),
+        ("seen <= time() - 60", "time() - 60 - seen"),
+        ("time() >= seen", "time() - seen"),
+        ("(level > bool 9) == 1", "level - 9"),
+        ("100 * (level > bool 9) > 50", "level - 9"),
+        ("sgn(level - size) > 0", "level - size - 0"),
+        ("max_over_time(level[5m:1m] @ end()) > 9", "max_over_time(level[5m:1m]) - 9"),
+        ("level @ start() offset 5m > 9", "level offset 5m - 9"),
         ("used > 0.9 * size", "used - 0.9 * size"),
         ("(a > 2) > 5", "(a > 2) - 5"),
         ("3 <= a < 5", "5 - (3 <= a)"),
@@ -119,27 +124,64 @@ def test_rules_that_do_not_predict_have_no_target() -> None:
 
 
 def test_a_margin_that_no_server_would_take_is_refused() -> None:
-    long = " and ".join(f"used_{i} > {i + 2}" for i in range(12))
+    long = " and ".join(f"used_{i}_{'x' * 300} > {i + 2}" for i in range(40))
     found = compile_rule(long)
     assert found == Compiled(reason="unsupported_syntax", detail=found.detail)
     assert "characters" in found.detail
 
 
-def test_what_is_no_promql_is_raised() -> None:
-    with pytest.raises(NotPromQL):
-        compile_rule("used >")
+@pytest.mark.parametrize("op", ["or", "and", "unless", "or on (x)", "and on (x)", "unless on (x)", "and ignoring (x)"])
+def test_a_long_chain_has_a_margin_that_grows_no_faster_than_its_rules(op: str) -> None:
+    lengths = [len(compile_rule(f" {op} ".join(f"used_{i:02} > {i + 2}" for i in range(n))).margin or "") for n in (10, 20)]
+    assert lengths[0] > 0
+    assert lengths[1] < 4 * lengths[0]
+
+
+def test_filters_of_a_chain_are_put_together_by_what_they_match_on() -> None:
+    margin = compile_rule("ready == 1 and on (x) a > 5 unless on (x) b > 6 and on (y) open == 1").margin
+    assert margin is not None
+    assert margin.endswith(" * on (x) group_right () group without () (ready == 1) and on (y) open == 1")
+    assert "max by (x) (a - 5 - 1e-300)" in margin
+    assert "max by (x) (b - 6 - 1e-300)" in margin
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
+    ("expr", "target"),
     [
-        ("2 ^ 3 ^ 2", 512), ("-2 ^ 2", -4), ("7 % 4", 3), ("-7 % 4", -3), ("1 / 0", math.inf), ("-1 / 0", -math.inf),
-        ("2 ^ 9999", math.inf),
+        ("predict_linear(a[1h], 9) < 0 or predict_linear(b[1h], 9) < 0", "0 - a >= 0 - b or 0 - b <= Inf or 0 - a"),
+        ("a > 5 or predict_linear(b[1h], 9) < 0", "a - 5 - 1e-300 >= 0 - b or 0 - b <= Inf or a - 5 - 1e-300"),
+        (
+            "predict_linear(a[1h], 9) < 0 and predict_linear(b[1h], 9) < 7",
+            "0 - a <= 7 - b or (7 - b) * group without () (0 - a <= Inf)",
+        ),
+        ("predict_linear(a[1h], 9) < 0 and a / b < 0.3", "0 - a"),
+        ("a < 3 and predict_linear(a[1h], 9) < 0", "0 - a"),
+        ("predict_linear(a[1h], 9) < 0 unless on (x) kept == 1", "0 - a"),
+        ("sum by (x) (predict_linear(a[1h], 9) < 0)", "max by (x) (0 - a)"),
+        ("count(predict_linear(a[1h], 9) < 0) > 2", "count(a <= 0) - 2 - 1e-300"),
+        ("-(predict_linear(a[1h], 9) < 0)", "0 - a"),
+        ("predict_linear(a[1h], 9) - a > 90", None),
+        ("predict_linear(a[1h], 9) > 1.2 * a", None),
+        ("predict_linear(a[1h], 9) / a < 0.5", None),
+        ("predict_linear(a[1h], 9) / (a + b) < 0.5", "0.5 - a / (a + b)"),
     ],
 )  # fmt: skip
-def test_constants_are_folded_as_the_engine_does(text: str, value: float) -> None:
-    assert constant(parse(text)) == value
+def test_a_target_has_every_part_that_predicts(expr: str, target: str | None) -> None:
+    found = compile_rule(expr)
+    assert found.forecastable
+    assert found.target == target
 
 
-def test_nothing_measured_is_a_constant() -> None:
-    assert constant(parse("2 * time()")) is None
+def test_a_target_is_relabelled_as_its_rule_is() -> None:
+    found = compile_rule('label_replace(predict_linear(a[1h], 9) < 0, "k", "$1", "j", "(.*)")')
+    assert (found.target or "").replace("0 - a", "0 - predict_linear(a[1h], 9)") == found.margin
+
+
+def test_at_the_rules_instant_inside_a_subquery_is_refused() -> None:
+    found = compile_rule("max_over_time((level @ end())[5m:1m]) > 9")
+    assert (found.reason, found.detail) == ("unsupported_syntax", "not understood: `@ end()` inside a subquery")
+
+
+def test_what_is_no_promql_is_raised() -> None:
+    with pytest.raises(NotPromQL):
+        compile_rule("used >")

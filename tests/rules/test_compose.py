@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from aiops.rules import compose
-from aiops.rules.tree import DEFAULT, Matching, Node, Number, Selector, write
+from aiops.rules.parse import parse
+from aiops.rules.tree import DEFAULT, Call, Matching, Node, Number, Selector, write
 
 X, Y = Selector("x"), Selector("y")
 ON, IGNORING = Matching(True, ("k",)), Matching(False, ("k",))
@@ -18,18 +19,35 @@ ON, IGNORING = Matching(True, ("k",)), Matching(False, ("k",))
         (compose.difference(X, ">", Y, ON, True), "max by (k) (x - on (k) group_left () y)"),
         (compose.difference(X, "<", Y, IGNORING, True), "max without (k) (y - ignoring (k) group_right () x)"),
         (compose.difference(X, "<", Y, Matching(True, ("k",), "left"), True), "y - on (k) group_right () x"),
+        (
+            compose.difference(X, ">", Y, Matching(True, ("k",), "left", ("l",)), True),
+            "max without (l) (x) - on (k) group_left (l) y",
+        ),
+        (
+            compose.difference(X, "<", Y, Matching(True, ("k",), "left", ("l",)), True),
+            "y - on (k) group_right (l) min without (l) (x)",
+        ),
+        (
+            compose.quantity(X, ">", Y, Matching(True, ("k",), "right", ("l",))),
+            "x - on (k) group_right (l) min without (l) (y)",
+        ),
+        (
+            compose.quantity(X, ">", Y, Matching(False, ("k",), "left", ("k", "l"))),
+            "max without (k) (x) - ignoring (k) group_left (k, l) y",
+        ),
+        (compose.difference(X, "<=", Call("time"), DEFAULT, True), "time() - x"),
         (compose.difference(X, ">", Number(3), DEFAULT, False), "x - 3 - 1e-300"),
         (compose.difference(X, "<=", Number(3), DEFAULT, False), "3 - x + 1e-300"),
         (compose.down_to_zero(X, True), "0 - abs(x)"),
         (compose.down_to_zero(X, False), "0 - abs(x) + 1e-300"),
         (compose.always(X), "group without () (x) * Inf"),
         (compose.held(X, Y, DEFAULT), "y * group without () (x)"),
-        (compose.held(X, Y, IGNORING), "max without (k) (y) * ignoring (k) group_right () group without () (x)"),
-        (compose.either(X, Y), "x >= y or y == y or x"),
-        (compose.both(X, Y, DEFAULT), "x <= y or y * (x == bool x > 0)"),
+        (compose.held(X, Y, IGNORING), "y * ignoring (k) group_right () group without () (x)"),
+        (compose.either(X, Y), "x >= y or y <= Inf or x"),
+        (compose.both(X, Y, DEFAULT), "x <= y or y * group without () (x <= Inf)"),
         (
             compose.both(X, Y, ON),
-            "x <= on (k) group_left () max by (k) (y) or max by (k) (y) * on (k) group_right () (x == bool x > 0)",
+            "x <= on (k) group_left () y or y * on (k) group_right () group without () (x <= Inf)",
         ),
     ],
 )
@@ -40,6 +58,23 @@ def test_composed(node: Node, text: str) -> None:
 def test_the_unnoticed_number_changes_no_other_number() -> None:
     assert 1e-200 + compose.UNNOTICED == 1e-200
     assert compose.UNNOTICED > 0
+
+
+def test_a_measured_scalar_is_made_finite_as_one() -> None:
+    margin = write(compose.difference(X, ">=", Call("scalar", (Y,)), DEFAULT, True))
+    assert margin.count("scalar(clamp(vector(scalar(y)), ") == 1
+
+
+def test_the_best_is_the_largest_of_those_that_match() -> None:
+    assert [write(compose.best_of(Y, how)) for how in (DEFAULT, ON, IGNORING)] == ["y", "max by (k) (y)", "max without (k) (y)"]
+
+
+def test_a_relabelling_keeps_what_it_writes_apart_until_the_largest_is_known() -> None:
+    call = parse('label_replace(x, "k", "$1", "j", "(.*)")')
+    assert isinstance(call, Call)
+    inner = 'label_replace(x, "__was__", "$1", "k", "((?s:.*))")'
+    expected = f'max without (__was__) (label_replace({inner}, "k", "$1", "j", "(.*)"))'
+    assert write(compose.relabelled(call, X)) == expected
 
 
 def test_what_may_be_missing_on_the_right_of_unless_leaves_the_left_as_it_is() -> None:

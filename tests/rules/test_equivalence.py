@@ -86,6 +86,35 @@ max_over_time((sum by (zone) (rate(strokes_total[2m])) / sum by (zone) (rate(tur
 tank_used > on (instance) group_left (team) (0.9 * tank_size * on (instance) group_left (team) tank_owner)
 (tank_load > 1.5 and deriv(tank_load[5m]) >= 0) or (tank_load < -1.5 and deriv(tank_load[5m]) <= 0)
 1 - (sum by (zone) (rate(valve_seconds_bucket{le="0.5"}[2m])) / sum by (zone) (rate(valve_seconds_count[2m]))) > 0.05
+filter_expires_seconds <= time() + 3600
+time() - 600 >= last_pumped_timestamp_seconds
+tank_used >= scalar(tank_limit{pump="a"})
+scalar(sum(tank_other)) <= tank_used
+label_replace(tank_used{pump=~"a|b"} > 3, "pump", "all", "", "")
+label_replace(tank_used{pump=~"a1|a2"} < 3, "pump", "$1", "pump", "(.).*")
+label_join(tank_used{pump=~"a|b"} >= 3, "pump", "-", "zone", "zone")
+tank_used{pump=~"a|b"} > on(instance) group_left(pump) tank_soft_limit{pump="c"}
+tank_soft_limit{pump="c"} > on(instance) group_right(pump) tank_used{pump=~"a|b"}
+tank_used{pump=~"a|b"} <= ignoring(pump) group_left(pump) tank_soft_limit
+(tank_used > bool 3) == 1
+100 * (tank_used <= bool on(instance) tank_soft_limit) > 50
+sgn(tank_used - 3) > 0
+sgn(tank_used - tank_size) == -1
+max_over_time(tank_used[5m:1m] @ end()) > 4
+tank_used > tank_size @ start() offset 2m
+tank_used > 5 or tank_temp < 3 or tank_load > 4
+tank_used > 5 or on(instance) tank_temp{pump=~"a|b"} < 3 or tank_ready == 0 or on(instance) tank_size > 4
+tank_used > 1 and tank_temp < 3 and tank_load > 0.5 and tank_size > 0.7 and tank_spare < 9
+tank_used > 1 unless tank_temp < 0.3 unless tank_load > 5 unless tank_size > 9
+tank_used > 2 and on(instance) tank_temp{pump=~"a|b"} < 3 and on(instance) tank_load > 0.5 unless on(instance) tank_size > 5
+tank_ready == 0 and on(instance) tank_used > 2 and on(instance) tank_temp < 3 unless tank_load > 5
+(tank_used > 5 or tank_temp < 3 or tank_load > 4) and (tank_size > 3 or tank_spare < 2) unless (tank_other > 5 and tank_more > 2)
+tank_used > 5 or (tank_temp < 3 and tank_load > 4) or (tank_size > 3 unless tank_spare < 2)
+sum by (instance) (predict_linear(tank_free[10m], 600) < 1)
+predict_linear(tank_free[10m], 600) < 0 or predict_linear(tank_other[10m], 600) < 1
+predict_linear(tank_free[10m], 600) - tank_free > 3
+sum_over_time((tank_used > bool 3)[10m:1m]) > 4
+sum by (zone) (tank_used > bool 1) > 1
 """.strip().splitlines()
 SHARED = Path(__file__).parents[3] / "shared" / "rules"
 

@@ -144,7 +144,7 @@ def test_a_mistake_in_an_expression_stands_where_it_is_and_the_rule_is_kept(tmp_
     assert [r.alert for r in found.rules] == ["A"]
     assert [(m.line, m.column, m.field) for m in found.mistakes] == [
         (7, 12, "groups[0].rules[0].expr"),
-        (8, 24, "groups[0].rules[1].expr"),
+        (8, 26, "groups[0].rules[1].expr"),
     ]
 
 

@@ -33,6 +33,24 @@ histogram_quantile(0.9, rate(valve_seconds_bucket[5m])) > 0.5
 avg(pump_up) < 0.5
 valve_state{state="stuck"} > 20
 count(count by (version) (pump_info)) > 1
+filter_expires_timestamp_seconds <= time() + 3600
+time() >= filter_expires_timestamp_seconds
+tank_level_litres >= scalar(tank_limit_litres)
+scalar(tank_limit_litres) <= tank_level_litres
+last_pumped_timestamp_seconds - time() > 60
+pump_uptime_seconds > 8640000
+(tank_level_litres > bool 90) == 1
+(tank_level_litres > bool 90) > 0.5
+sgn(tank_level_litres - 90) > 0
+tank_level_litres > tank_level_litres @ 1600000000
+1 - tank_free_ratio > 0.9
+100 * (1 - avg(pump_up)) > 50
+rate(strokes_total[5m]) > 0.01
+ln(tank_level_litres) > 3
+max(tank_level_litres) - min(tank_level_litres) > 5
+avg_over_time((tank_level_litres > bool 90)[1h:1m]) > 0.5
+tank_level_litres > 3 or on () vector(1) > 2
+tank_level_litres > 3 and on () vector(1)
 """
 REFUSED = """
 binary          pump_up == 0
@@ -62,6 +80,46 @@ event_counter   delta(level[5m]) < 0
 event_counter   leaks_total - leaks_total offset 10m >= 1
 event_counter   count(pump_level < 3) > 0
 event_counter   sum(pump_failed) > 0
+event_counter   pump_uptime_seconds < 60
+event_counter   time() - pump_start_time_seconds < 300
+event_counter   time() - 60 < pump_start_time_seconds
+event_counter   pump_start_time_seconds > time() - 300
+event_counter   sysUpTime / 100 < 300
+event_counter   (time() - min(pump_start_time_seconds)) / 60 <= 5
+event_counter   leaks_total > leaks_total offset 5m
+event_counter   increase(leaks_total[1h]) > vector(0)
+event_counter   increase(leaks_total[1h]) > on () group_left () vector(0)
+event_counter   increase(leaks_total[1h]) > scalar(vector(0))
+event_counter   vector(0) < on () group_right () increase(leaks_total[1h])
+event_counter   -increase(leaks_total[1h]) < 0
+event_counter   0 - increase(leaks_total[1h]) < 0
+event_counter   increase(leaks_total[1h]) - 1 >= 0
+event_counter   max(increase(leaks_total[1h])) - min(increase(leaks_total[1h])) > 0
+event_counter   ln(increase(leaks_total[1h])) >= 0
+event_counter   sqrt(increase(leaks_total[1h])) > 0
+event_counter   increase(leaks_total[1h]) * 60 > 30
+event_counter   idelta(leaks_total[5m]) >= 1
+event_counter   rate(leaks_total[5m]) > 1e-9
+event_counter   sum(rate(leaks_total[5m])) * 300 > 0.9
+event_counter   sum(tank_level_litres > bool 90) >= 1
+event_counter   count(tank_level_litres > 90) >= 1
+event_counter   sum(pump_up == bool 0) > 0
+event_counter   (leaks_total > bool 0) == 1
+event_counter   sgn(leaks_total) > 0
+binary          1 - pump_up > 0
+binary          pump_up - 1 < 0
+binary          100 * pump_up < 50
+binary          (1 - pump_up) * 100 > 50
+binary          pump_success * 1 < 1
+binary          -pump_up >= 0
+binary          pump_up * 1 == 0
+binary          1 - avg(pump_up) > 0
+binary          (tank_level_litres > bool 90) == 0
+binary          hour() > 9 and on () pump_up == 0
+presence        present_over_time(pump_up[5m]) > 0
+presence        ALERTS{alertname="PumpDown"} > 0
+presence        ALERTS == 1
+presence        group(pump_seen) >= 1
 presence        pump_info{model="old"} == 1
 presence        pump_info{model="old"} > 0
 presence        tank_level_litres >= 0
@@ -77,6 +135,12 @@ always_fires    1
 always_fires    tank_level_litres > bool 5
 always_fires    hour() > 9
 always_fires    vector(1) > 0
+always_fires    tank_level_litres > 5 or vector(1)
+always_fires    tank_level_litres > 5 or on () vector(1)
+always_fires    sum(tank_level_litres > 3) or vector(0)
+always_fires    count(pump_up == 1) or vector(0)
+always_fires    tank_level_litres @ 1600000000 > 90
+always_fires    tank_level_litres @ 1600000000 > tank_limit_litres @ 1600000000
 name_collision  {__name__=~"tank_.+"} > 5
 name_collision  last_over_time({zone="a"}[5m]) > 5
 name_collision  tank_a > on (__name__) tank_b
@@ -88,6 +152,8 @@ not_equivalent  (pump_up == 0) * on (zone) tank_level_litres
 not_equivalent  topk(3, tank_level_litres > 5)
 not_equivalent  count_over_time((tank_level_litres > 5)[1h:1m])
 unsupported_syntax  mad_over_time(tank_level_litres[1h]) > 5
+unsupported_syntax  limitk(3, tank_level_litres) > 5
+unsupported_syntax  limit_ratio(0.5, tank_level_litres) > 5
 """
 CASES = [line.split(None, 1) for line in REFUSED.strip().splitlines()]
 

@@ -30,7 +30,7 @@ def test_a_negative_number_is_a_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "offset"), [("sum(a", 3), ("a >", 0), ("rates(a[5m])", 0), ("a[5m]", 0), ('"text"', 0), ("1 > 2", 0)]
+    ("query", "offset"), [("sum(a", 3), ("a >", 2), ("rates(a[5m])", 0), ("a[5m]", 0), ('"text"', 0), ("1 > 2", 4)]
 )
 def test_what_no_server_loads_is_refused_where_it_is_wrong(query: str, offset: int) -> None:
     with pytest.raises(NotPromQL) as refused:

@@ -105,14 +105,25 @@ def test_info_series_are_known_by_name() -> None:
     assert not quantity.is_info(parse("pump_information_bytes"))
 
 
-@pytest.mark.parametrize(("expr", "expected"), [("hour()", True), ("vector(1)", True), ("time() - a", False)])
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        ("hour()", True), ("vector(1)", True), ("time() - a", False), ("a @ 5", True), ("rate(a[5m] @ 5)", True),
+        ("max_over_time(a[5m:] @ 5)", True), ("a @ 5 - b", False),
+    ],
+)  # fmt: skip
 def test_the_clock_alone(expr: str, expected: bool) -> None:
     assert quantity.by_the_clock(parse(expr)) is expected
 
 
 @pytest.mark.parametrize(
-    ("expr", "expected"), [("count(a)", True), ("sum(a > 1)", True), ("sum(a > bool 1)", False), ("sum(a)", False)]
-)
+    ("expr", "expected"),
+    [
+        ("count(a)", True), ("sum(a > 1)", True), ("sum(a > bool 1)", True), ("sum(a)", False),
+        ("count_over_time((a > 3)[1h:5m])", True), ("sum_over_time((a > bool 3)[1h:5m])", True), ("max_over_time(a[1h])", False),
+        ("avg_over_time((a > bool 3)[1h:5m])", True), ("(a > 1) - b", False),
+    ],
+)  # fmt: skip
 def test_steps(expr: str, expected: bool) -> None:
     assert quantity.in_steps(parse(expr)) is expected
 
@@ -120,3 +131,62 @@ def test_steps(expr: str, expected: bool) -> None:
 def test_bad_things_may_be_counted_under_a_states_name() -> None:
     assert quantity.counts_bad_things(parse("jobs_failed"))
     assert not quantity.counts_bad_things(parse("last_failed_status"))
+
+
+@pytest.mark.parametrize(
+    ("expr", "turned"),
+    [
+        ("time() - start", 1), ("start - time()", -1), ("-(start - time()) / 60", 1), ("vector(time()) - start", 1),
+        ("mysql_uptime", 1), ("sysUpTime / 100", 1), ("seconds_since_start", 1), ("uptime_percent", 0), ("level", 0),
+        ("avg by (x) (time() - start)", 1), ("node_time_seconds - node_boot_time_seconds", 1), ("time() - vector(time())", 0),
+        ("rate(mysql_uptime[5m])", 0), ("(start - time()) * -2", 1),
+    ],
+)  # fmt: skip
+def test_what_counts_the_time(expr: str, turned: int) -> None:
+    assert quantity.ticking(parse(expr)) == turned
+
+
+@pytest.mark.parametrize(
+    ("expr", "op", "limit", "expected"),
+    [
+        ("time() - start", "<", 300, True), ("time() - start", ">", 300, False), ("start - time()", ">", -300, True),
+        ("expires - time()", "<", 300, False), ("written - time()", ">", 300, False), ("start - (time() - 60)", ">", 0, True),
+        ("written - (time() + 60)", ">", 0, False),
+    ],
+)  # fmt: skip
+def test_what_was_a_moment_ago_is_a_restart(expr: str, op: str, limit: float, expected: bool) -> None:
+    assert quantity.restarts(parse(expr), op, limit) is expected
+
+
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        ("max(a) - min(a)", True), ("max(rate(a[5m])) - min(rate(a[5m] offset 1h))", True), ("max(a) - min(b)", False),
+        ("a - a", False), ("max(a - b) - min(a - b)", False), ("max(a)", False),
+    ],
+)  # fmt: skip
+def test_spreads_of_one_selector(expr: str, expected: bool) -> None:
+    assert quantity.spread(parse(expr)) is expected
+
+
+@pytest.mark.parametrize(
+    ("expr", "window_s"),
+    [
+        ("rate(a[5m])", 300), ("sum(irate(a[1m]))", 60), ("rate(a_bytes[5m])", None), ("increase(a[5m])", None),
+        ("avg(rate(a[5m]))", None), ("rate(a[5m]) / rate(b[5m])", None), ("rate(sum(a)[5m:])", None),
+    ],
+)  # fmt: skip
+def test_windows_of_rates_that_count(expr: str, window_s: float | None) -> None:
+    assert quantity.rate_window_s(parse(expr)) == window_s
+
+
+@pytest.mark.parametrize(
+    ("expr", "expected"), [("count(a)", True), ("sum(a > bool 1)", True), ("sum(a)", False), ("max(count(a))", True)]
+)
+def test_numbers_of_series(expr: str, expected: bool) -> None:
+    assert quantity.counted(parse(expr)) is expected
+
+
+@pytest.mark.parametrize("expr", ["present_over_time(a[5m])", "ALERTS", "group by (x) (a)"])
+def test_what_is_always_1_is_information(expr: str) -> None:
+    assert quantity.is_info(parse(expr))
