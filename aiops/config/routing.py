@@ -6,13 +6,15 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from aiops.config.fields import Duration, Found, MatcherText, Strict
 from aiops.core.zones import known_zone
 
 CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+ZoneName = Annotated[str, AfterValidator(lambda name: known_zone(name).key)]
+"""The IANA name of a time zone."""
 
 
 class WorkingHours(Strict):
@@ -22,19 +24,13 @@ class WorkingHours(Strict):
         default_factory=lambda: [0, 1, 2, 3, 4], min_length=1, description="weekdays, 0 is Monday"
     )
     begin: str = Field("09:00", description="when a working day begins, HH:MM")
-    time_zone: str = Field("UTC", description="on whose clock, for example Europe/Berlin")
+    time_zone: ZoneName = Field("UTC", description="on whose clock, for example Europe/Berlin; receivers read times on it too")
 
     @field_validator("begin")
     @classmethod
     def _clock(cls, value: str) -> str:
         if not CLOCK.fullmatch(value):
             raise ValueError(f"{value!r} is no time of day; write for example 09:00")
-        return value
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        known_zone(value)
         return value
 
     def next_begin_s(self, now_s: float) -> float:
@@ -76,6 +72,7 @@ class Route(Strict):
     group_wait: Duration = Field(30.0, gt=0, description="how long a message waits for others of its group")
     digest: bool = Field(False, description="everything in one message when the next working day begins")
     repeat: Duration | None = Field(None, ge=300, description="tell again of what is still open, so often")
+    verdicts: bool = Field(True, description="what ended unjudged: tell what became of it, once that is known; false: not")
 
     @classmethod
     def mistakes(cls, raw: Any) -> Found:

@@ -24,7 +24,7 @@ from aiops.config.masks import MaskSettings
 from aiops.config.pilots import Costs, PilotSettings, ServiceSettings
 from aiops.config.remote_write import RemoteWrite
 from aiops.config.responses import ResponseSettings
-from aiops.config.routing import Heartbeat, Route, WorkingHours
+from aiops.config.routing import Heartbeat, Route, WorkingHours, ZoneName
 from aiops.config.yaml_file import Document, load, mistakes_of
 from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Stage
@@ -32,7 +32,7 @@ from aiops.core.records import Stage
 _SOURCE_KEYS = (
     "kind", "step", "labels", "priority", "lateness", "data_class", "residency", "purpose", "owner", "failure_domain", "limits",
 )  # fmt: skip
-_RECEIVER_KEYS = ("kind", "fallback")
+_RECEIVER_KEYS = ("kind", "fallback", "time_zone")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 """A name that people choose; it also names folders, so it holds nothing but letters, digits and `_.-`."""
 
@@ -127,6 +127,7 @@ class ReceiverSettings(Strict):
 
     kind: str = Field(description="which plug-in: stdout, alertmanager, webhook or apprise")
     fallback: str = Field("", description="the receiver that is told what this one refused for good")
+    time_zone: ZoneName | None = Field(None, description="on whose clock it reads times; none: as the working hours have it")
     params: dict[str, Any] = Field(default_factory=dict, description="the plug-in's own parameters")
 
     @model_validator(mode="before")

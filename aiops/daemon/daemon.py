@@ -221,6 +221,7 @@ class Daemon:
         rooms = assemble(settings, cards, runbooks, self.store, settings.data_dir, self.clock, stages)
         if home := settings.web.external_url.rstrip("/"):
             rooms.episode_url = lambda one: f"{home}/warnings/{one}"
+            rooms.runbook_url = lambda name: f"{home}/runbooks/{name}"
             rooms.wrong_url = lambda one: f"{home}/feedback/{one}?key={link_key(self.token, one, self.clock())}"
         if self.dry_run:
             rooms.routes = ()  # what is not to be told must not wait in the outbox for the next start either

@@ -17,7 +17,9 @@ from aiops.notify.wording import plan
 
 VALUE_AT_MOST, TEXT_AT_MOST = 1000, 8000
 OWN = ("card", "kind", "signal", "stage")
-RESERVED = {*OWN, "alertname", "severity", "warning_id"}
+TO_DO = ("runbook", "runbook_url", "plan", "act_before", "wrong_url")
+"""Annotations of what can still be done."""
+RESERVED = {*OWN, "alertname", "severity", "warning_id", "event", "verdict", "response_id"}
 
 
 class AlertmanagerParams(PostParams):
@@ -82,6 +84,7 @@ def alert_of(message: Mapping[str, Any], now_s: float) -> dict[str, Any]:
     ends = message["ends_at_s"]
     if message["event"] != "closed":
         ends = max(ends, now_s + ends - message["at_s"])
+    over = message["event"] == "judged"
     identity = {_free(label_name(k)): v for k, v in warning["entity"].items()} | {name: str(warning[name]) for name in OWN}
     identity |= {"alertname": _name(warning), "warning_id": warning["id"]}
     if warning["kind"] == "rule":
@@ -90,9 +93,12 @@ def alert_of(message: Mapping[str, Any], now_s: float) -> dict[str, Any]:
     if (about := message.get("response")) is not None:  # an alert of its own, which ends by itself
         identity |= {"alertname": f"Response_{about['runbook']}", "response_id": about["id"], "event": about["event"]}
         begins = int(message["at_s"])
+    if over:  # the alert has ended, and Alertmanager would tell nobody what became of it
+        identity |= {"alertname": f"Verdict_{warning['card']}", "event": "judged", "verdict": message["verdict"]}
+        begins = int(message["at_s"])
     return {
         "labels": {k: cut(v, VALUE_AT_MOST) for k, v in identity.items() if v},
-        "annotations": {k: cut(v, TEXT_AT_MOST) for k, v in _annotations(message).items() if v},
+        "annotations": {k: cut(v, TEXT_AT_MOST) for k, v in _annotations(message).items() if v and not (over and k in TO_DO)},
         "startsAt": rfc3339(begins),
         "endsAt": rfc3339(max(ends, begins + 1)),  # an alert that ends as it begins is refused
         **({"generatorURL": str(message["episode_url"])} if message.get("episode_url") else {}),
@@ -115,7 +121,7 @@ def _annotations(message: Mapping[str, Any]) -> dict[str, str]:
     crossing, books = warning["crossing"] or {}, warning["runbooks"]
     rule = warning["symptoms"][0]["evidence"] if warning["kind"] == "rule" and warning["symptoms"] else {}
     times = {name: rfc3339(crossing[f"{name}_s"]) for name in ("expected", "earliest", "latest") if f"{name}_s" in crossing}
-    act = warning["act_before_s"]
+    act, docs = warning["act_before_s"], next((book["docs"] for book in books if book.get("docs")), "")
     pending = message["verdict"] == "pending" and judged is not None
     return {
         "summary": message["title"],
@@ -125,7 +131,7 @@ def _annotations(message: Mapping[str, Any]) -> dict[str, str]:
         "record": message["record"],
         "impact": message["impact"],
         "runbook": ", ".join(str(book["name"]) for book in books),
-        "runbook_url": str(rule.get("runbook_url") or next((book["docs"] for book in books if book.get("docs")), "")),
+        "runbook_url": str(rule.get("runbook_url") or docs or message.get("runbook_url", "")),
         "rule": str(rule.get("expr", "")),
         "rule_summary": str(rule.get("summary", "")),
         "plan": "\n".join(line for book in books for line in plan(book)),

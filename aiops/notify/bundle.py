@@ -7,8 +7,9 @@ from typing import Any
 
 from aiops.core.records import SEVERITIES
 from aiops.core.text import visible
+from aiops.notify.message import OVER, wrong_line
 
-SHOWN_AT_MOST = 20
+SHOWN_AT_MOST, TEXT_AT_MOST = 20, 5500
 Message = Mapping[str, Any]
 
 
@@ -24,7 +25,7 @@ def bundled(messages: Sequence[Message]) -> dict[str, Any]:
         return dict(told[0])
     first, by = told[0], told[0].get("bundle", {})
     where = " ".join(visible(str(value)) for value in by.values() if value)
-    over = sum(message["event"] == "closed" for message in told)
+    over = sum(message["event"] in OVER for message in told)
     count = f"{len(told)} early warnings" + (f" of {where}" if where else "") + (f", {over} of them over" if over else "")
     return {
         **first,
@@ -33,6 +34,7 @@ def bundled(messages: Sequence[Message]) -> dict[str, Any]:
         "text": "\n".join(_lines(told)),
         "record": "",
         "impact": "",
+        "act_before": "",
         "verdict": "",
         "judged_at_s": None,
         "messages": [{"event": one["event"], "title": one["title"], "warning_id": one["warning"]["id"]} for one in told],
@@ -43,14 +45,23 @@ def _order(message: Message) -> tuple[bool, int, float, str]:
     warning = message["warning"]
     crossing = warning.get("crossing") or {}
     severity = SEVERITIES.index(warning["severity"])
-    return message["event"] == "closed", -severity, float(crossing.get("expected_s", float("inf"))), str(warning["id"])
+    return message["event"] in OVER, -severity, float(crossing.get("expected_s", float("inf"))), str(warning["id"])
 
 
 def _lines(told: Sequence[Message]) -> list[str]:
-    out = []
+    """Each warning with where it is, until when to act and how to call it wrong; as many as a message holds."""
+    out: list[str] = []
     for one in told[:SHOWN_AT_MOST]:
         where = one.get("episode_url") or f"aiops warnings show {one['warning']['id']}"
-        out.append(f"- {one['title']} [{one['record']}] ({where})")
-    if len(told) > SHOWN_AT_MOST:
-        out.append(f"and {len(told) - SHOWN_AT_MOST} more: aiops warnings list")
+        lines = [f"- {one['title']} [{one['record']}] ({where})"]
+        if before := one.get("act_before"):
+            lines.append(f"  Act before: {before}")
+        if one["event"] not in OVER:
+            lines.append(f"  Wrong: {one.get('wrong_url') or wrong_line(one['warning']['id'])}")
+        if sum(map(len, out)) + sum(map(len, lines)) > TEXT_AT_MOST:
+            break
+        out += lines
+    shown = sum(line.startswith("-") for line in out)
+    if len(told) > shown:
+        out.append(f"and {len(told) - shown} more: aiops warnings list")
     return out

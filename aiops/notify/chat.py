@@ -15,11 +15,12 @@ from aiops.core.params import Params
 from aiops.core.text import cut
 from aiops.notify.arrays import Arrays
 from aiops.notify.interface import Notifier
+from aiops.notify.message import OVER
 from aiops.notify.png import png
 
 TITLE_AT_MOST, TEXT_AT_MOST = 250, 6000
-KINDS = {"opened": "warning", "worsened": "failure", "closed": "info"}
-"""How Apprise marks what happened; a warning that came true ends as a failure, whatever it is called."""
+ASKS = ("asked", "reminder")
+"""What a response says when somebody must answer."""
 _CALLS = re.compile(r"@(?=\w)|<(?=[!@#])")
 
 
@@ -56,13 +57,15 @@ class ChatNotifier(Notifier[ChatParams]):
 
         self._apprise = apprise
         self._services = _services(apprise, name, params.urls_file)
+        self._threaded = _threads(self._services)
 
     def send(self, message: Mapping[str, Any], dedup_key: str, now_s: float) -> None:
         """Tell one message."""
-        came = message["event"] == "closed" and message["verdict"] in ("hit", "late")
+        for service in self._threaded:
+            _thread(service, message)
         said = self._services.notify(
             title=cut(defused(str(message["title"])), TITLE_AT_MOST), body=cut(defused(str(message["text"])), TEXT_AT_MOST),
-            notify_type="failure" if came else KINDS.get(str(message["event"]), "info"),
+            notify_type=mark(message),
             body_format=self._apprise.NotifyFormat.TEXT, interpret_escapes=False, timeout=self.params.timeout,
             attach=self._picture(message),
         )  # fmt: skip
@@ -78,6 +81,37 @@ class ChatNotifier(Notifier[ChatParams]):
         attach: Any = memory.AttachMemory  # it has no types
         drawn = png(Arrays.from_json(message["picture"]))
         return attach(content=drawn, name=f"{message['warning']['id']}.png", mimetype="image/png")
+
+
+def mark(message: Mapping[str, Any]) -> str:
+    """How Apprise marks what happened: info, success, warning or failure. What came true is a failure, whatever it is called."""
+    event, verdict, severity = message["event"], message["verdict"], message["warning"]["severity"]
+    if event in OVER:
+        return {"hit": "failure", "late": "failure", "averted": "success"}.get(verdict, "info")
+    if event == "response":
+        return "warning" if message["response"]["event"] in ASKS else "info"
+    if event == "bundle" and all(one["event"] in OVER for one in message["messages"]):
+        return "info"
+    return "failure" if event == "worsened" or severity == "critical" else "warning"
+
+
+def _threads(services: Any) -> list[Any]:
+    """Services that put what is told of one episode together where they are told which it is: mail, and PagerDuty unless its URL
+    names an action or a key of its own."""
+    pagers = [one for one in services if type(one).__name__ == "NotifyPagerDuty" and not one.dedup and one.action == "trigger"]
+    return [*pagers, *(one for one in services if type(one).__name__ == "NotifyEmail")]
+
+
+def _thread(service: Any, message: Mapping[str, Any]) -> None:
+    """Say which episode a message is of: mail by its references, PagerDuty by the key of its incident, which ends with the
+    episode. Messages leave one at a time, so it may be set for each."""
+    about = str(message["response"]["id"] if "response" in message else message["warning"]["id"])
+    alone = message["event"] != "bundle"
+    if hasattr(service, "dedup"):
+        service.dedup, service.action = about if alone else None, "resolve" if message["event"] in OVER else "trigger"
+        return
+    first = {name: f"<{message['warning']['id']}@aiops>" for name in ("References", "In-Reply-To")} if alone else {}
+    service.headers = {k: v for k, v in service.headers.items() if not v.endswith("@aiops>")} | first
 
 
 def _services(apprise: Any, name: str, file: Path) -> Any:

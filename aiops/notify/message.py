@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from aiops.config.routing import Route, WorkingHours
 from aiops.core.labels import Labels, fingerprint, matches_all
-from aiops.core.records import EarlyWarning
-from aiops.notify.wording import body, impact, record, title
+from aiops.core.records import SEVERITIES, EarlyWarning, Outcome
+from aiops.notify.clock import UTC_CLOCK, Clock
+from aiops.notify.wording import act_before, body, impact, record, title
 from aiops.store.codec import to_json
 
-Event = Literal["opened", "updated", "worsened", "repeated", "closed"]
+Event = Literal["opened", "updated", "worsened", "repeated", "closed", "judged"]
+OVER: tuple[Event, ...] = ("closed", "judged")
+"""What is told of an episode that is over: to whoever was told of its beginning."""
+JUDGED_FOR_S = 3600.0
+"""How long a verdict is news, for a receiver that keeps what it is told for a time."""
 OWN = ("card", "kind", "signal", "severity", "stage")
 """What a warning itself says; no label of the telemetry can say otherwise."""
 TURNS_UNTIL_STALE = 3
@@ -35,20 +40,23 @@ def outbox_rows(
     event: Event, warning: EarlyWarning, routes: Sequence[Route], now_s: float, step_s: float,
     judged_at_s: float | None = None, local: Collection[str] = (), renewed: Collection[str] = (),
     told: Callable[[str], EarlyWarning | None] | None = None, hours: WorkingHours | None = None,
+    clocks: Mapping[str, Clock] | None = None, outcome: Outcome | None = None,
 ) -> Iterator[OutboxEntry]:
     """What every receiver is told of an event.
 
     The first route that matches wins, unless it says `continue`. A shadow warning is told to `local` receivers only, marked
     unproven; a renewal (`updated`) to those in `renewed`, which would forget it else, and as `repeated` where a route says so.
-    The group is the warning, so that what is said of one episode arrives in order; of a route that bundles, the bundle.
-    `judged_at_s`: when at the latest a warning that has ended is judged. `told`: the warning as a receiver may see it, None
-    when it must not. `hours`: when somebody is at work; what ends is told by every route that may have told it.
+    The group is the warning, so that what is said of one episode arrives in order; of a route that bundles, the bundle, but
+    those in `renewed` get each alone, for they put together by themselves.
+    `judged_at_s`: when at the latest a warning that has ended is judged; `outcome`: what became of it (`judged`). `told`: the
+    warning as a receiver may see it, None when it must not. `hours`: when somebody is at work; what is over is told by every
+    route that may have told it. `clocks`: on whose clock a receiver reads times; UTC without one.
     """
-    hours = hours or WorkingHours()
-    urgent = None if event == "closed" else is_urgent(warning, now_s, hours)
-    payloads: list[tuple[EarlyWarning, str, dict[str, Any]]] = []
-    for name, route in routed(warning, routes, urgent).items():
-        if warning.stage == "shadow" and name not in local:
+    hours, clocks = hours or WorkingHours(), clocks or {}
+    over = event in OVER
+    payloads: dict[tuple[str, Clock, bool], tuple[EarlyWarning, dict[str, Any]]] = {}
+    for name, (route, sure) in _leading(warning, routes, None if over else is_urgent(warning, now_s, hours), over).items():
+        if (warning.stage == "shadow" and name not in local) or (event == "judged" and not route.verdicts):
             continue
         kind = event if event != "updated" or name in renewed else _again(route, warning, now_s, step_s)
         if kind is None:
@@ -56,13 +64,36 @@ def outbox_rows(
         seen = warning if told is None else told(name)
         if seen is None:
             continue
-        if not payloads or payloads[-1][0] is not seen or payloads[-1][1] != kind:
-            payloads.append((seen, kind, payload_of(kind, seen, now_s, step_s, judged_at_s)))
-        key = f"{warning.id}:{kind}" + (f":{int(now_s)}" if kind in ("updated", "worsened", "repeated") else "")
-        group, more, at_s = _bundle(route, warning, now_s, hours)
-        if event == "closed" and route.urgent is not None:
+        clock = clocks.get(name, UTC_CLOCK)
+        known = payloads.get((kind, clock, seen is warning))
+        if known is None or known[0] is not seen:
+            shown = outcome if outcome is None or seen is warning else replace(outcome, entity={}, about={}, detail="")
+            known = payloads[kind, clock, seen is warning] = seen, payload_of(
+                kind, seen, now_s, step_s, judged_at_s, clock, shown
+            )
+        group, more, at_s = (warning.id, {}, now_s) if name in renewed else _bundle(route, warning, now_s, hours)
+        if over and (not sure or event == "judged"):
             more |= {"if_told": True}
-        yield OutboxEntry(name, group, key, payloads[-1][2] | more, kind == "updated", at_s)
+        yield OutboxEntry(name, group, key_of(kind, warning, now_s, outcome), known[1] | more, kind == "updated", at_s)
+
+
+def key_of(event: Event, warning: EarlyWarning, now_s: float, outcome: Outcome | None = None) -> str:
+    """What names a message, the same however often it is made."""
+    if outcome is not None:
+        return f"{warning.id}:{event}:{outcome.settled_s}:{outcome.verdict}"
+    return f"{warning.id}:{event}" + (f":{int(now_s)}" if event in ("updated", "worsened", "repeated") else "")
+
+
+def _leading(
+    warning: EarlyWarning, routes: Sequence[Route], urgent: bool | None, over: bool
+) -> dict[str, tuple[Route, bool]]:
+    """Receiver to its route, and whether it was surely told what came before: of what is `over` the routes count as well that
+    it would have taken with another severity or urgency."""
+    out = {name: (route, route.urgent is None) for name, route in routed(warning, routes, urgent).items()}
+    for severity in SEVERITIES if over else ():
+        for name, route in routed(warning.having(severity=severity), routes, urgent).items():
+            out.setdefault(name, (route, False))
+    return out
 
 
 def is_urgent(warning: EarlyWarning, now_s: float, hours: WorkingHours) -> bool:
@@ -111,22 +142,32 @@ def facts_of(warning: EarlyWarning) -> Labels:
     return {**warning.labels, **warning.entity, **{name: str(getattr(warning, name)) for name in OWN}}
 
 
-def payload_of(event: Event, warning: EarlyWarning, now_s: float, step_s: float, judged_at_s: float | None) -> dict[str, Any]:
+def payload_of(
+    event: Event, warning: EarlyWarning, now_s: float, step_s: float, judged_at_s: float | None, clock: Clock = UTC_CLOCK,
+    outcome: Outcome | None = None,
+) -> dict[str, Any]:
     """One message as plain JSON: the warning whole, title and text, and until when it is true unless it is renewed."""
-    ended = event == "closed"
+    lasts = {"closed": 0.0, "judged": JUDGED_FOR_S}.get(event, TURNS_UNTIL_STALE * step_s)
     return {
         "version": 1,
         "event": event,
         "at_s": now_s,
-        "ends_at_s": now_s if ended else now_s + TURNS_UNTIL_STALE * step_s,
-        "title": title(warning, now_s),
-        "text": body(warning, now_s, judged_at_s),
+        "ends_at_s": now_s + lasts,
+        "title": title(warning, now_s, clock, outcome),
+        "text": body(warning, now_s, judged_at_s, clock, outcome),
         "record": record(warning),
         "impact": impact(warning),
-        "verdict": verdict(warning, ended),
-        "judged_at_s": judged_at_s,
+        "act_before": act_before(warning, now_s, clock),
+        "verdict": verdict(warning, event in OVER),
+        "judged_at_s": judged_at_s if outcome is None else float(outcome.settled_s),
         "warning": to_json(warning),
+        **({} if outcome is None else {"outcome": to_json(outcome)}),
     }
+
+
+def wrong_line(warning_id: str) -> str:
+    """How a warning is called wrong on the command line."""
+    return f"aiops warnings feedback {warning_id} noise"
 
 
 def verdict(warning: EarlyWarning, ended: bool) -> str:

@@ -187,15 +187,31 @@ class Relay:
         if notifier is None:
             self._give_up(row, f"no receiver {row.receiver!r} in the configuration", now_s, result)
             return None
-        untrue = _is_renewal(row) and row.payload.get("ends_at_s", 0) < now_s  # a newer one follows
-        untold = row.payload.get("if_told") and not self._store.told(row.receiver, str(row.payload["warning"]["id"]))
-        if untrue or untold:  # nobody ends what was never announced here
+        if self._is_idle(row, now_s, result):
+            return None
+        together = "bundle" in row.payload and not notifier.renewed  # who is renewed puts together by itself
+        others = self._store.seal(row)[1:] if together else []
+        others = [one for one in others if not self._is_idle(one, now_s, result)]
+        message = bundled([one.payload for one in (row, *others)]) if others else row.payload
+        return _Sending(row, notifier, now_s, message, others, self._over)
+
+    def _is_idle(self, row: OutboxRow, now_s: float, result: RelayResult) -> bool:
+        """Whether a row tells its receiver nothing: a renewal that a newer one follows, the end of what was never announced here,
+        a verdict that was told before. Then it is forgotten; where the beginning went to the fallback, so does the end."""
+        payload, about = row.payload, str(row.payload["warning"]["id"])
+        idle = _is_renewal(row) and payload.get("ends_at_s", 0) < now_s
+        if payload.get("if_told") and not self._store.told(row.receiver, about):
+            fallback = self._fallbacks.get(row.receiver, "")
+            if fallback and self._store.told(fallback, about):
+                self._store.mark_dead(row.seq, "its beginning was refused here", now_s, fallback)
+                return True
+            idle = True
+        if payload["event"] == "judged":
+            idle = idle or self._store.told_verdict(row.receiver, about, row.seq) == payload["verdict"]
+        if idle:
             self._store.forget(row.seq)
             result.superseded += 1
-            return None
-        rows = self._store.seal(row) if "bundle" in row.payload else [row]
-        message = bundled([one.payload for one in rows]) if len(rows) > 1 else row.payload
-        return _Sending(row, notifier, now_s, message, rows[1:], self._over)
+        return idle
 
     def _ended(self, sending: _Sending, now_s: float, result: RelayResult) -> None:
         row, error = sending.row, sending.error

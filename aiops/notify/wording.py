@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
 from typing import Any
 
-from aiops.core.durations import rfc3339, text
+from aiops.core.durations import text
 from aiops.core.labels import Labels
-from aiops.core.records import CAME, FORETELLING, EarlyWarning
+from aiops.core.records import BY_DAEMON, CAME, FORETELLING, Crossing, EarlyWarning, Outcome, Verdict
 from aiops.core.text import times, visible
+from aiops.notify.clock import UTC_CLOCK, Clock
 from aiops.notify.evidence import sentence, told
 
 TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
 _STATE = {"absence": "silent", "conflict": "told differently by its sources"}
 _OVER = {"absence": "is silent no longer, or taken to be gone", "conflict": "is told alike again"}
+ENDS: Mapping[Verdict, str] = {
+    "hit": "came true", "late": "came true, told too late", "false": "was wrong", "averted": "was averted",
+    "expired": "was judged by nobody", "unjudgeable": "cannot be judged",
+}  # fmt: skip
+"""How an episode ends, in words."""
 
 
 def subject(warning: EarlyWarning) -> str:
@@ -27,19 +32,36 @@ def subject(warning: EarlyWarning) -> str:
     return name + (f" on {where}" if where else "")
 
 
-def title(warning: EarlyWarning, now_s: float) -> str:
-    """One sentence that fits a phone: what, where, when; the date only where it is another day than today."""
+def title(warning: EarlyWarning, now_s: float, clock: Clock = UTC_CLOCK, outcome: Outcome | None = None) -> str:
+    """One sentence that fits a phone: what, where, when; the date only where it is another day than today. `outcome`: what
+    became of it, for one that had ended before that was known."""
     what = subject(warning)
+    if outcome is not None:
+        return f"{what} {_judged(warning, outcome, now_s, clock)}"
     if warning.state == "closed":
-        return f"{what} {_ending(warning, now_s)}"
+        return f"{what} {_ending(warning, now_s, clock)}"
     c = warning.crossing
     if c is None:
         since = warning.symptoms[0].since_s if warning.kind == "absence" and warning.symptoms else warning.opened_s
-        return f"{what}: {_STATE.get(warning.kind, 'unusual')} since {_clock(since, now_s)} UTC"
+        return f"{what}: {_STATE.get(warning.kind, 'unusual')} since {_at(since, now_s, clock)}"
     left = text(max(0.0, c.expected_s - now_s))
-    at, same_day = _clock(c.expected_s, now_s), _day(c.earliest_s) == _day(c.expected_s) == _day(c.latest_s)
-    first, last = (_clock(t, c.expected_s if same_day else now_s) for t in (c.earliest_s, c.latest_s))
-    return f"{what} expected {'first ' if warning.members else ''}in {left} ({at} UTC, {first} to {last})"
+    return f"{what} expected {'first ' if warning.members else ''}in {left} ({_interval(c, now_s, clock)})"
+
+
+def _interval(c: Crossing, now_s: float, clock: Clock) -> str:
+    """When, between when and when; the clock is named once, where it is the same throughout, and UTC stands last."""
+    same_day = clock.day(c.earliest_s) == clock.day(c.expected_s) == clock.day(c.latest_s)
+    name, ends = clock.name(c.expected_s), []
+    for t in (c.earliest_s, c.latest_s):
+        own = "" if clock.name(t) == name else f" {clock.name(t)}"
+        ends.append(clock.short(t, c.expected_s if same_day else now_s) + own)
+    beside = clock.beside(c.expected_s)
+    return f"{clock.short(c.expected_s, now_s)} {name}, {ends[0]} to {ends[1]}{beside and '; ' + beside}"
+
+
+def _at(time_s: float, now_s: float, clock: Clock) -> str:
+    beside = clock.beside(time_s)
+    return f"{clock.short(time_s, now_s)} {clock.name(time_s)}{beside and f' ({beside})'}"
 
 
 def rule_labels(warning: EarlyWarning) -> Labels:
@@ -54,39 +76,40 @@ def _evidence(warning: EarlyWarning) -> Mapping[str, Any]:
     return warning.symptoms[0].evidence if warning.symptoms else {}
 
 
-def _ending(warning: EarlyWarning, now_s: float) -> str:
+def _judged(warning: EarlyWarning, outcome: Outcome, now_s: float, clock: Clock) -> str:
+    """What became of what had ended."""
+    said, told = ENDS.get(outcome.verdict, outcome.verdict), warning.first_crossing
+    if outcome.failed_s is not None:
+        ahead = text(max(0, outcome.failed_s - warning.opened_s))
+        return f"{said}: failed at {_at(outcome.failed_s, now_s, clock)}, {ahead} after it was told"
+    return said if told is None else f"{said}: it was expected for {_at(told.expected_s, now_s, clock)}"
+
+
+def _ending(warning: EarlyWarning, now_s: float, clock: Clock) -> str:
     ended = warning.updated_s if warning.closed_s is None else warning.closed_s
     if warning.verdict in CAME:
         late = " (late)" if warning.verdict == "late" else ""
-        return f"came true by {_clock(ended, now_s)} UTC, {text(ended - warning.opened_s)} after it was told{late}"
+        return f"came true by {_at(ended, now_s, clock)}, {text(ended - warning.opened_s)} after it was told{late}"
     if warning.members:
-        return f"has ended on all of them by {_clock(ended, now_s)} UTC"
+        return f"has ended on all of them by {_at(ended, now_s, clock)}"
     if warning.kind not in FORETELLING:
         return _OVER.get(warning.kind, "has ended")
     over = "is no longer unusual" if warning.first_crossing is None else "is no longer expected"
-    return f"{over}; {'verdict pending' if warning.verdict is None else f'judged {warning.verdict}'}"
+    return f"{over}; {'verdict pending' if warning.verdict is None else ENDS[warning.verdict]}"
 
 
-def _clock(time_s: float, now_s: float) -> str:
-    """Time of day in UTC, after the date when that is not the day of `now_s`."""
-    at = datetime.fromtimestamp(time_s, UTC)
-    return f"{at:%H:%M}" if _day(time_s) == _day(now_s) else f"{at:%d %b %H:%M}"
-
-
-def _day(time_s: float) -> date:
-    return datetime.fromtimestamp(time_s, UTC).date()
-
-
-def body(warning: EarlyWarning, now_s: float, judged_at_s: float | None) -> str:
+def body(
+    warning: EarlyWarning, now_s: float, judged_at_s: float | None, clock: Clock = UTC_CLOCK, outcome: Outcome | None = None
+) -> str:
     """What a person needs at 03:00: what, when, how sure, why, what to do; one fact a line, nothing from outside unescaped."""
     ended = warning.state == "closed"
-    lines = [*_what(warning), *(_ended(warning, judged_at_s) if ended else _when(warning, now_s))]
+    lines = [*_what(warning), *(_ended(warning, judged_at_s, clock, outcome) if ended else _when(warning, now_s, clock))]
     lines.append(f"How sure: {sure(warning)}; {record(warning)}")
     lines += [f"Why: {sentence(symptom)}" for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
     if len(warning.symptoms) > SYMPTOMS_AT_MOST:
         lines.append(f"Why: and {len(warning.symptoms) - SYMPTOMS_AT_MOST} series more")
-    lines += _beside(warning)
-    lines += _data(warning)
+    lines += _beside(warning, clock)
+    lines += _data(warning, clock)
     if not ended or warning.verdict in CAME:  # what did not come needs no response
         lines += [line for book in warning.runbooks for line in _do(book)] or ["Do: no runbook matches this warning"]
     return "\n".join([*lines, f"More: aiops warnings show {warning.id}"])
@@ -121,7 +144,9 @@ def plan(book: Mapping[str, Any]) -> Iterator[str]:
     for i, step in enumerate(book["plan"], 1):
         only = f" (only if {visible(str(step['if']))})" if step.get("if") else ""
         warned = f" (irreversible: {visible(str(step['irreversible']))})" if step.get("irreversible") else ""
-        yield f"{i}. [{step['effect']}] {step['what']}{only}{warned}"
+        undo = f" (undo: {visible(str(step['undo']))})" if step.get("undo") else ""
+        refused = f" (it would be refused: {visible(str(step['refused']))})" if step.get("refused") else ""
+        yield f"{i}. [{step['effect']}] {step['what']}{only}{undo}{warned}{refused}"
 
 
 def _what(warning: EarlyWarning) -> Iterator[str]:
@@ -160,41 +185,62 @@ def members(warning: EarlyWarning) -> str:
     return f"{len(names)} entities that {why}: {named}{more}"
 
 
-def _when(warning: EarlyWarning, now_s: float) -> Iterator[str]:
+def _when(warning: EarlyWarning, now_s: float, clock: Clock) -> Iterator[str]:
     c = warning.crossing
     if c is None:
-        yield f"When: since {rfc3339(warning.opened_s)}"
+        yield f"When: since {clock.whole(warning.opened_s)}"
         return
     about = f" ({stated(warning)})" if stated(warning) else ""
     left = text(max(0.0, c.expected_s - now_s))
-    yield f"When: {rfc3339(c.expected_s)} (in {left}), between {rfc3339(c.earliest_s)} and {rfc3339(c.latest_s)}{about}"
-    if warning.act_before_s is not None:
-        yield f"Act before: {rfc3339(warning.act_before_s)}{' (now)' if warning.act_before_s <= now_s else ''}"
+    yield f"When: {clock.whole(c.expected_s, f'in {left}')}, {_between(c, clock)}{about}"
+    if before := act_before(warning, now_s, clock):
+        yield f"Act before: {before}"
 
 
-def _ended(warning: EarlyWarning, judged_at_s: float | None) -> Iterator[str]:
+def act_before(warning: EarlyWarning, now_s: float, clock: Clock = UTC_CLOCK) -> str:
+    """Until when something can still be done about what is open; empty where that is not known."""
+    if warning.act_before_s is None or warning.state == "closed":
+        return ""
+    return clock.whole(warning.act_before_s, "now" if warning.act_before_s <= now_s else "")
+
+
+def _between(c: Crossing, clock: Clock) -> str:
+    return f"between {clock.whole(c.earliest_s)} and {clock.whole(c.latest_s)}"
+
+
+def _ended(warning: EarlyWarning, judged_at_s: float | None, clock: Clock, outcome: Outcome | None) -> Iterator[str]:
     ended = warning.updated_s if warning.closed_s is None else warning.closed_s
-    yield f"Ended: {rfc3339(ended)}, {text(ended - warning.opened_s)} after the opening: {warning.closed_why}"
+    yield f"Ended: {clock.whole(ended)}, {text(ended - warning.opened_s)} after the opening: {warning.closed_why}"
     c = warning.first_crossing
     if c is not None:
-        yield f"Told at the opening: {rfc3339(c.expected_s)}, between {rfc3339(c.earliest_s)} and {rfc3339(c.latest_s)}"
+        yield f"Told at the opening: {clock.whole(c.expected_s)}, {_between(c, clock)}"
     if warning.members:
         yield "Verdict: each of its episodes is judged alone"
+    elif outcome is not None:
+        yield from _verdict(outcome, clock)
     elif warning.verdict is not None:
         yield f"Verdict: {warning.verdict}"
     elif warning.kind not in FORETELLING:
         return
     elif judged_at_s is not None:
-        yield f"Verdict: pending; judged by {rfc3339(judged_at_s)}"
+        yield f"Verdict: pending; judged by {clock.whole(judged_at_s)}"
     else:
         yield "Verdict: pending; only a person can judge it"
 
 
-def _beside(warning: EarlyWarning) -> Iterator[str]:
+def _verdict(outcome: Outcome, clock: Clock) -> Iterator[str]:
+    by = "" if outcome.judged_by == BY_DAEMON else f", by {visible(outcome.judged_by)}"
+    if outcome.failed_s is not None:
+        yield f"Failed: {clock.whole(outcome.failed_s)}"
+    why = f": {visible(outcome.detail)}" if outcome.detail else ""
+    yield f"Verdict: {outcome.verdict}{why}; judged {clock.whole(outcome.settled_s)}{by}"
+
+
+def _beside(warning: EarlyWarning, clock: Clock) -> Iterator[str]:
     """What else is open there, what else moved, over which spans the leading series moves so, what speaks against it."""
     for other in warning.beside:
         place = visible(", ".join(f"{k}={v}" for k, v in other["entity"].items()))
-        yield f"Beside: {other['card'].replace('_', ' ')} since {rfc3339(other['opened_s'])} [{place}] ({other['id']})"
+        yield f"Beside: {other['card'].replace('_', ' ')} since {clock.whole(other['opened_s'])} [{place}] ({other['id']})"
     for one in told(warning.symptoms[:1], 0.0):
         yield from (f"Also: {moved}" for moved in one.also)
         if one.windows:
@@ -203,16 +249,18 @@ def _beside(warning: EarlyWarning) -> Iterator[str]:
             yield f"Against: {'; '.join(one.against)}"
 
 
-def _data(warning: EarlyWarning) -> Iterator[str]:
+def _data(warning: EarlyWarning, clock: Clock) -> Iterator[str]:
     """Where the evidence comes from, what its source warned of, and since when it says nothing."""
     for source in dict.fromkeys(s.lineage.source for s in warning.symptoms):
         partial = dict.fromkeys(p for s in warning.symptoms if s.lineage.source == source for p in s.lineage.partial)
         warned = f"; partial: {visible('; '.join(partial))}" if partial else ""
-        away = "" if warning.stale_since_s is None else f"; away since {rfc3339(warning.stale_since_s)}: nothing newer is known"
+        stale = warning.stale_since_s
+        away = "" if stale is None else f"; away since {clock.whole(stale)}: nothing newer is known"
         yield f"Data: {visible(source)}{warned}{away}"
 
 
 def _do(book: Mapping[str, Any]) -> list[str]:
     capped = f", capped from {book['capped_from']}" if book.get("capped_from") else ""
     lines = [f"Impact: {book['impact']}", f"Do: {book['name']} ({book['mode']}{capped}): {book['summary']}"]
-    return lines + [f"  {line}" for line in plan(book)]
+    docs = [f"Read: {visible(str(book['docs']))}"] if book.get("docs") else []
+    return [*lines, *(f"  {line}" for line in plan(book)), *docs]

@@ -14,11 +14,13 @@ from aiops.config.routing import Route, WorkingHours
 from aiops.config.settings import Settings
 from aiops.core.labels import Labels
 from aiops.core.records import STAGES, Lineage, Outcome, Stage
+from aiops.core.zones import known_zone
 from aiops.early_warnings.cause import Together
 from aiops.governance.gate import Gate, open_gate
 from aiops.governance.masking import Masker, key_of
 from aiops.governance.policy import Policy
 from aiops.models.card import ModelCard, with_challengers
+from aiops.notify.clock import Clock
 from aiops.outcomes.predictability import Predictability
 from aiops.outcomes.tally import Tally, with_family, with_groups
 from aiops.pipeline.calibrations import Calibrations
@@ -49,7 +51,8 @@ RULES_REMEMBERED = 20_000
 class Rooms:
     """Everything a turn works with. `marks_turns`: each turn leaves a mark in the store, so a restart knows where it was.
     `episode_url`, `wrong_url`: of a warning's id, where its page is, and where its reader calls it wrong; None: nowhere.
-    `killed`: why nothing may be done about warnings now; empty: it may.
+    `runbook_url`: of a runbook's name, where its page is.
+    `clocks`: on whose clock a receiver reads times. `killed`: why nothing may be done about warnings now; empty: it may.
     `together`: when episodes have one cause; None where entities share nothing, as in a replay of recordings. `calibrations`:
     what verdicts teach of the next warnings; None where what the models say is told as it is. `failing`: of each watch the
     entities (their keys) that are beyond a limit now, where a mask asks for them."""
@@ -65,6 +68,7 @@ class Rooms:
     local_receivers: frozenset[str] = frozenset()
     renewed_receivers: frozenset[str] = frozenset()
     pictured_receivers: frozenset[str] = frozenset()
+    clocks: Mapping[str, Clock] = field(default_factory=dict)
     stages: dict[str, Stage] = field(default_factory=dict)
     marks_turns: bool = True
     together: Together | None = None
@@ -72,6 +76,7 @@ class Rooms:
     clock: Callable[[], float] = time.monotonic
     episode_url: Callable[[str], str] | None = None
     wrong_url: Callable[[str], str] | None = None
+    runbook_url: Callable[[str], str] | None = None
     killed: Callable[[], str] = lambda: ""
     gate: Gate = field(default_factory=lambda: Gate(Policy(), Masker(key_of(None))))
     masks: MaskBook = field(default_factory=MaskBook)
@@ -168,7 +173,7 @@ def assemble(
     rooms.together = Together(e.together, e.within, e.joins, e.storm, e.storm_within)
     rooms.renewed_receivers = frozenset(name for name, kind in receivers.items() if kind.renewed)
     rooms.pictured_receivers = frozenset(name for name, kind in receivers.items() if kind.pictured)
-    rooms.clock, rooms.responses = clock, settings.responses
+    rooms.clocks, rooms.responses, rooms.clock = clocks_of(settings), settings.responses, clock
     rooms.gate = open_gate(settings.policy, data_dir)
     rooms.links = open_links(settings, rooms.gate, clock)
     rooms.masks = open_book(settings, rooms, data_dir)
@@ -176,6 +181,12 @@ def assemble(
         for step_s, names in groups(settings, card, rooms.links):
             rooms.watches.append(open_watch(rooms, settings, card, names, step_s, data_dir))
     return rooms
+
+
+def clocks_of(settings: Settings) -> dict[str, Clock]:
+    """On whose clock each receiver reads times: its own, else that of the working hours."""
+    usual = settings.working_hours.time_zone
+    return {name: Clock(known_zone(one.time_zone or usual)) for name, one in settings.receivers.items()}
 
 
 def open_watch(

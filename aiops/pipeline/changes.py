@@ -11,7 +11,7 @@ from aiops.core.records import EarlyWarning, Floats, Outcome
 from aiops.notify.message import OutboxEntry
 from aiops.store import Store
 
-EventKind = Literal["opened", "updated", "worsened", "closed", "crossing", "outcome"]
+EventKind = Literal["opened", "updated", "worsened", "closed", "crossing", "outcome", "judged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Changes:
     def event(self, kind: EventKind, warning: EarlyWarning | None = None, outcome: Outcome | None = None, **detail: Any) -> None:
         """Remember what happened; `updated` is no decision and stays out of the ledger."""
         self.events.append(Event(kind, self.now_s, warning, outcome, detail))
-        if kind == "updated":
+        if kind in ("updated", "judged"):
             return
         what = warning.id if warning else (outcome.warning_id if outcome else "")
         facts: dict[str, Any] = dict(detail)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aiops.core.labels import key
 from aiops.core.records import BY_DAEMON, FORETELLING, EarlyWarning, Outcome
 from aiops.early_warnings.episode import warning_fingerprint
 from aiops.outcomes.settle import until_s
 from aiops.pipeline.assemble import Rooms
+from aiops.pipeline.changes import Changes
 from aiops.pipeline.judge import open_episode
 from aiops.pipeline.pending import Pending
 from aiops.pipeline.stages import move_from
@@ -20,9 +21,14 @@ VERIFY_S = 3600.0
 """Within this time of something that was done it must show, where no runbook says."""
 
 
-def hear(watch: Watch, now_s: int, rooms: Rooms) -> None:
-    """Take up actions, and drop what a person or an incident has judged. What was acted on in its horizon is judged again at its
-    end, whatever its verdict is until then. Nothing is heard in a replay."""
+HEARD_AGAIN_S = 600.0
+"""What was said so shortly before the last turn that was kept may not have been heard in it."""
+JUDGED_AT_MOST = 1000
+
+
+def hear(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
+    """Take up actions, and drop what a person or an incident has judged, which is told on. What was acted on in its horizon is
+    judged again at its end, whatever its verdict is until then. Nothing is heard in a replay."""
     if not rooms.marks_turns:
         return
     said = rooms.store.statements(card=watch.card.name, after=watch.heard)
@@ -37,6 +43,7 @@ def hear(watch: Watch, now_s: int, rooms: Rooms) -> None:
     kinds = {one.kind for one in said}
     if kinds & {"verdict", "incident"}:
         _drop_judged(watch, rooms)
+        _tell_on(watch, said, rooms, changes)
     if kinds & {"verdict", "incident", "replay"}:
         rooms.forget(watch.card.name)
 
@@ -52,6 +59,23 @@ def _drop_judged(watch: Watch, rooms: Rooms) -> None:
             watch.open[current.fingerprint] = current.having(verdict=outcome.verdict)
 
 
+def _tell_on(watch: Watch, said: Sequence[Statement], rooms: Rooms, changes: Changes) -> None:
+    """Let what people and incidents made of warnings be told; after a start only what is new."""
+    if watch.judged_s is None:
+        return
+    news = [s.said_s for s in said if s.kind in ("verdict", "incident") and s.said_s > watch.judged_s - HEARD_AGAIN_S]
+    if not news:
+        return
+    for outcome in rooms.store.outcomes(card=watch.card.name, since_s=min(news) - 1.0, limit=JUDGED_AT_MOST):
+        warning = rooms.store.warning(outcome.warning_id) if outcome.warning_id else None
+        if warning is not None and _is_own(watch, warning):
+            changes.event("judged", warning, outcome)
+
+
+def _is_own(watch: Watch, warning: EarlyWarning) -> bool:
+    return warning.fingerprint == warning_fingerprint(watch.card.name, warning.kind, warning.entity, watch.source_name)
+
+
 def _acted(watch: Watch, said: Statement, now_s: int, rooms: Rooms) -> None:
     warning_id = said.warning_id
     pending = watch.pending.get(warning_id)
@@ -61,8 +85,7 @@ def _acted(watch: Watch, said: Statement, now_s: int, rooms: Rooms) -> None:
         if warning is None or warning.kind not in FORETELLING or not free or now_s > until_s(warning):
             return
         number = watch.entity_number(key(warning.entity))
-        mark = warning_fingerprint(watch.card.name, warning.kind, warning.entity, watch.source_name)
-        if number is None or mark != warning.fingerprint:  # another watch's
+        if number is None or not _is_own(watch, warning):
             return
         limits = watch.limit.value[watch.rows_of(number)].tolist() if warning.kind == "exhaustion" else ()
         pending = watch.pending[warning_id] = Pending(warning, tuple(limits))

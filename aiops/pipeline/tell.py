@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from aiops.core.records import EarlyWarning
+from aiops.core.records import CAME, EarlyWarning
 from aiops.core.text import visible
-from aiops.notify.message import OutboxEntry, outbox_rows
+from aiops.notify.message import OVER, OutboxEntry, outbox_rows, wrong_line
+from aiops.notify.message import Event as Kind
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.arrays import arrays
 from aiops.pipeline.assemble import Rooms
-from aiops.pipeline.changes import Changes, EventKind
+from aiops.pipeline.changes import Changes, Event, EventKind
 from aiops.pipeline.watch import Watch
 
 PICTURES_AT_MOST, PICTURE_COLUMNS = 20, 90
@@ -21,27 +22,40 @@ PICTURES_AT_MOST, PICTURE_COLUMNS = 20, 90
 
 
 def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
-    """Put a message into the outbox for every episode that opened, worsened, goes on or ended in this turn.
+    """Put a message into the outbox for every episode that opened, worsened, goes on or ended in this turn, or that had ended
+    and is judged now.
 
     What a challenger says is judged and told to nobody.
     """
     if watch.card.challenges:
         return
     stopped, pictures = rooms.killed() if changes.events else "", PICTURES_AT_MOST
+    ended = {e.warning.id for e in changes.events if e.kind == "closed" and e.warning is not None}
     for event in list(changes.events):
-        if event.warning is None or event.warning.cause or event.kind not in ("opened", "updated", "worsened", "closed"):
-            continue  # what has a cause is told with it
         warning = event.warning
+        if warning is None or warning.cause or (kind := _told_as(event, ended)) is None:
+            continue  # what has a cause is told with it
         rows = outbox_rows(
-            event.kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,
-            rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning), rooms.working_hours,
+            kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,
+            rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning), rooms.working_hours, rooms.clocks,
+            event.outcome,
         )
         told = [replace(row, payload=_linked(row.payload, rooms, warning, stopped)) for row in rows]
-        if pictures and any(row.receiver in rooms.pictured_receivers for row in told):
+        if pictures and kind != "judged" and any(row.receiver in rooms.pictured_receivers for row in told):
             told, pictures = _pictured(told, watch, warning, rooms.pictured_receivers), pictures - 1
         changes.outbox += told
-        if told and warning.told_s is None:
+        if told and warning.told_s is None and kind != "judged":
             _mark_told(watch, warning.having(told_s=now_s), changes)
+
+
+def _told_as(event: Event, ended: Collection[str]) -> Kind | None:
+    """What an event is told as, None: not at all. A verdict is told alone only of what had ended before: what ends with its
+    verdict, or goes on, says it when it ends."""
+    if event.kind == "outcome" or event.kind == "judged":
+        about = event.warning
+        late = about is not None and about.state == "closed" and about.told_s is not None and about.id not in ended
+        return "judged" if late else None
+    return event.kind if event.kind in ("opened", "updated", "worsened", "closed") else None
 
 
 def _pictured(rows: list[OutboxEntry], watch: Watch, warning: EarlyWarning, receivers: frozenset[str]) -> list[OutboxEntry]:
@@ -54,15 +68,24 @@ def _pictured(rows: list[OutboxEntry], watch: Watch, warning: EarlyWarning, rece
 
 
 def _linked(payload: Mapping[str, Any], rooms: Rooms, warning: EarlyWarning, stopped: str) -> Mapping[str, Any]:
-    """A message with why nothing may be done about the warning, and with where its reader sees the episode and calls it wrong: by
-    links, where it is known under which address people reach this daemon, else on the command line."""
-    if stopped:
-        payload = {**payload, "text": f"{payload['text']}\nThe kill switch is on, nothing is begun: {visible(stopped)}"}
+    """A message with why nothing may be done about the warning, and with where its reader sees the runbooks and the episode and
+    calls it wrong: by links, where it is known under which address people reach this daemon, else on the command line."""
+    lines, links = [f"The kill switch is on, nothing is begun: {visible(stopped)}"] if stopped else [], dict[str, str]()
+    books = () if payload["event"] in OVER and warning.verdict not in CAME else payload["warning"]["runbooks"]
     if rooms.episode_url is None or rooms.wrong_url is None:
-        return {**payload, "text": f"{payload['text']}\nWrong: aiops warnings feedback {warning.id} noise"}
-    episode, wrong = rooms.episode_url(warning.id), rooms.wrong_url(warning.id)
-    text = f"{payload['text']}\nEpisode: {episode}\nWrong: {wrong}"
-    return {**payload, "episode_url": episode, "wrong_url": wrong, "text": text}
+        lines += [f"Runbook: aiops runbooks show {book['name']}" for book in books]
+        lines += _wrong(payload, wrong_line(warning.id))
+    else:
+        links = {"episode_url": rooms.episode_url(warning.id), "wrong_url": rooms.wrong_url(warning.id)}
+        pages = [rooms.runbook_url(book["name"]) for book in books] if rooms.runbook_url is not None else []
+        links |= {"runbook_url": pages[0]} if pages else {}
+        lines += [f"Runbook: {page}" for page in pages]
+        lines += [f"Episode: {links['episode_url']}", *_wrong(payload, links["wrong_url"])]
+    return {**payload, **links, "text": "\n".join([payload["text"], *lines])}
+
+
+def _wrong(payload: Mapping[str, Any], where: str) -> list[str]:
+    return [] if payload["event"] == "judged" else [f"Wrong: {where}"]
 
 
 def _mark_told(watch: Watch, warning: EarlyWarning, changes: Changes) -> None:

@@ -54,7 +54,7 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
     fired = not_masked(watch, firings(watch, now_s)) if isinstance(watch, RulesWatch) else {}
     seen = sense(watch, reading, now_s)
     failed = {**seen.failed, **fired}
-    hear(watch, now_s, rooms)
+    hear(watch, now_s, rooms, changes)
     decide(watch, seen.symptoms, failed, now_s, rooms, changes, reading.held)
     settle(watch, failed, now_s, rooms, changes)
     note_failing(watch, rooms)

@@ -20,6 +20,8 @@ from aiops.store.ledger import LedgerCheck, LedgerRow, verify
 from aiops.store.tx import REPLAYED, Statement, Tx, ms
 
 _ERROR_AT_MOST = 500
+JUDGED_WITHIN_S = 60 * 86400.0
+"""What is not judged so long after it opened will not be: it lists others."""
 _BY_ID = sa.select(tables.warnings.c.body, tables.warnings.c.verdict).where(tables.warnings.c.id == sa.bindparam("id"))
 _VERDICT_ON = sa.select(tables.outcomes.c.body).where(tables.outcomes.c.key == sa.bindparam("id"), tables.outcomes.c.current == 1)
 """By the verdict's key, which is the warning's id: there is an index of it. Both are asked often, and so are made once."""
@@ -249,14 +251,23 @@ class Store:
             rows = connection.execute(sa.select(t).where(mine, t.c.grp == sealed).order_by(t.c.seq)).all()
         return [_outbox_row(r) for r in rows]
 
-    def told(self, receiver: str, warning_id: str) -> bool:
-        """Whether a receiver was told, or will be, that a warning has opened, worsened or lasts."""
+    def told(self, receiver: str, *warning_ids: str) -> bool:
+        """Whether a receiver was told, or will be, that one of these warnings has opened, worsened or lasts."""
         t = tables.outbox
-        keys = (f"{warning_id}:{event}" for event in ("opened", "worsened", "repeated"))
+        keys = (f"{one}:{event}" for one in warning_ids if one for event in ("opened", "worsened", "repeated"))
         said = [t.c.dedup_key.startswith(key, autoescape=True) for key in keys]
         query = sa.select(t.c.seq).where(t.c.receiver == receiver, sa.or_(*said), t.c.state != "dead").limit(1)
         with self._read() as connection:
             return connection.execute(query).first() is not None
+
+    def told_verdict(self, receiver: str, warning_id: str, before: int) -> str:
+        """The verdict that a receiver was told last, in messages before number `before`; empty: none."""
+        t = tables.outbox
+        ended = (t.c.dedup_key == f"{warning_id}:closed") | t.c.dedup_key.startswith(f"{warning_id}:judged:", autoescape=True)
+        mine = sa.select(t.c.payload).where(t.c.receiver == receiver, ended, t.c.seq < before, t.c.state != "dead")
+        with self._read() as connection:
+            found = connection.execute(mine.order_by(t.c.seq.desc()).limit(1)).scalar()
+        return "" if found is None else str(found.get("verdict", ""))
 
     def _mark(self, seq: int, now_s: float, action: str, fallback: str = "", **values: Any) -> None:
         t = tables.outbox
@@ -273,10 +284,12 @@ class Store:
                 tx.record("daemon", action, row.dedup_key, {"receiver": row.receiver, **said}, now_s)
 
     def prune_outbox(self, before_s: float) -> int:
-        """Forget sent messages made before `before_s`; their ledger rows stay. Of what is still open none is forgotten: its end
-        is told to whoever was told of its beginning."""
+        """Forget sent messages made before `before_s`; their ledger rows stay. Of what is still open or not judged none is
+        forgotten: its end is told to whoever was told of its beginning."""
         t, w = tables.outbox, tables.warnings
-        lasts = sa.exists().where(w.c.state == "open", t.c.dedup_key.like(w.c.id + ":%"))
+        unjudged = w.c.verdict.is_(None) & w.c.kind.in_(sorted(FORETELLING)) & (w.c.opened_ms > ms(before_s - JUDGED_WITHIN_S))
+        waits = (w.c.state == "open") | unjudged
+        lasts = sa.exists().where(waits, t.c.dedup_key.like(w.c.id + ":%"))
         with self.transaction() as tx:
             done = tx._connection.execute(sa.delete(t).where(t.c.state == "sent", t.c.created_ms < ms(before_s), ~lasts))
         return int(done.rowcount)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from aiops.config.routing import Route
 from aiops.core.params import Params
-from aiops.core.records import Crossing, EarlyWarning, Lineage, Symptom
+from aiops.core.records import Crossing, EarlyWarning, Lineage, Outcome, Symptom, Verdict
 from aiops.notify.interface import Notifier
 from aiops.notify.message import Event, payload_of
 from aiops.store import Store
@@ -97,6 +98,12 @@ def anomaly(**changes: Any) -> EarlyWarning:
 
 def route(receiver: str, *matchers: str, go_on: bool = False) -> Route:
     return Route.model_validate({"receiver": receiver, "matchers": list(matchers), "continue": go_on})
+
+
+def outcome(about: EarlyWarning, verdict: Verdict = "averted", at_s: float = OPENED_S + 8 * HOUR_S, **changes: Any) -> Outcome:
+    """What became of a warning that had ended."""
+    one = Outcome(about.id, about.card, about.entity, verdict, int(at_s), about.opened_s, None, None, None, None, told=crossing())
+    return replace(one, **changes)
 
 
 def message(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from aiops.core.records import Crossing
 from aiops.notify.bundle import SHOWN_AT_MOST, bundled
 from tests.notify.samples import OPENED_S, anomaly, closed, message, warning
@@ -24,7 +26,7 @@ def test_many_are_one_with_the_most_urgent_first() -> None:
     assert [one["warning_id"] for one in found["messages"]] == ["id3", "id2", "id1"]
     assert found["event"] == "bundle"
     assert found["title"].startswith("3 early warnings of prod: disk full on db1 /var expected in 2h30m")
-    assert [line[:2] for line in found["text"].splitlines()] == ["- "] * 3
+    assert [line.split()[0] for line in found["text"].splitlines()] == ["-", "Act", "Wrong:"] * 3
     assert found["warning"]["id"] == "id3"
 
 
@@ -39,7 +41,7 @@ def test_only_the_last_word_on_a_warning_counts() -> None:
     over = message("closed", closed(OPENED_S + 60, id="id1", verdict="false")) | {"bundle": {}}
     found = bundled([about(1), over])
     assert [one["event"] for one in found["messages"]] == ["closed"]
-    assert "judged false" in found["title"]
+    assert "was wrong" in found["title"]
 
 
 def test_warnings_that_tell_no_time_come_after_those_that_do() -> None:
@@ -47,11 +49,28 @@ def test_warnings_that_tell_no_time_come_after_those_that_do() -> None:
     assert [one["warning_id"] for one in found["messages"]] == ["id1", "id9"]
 
 
-def test_a_flood_stays_short() -> None:
-    found = bundled([about(i) for i in range(500)])
+def test_every_warning_says_until_when_to_act_and_how_to_call_it_wrong() -> None:
+    linked = about(2) | {"episode_url": "https://a.example/warnings/id2", "wrong_url": "https://a.example/feedback/id2?key=k"}
+    lines = bundled([about(1), linked])["text"].splitlines()
+    assert lines[1] == "  Act before: 2026-03-02T13:40:00Z"
+    assert lines[2] == "  Wrong: aiops warnings feedback id1 noise"
+    assert lines[5] == "  Wrong: https://a.example/feedback/id2?key=k"
+
+
+def test_what_is_over_asks_for_nothing() -> None:
+    over = message("closed", closed(OPENED_S + 60, id="id1"))
+    judged = message("judged", closed(OPENED_S + 60, id="id2", verdict="averted"))
+    assert all(line.startswith("- ") for line in bundled([over, judged])["text"].splitlines())
+
+
+@pytest.mark.parametrize("long", [1, 200])
+def test_a_flood_stays_short(long: int) -> None:
+    found = bundled([about(i) | {"wrong_url": "https://a.example/" + "k" * long} for i in range(500)])
     lines = found["text"].splitlines()
-    assert len(lines) == SHOWN_AT_MOST + 1
-    assert lines[-1] == "and 480 more: aiops warnings list"
+    shown = sum(line.startswith("- ") for line in lines)
+    assert 10 < shown <= SHOWN_AT_MOST
+    assert lines[-1] == f"and {500 - shown} more: aiops warnings list"
+    assert len(found["text"]) < 6000
     assert len(found["messages"]) == 500
 
 

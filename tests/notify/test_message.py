@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from aiops.config.routing import Route, WorkingHours
 from aiops.core.records import EarlyWarning
+from aiops.notify.clock import Clock
 from aiops.notify.message import OWN, Event, OutboxEntry, facts_of, outbox_rows, payload_of, routed
 from aiops.store.codec import warning_from
-from tests.notify.samples import HOSTILE, OPENED_S, anomaly, closed, route, warning
+from tests.notify.samples import HOSTILE, OPENED_S, anomaly, closed, outcome, route, warning
 
 ALL = [route("am", go_on=True), route("out")]
 
@@ -109,6 +112,81 @@ def test_a_payload_is_plain_json_and_holds_the_whole_warning(about: EarlyWarning
     again = json.loads(json.dumps(payload, allow_nan=False))
     assert again == payload
     assert warning_from(again["warning"]) == about
+
+
+def judged(about: EarlyWarning, routes: Sequence[Route], verdict: Any = "averted", **more: Any) -> list[OutboxEntry]:
+    now_s = OPENED_S + 8 * 3600.0
+    found = outcome(about, verdict, now_s, detail="ann: db1 was cleaned", **more)
+    return list(outbox_rows("judged", about.having(verdict=verdict), routes, now_s, 60, local={"out"}, outcome=found))
+
+
+def test_a_verdict_that_comes_late_goes_to_whoever_was_told() -> None:
+    found = judged(closed(OPENED_S + 60), ALL)
+    assert [(row.receiver, row.payload["if_told"], row.payload["verdict"]) for row in found] == [
+        ("am", True, "averted"), ("out", True, "averted"),
+    ]  # fmt: skip
+    assert {row.dedup_key for row in found} == {f"{warning().id}:judged:{OPENED_S + 8 * 3600}:averted"}
+    assert {row.group for row in found} == {warning().id}
+
+
+def test_another_verdict_is_another_message() -> None:
+    keys = {row.dedup_key for verdict in ("averted", "false") for row in judged(closed(OPENED_S + 60), ALL, verdict)}
+    assert len(keys) == 2
+
+
+@pytest.mark.parametrize(
+    ("verdict", "more", "ends"),
+    [
+        ("averted", {}, "was averted: it was expected for 14:20 UTC"),
+        ("false", {}, "was wrong: it was expected for 14:20 UTC"),
+        ("hit", {"failed_s": OPENED_S + 3600}, "came true: failed at 09:10 UTC, 1h after it was told"),
+        ("late", {"failed_s": OPENED_S + 60}, "came true, told too late: failed at 08:11 UTC, 1m after it was told"),
+        ("unjudgeable", {}, "cannot be judged: it was expected for 14:20 UTC"),
+        ("expired", {"told": None}, "was judged by nobody: it was expected for 14:20 UTC"),
+    ],
+)  # fmt: skip
+def test_a_thread_ends_in_words(verdict: str, more: dict[str, Any], ends: str) -> None:
+    (row, _) = judged(closed(OPENED_S + 60), ALL, verdict, **more)
+    assert row.payload["title"] == f"disk full on db1 /var {ends}"
+    assert f"Verdict: {verdict}: ann: db1 was cleaned; judged 2026-03-02T16:10:00Z" in row.payload["text"]
+
+
+def test_a_route_may_do_without_verdicts() -> None:
+    routes = tree({"receiver": "am", "verdicts": False, "continue": True}, {"receiver": "out"})
+    assert [row.receiver for row in judged(closed(OPENED_S + 60), routes)] == ["out"]
+
+
+def test_who_may_not_see_everything_hears_the_verdict_and_no_more() -> None:
+    about = closed(OPENED_S + 60, verdict="false")
+    hidden = about.having(entity={"instance": "h-1"}, labels={"instance": "h-1"})
+    found = replace(outcome(about, "false", detail="db1 was cleaned"), about={"service": "shop"})
+    (row,) = outbox_rows("judged", about, [route("am")], OPENED_S, 60, told=lambda name: hidden, outcome=found)
+    assert "db1 was cleaned" not in json.dumps(row.payload)
+    assert (row.payload["outcome"]["entity"], row.payload["outcome"]["about"]) == ({}, {})
+    assert row.payload["verdict"] == "false"
+
+
+def test_an_end_goes_where_another_severity_led() -> None:
+    routes = [route("pager", 'severity="critical"'), route("mail")]
+    (one, other) = rows("closed", closed(OPENED_S + 60, severity="critical"), routes, OPENED_S + 60)
+    assert (one.receiver, one.payload.get("if_told")) == ("pager", None)
+    assert (other.receiver, other.payload.get("if_told")) == ("mail", True)
+
+
+def test_who_puts_together_by_itself_is_told_each_alone_at_once() -> None:
+    routes = tree({"receiver": "am", "group_by": ["env"], "continue": True}, {"receiver": "am2", "digest": True})
+    for event in ("opened", "updated", "closed"):
+        about = closed(OPENED_S) if event == "closed" else warning()
+        found = list(outbox_rows(event, about, routes, OPENED_S, 60, renewed={"am", "am2"}, hours=HOURS))
+        assert [(row.group, row.not_before_s, "bundle" in row.payload) for row in found] == [(warning().id, OPENED_S, False)] * 2
+
+
+def test_each_receiver_reads_times_on_its_own_clock() -> None:
+    clocks = {"am": Clock(ZoneInfo("Europe/Berlin"))}
+    found = {row.receiver: row.payload for row in outbox_rows("opened", warning(), ALL, OPENED_S, 60, clocks=clocks)}
+    assert "(15:20 CET, 14:40 to 16:10; 14:20 UTC)" in found["am"]["title"]
+    assert "(14:20 UTC, 13:40 to 15:10)" in found["out"]["title"]
+    assert found["am"]["act_before"] == "2026-03-02 14:40 CET (13:40 UTC)"
 
 
 def tree(*routes: dict[str, Any]) -> list[Route]:

@@ -11,7 +11,7 @@ from aiops.core.errors import NotifyError, RetryLater
 from aiops.notify.message import outbox_rows
 from aiops.notify.relay import Relay
 from aiops.store import Store
-from tests.notify.samples import OPENED_S, Hand, closed, memory, message, route, warning
+from tests.notify.samples import OPENED_S, Hand, closed, memory, message, outcome, route, warning
 from tests.notify.test_message import HOURS, PAGER_OR_DIGEST, tree
 from tests.notify.test_relay import queued, said
 
@@ -133,3 +133,93 @@ def test_one_slow_group_does_not_hold_up_what_is_not_bundled(store: Store) -> No
     put(store, "opened", 2, routes=[route("out")])
     Relay(store, {"chat": chat, "out": out}).run_once(OPENED_S + 1.0)
     assert [one["warning"]["id"] for one in out.messages] == ["id2"]
+
+
+def judge(store: Store, number: int, verdict: Any, at_s: float, routes: Any = CHAT) -> None:
+    """As a turn tells a verdict on what had ended."""
+    about = closed(int(OPENED_S) + 60, verdict=verdict).having(id=f"id{number}", fingerprint=f"f{number}")
+    with store.transaction() as tx:
+        for row in outbox_rows("judged", about, routes, at_s, 60, hours=HOURS, outcome=outcome(about, verdict, at_s)):
+            tx.enqueue(row.receiver, row.group, row.dedup_key, row.payload, at_s, row.renewal, row.not_before_s)
+
+
+PLAIN = tree({"receiver": "chat"})
+
+
+def test_a_verdict_ends_the_thread_once_and_again_only_when_it_changes(store: Store) -> None:
+    chat, now = Keeps("chat"), OPENED_S + 100.0
+    relay = Relay(store, {"chat": chat})
+    put(store, "opened", 1, routes=PLAIN)
+    put(store, "closed", 1, OPENED_S + 60.0, routes=PLAIN)
+    for verdict in ("false", "false", "averted", "averted", "false"):
+        judge(store, 1, verdict, now, PLAIN)
+        judge(store, 1, verdict, now, PLAIN)  # the same turn, taken twice
+        relay.run_once(now)
+        now += 100.0
+    said = [(one["event"], one["verdict"]) for one in chat.messages]
+    assert said == [("opened", ""), ("closed", "pending"), ("judged", "false"), ("judged", "averted"), ("judged", "false")]
+    assert queued(store) == []
+
+
+def test_who_was_told_the_verdict_with_the_end_is_not_told_it_again(store: Store) -> None:
+    chat = Keeps("chat")
+    relay = Relay(store, {"chat": chat})
+    put(store, "opened", 1, routes=PLAIN)
+    over = closed(int(OPENED_S) + 60, verdict="hit").having(id="id1", fingerprint="f1")
+    with store.transaction() as tx:
+        for row in outbox_rows("closed", over, PLAIN, OPENED_S + 60, 60):
+            tx.enqueue(row.receiver, row.group, row.dedup_key, row.payload, OPENED_S + 60)
+    judge(store, 1, "hit", OPENED_S + 100.0, PLAIN)
+    relay.run_once(OPENED_S + 100.0)
+    assert [one["event"] for one in chat.messages] == ["opened", "closed"]
+
+
+def test_nobody_is_told_the_verdict_on_what_was_never_announced(store: Store) -> None:
+    chat = Keeps("chat")
+    judge(store, 1, "false", OPENED_S + 100.0, PLAIN)
+    assert Relay(store, {"chat": chat}).run_once(OPENED_S + 100.0).superseded == 1
+    assert chat.messages == []
+    assert queued(store) == []
+
+
+def test_a_verdict_follows_the_beginning_to_the_fallback(store: Store) -> None:
+    pager, mail = Keeps("chat"), Keeps("mail")
+    pager.raises = [NotifyError("HTTP 400"), NotifyError("HTTP 400")]
+    relay = Relay(store, {"chat": pager, "mail": mail}, fallbacks={"chat": "mail"})
+    put(store, "opened", 1, routes=PLAIN)
+    put(store, "closed", 1, OPENED_S + 60.0, routes=PLAIN)
+    judge(store, 1, "averted", OPENED_S + 100.0, PLAIN)
+    for _ in range(3):
+        relay.run_once(OPENED_S + 200.0)
+    assert pager.messages == []
+    assert [one["event"] for one in mail.messages] == ["opened", "closed", "judged"]
+
+
+def test_a_digest_says_of_each_what_became_of_it_last(store: Store) -> None:
+    mail, routes = Keeps("mail"), tree({"receiver": "mail", "digest": True})
+    for number in (1, 2):
+        put(store, "opened", number, routes=routes)
+    put(store, "closed", 1, OPENED_S + 60.0, routes=routes)
+    judge(store, 1, "averted", OPENED_S + 100.0, routes)
+    judge(store, 9, "false", OPENED_S + 100.0, routes)  # of which nobody was told
+    Relay(store, {"mail": mail}).run_once(HOURS.next_begin_s(OPENED_S))
+    (one,) = mail.messages
+    assert [(part["warning_id"], part["event"]) for part in one["messages"]] == [("id2", "opened"), ("id1", "judged")]
+    assert one["title"].startswith("2 early warnings, 1 of them over: ")
+    assert queued(store) == []
+
+
+def test_a_bundle_that_falls_back_to_who_puts_together_by_itself_arrives_one_by_one(store: Store) -> None:
+    class Am(Keeps):
+        renewed = True
+
+    chat, am = Keeps("chat"), Am("am")
+    chat.raises = [NotifyError("HTTP 400")]
+    for number in range(3):
+        put(store, "opened", number)
+    relay = Relay(store, {"chat": chat, "am": am}, fallbacks={"chat": "am"})
+    for _ in range(4):
+        relay.run_once(OPENED_S + 60.0)
+    assert [one["warning"]["id"] for one in am.messages] == ["id0", "id1", "id2"]
+    assert {one["event"] for one in am.messages} == {"opened"}
+    assert queued(store) == []

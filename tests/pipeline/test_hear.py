@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aiops.config.shipped import runbooks_dir
@@ -18,6 +19,7 @@ from aiops.pipeline.stages import keep as keep_move
 from aiops.runbooks import load_runbooks
 from aiops.runbooks.schema import Verify
 from aiops.store import Statement, Store
+from aiops.store.about import messages_about
 from tests.daemon.rig import START_S, Rig, card, falling
 from tests.store.samples import outcome
 
@@ -139,3 +141,65 @@ def test_a_move_on_the_ladder_is_heard_in_the_next_turn(warned: tuple[Rig, Desk,
     watch = rig.watch("disk@made")
     assert (watch.stage, [w.stage for w in watch.open.values()]) == ("ticket", ["ticket"])
     assert one in [w.id for w in watch.open.values()]
+
+
+TOLD = {
+    "receivers": {"hook": {"kind": "webhook", "url": "http://127.0.0.1:9/"}}, "routes": [{"receiver": "hook"}],
+    "stages": {"disk": "ticket"},
+}  # fmt: skip
+
+
+def events(rig: Rig, one: str) -> list[str]:
+    """What the outbox holds for the receiver about a warning, without renewals."""
+    assert rig.daemon is not None
+    return [message.event for message in messages_about(rig.daemon.store, one)]
+
+
+def on(rig: Rig, turns: int, after_s: float = 300.0) -> None:
+    for _ in range(turns):
+        rig.at(rig.clock.now - START_S + after_s)
+        rig.turn()
+
+
+def withdrawn(rig: Rig) -> str:
+    """The id of a warning that was told, and has ended without a verdict."""
+    rig.more = TOLD
+    rig.world.add("free", {"instance": "a"}, falling(0.001))
+    daemon = rig.start(card())
+    rig.until_warned()
+    one = daemon.store.open_warnings()[0].id
+    turned = float(rig.clock.now)
+    rig.world.add("free", {"instance": "a"}, lambda t: falling(0.001)(t) + np.where(t > turned, 0.3, 0.0))
+    for _ in range(40):
+        on(rig, 1)
+        if not daemon.store.open_warnings():
+            break
+    found = daemon.store.warning(one)
+    assert found is not None
+    assert (found.state, found.verdict) == ("closed", None)
+    return one
+
+
+def test_who_was_told_of_a_warning_is_told_what_became_of_it(rig: Rig) -> None:
+    one = withdrawn(rig)
+    assert events(rig, one) == ["opened", "closed"]
+    on(rig, 4)
+    assert events(rig, one) == ["opened", "closed", "judged"]
+    assert rig.daemon is not None
+    assert [o.verdict for o in rig.daemon.store.outcomes()] == ["false"]
+
+
+def test_a_persons_word_ends_the_thread_and_a_restart_tells_nothing_twice(rig: Rig) -> None:
+    one = withdrawn(rig)
+    desk = Desk(Store.beside("", rig.data_dir), [])
+    desk.verdict(one, "unjudgeable", "ann", rig.clock.now)
+    on(rig, 1)
+    assert events(rig, one) == ["opened", "closed", "judged"]
+    rig.stop()
+    rig.start()
+    on(rig, 3)
+    assert events(rig, one) == ["opened", "closed", "judged"]
+    desk.verdict(one, "false", "ann", rig.clock.now)
+    on(rig, 2)
+    assert events(rig, one) == ["opened", "closed", "judged", "judged"]
+    desk._store.close()

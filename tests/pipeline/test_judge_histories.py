@@ -43,7 +43,7 @@ class Life(Made):
         self.now += STEP_S
         changes, new = Changes("disk", "made", self.now), reading(self.watch, [[value]], self.now)
         crossed = crossed_rows(self.watch, new)
-        hear(self.watch, self.now, self.rooms)
+        hear(self.watch, self.now, self.rooms, changes)
         if crossed and self.open is not None:
             self.end(self.open, CROSSED)
         for at in crossed.values():

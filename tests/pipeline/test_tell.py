@@ -16,7 +16,7 @@ from aiops.pipeline.changes import Changes
 from aiops.pipeline.tell import tell
 from aiops.pipeline.watch import Watch
 from aiops.store import Store
-from tests.notify.samples import OPENED_S, anomaly, closed, memory, warning
+from tests.notify.samples import OPENED_S, anomaly, closed, memory, outcome, warning
 
 CONFIG = {
     "receivers": {"am": {"kind": "alertmanager", "url": "http://127.0.0.1:9"}, "out": {"kind": "stdout"}},
@@ -32,7 +32,7 @@ def rooms(store: Store) -> Rooms:
 def told(event: Any, about: EarlyWarning, now_s: int = OPENED_S) -> list[OutboxEntry]:
     with memory() as store:
         changes = Changes(about.card, "host", now_s)
-        changes.event(event, about)
+        changes.event(event, about, outcome(about, about.verdict) if event in ("outcome", "judged") and about.verdict else None)
         tell(watch(), now_s, rooms(store), changes)
         return changes.outbox
 
@@ -61,9 +61,8 @@ def test_that_nothing_may_be_done_is_said_in_every_message() -> None:
         changes = Changes(about.card, "host", OPENED_S)
         changes.event("opened", about)
         tell(watch(), OPENED_S, found, changes)
-        assert [e.payload["text"].splitlines()[-2] for e in changes.outbox] == [
-            "The kill switch is on, nothing is begun: ann: drill\\n"
-        ] * 2
+        for entry in changes.outbox:
+            assert "The kill switch is on, nothing is begun: ann: drill\\n" in entry.payload["text"].splitlines()
     assert not any("kill switch" in entry.payload["text"] for entry in told("opened", warning()))
 
 
@@ -81,9 +80,61 @@ def test_only_a_renewal_may_be_superseded(event: str) -> None:
     assert {entry.renewal for entry in told(event, warning())} == {event == "updated"}
 
 
-@pytest.mark.parametrize("event", ["crossing", "outcome"])
-def test_what_is_only_judged_is_told_to_nobody(event: str) -> None:
-    assert told(event, warning()) == []
+@pytest.mark.parametrize(("event", "about"), [("crossing", warning()), ("outcome", warning(told_s=OPENED_S))])
+def test_a_verdict_on_what_is_open_is_told_with_its_end(event: str, about: EarlyWarning) -> None:
+    assert told(event, about) == []
+
+
+@pytest.mark.parametrize("event", ["outcome", "judged"])
+def test_a_verdict_on_what_had_ended_is_told_to_whoever_was_told_of_it(event: str) -> None:
+    over = closed(OPENED_S + 60, verdict="averted", told_s=OPENED_S)
+    found = told(event, over, OPENED_S + 900)
+    assert [(e.receiver, e.payload["event"], e.payload["if_told"]) for e in found] == [
+        ("am", "judged", True), ("out", "judged", True),
+    ]  # fmt: skip
+    assert found[0].payload["title"].startswith("disk full on db1 /var was averted")
+    assert not [line for line in found[0].payload["text"].splitlines() if line.startswith(("Wrong:", "Runbook:"))]
+    assert told(event, over.having(told_s=None), OPENED_S + 900) == [], "nobody was told that it began"
+
+
+def test_what_ends_with_its_verdict_says_it_once() -> None:
+    over = closed(OPENED_S + 60, verdict="hit", told_s=OPENED_S)
+    with memory() as store:
+        changes = Changes(over.card, "host", OPENED_S + 60)
+        changes.event("closed", over)
+        changes.event("outcome", over, outcome(over, "hit"))
+        tell(watch(), OPENED_S + 60, rooms(store), changes)
+        assert {e.payload["event"] for e in changes.outbox} == {"closed"}
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_message_leads_to_runbook_episode_and_wrong(linked: bool) -> None:
+    with memory() as store:
+        found, about = rooms(store), warning()
+        if linked:
+            found.episode_url, found.runbook_url = lambda one: f"https://a/w/{one}", lambda name: f"https://a/r/{name}"
+            found.wrong_url = lambda one: f"https://a/f/{one}"
+        changes = Changes(about.card, "host", OPENED_S)
+        changes.event("opened", about)
+        tell(watch(), OPENED_S, found, changes)
+    lines = changes.outbox[0].payload["text"].splitlines()
+    assert "Read: https://runbooks.example.org/disk" in lines
+    if linked:
+        assert lines[-3:] == ["Runbook: https://a/r/disk-filling-up", f"Episode: https://a/w/{about.id}", f"Wrong: https://a/f/{about.id}"]
+    else:
+        wrong = f"Wrong: aiops warnings feedback {about.id} noise"
+        assert lines[-2:] == ["Runbook: aiops runbooks show disk-filling-up", wrong]
+
+
+def test_receivers_read_times_on_their_own_clock_else_on_that_of_the_working_hours() -> None:
+    receivers = {**CONFIG["receivers"], "out": {"kind": "stdout", "time_zone": "Asia/Tokyo"}}  # type: ignore[dict-item]
+    config = {**CONFIG, "receivers": receivers, "working_hours": {"time_zone": "Europe/Berlin"}}
+    with memory() as store:
+        found = assemble(Settings.model_validate(config), [], [], store, None)
+        changes = Changes("disk_full", "host", OPENED_S)
+        changes.event("opened", warning())
+        tell(watch(), OPENED_S, found, changes)
+    assert [e.payload["title"].partition("(")[2].partition(",")[0] for e in changes.outbox] == ["15:20 CET", "23:20 JST"]
 
 
 def test_a_message_is_true_for_three_turns_of_its_watch() -> None:

@@ -13,6 +13,8 @@ from aiops.notify.arrays import Arrays
 from aiops.pipeline import tell
 from tests.daemon.rig import Rig, card, falling
 
+# Apprise imports a module of the standard library that Python 3.13 leaves out
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 HOSTS = 3
 
 

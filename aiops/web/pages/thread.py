@@ -15,7 +15,10 @@ from aiops.store.response_rows import Run
 from aiops.web.pages.view import clock
 
 SAID_AT_MOST = 300
-EVENTS = {"opened": "that it opened", "worsened": "that it got worse", "repeated": "that it lasts", "closed": "how it ended"}
+EVENTS = {
+    "opened": "that it opened", "worsened": "that it got worse", "repeated": "that it lasts", "closed": "how it ended",
+    "judged": "what became of it",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
