@@ -18,6 +18,27 @@ POD = 'namespace="shop",pod="cart-0"'
 DB, CACHE, MQ, PROM = 'instance="db1:9187"', 'instance="cache1:9121"', 'instance="mq1:15692"', 'instance="prom1:9090"'
 HEAP = 'job="shop",instance="app1:8080"'
 WORLD = {
+    "fleet_memory_capacity": [
+        ('node_memory_MemAvailable_bytes{job="node",instance="a"}', "90"),
+        ('node_memory_MemTotal_bytes{job="node",instance="a"}', "100"),
+        ('node_memory_MemAvailable_bytes{job="node",instance="b"}', "135"),
+        ('node_memory_MemTotal_bytes{job="node",instance="b"}', "200"),
+    ],
+    "fleet_storage_capacity": [
+        ('node_filesystem_avail_bytes{job="node",instance="a",fstype="ext4",mountpoint="/"}', "75"),
+        ('node_filesystem_size_bytes{job="node",instance="a",fstype="ext4",mountpoint="/"}', "100"),
+        ('node_filesystem_avail_bytes{job="node",instance="a",fstype="tmpfs",mountpoint="/run"}', "900"),
+        ('node_filesystem_size_bytes{job="node",instance="a",fstype="tmpfs",mountpoint="/run"}', "900"),
+    ],
+    "kube_cluster_capacity": [
+        (f'kube_pod_container_resource_requests{{{POD},container="cart",node="a",resource="memory",unit="byte"}}', "25"),
+        (f'kube_pod_status_phase{{{POD},phase="Running"}}', "1"),
+        ('kube_pod_container_resource_requests{namespace="shop",pod="done-0",container="x",node="a",resource="memory"}', "50"),
+        ('kube_pod_status_phase{namespace="shop",pod="done-0",phase="Succeeded"}', "1"),
+        ('kube_node_status_allocatable{node="a",resource="memory",unit="byte"}', "60"),
+        ('kube_node_status_allocatable{node="b",resource="memory",unit="byte"}', "40"),
+        ('kube_node_status_allocatable{node="b",resource="pods",unit="integer"}', "110"),
+    ],
     "kube_volume_full": [
         ('kubelet_volume_stats_available_bytes{namespace="shop",persistentvolumeclaim="data",node="a"}', "25"),
         ('kubelet_volume_stats_capacity_bytes{namespace="shop",persistentvolumeclaim="data",node="a"}', "100"),
