@@ -1,8 +1,9 @@
-"""Rules and their margins side by side on Debian's Prometheus: `python -m benchmarks.rules_equivalence [--only TEXT]`.
+"""Rules and their margins side by side on Debian's Prometheus: `python -m benchmarks.rules_equivalence [--odd N]`.
 
 For each rule that has a margin, samples are made from the rule itself (tests/rules/scene.py), loaded, and both expressions
 asked at some 500 instants. A rule is proven when it was seen firing and silent at least 20 times each and the margin was never
-wrong; one not seen often enough is tried again on other samples. Exit 1 when one is wrong.
+wrong; one not seen often enough is tried again on other samples. With `--odd N` the rules are N drawn from a grammar of constructs
+that hardly anybody writes (tests/rules/odd.py). Exit 1 when one is wrong.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.rules_margin import HERE, compiled
 from tests.rules.engine import Verdict, prove
+from tests.rules.odd import odd
 
 BATCH, ROUNDS = 60, 12
 
@@ -23,12 +25,13 @@ def main() -> int:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     asked.add_argument("--rules", type=Path, default=HERE.parent.parent / "shared" / "rules")
     asked.add_argument("--only", default="", help="only rules whose file or alert holds this text")
+    asked.add_argument("--odd", type=int, default=0, help="so many odd rules instead of a collection's")
+    asked.add_argument("--seed", type=int, default=1, help="of the odd rules")
+    asked.add_argument("--rounds", type=int, default=ROUNDS, help="times a rule is tried on other samples until it is proven")
     options = asked.parse_args()
-    found = compiled(options.rules)
-    rules = {" ".join(key): expr for key, (expr, result) in found.items() if result.forecastable}
-    rules = {name: expr for name, expr in rules.items() if options.only in name}
+    rules = {expr: expr for expr in odd(options.seed, options.odd)} if options.odd else collected(options.rules, options.only)
     verdicts = {key: Verdict() for key in rules}
-    for seed in range(ROUNDS):
+    for seed in range(options.rounds):
         left = [key for key in rules if not verdicts[key].proven and not verdicts[key].wrong]
         for begin in range(0, len(left), BATCH):
             batch = {str(i): rules[left[i]] for i in range(begin, min(begin + BATCH, len(left)))}
@@ -37,6 +40,13 @@ def main() -> int:
                     verdicts[left[int(tag)]].add(verdict)
             print(f"round {seed + 1}: {begin + len(batch)} of {len(left)}", file=sys.stderr)
     return report(verdicts)
+
+
+def collected(folder: Path, only: str) -> dict[str, str]:
+    """File and alert to the expression of each rule of a collection that has a margin."""
+    found = compiled(folder)
+    rules = {" ".join(key): expr for key, (expr, result) in found.items() if result.forecastable}
+    return {name: expr for name, expr in rules.items() if only in name}
 
 
 def report(verdicts: dict[str, Verdict]) -> int:

@@ -10,9 +10,7 @@ from typing import Any
 
 from aiops.config.promql import OLD_SMOOTHING, SMOOTHING, mistake_in, parsable
 from aiops.rules.tree import (
-    COMPARISONS,
     DEFAULT,
-    SET_OPERATORS,
     Aggregate,
     Binary,
     Call,
@@ -157,9 +155,9 @@ def _binary(given: Any, depth: int) -> Node:
             group = _GROUP.get(str(modifier.card), "")
             include = labels(modifier.group_labels or []) if group else ()
             matching = Matching(on, labels(modifier.matching.labels), group, include)
-    if op in SET_OPERATORS or op in COMPARISONS or not (is_scalar(left) and is_scalar(right)):
-        return Binary(op, left, right, matching, to_bool)
-    return Binary(op, left, right)
+    if is_scalar(left) or is_scalar(right):  # `x > on () 5` is allowed, and says nothing
+        matching = DEFAULT
+    return Binary(op, left, right, matching, to_bool)
 
 
 def _aggregate(given: Any, depth: int) -> Node:

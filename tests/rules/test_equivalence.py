@@ -11,6 +11,7 @@ from aiops.rules.compiler import Compiled, Leaf, compile_rule
 from aiops.rules.files import read_rules
 from tests.rules.engine import Verdict, judged, prove
 from tests.rules.invented import invented
+from tests.rules.odd import odd
 from tests.rules.scene import examples
 
 RULES = """
@@ -184,6 +185,15 @@ def test_no_margin_of_invented_rules_is_ever_wrong(tmp_path: Path, seed: int) ->
     assert {rule: v.wrong[:1] for rule, v in total.items() if v.wrong} == {}
     assert sum(v.undecided for v in total.values()) == 0
     assert sum(v.proven for v in total.values()) > 0.6 * len(total)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_margin_of_an_odd_rule_is_ever_wrong(tmp_path: Path, seed: int) -> None:
+    total = prove_all(tmp_path, odd(seed, 200), (0, 3), 300)
+    assert {rule: v.wrong[:1] for rule, v in total.items() if v.wrong} == {}
+    assert sum(v.undecided for v in total.values()) == 0
+    assert sum(v.proven for v in total.values()) > 0.5 * len(total)
 
 
 @pytest.mark.long

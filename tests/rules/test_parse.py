@@ -29,6 +29,19 @@ def test_a_negative_number_is_a_number() -> None:
     assert parse("a > -5") == Binary(">", Selector("a"), Number(-5))
 
 
+@pytest.mark.parametrize("query", ["a > on () 5", "a > ignoring () 5"])
+def test_a_matching_with_a_number_says_nothing(query: str) -> None:
+    assert parse(query) == Binary(">", Selector("a"), Number(5))
+
+
+def test_both_names_of_a_smoothing_are_known_and_the_new_one_is_experimental() -> None:
+    node = parse("holt_winters(a[1h], 0.5, 0.5)")
+    assert isinstance(node, Call)
+    assert node.name == "holt_winters"
+    with pytest.raises(Unsupported, match="experimental"):
+        parse("double_exponential_smoothing(a[1h], 0.5, 0.5)")
+
+
 @pytest.mark.parametrize(
     ("query", "offset"), [("sum(a", 3), ("a >", 2), ("rates(a[5m])", 0), ("a[5m]", 0), ('"text"', 0), ("1 > 2", 4)]
 )
