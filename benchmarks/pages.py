@@ -26,12 +26,12 @@ READY = """() => document.readyState === 'complete' && performance.getEntriesByT
 MS = """() => Math.max(performance.getEntriesByType('navigation')[0].loadEventEnd,
   ...performance.getEntriesByName('drawn').map(e => e.startTime))"""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-WIDE = 860
+WIDE, HIGH = 860, 1700
 
 
 def warned(show: Show) -> str:
-    """Let the recording go on to its warning."""
-    return next(line.fields["id"] for line in show.lines if line.event == "warning")
+    """Let the recording go on until a runbook asks; the warning that it asks about."""
+    return next(line.fields["warning"] for line in show.lines if line.event == "response")
 
 
 def opened(context: Any, url: str) -> tuple[float, int, int]:
@@ -62,16 +62,20 @@ def measure(browser: Any, url: str, times: int) -> str:
 
 
 def shots(browser: Any, show: Show, warning_id: str, folder: pathlib.Path) -> None:
-    """The two pictures of the README."""
-    for name, path, high in (("now", "/", 420), ("episode", f"/warnings/{warning_id}", 600)):
-        size = {"width": WIDE, "height": high}
-        context = browser.new_context(viewport=size, timezone_id="UTC", locale="en-GB")
-        page = context.new_page()
+    """The two pictures of the README, as somebody who is logged in sees these pages; of each what stands above a heading."""
+    context = browser.new_context(viewport={"width": WIDE, "height": HIGH}, timezone_id="UTC", locale="en-GB")
+    page = context.new_page()
+    page.goto(show.door)
+    page.click("main button")
+    page.wait_for_url(f"{show.url}/")
+    for name, path, below in (("now", "/", "h2:text-is('Over')"), ("episode", f"/warnings/{warning_id}", "#worth")):
         page.goto(show.url + path)
         page.wait_for_function(READY)
         page.wait_for_timeout(300)
-        (folder / f"{name}.png").write_bytes(small(page.screenshot()))
-        context.close()
+        high = page.locator(below).bounding_box()["y"] - 8
+        shot = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": WIDE, "height": high})
+        (folder / f"{name}.png").write_bytes(small(shot))
+    context.close()
 
 
 def small(png: bytes) -> bytes:

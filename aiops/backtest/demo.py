@@ -1,4 +1,5 @@
-"""`aiops demo`: the recorded incident, played through the live turn with the shipped cards and runbooks."""
+"""`aiops demo`: the recorded incident, played through the live turn with the shipped cards and runbooks, of which it declares
+what the incident is about: a card that is loud enough to ask, and a runbook that asks."""
 
 from __future__ import annotations
 
@@ -8,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from aiops.config.responses import ResponseSettings
 from aiops.config.shipped import demo_dir, models_dir, runbooks_dir
 from aiops.core.durations import rfc3339, text
 from aiops.core.records import EarlyWarning, Outcome
@@ -18,10 +22,14 @@ from aiops.runbooks import Runbook, load_runbooks
 from aiops.store import Store
 from aiops.telemetry.link import Link
 from aiops.telemetry.recording import RecordingParams, RecordingSource
+from aiops.telemetry.samples import Series
 from aiops.telemetry.source import ReadLimits
 
 STEP_S = 5
 HISTORY_EVERY_S = 600
+CARD, SHIPPED_RUNBOOK = "disk_full", "disk-filling-up"
+DISK = "/srv/shop/data"
+"""What fills in the recording, until somebody deletes files there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,32 @@ class Line:
     fields: dict[str, Any]
 
 
+def demo_cards() -> list[Path]:
+    """The shipped cards, with the demo's own in the place of the one of that name."""
+    return [*(path for path in sorted(models_dir().glob("*.yaml")) if path.stem != CARD), demo_dir() / "cards"]
+
+
+def demo_runbooks(own: Path | None = None) -> list[Path]:
+    """The shipped runbooks, with the demo's (or those in `own`) in the place of the one for its card."""
+    shipped = sorted(runbooks_dir().glob("*.yaml"))
+    return [*(path for path in shipped if path.stem != SHIPPED_RUNBOOK), own or demo_dir() / "runbooks"]
+
+
+def cleared(one: Series, at_s: float) -> Series:
+    """A series as it goes on when files are deleted at `at_s`: of the disk that fills, what was recorded when they were.
+
+    What was recorded from the deletion on (the largest rise) follows at once; where that ends the last value stays.
+    """
+    labels, times, values = one
+    if labels.get("mountpoint") != DISK or len(times) < 2:
+        return one
+    after, done = int(np.searchsorted(times, at_s, "right")), int(np.argmax(np.diff(values))) + 1
+    if not done > after:
+        return one
+    follows = np.minimum(done + np.arange(len(times) - after), len(times) - 1)
+    return labels, times, np.append(values[:after], values[follows])
+
+
 def play(
     folder: Path | None = None, cards: Sequence[ModelCard] | None = None, runbooks: Sequence[Runbook] | None = None,
     whole: bool = False,
@@ -41,9 +75,10 @@ def play(
     source = RecordingSource("demo", RecordingParams(path=folder or demo_dir()), ReadLimits(samples=10**9))
     store = Store.open("sqlite://", None)
     journal = BatchJournal(store)
-    rooms = Rooms(store, journal, runbooks=load_runbooks([runbooks_dir()]) if runbooks is None else runbooks, marks_turns=False)
+    rooms = Rooms(store, journal, runbooks=load_runbooks(demo_runbooks()) if runbooks is None else runbooks, marks_turns=False)
+    rooms.responses = ResponseSettings(ceiling="approve")
     rooms.watches = [
-        make_watch(card, [Link(source)], STEP_S, None) for card in (load_cards([models_dir()]) if cards is None else cards)
+        make_watch(card, [Link(source)], STEP_S, None) for card in (load_cards(demo_cards()) if cards is None else cards)
     ]
     try:
         yield from _play(source, rooms, whole)
@@ -130,6 +165,8 @@ def sentence(line: Line) -> str:
     if line.event == "runbook":
         steps = "; ".join(str(step["what"]) for step in f.get("plan", ()))
         return f"{clock}  RUNBOOK    {f['name']} ({f['mode']}): {f['summary']}{' -> ' + steps if steps else ''}"
+    if line.event == "response":
+        return f"{clock}  RESPONSE   {f['runbook']}: {f['state'].replace('_', ' ')}{': ' + f['why'] if f['why'] else ''}"
     if line.event == "crossing":
         return f"{clock}  CROSSING   {f['card']} {_where(f['entity'])} crossed its limit at {rfc3339(f['crossed_s'])[11:19]}"
     judged = f["outcome"]

@@ -120,7 +120,7 @@ def demo(
     listen: Annotated[str, typer.Option(help="HOST:PORT of the pages; port 0: any that is free")] = "127.0.0.1:0",
     output: Out = Output.text,
 ) -> None:
-    """Play a recorded incident on the pages of a browser: the warning opens, the failure comes, the warning is judged."""
+    """Play a recorded incident on the pages of a browser: a warning opens, a runbook asks, the warning is judged by what came."""
     from aiops.backtest.demo import paced, play, sentence
     from aiops.core.errors import AiopsError
 
@@ -143,10 +143,11 @@ def _demo_pages(speed: float, listen: str) -> None:
     from aiops.web.demo import shown
 
     with shown(speed, listen) as show:
-        _print(f"a recorded incident, {speed:g} times as fast: look at it at {show.url}")
+        _print(f"a recorded incident, {speed:g} times as fast; open this to look at it and to answer: {show.door}")
         for line in show.lines:
             _print(sentence(line))
         _print("it has ended; the pages stay until Ctrl-C")
+        _print("next: `aiops init --prometheus http://HOST:9090` proposes what to watch in yours; then `aiops check`")
         while True:
             time.sleep(3600)
 

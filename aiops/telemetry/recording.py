@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +119,12 @@ class RecordingSource(Source[RecordingParams]):
             self._span = math.floor(min(t[0] for t in times)), math.ceil(max(t[-1] for t in times))
             self._samples = FixedSamples(series)
         return self._samples
+
+    def change(self, changed: Callable[[Series], Series]) -> None:
+        """Tell another course from now on: each series as `changed` gives it, at the same instants. What was told stays told."""
+        self._load()
+        self._samples = FixedSamples(changed(one) for one in Recording.load(self.params.path).series() if len(one[1]))
+        self._whole.clear()
 
     def span(self) -> tuple[int, int]:
         """(first, last) instant of the recording, epoch seconds."""

@@ -9,12 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from aiops.backtest.demo import Line, paced, play, sentence
-from aiops.config.shipped import demo_dir
+from aiops.backtest.demo import DISK, SHIPPED_RUNBOOK, Line, cleared, demo_cards, demo_runbooks, paced, play, sentence
+from aiops.cli.author_tests import run_tests
+from aiops.config.shipped import demo_dir, models_dir, runbooks_dir
+from aiops.models.card import load_cards
+from aiops.runbooks import load_runbooks
 from aiops.telemetry.recording import Recording
 
 FAILING = {"/srv/shop/data", "checkout-1"}
@@ -116,6 +120,39 @@ def test_scaled_by_nine_tenths_it_still_works(tmp_path: Path) -> None:
     lines = list(play(changed(tmp_path, scale), whole=True))
     assert set(hits(lines)) == FAILING
     assert entities(lines, "warning") == FAILING
+
+
+def test_what_is_freed_goes_on_as_it_did_when_files_were_deleted() -> None:
+    for one in Recording.load(demo_dir()).series():
+        labels, times, values = one
+        at = float(times[0]) + 46 * 60
+        _, same, other = cleared(one, at)
+        before, done = times <= at, int(np.argmax(np.diff(values))) + 1
+        assert same is times
+        assert (other[before] == values[before]).all(), "what was told stays told"
+        if labels.get("mountpoint") == DISK and "avail" in labels["__name__"]:
+            ahead = values[done:]
+            assert (other[~before][: len(ahead)] == ahead).all()
+            assert (other[~before][len(ahead) :] == ahead[-1]).all()
+        elif labels.get("mountpoint") != DISK:
+            assert (other == values).all()
+
+
+def test_freed_after_it_was_freed_or_without_samples_it_stays_as_it_is() -> None:
+    disk = {"mountpoint": DISK}
+    times, values = np.arange(4.0), np.array([3.0, 2.0, 9.0, 9.0])
+    assert cleared((disk, times, values), 3.0)[2].tolist() == values.tolist()
+    assert cleared((disk, times[:1], values[:1]), 0.0)[2].tolist() == [3.0]
+
+
+def test_what_the_demo_declares_is_right_and_stands_in_the_place_of_what_is_shipped() -> None:
+    cards, books = load_cards(demo_cards()), load_runbooks(demo_runbooks())
+    assert sorted(card.name for card in cards) == sorted(card.name for card in load_cards([models_dir()]))
+    assert {card.name: card.stage for card in cards if card.stage != "shadow"} == {"disk_full": "ticket"}
+    assert {book.name for book in load_runbooks([runbooks_dir()])} ^ {book.name for book in books} == {
+        SHIPPED_RUNBOOK, "free-shop-disk"
+    }  # fmt: skip
+    assert [one.why for one in run_tests([demo_dir() / "cards", demo_dir() / "runbooks"]) if not one.ok] == []
 
 
 def test_pacing_changes_nothing_but_the_clock(played: list[Line]) -> None:

@@ -224,6 +224,15 @@ def test_a_series_that_begins_later_is_not_known_before(tmp_path: Path) -> None:
     assert len(found.fetch("late", T + 60, T + 1800, 60).block.labels) == 1
 
 
+def test_told_otherwise_it_is_so_from_now_on_at_the_same_instants(tmp_path: Path) -> None:
+    recorded(tmp_path)
+    found, span = source(tmp_path), (T, T + 60)
+    before = found.fetch("up", *span, 15).block.values
+    found.change(lambda one: (one[0], one[1], one[2] + 1.0))
+    np.testing.assert_array_equal(found.fetch("up", *span, 15).block.values, before + 1.0)
+    assert found.span() == source(tmp_path).span()
+
+
 def test_the_label_objects_stay_the_same(tmp_path: Path) -> None:
     recorded(tmp_path)
     found = source(tmp_path)

@@ -155,10 +155,10 @@ class Access:
             return None
         return self.admit(name, "password")
 
-    def one_time(self) -> str:
+    def one_time(self, within_s: float = ENTER_WITHIN_S) -> str:
         """A key with which a browser is logged in as the token's user, once, soon. Only where nobody needs a proof to look."""
         key = secrets.token_urlsafe(24)
-        self._keys[sha256(key.encode()).hexdigest()] = self.daemon.clock() + ENTER_WITHIN_S
+        self._keys[sha256(key.encode()).hexdigest()] = self.daemon.clock() + within_s
         return key
 
     def enter(self, key: str) -> str | None:

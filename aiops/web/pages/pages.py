@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query
 from fastapi.responses import HTMLResponse
 
+from aiops.config.settings import Settings, default_data_dir
 from aiops.core.durations import rfc3339
 from aiops.core.text import visible
 from aiops.daemon.business import Business
@@ -33,14 +35,15 @@ Before = Annotated[int | None, Query(ge=1, description="rows before this one")]
 
 
 def add_pages(app: FastAPI, daemon: Daemon, access: Access) -> None:
-    """Add the pages, what they load, and the login."""
+    """Add the pages, what they load, and the login. `app.state.commands`: what commands on pages carry, None: none are shown."""
     pages = environment()
-    app.state.told = lambda: ("", POLL)
+    app.state.told, app.state.commands = lambda: ("", POLL), _where(daemon.settings)
     see, look = Depends(sight_of(daemon)), Depends(Needs(access, "viewer", scope="team"))
 
     def render(name: str, caller: Caller, facts: dict[str, Any]) -> str:
         note, poll = app.state.told()
-        known = {"now": rfc3339(daemon.clock()), "caller": caller, "nav": NAV, "people": access.guarded}
+        known = {"now": rfc3339(daemon.clock()), "caller": caller, "nav": NAV, "people": access.guarded,
+                 "commands": app.state.commands}  # fmt: skip
         return pages.get_template(name).render(known | {"live": LIVE.get(name), "note": note, "poll": poll} | facts)
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
@@ -64,6 +67,13 @@ def add_pages(app: FastAPI, daemon: Daemon, access: Access) -> None:
     add_login(app, daemon, access, render)
     add_tap(app, daemon, render)
     add_static(app)
+
+
+def _where(settings: Settings) -> str:
+    """What a command must be told so that it reads this daemon's store and no other."""
+    if settings.store.url or settings.data_dir == default_data_dir():
+        return ""
+    return f" --data-dir {shlex.quote(str(settings.data_dir))}"
 
 
 def _boards(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> None:
