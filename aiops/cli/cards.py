@@ -25,7 +25,7 @@ Since = Annotated[str, typer.Option(help="how far back, for example 30d")]
 
 @cards_app.command("list")
 def list_(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
-    """List the cards: where each stands, what it watches with which models, and who answers for it."""
+    """List the cards: where each stands, what it watches with which models, and who answers for it; after each its challenger."""
     import orjson
 
     from aiops.core.errors import AiopsError
@@ -43,7 +43,8 @@ def list_(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "te
     typer.echo(f"{'CARD':{width}}  STAGE   MODELS                  SUMMARY")
     for one in found:
         models = visible(" + ".join(one["models"]), 22)
-        typer.echo(f"{one['card']:{width}}  {one['stage']:6}  {models:22}  {visible(one['summary'], 100)}")
+        what = f"tried beside {one['challenges']}" if one["challenges"] else visible(one["summary"], 100)
+        typer.echo(f"{one['card']:{width}}  {one['stage']:6}  {models:22}  {what}")
 
 
 def _listed(config: Path | None, data_dir: Path | None) -> Iterator[dict[str, Any]]:
@@ -51,7 +52,7 @@ def _listed(config: Path | None, data_dir: Path | None) -> Iterator[dict[str, An
     from aiops.cli.warnings import reading_store
     from aiops.config.settings import load_settings
     from aiops.config.shipped import models_dir
-    from aiops.models.card import load_cards
+    from aiops.models.card import CHALLENGER, load_cards, with_challengers
     from aiops.outcomes.ladder import stage_of
     from aiops.pipeline.assemble import loudest_declared
     from aiops.pipeline.stages import moves_of
@@ -64,13 +65,15 @@ def _listed(config: Path | None, data_dir: Path | None) -> Iterator[dict[str, An
         with reading_store(settings.store.url, settings.data_dir) as store:
             moves = {card.name: moves_of(store, card.name) for card in cards}
         stands |= {name: stage_of(found) for name, found in moves.items() if found}
-    for card in cards:
+    for card in with_challengers(cards):
         models = [one.model for one in (card.forecast, card.detect) if one is not None]
         alerts = None if card.alerts is None else [str(one) for one in card.alerts.match]
         yield {
-            "card": card.name, "summary": card.summary, "stage": stands[card.name], "declared": declared[card.name],
-            "models": models, "query": card.query if alerts is None else None, "alerts": alerts, "sources": list(card.sources),
-            "step_s": card.step, "horizon_s": card.forecast.horizon_s if card.forecast else None, "owner": card.owner.team,
+            "card": card.name, "summary": card.summary, "stage": stands.get(card.name, "shadow"),
+            "declared": declared.get(card.name, "shadow"), "models": models,
+            "challenges": card.name.removesuffix(CHALLENGER) if card.challenges else None,
+            "query": card.query if alerts is None else None, "alerts": alerts, "sources": list(card.sources), "step_s": card.step,
+            "horizon_s": card.forecast.horizon_s if card.forecast else None, "owner": card.owner.team,
         }  # fmt: skip
 
 
@@ -171,6 +174,38 @@ def why_not(card: CardName, config: ConfigPath = None, data_dir: DataDir = None,
     for move in moves:
         told = f"{move.before} -> {move.after}, {move.kind} by {move.who}: {move.why}"
         typer.echo(visible(f"  {rfc3339(move.at_s)}  {told}"))
+
+
+@cards_app.command("compare")
+def compare(
+    card: CardName,
+    since: Since = "90d",
+    replayed: Annotated[bool, typer.Option(help="count outcomes of replays too, of the time before what was lived")] = False,
+    config: ConfigPath = None,
+    data_dir: DataDir = None,
+    output: Out = "text",
+) -> None:
+    """Say from the record whether the challenger of a card is better, and what then to write into the card."""
+    import orjson
+
+    from aiops.cli.compared import as_object, lines
+    from aiops.core.durations import seconds
+    from aiops.pipeline.stages import challenged
+
+    try:
+        span = seconds(since)
+    except ValueError as e:
+        fail(f"--since: {e}", 2)
+    now = time.time()
+    with _ladder(config, data_dir, card) as (store, found, _):
+        if found.challenger is None:
+            fail(f"{card} has no challenger; write `challenger: {{forecast: {{model: …}}}}` into {found.path}", 1)
+        told = challenged(store, found, now, now - span, replayed)
+    if output == "json":
+        typer.echo(orjson.dumps(as_object(found, told)).decode())
+        return
+    for line in lines(found, told, now):
+        typer.echo(line)
 
 
 @cards_app.command("record")

@@ -171,15 +171,16 @@ def not_twice(outcomes: Iterable[Outcome]) -> list[Outcome]:
 def _incidents(found: Iterable[Outcome]) -> tuple[int, int]:
     """How many distinct incidents came true, and were false."""
     some = list(found)
-    came = _distinct(o.failed_s if o.failed_s is not None else o.settled_s for o in some if o.verdict in CAME)
-    return came, _distinct(_opened(o) for o in some if o.verdict == "false")
+    came = distinct(o.failed_s if o.failed_s is not None else o.settled_s for o in some if o.verdict in CAME)
+    return came, distinct(_opened(o) for o in some if o.verdict == "false")
 
 
 def _opened(outcome: Outcome) -> int:
     return outcome.settled_s if outcome.opened_s is None else outcome.opened_s
 
 
-def _distinct(times: Iterable[int]) -> int:
+def distinct(times: Iterable[int]) -> int:
+    """How many of these instants are incidents of their own: what lies within 5 min of another is one with it."""
     count, last = 0, -math.inf
     for at in sorted(times):
         count += at > last + TOGETHER_S

@@ -8,8 +8,9 @@ from typing import Any
 
 from aiops.core.errors import AiopsError
 from aiops.core.records import CAME, SETTLED, STAGES, Outcome, Stage
-from aiops.models.card import ModelCard
+from aiops.models.card import CHALLENGER, ModelCard
 from aiops.outcomes import ladder
+from aiops.outcomes.challenge import Comparison, compare
 from aiops.outcomes.ladder import Family, Gate, Lack, Move, Standing
 from aiops.store import Statement, Store
 
@@ -164,3 +165,20 @@ def as_json(card: str, found: tuple[Stage, Standing, list[Lack], list[Move]]) ->
         "missing": [{"what": x.what, "has": x.has, "needs": x.needs, "at": x.at_s, "only_if": x.only_if} for x in lacking],
         "moves": [{name: getattr(m, name) for name in m.__slots__} for m in moves],
     }  # fmt: skip
+
+
+def challenged(
+    store: Store, card: ModelCard, now_s: float, since_s: float, replayed: bool = False
+) -> Comparison | None:
+    """What the verdicts say of a card and its challenger, on what both do; None: there is none of the challenger yet."""
+    tried = card.challenger
+    kinds = {"": True, "anomaly": tried is not None and tried.detect is not None}
+    forecasts = tried is not None and tried.forecast is not None
+
+    def counts(one: Outcome) -> bool:
+        kind = one.about.get("kind", "")
+        return kinds.get(kind, forecasts)
+
+    own = [o for o in store.outcomes(card=card.name, limit=VERDICTS_AT_MOST, replayed=replayed) if counts(o)]
+    others = store.outcomes(card=card.name + CHALLENGER, limit=VERDICTS_AT_MOST, replayed=replayed)
+    return compare(own, others, since_s, now_s)

@@ -159,3 +159,69 @@ def test_a_list_of_a_wrong_configuration_says_why(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["cards", "list", "--config", str(tmp_path / "aiops.yaml")])
     assert result.exit_code == 1
     assert "none.yaml" in result.output
+
+
+CHALLENGED = """apiVersion: aiops/v1
+kind: ModelCard
+name: disk_full
+summary: A filesystem will run out of space.
+owner: {team: storage}
+query: free
+forecast: {model: exhaustion, limit: {below: 0.05}}
+challenger: {forecast: {model: ets, params: {everything: true}}}
+"""
+
+
+@pytest.fixture
+def challenged(data: str) -> tuple[str, ...]:
+    """A card with a challenger that was wrong less often; and what the card said of anomalies, which nobody challenges."""
+    folder, now = Path(data), int(time.time())
+    (folder / "disk_full.yaml").write_text(CHALLENGED)
+    (folder / "aiops.yaml").write_text("cards: [disk_full.yaml]\n")
+    store = Store.open("", folder)
+    with store.transaction() as tx:
+        for n in range(40):
+            at = now - 7200 * (n + 1)
+            words = {"disk_full": "hit" if n % 2 else "false", "disk_full~challenger": "hit" if n % 2 else "unjudgeable"}
+            for place, (name, word) in enumerate(words.items()):
+                failed = at if word == "hit" else None
+                given = {"card": name, "settled_s": at, "opened_s": at - 600, "failed_s": failed, "about": {"kind": "exhaustion"}}
+                tx.put_outcome(outcome(1000 * (place + 1) + n, word, **given))
+            strange = {"settled_s": at, "opened_s": at - 600, "about": {"kind": "anomaly"}}
+            tx.put_outcome(outcome(5000 + n, "false", **strange))
+    store.close()
+    return ("--config", str(folder / "aiops.yaml"), "--data-dir", data)
+
+
+def test_a_better_challenger_is_named_with_what_to_write(challenged: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, ["cards", "compare", "disk_full", *challenged])
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("disk_full: exhaustion against ets; what both were judged on in the last 3d")
+    assert " ".join(lines[2].split()) == "came true 20 of 40 (37% to 63%) 20 of 20 (88% to 100%) +50% (+33% to +63%)"
+    assert "the challenger is better: of what it tells, more comes true" in lines
+    assert lines[-2:] == ['  forecast.model: "ets"', '  forecast.params: {"everything": true}']
+
+
+def test_a_comparison_is_one_object(challenged: tuple[str, ...]) -> None:
+    found = json.loads(CliRunner().invoke(app, ["cards", "compare", "disk_full", *challenged, "-o", "json"]).stdout)
+    assert (found["card"], found["answer"]) == ("disk_full", "better")
+    assert found["champion"]["precision"]["all"] == 40, "anomalies are not challenged"
+    assert found["write"] == {"forecast": {"model": "ets", "params": {"everything": True}}}
+
+
+def test_a_challenger_that_nothing_is_known_of_and_none_at_all(challenged: tuple[str, ...], data: str) -> None:
+    none_yet = CliRunner().invoke(app, ["cards", "compare", "disk_full", *challenged, "--since", "1m"])
+    assert "was judged yet" in none_yet.stdout
+    alone = CliRunner().invoke(app, ["cards", "compare", "memory_exhaustion", "--data-dir", data])
+    assert (alone.exit_code, "has no challenger" in alone.stderr) == (1, True)
+
+
+def test_a_challenger_is_listed_behind_its_card(challenged: tuple[str, ...]) -> None:
+    champion, challenger = listed(*challenged)
+    assert (champion["card"], champion["challenges"], champion["models"]) == ("disk_full", None, ["exhaustion"])
+    assert (challenger["card"], challenger["challenges"]) == ("disk_full~challenger", "disk_full")
+    assert (challenger["models"], challenger["stage"]) == (["ets"], "shadow")
+    text = CliRunner().invoke(app, ["cards", "list", *challenged]).stdout.splitlines()
+    assert text[2].split()[:3] == ["disk_full~challenger", "shadow", "ets"]
+    assert text[2].endswith("tried beside disk_full")
