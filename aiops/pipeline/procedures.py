@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aiops.core.durations import seconds
+from aiops.core.programs import WRITTEN
 from aiops.responses.procedure import (
     Asking,
     Klass,
@@ -20,6 +21,7 @@ from aiops.responses.procedure import (
     Verifying,
 )
 from aiops.runbooks.check_action import NO_EFFECT
+from aiops.runbooks.check_exec import written
 from aiops.runbooks.expressions import LOOK_UP, NotEvaluated, NotKnown, evaluate_cel, holds_true, render, resolve
 from aiops.runbooks.plan import rendered_argv, rendered_host, rendered_url, shown
 from aiops.runbooks.schema import Runbook, Step, Undo, Verification
@@ -186,6 +188,7 @@ def rendered(uses: str, with_: Mapping[str, Any], context: Mapping[str, Any]) ->
     given, refused = dict(render(with_, context)), ""
     if uses == "exec":
         given["argv"], refused = rendered_argv(with_["argv"], context)
+        given[WRITTEN] = [list(one.parts) for one in written(with_["argv"])]
         host, elsewhere = rendered_host(with_.get("host", ""), context)
         given |= {"host": host} if "host" in with_ else {}
         refused = refused or elsewhere

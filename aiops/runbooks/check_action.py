@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,11 +9,12 @@ from typing import Any
 from aiops.config.fields import Found, at
 from aiops.config.messages import did_you_mean
 from aiops.core.durations import seconds
+from aiops.runbooks import check_exec
+from aiops.runbooks.check_exec import quoted, secret_named, text_values
 
-PROGRAM = r"^[A-Za-z0-9_./-]+$"
 URL = r"^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/|$)"
 KEYS: dict[str, tuple[str, ...]] = {
-    "exec": ("host", "argv", "env", "secrets_env", "stdin_json"),
+    "exec": ("host", "argv", "data_args", "env", "secrets_env", "stdin_json"),
     "http": ("method", "url", "headers", "auth", "json"),
     "promql": ("query",),
     "wait": ("for",),
@@ -59,7 +59,6 @@ FIXED = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 """What is named in the configuration: a job, a receiver."""
 LABEL = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 DURATION = r"^([0-9]+(ms|s|m|h|d|w|y))+$"
-SECRET = r"^[a-z][a-z0-9-]{0,60}$"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 NO_EFFECT = ("compute", "promql", "wait", "notify")
 """Actions that change nothing, and need not say so."""
@@ -68,9 +67,6 @@ TAKE_NOTHING_BACK = ("compute", "promql", "wait")
 CHANGES = ("alertmanager.silence", "alertmanager.expire", "kubernetes.scale", "kubernetes.restart", "kubernetes.cordon")
 """Actions that change something whatever they are given."""
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
-_INTERPRETERS = re.compile(r"(.*/)?(sh|bash|dash|ash|zsh|ksh|fish|su|python[0-9.]*|perl|ruby|node|php|sed|psql|mysql)")
-_SCRIPT = re.compile(r"-[A-Za-z]*[ce]|--(command|eval|execute|expression)")
-_REMOTE = re.compile(r"(.*/)?(ssh|rsh|eval)")
 
 
 def mistakes_in(raw: Mapping[str, Any]) -> Found:
@@ -121,7 +117,7 @@ def of_check(raw: Mapping[str, Any]) -> Found:
     if isinstance(raw.get("url"), str) and not re.match(URL, raw["url"]):
         yield ("url",), "scheme and host must be fixed text; look-ups may stand in the path only"
     if raw.get("argv") is not None:
-        yield from _argv(raw)
+        yield from check_exec.of_argv(raw)
 
 
 def _nothing(uses: str, given: Mapping[str, Any]) -> Found:
@@ -149,46 +145,6 @@ def _kubernetes(uses: str, given: Mapping[str, Any]) -> Found:
         yield ("unschedulable",), "must be true or false"
 
 
-def _exec(uses: str, given: Mapping[str, Any]) -> Found:
-    if "argv" not in given:
-        yield ("argv",), "is missing; write argv: [program, argument]; there is no shell"
-        return
-    yield from _argv(given)
-    yield from _text_values(given, "env")
-    secrets = given.get("secrets_env")
-    for name, secret in secrets.items() if isinstance(secrets, dict) else ():
-        yield from _secret(secret, ("secrets_env", name))
-
-
-def _argv(given: Mapping[str, Any]) -> Found:
-    argv = given["argv"]
-    if not isinstance(argv, list) or not argv:
-        yield ("argv",), "must be a list of texts, one argument each: [program, argument]; there is no shell"
-        return
-    for i, one in enumerate(argv):
-        if not isinstance(one, str):
-            yield ("argv", i), _quoted(one)
-    if not isinstance(argv[0], str):
-        return
-    if not re.fullmatch(PROGRAM, argv[0]):
-        yield ("argv", 0), "the program must be fixed text of letters, digits and _ . / -, never a look-up"
-    for i, one in enumerate(argv):
-        why = _injection(argv, i) if i and isinstance(one, str) and "${{" in one else ""
-        if why:
-            yield ("argv", i), why
-
-
-def _injection(argv: list[Any], i: int) -> str:
-    """Why a look-up must not stand in argument `i`; empty when it may."""
-    if re.match(r"-{1,2}\$\{\{", argv[i]):
-        return "a look-up must not name an option; write the option's name: --name=${{ … }}"
-    if _REMOTE.fullmatch(argv[0]):
-        return f"{argv[0]} reads its arguments as a command again, so a label could add one; run the program itself, with host:"
-    if _INTERPRETERS.fullmatch(argv[0]) and isinstance(argv[i - 1], str) and _SCRIPT.fullmatch(argv[i - 1]):
-        return "a look-up inside a script could add commands; pass it as an argument of its own after the script"
-    return ""
-
-
 def _http(uses: str, given: Mapping[str, Any]) -> Found:
     if not isinstance(given.get("url"), str):
         yield ("url",), "is missing; write url: https://host/path" if "url" not in given else "must be text"
@@ -196,7 +152,7 @@ def _http(uses: str, given: Mapping[str, Any]) -> Found:
         yield ("url",), "scheme and host must be fixed text, like https://host/path; look-ups may stand in the path only"
     if given.get("method") not in METHODS:
         yield ("method",), f"must be one of {', '.join(METHODS)}"
-    yield from _text_values(given, "headers")
+    yield from text_values(given, "headers")
     headers = given.get("headers")
     for name in headers if isinstance(headers, dict) else ():
         if str(name).lower() in _SECRET_HEADERS:
@@ -208,7 +164,7 @@ def _http(uses: str, given: Mapping[str, Any]) -> Found:
         yield ("auth",), "must be {bearer: {secret: name}} or {basic: {secret: name}}"
         return
     for kind, secret in auth.items():
-        yield from _secret(secret, ("auth", kind))
+        yield from secret_named(secret, ("auth", kind))
 
 
 def _compute(uses: str, given: Mapping[str, Any]) -> Found:
@@ -231,12 +187,12 @@ def _wait(uses: str, given: Mapping[str, Any]) -> Found:
 def _notify(uses: str, given: Mapping[str, Any]) -> Found:
     yield from _fixed(given, "route", "a receiver of the config")
     if "message" in given and not isinstance(given["message"], str):
-        yield ("message",), _quoted(given["message"])
+        yield ("message",), quoted(given["message"])
 
 
 def _silence(uses: str, given: Mapping[str, Any]) -> Found:
     yield from _duration(given, "for")
-    yield from _text_values(given, "labels")
+    yield from text_values(given, "labels")
     labels = given.get("labels")
     if labels == {}:
         yield ("labels",), "is empty; a silence on everything is none; write labels: {alertname: NAME}"
@@ -244,7 +200,7 @@ def _silence(uses: str, given: Mapping[str, Any]) -> Found:
         if not re.fullmatch(LABEL, str(name)):
             yield ("labels", name), "is no name of a label; it is fixed text, never a look-up"
     if "comment" in given and not isinstance(given["comment"], str):
-        yield ("comment",), _quoted(given["comment"])
+        yield ("comment",), quoted(given["comment"])
 
 
 def _hand_over(uses: str, given: Mapping[str, Any]) -> Found:
@@ -267,28 +223,7 @@ def _duration(given: Mapping[str, Any], key: str) -> Found:
     try:
         seconds(given[key]) if isinstance(given[key], str) else seconds("")
     except ValueError as e:
-        yield (key,), str(e) if isinstance(given[key], str) else _quoted(given[key])
-
-
-def _text_values(given: Mapping[str, Any], key: str) -> Found:
-    found = given.get(key)
-    if found is not None and not isinstance(found, dict):
-        yield (key,), "must be a mapping of names to texts"
-    for name, value in found.items() if isinstance(found, dict) else ():
-        if not isinstance(value, str):
-            yield (key, name), _quoted(value)
-
-
-def _quoted(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return "must be text"
-    return f'must be text; put it in quotes: "{json.dumps(value)[:60]}"'
-
-
-def _secret(given: Any, loc: tuple[str | int, ...]) -> Found:
-    name = at(given, "secret")
-    if not isinstance(given, dict) or set(given) != {"secret"} or not isinstance(name, str) or not re.fullmatch(SECRET, name):
-        yield loc, "must be {secret: name}; the name has lower case letters, digits and -"
+        yield (key,), str(e) if isinstance(given[key], str) else quoted(given[key])
 
 
 _MEANT = {
@@ -304,7 +239,7 @@ _MEANT = {
     "message": "what is told",
 }
 _JUDGES: dict[str, Callable[[str, Mapping[str, Any]], Found]] = {
-    "exec": _exec,
+    "exec": lambda uses, given: check_exec.mistakes_in(given),
     "http": _http,
     "compute": _compute,
     "promql": _promql,

@@ -18,6 +18,7 @@ MAX_ARGUMENT_BYTES = 131_071
 """The longest argument that Linux passes to a program."""
 SENT_SHOWN = 1000
 """So much of what is sent along is shown."""
+_UP = re.compile(r"(?:^|[/=:@])\.\.(?=/|$)")
 _DOTS = re.compile(r"/\.{1,2}(?=[/?#]|$)")
 
 
@@ -110,7 +111,7 @@ def rendered_argv(argv: list[str], context: Mapping[str, Any]) -> tuple[list[str
         value = plain(render(written, context))
         if LOOK_UP.search(written):
             option = value.startswith("-") and not written.startswith("-") and not after_dashes
-            refused = refused or _not_passed(value, option)
+            refused = refused or _not_passed(value, option) or _climbs(written, value)
         after_dashes |= written == "--"
         out.append(value)
     return out, refused
@@ -124,6 +125,14 @@ def _not_passed(value: str, option: bool) -> str:
     if option:
         return f"the value {visible(value)} would be read as an option; put -- before it"
     return "" if value else "an argument is empty: the warning has no such label"
+
+
+def _climbs(written: str, value: str) -> str:
+    """Why a path with a value in it leads elsewhere; a value that is the whole argument is the author's to judge."""
+    fixed = LOOK_UP.sub("x", written)
+    if LOOK_UP.fullmatch(written) or "/" not in fixed or len(_UP.findall(value)) <= len(_UP.findall(fixed)):
+        return ""
+    return "a value would lead out of its folder"
 
 
 def rendered_host(written: str, context: Mapping[str, Any]) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aiops.core.programs import DECLARED
 from aiops.runbooks.check_action import (
     CHANGES,
     DURATION,
@@ -15,12 +16,11 @@ from aiops.runbooks.check_action import (
     METHODS,
     NEEDED,
     NO_EFFECT,
-    PROGRAM,
-    SECRET,
     TAKE_NOTHING_BACK,
     URL,
     WITHOUT_NAMESPACE,
 )
+from aiops.runbooks.check_exec import PROGRAM, SECRET
 
 _SECRET: dict[str, Any] = {
     "type": "object",
@@ -41,6 +41,7 @@ _EXEC: dict[str, Any] = {
     "properties": {
         "host": {"type": "string"},
         "argv": _ARGV,
+        "data_args": {"enum": list(DECLARED), "description": "how a script takes look-ups as data"},
         "env": _TEXTS,
         "secrets_env": {"type": "object", "additionalProperties": _SECRET},
         "stdin_json": True,

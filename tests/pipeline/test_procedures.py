@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 
 from aiops.config.shipped import runbooks_dir, shelves
+from aiops.core.programs import WRITTEN
 from aiops.pipeline.procedures import klass_of, procedure_of, rendered, runbook_of, snapshot_of
 from aiops.responses.procedure import Procedure, Unclear
 from aiops.runbooks import Runbook, load_runbooks
@@ -146,7 +147,11 @@ def test_conditions_and_checks_are_true_false_or_unclear(tmp_path: Path) -> None
     [
         ({"promql": "up{$target}"}, "promql", {"query": "up{$target}"}),
         ({"url": "https://h/v/${{ target.instance }}"}, "http", {"method": "GET", "url": "https://h/v/db1"}),
-        ({"argv": ["test", "-e", "${{ target.instance }}"]}, "exec", {"argv": ["test", "-e", "db1"]}),
+        (
+            {"argv": ["test", "-e", "${{ target.instance }}"]},
+            "exec",
+            {"argv": ["test", "-e", "db1"], WRITTEN: [["test"], ["-e"], ["", ""]]},
+        ),
     ],
 )
 def test_a_check_asks_in_one_of_three_ways(tmp_path: Path, check: dict[str, Any], uses: str, given: dict[str, Any]) -> None:
@@ -159,7 +164,7 @@ def test_a_check_goes_where_the_step_goes(tmp_path: Path) -> None:
     with_ = {"host": "${{ target.instance }}", "argv": ["fix"]}
     check = {"argv": ["test"], "expect": "response.rc == 0"}
     step = {**PLAIN, **FINAL, "uses": "exec", "with": with_, "check": check}
-    assert procedure(tmp_path, step).language.check(0, CONTEXT)[1].given == {"host": "db1", "argv": ["test"]}
+    assert procedure(tmp_path, step).language.check(0, CONTEXT)[1].given == {"host": "db1", "argv": ["test"], WRITTEN: [["test"]]}
 
 
 def test_a_number_that_is_none_fulfils_nothing(tmp_path: Path) -> None:

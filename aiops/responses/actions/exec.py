@@ -18,6 +18,7 @@ from pydantic import AfterValidator, Field
 import aiops
 from aiops.core.params import Params
 from aiops.core.text import visible
+from aiops.responses.actions import as_data
 from aiops.responses.actions import ssh as remote_shell
 from aiops.responses.actions.around import NOTHING, Around, as_text, refused, secret_of
 from aiops.responses.actions.desk import Desk, sweep
@@ -184,6 +185,9 @@ class Exec(Action[ExecParams]):
         path = self.params.programs.get(argv[0])
         if path is None:
             raise _Refused(f"{visible(argv[0])} is not listed under responses.actions.exec.programs")
+        why = as_data.why_not(call.given, argv, path, host is not None)
+        if why:
+            raise _Refused(why)
         env, secrets = self._env(call)
         stdin = _stdin(call)
         if host is None:

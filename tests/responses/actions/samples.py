@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from aiops.core.programs import WRITTEN
 from aiops.responses.actions.around import Around
 from aiops.responses.actions.exec import Exec, ExecParams
 from aiops.responses.interface import Call
@@ -25,6 +26,11 @@ def call(given: dict[str, Any], left_s: float = 30.0, **other: Any) -> Call:
     """A call of one step; every secret has the canary as its value."""
     about: dict[str, Any] = {"run_id": "run", "step_id": "step", "idem_key": KEY, "epoch": 3, "secret": lambda name: CANARY}
     return Call(left_s=left_s, given=given, **{**about, **other})
+
+
+def fixed(argv: list[str], **more: Any) -> dict[str, Any]:
+    """What `exec` is given of a command in which no value from outside stands."""
+    return {"argv": argv, WRITTEN: [[one] for one in argv], **more}
 
 
 def script(folder: Path, text: str, name: str = "program") -> Path:

@@ -17,7 +17,7 @@ import pytest
 
 from aiops.responses.actions.desk import Desk
 from aiops.responses.actions.keeper import descendants
-from tests.responses.actions.samples import KEY, alive, call, runner, script, until
+from tests.responses.actions.samples import KEY, alive, call, fixed, runner, script, until
 
 PATH = {"PATH": "/usr/bin:/bin"}
 ROOT = Path(__file__).parents[3]
@@ -95,7 +95,7 @@ def test_a_fork_bomb_is_contained(tmp_path: Path) -> None:
     mark = f"600.{os.getpid()}"  # seconds for which nobody else on this machine sleeps
     bomb = ["sh", "-c", f"i=0; while [ $i -lt 200 ]; do sleep {mark} & i=$((i+1)); done; wait"]
     action = runner(tmp_path, {"sh": Path("/bin/sh")}, env=PATH, user=idle_user(), processes=30, grace=0.1)
-    found = action.run(call({"argv": bomb}, left_s=2.5), 0.0)
+    found = action.run(call(fixed(bomb), left_s=2.5), 0.0)
     assert found.end in ("failed", "unknown")
     assert "fork" in found.output["stderr"].lower()
     left_over = f"sleep\x00{mark}\x00".encode()

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from aiops.core.programs import WRITTEN
 from aiops.responses.actions.exec import Exec
 from aiops.responses.actions.ssh import SshParams, arguments, command_line, host_of, may_reach, no_such_host
 from aiops.responses.interface import Result
@@ -117,7 +118,8 @@ def ends(found: Result) -> tuple[str, bool]:
 
 def test_the_other_side_gets_exactly_the_given_arguments(sshd: Sshd) -> None:
     values = [one for one in NAMED if "\0" not in one and len(one) < 1000]
-    found = sshd.action({"show": Path("/usr/bin/printf")}).run(there(["show", "%s\\0", *values]), 0.0)
+    argv = ["show", "%s\\0", *values]
+    found = sshd.action({"show": Path("/usr/bin/printf")}).run(there(argv, **{WRITTEN: [[one] for one in argv]}), 0.0)
     assert found.output["stdout"].split("\0")[:-1] == values
 
 
