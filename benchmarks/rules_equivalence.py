@@ -2,8 +2,8 @@
 
 For each rule that has a margin, samples are made from the rule itself (tests/rules/scene.py), loaded, and both expressions
 asked at some 500 instants. A rule is proven when it was seen firing and silent at least 20 times each and the margin was never
-wrong; one not seen often enough is tried again on other samples. With `--odd N` the rules are N drawn from a grammar of constructs
-that hardly anybody writes (tests/rules/odd.py). Exit 1 when one is wrong.
+wrong; one not seen often enough is tried again on other samples. With `--odd N` the rules are N drawn from a grammar of
+constructs that hardly anybody writes (tests/rules/odd.py). Exit 1 when one is wrong.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def truths() -> dict[tuple[str, str], str]:
 def compiled(folder: Path) -> dict[tuple[str, str], tuple[str, Compiled]]:
     """(file, alert) to the rule's expression and what became of it."""
     return {
-        (path.relative_to(folder).as_posix(), rule.alert): (rule.expr, compile_rule(rule.expr))
+        (path.relative_to(folder).as_posix(), rule.alert): (rule.expr, compile_rule(rule.expr, rule.labels))
         for path in sorted(folder.rglob("*.yml"))
         for rule in read_rules(path).rules
     }

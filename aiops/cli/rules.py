@@ -56,11 +56,9 @@ def list_rules(
 
 
 def _served(url: str, auth: dict[str, Any]) -> list[Compared]:
-    """The alerting rules of a server, refused as a card refuses them. Ends the command where it cannot be asked."""
+    """The alerting rules of a server. Ends the command where it cannot be asked."""
     from aiops.cli.scan import from_url
     from aiops.core.errors import AiopsError, SourceError
-    from aiops.rules.compiler import Compiled
-    from aiops.rules.followed import rulebook
     from aiops.rules.served import served_in
     from aiops.scan.scan import Options
 
@@ -76,8 +74,7 @@ def _served(url: str, auth: dict[str, Any]) -> list[Compared]:
     except AiopsError as e:
         typer.echo(str(e), err=True)
         raise typer.Exit(2) from e
-    refused = {id(one): Compiled(reason=why, detail=detail) for one, why, detail in rulebook({0: served}, ()).refused}
-    return [(one.rule, refused.get(id(one), one.compiled)) for one in served]
+    return [(one.rule, one.compiled) for one in served]
 
 
 def _show(files: list[Path], output: str, row: Any, lines: Any) -> None:
@@ -113,7 +110,7 @@ def _compiled(files: list[Path], mistakes: list[Mistake]) -> Iterator[Compared]:
         mistakes += file.mistakes
         for rule in file.rules:
             try:
-                yield rule, compile_rule(rule.expr)
+                yield rule, compile_rule(rule.expr, rule.labels)
             except NotPromQL as e:
                 yield rule, Compiled(reason="unsupported_syntax", detail=str(e))
 
@@ -140,6 +137,7 @@ def _number(value: float) -> float | int:
 
 def _margin_text(found: list[Compared]) -> Iterator[str]:
     from aiops.core.text import visible
+    from aiops.rules.formula import compared
 
     for rule, compiled in found:
         yield f"{visible(rule.file, 400)}:{rule.line}: {visible(rule.alert, 200)}"
@@ -152,7 +150,7 @@ def _margin_text(found: list[Compared]) -> Iterator[str]:
             yield f"  target    {visible(compiled.target, 20_000)}"
         for leaf in compiled.leaves:
             steps = ", in steps" if leaf.steps else ""
-            yield f"  {leaf.role:<9} {visible(leaf.expr, 20_000)} {leaf.op} {leaf.limit:g}{steps}"
+            yield f"  {leaf.role:<9} {visible(compared(leaf), 20_000)}{steps}"
 
 
 def _list_text(found: list[Compared]) -> Iterator[str]:

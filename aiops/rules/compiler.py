@@ -11,6 +11,7 @@ from aiops.config.promql import mistake_in
 from aiops.rules import chain, compose
 from aiops.rules.constants import constant
 from aiops.rules.judge import ABSENT, refusal
+from aiops.rules.labels import UnsupportedTemplate, template
 from aiops.rules.names import collide
 from aiops.rules.parse import Unsupported, parse
 from aiops.rules.quantity import in_steps
@@ -118,18 +119,32 @@ class _Side:
         return self.reason == "always_fires" and not filters
 
 
-def compile_rule(expr: str) -> Compiled:
-    """The margin of an alerting rule's expression. Raises NotPromQL for what no server loads."""
+def compile_rule(expr: str, labels: Iterable[tuple[str, str]] = ()) -> Compiled:
+    """The margin of an alerting rule's expression. Raises NotPromQL for what no server loads.
+
+    A rule with labels of its own whose templates are not understood is refused: nobody could tell which alerts are its.
+    """
     try:
         side = _side(as_evaluated(parse(expr)), alone=True)
     except Unsupported as e:
         return Compiled(reason="unsupported_syntax", detail=f"not understood: {e}")
     if side.margin is None:
         return Compiled(reason=side.reason, detail=side.detail)
+    if (wrong := _unknown_label(labels)) is not None:
+        return Compiled(reason="unsupported_syntax", detail=wrong)
     margin = write(side.margin)
     if (mistake := mistake_in(margin)) is not None:
         return Compiled(reason="unsupported_syntax", detail=f"its margin {mistake[1]}")
     return Compiled(margin, None if side.target is None else write(side.target), side.condition)
+
+
+def _unknown_label(labels: Iterable[tuple[str, str]]) -> str | None:
+    for name, text in labels:
+        try:
+            template(text)
+        except UnsupportedTemplate as e:
+            return f"its label {name}: {e}"
+    return None
 
 
 def _side(node: Node, alone: bool = False) -> _Side:

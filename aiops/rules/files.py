@@ -1,7 +1,8 @@
 """Prometheus rule files: read as Prometheus reads them, each mistake where it stands.
 
-They are not files of this project, so what Prometheus allows is allowed: anchors, merge keys, and keys that Thanos, Mimir and
-Cortex add to a group. What Prometheus would refuse to load is a mistake.
+They are not files of this project, so what Prometheus allows is allowed: anchors, merge keys, documents after the first, which
+alone is read, and keys that Thanos, Mimir and Cortex add to a group. What Prometheus would refuse to load is a mistake. Manifests
+of Kubernetes may hold rules too: of each PrometheusRule its `spec` is read.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from aiops.config.yaml_file import Document
 from aiops.config.yaml_strict import PARSER_ERRORS, Loc, dotted, read, yaml_mistake
 from aiops.core.durations import LONGEST_S, seconds
 from aiops.core.errors import FileError, Mistake
+from aiops.rules.go_template import template_mistake
 from aiops.rules.parse import NotPromQL, Unsupported, parse
 
 MAX_BYTES, MAX_RULES = 4 * 1024 * 1024, 20_000
@@ -27,10 +29,13 @@ GROUP_KEYS = (
     "name", "interval", "query_offset", "limit", "rules", "labels", "partial_response_strategy", "source_tenants",
     "evaluation_delay", "align_evaluation_time_on_interval",
 )  # fmt: skip
+OBJECT_KEYS = ("apiVersion", "kind", "metadata", "spec", "status")
 RULE_KEYS = ("record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations")
 _AS_PROMETHEUS = re.compile(r"0|(?=\d)(\d+y)?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?", re.ASCII)
 """Durations of rule files: also a bare 0, and units from large to small alone; `core.durations` takes them in any order."""
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+_WHOLE = re.compile(r"[-+]?[0-9][0-9_]*|0x[0-9a-fA-F_]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +56,50 @@ class AlertingRule:
 
 @dataclass(frozen=True, slots=True)
 class RuleFile:
-    """The alerting rules of a file in order, and the mistakes inside expressions, of recording rules too."""
+    """The alerting rules of a file in order, and the mistakes inside expressions and templates, of recording rules too."""
 
     rules: tuple[AlertingRule, ...]
     mistakes: tuple[Mistake, ...]
 
 
 def read_rules(path: Path) -> RuleFile:
-    """The alerting rules of a file. Raises FileError for what is no rule file: every mistake in its YAML, keys and durations."""
+    """The alerting rules of a file.
+
+    Raises FileError for what is no rule file: every mistake in its YAML, keys and durations, and those in its expressions.
+    """
     name, text = str(path), read(path, MAX_BYTES)
+    readers: list[_Reader] = []
+    rules: list[AlertingRule] = []
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
+        for node in _documents(text):
+            readers.append(_Reader(Document(name, text, None, node)))
+            rules += readers[-1].file(node)
     except PARSER_ERRORS as e:
         raise FileError([yaml_mistake(name, text, e)]) from e
-    reader = _Reader(Document(name, text, None, node))
-    rules = list(reader.file(node))
-    if reader.mistakes:
-        raise FileError(reader.mistakes)
-    return RuleFile(tuple(rules), tuple(reader.in_expressions))
+    inside = [one for reader in readers for one in reader.inside]
+    if any(reader.mistakes for reader in readers):
+        raise FileError([one for reader in readers for one in reader.mistakes] + inside)
+    return RuleFile(tuple(rules), tuple(inside))
+
+
+def _documents(text: str) -> Iterator[Node | None]:
+    """The first document; of a manifest every PrometheusRule, or its first object where it has none."""
+    documents = YAML(typ="safe", pure=True).compose_all(text)
+    first = next(documents, None)
+    if not _kind(first):
+        yield first
+        return
+    objects = [first, *documents]
+    yield from [one for one in objects if _kind(one) == "PrometheusRule"] or [first]
+
+
+def _kind(node: Node | None) -> str:
+    """The `kind` of an object of Kubernetes; empty for anything else."""
+    if not isinstance(node, MappingNode):
+        return ""
+    named = {key.value: value for key, value in node.value if isinstance(key, ScalarNode)}
+    kind = named.get("kind")
+    return str(kind.value) if "apiVersion" in named and isinstance(kind, ScalarNode) else ""
 
 
 class _Reader:
@@ -77,16 +108,23 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.mistakes: list[Mistake] = []
-        self.in_expressions: list[Mistake] = []
+        self.inside: list[Mistake] = []
         self.count = 0
 
     def file(self, node: Node | None) -> Iterator[AlertingRule]:
         if node is None:  # an empty file is a rule file without rules
             return
-        keys = self._mapping(node, (), FILE_KEYS, "a rule file is a mapping with `groups:`")
+        at: Loc = ()
+        kind = _kind(node)
+        if kind and kind != "PrometheusRule":
+            self._wrong(("kind",), f"{kind} holds no rules; give a rule file of Prometheus, or a PrometheusRule")
+            return
+        if kind:
+            node, at = self._mapping(node, (), OBJECT_KEYS, "").get("spec", node), ("spec",)
+        keys = self._mapping(node, at, FILE_KEYS, "a rule file is a mapping with `groups:`")
         names: set[str] = set()
-        for i, group in enumerate(self._items(keys.get("groups"), ("groups",))):
-            yield from self._group(group, ("groups", i), names)
+        for i, group in enumerate(self._items(keys.get("groups"), (*at, "groups"))):
+            yield from self._group(group, (*at, "groups", i), names)
 
     def _group(self, node: Node, loc: Loc, names: set[str]) -> Iterator[AlertingRule]:
         keys = self._mapping(node, loc, GROUP_KEYS, "a group is a mapping with `name:` and `rules:`")
@@ -97,17 +135,25 @@ class _Reader:
             self._wrong((*loc, "name"), f"a group named {name!r} is there already; group names are unique in a file")
         names.add(name)
         interval_s = self._duration(keys.get("interval"), (*loc, "interval"))
+        for key in ("query_offset", "evaluation_delay"):
+            self._duration(keys.get(key), (*loc, key))
+        limit = self._text(keys.get("limit"), (*loc, "limit"))
+        if limit and not _WHOLE.fullmatch(limit):
+            self._wrong((*loc, "limit"), f"{limit!r} is no whole number")
+        common = dict(self._pairs(keys.get("labels"), (*loc, "labels")))
         for i, rule in enumerate(self._items(keys.get("rules"), (*loc, "rules"))):
             self.count += 1
             if self.count == MAX_RULES + 1:
                 self._wrong((*loc, "rules", i), f"has more than {MAX_RULES} rules; split the file")
             if self.count > MAX_RULES:
                 return
-            found = self._rule(rule, (*loc, "rules", i), name, interval_s or None)
+            found = self._rule(rule, (*loc, "rules", i), name, interval_s or None, common)
             if found is not None:
                 yield found
 
-    def _rule(self, node: Node, loc: Loc, group: str, interval_s: float | None) -> AlertingRule | None:
+    def _rule(
+        self, node: Node, loc: Loc, group: str, interval_s: float | None, common: dict[str, str]
+    ) -> AlertingRule | None:
         keys = self._mapping(node, loc, RULE_KEYS, "a rule is a mapping with `alert:` or `record:`, and `expr:`")
         alert, record = (self._text(keys.get(k), (*loc, k)) for k in ("alert", "record"))
         if bool(alert) == bool(record):
@@ -118,7 +164,9 @@ class _Reader:
         else:
             self._expression(expr, (*loc, "expr"))
         for_s, keep_s = (self._duration(keys.get(k), (*loc, k)) for k in ("for", "keep_firing_for"))
-        labels, annotations = (self._pairs(keys.get(k), (*loc, k)) for k in ("labels", "annotations"))
+        labels, annotations = (self._templates(self._pairs(keys.get(k), (*loc, k)), (*loc, k)) for k in ("labels", "annotations"))
+        if record and not _METRIC.fullmatch(record):
+            self._wrong((*loc, "record"), f"{record!r} is no metric name; use letters, digits, _ and :, and no digit first")
         if record and not alert:
             for key in ("for", "keep_firing_for", "annotations"):
                 if key in keys and (key == "annotations" or self._text(keys[key], (*loc, key)) not in ("0", "0s")):
@@ -126,17 +174,27 @@ class _Reader:
             return None
         line, _ = self.document.where(loc)
         return AlertingRule(
-            self.document.path, line, group, alert, expr.strip(), for_s, keep_s, interval_s, tuple(labels), tuple(annotations)
-        )
+            self.document.path, line, group, alert, expr.strip(), for_s, keep_s, interval_s,
+            tuple((common | dict(labels)).items()), tuple(annotations),
+        )  # fmt: skip
 
     def _expression(self, expr: str, loc: Loc) -> None:
         try:
             parse(expr)
         except NotPromQL as e:
-            line, column = self.document.inside(loc, e.offset)
-            self.in_expressions.append(Mistake(self.document.path, line, column, dotted(loc), str(e)))
+            self._inside(loc, e.offset, str(e))
         except Unsupported:
             pass  # a server may load it; the compiler says that it does not understand it
+
+    def _templates(self, pairs: list[tuple[str, str]], loc: Loc) -> list[tuple[str, str]]:
+        for name, text in pairs:
+            if (wrong := template_mistake(text)) is not None:
+                self._inside((*loc, name), *wrong)
+        return pairs
+
+    def _inside(self, loc: Loc, offset: int, message: str) -> None:
+        line, column = self.document.inside(loc, offset)
+        self.inside.append(Mistake(self.document.path, line, column, dotted(loc), message))
 
     def _mapping(self, node: Node, loc: Loc, known: tuple[str, ...], what: str) -> dict[str, Node]:
         if not isinstance(node, MappingNode):

@@ -81,9 +81,9 @@ def rulebook(served: Mapping[int, Sequence[Served]], match: Sequence[Matcher]) -
         for one in rules:
             if not matches_all(match, {**dict(one.rule.labels), "alertname": one.rule.alert}):
                 continue
-            name, why = _name(one), _why_not(one)
-            if why is not None:
-                refused[name] = one, *why
+            name = _name(one)
+            if not one.compiled.forecastable:
+                refused[name] = one, one.compiled.reason or "", one.compiled.detail
             elif name in found:
                 found[name] = replace(found[name], sources=found[name].sources | {source})
             else:
@@ -96,17 +96,6 @@ def _name(one: Served) -> str:
     rule = one.rule
     words = (rule.group, rule.alert, rule.expr, repr(rule.for_s), repr(rule.interval_s))
     return fingerprint(*words, *(part for pair in sorted(rule.labels) for part in pair))
-
-
-def _why_not(one: Served) -> tuple[str, str] | None:
-    if not one.compiled.forecastable:
-        return one.compiled.reason or "", one.compiled.detail
-    for label, text in one.rule.labels:
-        try:
-            template(text)
-        except UnsupportedTemplate as e:
-            return "unsupported_syntax", f"its label {label}: {e}"
-    return None
 
 
 def _static(labels: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,7 +12,8 @@ from aiops.core.labels import key
 from aiops.core.records import Bools, Floats
 from aiops.rules.compiler import Condition, Leaf
 from aiops.rules.labels import NAME
-from aiops.rules.tree import Matching
+from aiops.rules.parse import Unsupported, parse
+from aiops.rules.tree import Binary, Matching, Number, number, write
 
 Plain = dict[str, str]
 
@@ -120,7 +122,20 @@ def shown(leaf: Leaf) -> str:
     """A comparison as people read it; of what is there or not the expression alone."""
     if leaf.role == "gate" and (leaf.op, leaf.limit) == (">=", 1) and leaf.expr.startswith("group without ()"):
         return leaf.expr.removeprefix("group without ()").strip().removeprefix("(").removesuffix(")")
-    return f"{leaf.expr} {leaf.op} {leaf.limit:g}"
+    return compared(leaf)
+
+
+@lru_cache(maxsize=10_000)
+def compared(leaf: Leaf) -> str:
+    """A comparison as PromQL, its limit with all digits.
+
+    >>> compared(Leaf("a or b", "<", 1234567.0, "forecast"))
+    '(a or b) < 1234567'
+    """
+    try:
+        return write(Binary(leaf.op, parse(leaf.expr), Number(leaf.limit)))
+    except Unsupported:  # a card's own query may be more than rules are compiled from
+        return f"({leaf.expr}) {leaf.op} {number(leaf.limit)}"
 
 
 def members(formula: Formula) -> list[int]:

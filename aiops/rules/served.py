@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from aiops.core.errors import SourceError
 from aiops.rules.compiler import Compiled, Leaf, compile_rule
 from aiops.rules.files import MAX_RULES, AlertingRule
-from aiops.rules.labels import NAME, UnsupportedTemplate, template
+from aiops.rules.labels import NAME, template
 from aiops.rules.parse import NotPromQL, parse
 from aiops.rules.tree import Call, walk
 
@@ -103,7 +103,7 @@ def _served(group: _Group, rule: _Rule) -> Served:
         Active(one.labels, one.state, one.activeAt.timestamp()) for one in rule.alerts or [] if one.activeAt is not None
     )
     try:
-        return Served(written, _whole(rule.query, compile_rule(rule.query)), active)
+        return Served(written, _whole(rule.query, compile_rule(rule.query, written.labels)), active)
     except NotPromQL as e:
         return Served(written, Compiled(reason="unsupported_syntax", detail=str(e)), active)
 
@@ -119,19 +119,15 @@ def _whole(query: str, found: Compiled) -> Compiled:
 class Naming:
     """Which alerts belong to which series of a rule's result: the labels that both must have.
 
-    Labels that come from `$value` or from a template that is not understood say nothing: they are left out of account. So is
-    the name of the rule's group, which vmalert gives each of its alerts as `alertgroup`.
+    Labels that come from `$value` say nothing: they are left out of account. So is the name of the rule's group, which vmalert
+    gives each of its alerts as `alertgroup`. Raises UnsupportedTemplate for a rule that the compiler refuses for its labels.
     """
 
     def __init__(self, rule: AlertingRule) -> None:
         self._own, self._unsure = [], set[str]()
         self._alert, self._group = rule.alert, ("alertgroup", rule.group)
         for name, text in rule.labels:
-            try:
-                made = template(text)
-            except UnsupportedTemplate:
-                self._unsure.add(name)
-                continue
+            made = template(text)
             self._own.append((name, made))
             if any(kind == "value" for kind, _ in made.parts):
                 self._unsure.add(name)

@@ -102,6 +102,25 @@ def test_margin_as_text_shows_leaves_and_reasons(good: Path) -> None:
     assert "  cannot be anticipated: binary (pump_up == 0)" in text
 
 
+def test_text_keeps_brackets_and_digits(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yml"
+    exprs = ["x_bytes > 1073741825", "(sum(x > 1) or vector(0)) < 1234567"]
+    rules = [{"alert": f"A{i}", "expr": expr} for i, expr in enumerate(exprs)]
+    path.write_text(json.dumps({"groups": [{"name": "a", "rules": rules}]}))
+    text = run("margin", path).stdout
+    assert "  forecast  x_bytes > 1073741825\n" in text
+    assert "  forecast  (sum(x > 1) or vector(0)) < 1234567, in steps\n" in text
+
+
+@pytest.mark.parametrize("command", ["margin", "list"])
+def test_a_label_that_cannot_be_filled_in_refuses_its_rule_everywhere(tmp_path: Path, command: str) -> None:
+    path = tmp_path / "rules.yml"
+    path.write_text('groups: [{name: a, rules: [{alert: A, expr: a > 1, labels: {s: "{{ humanize $value }}"}}]}]')
+    result = run(command, path, "-o", "json")
+    assert result.exit_code == 0
+    assert [(row["forecastable"], row["reason"]) for row in rows(result)] == [(False, "unsupported_syntax")]
+
+
 def test_list_says_which_can_be_anticipated(good: Path) -> None:
     text = run("list", good).stdout.splitlines()
     assert text[1].split()[:3] == ["TankFull", "yes", "10m"]

@@ -9,8 +9,8 @@ from aiops.rules.compiler import compile_rule
 from aiops.rules.parse import NotPromQL
 
 SERIES = (
-    "tank_used", "tank_temp", "tank_load", 'tank_size{pump=~"a|b"}', 'tank_used{pump=~"a1|a2"}', 'tank_spare{zone="z"}', "flow_litres",
-    "tank_used offset 2m", "tank_temp @ start()", "tank_load @ 1600003000",
+    "tank_used", "tank_temp", "tank_load", 'tank_size{pump=~"a|b"}', 'tank_used{pump=~"a1|a2"}', 'tank_spare{zone="z"}',
+    "flow_litres", "tank_used offset 2m", "tank_temp @ start()", "tank_load @ 1600003000",
 )  # fmt: skip
 NUMBERS = ("0", "1", "2", "5", "0.5", "-1", "3", "1e2 / 50", "2 ^ 2", "-(1 - 2)", "1_0 / 5", "10 % 4")
 MATCHING = ("", "", "on(instance) ", "ignoring(pump) ", "on(instance, pump) ", "on() ", "ignoring(zone) ")

@@ -177,6 +177,18 @@ def test_a_target_is_relabelled_as_its_rule_is() -> None:
     assert (found.target or "").replace("0 - a", "0 - predict_linear(a[1h], 9)") == found.margin
 
 
+@pytest.mark.parametrize("text", ["{{ humanize $value }}", "{{ $externalLabels.a }}", "{{ if $value }}a{{ end }}", "{{ $labels.x"])
+def test_a_rule_with_a_label_that_cannot_be_filled_in_is_refused(text: str) -> None:
+    found = compile_rule("level > 9", [("severity", "page"), ("at", text)])
+    assert (found.reason, found.margin, found.leaves) == ("unsupported_syntax", None, ())
+    assert found.detail.startswith("its label at: ")
+
+
+def test_labels_of_series_and_values_are_understood() -> None:
+    assert compile_rule("level > 9", [("who", "{{ $labels.x }}"), ("at", "{{ $value }}")]).forecastable
+    assert compile_rule("up == 0", [("at", "{{ humanize $value }}")]).reason == "binary"
+
+
 def test_at_the_rules_instant_inside_a_subquery_is_refused() -> None:
     found = compile_rule("max_over_time((level @ end())[5m:1m]) > 9")
     assert (found.reason, found.detail) == ("unsupported_syntax", "not understood: `@ end()` inside a subquery")

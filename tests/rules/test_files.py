@@ -94,6 +94,62 @@ def test_durations(tmp_path: Path, text: str, seconds: float) -> None:
 RULE = "groups:\n- name: a\n  rules:\n  - alert: A\n    expr: a > 1\n"
 
 
+OBJECT = """\
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata: {name: tanks}
+spec:
+  groups:
+  - name: a
+    rules:
+    - {alert: A, expr: a > 1}
+"""
+
+
+def test_of_several_documents_the_first_is_read_as_prometheus_does(tmp_path: Path) -> None:
+    assert [r.alert for r in written(tmp_path, RULE + "---\ngroups: [what: ever\n").rules] == ["A"]
+
+
+def test_rules_in_manifests_are_read(tmp_path: Path) -> None:
+    text = OBJECT + "---\napiVersion: v1\nkind: ConfigMap\ndata: {a: b}\n---\n" + OBJECT.replace("alert: A", "alert: B")
+    assert [(r.alert, r.line, r.group) for r in written(tmp_path, text).rules] == [("A", 8, "a"), ("B", 21, "a")]
+
+
+def test_a_mistake_in_a_manifest_stands_where_it_is(tmp_path: Path) -> None:
+    found = written(tmp_path, OBJECT.replace("a > 1", "a >> 1"))
+    assert [(m.line, m.column, m.field) for m in found.mistakes] == [(8, 27, "spec.groups[0].rules[0].expr")]
+
+
+def test_labels_of_a_group_are_those_of_its_rules_unless_they_have_their_own(tmp_path: Path) -> None:
+    text = RULE.replace("  rules:", "  labels: {team: a, severity: low}\n  rules:") + "    labels: {severity: high}\n"
+    assert dict(written(tmp_path, text).rules[0].labels) == {"team": "a", "severity": "high"}
+
+
+TEMPLATES = [
+    ('    labels: {v: "{{ $labels.x"}\n', (6, 18, "labels.v", "a template is not closed; close it with }}")),
+    ('    annotations: {v: "a {{ nofunc $value }}"}\n', (6, 28, "annotations.v", "no template function is called 'nofunc'")),
+    (
+        "    annotations:\n      v: >-\n        a\n        {{ $foo }}\n",
+        (9, 12, "annotations.v", "the template variable $foo is not declared"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("more", "expected"), TEMPLATES)
+def test_a_template_that_does_not_load_is_told_at_its_place_and_the_rule_is_kept(
+    tmp_path: Path, more: str, expected: tuple[int, int, str, str]
+) -> None:
+    found = written(tmp_path, RULE + more)
+    told = [(m.line, m.column, m.field.removeprefix("groups[0].rules[0]."), m.message) for m in found.mistakes]
+    assert told == [expected]
+    assert len(found.rules) == 1
+
+
+def test_a_wrong_key_hides_no_wrong_expression(tmp_path: Path) -> None:
+    found = mistakes(tmp_path, RULE.replace("a > 1", "a >> 1") + "    for: 5\n")
+    assert [one.split(": ")[0] for one in found] == ["5:14", "6:5"]
+
+
 REFUSED = [
     ("- alert: A\n  expr: a > 1\n", ["1:1: : a rule file is a mapping with `groups:`"]),
     ("rules: []\n", ["1:1: rules: is no key that Prometheus knows here; known: groups, namespace"]),
@@ -122,6 +178,24 @@ REFUSED = [
     ("groups:\n- name: a\n  rules:\n  - alert: A\n", ["4:5: groups[0].rules[0].expr: an expression is needed"]),
     ("groups:\n- name: a\n  rules:\n  - expr: a\n", ["4:5: groups[0].rules[0]: a rule has one of `alert` and `record`"]),
     (
+        "groups:\n- name: a\n  rules:\n  - {record: bad-name, expr: a}\n",
+        ["4:6: groups[0].rules[0].record: 'bad-name' is no metric name; use letters, digits, _ and :, and no digit first"],
+    ),
+    ("groups:\n- name: a\n  limit: abc\n", ["3:3: groups[0].limit: 'abc' is no whole number"]),
+    (
+        "groups:\n- name: a\n  query_offset: -5m\n",
+        ["3:3: groups[0].query_offset: '-5m' is no duration; write for example 30s, 5m or 1h30m"],
+    ),
+    (
+        "apiVersion: v1\nkind: ConfigMap\n",
+        ["2:1: kind: ConfigMap holds no rules; give a rule file of Prometheus, or a PrometheusRule"],
+    ),
+    ("apiVersion: v1\nkind: PrometheusRule\nspec: []\n", ["3:1: spec: a rule file is a mapping with `groups:`"]),
+    (
+        "apiVersion: v1\nkind: PrometheusRule\nmetdata: {}\nspec: {groups: []}\n",
+        ["3:1: metdata: is no key that Prometheus knows here; did you mean metadata?"],
+    ),
+    (
         "groups:\n- name: a\n  rules:\n  - {record: b, expr: a, for: 5m}\n",
         ["4:26: groups[0].rules[0].for: belongs to an alerting rule, not to a recording rule"],
     ),
@@ -133,7 +207,7 @@ def test_what_prometheus_refuses_is_refused_where_it_stands(tmp_path: Path, text
     assert mistakes(tmp_path, text) == expected
 
 
-@pytest.mark.parametrize("text", ["groups: [", "a: b: c\n", "groups:\n\t- name: a\n", "groups: []\n---\ngroups: []\n"])
+@pytest.mark.parametrize("text", ["groups: [", "a: b: c\n", "groups:\n\t- name: a\n"])
 def test_what_is_no_yaml_is_refused(tmp_path: Path, text: str) -> None:
     assert len(mistakes(tmp_path, text)) == 1
 

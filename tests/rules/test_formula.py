@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from aiops.rules.compiler import compile_rule
+from aiops.rules.compiler import Leaf, compile_rule
 from aiops.rules.formula import Missing, leading, members, missing, rows_of, shown
 from aiops.rules.program import program
 
@@ -104,3 +104,18 @@ def test_a_gate_that_is_there_or_not_is_shown_as_it_stands() -> None:
     leaf = compile_rule("used > 9 and size").leaves[1]
     assert shown(leaf) == "size"
     assert shown(compile_rule("used > 9").leaves[0]) == "used > 9"
+
+
+@pytest.mark.parametrize(
+    ("expr", "limit", "text"),
+    [
+        ("level", 1073741825.0, "level > 1073741825"), ("a or b", 5.0, "(a or b) > 5"), ("-5 < temp", 5.0, "-5 < temp > 5"),
+        ("a and on (x) b", 1e-7, "(a and on (x) b) > 1e-07"), ("mad_over_time(a[1h])", 1.0, "(mad_over_time(a[1h])) > 1"),
+    ],
+)  # fmt: skip
+def test_a_comparison_is_shown_as_promql_with_all_digits(expr: str, limit: float, text: str) -> None:
+    assert shown(Leaf(expr, ">", limit, "forecast")) == text
+
+
+def test_what_is_there_or_not_is_shown_alone() -> None:
+    assert shown(Leaf("group without () (a or b)", ">=", 1, "gate")) == "a or b"
