@@ -134,7 +134,7 @@ def _surroundings(settings: Settings, store: Store, rooms: Rooms) -> Surrounding
 
     return Surroundings(
         store, settings.responses, settings.data_dir, rooms.routes, rooms.gate, rooms.links, rooms.local_receivers, watched,
-        lasting, rooms.episode_url,
+        lasting, rooms.episode_url, rooms.wrong_url, rooms.clocks,
     )  # fmt: skip
 
 

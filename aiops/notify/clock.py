@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 
 from aiops.core.durations import rfc3339
+
+TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,15 @@ class Clock:
         at = f"{self._here(time_s):%Y-%m-%d %H:%M} {self.name(time_s)}" if beside else rfc3339(time_s)
         more = ", ".join(filter(None, (beside, note)))
         return f"{at} ({more})" if more else at
+
+    def told(self, text: str) -> str:
+        """Text whose first time, written as programs do (2026-03-02T14:20:00Z), is told on this clock."""
+        found = TIME.search(text)
+        try:
+            at = None if found is None else datetime.fromisoformat(found[0]).timestamp()
+        except ValueError:  # no day of any month
+            return text
+        return text if found is None or at is None else text[: found.start()] + self.whole(at) + text[found.end() :]
 
     def _here(self, time_s: float) -> datetime:
         return datetime.fromtimestamp(time_s, UTC).astimezone(self.zone)

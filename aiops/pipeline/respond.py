@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from aiops.core.labels import fingerprint, key, subset
 from aiops.core.records import EarlyWarning, Stage
 from aiops.core.text import visible
 from aiops.governance.gate import Gate
-from aiops.notify.message import facts_of, routed
+from aiops.notify import wording
+from aiops.notify.clock import UTC_CLOCK, Clock
+from aiops.notify.message import facts_of, routed, wrong_line
 from aiops.pipeline.procedures import procedure_of, runbook_of, snapshot_of
 from aiops.responses import switch
 from aiops.responses.procedure import Procedure, Unclear, lowest
@@ -45,7 +47,8 @@ REMEMBERED, IMPACT_SHOWN = 256, 400
 class Surroundings:
     """What is around responses. `links`: sources by name; `watched`: how many entities a card watches, None = not known;
     `lasting`: whether a window lasts for a response now, None = there is none of that name; `episode_url`: of a warning's id,
-    where its page is; None: nowhere."""
+    where its page is, `wrong_url`: where its reader calls it wrong; None: nowhere. `clocks`: on whose clock a
+    receiver reads times."""
 
     store: Store
     settings: ResponseSettings
@@ -57,6 +60,8 @@ class Surroundings:
     watched: Callable[[str], int | None] = field(default=lambda card: None)
     lasting: Callable[[str, Run, float], bool | None] = field(default=lambda name, run, now_s: None)
     episode_url: Callable[[str], str] | None = None
+    wrong_url: Callable[[str], str] | None = None
+    clocks: Mapping[str, Clock] = field(default_factory=dict)
 
 
 class Around:
@@ -146,6 +151,7 @@ class Around:
         why = switch.why_on(Responses(a.store), a.data_dir)
         stopped = [f"The kill switch is on, nothing is begun: {visible(why)}"] if why else []
         page = [f"Episode: {a.episode_url(run.warning_id)}"] if a.episode_url is not None else []
+        wrong = [f"Wrong: {wrong_line(run.warning_id) if a.wrong_url is None else a.wrong_url(run.warning_id)}"]
         for name in routed(warning, a.routes) if warning is not None else ():
             if warning is None or (warning.stage == "shadow" and name not in a.local_receivers):
                 continue
@@ -153,11 +159,21 @@ class Around:
             if seen is None:
                 continue
             whole = seen is warning  # a single label that was masked may stand anywhere in what is said
-            told = title if whole else f"{run.runbook}: {event.partition(':')[0].replace('_', ' ')}"
-            text = [*(lines if whole else ()), *stopped, *page, f"response {run.id}: aiops responses show {run.id}"]
+            clock = a.clocks.get(name, UTC_CLOCK)
+            told = clock.told(title) if whole else f"{run.runbook}: {event.partition(':')[0].replace('_', ' ')}"
+            about = [*_about(seen, now_s, clock), *(wrong if seen.state == "open" else ())]
+            text = [*(lines if whole else ()), *about, *stopped, *page, f"response {run.id}: aiops responses show {run.id}"]
             payload = payload_of(run, event, told, text, seen, now_s)
             out.append(Message(name, run.id, key or f"{run.id}:{event}:{run.version}", payload))
         return tuple(out)
+
+
+def _about(warning: EarlyWarning, now_s: float, clock: Clock) -> Iterator[str]:
+    """What it is a response to: the title of the warning, until when something can be done, how sure it is."""
+    yield f"About: {wording.title(warning, now_s, clock)}"
+    if before := wording.act_before(warning, now_s, clock):
+        yield f"Act before: {before}"
+    yield f"How sure: {wording.sure(warning)}; {wording.record(warning)}"
 
 
 def payload_of(

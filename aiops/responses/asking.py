@@ -12,6 +12,7 @@ from aiops.responses.desk import Tools
 from aiops.responses.doing import Doing
 from aiops.responses.guarding import Guarding, Hindrance
 from aiops.responses.procedure import Asking, Unclear, at_least
+from aiops.responses.shown import found_lines
 from aiops.responses.view import ALL, View, changed, context_with, plan_hash
 from aiops.store.response_rows import Question, StepChange, StepRow
 
@@ -44,7 +45,8 @@ class Asks:
         question = Question(len(view.questions), scope, plan_hash(view, plan), now, expires, asking.quorum, tuple(plan))
         who = ", ".join(asking.who)
         title = f"{view.run.runbook} asks {who} until {rfc3339(expires)}{': ' + difference if difference else ''}"
-        lines = [*map(plan_line, plan), *_impact(view), f"aiops responses approve {view.run.id}"]
+        lines = [*map(plan_line, plan), *_found(view, more.get("steps", ())), *_impact(view)]
+        lines.append(f"aiops responses approve {view.run.id}")
         messages = tools.told(view, f"asked:{question.n}", title, lines)
         body = {"reminded": False}
         return tools.decide(
@@ -145,6 +147,12 @@ class Asks:
                 raise Unclear(f"{row.step_id}: {result.why or result.end}")
             out.append((row, dict(result.output)))
         return out
+
+
+def _found(view: View, anew: Sequence[StepChange]) -> list[str]:
+    """What the steps found that only looked; `anew`: what they found just now."""
+    fresh = {change.old.idx: change.new for change in anew}
+    return found_lines(fresh.get(row.idx, row) for row in view.looked())
 
 
 def _impact(view: View) -> list[str]:

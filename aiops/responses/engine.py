@@ -19,7 +19,7 @@ from aiops.responses.desk import Tools
 from aiops.responses.doing import Doing
 from aiops.responses.guarding import Guarding, Hindrance
 from aiops.responses.procedure import Unclear, at_least
-from aiops.responses.shown import output_lines
+from aiops.responses.shown import found_lines
 from aiops.responses.verifying import Verifies
 from aiops.responses.view import View, changed
 from aiops.store.response_rows import StepRow
@@ -158,8 +158,7 @@ class Engine:
 
     def _suggest(self, view: View, why: str) -> bool:
         """Nothing is changed; what was found by looking is told with what would be done."""
-        looked = [row for row in view.forward() if row.state == "DONE" and view.facts_of(row).uses != "compute"]
-        found = [f"{row.step_id}: {line}" for row in looked for line in output_lines(row.result.get("output", {}))]
+        found = found_lines(view.looked())
         plan = view.procedure.language.plan(view.open_indexes(), view.context)
         would = [f"would {plan_line(one)}" for one in plan]
         suggests = f" and suggests {', '.join(one['id'] for one in plan)}" if plan else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aiops.core.durations import rfc3339
@@ -12,7 +12,7 @@ from aiops.core.text import visible
 from aiops.responses.view import UNDO
 from aiops.store.response_rows import Question, Run, StepRow
 
-TEXT_AT_MOST = 2000
+TEXT_AT_MOST, FOUND_AT_MOST = 2000, 8
 
 
 def as_json(run: Run, whole: bool = True) -> dict[str, Any]:
@@ -89,6 +89,18 @@ def output_lines(output: Mapping[str, Any]) -> list[str]:
     """What a step put out, in lines."""
     text = str(output.get("stdout", output.get("text", ""))) or ", ".join(f"{k}: {v}" for k, v in output.items())
     return [visible(line) for line in text[:TEXT_AT_MOST].splitlines()[:20]]
+
+
+def found_lines(rows: Iterable[StepRow]) -> list[str]:
+    """What steps that only looked have found, each line behind its step; at most FOUND_AT_MOST lines of a step."""
+    out: list[str] = []
+    for row in rows:
+        output = row.result.get("output", {})
+        found = output_lines(output) if any(value for name, value in output.items() if name != "rc") else []
+        out += [f"{visible(row.step_id)} found: {line}" for line in found[:FOUND_AT_MOST]]
+        if len(found) > FOUND_AT_MOST:
+            out.append(f"{visible(row.step_id)} found: and {len(found) - FOUND_AT_MOST} lines more")
+    return out
 
 
 def _answer(q: Question) -> str:

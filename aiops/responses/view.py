@@ -66,6 +66,11 @@ class View:
         """Whether a step that changes something has begun at least once."""
         return any(self.facts_of(row).write and row.attempt for row in self.forward())
 
+    def looked(self) -> list[StepRow]:
+        """The lines of steps that are done and only looked."""
+        done = [row for row in self.forward() if row.state == "DONE"]
+        return [row for row in done if not self.facts_of(row).write and self.facts_of(row).uses not in ("compute", "wait")]
+
     def question(self) -> Question | None:
         """The newest question."""
         return self.questions[-1] if self.questions else None

@@ -72,3 +72,16 @@ def test_every_time_of_a_text_is_on_the_readers_clock() -> None:
 
 def test_a_zone_without_a_name_is_told_by_its_distance() -> None:
     assert Clock(ZoneInfo("Etc/GMT-3")).name(0.0) == "+03"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("until 2026-03-02T08:30:00Z: 2026-03-02T08:31:00Z", "until 2026-03-02 09:30 CET (08:30 UTC): 2026-03-02T08:31:00Z"),
+        ("until 2026-02-31T08:30:00Z", "until 2026-02-31T08:30:00Z"),
+        ("no time", "no time"),
+    ],
+)  # fmt: skip
+def test_a_time_that_programs_wrote_is_told_too(said: str, told: str) -> None:
+    assert BERLIN.told(said) == told
+    assert UTC_CLOCK.told(said) == said

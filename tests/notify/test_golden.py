@@ -15,6 +15,7 @@ from typing import Any, cast
 import pytest
 
 from aiops.config.settings import Settings
+from aiops.core.durations import rfc3339
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.notify.alertmanager import AlertmanagerNotifier, AlertmanagerParams
 from aiops.notify.bundle import bundled
@@ -36,7 +37,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 GOLDEN = Path(__file__).parent / "golden_receivers"
 HOME = "https://aiops.example"
 RUN = Run("r1", "k", "mend", "4f2c", "t", warning().id, "disk_full", "approve", "running", 0.0, 0.0, None, {}, {})
-PLAN = ["fix: on db1: journalctl --vacuum-size=1G [irreversible: Logs older than 7 d are gone.]", "aiops responses approve r1"]
+PLAN = [
+    "fix [write] on db1: journalctl --vacuum-size=1G (cannot be undone: Logs older than 7 d are gone.)",
+    "look found: 12 GB of logs", "Impact: Writes to /var on db1 will fail.", "aiops responses approve r1",
+]  # fmt: skip
 WORSE = warning(severity="critical", updated_s=OPENED_S + HOUR_S, told_s=OPENED_S)
 OTHER = warning(id="0" * 16, entity={"instance": "db2", "mountpoint": "/var"}, severity="critical")
 HIT = closed(OPENED_S + 5 * HOUR_S, "crossed the limit", verdict="hit", told_s=OPENED_S)
@@ -96,9 +100,10 @@ def asked(receiver: str) -> dict[str, Any]:
         rooms = assemble(SETTINGS, [], [], store, None)
         around = Surroundings(
             store, SETTINGS.responses, None, SETTINGS.routes, rooms.gate, {}, rooms.local_receivers,
-            episode_url=lambda one: f"{HOME}/warnings/{one}",
+            episode_url=lambda one: f"{HOME}/warnings/{one}", wrong_url=lambda one: f"{HOME}/feedback/{one}?key=2",
+            clocks=rooms.clocks,
         )  # fmt: skip
-        told = Around(around).messages(RUN, "asked:0", "mend asks group:sre until 08:30", PLAN, OPENED_S)
+        told = Around(around).messages(RUN, "asked:0", f"mend asks group:sre until {rfc3339(OPENED_S + 1200)}", PLAN, OPENED_S)
         return dict(next(one.payload for one in told if one.receiver == receiver))
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from aiops.core.records import Block, Lineage
 from aiops.governance.gate import Gate
 from aiops.governance.masking import Masker, key_of
 from aiops.governance.policy import Policy
+from aiops.notify.clock import Clock
 from aiops.pipeline.respond import Around, run_key
 from aiops.responses.procedure import Unclear
 from aiops.telemetry.evaluate import evaluate
@@ -188,12 +191,25 @@ def test_people_are_told_the_plan_and_how_to_say_yes(rig: Rig) -> None:
     asks(rig)
     (message,) = outbox(rig)
     assert message["title"].startswith("mend asks group:sre until 2025-06-15T")
-    assert message["text"].splitlines() == [
+    lines = message["text"].splitlines()
+    assert lines[:3] == [
         "fix [write] plugin.count at: a1 (cannot be undone: What is gone is gone for good.)",
-        "Impact: Writes there will fail.",
-        f"aiops responses approve {rig.one().id}", f"response {rig.one().id}: aiops responses show {rig.one().id}",
+        "Impact: Writes there will fail.", f"aiops responses approve {rig.one().id}",
+    ]  # fmt: skip
+    assert [line.partition(": ")[0] for line in lines[3:-2]] == ["About", "Act before", "How sure"]
+    assert lines[-2:] == [
+        f"Wrong: aiops warnings feedback {early().id} noise", f"response {rig.one().id}: aiops responses show {rig.one().id}",
     ]  # fmt: skip
     assert message["response"] == {"id": rig.one().id, "runbook": "mend", "sha": rig.books[0].sha, "event": "asked"}
+
+
+def test_the_time_of_a_question_is_on_the_readers_clock(rig: Rig) -> None:
+    rig.write(book())
+    rig.warn(early(symptoms=(SYMPTOM,)))
+    one = rig.replica()
+    one.world._a.clocks = {"pager": Clock(ZoneInfo("Asia/Tokyo"))}
+    one.tick(rig.clock.now)
+    assert re.search(r"until 2025-06-1\d \d\d:\d\d JST \(.*UTC\)$", outbox(rig)[0]["title"])
 
 
 def test_that_the_kill_switch_is_on_stands_in_what_is_told(rig: Rig) -> None:

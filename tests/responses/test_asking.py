@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from aiops.responses.asking import difference, refused_in
-from tests.responses.rig import WRITE, Rig, book, early, made
+from aiops.responses.interface import Result
+from aiops.responses.shown import FOUND_AT_MOST
+from tests.responses.rig import READ, WRITE, Rig, book, early, made
 
 LOOK, FIX = {"id": "look", "what": "df /"}, {"id": "fix", "what": "rm /tmp/a"}
 
@@ -51,6 +53,33 @@ def test_a_question_says_what_each_step_changes_how_it_is_taken_back_and_what_is
         "second [write] plugin.count at: a1 (undo: plugin.count at: a1)",
         "Impact: Writes there will fail.",
     ]
+
+
+def test_a_question_says_what_looking_found_when_how_sure_and_how_to_call_it_wrong(rig: Rig) -> None:
+    rig.count.does["look"] = lambda call: Result("done", {"stdout": "12 GB of logs\n" + "more\n" * 30})
+    begun(rig, book())
+    text = asked_text(rig)
+    assert rig.one().state == "awaiting_approval"
+    assert text[1:3] == ["look found: 12 GB of logs", "look found: more"]
+    assert sum(line.startswith("look found:") for line in text) == FOUND_AT_MOST + 1
+    said = [line.partition(":")[0] for line in text]
+    assert [name for name in said if name in ("About", "How sure", "Wrong")] == ["About", "How sure", "Wrong"]
+
+
+def test_a_question_that_is_asked_anew_says_what_looking_found_now(rig: Rig) -> None:
+    rig.count.does["look"] = lambda call: Result("done", {"stdout": "12 GB of logs", "at": "a1"})
+    fix = {**WRITE, "with": {"at": "${{ steps.look.stdout }}"}}
+    rig.write(book(READ, fix))
+    rig.warn(early())
+    one = rig.replica()
+    one.tick(rig.clock.now)
+    rig.count.does["look"] = lambda call: Result("done", {"stdout": "3 GB of logs", "at": "a1"})
+    one.people.approve(rig.one().id, "ann", rig.clock.now)
+    one.tick(rig.clock.now)
+    assert rig.one().state == "awaiting_approval"
+    assert [line for line in asked_text(rig) if line.startswith("look found:")] == [
+        "look found: 12 GB of logs", "look found: 3 GB of logs",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("mode", ["approve", "auto"])

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from aiops.core.durations import rfc3339, text
+from aiops.core.plan_text import plan_line
 from aiops.core.records import EarlyWarning
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
 from aiops.responses.people import editor_of
+from aiops.responses.shown import found_lines
 from aiops.store.response_rows import Question, Run, StepRow
 
 SHOWN_AT_MOST = 5
@@ -24,6 +26,7 @@ def asked(daemon: Daemon, warning: EarlyWarning) -> list[dict[str, Any]]:
 def _response(daemon: Daemon, run: Run) -> dict[str, Any]:
     runs = daemon.responding.runs
     waiting = [q for q in runs.questions(run.id) if q.state == "waiting"]
+    steps = runs.steps(run.id)
     question = waiting[-1] if waiting and run.state == "awaiting_approval" else None
     asking = run.facts.get("asking") or {}
     return {
@@ -32,14 +35,13 @@ def _response(daemon: Daemon, run: Run) -> dict[str, Any]:
         "plan": list(_plan(question)), "hash": "" if question is None else question.plan_hash,
         "who": visible(", ".join(asking.get("who", ())), 200), "votes": _votes(question),
         "alone": daemon.responding.people.alone, "editor": editor_of(run),
-        "until": "" if question is None else _until(question, daemon.clock()), "steps": list(_steps(runs.steps(run.id))),
+        "until": "" if question is None else _until(question, daemon.clock()), "steps": list(_steps(steps)),
+        "found": found_lines(row for row in steps if row.state == "DONE" and row.klass == "pure"),
     }  # fmt: skip
 
 
 def _plan(question: Question | None) -> Iterator[str]:
-    for one in question.plan if question is not None else ():
-        gone = f" (cannot be undone: {visible(str(one['irreversible']), 200)})" if one.get("irreversible") else ""
-        yield f"{visible(str(one['id']))} [{one.get('effect', 'read')}] {visible(str(one['what']), 400)}{gone}"
+    yield from map(plan_line, question.plan if question is not None else ())
 
 
 def _votes(question: Question | None) -> str:

@@ -77,3 +77,13 @@ def test_a_warning_without_responses_has_none() -> None:
     run = Run("r1", "k", "b", "abc", "t", "other", "c", "auto", "succeeded", OPENED_S, OPENED_S, None, {}, facts)
     daemon = SimpleNamespace(responding=SimpleNamespace(runs=Runs(run, [], [])), clock=lambda: OPENED_S)
     assert asked(daemon, warning()) == []  # type: ignore[arg-type]
+
+
+def test_what_looking_found_stands_beside_what_is_asked() -> None:
+    steps = [
+        StepRow(0, "look", "pure", "k", "DONE", result={"output": {"rc": 0, "stdout": "12 GB\x1b[31m of logs\n/var/log"}}),
+        StepRow(1, "count", "pure", "k1", "DONE", result={"output": {"rc": 0}}),
+        StepRow(2, "clean", "once", "k2", "DONE", result={"output": {"stdout": "removed"}}),
+    ]
+    (one,) = shown("awaiting_approval", [question()], steps)
+    assert one["found"] == ["look found: 12 GB\\x1b[31m of logs", "look found: /var/log"]
