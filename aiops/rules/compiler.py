@@ -236,6 +236,9 @@ def _filtered(node: Binary) -> _Side:
 
 def _refused(node: Binary, condition: Condition, left: _Side, right: _Side, **chained: Any) -> _Side:
     """A set operator of gates alone: for the reason of the one that says more."""
+    if left.unconditional and node.op == "unless":  # `vector(1) unless on () up` is how absence is asked for by hand
+        detail = "it fires when what stands right of unless is not there"
+        return _Side(node, condition, reason="absent", detail=detail, **chained)
     says_little = left.reason in ("no_comparison", "always_fires")
     first = right if says_little and node.op != "unless" else left
     reason = "presence" if first.reason == "no_comparison" else first.reason

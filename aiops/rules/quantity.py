@@ -268,7 +268,7 @@ def restarts(node: Node, op: str, limit: float) -> bool:
     turned = ticking(node)
     if op in ("<", "<="):
         return turned > 0
-    return op in (">", ">=") and turned < 0 and limit <= _offset(node)
+    return op in (">", ">=") and turned < 0 and limit < _offset(node)
 
 
 def _offset(node: Node) -> float:

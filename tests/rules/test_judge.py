@@ -128,6 +128,8 @@ presence        pump_seen and on (zone) pump_known
 absent          absent(pump_up)
 absent          absent(pump_up{zone="a"}) == 1
 absent          absent_over_time(pump_up[5m])
+absent          vector(1) unless on () pump_seen
+absent          vector(1) unless on () tank_level_litres > 5
 infinite        tank_level_litres > Inf
 infinite        tank_level_litres > 1 / 0
 always_fires    vector(1)

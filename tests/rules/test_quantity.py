@@ -151,7 +151,7 @@ def test_what_counts_the_time(expr: str, turned: int) -> None:
     [
         ("time() - start", "<", 300, True), ("time() - start", ">", 300, False), ("start - time()", ">", -300, True),
         ("expires - time()", "<", 300, False), ("written - time()", ">", 300, False), ("start - (time() - 60)", ">", 0, True),
-        ("written - (time() + 60)", ">", 0, False),
+        ("written - (time() + 60)", ">", 0, False), ("expires - time()", ">", 0, False),
     ],
 )  # fmt: skip
 def test_what_was_a_moment_ago_is_a_restart(expr: str, op: str, limit: float, expected: bool) -> None:
