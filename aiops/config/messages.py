@@ -53,6 +53,8 @@ def message_of(error: Any, model: type[BaseModel], loc: Loc) -> str:
         return f"{EMPTY} ({about})" if about else EMPTY
     if kind in _CHOICES:
         allowed = str(context.get("expected", "")).replace(" or ", ", ").replace("'", "")
+        if allowed == "True":
+            return "can only be true; remove it where it is not so"
         near = difflib.get_close_matches(str(error["input"]), allowed.split(", "), 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         return f"must be {'one of ' if ', ' in allowed else ''}{allowed}, not {_short(error['input'])!r}{hint}"

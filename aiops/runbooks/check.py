@@ -10,12 +10,17 @@ from aiops.config.messages import did_you_mean
 from aiops.runbooks.expressions import cel_mistakes, look_up_mistakes, query_mistakes
 
 Loc = tuple[str | int, ...]
+_SPANS: tuple[tuple[str, ...], ...] = (
+    ("guards", "cooldown"), ("guards", "max_runs", "per"), ("guards", "max_targets", "per"), ("approval", "expires"),
+    ("verify", "within"),
+)  # fmt: skip
 _NAMED = {"require": ("guards", "require"), "verify": ("verify", "all")}
 
 
 def mistakes_in(raw: Mapping[str, Any]) -> Found:
     """Every such mistake in a runbook: what a write step needs, references, look-ups, CEL, queries, tests."""
     yield from _needed(raw)
+    yield from _never(raw)
     yield from _twice(raw)
     yield from _expressions(raw)
     yield from _queries(raw)
@@ -45,6 +50,25 @@ def _needed(raw: Mapping[str, Any]) -> Found:
         missing += [f"guards.{key}" for key in ("cooldown", "max_runs", "max_targets") if at(raw, "guards", key) is None]
     if missing:
         yield ("steps", writes[0], "effect"), f"a runbook with a write step needs {', '.join(missing)}; add what is missing"
+
+
+def _never(raw: Mapping[str, Any]) -> Found:
+    """What can never succeed, and what binds nothing though it looks so."""
+    for path in _SPANS:
+        if at(raw, *path) == 0 or span(raw, *path) == 0:
+            yield path, "must be more than 0"
+    within, who = span(raw, "verify", "within"), items(raw.get("approval"), "from")
+    for i, one in enumerate(items(raw.get("verify"), "all")):
+        if within is not None and (span(one, "for") or 0.0) > within:
+            yield ("verify", "all", i, "for"), "is longer than within, so that it could never be seen; make within longer"
+    quorum, people = at(raw, "approval", "quorum"), {one for one in who if isinstance(one, str)}
+    if isinstance(quorum, int) and people and all(one.startswith("user:") for one in people) and quorum > len(people):
+        yield ("approval", "quorum"), f"{quorum} cannot say yes where only {len(people)} may; name more, or a group"
+    for i, step in enumerate(items(raw, "steps")):
+        if span(step, "timeout") == 0 or at(step, "timeout") == 0:
+            yield ("steps", i, "timeout"), "must be more than 0"
+        if at(step, "undo") is not None and at(step, "irreversible") is not None:
+            yield ("steps", i, "irreversible"), "an undo takes it back, so it is not irreversible; keep one"
 
 
 def _twice(raw: Mapping[str, Any]) -> Found:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -51,11 +51,19 @@ def shown(step: Step, context: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unknown_in(step: Step, context: Mapping[str, Any]) -> Iterator[str]:
-    """What a step looks at that nobody knows yet, or that this warning does not have."""
+    """What a step looks at, in its condition, in CEL and in what it is given, that nobody knows yet."""
     cel = [step.if_ or ""] + ([str(v) for v in step.with_.values()] if step.uses == "compute" else [])
-    paths = [".".join(path.split(".")[:2]) for text in cel for path in references(text)]
-    if step.uses not in ("compute", "promql"):
-        paths += [found for text in _texts(step.with_) for found in LOOK_UP.findall(text)]
+    yield from _unknown([".".join(path.split(".")[:2]) for text in cel for path in references(text)], context)
+    yield from unknown_given(step, context)
+
+
+def unknown_given(action: Action, context: Mapping[str, Any]) -> Iterator[str]:
+    """Look-ups of what an action is given that find nothing: of a step that was skipped, or of what a step did not give."""
+    if action.uses not in ("compute", "promql"):
+        yield from _unknown([found for text in _texts(action.with_) for found in LOOK_UP.findall(text)], context)
+
+
+def _unknown(paths: Iterable[str], context: Mapping[str, Any]) -> Iterator[str]:
     for path in paths:
         try:
             resolve(path, context)

@@ -268,13 +268,14 @@ class GivenSymptom(Strict):
     lead_time: Duration | None = Field(None, description="time left")
     confidence: float = Field(1.0, ge=0, le=1, description="how sure")
     severity: Severity = Field("warning", description="its severity")
+    open_for: Duration | None = Field(None, description="how long it has been open; default: for as long as match.for asks")
 
 
 class Mocks(Strict):
     """What the world answers in a test."""
 
     require: dict[str, float] = Field(default_factory=dict, description="by name")
-    steps: dict[str, dict[str, Any]] = Field(default_factory=dict, description="output by step")
+    steps: dict[str, dict[str, Any]] = Field(default_factory=dict, description="output by step; takes: how long it takes")
     verify: dict[str, Any] = Field(default_factory=dict, description="by name")
 
 
@@ -314,6 +315,7 @@ class RunbookTest(Strict):
     symptom: GivenSymptom = Field(description="the warning")
     mocks: Mocks = Field(default_factory=lambda: Mocks(), description="what the world answers")
     approve_after: Duration | None = Field(None, description="somebody says yes then")
+    approvers: int = Field(1, ge=1, description="how many different people say yes then")
     deny_after: Duration | None = Field(None, description="somebody says no then")
     clears_after: Duration | None = Field(None, description="the warning is gone then")
     crash_at: str | None = Field(None, description="a step whose effect the process does not outlive")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiops.core.durations import text
+from aiops.core.durations import seconds, text
 from aiops.runbooks.expressions import NotEvaluated, evaluate_cel, holds_true
 from aiops.runbooks.match import Refusal, Subject, context_of, refusals
-from aiops.runbooks.plan import rendered_argv
+from aiops.runbooks.plan import describe, rendered_argv, shown, unknown_given
 from aiops.runbooks.schema import MODES, Outcome, Runbook, RunbookTest, Step
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -22,6 +22,8 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 _APPROVE = MODES.index("approve")
+READ_TIMEOUT_S = 30.0
+"""Of a step that says none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class Run:
-    """What a simulated run did. `why` says in words what stopped it."""
+    """What a simulated run did. `why` says in words what stopped it, `at_s` how long it had taken by then."""
 
     refused: list[Refusal] = field(default_factory=list)
     outcome: Outcome | None = None
@@ -44,6 +46,7 @@ class Run:
     ran: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     argv: dict[str, list[str]] = field(default_factory=dict)
+    at_s: float = 0.0
 
     def ends(self, outcome: Outcome, because: str = "", why: str = "") -> None:
         """Stop here."""
@@ -56,14 +59,17 @@ def run_tests(runbook: Runbook) -> list[Verdict]:
 
 
 def simulate(runbook: Runbook, test: RunbookTest) -> Run:
-    """What the runbook would do with the world as the test mocks it, on a clock that stands at the warning's opening.
+    """What the runbook would do with the world as the test mocks it, on a clock that stands at the match and goes on with waits,
+    with what steps take (`takes` in a mock), with answers and with verification.
 
     Where the process dies (`crash_at`), after the effect of a step and before its result is kept, a step that reads or may be
     repeated is done again; one with a check is found to be done, and what it gave is not known any more.
-    The warning has been open for as long as `for` asks. Times in the test count from the moment somebody is asked.
+    The warning has been open for `open_for`, by default for as long as `for` asks. Answers count from the moment somebody is
+    asked, `clears_after` from the first question, or from the match where nobody is asked.
     """
     s = test.symptom
-    subject = Subject(s.kind, s.signal, s.card, s.labels, s.lead_time, s.confidence, s.severity, float("inf"))
+    opened = float("inf") if s.open_for is None else s.open_for
+    subject = Subject(s.kind, s.signal, s.card, s.labels, s.lead_time, s.confidence, s.severity, opened)
     run, mode = Run(refusals(runbook, subject)), test.mode or runbook.mode
     if run.refused:
         return run
@@ -96,6 +102,8 @@ class _Steps:
     context: dict[str, Any]
     mode: int
     approved: bool = False
+    asked_s: float | None = None
+    wrote: bool = False
 
     def go(self) -> None:
         try:
@@ -119,7 +127,9 @@ class _Steps:
             self.run.ends("suggested")
             return
         if self._must_ask(step):
-            self._ask()
+            self._ask(step)
+        elif step.effect == "write" and not self.wrote:
+            self._before_the_first_change()
         if self.run.outcome is None:
             self._do(step)
 
@@ -129,20 +139,57 @@ class _Steps:
         every = self.runbook.approval.for_ == "every_step"
         return every or (not self.approved and (step.effect == "write" or self.runbook.approval.for_ == "run"))
 
-    def _ask(self) -> None:
+    def _before_the_first_change(self) -> None:
+        if self.mode == _APPROVE and self.runbook.approval is None:
+            self.run.ends("suggested", "approval", "it names nobody who may approve it")
+            return
+        self._refused(self._open())
+        clears = self.test.clears_after
+        if self.run.outcome is None and clears is not None and self.run.at_s >= (self.asked_s or 0.0) + clears:
+            self.run.ends("cleared_before_action")
+
+    def _open(self) -> list[Step]:
+        return [step for step in self.runbook.steps if step.id not in (*self.run.ran, *self.run.skipped)]
+
+    def _refused(self, steps: Sequence[Step]) -> None:
+        """Nobody is asked for what would be refused, and nothing of it begun; a step that may be skipped refuses nothing yet."""
+        for step in steps:
+            one = shown(step, self.context)
+            if one.get("refused") and (one["known"] or step.if_ is None) and not self._is_skipped(step):
+                self.run.ends("blocked", step.id, str(one["refused"]))
+                return
+
+    def _is_skipped(self, step: Step) -> bool:
+        try:
+            return step.if_ is not None and not holds_true(step.if_, self.context)
+        except NotEvaluated:
+            return False
+
+    def _ask(self, step: Step) -> None:
         """Who answers first: yes, no, or the warning that goes away. Nothing is ever approved by waiting."""
+        approval, run = self.runbook.approval, self.run
+        assert approval is not None
         expires = self._expires_s()
-        times = {"deny": self.test.deny_after, "clear": self.test.clears_after, "yes": self.test.approve_after}
+        self._refused([step] if approval.for_ == "every_step" else self._open())
+        if run.outcome is not None:
+            return
+        if self.asked_s is None:
+            self.asked_s = run.at_s
+        clears = self.test.clears_after
+        gone = None if clears is None else max(0.0, self.asked_s + clears - run.at_s)
+        yes = self.test.approve_after if self.test.approvers >= approval.quorum else None
+        times = {"deny": self.test.deny_after, "clear": gone, "yes": yes}
         known = sorted((at, what) for what, at in times.items() if at is not None and at <= expires)
-        answer = known[0][1] if known else ""
+        after, answer = known[0] if known and expires > 0 else (expires, "")
+        run.at_s += after
         if answer == "yes":
             self.approved = True
-        elif answer == "deny":
-            self.run.ends("approval_denied")
-        elif answer == "clear":
-            self.run.ends("cleared_before_action")
+        elif answer:
+            run.ends("approval_denied" if answer == "deny" else "cleared_before_action")
+        elif yes is None and self.test.approve_after is not None:
+            run.ends("approval_expired", why=f"{self.test.approvers} of {approval.quorum} said yes within {text(expires)}")
         else:
-            self.run.ends("approval_expired", why=f"nobody answered within {text(expires)}")
+            run.ends("approval_expired", why=f"nobody answered within {text(expires)}")
 
     def _expires_s(self) -> float:
         """How long a question stands: as the file says, but never until it is too late for the steps that still write."""
@@ -150,23 +197,36 @@ class _Steps:
         expires, lead = self.runbook.approval.expires, self.test.symptom.lead_time
         if lead is None:
             return expires
-        done = {*self.run.ran, *self.run.skipped}
-        needed = sum(s.timeout or 0.0 for s in self.runbook.steps if s.effect == "write" and s.id not in done)
-        return max(0.0, min(expires, lead - needed))
+        needed = sum(s.timeout or 0.0 for s in self._open() if s.effect == "write")
+        return max(0.0, min(expires, lead - self.run.at_s - needed))
 
     def _do(self, step: Step) -> None:
         outputs: dict[str, Any] = self.context["steps"]
         if step.uses == "exec":
-            self.run.argv[step.id], refused = rendered_argv(step.with_["argv"], self.context)
-            if refused:
-                self.run.ends("blocked", step.id, refused)
-                return
+            self.run.argv[step.id], _ = rendered_argv(step.with_["argv"], self.context)
+        unknown = next(unknown_given(step, self.context), "")
+        refused = "" if step.uses == "compute" else describe(step, self.context)[1]
+        if unknown or refused:
+            why = f"{step.id}: {unknown} is not known" if unknown else refused
+            self.run.argv.pop(step.id, None)
+            self.run.ends("needs_a_person" if unknown or self.wrote else "blocked", step.id, why)
+            return
         if step.uses == "compute":
             outputs[step.id] = {name: _computed(value, self.context) for name, value in step.with_.items()}
         else:
-            outputs[step.id] = self.test.mocks.steps.get(step.id, {})
+            outputs[step.id] = _output(step, self.test.mocks.steps.get(step.id, {}))
         self.run.ran.append(step.id)
+        self.wrote = self.wrote or step.effect == "write"
+        self._came_of(step, outputs)
+
+    def _came_of(self, step: Step, outputs: dict[str, Any]) -> None:
         gone, failed = _failed(outputs[step.id])
+        took, most = _takes_s(step, self.test.mocks.steps.get(step.id, {})), step.timeout or READ_TIMEOUT_S
+        if took > most and step.uses != "wait":
+            gone, failed = False, f"stopped at its deadline: it takes {text(took)} and may {text(most)}"
+        if failed and step.retry is not None and not gone:
+            self.run.at_s += sum(step.retry.backoff * 2**i for i in range(step.retry.attempts - 1))
+        self.run.at_s += min(took, most) if step.uses != "wait" else took
         if step.id == self.test.crash_at and step.check is not None and not failed:
             outputs[step.id] = {"checked": True}
         if gone:
@@ -175,16 +235,48 @@ class _Steps:
             self.run.ends("needs_a_person", step.id, f"{step.id}: {failed}")
 
     def _verified(self) -> None:
+        """Everything must hold for as long as it says, in time; what no data can tell is good only where the file says so."""
         verify, mocks = self.runbook.verify, self.test.mocks.verify
+        keep = verify is not None and verify.keep_if_unknown
         for one in verify.all if verify else ():
-            got = mocks.get(one.name)
-            good = (verify.keep_if_unknown if verify else False) if got is None else _good(one.expect, got)
+            got, within = mocks.get(one.name), verify.within if verify else 0.0
+            good = keep if got is None else _good(one.expect, got)
+            if good and one.for_ > within and not keep:
+                good, got = False, f"{got}, not for {text(one.for_)} within {text(within)}"
             if not good:
-                undone = any(s.undo and s.id in self.run.ran for s in self.runbook.steps)
-                why = f"{one.name!r} got {'no data' if got is None else got}"
-                self.run.ends("undone" if undone else "verify_failed", one.name, why)
+                self.run.at_s += within
+                self._taken_back(one.name, f"{one.name!r} got {'no data' if got is None else got}")
                 return
+            if one.for_ <= within:
+                self.run.at_s = max(self.run.at_s, one.for_)
         self.run.ends("succeeded")
+
+    def _taken_back(self, because: str, why: str) -> None:
+        """What did not help is taken back, newest first; a person is called where that cannot be."""
+        done = [step for step in reversed(self.runbook.steps) if step.undo is not None and step.id in self.run.ran]
+        for step in done:
+            assert step.undo is not None
+            unknown = next(unknown_given(step.undo, self.context), "")
+            refused = "" if step.undo.uses == "compute" else describe(step.undo, self.context)[1]
+            if unknown or refused:
+                why = refused or f"{unknown} is not known"
+                self.run.ends("needs_a_person", step.id, f"{step.id} cannot be taken back: {why}")
+                return
+        self.run.ends("undone" if done else "verify_failed", because, why)
+
+
+def _output(step: Step, mocked: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step gives, as its mock says; a query without a value has no data."""
+    given = {name: value for name, value in mocked.items() if name != "takes"}
+    if step.uses != "promql":
+        return given
+    return {"values": [given["value"]], **given} if "value" in given else {"no_data": True}
+
+
+def _takes_s(step: Step, mocked: Mapping[str, Any]) -> float:
+    """How long a step takes: a wait for as long as it says, others as their mock does, else no time."""
+    said = step.with_["for"] if step.uses == "wait" else mocked.get("takes", "0s")
+    return seconds(str(said))
 
 
 def _computed(value: Any, context: Mapping[str, Any]) -> Any:
@@ -193,6 +285,8 @@ def _computed(value: Any, context: Mapping[str, Any]) -> Any:
 
 def _failed(output: Mapping[str, Any]) -> tuple[bool, str]:
     """(whether the target is gone, why the step failed): by its exit code `rc` or HTTP `status`."""
+    if output.get("no_data"):
+        return False, "no data"
     rc, status = output.get("rc", 0), output.get("status", 200)
     if rc != 0:
         return False, f"exit code {rc}"

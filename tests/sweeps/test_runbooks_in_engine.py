@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from ruamel.yaml import YAML
 
 from aiops.config.responses import ResponseSettings
 from aiops.config.shipped import runbooks_dir, shelves
+from aiops.core.durations import seconds
 from aiops.core.records import Crossing, EarlyWarning
 from aiops.governance.gate import Gate
 from aiops.governance.masking import Masker, key_of
@@ -28,9 +29,9 @@ from aiops.responses.lease import Lease
 from aiops.responses.people import People
 from aiops.responses.world import Situation
 from aiops.runbooks import Runbook, load_runbooks
-from aiops.runbooks.schema import RunbookTest
+from aiops.runbooks.schema import Outcome, RunbookTest
 from aiops.runbooks.simulate import Run as Simulated
-from aiops.runbooks.simulate import simulate
+from aiops.runbooks.simulate import run_tests, simulate
 from aiops.store import Store
 from aiops.store.response_rows import Run
 from aiops.store.responses import Responses
@@ -39,9 +40,13 @@ from tests.store.samples import warning as sample
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT.parent / "shared" / "spec" / "runbooks"
-BOOKS = [*load_runbooks(shelves(runbooks_dir())), *(load_runbooks([EXAMPLES]) if EXAMPLES.is_dir() else ())]
+OWN = Path(__file__).parent / "runbooks"
+"""Runbooks that write, with every way to end."""
+BOOKS = [*load_runbooks(shelves(runbooks_dir())), *load_runbooks([OWN])]
+BOOKS += load_runbooks([EXAMPLES]) if EXAMPLES.is_dir() else []
 CASES = [pytest.param(book, test, id=f"{book.name}: {test.name}") for book in BOOKS for test in book.tests]
 TICK_S, AT_MOST_S = 30.0, 3 * 86400.0
+PEOPLE = ["ann", "bob", "cyd"]
 BUILT_IN = ("compute", "promql", "wait")
 
 
@@ -63,6 +68,8 @@ class Mock(Action[CountParams]):
         if call.step_id == self._dies:
             self._dies = None
             raise Died
+        if seconds(str(output.get("takes", "0s"))) > call.left_s:
+            return Result("unknown", output, "stopped at its deadline")
         status = output.get("status", 200)
         if status in (404, 410):
             return Result("gone", output, f"status {status}")
@@ -81,7 +88,7 @@ class MockedWorld(Around):
         require = book.guards.require if book.guards else ()
         self._numbers: dict[str, Any] = {one.promql: mocks.require.get(one.name) for one in require}
         self._numbers |= {one.promql or "": mocks.verify.get(one.name) for one in verify}
-        self._numbers |= {s.with_["query"]: mocks.steps.get(s.id, {}).get("value", 0.0) for s in book.steps if s.uses == "promql"}
+        self._numbers |= {s.with_["query"]: mocks.steps.get(s.id, {}).get("value") for s in book.steps if s.uses == "promql"}
         self._clear = any(mocks.verify.get(one.name) == "clear" for one in verify if one.forecast)
 
     def values(self, promql: str, run: Run, now_s: float) -> list[float]:
@@ -98,7 +105,7 @@ def early(book: Runbook, test: RunbookTest) -> EarlyWarning:
     at = None if s.lead_time is None else START_S + s.lead_time
     crossing = None if at is None else Crossing(at, at, at)
     kind = "anomaly" if s.kind == "anomaly" else "exhaustion"
-    opened = int(START_S - book.match.for_ - 1)
+    opened = int(START_S - book.match.for_ - 1) if s.open_for is None else int(START_S - s.open_for)
     return sample(
         1, card=s.card, signal=s.signal, kind=kind, entity=dict(s.labels), labels=dict(s.labels), severity=s.severity,
         confidence=s.confidence, crossing=crossing, first_crossing=crossing, stage="page", opened_s=opened, updated_s=opened,
@@ -127,7 +134,7 @@ def lived(folder: Path, book: Runbook, test: RunbookTest) -> Simulated:
         engine = Engine(Tools(runs, lease, world, Actions(ready={u.removeprefix("plugin."): mock for u in uses}), clock), 0)
         responder = Responder(runs, world, [book])
         asked = (one.partition(":") for one in (book.approval.from_ if book.approval else ()))
-        people = People(runs, {name: ["ann"] for kind, _, name in asked if kind == "group"})
+        people = People(runs, {name: PEOPLE for kind, _, name in asked if kind == "group"})
         while clock.now < START_S + AT_MOST_S:
             lease.keep(clock.now)
             responder.look([warning], lease.epoch, clock.now)
@@ -148,20 +155,27 @@ def _said(test: RunbookTest, store: Store, runs: Responses, people: People, now_
     """What people and the world do, so long after somebody was asked."""
     (run,) = runs.newest()
     questions = runs.questions(run.id)
+    if run.mode == "auto" and test.clears_after is not None and now_s >= START_S + test.clears_after:
+        _clear(store, run, now_s)
     if run.state != "awaiting_approval":
         return
-    after = now_s - questions[-1].asked_s
-    times = {"clear": test.clears_after, "deny": test.deny_after, "yes": test.approve_after}
-    for what, _ in sorted(((w, t) for w, t in times.items() if t is not None and t <= after), key=lambda one: one[1])[:1]:
+    asked = questions[-1].asked_s
+    gone = None if test.clears_after is None else questions[0].asked_s + test.clears_after - asked
+    times = {"clear": gone, "deny": test.deny_after, "yes": test.approve_after}
+    for what, _ in sorted(((w, t) for w, t in times.items() if t is not None and t <= now_s - asked), key=lambda one: one[1])[:1]:
         if what == "clear":
-            found = store.warning(run.warning_id)
-            assert found is not None
-            with store.transaction() as tx:
-                tx.put_warning(found.having(state="closed", closed_s=int(now_s)))
+            _clear(store, run, now_s)
         elif now_s <= questions[-1].expires_s:
-            who = next(one.partition(":")[2] for one in run.facts["asking"]["who"])
-            name = "ann" if run.facts["asking"]["who"][0].startswith("group") else who
-            (people.approve if what == "yes" else people.deny)(run.id, name, now_s)
+            users = [one.partition(":")[2] for one in run.facts["asking"]["who"] if one.startswith("user:")]
+            for name in [*users, *PEOPLE][: test.approvers if what == "yes" else 1]:
+                (people.approve if what == "yes" else people.deny)(run.id, name, now_s)
+
+
+def _clear(store: Store, run: Run, now_s: float) -> None:
+    found = store.warning(run.warning_id)
+    assert found is not None
+    with store.transaction() as tx:
+        tx.put_warning(found.having(state="closed", closed_s=int(now_s)))
 
 
 def _ended(runs: Responses, book: Runbook) -> Simulated:
@@ -218,3 +232,13 @@ def test_a_process_that_dies_in_a_step_changes_nothing_where_that_may_be_done_ag
 
 def test_there_are_tests_of_every_kind_of_runbook() -> None:
     assert len(CASES) > 20
+
+
+def test_runbooks_that_write_end_in_every_way_there_is() -> None:
+    own = [(book, test) for book in load_runbooks([OWN]) for test in book.tests]
+    assert {simulate(book, test).outcome for book, test in own} == {None, *get_args(Outcome)}
+
+
+@pytest.mark.parametrize("book", load_runbooks([OWN]), ids=lambda book: book.name)
+def test_the_tests_of_a_runbook_that_writes_pass(book: Runbook) -> None:
+    assert [one for one in run_tests(book) if not one.ok] == []
