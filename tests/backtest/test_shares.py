@@ -82,3 +82,23 @@ def test_a_kill_in_the_middle_costs_time_and_nothing_else(
     assert done.returncode in (0, 1), done.stderr
     assert out.read_bytes() == alone[0]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+SLOW = {"detect": {"model": "pca", "params": {"everything": True}}, "cohort": ["metric"]}
+
+
+@pytest.mark.parametrize("workers", [2, pytest.param(5, marks=pytest.mark.long)])
+def test_workers_leave_no_trace_in_what_slow_models_say(workers: int, tmp_path: Path) -> None:
+    """Forecasts and second opinions that worker processes make, at the default settings of their pool."""
+    count, since = 4 * DAY // STEP, 4 * DAY - DAY // 8
+    rng = np.random.default_rng(9)
+    more = {f"rack{i}": filling(count, 85 + 3 * i, 1.1) + rng.normal(0, 0.001, count) for i in range(2)}
+    recorded(tmp_path / "rec", more, days=4)
+    slow = write_card(tmp_path, name="slow", **SLOW)
+    written = slow.read_text()
+    slow.write_text(written.replace('"forecast": {', '"forecast": {"model": "boosted", ', 1))
+    assert slow.read_text() != written
+    asked = Question(None, tmp_path / "rec", (str(slow),), START + since, START + 4 * DAY)
+    want = said(compare(asked, tmp_path / "alone"))
+    assert b"boosted reaches it" in want[0], want
+    assert said(compare(asked, tmp_path / "more", workers)) == want

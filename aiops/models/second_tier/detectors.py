@@ -16,9 +16,10 @@ class Isolation(Seasonal):
     Every point is scored as `seasonal` does. For an entity whose score is within `near` of its threshold (with `everything`: for
     each) a worker process grows 100 trees over blocks of 15 min of the last 3 days, of its rows and of rows of their cohort,
     where the card names one. Features of a block: level, largest departure and spread beside the usual course of the day, and
-    change of level since the block and the hour before, in units of the row's own scale. r is the square of the newest block's
-    score beyond the row's median, s^3 the mean of r^3 over its own past: scores mean what those of `seasonal` mean, and are
-    combined over rows as these are. The newest hour is not learnt. Until there is an answer, and without, the first tier speaks.
+    change of level since the block and the hour before, in units of the row's own scale; beside the median of the cohort's other
+    rows at that time, where there are four. r is the square of the newest block's score beyond the row's median, s^3 the mean of
+    r^3 over its own past: scores mean what those of `seasonal` mean, and are combined over rows as these are. The newest hour
+    is not learnt. Until there is an answer, and without one, the first tier speaks.
     Shapes, units and edge cases: those of `seasonal`; below half a day of history nothing is asked.
 
     Source: Liu, Ting & Zhou 2008, Isolation Forest, ICDM; scikit-learn, IsolationForest.

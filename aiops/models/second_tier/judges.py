@@ -10,7 +10,7 @@ from aiops.models.second_tier.features import HELD, PARTS
 TREES, SAMPLES, SEED = 100, 256, 0
 HOUR_BLOCKS = 4
 EXPLAINED, FEWEST_ROWS = 0.8, 4
-"""Principal components explain this share of a group's movement, and are sought among at least so many rows."""
+"""Principal components explain this share of a group's movement; common movement is sought among at least so many rows."""
 USUAL = 6.0
 """What lies farther than so many scales from the middle of the rows is cut off before common movement is sought in it."""
 PRESENT = 0.5
@@ -42,10 +42,13 @@ def isolation(away: Floats, known: Bools, own: int) -> Floats:
     """(own, blocks) the square of an isolation forest's score of each block beyond the row's median, 0 below it.
 
     Blocks of all rows are its points, by five features: level, largest departure, spread, change of level since the block before
-    and since an hour ago. It has not seen the newest blocks. The score is between 0 and 1 and flattens off; its square less so.
+    and since an hour ago; beside the median level of the cohort's other rows at that time, where there are FEWEST_ROWS of them:
+    what all do is no news. It has not seen the newest blocks. The score is between 0 and 1 and flattens off; its square less so.
     """
     from sklearn.ensemble import IsolationForest
 
+    if len(away) - own >= FEWEST_ROWS:
+        away = away - np.median(away[own:, :, 0], axis=0)[None, :, None]
     points = _points(away)
     taught = points[:, :-HELD][known[:, :-HELD]]
     if len(taught) < SAMPLES // 4:

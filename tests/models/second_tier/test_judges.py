@@ -51,6 +51,16 @@ def test_what_all_rows_do_together_is_no_news_to_pca() -> None:
     assert scores("pca", alone).argmax() == 2
 
 
+def test_what_the_others_do_as_well_is_less_strange_to_the_forest() -> None:
+    away = calm()
+    alone = away.copy()
+    alone[2, -1] += 8.0
+    away[:, -1] += 8.0
+    assert scores("isolation", away)[2] < scores("isolation", alone)[2] - 1.0
+    lonely = scores("isolation", away[:OWN])
+    assert lonely[2] > scores("isolation", away)[2] + 1.0, "without others it is strange"
+
+
 def test_a_change_that_no_other_row_knows_is_strange_to_the_forest() -> None:
     """Within the range of each feature, but never with so wide a spread."""
     away = calm()
