@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from aiops.cli.said import fail
+from aiops.cli.said import ConfigPath, fail
 
-export_app = typer.Typer(no_args_is_help=True, help="Files for other tools: alert rules for Prometheus, dashboards for Grafana.")
+export_app = typer.Typer(no_args_is_help=True, help="Files for other tools: rules for Prometheus and Alertmanager, dashboards.")
 Into = Annotated[Path | None, typer.Option("--dir", help="the folder to write into; default: to the terminal")]
 
 
@@ -20,6 +20,24 @@ def rules(into: Into = None) -> None:
 
     names = ("alerts.yml",) if into is None else ("alerts.yml", "alerts_test.yml")
     _out(into, {name: (deploy_dir() / name).read_text("utf-8") for name in names})
+
+
+@export_app.command("inhibit")
+def inhibit(config: ConfigPath = None, into: Into = None) -> None:
+    """Inhibit rules for Alertmanager: while the real alert of a card fires, its early warning is not told."""
+    from aiops.config.settings import load_settings
+    from aiops.config.shipped import models_dir
+    from aiops.core.errors import AiopsError
+    from aiops.models.card import load_cards
+    from aiops.notify.inhibit import Foreseen, inhibit_rules
+
+    try:
+        cards = load_cards(load_settings(config).cards or [models_dir()])
+    except AiopsError as e:
+        fail(str(e), 1)
+    told = (card for card in cards if not card.challenges and card.alerts is None)
+    found = [Foreseen(card.name, card.entity, card.truth.alerts) for card in told]
+    _out(into, {"inhibit.yml": inhibit_rules(found)})
 
 
 @export_app.command("dashboards")

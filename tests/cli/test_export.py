@@ -9,6 +9,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from aiops.cli.app import app
+from aiops.config.shipped import deploy_dir
 from tests.servers import binary
 
 
@@ -32,3 +33,20 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = CliRunner().invoke(app, ["export", "rules", "--dir", str(tmp_path / "file")])
     assert (done.exit_code, "cannot be written" in done.stderr) == (1, True)
+
+
+def test_the_shipped_inhibit_rules_are_those_of_the_shipped_cards_and_amtool_takes_them(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["export", "inhibit"])
+    assert done.exit_code == 0, done.output
+    assert (deploy_dir() / "inhibit.yml").read_text("utf-8") == done.stdout
+    config = tmp_path / "alertmanager.yml"
+    config.write_text("route: {receiver: none}\nreceivers: [{name: none}]\n" + done.stdout)
+    command = [binary("amtool", "prometheus-alertmanager"), "check-config", str(config)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_inhibit_rules_of_a_config_that_is_wrong_say_where(tmp_path: Path) -> None:
+    (tmp_path / "aiops.yaml").write_text("cards: [none.yaml]\n")
+    done = CliRunner().invoke(app, ["export", "inhibit", "--config", str(tmp_path / "aiops.yaml")])
+    assert (done.exit_code, "none.yaml" in done.stderr) == (1, True)

@@ -1,4 +1,4 @@
-"""The inhibit rules that the documentation ships, on a real Alertmanager: a real alert silences its early warning, no other."""
+"""What `aiops export inhibit` writes, on a real Alertmanager: a real alert silences its early warning, no other."""
 
 from __future__ import annotations
 
@@ -7,26 +7,33 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
+from aiops.cli.app import app
 from aiops.notify.alertmanager import AlertmanagerNotifier, AlertmanagerParams
 from aiops.notify.message import payload_of
 from tests import servers
 from tests.notify.samples import warning as sample
 
-DOCS = Path(__file__).parents[2] / "docs" / "existing_alerts.md"
+CARD = {
+    "apiVersion": "aiops/v1", "kind": "ModelCard", "name": "disk_full", "owner": {"team": "sre"}, "query": "a / b",
+    "summary": "A filesystem will run out of space.", "entity": ["instance", "mountpoint"],
+    "forecast": {"limit": {"below": 0.05}, "horizon": "3d"}, "truth": {"alerts": ['alertname=~"DiskFull|AlmostFull"']},
+}  # fmt: skip
 ALERT = {"alertname": "DiskFull", "instance": "db1", "mountpoint": "/", "severity": "critical", "team": "db"}
 
 
 @pytest.fixture(scope="module")
 def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    text = DOCS.read_text()
-    block = text[text.index("inhibit_rules:") :].partition("```")[0]
-    rules = YAML(typ="safe", pure=True).load(block)["inhibit_rules"]
+    folder = tmp_path_factory.mktemp("cards")
+    (folder / "disk_full.yaml").write_text(json.dumps(CARD))
+    (folder / "aiops.yaml").write_text(json.dumps({"cards": ["disk_full.yaml"]}))
+    done = CliRunner().invoke(app, ["export", "inhibit", "--config", str(folder / "aiops.yaml")])
+    rules = YAML(typ="safe", pure=True).load(done.stdout)["inhibit_rules"]
     with servers.webhook() as hook, servers.alertmanager(tmp_path_factory.mktemp("am"), hook.url, inhibit=rules) as url:
         yield url
 
@@ -81,3 +88,29 @@ def test_the_message_carries_the_rules_own_runbook_and_no_severity_label(alertma
     assert found["annotations"]["runbook_url"] == "https://r.example/disk"
     assert (found["labels"]["alertname"], found["labels"]["team"]) == ("DiskFull", "db")
     assert not {"severity", "exported_alertname"} & found["labels"].keys()
+
+
+def states_of(url: str, card: str) -> dict[str, str]:
+    """State of each early warning of a card, by its id."""
+    with urllib.request.urlopen(url + "/api/v2/alerts", timeout=10) as answer:
+        return {a["labels"]["warning_id"]: a["status"]["state"] for a in json.load(answer) if a["labels"].get("card") == card}
+
+
+def test_the_real_alert_of_a_card_inhibits_its_warning_of_the_same_disk_and_no_other(alertmanager: str) -> None:
+    now = time.time()
+    places = {"same": {"instance": "db7", "mountpoint": "/"}, "other": {"instance": "db7", "mountpoint": "/var"}}
+    for name, entity in places.items():
+        found = sample().having(id=name, entity=entity, labels=entity, opened_s=int(now), updated_s=int(now))
+        AlertmanagerNotifier("am", AlertmanagerParams(url=alertmanager)).send(payload_of("opened", found, now, 60.0, None), "k", now)
+    load = sample().having(id="load", card="load", entity=places["same"], opened_s=int(now), updated_s=int(now))
+    AlertmanagerNotifier("am", AlertmanagerParams(url=alertmanager)).send(payload_of("opened", load, now, 60.0, None), "k", now)
+    end = time.monotonic() + 30
+    while states_of(alertmanager, "disk_full") != {"same": "active", "other": "active"}:
+        assert time.monotonic() < end, states_of(alertmanager, "disk_full")
+        time.sleep(0.1)
+    real(alertmanager, {"alertname": "AlmostFull", "severity": "critical", **places["same"]})
+    while states_of(alertmanager, "disk_full")["same"] != "suppressed":
+        assert time.monotonic() < end, states_of(alertmanager, "disk_full")
+        time.sleep(0.1)
+    assert states_of(alertmanager, "disk_full")["other"] == "active"
+    assert states_of(alertmanager, "load") == {"load": "active"}
