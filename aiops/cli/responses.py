@@ -80,7 +80,7 @@ def approve(
     """Say yes to the plan that is asked about; it is looked at once more before it starts."""
     with _people(config, data_dir) as people:
         found = people.approve(run_id, user(), time.time(), plan_hash, confirm)
-    left = found.quorum - len(found.votes)
+    left = found.quorum - len(found.votes) if found.state == "waiting" else 0
     typer.echo(f"{found.state}{f'; {left} more must say yes' if left > 0 else ''}")
 
 

@@ -54,7 +54,7 @@ def procedure_of(runbook: Runbook) -> Procedure:
         runbook.name, runbook.sha, runbook.mode, _limits(runbook), Reading(runbook),
         tuple(_step(step) for step in runbook.steps),
         tuple(Requirement(r.name, r.promql, r.expect) for r in (runbook.guards.require if runbook.guards else ())),
-        None if approval is None else Asking(approval.for_, tuple(approval.from_), approval.quorum, approval.expires),
+        None if approval is None else Asking(approval.for_, tuple(approval.from_), runbook.quorum, approval.expires),
         None if verify is None else Verifying(verify.within, tuple(map(_verification, verify.all)), verify.keep_if_unknown),
         runbook.owner.team,
     )  # fmt: skip

@@ -42,8 +42,8 @@ class People:
     ) -> Question:
         """Say yes to the plan that is asked about, `plan_hash` if it is given. The same yes twice is one. Raises Unheard.
 
-        Nobody approves what they wrote; who is alone types the runbook's name (`confirm`), and the ledger says so. `groups`: what
-        else they are known to be in.
+        Nobody approves what they wrote; who is alone, and whoever approves what nobody knows the writer of, types the runbook's
+        name (`confirm`), and the ledger says so. `groups`: what else they are known to be in.
         """
         run = self._run(run_id)
         question = self._asked(run, who)
@@ -55,7 +55,7 @@ class People:
         self._waits(run, question, now_s)
         own = self._own(run, who, confirm)
         votes = (*question.votes, who)
-        state = "approved" if len(votes) >= question.quorum else "waiting"
+        state = "approved" if len(votes) >= self.needed(run, question) else "waiting"
         return self._vote(run, question, replace(question, votes=votes, state=state), now_s, who, own=own)
 
     def deny(self, run_id: str, who: str, now_s: float, note: str = "", groups: Collection[str] = ()) -> Question:
@@ -126,15 +126,30 @@ class People:
         return who == name if kind == "user" else name in groups or who in self._groups.get(name, ())
 
     def _own(self, run: Run, who: str, confirm: str) -> bool:
-        """Whether this yes is to what nobody else looked at; that must be meant, and where there are others it is not heard."""
+        """Whether this yes may be to what nobody else looked at: that must be meant; where there are others it is not heard."""
         editor = editor_of(run)
         if not self.alone and editor == who:
             raise Unheard(f"{who} wrote this revision of {run.runbook}: somebody else must say yes", 403)
-        if not self.alone or editor not in ("", who):
+        if editor not in ("", who):
             return False
         if confirm.strip() != run.runbook:
-            raise Unheard(f"nobody else looks at it: confirm by typing its name, {run.runbook}", 422)
+            why = "nobody else looks at it" if self.alone else "its file does not say who wrote it (owner.edited_by)"
+            raise Unheard(f"{why}: confirm by typing its name, {run.runbook}", 422)
         return True
+
+    def needed(self, run: Run, question: Question) -> int:
+        """How many must say yes: what the question says; one where two are asked for what cannot be undone, the file names no
+        number, and there are no two who might."""
+        asking = run.facts.get("asking") or {}
+        if asking.get("quorum") is not None:
+            return question.quorum
+        might: set[str] = set()
+        for one in asking.get("who", ()):
+            kind, _, name = one.partition(":")
+            if kind != "user" and name not in self._groups:
+                might |= {f"somebody of {name}", f"and another of {name}"}  # as an identity provider says of people who come
+            might |= {name} if kind == "user" else set(self._groups.get(name, ()))
+        return 1 if self.alone or len(might) < 2 else question.quorum
 
     def _waits(self, run: Run, question: Question, now_s: float, until_used: bool = False) -> None:
         """Whether an answer still counts: nobody answered before, and in time."""

@@ -143,7 +143,9 @@ class Approval(Strict):
     from_: list[Annotated[str, Field(pattern=r"^(group|user):.+")]] = Field(
         alias="from", min_length=1, description="who may"
     )
-    quorum: int = Field(1, ge=1, description="how many different people")
+    quorum: int | None = Field(
+        None, ge=1, description="how many different people; without it one, two where a step cannot be undone and two might"
+    )
     expires: Duration = Field(description="how long the question stands")
 
 
@@ -346,6 +348,12 @@ class Runbook(WholeFile):
     tests: list[RunbookTest] = Field(default_factory=list, description="run by aiops test")
 
     model_config = ConfigDict(json_schema_extra={"allOf": shape.RUNBOOK})
+
+    @property
+    def quorum(self) -> int:
+        """How many must say yes, where so many might: what the file says, else one, two where a step cannot be undone."""
+        said = self.approval.quorum if self.approval is not None else None
+        return said or (2 if any(step.irreversible for step in self.steps) else 1)
 
     @classmethod
     def mistakes(cls, raw: Mapping[str, Any]) -> Found:

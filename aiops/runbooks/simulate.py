@@ -177,7 +177,7 @@ class _Steps:
             self.asked_s = run.at_s
         clears = self.test.clears_after
         gone = None if clears is None else max(0.0, self.asked_s + clears - run.at_s)
-        yes = self.test.approve_after if self.test.approvers >= approval.quorum else None
+        yes = self.test.approve_after if self.test.approvers >= (approval.quorum or 1) else None
         times = {"deny": self.test.deny_after, "clear": gone, "yes": yes}
         known = sorted((at, what) for what, at in times.items() if at is not None and at <= expires)
         after, answer = known[0] if known and expires > 0 else (expires, "")

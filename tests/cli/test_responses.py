@@ -27,7 +27,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     with made(tmp_path) as one:
         one.clock.now = time.time()
         (tmp_path / "aiops.yaml").write_text(json.dumps({"data_dir": str(tmp_path), "responses": {"groups": {"sre": [ME]}}}))
-        one.write(book())
+        one.write(book(owner={"team": "sre"}))
         one.warn(early(1, one.clock.now))
         one.replica().tick(one.clock.now)
         yield one
@@ -81,7 +81,7 @@ def test_it_is_cancelled(rig: Rig) -> None:
 def test_what_became_of_a_step_is_said(rig: Rig) -> None:
     rig.count.does["fix"] = lambda call: Result("unknown", why="the answer was lost")
     one = rig.replica()
-    one.people.approve(rig.one().id, "ann", rig.clock.now)
+    one.people.approve(rig.one().id, "ann", rig.clock.now, confirm="mend")
     one.tick(rig.clock.now)
     assert rig.one().state == "needs_a_person"
     assert "is none of done, again, stop" in aiops(rig, "responses", "resolve", rig.one().id, "maybe", code=1)

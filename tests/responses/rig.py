@@ -109,10 +109,11 @@ WRITE: dict[str, Any] = {
 def book(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A runbook that may change something."""
     found: dict[str, Any] = {
-        "apiVersion": "aiops/v1", "kind": "Runbook", "name": "mend", "owner": {"team": "sre"}, "mode": "approve",
+        "apiVersion": "aiops/v1", "kind": "Runbook", "name": "mend", "mode": "approve",
+        "owner": {"team": "sre", "edited_by": "dee"},
         "summary": "Something is mended here.", "match": {"kind": "forecast", "signal": "free"}, "target_by": ["instance"],
         "guards": {"cooldown": "1h", "max_runs": {"count": 2, "per": "24h"}, "max_targets": {"count": 3, "per": "1h"}},
-        "approval": {"for": "write", "from": ["group:sre"], "expires": "20m"},
+        "approval": {"for": "write", "from": ["group:sre"], "expires": "20m", "quorum": 1},
         "steps": list(steps or (READ, WRITE)),
         "verify": {"within": "30m", "all": [{"name": "room", "promql": "free{$target}", "expect": ">= 0.2", "for": "5m"}]},
         "notify": {"route": "default", "impact": "Writes there will fail."},

@@ -118,7 +118,7 @@ def test_the_question_ends_before_it_is_too_late_for_the_steps(rig: Rig) -> None
     """The crossing is expected in LEAD_S, and the step may take 10 min."""
     from tests.responses.rig import LEAD_S, START_S
 
-    asked(rig, book(approval={"for": "write", "from": ["group:sre"], "expires": "2d"}))
+    asked(rig, book(approval={"for": "write", "from": ["group:sre"], "expires": "2d", "quorum": 1}))
     (question,) = rig.runs.questions(rig.one().id)
     assert question.expires_s == START_S + LEAD_S - 600
 
@@ -166,7 +166,7 @@ def test_what_changed_while_it_waited_is_asked_anew_and_the_old_yes_is_void(rig:
     size[0] = 8
     one.tick(rig.clock.now)
     assert [q.state for q in rig.runs.questions(rig.one().id)] == ["void", "waiting"]
-    assert "fix was n: 6, is n: 8" in rig.told()[-1]
+    assert "n: 6, is plugin.count n: 8" in rig.told()[-1]
     with pytest.raises(Unheard, match="the plan has changed"):
         yes(rig, one, plan=before)
     yes(rig, one)
@@ -188,7 +188,7 @@ def test_a_read_that_fails_before_the_start_is_tried_again_until_the_question_en
 
 
 def test_every_step_may_need_its_own_yes(rig: Rig) -> None:
-    one = asked(rig, book(approval={"for": "every_step", "from": ["group:sre"], "expires": "20m"}))
+    one = asked(rig, book(approval={"for": "every_step", "from": ["group:sre"], "expires": "20m", "quorum": 1}))
     assert rig.count.steps == []
     for wanted in (["look"], ["look", "look", "fix"]):
         yes(rig, one)
@@ -288,6 +288,41 @@ def test_who_wrote_a_revision_does_not_approve_it_where_there_are_others(rig: Ri
     assert no.value.status == 403
     assert own(rig, one, "bob", alone=False) == "approved"
     assert ledger(rig, "response.self_approved") == []
+
+
+def test_what_nobody_knows_the_writer_of_is_meant_and_the_ledger_says_that_it_may_be_ones_own(rig: Rig) -> None:
+    one = asked(rig, written_by(""))
+    with pytest.raises(Unheard, match=r"does not say who wrote it .*: confirm by typing its name, mend") as no:
+        own(rig, one, "ann", alone=False)
+    assert no.value.status == 422
+    assert own(rig, one, "ann", "mend", alone=False) == "approved"
+    assert ledger(rig, "response.self_approved") == ["ann"]
+
+
+ASKS = {"for": "write", "expires": "20m"}
+
+
+@pytest.mark.parametrize(
+    ("who", "alone", "needed"),
+    [(["group:sre"], False, 2), (["user:ann", "user:bob"], False, 2), (["group:of-the-provider"], False, 2),
+     (["user:ann"], False, 1), (["group:one"], False, 1), (["group:sre"], True, 1)],
+)  # fmt: skip
+def test_what_cannot_be_undone_takes_two_where_two_might(rig: Rig, who: list[str], alone: bool, needed: int) -> None:
+    one = asked(rig, book(approval={**ASKS, "from": who}))
+    one.people = People(rig.runs, {"sre": ["ann", "bob"], "one": ["ann"]}, alone)
+    first = one.people.approve(rig.one().id, "ann", rig.clock.now, confirm="mend", groups=("of-the-provider",))
+    assert first.state == ("approved" if needed == 1 else "waiting")
+    if needed == 2:
+        again = one.people.approve(rig.one().id, "ann", rig.clock.now, groups=("of-the-provider",))
+        assert again.state == "waiting", "one person twice is one"
+        assert one.people.approve(rig.one().id, "bob", rig.clock.now, groups=("of-the-provider",)).state == "approved"
+
+
+def test_what_can_be_undone_takes_one_and_a_number_in_the_file_counts_whatever_the_step(rig: Rig) -> None:
+    undo = {"uses": "plugin.count", "with": {"at": "${{ target.instance }}"}}
+    back = {**{name: value for name, value in WRITE.items() if name != "irreversible"}, "undo": undo}
+    one = asked(rig, book(READ, back, approval={**ASKS, "from": ["group:sre"]}))
+    assert yes(rig, one) == "approved"
 
 
 @pytest.mark.parametrize("editor", ["", "ann"])

@@ -101,6 +101,9 @@ def test_where_nobody_answers_it_comes_true(show: Show) -> None:
 
 
 def test_where_several_look_one_tap_approves_and_two_say_what_was_wrong(show: Show) -> None:
+    book = show.daemon.shop.parents[1] / "runbooks" / f"{RUNBOOK}.yaml"
+    book.write_text(book.read_text().replace("{team: shop-sre}", "{team: shop-sre, edited_by: dee}"))
+    assert show.daemon.reload() == ""
     show.daemon.responding.people.alone = False
     warning_id = until(show, "response", state="awaiting_approval")["warning"]
     with chromium() as browser, tab(browser) as phone:

@@ -57,7 +57,7 @@ def _facts(book: Runbook) -> Iterator[tuple[str, str]]:
     if book.approval is not None:
         asks = book.approval
         who, what = ", ".join(asks.from_), asks.for_.replace("_", " ")
-        yield "asks", f"{asks.quorum} of {who}, for {what}, {text(asks.expires)} long"
+        yield "asks", f"{book.quorum} of {who}, for {what}, {text(asks.expires)} long"
     yield "owner", " ".join(filter(None, (book.owner.team, book.owner.contact)))
     if book.owner.reviewed:
         yield "last read", book.owner.reviewed

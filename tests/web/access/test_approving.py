@@ -30,13 +30,13 @@ def opened(rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     monkeypatch.setitem(plugins.BUILT_IN["actions"], "count", "tests.web.api.test_responses:Counting")
     clients: list[TestClient] = []
 
-    def open_(*steps: dict[str, Any], **more: Any) -> TestClient:
+    def open_(*steps: dict[str, Any], quorum: int = 1, **more: Any) -> TestClient:
         accounts = Accounts()
         tokens = {name: accounts.new_token(name) for name in NAMES}
         accounts.set_password("p0", PASSWORD)
         accounts.write(tmp_path / "accounts")
         (rig.folder / "books").mkdir()
-        asks = {"for": "write", "from": ["group:sre"], "expires": "20m"}
+        asks = {"for": "write", "from": ["group:sre"], "expires": "20m", **({"quorum": quorum} if quorum else {})}
         (rig.folder / "books" / "mend.yaml").write_text(json.dumps(book(*steps, approval=asks, **more)))
         people = {name: {"role": "responder", "groups": ["sre"]} for name in NAMES}
         rig.more |= {
@@ -125,6 +125,25 @@ def test_what_can_be_undone_takes_the_login_that_is_kept(rig: Rig, opened: Opene
     mark = entered(client)
     rig.clock.now += 660
     assert "heard" in press(client, rig, mark).headers["location"]
+
+
+def test_what_cannot_be_undone_takes_two_people_where_there_are_two(rig: Rig, opened: Opened) -> None:
+    client = opened(READ, WRITE, quorum=0)
+    assert "heard" in press(client, rig, entered(client)).headers["location"]
+    (question,) = rig.daemon.responding.runs.questions(run_of(rig).id) if rig.daemon is not None else ()
+    assert (question.state, question.quorum, question.votes) == ("waiting", 2, ("p0",))
+    where = f"/warnings/{run_of(rig).warning_id}"
+    assert "1 of 2 said yes" in client.get(where).text
+
+
+def test_what_nobody_knows_the_writer_of_asks_for_its_name(rig: Rig, opened: Opened) -> None:
+    client = opened(READ, BACK, owner={"team": "sre"})
+    mark = entered(client)
+    page = client.get(f"/warnings/{run_of(rig).warning_id}").text
+    assert "Its file does not say who wrote it: type <code>mend</code> to confirm" in page
+    assert "confirm%20by%20typing" in press(client, rig, mark).headers["location"].replace("+", "%20")
+    assert say_yes(client, rig, "p4").status_code == 422
+    assert say_yes(client, rig, "p4", confirm="mend").status_code == 200
 
 
 def test_who_wrote_it_is_told_so(rig: Rig, opened: Opened) -> None:
