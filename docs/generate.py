@@ -299,8 +299,8 @@ def _shelf(folder: Path) -> str:
     rows, below = [], folder.relative_to(models_dir().parent).as_posix()
     books = load_runbooks(shelves(runbooks_dir()))
     for one in load_cards([folder]):
-        limit = one.forecast.limit if one.forecast else None
-        told = "unusual" if limit is None else f"above {limit.above:g}" if limit.above is not None else f"below {limit.below:g}"
+        limit = one.limit
+        told = "unusual" if limit is None else f"{'above' if limit.is_above else 'below'} {limit.number:g}"
         answer = next(book for book in books if not refusal(book, one))
         where = Path(answer.path).relative_to(ROOT).as_posix()
         rows.append((f"[`{one.name}`](../{below}/{one.name}.yaml)", one.summary, told, f"[{answer.name}](../{where})"))

@@ -9,7 +9,8 @@ import numpy as np
 
 from aiops.core.durations import text
 from aiops.core.params import Params
-from aiops.core.records import Block, EarlyWarning, Lineage
+from aiops.core.records import Block, EarlyWarning, Floats, Lineage
+from aiops.core.remembered import LabelSets
 from aiops.models.card import ModelCard
 from aiops.models.card_parts import CardTest
 from aiops.models.card_series import expand, parse_labels
@@ -27,35 +28,40 @@ LIVE_S = 3 * 3600
 
 
 class GivenSource(Source[Params]):
-    """Answers every query with the series of one test; nothing before them or after them."""
+    """Answers the query of a limit with the limits of one test, every other with its series; nothing before or after them."""
 
     Params = Params
 
-    def __init__(self, series: Mapping[str, str], step_s: int) -> None:
+    def __init__(self, series: Mapping[str, str], step_s: int, limits: Mapping[str, str] | None = None, limit: str = "") -> None:
         super().__init__("given", Params(), ReadLimits())
-        self.labels = tuple(parse_labels(labels) for labels in series)
-        rows = [expand(values) for values in series.values()]
-        self.values = np.full((len(rows), max(map(len, rows))), np.nan)
-        for i, row in enumerate(rows):
-            self.values[i, : len(row)] = row
-        self.step_s = step_s
+        self.given = {True: _given(limits or {}), False: _given(series)}
+        self.step_s, self.limit = step_s, limit
 
     def fetch(self, query: str, start_s: int, end_s: int, step_s: int, unit: str = "1") -> Answer:
         """The columns start … end."""
+        labels, given = self.given[bool(self.limit) and query == self.limit]
         times = np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
         at = (times - START_S) // self.step_s
-        known = (at >= 0) & (at < self.values.shape[1])
-        values = np.full((len(self.labels), len(times)), np.nan)
-        values[:, known] = self.values[:, at[known]]
-        return Answer(Block(self.labels, times, values, unit, Lineage(self.name, query, start_s, end_s)))
+        known = (at >= 0) & (at < given.shape[1])
+        values = np.full((len(labels), len(times)), np.nan)
+        values[:, known] = given[:, at[known]]
+        return Answer(Block(labels, times, values, unit, Lineage(self.name, query, start_s, end_s)))
 
     def probe(self) -> str:
         """What there is."""
-        return f"{len(self.labels)} series given"
+        return f"{len(self.given[False][0])} series given"
 
     def oldest_s(self) -> int | None:
         """The first sample."""
         return START_S
+
+
+def _given(series: Mapping[str, str]) -> tuple[LabelSets, Floats]:
+    rows = [expand(values) for values in series.values()]
+    values = np.full((len(rows), max(map(len, rows), default=0)), np.nan)
+    for i, row in enumerate(rows):
+        values[i, : len(row)] = row
+    return tuple(parse_labels(labels) for labels in series), values
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,8 @@ def open_warnings(card: ModelCard, test: CardTest, runbooks: Sequence[Runbook] =
     store = Store.open("sqlite://", None)
     try:
         rooms = Rooms(store, BatchJournal(store), runbooks=runbooks, marks_turns=False)
-        watch = make_watch(card, [Link(GivenSource(test.series, card.step_s))], card.step_s, None)
+        given = GivenSource(test.series, card.step_s, test.limits, card.limit.query if card.limit is not None else "")
+        watch = make_watch(card, [Link(given)], card.step_s, None)
         rooms.watches = [watch]
         end = START_S + int(test.at) // card.step_s * card.step_s
         first = max(START_S, end - LIVE_S // card.step_s * card.step_s)

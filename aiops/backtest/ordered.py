@@ -17,10 +17,10 @@ from aiops.backtest.ground import Ground
 from aiops.backtest.observe import Episode
 from aiops.backtest.question import grid, set_clock
 from aiops.core.labels import has_all, key
-from aiops.core.records import FORETELLING, EarlyWarning, Outcome
+from aiops.core.records import FORETELLING, EarlyWarning, Ints, Outcome
 from aiops.outcomes.incidents import Incident, claimed
 from aiops.outcomes.settle import Failure
-from aiops.pipeline import BatchJournal, Rooms, TurnResult, Watch, turn
+from aiops.pipeline import BatchJournal, Rooms, TurnResult, Watch, limits, turn
 from aiops.pipeline.desk import SAME_FAILURE_S, Desk
 from aiops.pipeline.mask import masked_at, may_mask
 from aiops.pipeline.mask_rows import own_name
@@ -164,12 +164,25 @@ def ground_of(course: Course, rooms: Rooms, since_s: int, until_s: int, before_s
         for at in range(0, len(time_s), CHUNK_COLUMNS):
             masked[:, at : at + CHUNK_COLUMNS] = masked_at(watch, time_s[at : at + CHUNK_COLUMNS])
     limit = watch.limit.value[:, None] if watch.forecaster is not None else np.full((watch.n, 1), np.nan)
+    if watch.limit_query:
+        parts = np.split(time_s, range(CHUNK_COLUMNS, len(time_s), CHUNK_COLUMNS))
+        limit = np.concatenate([_limits(watch, some) for some in parts], axis=1)
     above = watch.limit.above if watch.forecaster is not None else np.ones(watch.n, bool)
     return Ground(
         watch.card.name, watch.card.signal, step, watch.horizon_s, time_s, values, watch.window.labels[: watch.n],
         watch.entity_of, watch.entities, limit, above, masked, int((-(-since_s // step) * step - first) // step),
         bool(rooms.routes),
     )  # fmt: skip
+
+
+def _limits(watch: Watch, time_s: Ints) -> NDArray[np.float64]:
+    """(n, t) what the query of the limit said, the preferred feed first."""
+    out = np.full((watch.n, len(time_s)), np.nan)
+    for number in watch.preferred:
+        feed = watch.feeds[number]
+        piece = feed.link.ask(watch.limit_query, int(time_s[0]), int(time_s[-1]), watch.step_s, watch.card.unit)
+        out = np.where(np.isfinite(out), out, limits.over(watch, piece, feed))
+    return out
 
 
 def _read(watch: Watch, start_s: int, end_s: int) -> NDArray[np.float64]:

@@ -158,6 +158,8 @@ def read_all(rooms: Rooms, mark: Callable[[float], None], only: str = "") -> lis
             continue
         kept = source.kept(watch.card.query, watch.step_s, lambda share, i=i: mark((i + share) / len(work)))  # type: ignore[misc]
         seen[id(watch)] = seen.get(id(watch), False) or len(kept.labels) > 0
+        if watch.limit_query:
+            source.kept(watch.limit_query, watch.step_s)
         mark((i + 1) / len(work))
     return [watch for watch in rooms.watches if seen.get(id(watch))]
 

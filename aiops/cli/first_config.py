@@ -94,7 +94,7 @@ def _ours(card: ModelCard, rules: Sequence[Served]) -> ModelCard:
     own = team_limit(card, rules)
     if own is None or card.forecast is None:
         return card
-    side = "above" if card.forecast.limit.above is not None else "below"
+    side = "above" if card.forecast.limit.is_above else "below"
     limit = card.forecast.limit.model_copy(update={side: own[0]})
     ours = card.model_copy(update={"forecast": card.forecast.model_copy(update={"limit": limit})})
     return ours

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -126,18 +126,37 @@ class History:
     first_s: Ints
 
 
+FIRST_PERIOD = 3
+"""The first number of `Limit.resets` that stands for one of its `periods`."""
+
+
+class Calendar(Protocol):
+    """Periods after which quantities start again, as `aiops.core.periods` has them."""
+
+    @property
+    def daily(self) -> bool:
+        """Whether exactly one begins each day."""
+
+    def begun(self, time_s: Ints) -> Ints:
+        """When the period of each instant (n,) began: (n,)."""
+
+    def ends(self, time_s: Ints) -> Ints:
+        """When the next period begins after each instant (n,): (n,)."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Limit:
     """What must not be crossed, per row, in the block's unit: `value` (n,) float64, `above` (n,) bool (else below).
 
     NaN = no limit. `capacity` (n,) float64 is the size of the resource where known (NaN otherwise). `resets` (n,) int8:
-    0 never, 1 daily, 2 monthly: the quantity starts again at the period's end.
+    0 never, 1 daily, 2 monthly, both UTC, FIRST_PERIOD + k as `periods[k]` says: the quantity starts again at the period's end.
     """
 
     value: NDArray[np.float64]
     above: Bools
     capacity: NDArray[np.float64]
     resets: NDArray[np.int8]
+    periods: tuple[Calendar, ...] = ()
 
     @classmethod
     def uniform(cls, n: int, value: float, above: bool) -> Limit:
@@ -146,7 +165,13 @@ class Limit:
 
     def take(self, rows: Any) -> Limit:
         """The limits of some rows (slice or index array)."""
-        return Limit(self.value[rows], self.above[rows], self.capacity[rows], self.resets[rows])
+        return Limit(self.value[rows], self.above[rows], self.capacity[rows], self.resets[rows], self.periods)
+
+    def joined(self, more: Limit) -> Limit:
+        """These rows and then those of `more`, which has the same periods, or these have none."""
+        names = ("value", "above", "capacity", "resets")
+        value, above, capacity, resets = (np.concatenate([getattr(self, name), getattr(more, name)]) for name in names)
+        return Limit(value, above, capacity, resets, more.periods or self.periods)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Stage
 from aiops.models.alerts_card import AlertsCard, AlertsRule
 from aiops.models.card_check import mistakes_in
+from aiops.models.card_limit import LabelName, LimitRule, ZoneName, queries_of
 from aiops.models.card_parts import (
     WEEK_S,
     Budget,
@@ -24,7 +25,6 @@ from aiops.models.card_parts import (
     Exclude,
     ForecastRule,
     GuardRules,
-    LabelName,
     Owner,
     Promotion,
     SeverityRule,
@@ -55,6 +55,9 @@ class ModelCard(WholeFile):
     )
     cohort: list[LabelName] = Field(
         default_factory=list, description="labels of series that are alike: new ones start from what others learnt"
+    )
+    time_zone: ZoneName | None = Field(
+        None, description="on whose clock days begin and hours count, for example Europe/Berlin; default: the configuration's"
     )
     forecast: ForecastRule | None = Field(None, description="a limit to forecast")
     detect: DetectRule | None = Field(None, description="a detector to run")
@@ -103,6 +106,11 @@ class ModelCard(WholeFile):
         return self._alerts
 
     @property
+    def limit(self) -> LimitRule | None:
+        """What must not be crossed, where it forecasts."""
+        return None if self.forecast is None else self.forecast.limit
+
+    @property
     def step_s(self) -> int:
         """The step in seconds."""
         return int(self.step)
@@ -121,14 +129,18 @@ class ModelCard(WholeFile):
 
 
 def _untestable(raw: Mapping[str, Any]) -> Found:
-    """Tests that expect what the card never gives, and two tests of one name."""
+    """Tests that expect what the card never gives, tests without their limits, and two tests of one name."""
     needs = {"exhaustion": "forecast", "anomaly": "detect"}
-    tests = items(raw, "tests")
+    tests, asked = items(raw, "tests"), bool(queries_of(at(raw, "forecast", "limit")))
     for i, test in enumerate(tests):
         symptom = at(test, "expect", "symptom")
         key = needs.get(symptom) if isinstance(symptom, str) else None
         if key is not None and raw.get(key) is None:
             yield ("tests", i, "expect", "symptom"), f"this card has no {key}, so it never gives {symptom}"
+        if at(test, "limits") and not asked:
+            yield ("tests", i, "limits"), "this card's limit is no query, so it asks for none; remove it"
+        elif asked and symptom == "exhaustion" and not at(test, "limits"):
+            yield ("tests", i), "this card's limit is a query: give under limits what it gives"
     for i, first in repeated([at(test, "name") for test in tests]):
         yield ("tests", i, "name"), f"is also the name of tests[{first}]; rename one"
 

@@ -9,9 +9,11 @@ from pydantic import ValidationError
 
 from aiops import plugins
 from aiops.config.counters import raw_counter
+from aiops.config.fields import at
 from aiops.config.promql import mistake_in
 from aiops.config.yaml_file import Document, mistakes_of
 from aiops.core.errors import AiopsError, Mistake
+from aiops.models.card_limit import queries_of
 from aiops.models.card_series import expand, parse_labels
 
 
@@ -19,7 +21,9 @@ def mistakes_in(document: Document) -> Iterator[Mistake]:
     """Every such mistake in a card's file, whether or not the rest of it is right."""
     data = document.data
     if isinstance(data.get("query"), str):
-        yield from _query(document, data["query"])
+        yield from _query(document, ("query",), data["query"])
+    for side, query in queries_of(at(data, "forecast", "limit")):
+        yield from _query(document, ("forecast", "limit", side), query)
     for key, group in (("forecast", "forecasters"), ("detect", "detectors")):
         if isinstance(data.get(key), dict):
             yield from _params(document, (key,), group, data[key])
@@ -29,19 +33,20 @@ def mistakes_in(document: Document) -> Iterator[Mistake]:
     if "alerts" in data:
         yield from _params(document, (), "forecasters", {"params": data.get("params", {})})
     for i, test in enumerate(data["tests"] if isinstance(data.get("tests"), list) else ()):
-        series = test.get("series") if isinstance(test, dict) else None
-        for labels, values in series.items() if isinstance(series, dict) else ():
-            yield from _series(document, ("tests", i, "series", labels), labels, values)
+        for key in ("series", "limits"):
+            series = at(test, key)
+            for labels, values in series.items() if isinstance(series, dict) else ():
+                yield from _series(document, ("tests", i, key, labels), labels, values)
 
 
-def _query(document: Document, query: str) -> Iterator[Mistake]:
+def _query(document: Document, loc: tuple[str, ...], query: str) -> Iterator[Mistake]:
     found = mistake_in(query)
     if found is None and (raw := raw_counter(query)) is not None:
         found = raw.offset, raw.message
     if found is not None:
         offset, why = found
-        line, column = document.inside(("query",), offset)
-        yield Mistake(document.path, line, column, "query", why)
+        line, column = document.inside(loc, offset)
+        yield Mistake(document.path, line, column, ".".join(loc), why)
 
 
 def _params(document: Document, where: tuple[str, ...], group: str, rule: dict[str, Any]) -> Iterator[Mistake]:

@@ -6,16 +6,16 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from aiops.config.fields import Duration, Found, MatcherText, Strict, span
 from aiops.core.cron import LONGEST_S, Cron
 from aiops.core.records import Bools, Ints
+from aiops.models.card_limit import LimitRule
 
 WEEK_S = 7 * 86400.0
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _PERSISTENCE = re.compile(r"(\d{1,2})/(\d{1,2})")
-LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 
 
 def _snake(value: str) -> str:
@@ -27,36 +27,11 @@ def _snake(value: str) -> str:
 CardName = Annotated[str, AfterValidator(_snake)]
 
 
-def _number(value: Any) -> Any:
-    if isinstance(value, str):
-        raise ValueError(f"{value[:60]!r} is no number; a query as limit is not available yet")
-    return value
-
-
-LimitValue = Annotated[float, BeforeValidator(_number), WithJsonSchema({"type": "number"})]
-
-
 class Owner(Strict):
     """Who answers for a card."""
 
     team: str = Field(description="the team that answers for it")
     contact: str = Field("", description="where to reach it")
-
-
-class LimitRule(Strict):
-    """What must not be crossed: exactly one of above and below."""
-
-    above: LimitValue | None = Field(None, description="crossed when the value reaches it from below")
-    below: LimitValue | None = Field(None, description="crossed when the value reaches it from above")
-
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
-
-    @classmethod
-    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
-        """Both, or none."""
-        above, below = raw.get("above"), raw.get("below")
-        if (above is None) == (below is None):
-            yield ("above",) if above is not None else (), "give exactly one of above and below, for example {below: 0.05}"
 
 
 class ForecastRule(Strict):
@@ -213,5 +188,8 @@ class CardTest(Strict):
 
     name: str = Field(description="what is shown")
     series: dict[str, str] = Field(min_length=1, description='label set to values, for example "0.60-0.001x500"')
+    limits: dict[str, str] = Field(
+        default_factory=dict, description="what the query of the limit gives, in the same notation, for example \"100x500\""
+    )
     at: Duration = Field(description="when it is looked at, from the first sample")
     expect: CardExpectation = Field(description="what must be seen")

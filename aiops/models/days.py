@@ -39,6 +39,8 @@ EVERY_DAY = 0.25
 """From week to week all days but one must gain this share of what the median day gains: a jump amid the week is no growth."""
 STEPPED = 0.5
 """Two levels fit better than a line where they leave less than this share of its squared rest: a step, no growth."""
+QUOTA_DAYS = 7
+"""So many earlier days say what the course of a quota usually is."""
 WEEKS = 3
 """How many weeks ahead `weekly` looks at most."""
 
@@ -224,16 +226,17 @@ def clock(scene: Scene) -> Path:
 
 
 def quota(
-    high: NDArray[np.float32], low: NDArray[np.float32], scene: Scene, hours_since: NDArray[np.int64], days: int = 7
+    high: NDArray[np.float32], low: NDArray[np.float32], scene: Scene, since: NDArray[np.int64]
 ) -> Path:
     """A quantity that starts again every day: today's course against the usual one by this hour gives today's total.
 
-    `high`, `low` (n, hours) hourly; `hours_since` (n,) whole hours since the last reset. Needs two earlier days and a tenth
-    of a usual day behind it; speaks when the total would pass the limit by a tenth.
+    `high`, `low` (n, hours) hourly; `since` (n, days + 1) whole hours since the last reset, and since those of the days before:
+    a day on which clocks change has 23 or 25. Needs two earlier days and a tenth of a usual day behind it; speaks when the total
+    would pass the limit by a tenth.
     """
     n, t = high.shape
-    hour = np.arange(24)
-    back = t - hours_since[:, None, None] - DAY // HOUR * np.arange(1, days + 1)[None, :, None] + hour
+    hour, hours_since, days = np.arange(24), since[:, 0], since.shape[1] - 1
+    back = t - since[:, 1:, None] + hour
     inside = (back >= 0).all(axis=2)
     flat = np.clip(back, 0, t - 1).reshape(n, -1)
     course = np.take_along_axis(high, flat, 1).reshape(n, days, 24).astype(np.float64)

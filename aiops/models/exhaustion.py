@@ -12,7 +12,7 @@ from pydantic import Field
 
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
-from aiops.models import calm, days, paths
+from aiops.models import calm, days, paths, quota
 from aiops.models.climb import far_enough
 from aiops.models.course import Course
 from aiops.models.growth import Growth
@@ -20,7 +20,6 @@ from aiops.models.interface import Forecaster
 from aiops.models.scene import oriented, scene_of
 from aiops.models.shape import Array, Sums
 
-DAILY, MONTHLY = 1, 2
 RUNS: tuple[tuple[float, float], ...] = (
     (1.5, 0.5), (2, 0.5), (3, 0.6), (4, 0.7), (6, 0.8), (8, 0.9), (12, 1.0), (16, 1.1), (24, 1.1), (36, 1.1), (48, 1.4),
     (72, 1.4),
@@ -64,6 +63,8 @@ with seeds 0-3, and with seeds 200-205 of `exhaustion_kinds`; how well they hold
 TRIED, TRIED_S, KEPT, CLOSER, AFAR = 0.35, 16 * 3600.0, (0.35, 0.2), 0.8, 1.2
 PATIENT_S, STANDS = (43200.0, 86400.0), 1.1
 """How long, at most, a row speaks on without evidence; the second where what is left is no more than STANDS of what it was."""
+MOVED = 0.1
+"""A limit that moves by more than this share of the way that is left makes a new way of it."""
 RESUMED, HALTS_S = 0.95, (36 * 3600.0, 14 * 86400.0)
 """What `_kept` asks; see there."""
 
@@ -78,7 +79,9 @@ class ExhaustionParams(Params):
     calm_times: float = Field(
         0, ge=0, le=2, description="a steady rise out of calm is told once no more than this many times of what it lasted is left"
     )
-    settle_s: float = Field(3000, ge=0, description="silence after a limit was changed, s")
+    settle_s: float = Field(
+        3000, ge=0, description="silence after a limit was changed, s; 0, as where a query gives it: it is timed anew at once"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +122,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     keep the pace it told of (`_kept`). The told time is the median over the ways that speak and moves by half of what each look
     adds; earliest and latest are that time times BOUNDS of the way nearest to it, raised to z(level) / z(0.8). Units: seconds;
     the limit is compared in float64. Constant, empty, NaN, beyond the limit: NaN with the reason. A quantity that resets before
-    it would cross does not cross.
+    it would cross does not cross, and what was told before a reset does not outlast it.
 
     What cannot be told apart: a file that is still being written and a disk that fills. Where the step is seconds, a steady
     fill of 5 to 30 min is spoken of after 135 s and 43 to 47 % of the way, so a copy that is over within 110 s stays unsaid, a
@@ -180,7 +183,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         course = Course.of(scene)
         found = self._ways(history, limit, scene, course)
         eta = np.stack([p.eta_s for p in found], axis=1)
-        to_reset = seconds_to_reset(history.now_s, limit.resets)
+        to_reset = quota.seconds_to_reset(limit, history.now_s)
         with np.errstate(invalid="ignore"):
             inside = scene.now < scene.top
             climbed = scene.now - np.fmin(floor, scene.now) >= CLIMB * scene.room
@@ -208,7 +211,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         sign = np.where(limit.above, 1.0, -1.0)
         state["slope"][:] = np.where(evidence, sign * pace, state["slope"])
         state["window_s"][:] = np.where(evidence, window, state["window_s"])
-        speaks = self._speaks(state, seen, evidence, middle, now_s, limit.value)
+        speaks = self._speaks(state, seen, evidence, middle, now_s, limit)
         expected = self._smoothed(state, now_s + middle, evidence, speaks)
         left = np.maximum(expected - now_s, 0.0)
         speaks = _kept(state, seen, speaks, left, now_s)
@@ -257,12 +260,14 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             times = self.params.calm_times
             found += calm.ways(history, limit, scene, self.step_s, times) if times else []
             found += self._fast(history, limit, scene, FAST_S if not times else FAST_S[-LONG_FAST:])
-        daily = limit.resets == DAILY
+        daily = quota.daily_rows(limit)
         if daily.any():
             usual = daily & (scene.age_s > paths.DAY)
             for path in found:
                 path.eta_s[usual] = np.nan
-            found.append(_quota(history, limit, scene, daily))
+            since = quota.hours_since(limit, history.now_s, days.QUOTA_DAYS)
+            found.append(days.quota(*oriented(history.long, limit), scene, since))
+            found[-1].eta_s[~daily] = np.nan
         return found
 
     def _fast(self, history: History, limit: Limit, scene: paths.Scene, sizes_s: tuple[int, ...]) -> list[paths.Path]:
@@ -276,9 +281,11 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             out.append(paths.fast(sums, scene, before, columns, self.step_s, BEHIND[0 if tight else 2], tight, brisk))
         return out
 
-    def _speaks(self, state: State, seen: Evidence, evidence: Bools, left: Array, now_s: Ints, limit: Array) -> Bools:
-        params, up = self.params, state["up"]
+    def _speaks(self, state: State, seen: Evidence, evidence: Bools, left: Array, now_s: Ints, limits: Limit) -> Bools:
+        params, up, limit = self.params, state["up"], limits.value
         changed = (state["limit"] != limit) & ~np.isnan(state["limit"]) & ~np.isnan(limit)
+        if not params.settle_s:
+            _timed_anew(state, seen, changed, limits, now_s)
         state["limit"][:] = limit
         state["muted_s"][:] = np.where(changed, now_s + params.settle_s, state["muted_s"])
         state["seen_s"][:] = np.where(seen.fresh, now_s, np.maximum(state["seen_s"], np.where(up, -np.inf, now_s)))
@@ -292,7 +299,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             stands = seen.top - seen.now <= STANDS * state["opened_room"]
         patience = np.maximum(floor_s, np.minimum(params.patience_share * window, np.where(stands, PATIENT_S[1], PATIENT_S[0])))
         starts = evidence & (now_s - state["since_s"] >= pending)
-        lasts = up & (now_s - state["last_s"] < patience)
+        lasts = up & (now_s - state["last_s"] < patience) & (state["last_s"] >= quota.begun_s(limits, now_s))
         gone = now_s - state["seen_s"] > np.maximum(np.minimum(3600.0, window), 0.125 * window)
         beyond = seen.fresh & ~seen.inside
         up[:] = (starts | lasts) & ~gone & ~beyond & ~np.isnan(limit) & (now_s >= state["muted_s"])
@@ -314,6 +321,19 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         mixed = np.where(np.isfinite(old), 0.5 * old + 0.5 * expected, expected)
         state["expected_s"][:] = np.where(evidence, mixed, np.where(speaks, old, np.nan))
         return np.asarray(state["expected_s"].copy())
+
+
+def _timed_anew(state: State, seen: Evidence, changed: Bools, limit: Limit, now_s: Ints) -> None:
+    """Rows whose limit has another value now: the pace that was told carries on to it; one that moved far is told of anew."""
+    if not changed.any():
+        return
+    pace = np.where(limit.above, state["slope"], -state["slope"])
+    room = seen.top - seen.now
+    with np.errstate(invalid="ignore", divide="ignore"):
+        far = changed & (np.abs(limit.value - state["limit"]) > MOVED * np.abs(room))
+        expected = np.where((pace > 0) & (room > 0), now_s + room / pace, np.nan)
+    state["expected_s"][:] = np.where(changed & np.isfinite(state["expected_s"]), expected, state["expected_s"])
+    state["opened_s"][far], state["doubt_room"][far] = np.nan, np.inf
 
 
 def _bounds(path: paths.Path) -> tuple[float, float]:
@@ -350,24 +370,6 @@ def _kept(state: State, seen: Evidence, speaks: Bools, left: Array, now_s: Ints)
     state["opened_s"][broken] = np.nan
     state["up"] &= ~broken & speaks
     return np.asarray(speaks & ~broken)
-
-
-def _quota(history: History, limit: Limit, scene: paths.Scene, rows: Bools) -> paths.Path:
-    high, low = oriented(history.long, limit)
-    path = days.quota(high, low, scene, history.now_s // paths.HOUR % 24)
-    path.eta_s[~rows] = np.nan
-    return path
-
-
-def seconds_to_reset(now_s: Ints, resets: NDArray[np.int8]) -> Array:
-    """(n,) seconds until the quantity starts again; infinite where it never does. UTC days and months."""
-    out = np.full(len(now_s), np.inf)
-    out[resets == DAILY] = 86400 - now_s[resets == DAILY] % 86400
-    monthly = resets == MONTHLY
-    if monthly.any():
-        month = now_s[monthly].astype("datetime64[s]").astype("datetime64[M]") + 1
-        out[monthly] = month.astype("datetime64[s]").astype(np.int64) - now_s[monthly]
-    return out
 
 
 def _reasons(

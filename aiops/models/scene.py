@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Bools, History, Ints, Limit, Resolution
-from aiops.models.paths import AGES, DAY, HOUR, Scene
+from aiops.models.paths import AGES, HOUR, Scene
+from aiops.models.quota import begun_s
 from aiops.models.shape import Array, Sums
 
 DAYS, HOURLY = 15, 336
@@ -41,7 +42,7 @@ def scene_of(history: History, limit: Limit) -> tuple[Scene, Bools, Array]:
     mean = _turned(history.long.mean, limit)
     again = np.flatnonzero(limit.resets)
     if len(again):
-        begin = _period_start(history.now_s[again], limit.resets[again])
+        begin = begun_s(limit.take(again), history.now_s[again])
         mid_high, mid_low, mid_mean = (_since(a, history.mid, history, again, begin) for a in (mid_high, mid_low, mid_mean))
         high, low, mean = (_since(a, history.long, history, again, begin) for a in (high, low, mean))
     top = sign * (limit.value - history.offset)
@@ -93,13 +94,7 @@ def _lowest_fine(history: History, sign: Array) -> Array:
     return np.asarray(lowest, np.float64)
 
 
-def _period_start(now_s: Ints, resets: NDArray[np.int8]) -> Ints:
-    day = now_s // DAY * DAY
-    month = now_s.astype("datetime64[s]").astype("datetime64[M]").astype("datetime64[s]").astype(np.int64)
-    return np.where(resets == 1, day, month)
-
-
-def _since(values: Fine, resolution: Resolution, history: History, rows: Ints, begin: Ints) -> Fine:
+def _since(values: Fine, resolution: Resolution, history: History, rows: Ints, begin: Array) -> Fine:
     """Values with those of `rows` that began before `begin` (len(rows),) taken out."""
     out = values.copy()
     step = resolution.step_s

@@ -14,6 +14,7 @@ ahead and that latest. slack(x) = max(10 % of x, 2 steps); the deadline D = H + 
                  gone when every time that was ever told had passed
     missed       a failure with no warning standing open at it
 
+Where a query gives the limit and it moves while the warning stands, the interval is what was told of the limit there is then.
 What told no time (an anomaly) has a horizon of a day, and ends without being withdrawn. One failure settles at most one warning
 of a card, one warning is settled by at most one failure. A person's verdict stands above the daemon's. Until 30 d after H a
 verdict may be superseded, then it stands.

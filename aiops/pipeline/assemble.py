@@ -213,6 +213,8 @@ def make_watch(
         kind_of, links = RulesWatch, [PartsLink(link, card.query) for link in links]
     for link in links:
         link.expect(card.query, step_s)
+        if card.limit is not None and card.limit.query:
+            link.expect(card.limit.query, step_s)
     folder = None if data_dir is None else window_dir(data_dir, card.name, name)
     window = Window.open(folder, step_s, query=card.query)
     detector = forecaster = None
@@ -223,7 +225,8 @@ def make_watch(
         threshold = detector.threshold(card.anomaly_budget_per_week)
     if card.forecast is not None:
         kind = plugins.load("forecasters", card.forecast.model)
-        forecaster = kind(kind.Params.model_validate(card.forecast.params), step_s)
+        measured = {"settle_s": 0.0} if card.forecast.limit.query and "settle_s" in kind.Params.model_fields else {}
+        forecaster = kind(kind.Params.model_validate({**measured, **card.forecast.params}), step_s)
     g = card.guards
     guards = Guards(g.need, g.of, g.min_relative_change, g.on_missing, g.min_change)
     critical, warning = card.severity.critical_within_s, card.severity.warning_within_s

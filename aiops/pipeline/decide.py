@@ -14,6 +14,7 @@ from aiops.core.labels import key
 from aiops.core.records import FORETELLING, TIMED, Bools, EarlyWarning, SymptomKind
 from aiops.early_warnings.episode import Rules, as_it_is, next_state, warning_fingerprint
 from aiops.notify.message import facts_of
+from aiops.pipeline import limits
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.calibrations import allowance, telling
 from aiops.pipeline.changes import Changes
@@ -72,6 +73,8 @@ def decide(
             warning = watch.services.marked(warning, labels)
             if event == "opened":
                 warning = warning.having(record=_record(warning, record, rooms))
+            elif event != "closed":
+                warning = limits.follow(watch, warning, number)
             if event != "closed":  # a runbook may fit only once the time left is short enough
                 warning = warning.having(runbooks=_matched(rooms, warning, at))
             _remember(watch, warning, number)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Crossings, Floats, History, Ints, Scores, State
+from aiops.pipeline import limits
 from aiops.pipeline.join_cohort import columns_at_once, start_entities, start_rows
 from aiops.pipeline.mask_history import Unmasked
 from aiops.pipeline.opinions import ask, joined, take_due
@@ -109,7 +110,7 @@ def forecast(watch: Watch, now_s: int) -> None:
     watch.looked = False
     if watch.limit_changes is not None:
         watch.limit = watch.limit_changes(watch.limit, now_s)
-    if watch.step_s >= 60 and now_s % max(FORECAST_EVERY_S, watch.step_s):
+    if watch.step_s >= 60 and now_s % max(FORECAST_EVERY_S, watch.step_s) and not limits.moved(watch):
         return
     latest = watch.window.latest(now_s)
     look(watch, now_s, latest, watch.window.history)
@@ -129,6 +130,7 @@ def look(watch: Watch, now_s: int, latest: NDArray[np.float64], history_of: Call
         _put(found, part, watch.forecaster.crossings(state, history, watch.limit.take(part), horizon_s))
         for name, array in state.items():
             watch.forecaster_state[name][part] = array
+    limits.looked(watch, found)
     watch.crossings, watch.looked = found, True
     assert watch.held is not None
     speaks = np.flatnonzero(np.isfinite(found.time_s[:, 1]))

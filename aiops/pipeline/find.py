@@ -88,6 +88,8 @@ def unsure(watch: Watch, rows: Ints, now_s: int) -> Bools:
     for span_s in np.unique(spans[np.isfinite(spans)]).tolist():
         some = rows[spans == span_s]
         out[some] = watch.window.coverage(some, now_s - int(span_s), now_s) < LEAST_COVERAGE
+    if watch.limits:  # a limit that nobody told of is no all-clear either
+        out[rows] |= np.isnan(watch.limit.value[rows])
     return out
 
 

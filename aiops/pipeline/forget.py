@@ -58,7 +58,7 @@ def keep_only(watch: Watch, kept: Ints) -> None:
     watch.explained.clear()
     for name in ("entity_of", *LAST, "evaluated", "seen_s"):
         setattr(watch, name, getattr(watch, name)[kept])
-    for name in ("detector_state", "opinion_state", "forecaster_state", "beyond", "dispute", "silence", "refusal"):
+    for name in ("detector_state", "opinion_state", "forecaster_state", "beyond", "dispute", "silence", "refusal", "limits"):
         setattr(watch, name, _rows_of(getattr(watch, name), kept))
     watch.budget_state = {part: array[entities] for part, array in watch.budget_state.items()}
     for kind, gate in watch.gates.items():

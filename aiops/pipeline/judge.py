@@ -11,6 +11,7 @@ from aiops.core.labels import key
 from aiops.core.records import TIMED, EarlyWarning, Floats, Ints, Outcome
 from aiops.outcomes import settle as law
 from aiops.outcomes.course import BEFORE, left_course
+from aiops.pipeline import limits
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.changes import Changes
@@ -203,7 +204,8 @@ def _limit_changed(watch: Watch, pending: Pending, number: int | None) -> bool:
     if isinstance(watch, RulesWatch):
         return watch.limit_changed(pending.warning)
     limited = pending.warning.kind == "exhaustion" and number is not None
-    return limited and pending.limit_changed(watch.limit, watch.rows_of(number or 0))
+    wavers = limits.WAVERS if watch.limit_query else 0.0
+    return limited and pending.limit_changed(watch.limit, watch.rows_of(number or 0), wavers)
 
 
 def _settled(watch: Watch, outcome: Outcome, warning: EarlyWarning | None, rooms: Rooms, changes: Changes) -> None:

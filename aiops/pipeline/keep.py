@@ -178,6 +178,7 @@ def _states(watch: Watch) -> dict[str, State]:
     states = {"detector": watch.detector_state, "forecaster": watch.forecaster_state, "beyond": watch.beyond}
     states |= {"opinion": watch.opinion_state}
     states |= {"budget": watch.budget_state, "dispute": watch.dispute, "refusal": watch.refusal, "silence": watch.silence}
+    states["limits"] = watch.limits
     states["row"] = {name: getattr(watch, name) for name in (*LAST, "evaluated", "seen_s")}
     for look in _looks(watch):
         one: Crossings = getattr(watch, look)

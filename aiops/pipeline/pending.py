@@ -53,10 +53,16 @@ class Pending:
             self._rows = index, find()
         return self._rows[1]
 
-    def limit_changed(self, limit: Limit, rows: Ints) -> bool:
-        """Whether a row of its entity has another limit now; rows that came or went say nothing."""
+    def limit_changed(self, limit: Limit, rows: Ints, wavers: float = 0.0) -> bool:
+        """Whether a row of its entity has another limit now; rows that came or went say nothing, nor does a limit that moved by
+        no more than the share `wavers`, or, of one that wavers, that is not known."""
         if self.compared is limit:
             return False
         self.compared = limit
-        now = limit.value[rows]
-        return len(self.limits) == len(now) and not np.array_equal(np.asarray(self.limits), now, equal_nan=True)
+        before, now = np.asarray(self.limits), limit.value[rows]
+        if len(before) != len(now):
+            return False
+        if not wavers:
+            return not np.array_equal(before, now, equal_nan=True)
+        with np.errstate(invalid="ignore"):
+            return bool(np.any(np.abs(now - before) > wavers * np.abs(before)))

@@ -12,6 +12,7 @@ from aiops.config.counters import metrics_of, raw_counter
 from aiops.core.errors import SourceError, said
 from aiops.core.records import Bools, Floats, Ints, Remark
 from aiops.core.text import visible
+from aiops.pipeline import limits
 from aiops.pipeline.mask import masked_at
 from aiops.pipeline.quarantine import refuse
 from aiops.pipeline.reading import Late, Reading
@@ -69,6 +70,7 @@ def _ask(watch: Watch, number: int, now_s: int) -> Got | SourceError:
     try:
         pieces, older = _pieces(watch, feed, now_s)
         final = provisional(watch, feed, pieces)
+        limit = limits.asked(watch, feed, pieces)
     except SourceError as error:
         if error.kind not in AWAY:  # those are the link's to remember, for all cards
             feed.rest.failed(error, entered)
@@ -76,7 +78,7 @@ def _ask(watch: Watch, number: int, now_s: int) -> Got | SourceError:
     finally:
         feed.rest.let_go()
     feed.rest.well()
-    return Got(number, pieces, older, final)
+    return Got(number, pieces, older, final, limit)
 
 
 def _pieces(watch: Watch, feed: Feed, now_s: int) -> tuple[list[Piece], Range | None]:
@@ -166,6 +168,7 @@ def take_in(watch: Watch, taken: Taken) -> Reading:
         feed.link.newest_s = max(feed.link.newest_s, progress.read_s)
         for piece in one.pieces:
             feed.sees(watch.n, places[id(piece)])
+    limits.put(watch, got, end)
     finals = [put_final(watch, watch.feeds[one.feed], one.final) for one in got if one.final is not None]
     watch.trace()
     held = _held(watch, taken.asked)

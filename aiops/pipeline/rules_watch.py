@@ -90,9 +90,7 @@ class RulesWatch(Watch):
 
     def _limit_for(self, fresh: list[Labels]) -> Limit:
         """What is known of limits comes with `build`."""
-        more = Limit.uniform(len(fresh), math.nan, True)
-        old = self.limit
-        return Limit(*(np.concatenate([getattr(old, name), getattr(more, name)]) for name in Limit.__slots__))
+        return self.limit.joined(Limit.uniform(len(fresh), math.nan, True))
 
     def number_anew(self, entities: Ints) -> None:
         """Rows were let go: everything that counts them is made again."""

@@ -17,6 +17,7 @@ from aiops.models.card import ModelCard
 from aiops.models.cohort import Cohorts
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster, Opinion
+from aiops.pipeline.joined import Joined
 from aiops.pipeline.mask_rows import MaskRows
 from aiops.pipeline.pending import Alerts, Pending
 from aiops.pipeline.rows import extended, more_crossings
@@ -39,7 +40,7 @@ class Feed:
     """One source of a watch. `rest`: left alone while it cannot answer this card's query. `seen` (n,): rows it ever delivered.
 
     `lineage`, `partial`: of its last answer; `error`: why the last turn went without it. Late samples are not looked for any
-    more up to `final_s`.
+    more up to `final_s`. `limits`: which series of the limit's query belong to which rows; `limit_lineage`: of its last answer.
     """
 
     link: Link
@@ -49,11 +50,18 @@ class Feed:
     partial: tuple[str, ...] = ()
     error: SourceError | None = None
     final_s: int = 0
+    limits: Joined = field(default_factory=Joined)
+    limit_lineage: Lineage | None = None
 
     @property
     def name(self) -> str:
         """The source's."""
         return self.link.name
+
+    @property
+    def lineages(self) -> list[Lineage]:
+        """Of its last answers: the samples', then that of their limits."""
+        return [one for one in (self.lineage, self.limit_lineage) if one is not None]
 
     def sees(self, n: int, rows: Ints) -> None:
         """Remember that it delivers `rows` of n."""
@@ -91,7 +99,8 @@ class Watch:
     there was none. Between two turns they are the same; after a start `lived_s` may be older. `seen_s` (n,) is the newest
     instant that the models of a row have seen: rows whose sources are away stand still. `again`: the turns since the last save
     that an earlier life took in. `stood`: of each entity with a forecast, from when to when the last warning of one stood open.
-    `heard`: the number of the last statement that was taken in.
+    `heard`: the number of the last statement that was taken in. `limits`: where a query gives the limit, what it last said of
+    each row, and when.
     """
 
     card: ModelCard
@@ -120,6 +129,7 @@ class Watch:
     entity_of: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     index: EntityIndex | None = None
     limit: Limit = field(default_factory=lambda: Limit.uniform(0, np.nan, True))
+    limits: State = field(default_factory=dict)
     crossings: Crossings | None = None
     last_p: Floats = field(default_factory=lambda: np.zeros(0))
     last_expected: Floats = field(default_factory=lambda: np.zeros(0))
@@ -177,6 +187,11 @@ class Watch:
         return {"card": self.card.name, "sha": self.card.sha, "step_s": self.step_s, "window": self.window.id}
 
     @property
+    def limit_query(self) -> str:
+        """What gives the limit of each series; empty where there is none, or one number for all."""
+        return "" if self.card.limit is None else self.card.limit.query
+
+    @property
     def preferred(self) -> list[int]:
         """Numbers of the feeds, the one whose values count first: by priority, then in the order of the configuration."""
         return sorted(range(len(self.feeds)), key=lambda i: -self.feeds[i].link.priority)
@@ -204,7 +219,7 @@ class Watch:
     def trace(self) -> None:
         """Bring `lineage` up to the feeds' last answers."""
         self._lineages.clear()
-        self.lineage = self.join([feed.lineage for feed in self.feeds if feed.lineage is not None])
+        self.lineage = self.join([one for feed in self.feeds for one in feed.lineages])
 
     def lineage_of(self, row: int) -> Lineage:
         """The lineage of one row: joined over the feeds that deliver it."""
@@ -212,7 +227,7 @@ class Watch:
             return self.lineage
         who = tuple(i for i, feed in enumerate(self.feeds) if row < len(feed.seen) and feed.seen[row])
         if who not in self._lineages:
-            parts = [feed.lineage for feed in (self.feeds[i] for i in who) if feed.lineage is not None]
+            parts = [one for i in who for one in self.feeds[i].lineages]
             self._lineages[who] = self.join(parts) if parts else self.lineage
         return self._lineages[who]
 
@@ -252,6 +267,9 @@ class Watch:
         if self.forecaster is not None:
             self.forecaster_state = extended(self.forecaster_state, self.forecaster.initial(new))
             self.limit = self._limit_for(fresh)
+            if self.limit_query:
+                more = {"value": np.full(new, np.nan), "at_s": np.zeros(new, np.int64)}
+                self.limits = extended(self.limits, more | {"looked": np.full(new, np.nan)})
             self.crossings = more_crossings(self.crossings, new)
             self.held = more_crossings(self.held, new)
         for kind in ("anomaly", "exhaustion", "conflict", *(("absence",) if self.tells_absence else ())):
@@ -309,15 +327,9 @@ class Watch:
         if self.limit_of is not None:
             more = self.limit_of(fresh)
         else:
-            rule = self.card.forecast.limit if self.card.forecast else None
-            above, below = (None, None) if rule is None else (rule.above, rule.below)
-            value = above if above is not None else below
-            more = Limit.uniform(len(fresh), np.nan if value is None else float(value), above is not None)
-        old = self.limit
-        return Limit(
-            np.concatenate([old.value, more.value]), np.concatenate([old.above, more.above]),
-            np.concatenate([old.capacity, more.capacity]), np.concatenate([old.resets, more.resets]),
-        )
+            rule = self.card.limit
+            more = Limit.uniform(len(fresh), np.nan, True) if rule is None else rule.of(len(fresh), self.card.time_zone or "UTC")
+        return self.limit.joined(more)
 
     def remember(self, warning: EarlyWarning) -> None:
         """Take a later state of a warning that is open."""

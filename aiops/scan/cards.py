@@ -120,6 +120,8 @@ def _seen(
         return replace(seen, why="what is unlike usual is judged while it runs")
     if card.forecast.model != "exhaustion":
         return replace(seen, why=f"its forecaster {card.forecast.model} is judged while it runs")
+    if card.forecast.limit.query:
+        return replace(seen, why="its limit is a query, and is judged while it runs")
     leaf = leaf_of(card)
     seen = replace(seen, beyond=int(np.count_nonzero(_beyond(Past.of([leaf], {leaf.expr: newest}, newest.time_s))[-1])))
     progress(f"replaying 14 days of {card.name}", 0.0)
@@ -142,12 +144,8 @@ def _nearest(newest: Block, leaf: Leaf) -> frozenset[str]:
 
 def leaf_of(card: ModelCard) -> Leaf:
     """A card's limit as a comparison."""
-    assert card.forecast is not None
-    above, below = card.forecast.limit.above, card.forecast.limit.below
-    if above is not None:
-        return Leaf(card.query, ">", float(above), "forecast")
-    assert below is not None
-    return Leaf(card.query, "<", float(below), "forecast")
+    assert card.limit is not None
+    return Leaf(card.query, ">" if card.limit.is_above else "<", card.limit.number, "forecast")
 
 
 def _beyond(past: Past) -> Bools:

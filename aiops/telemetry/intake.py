@@ -36,12 +36,14 @@ _FRAME = struct.Struct("<II")
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """What one feed gave: its pieces, oldest first; the older range left to later turns; what was provisional, read anew."""
+    """What one feed gave: its pieces, oldest first; the older range left to later turns; what was provisional, read anew; the
+    limits as they are at the newest instant, where a query gives them."""
 
     feed: int
     pieces: list[Piece]
     older: Range | None = None
     final: Piece | None = None
+    limit: Piece | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,13 +245,22 @@ def _rows(head: Any, arrays: _Arrays) -> Ints | None:
 def _got_head(got: Got, parts: list[NDArray[Any]], rows_of: Callable[[LabelSets], Ints]) -> dict[str, Any]:
     pieces = [_piece_head(piece, parts, rows_of) for piece in got.pieces]
     final = None if got.final is None else _piece_head(got.final, parts, rows_of)
-    return {"feed": got.feed, "pieces": pieces, "older": got.older, "final": final}
+    head = {"feed": got.feed, "pieces": pieces, "older": got.older, "final": final}
+    if got.limit is not None:  # its series are no rows
+        labels = [dict(one) for one in got.limit.labels]
+        head["limit"] = labels, _piece_head(got.limit, parts, lambda found: np.arange(len(found)))
+    return head
 
 
 def _got(head: dict[str, Any], arrays: _Arrays, labels: LabelsOf) -> Got:
     pieces = [_piece(one, arrays, labels) for one in head["pieces"]]
     older = None if head["older"] is None else (int(head["older"][0]), int(head["older"][1]))
-    return Got(head["feed"], pieces, older, None if head["final"] is None else _piece(head["final"], arrays, labels))
+    final = None if head["final"] is None else _piece(head["final"], arrays, labels)
+    limit = None
+    if head.get("limit") is not None:
+        own, of = head["limit"]
+        limit = _piece(of, arrays, LabelsOf(own))
+    return Got(head["feed"], pieces, older, final, limit)
 
 
 def _piece_head(piece: Piece, parts: list[NDArray[Any]], rows_of: Callable[[LabelSets], Ints]) -> dict[str, Any]:

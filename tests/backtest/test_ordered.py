@@ -6,6 +6,8 @@ import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from aiops.backtest.ordered import CHALLENGED, Passed, declared, ground_of, ours, run
@@ -13,7 +15,7 @@ from aiops.backtest.question import Question, close, read_all, rooms_of
 from aiops.outcomes.incidents import Incident
 from aiops.pipeline import Rooms, Watch
 from tests.backtest.carded import DAYS, STEP, recorded, write_card
-from tests.backtest.recordings import DAY, START
+from tests.backtest.recordings import DAY, START, write_series
 
 END = START + DAYS * DAY - STEP
 
@@ -109,3 +111,27 @@ def test_a_crossing_and_the_incident_about_it_are_one_failure(tmp_path: Path) ->
     mine = [(f.truth, f.at_s) for f in declared(rooms, found.courses[0]) if f.entity["entity"] == "full"]
     assert mine == [("crossing", crossed.at_s), ("incident", END - DAY // 4)]
     close(rooms)
+
+
+def test_a_limit_that_a_query_gives_is_known_as_it_was_at_each_turn(tmp_path: Path) -> None:
+    count = DAYS * DAY // STEP
+    rec = recorded(tmp_path / "rec")
+    raised = np.where(np.arange(count) < count // 2, 1.0, 5.0)
+    for entity, limit in (("full", np.ones(count)), ("calm", raised)):
+        path = rec / "series" / f"{entity}.parquet"
+        disk = pq.read_table(path)["disk"].to_numpy()
+        write_series(rec, entity, START + STEP * np.arange(count), {"disk": disk, "room": limit})
+    forecast = {"limit": {"above": "room", "on": ["entity"]}, "horizon": "1d"}
+    asked = Question(None, rec, (str(write_card(tmp_path, forecast=forecast)),), START, END)
+    rooms = rooms_of(asked, tmp_path / "kept")
+    try:
+        watches = read_all(rooms, lambda _: None)
+        found = run(rooms, watches, START, END)
+        assert [(o.verdict, o.entity["entity"]) for o in found.outcomes] == [("hit", "full")], "nobody told of a limit for `jump`"
+        ground = ground_of(found.courses[0], rooms, START, END, 0)
+        calm = next(i for i, labels in enumerate(ground.labels) if labels["entity"] == "calm")
+        jump = next(i for i, labels in enumerate(ground.labels) if labels["entity"] == "jump")
+        assert np.array_equal(ground.limit[calm], raised)
+        assert np.isnan(ground.limit[jump]).all()
+    finally:
+        close(rooms)

@@ -129,7 +129,7 @@ def test_the_schema_accepts_every_shipped_card(path: Path) -> None:
     [
         ("{below: 0.05}", "{below: 0.05, above: 1}"),
         ("{below: 0.05}", "{}"),
-        ("{below: 0.05}", "{below: a query}"),
+        ("{below: 0.05}", "{below: [0.05]}"),
         ("forecast: {model: exhaustion, limit: {below: 0.05}, horizon: 3d}\ndetect: {model: seasonal}\n", ""),
         ("stage: shadow", "stage: loud"),
         ("step: 1m", "step: 60"),

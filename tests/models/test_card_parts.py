@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from aiops.models.card_parts import Exclude, GuardRules, LimitRule, SeverityRule
+from aiops.models.card_parts import Exclude, GuardRules, SeverityRule
 
 
 def test_k_of_n() -> None:
@@ -15,13 +15,6 @@ def test_k_of_n() -> None:
     for wrong in ("0/3", "4/3", "1/33", "often"):
         with pytest.raises(ValidationError, match="k/n"):
             GuardRules(persistence=wrong)
-
-
-def test_a_limit_has_one_side() -> None:
-    assert LimitRule.model_validate({"below": 0.05}).below == 0.05
-    for wrong in ({}, {"above": 1.0, "below": 0.0}):
-        with pytest.raises(ValidationError, match="exactly one"):
-            LimitRule.model_validate(wrong)
 
 
 def test_critical_comes_before_warning() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from aiops.core.records import Limit
 from aiops.models import days, paths
+from aiops.models.quota import hours_since
 from aiops.models.scene import oriented, scene_of
 from tests.models.ways import NOON, Array, eta_hours, history, hours, scene
 
@@ -70,7 +71,8 @@ def quota(values: Array, end: int = NOON) -> paths.Path:
     limit = Limit(np.ones(1), np.ones(1, bool), np.full(1, np.nan), np.ones(1, np.int8))
     seen = history(values[None], end)
     high, low = oriented(seen.long, limit)
-    return days.quota(high, low, scene_of(seen, limit)[0], np.array([end // 3600 % 24]))
+    since = hours_since(limit, np.array([end]), days.QUOTA_DAYS)
+    return days.quota(high, low, scene_of(seen, limit)[0], since)
 
 
 def test_a_quota_follows_the_usual_course_of_a_day() -> None:

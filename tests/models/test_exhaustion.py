@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aiops.core.records import Crossings, Limit
-from aiops.models.exhaustion import Exhaustion, ExhaustionParams, seconds_to_reset
+from aiops.models.exhaustion import Exhaustion, ExhaustionParams
 from aiops.telemetry.window import Window
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -233,11 +233,6 @@ def test_the_told_time_moves_by_half_of_what_a_look_adds() -> None:
 
 def resetting(kind: int, value: float = 1.0) -> Limit:
     return Limit(np.array([value]), np.ones(1, bool), np.full(1, np.nan), np.full(1, kind, np.int8))
-
-
-def test_seconds_to_reset_ends_at_utc_midnight_or_month_end() -> None:
-    now = np.full(3, 1_769_817_600 + 6 * HOUR)  # 31 January 2026, 06:00
-    assert seconds_to_reset(now, np.array([0, 1, 2], np.int8)).tolist() == [np.inf, 18 * HOUR, 18 * HOUR]
 
 
 def test_a_daily_quota_follows_the_course_of_earlier_days() -> None:

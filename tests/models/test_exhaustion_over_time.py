@@ -94,6 +94,43 @@ def test_a_quota_that_starts_again_first_is_silent_with_that_reason() -> None:
     assert str(said.reason[0]) == "starts again before it gets there"
 
 
+def test_what_was_told_before_a_quota_started_again_does_not_outlast_it() -> None:
+    end = 1_767_225_600 + 31 * DAY  # 1 February 2026, 00:00 UTC
+    t = np.arange(-24 * 5 * 12, 24 * 12 // 4) / 12
+    values = np.where(t < 0, 0.4 + 0.0046 * (t + 120), 0.0046 * t)
+    monthly = Limit(np.array([1.0]), np.array([True]), np.array([np.nan]), np.array([2], np.int8))
+    window, model = Window.open(None, 300, 1), Exhaustion(ExhaustionParams(), 300)
+    rows, state = window.rows_for([{"row": "0"}]), model.initial(1)
+    state["up"][:], state["window_s"][:], state["last_s"][:] = True, 72 * HOUR, end - 300
+    state["expected_s"][:], state["slope"][:] = end + 10 * HOUR, 1e-6
+    said = []
+    for i, value in enumerate(values.tolist()):
+        now = end + int(t[i] * HOUR)
+        window.append(rows, np.array([now]), np.array([[value]]))
+        if t[i] >= 0:
+            said.append(model.crossings(state, window.history(rows, now), monthly, 14 * DAY))
+    assert not speaks(said).any()
+
+
+def test_a_limit_that_is_measured_is_timed_anew_at_once_and_a_written_one_after_a_while() -> None:
+    t = np.arange(-24 * 4 * 12, 1) / 12
+    for settle_s, expected in ((0.0, True), (3000.0, False)):
+        model = Exhaustion(ExhaustionParams(settle_s=settle_s), 300)
+        state, window = model.initial(1), Window.open(None, 300, 1)
+        rows = window.rows_for([{"row": "0"}])
+        said = []
+        for i, value in enumerate((0.7 + 0.01 * t).tolist()):
+            now = NOON + 300 * i
+            window.append(rows, np.array([now]), np.array([[value]]))
+            if i >= len(t) - 12:
+                limit = Limit.uniform(1, 1.0 if i < len(t) - 1 else 1.1, True)
+                said.append(model.crossings(state, window.history(rows, now), limit, 14 * DAY))
+        assert speaks(said[-2:]).tolist() == [True, expected]
+        if expected:
+            before, after = (one.time_s[0, 1] for one in said[-2:])
+            assert after - before == pytest.approx(10 * HOUR, rel=0.1)
+
+
 def test_what_failed_and_was_mended_is_told_again_when_it_goes_the_same_way() -> None:
     t = np.arange(0, 24 * 15 * 12) / 12
     level = 0.4 + 0.002 * np.random.default_rng(2).normal(size=len(t))

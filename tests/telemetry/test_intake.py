@@ -92,6 +92,14 @@ def test_what_was_taken_in_comes_back_to_the_bit(tmp_path: Path) -> None:
         assert same(one, wanted)
 
 
+def test_limits_come_back_to_the_bit_and_their_series_are_no_rows(tmp_path: Path) -> None:
+    got = Got(0, [piece("ab", 60)], final=piece("a", 60), limit=piece("pq", 60, copies=True, partial=(Remark("we say so"),)))
+    taken = [Taken(60, None, (got,), (0,))]
+    rows = written(tmp_path / "f", taken)
+    assert rows.labels == [{"name": "a"}, {"name": "b"}]
+    assert same(read(tmp_path / "f"), taken)
+
+
 def test_cut_at_any_byte_it_ends_with_the_last_whole_turn(tmp_path: Path) -> None:
     ends = []
     for n in range(5):
