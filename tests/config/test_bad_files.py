@@ -23,6 +23,7 @@ def told(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+@pytest.mark.row("X4")
 def test_a_bad_file_is_told_word_for_word(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.upper().startswith("AIOPS_")]:
         monkeypatch.delenv(name)

@@ -62,6 +62,7 @@ def test_too_many_bytes(tmp_path: Path) -> None:
     assert why(tmp_path, "a: " + "x" * MAX_BYTES) == f"1:1 has more than {MAX_BYTES} bytes; split it"
 
 
+@pytest.mark.row("X5")
 def test_too_many_values(tmp_path: Path) -> None:
     assert f"more than {MAX_NODES} values" in why(tmp_path, "a: [" + "1," * MAX_NODES + "1]")
 
@@ -83,6 +84,7 @@ def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
             load(path)
 
 
+@pytest.mark.row("X7")
 def test_a_link_out_of_its_folder_is_refused_and_one_inside_is_read(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "out.yaml").write_text("a: 1\n")
@@ -106,6 +108,7 @@ def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.one_of(st.binary(max_size=200), st.text(alphabet="ab:-[]{}&*!|>'\"%@`#?, \n\t\\\x00é", max_size=60)))
+@pytest.mark.row("X6")
 def test_whatever_stands_in_a_file_it_is_read_or_refused_with_its_place(tmp_path: Path, text: str | bytes) -> None:
     path = tmp_path / "any.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())

@@ -25,6 +25,7 @@ def test_plain_text_stays_as_it_is(value: str) -> None:
     ("value", "expected"),
     [("a\nb", "a\\nb"), ("a\r\x1b[31m", "a\\r\\x1b[31m"), ("abc\u202e", "abc\\u202e"), ("\ud800", "\\ud800"), ("\0", "\\x00")],
 )
+@pytest.mark.row("A10")
 def test_what_moves_the_cursor_or_turns_the_line_is_escaped(value: str, expected: str) -> None:
     assert visible(value) == expected
 

@@ -65,6 +65,7 @@ def test_a_reload_takes_up_a_new_source_and_lets_go_of_an_old_one(rig: Rig) -> N
         ("sources: {made: {kind: made}}\ncards: [missing]\n", "missing"),
     ],
 )
+@pytest.mark.row("X8")
 def test_a_bad_file_leaves_everything_as_it_was(rig: Rig, broken: str, said: str) -> None:
     daemon = warned(rig)
     before, rooms, at = only_open(daemon), daemon.rooms, daemon.board.reloaded_s

@@ -44,6 +44,7 @@ def logged(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, level: str = "i
     return stream
 
 
+@pytest.mark.row("X16")
 def test_off_a_terminal_each_event_is_one_line_of_json(monkeypatch: pytest.MonkeyPatch) -> None:
     out = logged(monkeypatch, io.StringIO())
     structlog.get_logger().warning("source failed", source=HOSTILE, many=[HOSTILE], n=3)

@@ -69,6 +69,7 @@ def test_each_series_is_counted_once_a_card_in_exactly_one_state(rig: Rig) -> No
     assert rows["disk", "active"] == 4
 
 
+@pytest.mark.row("X17")
 def test_no_label_value_comes_from_telemetry(rig: Rig) -> None:
     daemon = watching(rig)
     assert len(daemon.store.open_warnings()) == 4

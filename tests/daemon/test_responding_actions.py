@@ -88,6 +88,7 @@ def test_what_a_runbook_says_is_done(tmp_path: Path, server: Web, capsys: pytest
     assert "freed 42 on a1" in capsys.readouterr().out
 
 
+@pytest.mark.row("X15")
 def test_a_secret_is_kept_nowhere(tmp_path: Path, server: Web, capfd: pytest.CaptureFixture[str]) -> None:
     carried_on(settings(tmp_path, server, *STEPS[:3], grow(server)))
     kept = everything_in(tmp_path / "data")

@@ -114,6 +114,7 @@ def in_order(ids: list[str]) -> bool:
     return True
 
 
+@pytest.mark.row("N1")
 def test_a_receiver_that_was_down_for_an_hour_gets_everything_in_order(store: Store) -> None:
     port, keys = free_port(), list[str]()
     relay = Relay(store, {"am": hook(f"http://127.0.0.1:{port}/")})
@@ -137,6 +138,7 @@ def test_a_receiver_that_was_down_for_an_hour_gets_everything_in_order(store: St
 
 
 @pytest.mark.parametrize("answer", [lambda h, k: said(h, 500), lambda h, k: said(h, 503), lambda h, k: h.connection.close()])
+@pytest.mark.row("N2")
 def test_what_arrived_and_was_answered_with_trouble_comes_again_under_the_same_key(
     store: Store, receiver: Receiver, answer: Answer
 ) -> None:
@@ -164,6 +166,7 @@ def test_what_arrived_and_was_answered_too_late_comes_again_under_the_same_key(s
     ("header", "wait_s"),
     [("600", 600), ("315360000", 900), ("Tue, 22 Sep 2026 13:43:20 GMT", 900), ("", None), ("soon", None), ("-1", None)],
 )
+@pytest.mark.row("N3")
 def test_a_wait_that_is_asked_for_is_kept_up_to_a_quarter_of_an_hour(
     store: Store, receiver: Receiver, header: str, wait_s: int | None
 ) -> None:
@@ -179,6 +182,7 @@ def test_a_wait_that_is_asked_for_is_kept_up_to_a_quarter_of_an_hour(
 
 
 @pytest.mark.parametrize("status", [400, 404, 413])
+@pytest.mark.row("N4")
 def test_what_is_refused_for_good_goes_to_the_fallback_and_is_counted(store: Store, receiver: Receiver, status: int) -> None:
     first, second = put(store, 2, NOW)
     receiver.answer = lambda handler, key: said(handler, status if key == first else 204)
@@ -193,6 +197,7 @@ def test_what_is_refused_for_good_goes_to_the_fallback_and_is_counted(store: Sto
     assert states(store) == {f"am {first}": "dead", f"am {second}": "sent", f"mail {first}": "sent"}
 
 
+@pytest.mark.row("N5")
 def test_one_bad_receiver_of_three_costs_the_others_nothing(store: Store, receiver: Receiver) -> None:
     let_go = threading.Event()
     with contextlib.closing(Receiver()) as hangs:
@@ -240,6 +245,7 @@ print("done", flush=True)
 
 
 @pytest.mark.parametrize("before_the_answer", [True, False])
+@pytest.mark.row("N9")
 def test_killed_between_sending_and_marking_nothing_is_lost(tmp_path: Path, before_the_answer: bool) -> None:
     store = Store.open("", tmp_path / "data")
     keys = put(store, 30, NOW)
@@ -279,6 +285,7 @@ def test_killed_between_sending_and_marking_nothing_is_lost(tmp_path: Path, befo
     store.close()
 
 
+@pytest.mark.row("N10")
 def test_a_backlog_is_read_in_pieces_and_leaves_in_order(
     store: Store, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +304,7 @@ def test_a_backlog_is_read_in_pieces_and_leaves_in_order(
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.row("N12")
 def test_a_receiver_that_leads_elsewhere_is_not_followed(store: Store, receiver: Receiver, status: int) -> None:
     put(store, 1, NOW)
     with contextlib.closing(Receiver()) as elsewhere:
@@ -305,6 +313,7 @@ def test_a_receiver_that_leads_elsewhere_is_not_followed(store: Store, receiver:
         assert elsewhere.ids == []
 
 
+@pytest.mark.row("N8")
 def test_nobody_hears_the_end_before_the_beginning(receiver: Receiver) -> None:
     with memory() as store:
         opened = enqueue(store, "opened", warning())
@@ -327,6 +336,7 @@ def told(rig: Rig) -> list[dict[str, Any]]:
 
 
 @pytest.mark.long
+@pytest.mark.row("N6")
 def test_ten_thousand_symptoms_in_a_turn_are_few_messages(rig: Rig) -> None:
     for n in range(10_000):
         rig.world.add("free", {"instance": f"host-{n // 100}", "disk": f"d{n % 100}"}, falling(0.001))
@@ -342,6 +352,7 @@ def test_ten_thousand_symptoms_in_a_turn_are_few_messages(rig: Rig) -> None:
     assert len([w for w in rig.daemon.store.open_warnings() if not w.members]) == 10_000
 
 
+@pytest.mark.row("N7")
 def test_what_flaps_is_told_seldom(rig: Rig) -> None:
     rig.world.add("load", {"instance": "a"}, lambda t: 0.5 + 0.4 * ((t // 60) % 2) * (t >= rig.world.begins_s + 7 * HOUR))
     rig.start(anomaly_card(step="1m", history="1d"))

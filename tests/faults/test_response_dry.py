@@ -83,6 +83,7 @@ def turned_to(calls: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("dry", [False, True])
+@pytest.mark.row("R24")
 def test_a_dry_run_starts_no_program_and_turns_to_nobody(tmp_path: Path, dry: bool) -> None:
     calls, port = tmp_path / "calls", free_port()
     with web() as there:

@@ -164,6 +164,7 @@ def test_undisturbed_everything_holds_and_every_kind_of_point_is_passed(world: W
     assert {f"sql {one}" for one in sql} | {"effect look", "effect fix", "effect fix is done", "send response"} <= set(points)
 
 
+@pytest.mark.row("R1")
 def test_killed_at_every_point_everything_holds(world: World, points: list[str]) -> None:
     before = world.kills
     found = {f"{at} before {points[at]}": after(world, at) for at in range(len(points))}

@@ -173,6 +173,7 @@ def test_undisturbed_both_kinds_of_steps_are_done_and_one_is_taken_back(tmp_path
     assert points > 20
 
 
+@pytest.mark.row("R2")
 def test_whenever_it_sleeps_it_does_nothing_more_when_it_wakes(tmp_path: Path, points: int) -> None:
     found = {at: slept(tmp_path / f"at{at}", at) for at in range(points)}
     assert {at: wrongs for at, (wrongs, _) in found.items() if wrongs} == {}

@@ -1,7 +1,8 @@
-"""The table of faults and the tests agree: a row has a test of its number in the file it names, and no test lacks its row."""
+"""The table of faults and the tests agree: a row has a test that names it in the file it names, and no test lacks its row."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -31,8 +32,27 @@ def test_every_row_of_what_people_and_receivers_meet_names_a_test_that_is_there(
     receivers = [f"N{i}" for i in range(1, 14)]  # nobody writes templates, so none fails (N14)
     door = [f"A{i}" for i in range(1, 20)]
     assert [row for row, *_ in rows] == [*(f"R{i}" for i in range(1, 26)), *hostile, *receivers, *door]
-    gone = [f"{file}::{name}" for _, file, name in rows if f"\ndef {name}(" not in (HERE.parents[1] / file).read_text("utf-8")]
+    gone = [f"{row}: {file}::{name}" for row, file, name in rows if row not in marks(HERE.parents[1] / file).get(name, ())]
     assert gone == []
+
+
+def test_every_test_that_names_a_row_names_one_of_the_table() -> None:
+    known = {row for row, *_ in NAMED.findall(TABLE.read_text("utf-8"))}
+    named = {row for path in HERE.parent.rglob("test_*.py") for rows in marks(path).values() for row in rows}
+    assert named == known
+
+
+def marks(path: Path) -> dict[str, set[str]]:
+    """Which rows each test of a file says it is of: `@pytest.mark.row("N10")`."""
+    found: dict[str, set[str]] = {}
+    text = path.read_text("utf-8")
+    if "mark.row(" not in text:
+        return found
+    for one in ast.parse(text).body:
+        if isinstance(one, ast.FunctionDef):
+            calls = [d for d in one.decorator_list if isinstance(d, ast.Call) and ast.unparse(d.func) == "pytest.mark.row"]
+            found[one.name] = {ast.literal_eval(argument) for call in calls for argument in call.args}
+    return found
 
 
 def test_every_test_of_a_row_stands_in_the_table() -> None:

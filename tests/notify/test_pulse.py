@@ -47,6 +47,7 @@ def test_it_beats_every_so_often_and_each_beat_holds_for_three() -> None:
     assert to.until == [OPENED_S + 180.0, OPENED_S + 240.0, OPENED_S + 305.0]
 
 
+@pytest.mark.row("N13")
 def test_a_daemon_that_does_not_work_is_silent_and_says_so_once() -> None:
     to, well = Beats(), [False]
     one = pulse(to, lambda now_s: well[0])

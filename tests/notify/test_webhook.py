@@ -71,6 +71,7 @@ def test_without_a_secret_it_says_nothing_of_one(tmp_path: Path) -> None:
     assert not [name for name in posted(tmp_path)[0] if name.startswith("webhook-")]
 
 
+@pytest.mark.row("N11")
 def test_whatever_a_label_holds_the_event_stays_one(tmp_path: Path) -> None:
     labels = {name: value.encode("utf-8", "replace").decode() for name, value in HOSTILE.items()}
     hostile = warning(entity=labels, labels=labels, id=fingerprint("x"))

@@ -221,6 +221,7 @@ REFUSED = Result("failed", why="not listed", effect=False)
         ("both", LOST, [], 3, "FAILED"),
     ],
 )
+@pytest.mark.row("R4")
 def test_what_did_not_end_well_is_tried_again_as_far_as_its_class_lets_it(
     rig: Rig, klass: str, result: Result, done: Any, calls: int, state: str
 ) -> None:

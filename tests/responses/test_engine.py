@@ -106,6 +106,7 @@ def test_a_ceiling_that_was_lowered_meanwhile_holds(rig: Rig) -> None:
     assert (rig.one().state, rig.count.steps) == ("suggested", ["look"])
 
 
+@pytest.mark.row("R3")
 def test_an_episode_is_answered_once_however_often_it_is_seen(rig: Rig) -> None:
     rig.write(book(mode="auto"))
     rig.warn(early())
@@ -172,6 +173,7 @@ def test_a_target_that_is_gone_costs_nothing_and_is_told_once(rig: Rig) -> None:
     assert rig.told() == ["mend: the target is gone"]
 
 
+@pytest.mark.row("R21")
 def test_the_kill_switch_stops_before_the_next_step_and_lets_go_on_after_it(rig: Rig) -> None:
     def turned_on(call: Call) -> Result:
         rig.runs.switch(True, "ann", "drill", rig.clock.now)

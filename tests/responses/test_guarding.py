@@ -52,6 +52,7 @@ def test_what_it_requires_must_hold_for_everything_that_answers(rig: Rig, age: A
 
 
 @pytest.mark.parametrize(("lasts", "state"), [(True, "blocked"), (None, "blocked"), (False, "verifying")])
+@pytest.mark.row("R23")
 def test_in_a_window_nothing_is_done_and_one_that_nobody_defined_always_lasts(rig: Rig, lasts: Any, state: str) -> None:
     one = ready(rig, guards={**GUARDS, "skip_during": ["change-freeze"]})
     one.world._a.lasting = lambda name, run, now_s: lasts
@@ -91,6 +92,7 @@ def test_a_success_that_lasts_is_not_held_against_the_next(rig: Rig) -> None:
     assert rig.count.steps.count("fix") == 6
 
 
+@pytest.mark.row("R20")
 def test_of_a_hundred_targets_three_are_touched_and_the_rest_is_told_in_one_message(rig: Rig) -> None:
     rig.watched = 1000
     one = ready(rig, *(early(n) for n in range(1, 101)))
@@ -132,6 +134,7 @@ def test_two_runbooks_do_not_act_on_one_target_at_once(rig: Rig) -> None:
     assert sorted(run.state for run in rig.runs.newest()) == ["succeeded", "verifying"]
 
 
+@pytest.mark.row("R22")
 def test_runbooks_that_set_each_other_off_are_stopped(tmp_path: Path) -> None:
     """Each helps at once and opens what the other is for."""
     with made(tmp_path, loop=4) as rig:

@@ -54,6 +54,7 @@ def test_only_those_who_are_asked_may_answer(rig: Rig, who: str) -> None:
     assert no.value.status == 403
 
 
+@pytest.mark.row("R19")
 def test_as_many_people_as_it_says_must_say_yes(rig: Rig) -> None:
     one = asked(rig, book(approval={"for": "write", "from": ["group:sre", "user:dan"], "quorum": 2, "expires": "20m"}))
     assert [yes(rig, one, "ann"), yes(rig, one, "ann")] == ["waiting", "waiting"]
@@ -74,6 +75,7 @@ def test_one_no_is_enough_and_ends_it(rig: Rig) -> None:
         yes(rig, one, "cyd")
 
 
+@pytest.mark.row("R15")
 def test_of_many_who_answer_at_once_one_is_heard_and_the_others_are_told(rig: Rig) -> None:
     rig.settings.groups["sre"].extend(f"p{n}" for n in range(20))
     one, heard, told = asked(rig), list[str](), list[str]()
@@ -107,6 +109,7 @@ def test_nobody_answers_and_it_says_so_at_half_time_and_at_the_end(rig: Rig) -> 
     ]  # fmt: skip
 
 
+@pytest.mark.row("R16")
 def test_a_late_yes_is_refused_with_the_reason(rig: Rig) -> None:
     one = asked(rig)
     rig.clock.now += 21 * MINUTE
@@ -130,6 +133,7 @@ def test_where_no_time_is_left_nobody_is_asked(rig: Rig) -> None:
     assert (rig.one().state, rig.runs.questions(rig.one().id)) == ("approval_expired", [])
 
 
+@pytest.mark.row("R13")
 def test_what_cleared_while_it_waited_is_left_alone_and_who_said_yes_is_told(rig: Rig) -> None:
     one = asked(rig)
     yes(rig, one)
@@ -157,6 +161,7 @@ def test_what_it_requires_must_still_hold_when_it_starts(rig: Rig) -> None:
     assert rig.one().body["why"] == "'fresh' wants < 300 and got 500"
 
 
+@pytest.mark.row("R14")
 def test_what_changed_while_it_waited_is_asked_anew_and_the_old_yes_is_void(rig: Rig) -> None:
     size = [6]
     rig.count.does["look"] = lambda call: Result("done", {"json": {"n": size[0]}})

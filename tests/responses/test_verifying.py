@@ -35,6 +35,7 @@ def done(rig: Rig, *steps: dict[str, Any], **more: Any) -> Replica:
 
 
 @pytest.mark.parametrize("numbers", [[], [0.1], [0.3, 0.1], [float("nan")], no_answer()])
+@pytest.mark.row("R5")
 def test_what_is_bad_or_not_known_until_time_is_up_did_not_help(rig: Rig, numbers: Any) -> None:
     one = done(rig)
     one.world.numbers["free{$target}"] = numbers
@@ -96,6 +97,7 @@ def test_what_did_not_help_is_taken_back_newest_first(rig: Rig) -> None:
     assert said == ["mend: fix", "mend: more", "mend: stays", "mend: more taken back", "mend: fix taken back"]
 
 
+@pytest.mark.row("R25")
 def test_a_failing_undo_calls_a_person_at_once_and_stops(rig: Rig) -> None:
     one = done(rig, BACK, {**BACK, "id": "more"})
     rig.count.does["more"] = lambda call: Result("failed", why="exit code 1")

@@ -39,6 +39,7 @@ def test_each_argument_of_the_author_is_one_argument(value: str) -> None:
 
 @settings(deadline=None)
 @given(VALUES)
+@pytest.mark.row("X2")
 def test_a_value_that_could_be_an_option_or_cannot_be_passed_is_refused(value: str) -> None:
     _, refused = rendered_argv(["df", "${{ symptom.labels.mountpoint }}"], context(mountpoint=value))
     bad = value.startswith("-") or "\0" in value or not value or len(value.encode("utf-8", "surrogatepass")) > 131_071
@@ -56,6 +57,7 @@ def test_two_dashes_from_a_label_protect_nothing() -> None:
 
 @settings(deadline=None)
 @given(VALUES)
+@pytest.mark.row("X3")
 def test_what_a_value_holds_is_never_looked_up_again(value: str) -> None:
     assert render("${{ symptom.labels.x }}", context(x=value)) == value
     assert render("<${{ symptom.labels.x }}>", context(x=value)) == f"<{value}>"

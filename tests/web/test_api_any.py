@@ -92,11 +92,13 @@ def ask(served: Served, path: str, method: str, chosen: settings) -> None:
 
 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
+@pytest.mark.row("A15")
 def test_nothing_that_is_sent_breaks_it(served: Served, path: str, method: str) -> None:
     ask(served, path, method, BOUNDED)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
+@pytest.mark.row("A19")
 def test_nothing_breaks_it_however_long_one_tries(served: Served, path: str, method: str) -> None:
     ask(served, path, method, LONG)

@@ -85,6 +85,7 @@ def test_everything_but_reading_needs_the_token(rig: Rig, app: Any, client: Test
     assert rig.daemon.board.reloaded_s == rig.daemon.board.started_s
 
 
+@pytest.mark.row("A8")
 def test_every_answer_forbids_scripts_frames_and_sniffing(rig: Rig, client: TestClient) -> None:
     page = f"/warnings/{warning_id(rig)}"
     for path in ("/", page, "/api/v1/warnings", "/metrics", "/-/ready", "/missing"):
@@ -110,6 +111,7 @@ class Tags(HTMLParser):
 
 
 @pytest.mark.parametrize("page", ["/", "/warnings/{id}"])
+@pytest.mark.row("A9")
 def test_labels_stay_text_in_pages(rig: Rig, client: TestClient, page: str) -> None:
     text = client.get(page.replace("{id}", warning_id(rig))).text
     tags = Tags(text).found
@@ -202,6 +204,7 @@ def test_json_of_status_and_cards(client: TestClient) -> None:
 HOSTILE_IDS = ["nothing", "%", "_", "..%2f..%2fetc%2fpasswd", "%00", "a" * 5000, "' OR 1=1 --", "%f0%9f%92%a9", "%ed%a0%80"]
 
 
+@pytest.mark.row("A16")
 def test_ids_that_are_none_are_not_found(client: TestClient) -> None:
     for bad in HOSTILE_IDS:
         assert client.get(f"/api/v1/warnings/{bad}").status_code == 404, bad
@@ -277,6 +280,7 @@ def test_a_bad_file_is_told_and_the_old_configuration_stays(rig: Rig, client: Te
     assert "<b>" not in text
 
 
+@pytest.mark.row("A18")
 def test_a_store_that_cannot_be_read_is_503_with_the_reason(
     rig: Rig, app: Any, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

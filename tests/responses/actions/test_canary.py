@@ -105,6 +105,7 @@ def scraped(folder: Path, values: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [60, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.row("X1")
 def test_values_from_an_exporter_through_prometheus(tmp_path: Path, all_sinks: Sinks, count: int) -> None:
     values = made_up(10_000, seed=7)[-count:]
     assert len(set(values)) == count

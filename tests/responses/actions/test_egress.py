@@ -20,6 +20,7 @@ def guard(*hosts: str, networks: tuple[str, ...] = (), answers: tuple[str, ...] 
 
 
 @pytest.mark.parametrize("host", PRIVATE)
+@pytest.mark.row("X9")
 def test_no_writing_of_a_private_address_gets_through(host: str) -> None:
     egress = Egress([host], [])
     with pytest.raises(Blocked):
@@ -42,6 +43,7 @@ def test_public_addresses_do(host: str) -> None:
         "https://[a.example]/", "https://-a.example/", "https://a.example./x\n",
     ],
 )  # fmt: skip
+@pytest.mark.row("X12")
 def test_only_plain_urls_are_read(url: str) -> None:
     with pytest.raises(Blocked):
         Egress(["a.example", "b.example", "-a.example"], []).place(url)

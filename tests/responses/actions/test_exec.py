@@ -32,6 +32,7 @@ def test_its_own_name_is_the_authors(tmp_path: Path) -> None:
     assert found.output["stdout"].splitlines()[1:] == [str(tmp_path / "program"), "x"]
 
 
+@pytest.mark.row("R12")
 def test_only_declared_variables_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OF_THE_DAEMON", "x")
     given = {"argv": ["env"], "env": {"OWN": "a b"}, "secrets_env": {"PASSWORD": {"secret": "db"}}}
@@ -82,6 +83,7 @@ def test_json_is_read_when_the_step_says_so(tmp_path: Path) -> None:
     [("exit 3", "exit code 3"), ("exit 127", "exit code 127"),
      ("kill -9 $$", "ended by signal 9"), ("kill $$", "ended by signal 15")],
 )
+@pytest.mark.row("R9")
 def test_how_it_ended_is_said(tmp_path: Path, text: str, why: str) -> None:
     found = runner(tmp_path, {"end": script(tmp_path, text)}).run(call({"argv": ["end"]}), 0.0)
     assert (found.end, found.why, found.effect) == ("failed", why, True)
@@ -176,6 +178,7 @@ def test_another_host_is_refused_unless_it_is_listed(tmp_path: Path) -> None:
         assert "is not listed under responses.actions.exec.ssh.hosts" in found.why
 
 
+@pytest.mark.row("R11")
 def test_secrets_show_nowhere_however_they_are_written(tmp_path: Path) -> None:
     text = 'echo "$P"; echo "$P" | base64; echo "x$P" | base64 >&2; cat; exit 1'
     coded = base64.b64encode(b"ab" + CANARY.encode()).decode()
@@ -207,6 +210,7 @@ def test_a_secret_at_the_cut_does_not_show_in_part(tmp_path: Path) -> None:
     assert found.output["truncated"] == ["stdout"]
 
 
+@pytest.mark.row("R8")
 def test_streams_are_capped_and_valid_text(tmp_path: Path) -> None:
     text = "head -c 300000000 /dev/zero; head -c 100 /dev/urandom >&2"
     action = runner(tmp_path, {"flood": script(tmp_path, text)}, env={"PATH": "/usr/bin:/bin"})

@@ -120,6 +120,7 @@ def test_basic_authentication_is_masked_in_every_form() -> None:
     assert found.output["text"] == "Basic [secret] [secret]"
 
 
+@pytest.mark.row("X14")
 def test_a_secret_goes_only_where_it_is_listed_for() -> None:
     with web() as server:
         action = http(server, secrets={"api": ["other.example"]})

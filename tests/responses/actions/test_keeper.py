@@ -34,6 +34,7 @@ def pids(path: Path) -> list[int]:
     return [int(one) for one in path.read_text().split()]
 
 
+@pytest.mark.row("R6")
 def test_a_hanging_program_is_stopped(tmp_path: Path) -> None:
     text = f"echo $$ > {tmp_path}/pids; echo begun; sleep 600 & echo $! >> {tmp_path}/pids; wait"
     found = runner(tmp_path, {"hang": script(tmp_path, text)}, env=PATH, grace=0.2).run(call({"argv": ["hang"]}, left_s=2.5), 0.0)
@@ -55,6 +56,7 @@ def test_a_grandchild_that_ignores_the_request_and_holds_the_output_is_killed(tm
     assert [pid for pid in pids(tmp_path / "pids") if alive(pid)] == []
 
 
+@pytest.mark.row("R7")
 def test_nobody_escapes_into_a_session_of_his_own(tmp_path: Path) -> None:
     text = f"""
         import os, time
@@ -91,6 +93,7 @@ def test_files_are_bounded(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="the limit does not hold for root, and only root can become another user")
+@pytest.mark.row("R10")
 def test_a_fork_bomb_is_contained(tmp_path: Path) -> None:
     mark = f"600.{os.getpid()}"  # seconds for which nobody else on this machine sleeps
     bomb = ["sh", "-c", f"i=0; while [ $i -lt 200 ]; do sleep {mark} & i=$((i+1)); done; wait"]

@@ -116,6 +116,7 @@ def test_an_answer_is_not_inflated() -> None:
         assert sender(server.host).send("GET", server.url, {}, None, 30.0).body == bomb
 
 
+@pytest.mark.row("X11")
 def test_a_redirect_is_an_answer_like_any() -> None:
     with web(lambda seen: (307, b"")) as server, web() as inner:
         server.more = {"Location": inner.url}
@@ -130,6 +131,7 @@ def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch
     assert (len(server.seen), len(proxy.seen)) == (1, 0)
 
 
+@pytest.mark.row("X10")
 def test_it_connects_to_the_address_that_was_vetted() -> None:
     answers = iter([["127.0.0.1"], ["169.254.169.254"]])
     with web() as server:

@@ -80,6 +80,7 @@ def asked(rig: Rig) -> list[tuple[str, str, Needs]]:
     return [one for one in named if one[1] not in SKIPPED]
 
 
+@pytest.mark.row("A1")
 def test_without_a_proof_no_route_answers(rig: Rig, client: TestClient) -> None:
     found = asked(rig)
     assert len(found) > 30
@@ -88,6 +89,7 @@ def test_without_a_proof_no_route_answers(rig: Rig, client: TestClient) -> None:
             assert client.request(method, path, headers=head).status_code == 401, path
 
 
+@pytest.mark.row("A5")
 def test_each_role_may_on_each_route_what_the_route_says(rig: Rig, client: TestClient, tokens: dict[str, str]) -> None:
     for method, path, needs in asked(rig):
         for name in PEOPLE:
@@ -156,6 +158,7 @@ def test_an_account_of_nobody_is_refused(rig: Rig, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("web", [{}, {"people": PEOPLE, "accounts_file": "/x"}, {"tls": {"cert_file": "/c", "key_file": "/k"}}])
+@pytest.mark.row("A2")
 def test_other_machines_are_refused_without_tls_and_a_login(tmp_path: Path, web: dict[str, Any]) -> None:
     import json
 

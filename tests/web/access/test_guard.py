@@ -24,6 +24,7 @@ def test_a_host_header_names_this_machine_or_not(header: str, ours: bool) -> Non
     assert is_loopback(host_of(header)) is ours
 
 
+@pytest.mark.row("A11")
 def test_those_who_never_finish_what_they_ask_keep_nobody_waiting(rig: Rig) -> None:
     app = make_app(rig.start(card()))
     with serving(app) as port, contextlib.ExitStack() as open_:

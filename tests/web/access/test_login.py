@@ -38,6 +38,7 @@ def test_a_login_leads_nowhere_else(client: TestClient, to: str) -> None:
     assert entered(client, to=to).headers["location"] == "/"
 
 
+@pytest.mark.row("A3")
 def test_guessing_is_slowed_down(client: TestClient) -> None:
     assert [entered(client, "wrong").status_code for _ in range(TRIES)] == [401] * TRIES
     late = entered(client)
@@ -46,6 +47,7 @@ def test_guessing_is_slowed_down(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize("head", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}])
+@pytest.mark.row("A7")
 def test_a_page_of_somebody_else_logs_nobody_in_and_changes_nothing(client: TestClient, head: dict[str, str]) -> None:
     assert client.post("/login", data={"name": "ann", "password": PASSWORD}, headers=head).status_code == 403
     assert client.post("/enter", data={"key": "x"}, headers=head).status_code == 403

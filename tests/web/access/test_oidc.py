@@ -81,6 +81,7 @@ HOSTILE: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("what", "change", "why"), HOSTILE, ids=[one[0] for one in HOSTILE])
+@pytest.mark.row("A4")
 def test_a_token_that_does_not_hold_logs_nobody_in(
     entry: TestClient, provider: Provider, what: str, change: dict[str, Any], why: str
 ) -> None:

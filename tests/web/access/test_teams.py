@@ -74,6 +74,7 @@ def test_the_owner_of_a_service_stands_above_what_a_label_says(rig: Rig, tokens:
 
 
 @pytest.mark.parametrize("path", ["verdict", "ack", "feedback", "actions"])
+@pytest.mark.row("A6")
 def test_who_speaks_of_another_teams_warning_hears_that_there_is_none(
     rig: Rig, client: TestClient, tokens: dict[str, str], path: str
 ) -> None:

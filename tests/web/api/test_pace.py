@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from fastapi.testclient import TestClient
 
 from aiops.web.api import pace
@@ -30,6 +31,7 @@ def test_what_is_remembered_is_bounded() -> None:
     assert len(one._left) == pace.REMEMBERED
 
 
+@pytest.mark.row("A12")
 def test_each_token_has_its_own_pace_and_no_proof_that_of_its_address(rig: Rig, tokens: dict[str, str]) -> None:
     rig.more["web"] |= {"requests_per_second": 0.001, "burst": 2}
     rig.stop()

@@ -32,6 +32,7 @@ def test_all_matchers_must_hold_and_none_chooses_everything() -> None:
     assert not Filter([])
 
 
+@pytest.mark.row("A14")
 def test_an_expression_made_to_take_forever_does_not() -> None:
     begun = time.process_time()
     assert not Filter(['a=~"(a+)+b"', 'a=~"(a|a)*c"']).fits({"a": "a" * 20_000})

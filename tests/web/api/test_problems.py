@@ -78,6 +78,7 @@ def test_each_thing_that_is_wrong_is_named_and_what_was_sent_is_not(client: Test
 
 
 @pytest.mark.parametrize("sent", [b"{", b"\xff", b'{"n": 1e999999}', b"[" * 5000, b'"\\ud800"', b"NaN"])
+@pytest.mark.row("A13")
 def test_what_is_no_json_is_refused(client: TestClient, sent: bytes) -> None:
     assert client.post("/", content=sent, headers={"Content-Type": "application/json"}).status_code in (400, 422)
 

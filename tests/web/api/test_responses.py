@@ -76,6 +76,7 @@ def test_they_are_read_in_a_list_and_whole(client: TestClient, daemon_rig: Rig) 
 
 
 @pytest.mark.parametrize("word", ["approve", "deny", "cancel", "resolve"])
+@pytest.mark.row("R18")
 def test_no_word_is_heard_without_a_credential_and_looking_does_nothing(client: TestClient, daemon_rig: Rig, word: str) -> None:
     assert daemon_rig.daemon is not None
     run = daemon_rig.daemon.responding.runs.newest()[0]
@@ -87,6 +88,7 @@ def test_no_word_is_heard_without_a_credential_and_looking_does_nothing(client: 
     assert daemon_rig.daemon.responding.runs.newest() == [run]
 
 
+@pytest.mark.row("R17")
 def test_a_yes_is_that_of_the_credentials_user_and_the_same_yes_is_the_same_answer(client: TestClient, daemon_rig: Rig) -> None:
     assert daemon_rig.daemon is not None
     responding = daemon_rig.daemon.responding

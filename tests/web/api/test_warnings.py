@@ -97,6 +97,7 @@ def test_what_is_known_is_not_sent_again_until_it_changes(rig: Rig, client: Test
         assert word in again.text
 
 
+@pytest.mark.row("A17")
 def test_a_verdict_on_what_has_changed_meanwhile_is_refused(rig: Rig, client: TestClient) -> None:
     one = f"/api/v1/warnings/{id_of(client)}"
     tag = client.get(one).headers["etag"]
