@@ -13,8 +13,8 @@ class IsolationParams(OpinionParams):
 class Isolation(Seasonal):
     """score = first + clip(weight (second - first), -near, near), second by p = (1 + r / s)^-3, r an isolation forest's score.
 
-    Every point is scored as `seasonal` does. For an entity whose score is within `near` of its threshold (with `everything`: for
-    each) a worker process grows 100 trees over blocks of 15 min of the last 3 days, of its rows and of rows of their cohort,
+    Every point is scored as `seasonal` does. For an entity whose score is above its threshold less `near` (with `everything`:
+    for each) a worker process grows 100 trees over blocks of 15 min of the last 3 days, of its rows and of rows of their cohort,
     where the card names one. Features of a block: level, largest departure and spread beside the usual course of the day, and
     change of level since the block and the hour before, in units of the row's own scale; beside the median of the cohort's other
     rows at that time, where there are four. r is the square of the newest block's score beyond the row's median, s^3 the mean of
@@ -44,9 +44,9 @@ class PcaParams(OpinionParams):
 class Pca(Seasonal):
     """score = first + clip(weight (second - first), -near, near), second by p = (1 + r / s)^-3, r a reconstruction error.
 
-    Every point is scored as `seasonal` does. For an entity whose score is within `near` of its threshold (with `everything`: for
-    each) a worker process takes the levels of its rows, and of rows of their cohort where the card names one, in blocks of 15 min
-    of the last 3 days beside their usual courses of the day, and finds the principal components that explain 80 % of their
+    Every point is scored as `seasonal` does. For an entity whose score is above its threshold less `near` (with `everything`:
+    for each) a worker process takes the levels of its rows, and of rows of their cohort where the card names one, in blocks of 15
+    min of the last 3 days beside their usual courses of the day, and finds the principal components that explain 80 % of their
     movement, at most a third of the rows. r is what they leave of the newest block of a row, s^3 the mean of r^3 over its own
     past: what all members do together is no news, what one does alone is. The newest hour is not learnt.
     Until there is an answer, and without one (below four rows, half a day of history), the first tier speaks alone.

@@ -20,15 +20,15 @@ class OpinionParams(SeasonalParams):
 
     near: float = Field(
         0.6, gt=0, le=5,
-        description="scores (-log10 p) this close to their threshold get a second opinion, which moves them by no more",
+        description="scores (-log10 p) from this far below their threshold on get a second opinion, which moves them by no more",
     )  # fmt: skip
     weight: float = Field(0.5, gt=0, le=1, description="what the second opinion counts for beside the first")
     every_s: float = Field(600, ge=TAKEN_AFTER_S, description="how often an entity is judged anew, s")
-    everything: bool = Field(False, description="true: every entity of the card, all the time; false: those near their threshold")
+    everything: bool = Field(False, description="true: every entity of the card, all the time; false: as `near` says")
 
 
 class SecondOpinion(Opinion):
-    """What a model of `judges` says of entities whose score is near their threshold; see the interface.
+    """What a model of `judges` says of entities whose score is near or above their threshold; see the interface.
 
     An answer is used from `TAKEN_AFTER_S` after the asking on, for `KEEPS` times `every_s`, in the time of the turns.
     joined = first + clip(weight (second - first), -near, near): it decides what is in doubt and nothing else.
@@ -49,7 +49,7 @@ class SecondOpinion(Opinion):
         if self.params.everything:
             return np.isfinite(scores)
         with np.errstate(invalid="ignore"):
-            return np.asarray(np.abs(scores - thresholds) <= self.params.near)
+            return np.asarray(scores >= thresholds - self.params.near)
 
     def busy(self, state: State, now_s: Ints) -> Bools:
         """See the interface."""

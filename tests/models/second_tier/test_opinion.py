@@ -62,9 +62,9 @@ def test_it_decides_what_is_in_doubt_and_nothing_else() -> None:
     np.testing.assert_array_equal(model.joined(first, np.full(4, np.nan)), first)
 
 
-def test_those_near_their_threshold_deserve_it_or_all() -> None:
-    scores, thresholds = np.array([0.9, 1.6, 2.4, np.nan]), np.full(4, 1.5)
-    assert opinion(near=0.5).deserving(scores, thresholds).tolist() == [False, True, False, False]
+def test_those_near_or_above_their_threshold_deserve_it_or_all() -> None:
+    scores, thresholds = np.array([0.9, 1.1, 2.4, np.nan]), np.full(4, 1.5)
+    assert opinion(near=0.5).deserving(scores, thresholds).tolist() == [False, True, True, False]
     assert opinion(everything=True).deserving(scores, thresholds).tolist() == [True, True, True, False]
 
 
