@@ -81,11 +81,9 @@ def _either(first: Rows, second: Rows, matching: Matching) -> Rows:
     """`or`: the left as it is; of the right what has no partner there that holds."""
     out, partners = dict(first), _by_match(first, matching)
     for name, (labels, formula) in second.items():
-        if name in first:
-            out[name] = labels, Many("or", (first[name][1], formula))
-            continue
-        others = partners.get(matched(labels, matching), [])
-        out[name] = labels, Many("unless", (formula, *others)) if others else formula
+        others = [] if matching.default else partners.get(matched(labels, matching), [])
+        alone = Many("unless", (formula, *others)) if others else formula
+        out[name] = labels, Many("or", (first[name][1], alone)) if name in first else alone
     return out
 
 

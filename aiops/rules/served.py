@@ -13,7 +13,7 @@ from aiops.rules.compiler import Compiled, Leaf, compile_rule
 from aiops.rules.files import MAX_RULES, AlertingRule
 from aiops.rules.labels import NAME, template
 from aiops.rules.parse import NotPromQL, parse
-from aiops.rules.tree import Call, walk
+from aiops.rules.tree import COMPARISONS, Binary, Call, Node, children
 
 PATH = "/api/v1/rules"
 RELABELS = ("label_replace", "label_join")
@@ -103,17 +103,28 @@ def _served(group: _Group, rule: _Rule) -> Served:
         Active(one.labels, one.state, one.activeAt.timestamp()) for one in rule.alerts or [] if one.activeAt is not None
     )
     try:
-        return Served(written, _whole(rule.query, compile_rule(rule.query, written.labels)), active)
+        return Served(written, as_a_whole(rule.query, compile_rule(rule.query, written.labels)), active)
     except NotPromQL as e:
         return Served(written, Compiled(reason="unsupported_syntax", detail=str(e)), active)
 
 
-def _whole(query: str, found: Compiled) -> Compiled:
-    """Labels that a rule makes itself are not those of its leaves: such a rule is one leaf, its margin against 0."""
+def as_a_whole(query: str, found: Compiled) -> Compiled:
+    """Labels that a rule makes itself are not those of its leaves: such a rule is one leaf, its margin against 0.
+
+    0 itself counts as its operator says; a target is reached there.
+    """
     text = found.target or found.margin
-    if text is None or not any(isinstance(one, Call) and one.name in RELABELS for one in walk(parse(query))):
+    if text is None or not _relabels(parse(query)):
         return found
-    return Compiled(found.margin, found.target, Leaf(text, ">", 0.0, "forecast"))
+    inclusive = found.target is not None or (len(found.leaves) == 1 and found.leaves[0].op in (">=", "<="))
+    return Compiled(found.margin, found.target, Leaf(text, ">=" if inclusive else ">", 0.0, "forecast"))
+
+
+def _relabels(node: Node) -> bool:
+    """Whether it makes labels of what comes out of a comparison; what is compared has them in its leaf."""
+    if isinstance(node, Binary) and node.op in COMPARISONS:
+        return False
+    return (isinstance(node, Call) and node.name in RELABELS) or any(map(_relabels, children(node)))
 
 
 class Naming:

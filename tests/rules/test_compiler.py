@@ -177,7 +177,9 @@ def test_a_target_is_relabelled_as_its_rule_is() -> None:
     assert (found.target or "").replace("0 - a", "0 - predict_linear(a[1h], 9)") == found.margin
 
 
-@pytest.mark.parametrize("text", ["{{ humanize $value }}", "{{ $externalLabels.a }}", "{{ if $value }}a{{ end }}", "{{ $labels.x"])
+@pytest.mark.parametrize(
+    "text", ["{{ humanize $value }}", "{{ $externalLabels.a }}", "{{ if $value }}a{{ end }}", "{{ $labels.x"]
+)
 def test_a_rule_with_a_label_that_cannot_be_filled_in_is_refused(text: str) -> None:
     found = compile_rule("level > 9", [("severity", "page"), ("at", text)])
     assert (found.reason, found.margin, found.leaves) == ("unsupported_syntax", None, ())

@@ -73,6 +73,14 @@ def test_ignoring_leaves_labels_out_of_account() -> None:
     assert scene.told() == {'{"x":"a","y":"1"}': 60.0}
 
 
+def test_what_stands_on_both_sides_of_or_on_is_kept_back_by_any_partner_on_the_left() -> None:
+    here, other = {"x": "a", "z": "1"}, {"x": "a", "z": "2"}
+    scene = Scene("used > 9 or size > 5 or on (x) load > 3", used=[(other, 1.0)], size=[(here, 2.0)], load=[(here, 3.0)])
+    formula = scene.rows['{"x":"a","z":"1"}'][1]
+    looks = np.array([[True, False, True], [False, False, True], [True, True, False]])  # used, size, load
+    assert [bool(program([formula], 3).holding(look)[0]) for look in looks] == [False, True, True]
+
+
 @pytest.mark.parametrize(("by", "names"), [("by (x)", ['{"x":"a"}', '{"x":"b"}']), ("without (x)", ['{"y":"1"}', '{"y":"2"}'])])
 def test_an_aggregation_fires_with_its_first_element(by: str, names: list[str]) -> None:
     used = [({"x": "a", "y": "1"}, 50.0), ({"x": "a", "y": "2"}, 40.0), ({"x": "b", "y": "1"}, 90.0)]

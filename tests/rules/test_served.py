@@ -55,11 +55,6 @@ def test_alerts_of_now_come_with_it() -> None:
     assert (active.state, active.labels["x"], int(active.since_s)) == ("pending", "a", 1767323045)
 
 
-def test_a_rule_that_makes_its_own_labels_is_one_leaf() -> None:
-    (found,) = asked(answer(rule('label_replace(tank_litres, "a", "$1", "b", "(.*)") > 5')))
-    assert [(leaf.expr, leaf.op, leaf.limit) for leaf in found.compiled.leaves] == [(found.compiled.margin, ">", 0.0)]
-
-
 @pytest.mark.parametrize("body", [{"data": {"groups": None}}, {"data": {}}, {"data": {"groups": [{"rules": None}]}}])
 def test_a_server_without_rules_has_none(body: object) -> None:
     assert asked(body) == []
@@ -89,6 +84,21 @@ def test_an_alert_is_found_by_the_labels_of_its_series_and_those_of_the_rule() -
 def test_the_groups_name_that_vmalert_adds_is_left_out_of_account() -> None:
     assert naming().of_series({"x": "a"}) == naming().of_alert({"alertname": "Full", "x": "a", "alertgroup": "g"})
     assert naming().of_series({"x": "a"}) != naming().of_alert({"alertname": "Full", "x": "a", "alertgroup": "another"})
+
+
+@pytest.mark.parametrize(
+    ("expr", "leaf"),
+    [
+        ('label_replace(a_litres > 5, "x", "$1", "y", "(.*)")', (">", 0.0)),
+        ('label_replace(a_litres >= 5, "x", "$1", "y", "(.*)")', (">=", 0.0)),
+        ('label_replace(predict_linear(a_litres[1h], 60) < 5, "x", "$1", "y", "(.*)")', (">=", 0.0)),
+        ('label_replace(a_litres, "x", "$1", "y", "(.*)") > 5', (">", 5.0)),
+    ],
+)
+def test_a_rule_that_relabels_what_fires_is_one_leaf(expr: str, leaf: tuple[str, float]) -> None:
+    found = asked(answer(rule(expr)))[0].compiled
+    assert [(one.op, one.limit) for one in found.leaves] == [leaf]
+    assert (found.leaves[0].expr in (found.target, found.margin)) is (leaf[1] == 0)
 
 
 def test_a_label_that_is_empty_is_none() -> None:
