@@ -274,7 +274,21 @@ def _arithmetic(node: Binary, alone: bool) -> _Side:
         return _gate(node, "always_fires", "it is a number")
     if is_scalar(node.left) or is_scalar(node.right):
         return _passed_on(node, _side(node.right if is_scalar(node.left) else node.left, alone))
+    left, right = _side(node.left), _side(node.right)
+    if right.reason == "no_comparison" and left.margin is not None:
+        return _joined(node, left, right, node.matching)
+    if left.reason == "no_comparison" and right.margin is not None:
+        return _joined(node, right, left, node.matching.swapped())
     return _uncompared(node)
+
+
+def _joined(node: Binary, rule: _Side, other: _Side, matching: Matching) -> _Side:
+    """Arithmetic of what passed a comparison with what did not: it fires where the one fires and the other is there."""
+    margin, target = (one and compose.joined(one, other.rule, matching) for one in (rule.margin, rule.target))
+    if margin is None:
+        return _uncompared(node)
+    condition = Combined("and", (rule.condition, other.condition), Matching(matching.on, matching.labels))
+    return _Side(node, condition, margin, target)
 
 
 def _uncompared(node: Node) -> _Side:

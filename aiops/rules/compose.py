@@ -110,6 +110,23 @@ def always(rule: Node) -> Node:
     return Binary("*", firing(rule), Number(math.inf))
 
 
+def joined(mine: Node, other: Node, matching: Matching) -> Node | None:
+    """The margin of arithmetic between a rule (its margin `mine`, on the left) and what is no comparison: mine, where both are.
+
+    None where the rule's side gives labels to several partners: which series they come from, the margin cannot tell.
+    """
+    if matching.group == "right" and matching.include:
+        return None
+    there = firing(other)
+    if matching.group != "right" and not matching.default:  # twins there are an error only while the rule's side fires
+        there = Aggregate("topk", there, matching.on, matching.labels, Number(1))
+    if matching.group == "left":
+        mine, _ = _overwritten(mine, other, matching, rising=True)
+    else:
+        mine = best_of(mine, matching)
+    return Binary("*", mine, there, matching)
+
+
 def both(mine: Node, best: Node, matching: Matching) -> Node:
     """The margin of `x and y`: the smaller of x's and the best of the matching y's; absent where y is."""
     return Binary("or", Binary("<=", mine, best, _left(matching)), _where_known(best, mine, matching))

@@ -13,7 +13,7 @@ from aiops.rules.compiler import Compiled, Leaf, compile_rule
 from aiops.rules.files import MAX_RULES, AlertingRule
 from aiops.rules.labels import NAME, template
 from aiops.rules.parse import NotPromQL, parse
-from aiops.rules.tree import COMPARISONS, Binary, Call, Node, children
+from aiops.rules.tree import COMPARISONS, SET_OPERATORS, Binary, Call, Node, children, is_scalar
 
 PATH = "/api/v1/rules"
 RELABELS = ("label_replace", "label_join")
@@ -121,10 +121,11 @@ def as_a_whole(query: str, found: Compiled) -> Compiled:
 
 
 def _relabels(node: Node) -> bool:
-    """Whether it makes labels of what comes out of a comparison; what is compared has them in its leaf."""
+    """Whether it makes labels of what comes out of a comparison, or joins some; what is compared has them in its leaf."""
     if isinstance(node, Binary) and node.op in COMPARISONS:
         return False
-    return (isinstance(node, Call) and node.name in RELABELS) or any(map(_relabels, children(node)))
+    joins = isinstance(node, Binary) and node.op not in SET_OPERATORS and not (is_scalar(node.left) or is_scalar(node.right))
+    return joins or (isinstance(node, Call) and node.name in RELABELS) or any(map(_relabels, children(node)))
 
 
 class Naming:

@@ -48,10 +48,11 @@ SUFFIXES = _set("value average avg mean max min maximum minimum current gauge")
 """Endings that say how a value came about, not what it is."""
 
 SIGNED_FUNCTIONS = _set("predict_linear ln log2 log10 sin cos tan sinh tanh asin atan")
-SPREADS = _set("sum min max avg count group stddev stdvar")
+SPREADS = _set("sum min max avg count group stddev stdvar quantile")
 """Aggregations that have a value wherever one element has."""
 ELEMENTWISE = _set(
-    "abs round ceil floor sgn exp ln log2 log10 sqrt deg rad sin cos tan asin acos atan sinh cosh tanh sort sort_desc"
+    """abs round ceil floor sgn exp ln log2 log10 sqrt deg rad sin cos tan asin acos atan sinh cosh tanh sort sort_desc
+    clamp_min clamp_max"""
 )
 """Functions that keep every element."""
 KEPT = _set(

@@ -24,6 +24,10 @@ RELABELLED = (
     'label_replace({}, "place", "$1", "instance", "(.*)")', 'label_join({}, "pump", "-", "instance", "zone")',
     'label_replace({}, "pump", "", "pump", "b")',
 )  # fmt: skip
+AROUND = (
+    "-{}", "{} * 2", "abs({})", "0 - {}", "sort({})", "{} / -3", "clamp_min({}, 1)",
+    "{} * on(instance) group_left(zone) tank_info", "{} + on(instance) tank_info", "tank_info - ignoring(pump) group_right() {}", "{} * tank_used",
+)  # fmt: skip
 GATES = ("tank_ready == 1", "tank_up == 0", "tank_spare", "hour() >= 0", "absent(tank_gone)", "vector(1) > 2")
 SCALED = ("1 - {}", "{} * -2", "{} / 3", "-{}", "{} + 1", "100 * {}", "{} ^ 2", "5 - {} * 2", "{} % 3", "2 / {}")
 FUNCTIONS = ("abs({})", "ceil({})", "clamp({}, 0, 4)", "ln({})", "sqrt({})", "round({}, 0.5)", "exp({} / 5)")
@@ -57,9 +61,9 @@ class _Maker:
         below = f"({self.rule(depth - 1)})"
         if pick < 0.8:
             return choose(RELABELLED).format(below)
-        if pick < 0.92:
+        if pick < 0.88:
             return f"{choose(['sum', 'max', 'count', 'min', 'group'])} {choose(GROUPING)} {below}"
-        return choose(["-{}", "{} * 2", "abs({})", "0 - {}", "sort({})", "{} / -3"]).format(below)
+        return choose(AROUND).format(below)
 
     def chain(self, depth: int) -> str:
         """Two to six parts."""

@@ -43,6 +43,16 @@ ON, IGNORING = Matching(True, ("k",)), Matching(False, ("k",))
         (compose.always(X), "group without () (x) * Inf"),
         (compose.held(X, Y, DEFAULT), "y * group without () (x)"),
         (compose.held(X, Y, IGNORING), "y * ignoring (k) group_right () group without () (x)"),
+        (compose.joined(X, Y, DEFAULT), "x * group without () (y)"),
+        (compose.joined(X, Y, ON), "max by (k) (x) * on (k) topk by (k) (1, group without () (y))"),
+        (
+            compose.joined(X, Y, Matching(True, ("k",), "left", ("l",))),
+            "max without (l) (x) * on (k) group_left (l) topk by (k) (1, group without () (y))",
+        ),
+        (
+            compose.joined(X, Y, Matching(False, ("k",), "right")),
+            "max without (k) (x) * ignoring (k) group_right () group without () (y)",
+        ),
         (compose.either(X, Y), "x >= y or y <= Inf or x"),
         (compose.both(X, Y, DEFAULT), "x <= y or y * group without () (x <= Inf)"),
         (
@@ -51,8 +61,13 @@ ON, IGNORING = Matching(True, ("k",)), Matching(False, ("k",))
         ),
     ],
 )
-def test_composed(node: Node, text: str) -> None:
+def test_composed(node: Node | None, text: str) -> None:
+    assert node is not None
     assert write(node) == text
+
+
+def test_labels_that_a_rule_gives_to_several_partners_cannot_be_told() -> None:
+    assert compose.joined(X, Y, Matching(True, ("k",), "right", ("l",))) is None
 
 
 def test_the_unnoticed_number_changes_no_other_number() -> None:

@@ -115,6 +115,13 @@ sum by (instance) (predict_linear(tank_free[10m], 600) < 1)
 predict_linear(tank_free[10m], 600) < 0 or predict_linear(tank_other[10m], 600) < 1
 predict_linear(tank_free[10m], 600) - tank_free > 3
 sum_over_time((tank_used > bool 3)[10m:1m]) > 4
+(tank_used > 3) * on(instance) group_left(zone) tank_info
+(tank_used{pump=~"a|b"} >= 3) / ignoring(pump) tank_info
+tank_info{pump=~"a|b"} * on(instance) group_left() (tank_used > 3)
+((tank_used > 3) * on(instance) group_left(zone) tank_info) and on(instance) tank_load > 1
+sum by (instance) ((tank_used > 3) + tank_info)
+quantile by (zone) (0.5, tank_used < 3)
+clamp_min(tank_used > 3, 5)
 sum by (zone) (tank_used > bool 1) > 1
 """.strip().splitlines()
 SHARED = Path(__file__).parents[3] / "shared" / "rules"

@@ -51,6 +51,10 @@ max(tank_level_litres) - min(tank_level_litres) > 5
 avg_over_time((tank_level_litres > bool 90)[1h:1m]) > 0.5
 tank_level_litres > 3 or on () vector(1) > 2
 tank_level_litres > 3 and on () vector(1)
+(tank_level_litres > 3) * on (zone) group_left (owner) pump_info
+pump_info * on (zone) group_right () (tank_level_litres > 3)
+quantile(0.5, tank_level_litres > 3)
+clamp_max(tank_level_litres > 3, 9)
 """
 REFUSED = """
 binary          pump_up == 0
@@ -152,6 +156,8 @@ no_comparison   tank_level_litres - tank_free_litres
 no_comparison   abs(tank_level_litres)
 not_equivalent  (pump_up == 0) * on (zone) tank_level_litres
 not_equivalent  topk(3, tank_level_litres > 5)
+not_equivalent  (tank_level_litres > 5) + (tank_free_litres > 5)
+not_equivalent  (tank_level_litres > 5) * on (zone) group_right (owner) pump_info
 not_equivalent  count_over_time((tank_level_litres > 5)[1h:1m])
 unsupported_syntax  mad_over_time(tank_level_litres[1h]) > 5
 unsupported_syntax  limitk(3, tank_level_litres) > 5
