@@ -62,7 +62,7 @@ def fields(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, Field
         if name == "params":
             continue
         yield key, field
-        if inner is not None:
+        if inner is not None and inner is not model:  # a tree has the same keys all the way down
             kind = get_origin(field.annotation)
             yield from fields(inner, key + {dict: ".<name>.", list: "[]."}.get(kind, "."))
 

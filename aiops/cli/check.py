@@ -14,6 +14,7 @@ from aiops.config import environment
 from aiops.config.judge import judged_file
 from aiops.config.messages import did_you_mean
 from aiops.config.responses import members
+from aiops.config.routing import every, resolved
 from aiops.config.settings import Settings, load_settings
 from aiops.config.shipped import models_dir, runbooks_dir, shelves
 from aiops.config.yaml_file import Document, load, yaml_files
@@ -195,7 +196,7 @@ def _config_references(config: Path | None, settings: Settings, cards: list[Mode
     if cards is not None:
         yield from _stages(document, settings.stages, cards)
         yield from _named_cards(document, settings, cards)
-    yield from _untold(document, settings.receivers, {route.receiver for route in settings.routes})
+    yield from _untold(document, settings.receivers, _told(settings))
     for group, chosen in (("sources", settings.sources), ("receivers", settings.receivers)):
         for name, one in chosen.items():
             yield from _secret_files(document, (group, name), one.params)
@@ -236,6 +237,13 @@ def _raw_references(config: Path, cards: Sequence[ModelCard]) -> Iterator[Mistak
         for name, one in parts.get(group, {}).items():
             if isinstance(one, dict):
                 yield from _secret_files(document, (group, name), one)
+
+
+def _told(settings: Settings) -> set[str]:
+    """Receivers to which a route leads, or a fallback, or the heartbeat."""
+    routes = {route.receiver for _, route in every(resolved(settings.routes))}
+    others = {one.fallback for one in settings.receivers.values()}
+    return routes | others | ({settings.heartbeat.receiver} if settings.heartbeat is not None else set())
 
 
 def _untold(document: Document, receivers: Iterable[str], told: set[str]) -> Iterator[Mistake]:

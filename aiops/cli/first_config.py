@@ -220,8 +220,14 @@ sources:
 receivers:                                 # who is told, by name
   stdout: {{kind: stdout}}
   # alertmanager: {{kind: alertmanager, url: "http://127.0.0.1:9093"}}
+  # pager: {{kind: webhook, url: "https://pager.example.net/hook", pages: true}}   # only stage page that cannot wait
+  # tickets: {{kind: webhook, url: "https://tickets.example.net/hook"}}
+  # mail: {{kind: apprise, urls_file: /run/secrets/mail-urls}}
 
 routes:                                    # the first that matches wins, unless it says `continue: true`
+  # - {{receiver: pager, repeat: 30m}}                       # page, else ticket, else digest
+  # - {{urgent: true, receiver: tickets}}
+  # - {{urgent: false, receiver: mail, digest: true}}
   # - matchers: ['severity=~"warning|critical"']
   #   receiver: alertmanager
   - receiver: stdout

@@ -15,6 +15,7 @@ from aiops.config import environment
 from aiops.config.actions import action_mistakes
 from aiops.config.fields import EMPTY
 from aiops.config.messages import did_you_mean
+from aiops.config.routing import every, resolved
 from aiops.config.yaml_file import Document, mistakes_of
 from aiops.config.yaml_strict import Loc
 from aiops.core.errors import AiopsError, Mistake
@@ -67,7 +68,7 @@ def judged(document: Document, settings: Configuration) -> list[Mistake]:
         for name, one in chosen.items():
             out += _plugin_mistakes(document, (group, name), one.kind, one.params)
     out += action_mistakes(document, settings.responses.actions)
-    return out + _routes(document, settings) + [*_mask_sources(document, settings), *_other_receivers(document, settings)]
+    return [*out, *_routes(document, settings), *_mask_sources(document, settings), *_other_receivers(document, settings)]
 
 
 def _other_receivers(document: Document, settings: Configuration) -> Iterator[Mistake]:
@@ -121,18 +122,20 @@ def judged_raw(document: Document, data: dict[str, Any], common: dict[str, tuple
     return out
 
 
-def _routes(document: Document, settings: Configuration) -> list[Mistake]:
-    out = []
+def _routes(document: Document, settings: Configuration) -> Iterator[Mistake]:
+    known, names = settings.receivers, ", ".join(sorted(settings.receivers))
     written = isinstance(document.data, dict) and "routes" in document.data
-    for i, route in enumerate(settings.routes):
-        if route.receiver not in settings.receivers:
-            known = ", ".join(sorted(settings.receivers))
-            if written:
-                out.append(_no_receiver(document, i, route.receiver, settings.receivers))
-            else:
-                example = f"routes: [{{receiver: {next(iter(settings.receivers), 'NAME')}}}]"
-                out.append(document.mistake(("receivers",), f"no route leads to {known}; write {example}"))
-    return out
+    for (loc, raw), (_, route) in zip(every(settings.routes), every(resolved(settings.routes)), strict=True):
+        if not route.receiver and not route.routes:
+            yield document.mistake(loc, f"names no receiver, nor does a route above it; write one of {names}")
+        elif route.receiver and route.receiver not in known and written:
+            yield document.mistake((*loc, "receiver"), _unknown_receiver(route.receiver, known))
+        elif route.receiver and route.receiver not in known:
+            example = f"routes: [{{receiver: {next(iter(known), 'NAME')}}}]"
+            yield document.mistake(("receivers",), f"no route leads to {names}; write {example}")
+        for name in ("group_wait", "group_interval"):
+            if name in raw.model_fields_set and not route.group_by and not route.routes:
+                yield document.mistake((*loc, name), "nothing is grouped; write group_by, or remove it")
 
 
 def _no_receiver(document: Document, i: int, name: str, known: Iterable[str]) -> Mistake:

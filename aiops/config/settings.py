@@ -32,7 +32,7 @@ from aiops.core.records import Stage
 _SOURCE_KEYS = (
     "kind", "step", "labels", "priority", "lateness", "data_class", "residency", "purpose", "owner", "failure_domain", "limits",
 )  # fmt: skip
-_RECEIVER_KEYS = ("kind", "fallback", "time_zone")
+_RECEIVER_KEYS = ("kind", "fallback", "time_zone", "pages")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 """A name that people choose; it also names folders, so it holds nothing but letters, digits and `_.-`."""
 
@@ -127,6 +127,7 @@ class ReceiverSettings(Strict):
 
     kind: str = Field(description="which plug-in: stdout, alertmanager, webhook or apprise")
     fallback: str = Field("", description="the receiver that is told what this one refused for good")
+    pages: bool = Field(False, description="it wakes people: only warnings of stage page that cannot wait are routed there")
     time_zone: ZoneName | None = Field(None, description="on whose clock it reads times; none: as the working hours have it")
     params: dict[str, Any] = Field(default_factory=dict, description="the plug-in's own parameters")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Literal
 
 from aiops.config.routing import Route, WorkingHours
 from aiops.core.labels import Labels, fingerprint, matches_all
-from aiops.core.records import SEVERITIES, EarlyWarning, Outcome
+from aiops.core.records import SEVERITIES, STAGES, EarlyWarning, Outcome
 from aiops.notify.clock import UTC_CLOCK, Clock
 from aiops.notify.wording import act_before, body, impact, record, title
 from aiops.store.codec import to_json
@@ -88,10 +89,11 @@ def _leading(
     warning: EarlyWarning, routes: Sequence[Route], urgent: bool | None, over: bool
 ) -> dict[str, tuple[Route, bool]]:
     """Receiver to its route, and whether it was surely told what came before: of what is `over` the routes count as well that
-    it would have taken with another severity or urgency."""
+    it would have taken with another severity, stage or urgency."""
     out = {name: (route, route.urgent is None) for name, route in routed(warning, routes, urgent).items()}
-    for severity in SEVERITIES if over else ():
-        for name, route in routed(warning.having(severity=severity), routes, urgent).items():
+    stages = STAGES[STAGES.index("ticket") :] if warning.stage != "shadow" else (warning.stage,)
+    for severity, stage in product(SEVERITIES, stages) if over else ():
+        for name, route in routed(warning.having(severity=severity, stage=stage), routes, urgent).items():
             out.setdefault(name, (route, False))
     return out
 
@@ -121,20 +123,32 @@ def _bundle(route: Route, warning: EarlyWarning, now_s: float, hours: WorkingHou
         return warning.id, {}, now_s
     facts = facts_of(warning)
     by = {name: facts.get(name, "") for name in route.group_by}
-    return f"bundle:{fingerprint(route.receiver, *(f'{k}={v}' for k, v in by.items()))}", {"bundle": by}, now_s + route.group_wait
+    more = {"bundle": by} | ({"interval_s": route.group_interval} if route.group_interval else {})
+    return f"bundle:{fingerprint(route.receiver, *(f'{k}={v}' for k, v in by.items()))}", more, now_s + route.group_wait
 
 
 def routed(warning: EarlyWarning, routes: Sequence[Route], urgent: bool | None = None) -> dict[str, Route]:
     """Receivers of a warning with the route that leads there, in their order, each once. `urgent` None: it does not matter."""
-    facts, out = facts_of(warning), dict[str, Route]()
+    out = dict[str, Route]()
+    for route in _taken(routes, facts_of(warning), urgent):
+        out.setdefault(route.receiver, route)
+    return out
+
+
+def _taken(routes: Sequence[Route], facts: Labels, urgent: bool | None) -> Iterator[Route]:
+    """The routes that a warning takes: of a tree those farthest down, of a route itself only where none below it takes it.
+
+    Source: Alertmanager's documentation, route.
+    """
     for route in routes:
         if route.urgent is not None and urgent is not None and route.urgent != urgent:
             continue
-        if matches_all(route.matchers, facts):
-            out.setdefault(route.receiver, route)
-            if not route.continue_ and (route.urgent is None or urgent is not None):
-                break
-    return out
+        if not matches_all(route.matchers, facts):
+            continue
+        below = list(_taken(route.routes, facts, urgent))
+        yield from below or ([route] if route.receiver else [])
+        if not route.continue_ and (route.urgent is None or urgent is not None):
+            break
 
 
 def facts_of(warning: EarlyWarning) -> Labels:

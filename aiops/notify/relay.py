@@ -190,10 +190,19 @@ class Relay:
         if self._is_idle(row, now_s, result):
             return None
         together = "bundle" in row.payload and not notifier.renewed  # who is renewed puts together by itself
+        if together and (later := self._interval_ends_s(row)) > now_s:
+            self._store.put_off(row.seq, later)
+            return None
         others = self._store.seal(row)[1:] if together else []
         others = [one for one in others if not self._is_idle(one, now_s, result)]
         message = bundled([one.payload for one in (row, *others)]) if others else row.payload
         return _Sending(row, notifier, now_s, message, others, self._over)
+
+    def _interval_ends_s(self, row: OutboxRow) -> float:
+        """When the next message of a bundle's group may go; what is sealed has waited already."""
+        interval = float(row.payload.get("interval_s", 0.0))
+        last = self._store.last_bundle_s(row.receiver, row.group) if interval and "#" not in row.group else None
+        return 0.0 if last is None else last + interval
 
     def _is_idle(self, row: OutboxRow, now_s: float, result: RelayResult) -> bool:
         """Whether a row tells its receiver nothing: a renewal that a newer one follows, the end of what was never announced here,

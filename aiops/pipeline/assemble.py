@@ -10,7 +10,7 @@ from typing import Any
 
 from aiops import plugins
 from aiops.config.responses import ResponseSettings
-from aiops.config.routing import Route, WorkingHours
+from aiops.config.routing import Route, WorkingHours, resolved
 from aiops.config.settings import Settings
 from aiops.core.labels import Labels
 from aiops.core.records import STAGES, Lineage, Outcome, Stage
@@ -163,7 +163,8 @@ def assemble(
 
     `clock` says when a source that failed may be asked again. `stages`: where the cards stand; without it what is declared.
     """
-    rooms = Rooms(store, StoreJournal(store), runbooks=runbooks, routes=settings.routes, working_hours=settings.working_hours)
+    routes = resolved(settings.routes, {name for name, receiver in settings.receivers.items() if receiver.pages})
+    rooms = Rooms(store, StoreJournal(store), runbooks=runbooks, routes=routes, working_hours=settings.working_hours)
     declared = {name: loudest_declared(stage) for name, stage in settings.stages.items()}
     rooms.stages = dict(declared if stages is None else stages)
     receivers = {name: plugins.load("notifiers", receiver.kind) for name, receiver in settings.receivers.items()}

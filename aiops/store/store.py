@@ -251,6 +251,19 @@ class Store:
             rows = connection.execute(sa.select(t).where(mine, t.c.grp == sealed).order_by(t.c.seq)).all()
         return [_outbox_row(r) for r in rows]
 
+    def last_bundle_s(self, receiver: str, group: str) -> float | None:
+        """When the last message of a group that is told together was due, of those that were sent; None: none was."""
+        t = tables.outbox
+        mine = (t.c.receiver == receiver) & t.c.grp.startswith(f"{group}#", autoescape=True) & (t.c.state == "sent")
+        with self._read() as connection:
+            found = connection.execute(sa.select(sa.func.max(t.c.next_ms)).where(mine)).scalar()
+        return None if found is None else int(found) / 1000
+
+    def put_off(self, seq: int, until_s: float) -> None:
+        """A message waits longer."""
+        with self.transaction() as tx:
+            tx._connection.execute(sa.update(tables.outbox).where(tables.outbox.c.seq == seq).values(next_ms=ms(until_s)))
+
     def told(self, receiver: str, *warning_ids: str) -> bool:
         """Whether a receiver was told, or will be, that one of these warnings has opened, worsened or lasts."""
         t = tables.outbox

@@ -69,7 +69,7 @@ def test_the_example_config_is_accepted() -> None:
         "log_level: loud",
         "limits: {series: 0}",
         "sources: {p: {kind: host, tokens: x}}",
-        "routes: [{}]",
+        "routes: [{receiver: [a]}]",
         "stages: {a: loud}",
         "other: 1",
     ],

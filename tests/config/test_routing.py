@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aiops.config.routing import Route, WorkingHours
+from aiops.config.routing import EARNED, Route, WorkingHours, every, resolved
 from aiops.config.settings import load_settings
 from aiops.core.errors import FileError
 
@@ -75,3 +75,67 @@ routes:
     assert isinstance(found.routes[0], Route)
     assert found.receivers["pager"].fallback == "stdout"
     assert found.receivers["pager"].params == {"url": "https://pager.example/hook"}
+
+
+TREE = """
+receivers:
+  mail: {kind: apprise, urls_file: urls}
+  chat: {kind: apprise, urls_file: urls}
+  pager: {kind: apprise, urls_file: urls, pages: true}
+routes:
+  - receiver: mail
+    group_by: [cluster]
+    group_interval: 5m
+    repeat_interval: 4h
+    routes:
+      - matchers: ['team="web"']
+        receiver: chat
+        continue: true
+        routes: [{matchers: ['env="stage"'], digest: true}]
+      - {receiver: pager, group_by: []}
+"""
+
+
+def routes_of(tmp_path: Path, text: str) -> tuple[Route, ...]:
+    (tmp_path / "aiops.yaml").write_text(text)
+    settings = load_settings(tmp_path / "aiops.yaml")
+    return resolved(settings.routes, {name for name, one in settings.receivers.items() if one.pages})
+
+
+def test_what_a_route_does_not_say_it_has_from_the_one_above(tmp_path: Path) -> None:
+    found = {"".join(map(str, loc[1:])): route for loc, route in every(routes_of(tmp_path, TREE))}
+    have = {name: (one.receiver, one.group_by, one.group_interval, one.repeat, one.digest) for name, one in found.items()}
+    assert have == {
+        "0": ("mail", ["cluster"], 300.0, 14400.0, False),
+        "0routes0": ("chat", ["cluster"], 300.0, 14400.0, False),
+        "0routes0routes0": ("chat", [], 300.0, 14400.0, True),
+        "0routes1": ("pager", [], 300.0, 14400.0, False),
+    }
+    assert [one.continue_ for one in found.values()] == [False, True, False, False]
+
+
+def test_only_what_has_earned_it_and_cannot_wait_is_routed_to_who_pages(tmp_path: Path) -> None:
+    pager = next(one for _, one in every(routes_of(tmp_path, TREE)) if one.receiver == "pager")
+    assert (pager.matchers, pager.urgent) == ([EARNED], True)
+    patient = TREE.replace("{receiver: pager, group_by: []}", "{receiver: pager, urgent: false}")
+    pager = next(one for _, one in every(routes_of(tmp_path, patient)) if one.receiver == "pager")
+    assert (pager.matchers, pager.urgent) == ([EARNED], False)
+
+
+STDOUT = "routes: [{receiver: stdout, routes: [%s]}]"
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("routes: [{matchers: ['a=\"b\"']}]", "routes[0]: names no receiver, nor does a route above it; write one of stdout"),
+        (STDOUT % "{receiver: out}", "routes[0].routes[0].receiver: no receiver 'out'; did you mean stdout?"),
+        (STDOUT % "{recever: stdout}", "routes[0].routes[0].recever: unknown key; did you mean receiver?"),
+        (STDOUT % "{group_interval: 1m}", "routes[0].routes[0].group_interval: nothing is grouped"),
+    ],
+)
+def test_a_mistake_in_a_tree_is_told_where_it_is(tmp_path: Path, written: str, said: str) -> None:
+    (tmp_path / "aiops.yaml").write_text(written)
+    with pytest.raises(FileError) as told:
+        load_settings(tmp_path / "aiops.yaml")
+    assert said in str(told.value)

@@ -99,11 +99,10 @@ def states_of(url: str, card: str) -> dict[str, str]:
 def test_the_real_alert_of_a_card_inhibits_its_warning_of_the_same_disk_and_no_other(alertmanager: str) -> None:
     now = time.time()
     places = {"same": {"instance": "db7", "mountpoint": "/"}, "other": {"instance": "db7", "mountpoint": "/var"}}
-    for name, entity in places.items():
-        found = sample().having(id=name, entity=entity, labels=entity, opened_s=int(now), updated_s=int(now))
-        AlertmanagerNotifier("am", AlertmanagerParams(url=alertmanager)).send(payload_of("opened", found, now, 60.0, None), "k", now)
-    load = sample().having(id="load", card="load", entity=places["same"], opened_s=int(now), updated_s=int(now))
-    AlertmanagerNotifier("am", AlertmanagerParams(url=alertmanager)).send(payload_of("opened", load, now, 60.0, None), "k", now)
+    am = AlertmanagerNotifier("am", AlertmanagerParams(url=alertmanager))
+    for name, card, entity in (*((n, "disk_full", e) for n, e in places.items()), ("load", "load", places["same"])):
+        found = sample().having(id=name, card=card, entity=entity, labels=entity, opened_s=int(now), updated_s=int(now))
+        am.send(payload_of("opened", found, now, 60.0, None), "k", now)
     end = time.monotonic() + 30
     while states_of(alertmanager, "disk_full") != {"same": "active", "other": "active"}:
         assert time.monotonic() < end, states_of(alertmanager, "disk_full")

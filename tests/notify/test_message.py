@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from aiops.config.routing import Route, WorkingHours
+from aiops.config.routing import Route, WorkingHours, resolved
 from aiops.core.records import EarlyWarning
 from aiops.notify.clock import Clock
 from aiops.notify.message import OWN, Event, OutboxEntry, facts_of, outbox_rows, payload_of, routed
@@ -243,3 +243,41 @@ def test_what_becomes_urgent_is_told_then_and_once() -> None:
     (next_,) = rows("updated", soon, PAGER_OR_DIGEST, OPENED_S + 120)
     assert (first.receiver, now.receiver, now.payload["event"]) == ("mail", "pager", "opened")
     assert now.dedup_key == next_.dedup_key == first.dedup_key
+
+
+def taken(about: EarlyWarning, *routes: dict[str, Any], pagers: set[str] | None = None, urgent: bool | None = None) -> list[str]:
+    return list(routed(about, resolved(tree(*routes), pagers or set()), urgent))
+
+
+def test_of_a_tree_the_route_farthest_down_takes_it_and_the_one_above_what_is_left() -> None:
+    deep = {"receiver": "all", "routes": [{"receiver": "disks", "matchers": ['card="disk_full"'], "routes": [
+        {"receiver": "prod", "matchers": ['env="prod"']}]}]}  # fmt: skip
+    assert taken(warning(), deep, {"receiver": "never"}) == ["prod"]
+    assert taken(warning(labels={"env": "stage"}), deep) == ["disks"]
+    assert taken(anomaly(), deep) == ["all"]
+
+
+def test_a_branch_that_continues_lets_its_siblings_match_but_not_the_one_above() -> None:
+    one = {"receiver": "all", "routes": [{"receiver": "a", "continue": True}, {"receiver": "b", "matchers": ['env="no"']}]}
+    assert taken(warning(), one) == ["a"]
+    assert taken(warning(), {**one, "continue": True}, {"receiver": "log"}) == ["a", "log"]
+
+
+LADDER = (
+    {"receiver": "pager", "repeat": "30m"}, {"urgent": True, "receiver": "tickets"},
+    {"urgent": False, "receiver": "mail", "digest": True},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("stage", "urgent", "wanted"),
+    [("page", True, "pager"), ("ticket", True, "tickets"), ("page", False, "mail"), ("ticket", False, "mail")],
+)
+def test_who_pages_gets_only_what_has_earned_it_and_cannot_wait(stage: Any, urgent: bool, wanted: str) -> None:
+    assert taken(warning(stage=stage), *LADDER, pagers={"pager"}, urgent=urgent) == [wanted]
+
+
+def test_an_end_follows_a_warning_down_from_the_stage_at_which_it_paged() -> None:
+    over = closed(OPENED_S + 60, stage="ticket")
+    found = outbox_rows("closed", over, resolved(tree(*LADDER), {"pager"}), OPENED_S + 60, 60, hours=HOURS)
+    assert {row.receiver: row.payload.get("if_told") for row in found} == dict.fromkeys(("pager", "tickets", "mail"), True)

@@ -223,3 +223,23 @@ def test_a_bundle_that_falls_back_to_who_puts_together_by_itself_arrives_one_by_
     assert [one["warning"]["id"] for one in am.messages] == ["id0", "id1", "id2"]
     assert {one["event"] for one in am.messages} == {"opened"}
     assert queued(store) == []
+
+
+def test_after_a_message_of_a_group_the_next_waits_for_its_interval(store: Store) -> None:
+    chat, routes = Keeps("chat"), tree({"receiver": "chat", "group_by": ["env"], "group_wait": "30s", "group_interval": "5m"})
+    relay = Relay(store, {"chat": chat})
+    put(store, "opened", 1, routes=routes)
+    relay.run_once(OPENED_S + 30.0)
+    for number in (2, 3):
+        put(store, "opened", number, OPENED_S + 40.0, routes)
+    assert relay.run_once(OPENED_S + 120.0).sent == 0
+    assert relay.run_once(OPENED_S + 329.0).sent == 0
+    assert relay.run_once(OPENED_S + 330.0).sent == 1
+    assert [len(one.get("messages", [1])) for one in chat.messages] == [1, 2]
+    assert queued(store) == []
+
+
+def test_a_group_that_was_not_told_yet_waits_for_no_interval(store: Store) -> None:
+    chat, routes = Keeps("chat"), tree({"receiver": "chat", "group_by": ["env"], "group_wait": "30s", "group_interval": "1h"})
+    put(store, "opened", 1, routes=routes)
+    assert Relay(store, {"chat": chat}).run_once(OPENED_S + 30.0).sent == 1
