@@ -12,6 +12,7 @@ from aiops.backtest.replay import Lane
 from aiops.backtest.spool import Spool
 from aiops.core.records import EarlyWarning, Floats
 from aiops.pipeline import Watch
+from aiops.symptoms.build import sureness
 
 Found: TypeAlias = tuple[int, str, dict[str, Any]]
 
@@ -48,8 +49,8 @@ class Writer:
             return
         assert watch.index is not None
         with np.errstate(divide="ignore"):
-            row_scores = -np.log10(watch.last_p)
-        strongest = watch.index.strongest(watch.last_p)
+            row_scores = -np.log10(watch.last_recent)
+        strongest = watch.index.strongest(watch.last_recent)
         for number in numbers.tolist():
             entity, at = watch.entities[number]["entity"], watch.entity_now(number, now_s)
             if not self._inside(entity, at):
@@ -57,7 +58,8 @@ class Writer:
             rows = [row for row in strongest[number].tolist() if row >= 0]
             metrics = [{"metric": watch.window.labels[row]["metric"], "score": _score(row_scores[row])} for row in rows]
             score = float(scores[number])
-            confidence = _confidence(score, float(watch.thresholds[number]))
+            threshold = float(watch.thresholds[number])
+            confidence = sureness(score, threshold) if score >= threshold else 0.0
             yield at, entity, _row(entity, None, "anomaly", at, watch, score, confidence, None, metrics)
 
     def _warnings(self, watch: Watch, now_s: int) -> Iterator[Found]:
@@ -79,10 +81,6 @@ class Writer:
 
 def _score(x: float) -> float:
     return round(float(x), 4) + 0.0
-
-
-def _confidence(score: float, threshold: float) -> float:
-    return float(min(0.95, 1.0 - 0.5 * 10.0 ** -(score - threshold))) if score >= threshold else 0.0
 
 
 def _row(

@@ -73,6 +73,11 @@ def _leading(symptoms: Sequence[Symptom]) -> Symptom:
     return min(symptoms, key=lambda s: (s.crossing.expected_s if s.crossing else float("inf"), -s.score, key(s.labels)))
 
 
+def _score(lead: Symptom) -> float:
+    """That of the entity, where its symptoms say it."""
+    return float(lead.evidence.get("entity_score") or lead.score)
+
+
 def _act_before(crossing: Crossing | None, now_s: int, rules: Rules) -> float | None:
     return None if crossing is None else max(float(now_s), crossing.earliest_s - rules.act_margin_s)
 
@@ -101,7 +106,7 @@ def _open(symptoms: Sequence[Symptom], entity: Labels, now_s: int, rules: Rules)
         updated_s=now_s,
         severity=max((s.severity for s in symptoms), key=SEVERITIES.index),
         confidence=confidence,
-        score=lead.score,
+        score=_score(lead),
         crossing=crossing,
         first_crossing=crossing,
         told_latest_s=crossing.latest_s if crossing else None,
@@ -135,7 +140,7 @@ def _update(current: EarlyWarning, symptoms: Sequence[Symptom], now_s: int, rule
         labels=lead.labels,
         updated_s=now_s,
         confidence=confidence,
-        score=lead.score,
+        score=_score(lead),
         crossing=crossing,
         severity=max((s.severity for s in symptoms), key=SEVERITIES.index),
         told_latest_s=told,

@@ -57,6 +57,21 @@ class EntityIndex:
         return out
 
 
+    def parts(self, entity: int, recent: Floats) -> tuple[Ints, NDArray[np.float64]]:
+        """(rows (k,) that count for the score of an entity, the strongest first; shares (k,) of it, which add up to 1).
+
+        `recent` (n,) as in `combine`. At most len(WEIGHTS) rows count; a share is the row's weight times its score, of the sum of
+        these; places that no row fills have none. All 0 where nothing is strange.
+        """
+        rows = np.flatnonzero(self.entity == entity)
+        score = _padded(np.asarray(recent)[rows][:, None])[:-1, 0]
+        order = np.argsort(-score, kind="stable")[: len(WEIGHTS)]
+        order = order[np.isfinite(score[order])]
+        weighed = np.array(WEIGHTS[: len(order)]) * score[order]
+        total = float(weighed.sum())
+        return rows[order], weighed / total if total > 0 else np.zeros(len(order))
+
+
 def _mean(score: NDArray[np.float64]) -> NDArray[np.float64]:
     """(k, m) weighted means of the largest of (k, width, m), -inf where nothing is."""
     wanted = len(WEIGHTS)

@@ -87,9 +87,11 @@ def _pace(known: Mapping[str, Any], unit: str) -> str:
 
 
 def _score(known: Mapping[str, Any]) -> str:
-    at = f" (threshold {quantity(known['threshold'], '1')})" if "threshold" in known else ""
-    share = f", {known['share']:.0%} of the entity's" if known.get("share", 1) < 1 else ""
-    return f"{quantity(known['score'], '1')}{at}{share}"
+    own, at = quantity(known["score"], "1"), f" (threshold {quantity(known['threshold'], '1')})" if "threshold" in known else ""
+    if "entity_score" not in known:  # as builds before this one kept it
+        return f"{own}{at}" + (f", {known['share']:.0%} of the entity's" if known.get("share", 1) < 1 else "")
+    share = f", {known['share']:.0%} of its entity's" if known.get("share", 1) < 1 else "; its entity's"
+    return f"{own}{share} {quantity(known['entity_score'], '1')}{at}"
 
 
 def _also(evidence: Mapping[str, Any]) -> Iterator[str]:

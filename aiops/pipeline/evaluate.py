@@ -47,7 +47,8 @@ def score(watch: Watch, reading: Reading) -> Floats:
     for name in LAST:
         last = np.full(watch.n, np.nan)
         if found is not None:
-            last[rows] = getattr(found, name.removeprefix("last_"))[:, -1]
+            said = getattr(found, name.removeprefix("last_"))
+            last[rows] = (found.p if said is None else said)[:, -1]
         setattr(watch, name, last)
     watch.evaluated = np.isfinite(watch.last_p)
     if found is None:

@@ -10,7 +10,6 @@ import numpy as np
 from aiops.core.records import Floats, Ints
 from aiops.pipeline.watch import Watch
 from aiops.symptoms import explain
-from aiops.symptoms.build import LEADING
 
 MOVED = 1.3
 """Score (-log10 p) from which another series of an entity has moved too."""
@@ -40,9 +39,10 @@ def explain_crossings(watch: Watch, rows: Ints, now_s: int, units: Callable[[int
         known[row] = {"windows": explain.windows(pace[i], float(held.slope[i]), unit), "against": against[i]}
 
 
-def of_others(watch: Watch, order: Ints, score: Floats, latest: Floats) -> dict[str, Any]:
-    """What the other series of an entity do; `order`: its rows, strongest first; `score` (n,), `latest` (n,)."""
-    moved = [row for row in order[LEADING:].tolist() if score[row] >= MOVED][:NAMED]
+def of_others(watch: Watch, order: Ints, leading: int, score: Floats, latest: Floats) -> dict[str, Any]:
+    """What the other series of an entity do; `order`: its rows, the `leading` first, then the strongest; `score` (n,), `latest`
+    (n,)."""
+    moved = [row for row in order[leading:].tolist() if score[row] >= MOVED][:NAMED]
     also = [
         {"labels": dict(watch.window.labels[row]), "now": _plain(latest[row]), "score": round(float(score[row]), 2)}
         for row in moved

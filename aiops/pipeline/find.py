@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aiops.core.records import Bools, Floats, Ints, Symptom, SymptomKind
-from aiops.pipeline.explain import explain_crossings, of_others
+from aiops.pipeline.explain import MOVED, explain_crossings, of_others
 from aiops.pipeline.mask import masked
 from aiops.pipeline.opinions import told
 from aiops.pipeline.watch import Watch
@@ -97,7 +97,7 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
     gate = watch.gates["anomaly"]
     with np.errstate(invalid="ignore", divide="ignore"):
         firing = scores >= watch.thresholds
-        row_score = -np.log10(watch.last_p)
+        score_of = np.nan_to_num(-np.log10(watch.last_recent) + 0.0, nan=0.0)
     if firing.any():
         far = guards.far_from_expected(watch.window.latest(now_s), watch.last_expected, watch.guards)
         moved = np.zeros(len(scores), bool)
@@ -111,18 +111,39 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
         return {}
     latest = watch.window.latest(now_s)
     out: dict[int, list[Symptom]] = {}
-    score_of = np.where(np.isfinite(row_score), row_score, 0.0)
     usual = watch.last_expected, watch.last_lower, watch.last_upper
+    known, thresholds = _known(watch, scores, entities), watch.thresholds
     for entity in entities.tolist():
-        members = np.flatnonzero(watch.entity_of == entity)
-        with_score = np.where(np.isfinite(row_score[members]), row_score[members], -1.0)
-        order = members[np.argsort(-with_score, kind="stable")]
+        order, rows, shares = _leading(watch, entity, score_of)
         since = np.full(watch.n, gate["since_s"][entity])
+        about = of_others(watch, order, len(rows), score_of, latest)
         out[entity] = build.anomalies(
-            order[: build.LEADING], watch.window.labels, score_of, float(watch.thresholds[entity]), latest, usual, since,
-            watch.naming, watch.lineage_of, told(watch, entity, of_others(watch, order, score_of, latest), now_s),
+            rows, watch.window.labels, score_of, shares, (float(known[entity]), float(thresholds[entity])), latest, usual, since,
+            watch.naming, watch.lineage_of, told(watch, entity, about, now_s),
         )
     return out
+
+
+def _known(watch: Watch, scores: Floats, entities: Ints) -> Floats:
+    """(entities,) scores; of those that have none at this turn, and are still active, what was known last."""
+    if np.isfinite(scores[entities]).all() or watch.index is None:
+        return scores
+    before = watch.index.combine(watch.last_p[:, None], watch.last_recent[:, None])[:, 0]
+    return np.where(np.isfinite(scores), scores, before)
+
+
+def _leading(watch: Watch, entity: int, score_of: Floats) -> tuple[Ints, Ints, Floats]:
+    """(all rows of an entity, the strongest first; those of them that lead, and their shares of its score): who leads counts for
+    its score and is strange itself; one leads in any case."""
+    assert watch.index is not None
+    members = watch.rows_of(entity)
+    rows, shares = watch.index.parts(entity, watch.last_recent)
+    if not len(rows):
+        rows, shares = members[:1], np.zeros(1)
+    count = max(1, min(build.LEADING, int(np.sum(score_of[rows] >= MOVED))))
+    others = np.setdiff1d(members, rows)
+    order = np.concatenate([rows, others[np.argsort(-score_of[others], kind="stable")]])
+    return order, rows[:count], shares[:count]
 
 
 def _conflicts(watch: Watch, now_s: int) -> dict[int, list[Symptom]]:

@@ -31,7 +31,7 @@ from aiops.telemetry.link import Link
 from aiops.telemetry.merge import Agreement, no_agreement
 from aiops.telemetry.window import Window
 
-LAST = ("last_p", "last_expected", "last_lower", "last_upper")
+LAST = ("last_p", "last_expected", "last_lower", "last_upper", "last_recent")
 """What a watch remembers of the newest scores, one value a row."""
 
 
@@ -135,6 +135,7 @@ class Watch:
     last_expected: Floats = field(default_factory=lambda: np.zeros(0))
     last_lower: Floats = field(default_factory=lambda: np.zeros(0))
     last_upper: Floats = field(default_factory=lambda: np.zeros(0))
+    last_recent: Floats = field(default_factory=lambda: np.zeros(0))
     beyond: State = field(default_factory=dict)
     open: dict[str, EarlyWarning] = field(default_factory=dict)
     causes: dict[str, EarlyWarning] = field(default_factory=dict)

@@ -40,6 +40,15 @@ def severity(naming: Naming, left_s: float) -> Severity:
     return "warning" if left_s <= naming.warning_within_s else "info"
 
 
+def sureness(score: float, threshold: float) -> float:
+    """Confidence of an anomaly: a half at the threshold of its entity, nine tenths less a half of what is left a unit above.
+
+    >>> [round(sureness(at, 4.0), 3) for at in (3.0, 4.0, 5.0, 40.0)]
+    [0.5, 0.5, 0.95, 0.95]
+    """
+    return float(min(0.95, 1.0 - 0.5 * 10.0 ** -max(0.0, score - threshold)))
+
+
 PARTIAL_TRUST = 0.5
 LEADING = 3
 """Series that an anomaly names as leading."""
@@ -104,7 +113,8 @@ def anomalies(
     rows: Ints,
     labels: Sequence[Labels],
     score: Floats,
-    threshold: float,
+    shares: Floats,
+    whole: tuple[float, float],
     latest: Floats,
     usual: tuple[Floats, Floats, Floats],
     since_s: Ints,
@@ -112,14 +122,14 @@ def anomalies(
     lineage: Callable[[int], Lineage],
     about: Mapping[str, Any],
 ) -> list[Symptom]:
-    """Symptoms of rows that are strange; `score` (n,) is -log10 p; confidence grows with the distance to `threshold`.
+    """Symptoms of the `rows` (k,) of one entity that are strange; `score` (n,) is -log10 p, `shares` (k,) the part that each has
+    in the entity's score. `whole`: that score and the entity's threshold; confidence grows with the distance of these two.
 
-    `usual`: expected, lowest and highest usual value here at this hour, (n,) each. `share` in the evidence is a row's part of
-    the sum of the `rows`' scores. `about`: further evidence on all of them, plain JSON values.
+    `usual`: expected, lowest and highest usual value here at this hour, (n,) each. `about`: further evidence on all of them,
+    plain JSON values.
     """
     out = []
-    total = float(score[rows].sum())
-    for i in rows.tolist():
+    for i, share in zip(rows.tolist(), shares.tolist(), strict=True):
         value = float(score[i])
         evidence = {
             "now": plain(latest[i]),
@@ -128,12 +138,12 @@ def anomalies(
             "usual_high": plain(usual[2][i]),
             "unit": naming.unit,
             "score": round(value, 3),
-            "share": round(value / total, 3) if total > 0 else None,
-            "threshold": threshold,
+            "share": round(share, 3),
+            "entity_score": plain(round(whole[0], 3)),
+            "threshold": whole[1],
             "reason": "unlike what was usual here",
             **about,
         }
-        confidence = min(0.95, 1.0 - 0.5 * 10.0 ** -max(0.0, value - threshold))
         out.append(
             Symptom(
                 naming.card,
@@ -142,7 +152,7 @@ def anomalies(
                 "anomaly",
                 int(since_s[i]),
                 "warning",
-                confidence * trust(lineage(i)),
+                sureness(*whole) * trust(lineage(i)),
                 value,
                 None,
                 evidence,

@@ -74,3 +74,19 @@ def test_the_leading_rows_strongest_first() -> None:
     p = np.array([0.5, 0.001, np.nan, 0.01, 0.1, 0.2])
     leading = EntityIndex(np.array([0, 0, 1, 0, 0, 2])).strongest(p)
     assert leading.tolist() == [[1, 3, 4], [-1, -1, -1], [5, -1, -1]]
+
+
+def test_the_shares_of_a_score_are_those_of_the_rows_that_count() -> None:
+    p = 10.0 ** -np.array([1.0, 4.0, 2.0, 9.0, 3.0, 0.5, np.nan])
+    index = EntityIndex(np.array([0, 0, 0, 1, 0, 0, 0]))
+    rows, shares = index.parts(0, p)
+    assert rows.tolist() == [1, 4, 2, 0]
+    weighed = np.array([0.75 * 4, 3.0, 2.0, 0.5])
+    assert shares == pytest.approx(weighed / weighed.sum())
+    assert weighed.sum() / 3.25 == pytest.approx(index.combine(p[:, None])[0, 0])
+    assert [a.tolist() for a in index.parts(1, p)] == [[3], [1.0]]
+
+
+def test_where_nothing_is_strange_nobody_has_a_share() -> None:
+    rows, shares = EntityIndex(np.array([0, 0])).parts(0, np.array([1.0, np.nan]))
+    assert (rows.tolist(), shares.tolist()) == ([0], [0.0])

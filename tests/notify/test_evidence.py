@@ -37,6 +37,9 @@ def test_an_anomaly_is_told_with_what_was_usual_and_its_share() -> None:
     assert found["now"] == "3 GiB"
     assert found["usual"] == "1 GiB to 2 GiB here at this hour, expected 1.5 GiB"
     assert found["score"] == "7.421 (threshold 4.1), 62% of the entity's"
+    whole = {"score": 7.421, "entity_score": 5.13, "threshold": 4.1}
+    assert facts(share=0.62, **whole)["score"] == "7.421, 62% of its entity's 5.13 (threshold 4.1)"
+    assert facts(share=1.0, **whole)["score"] == "7.421; its entity's 5.13 (threshold 4.1)"
 
 
 @pytest.mark.parametrize(

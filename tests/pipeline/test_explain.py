@@ -10,6 +10,7 @@ import pytest
 from aiops.core.records import Symptom
 from aiops.pipeline import turn
 from aiops.store import Store
+from aiops.symptoms.build import sureness
 from tests.daemon.rig import falling
 from tests.notify.samples import memory
 from tests.pipeline.made import START_S, World, anomaly_card, rooms_of, watch_of
@@ -51,4 +52,6 @@ def test_an_anomaly_tells_the_usual_range_what_else_moved_and_what_did_not(store
         assert 5 < low < one.evidence["expected"] < high < 15 < one.evidence["now"]
         assert [other["labels"]["cpu"][0] for other in one.evidence["also"]] == ["a"]
         assert one.evidence["against"] == ["2 of its 6 series are as usual"]
-    assert np.isclose(sum(one.evidence["share"] for one in found), 1.0, atol=0.01)
+    assert sum(one.evidence["share"] for one in found) == pytest.approx(2.75 / 3.25, abs=0.03), "the fourth counts a little too"
+    (whole,) = {(one.evidence["entity_score"], one.evidence["threshold"], one.confidence) for one in found}
+    assert whole[2] == pytest.approx(sureness(*whole[:2]))

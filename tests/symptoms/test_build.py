@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from aiops.core.records import Crossing, Crossings, Limit, Lineage, Remark
-from aiops.symptoms.build import Naming, anomalies, exhaustion, severity, trust
+from aiops.symptoms.build import Naming, anomalies, exhaustion, severity, sureness, trust
 
 LINEAGE = Lineage("prod", "q", 0, 60)
 NAMING = Naming("disk_full", "free", "By", critical_within_s=600.0, warning_within_s=7200.0)
@@ -79,21 +79,30 @@ def test_what_a_symptom_says_is_plain_json_whatever_was_measured(make: str) -> N
         )
     else:
         score = np.array([4.0, 5.0, 6.0])
-        found = anomalies(rows, LABELS, score, 4.0, nothing, (nothing,) * 3, np.zeros(3, np.int64), NAMING, lambda _: LINEAGE, {})
+        shares, whole = np.full(3, 1 / 3), (np.nan, 4.0)
+        found = anomalies(
+            rows, LABELS, score, shares, whole, nothing, (nothing,) * 3, np.zeros(3, np.int64), NAMING, lambda _: LINEAGE, {}
+        )
     for one in found:
         assert json.loads(json.dumps(dict(one.evidence), allow_nan=False)) == dict(one.evidence)
         assert one.evidence["now"] is None
 
 
-def test_confidence_of_an_anomaly_grows_from_a_half_at_the_threshold() -> None:
+def test_an_anomaly_is_as_sure_as_the_score_of_its_entity_is_above_the_threshold() -> None:
+    assert [sureness(score, 4.0) for score in (3.0, 4.0, 40.0, np.nan)] == [0.5, 0.5, 0.95, 0.5]
+    assert sureness(4.5, 4.0) == pytest.approx(1 - 0.5 * 10**-0.5)
     score = np.array([4.0, 5.0, 40.0])
     usual, since, also = (score, score - 1, score + 1), np.array([1, 2, 3]), {"also": ["x"]}
-    found = anomalies(np.array([0, 1, 2]), LABELS, score, 4.0, score, usual, since, NAMING, lambda _: LINEAGE, also)
-    assert [one.confidence for one in found] == [0.5, pytest.approx(0.95), 0.95]
+    shares = np.array([0.2, 0.3, 0.5])
+    found = anomalies(
+        np.array([0, 1, 2]), LABELS, score, shares, (4.2, 4.0), score, usual, since, NAMING, lambda _: LINEAGE, also
+    )
+    assert {one.confidence for one in found} == {sureness(4.2, 4.0)}
+    assert {(one.evidence["entity_score"], one.evidence["threshold"]) for one in found} == {(4.2, 4.0)}
     assert [(one.kind, one.severity, one.crossing, one.score, one.since_s) for one in found] == [
         ("anomaly", "warning", None, 4.0, 1), ("anomaly", "warning", None, 5.0, 2), ("anomaly", "warning", None, 40.0, 3),
     ]  # fmt: skip
-    assert [one.evidence["share"] for one in found] == [0.082, 0.102, 0.816]
+    assert [one.evidence["share"] for one in found] == [0.2, 0.3, 0.5]
     names = ("expected", "usual_low", "usual_high", "also")
     assert [found[0].evidence[name] for name in names] == [4.0, 3.0, 5.0, ["x"]]
 
@@ -104,7 +113,8 @@ def test_no_rows_no_symptoms() -> None:
         exhaustion(none, LABELS, crossings(), np.zeros(3), Limit.uniform(3, 1.0, True), none, none, NAMING, lambda _: LINEAGE)
         == []
     )
-    assert anomalies(none, LABELS, np.zeros(3), 4.0, np.zeros(3), (np.zeros(3),) * 3, none, NAMING, lambda _: LINEAGE, {}) == []
+    usual = (np.zeros(3),) * 3
+    assert anomalies(none, LABELS, np.zeros(3), none, (4.0, 4.0), np.zeros(3), usual, none, NAMING, lambda _: LINEAGE, {}) == []
 
 
 def test_what_was_made_of_a_partial_answer_is_believed_half() -> None:
