@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +23,7 @@ from tests.daemon.rig import Rig, anomaly_card, calm, card, falling
 from tests.notify.samples import RUNBOOK
 from tests.responses.rig import READ, book
 from tests.store.samples import outcome
-from tests.web.browsing import DESK, LOOKS, PHONE, Tab, chromium, enter, serving, tab
+from tests.web.browsing import DESK, LOOKS, PHONE, SLOW_MS, Tab, chromium, enter, serving, tab
 
 HOSTILE = (
     "<script>alert(1)</script>", '"><img src=x onerror=alert(2)><svg/onload=alert(3)>', "javascript:alert(4)", "{{7*7}}${7*7}",
@@ -221,3 +223,18 @@ def test_times_are_told_in_the_readers_zone_beside_utc(rig: Rig, app: FastAPI, u
         assert f"{here:%H:%M}" in said.inner_text()
         assert f"{exact[11:16]} UTC" in said.inner_text()
         one.page.locator(".zone", has_text="Australia/Adelaide").wait_for()
+
+
+@pytest.mark.row("A8")
+def test_a_page_of_somebody_else_cannot_put_ours_in_a_frame(rig: Rig, app: FastAPI, url: str, tmp_path: Path) -> None:
+    (tmp_path / "trap.html").write_text(f'<h1>Win a prize</h1><iframe src="{url}/" width="900" height="600"></iframe>')
+    with chromium() as browser, tab(browser, DESK) as one:
+        enter(one, url, app)
+        one.page.goto(f"file://{tmp_path}/trap.html")
+        end = time.monotonic() + SLOW_MS / 1000
+        while not one.said and time.monotonic() < end:
+            one.page.wait_for_timeout(50)
+        (frame,) = one.page.frames[1:]
+        assert "frame-ancestors 'none'" in one.said[0], "the browser says why it refuses"
+        assert frame.locator("nav").count() == 0
+        assert not frame.url.startswith(url)

@@ -150,8 +150,9 @@ class Access:
         return None if self.guarded else NOBODY
 
     def login(self, name: str, password: str) -> str | None:
-        """The cookie of somebody who gave the right password; None else."""
-        if name not in self.people or not self._accounts.by_password(name, password):
+        """The cookie of somebody who gave the right password; None else, after as much work whoever is known."""
+        right = self._accounts.by_password(name, password)
+        if not right or name not in self.people:
             return None
         return self.admit(name, "password")
 

@@ -4,15 +4,18 @@ without end."""
 from __future__ import annotations
 
 import contextlib
+import gzip
 import socket
 
 import httpx2
 import pytest
+from fastapi.testclient import TestClient
 
-from aiops.web.access.guard import host_of
+from aiops.web.access.guard import BODY_AT_MOST, host_of
 from aiops.web.access.sight import is_loopback
 from aiops.web.app import make_app
 from tests.daemon.rig import Rig, card
+from tests.web.people import BASE
 from tests.web.serving import serving
 
 
@@ -28,7 +31,7 @@ def test_a_host_header_names_this_machine_or_not(header: str, ours: bool) -> Non
 def test_those_who_never_finish_what_they_ask_keep_nobody_waiting(rig: Rig) -> None:
     app = make_app(rig.start(card()))
     with serving(app) as port, contextlib.ExitStack() as open_:
-        for n in range(300):
+        for n in range(500):
             slow = open_.enter_context(socket.create_connection(("127.0.0.1", port)))
             slow.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-" + str(n).encode())
         for _ in range(5):
@@ -42,3 +45,14 @@ def test_those_who_never_finish_what_they_ask_keep_nobody_waiting(rig: Rig) -> N
         with contextlib.suppress(OSError):
             assert vast.recv(100).startswith(b"HTTP/1.1 4")
         assert httpx2.get(f"http://127.0.0.1:{port}/-/healthy", trust_env=False, timeout=30).text == "healthy\n"
+
+
+@pytest.mark.row("A11")
+def test_what_is_packed_is_not_unpacked_and_what_is_too_long_is_not_taken(rig: Rig) -> None:
+    daemon = rig.start(card())
+    proof = {"Authorization": f"Bearer {daemon.token}", "Content-Type": "application/json"}
+    with TestClient(make_app(daemon), base_url=BASE, client=("127.0.0.1", 1)) as client:
+        packed = gzip.compress(b" " * 10_000_000)
+        answer = client.post("/api/v1/incidents", content=packed, headers=proof | {"Content-Encoding": "gzip"})
+        assert answer.status_code == 400
+        assert client.post("/api/v1/incidents", content=b"[" * (BODY_AT_MOST + 1), headers=proof).status_code == 413

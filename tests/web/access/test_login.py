@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import argon2
 import pytest
 from fastapi.testclient import TestClient
 
@@ -44,6 +45,22 @@ def test_guessing_is_slowed_down(client: TestClient) -> None:
     late = entered(client)
     assert late.status_code == 429
     assert int(late.headers["retry-after"]) > 0
+
+
+@pytest.mark.row("A3")
+def test_a_name_that_is_not_there_costs_as_much_and_hears_the_same(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    verify = argon2.PasswordHasher.verify
+
+    def counted(self: argon2.PasswordHasher, hashed: str, password: str) -> bool:
+        asked.append(hashed.split("$")[3])
+        return verify(self, hashed, password)
+
+    monkeypatch.setattr(argon2.PasswordHasher, "verify", counted)
+    answers = [client.post("/login", data={"name": name, "password": "wrong"}) for name in ("ann", "vic", "nobody", "")]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(401, answers[0].text)}
+    assert len(asked) == 4, "ann has a password, vic has none, the others are not there"
+    assert len(set(asked)) == 1, "by the same parameters, so in the same time"
 
 
 @pytest.mark.parametrize("head", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}])

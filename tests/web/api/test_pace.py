@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -46,3 +48,26 @@ def test_each_token_has_its_own_pace_and_no_proof_that_of_its_address(rig: Rig, 
         assert refused.json()["type"] == "urn:aiops:problem:too-fast"
         assert int(refused.headers["retry-after"]) > 0
         assert client.get("/-/healthy").status_code == 200
+
+
+@pytest.mark.row("A12")
+def test_a_thousand_by_one_slow_down_that_one_and_neither_another_nor_a_turn(rig: Rig, tokens: dict[str, str]) -> None:
+    rate, burst = 5.0, 50
+    rig.more["web"] |= {"requests_per_second": rate, "burst": burst}
+    rig.stop()
+    daemon = rig.start(card())
+    rig.turn()
+    with TestClient(make_app(daemon), base_url="http://127.0.0.1", client=("127.0.0.1", 1)) as client:
+        began, codes, others = time.monotonic(), [], []
+        for number in range(1000):
+            codes.append(client.get("/api/v1/status", headers=bearer(tokens["vic"])).status_code)
+            if number % 100 == 0:
+                others.append(client.get("/api/v1/status", headers=bearer(tokens["ann"])).status_code)
+            if number == 500:
+                rig.clock.now += 300
+                rig.turn()
+        lasted = time.monotonic() - began
+    assert set(codes) == {200, 429}
+    assert burst <= codes.count(200) <= burst + rate * lasted + 1
+    assert set(others) == {200}
+    assert daemon.board.ready()[0], "the turn amid it was taken"
