@@ -19,7 +19,7 @@ from aiops.store import Store
 from tests.pipeline.made import START_S, STEP_S, World, anomaly_card, rooms_of, watch_of
 
 PODS = 8
-MOVES_S = START_S + 3 * 86400
+MOVES_S = START_S + 36 * 3600
 """When the load of all pods grows at once, and that of one alone differs."""
 
 
@@ -110,7 +110,7 @@ def test_until_the_answer_is_due_the_first_tier_speaks(store: Store) -> None:
 def test_what_all_do_together_is_less_strange_than_what_one_does(store: Store) -> None:
     together, said = lived(card_of(everything=True), world(all_move=4.0), store)
     first = lived(card_of("seasonal"), world(all_move=4.0), Store.open("sqlite://", None))[1]
-    assert (said[-1] < first[-1] - 0.2).all(), "all of them move: no news to the second opinion"
+    assert (said[-1] < first[-1] - 0.1).all(), "all of them move: no news to the second opinion"
     alone, told = lived(card_of(everything=True), world(one_moves=4.0), Store.open("sqlite://", None))
     assert by_name(alone, told[-1])["i2"] > by_name(together, said[-1])["i2"] + 0.4
 

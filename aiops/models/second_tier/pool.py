@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Floats
-from aiops.models.second_tier.worker import packed, serve, unpacked
+from aiops.models.second_tier.worker import NICE, packed, serve, unpacked
 
 DEADLINE_S = 60.0
 BUDGET_S = 20.0
@@ -31,6 +31,8 @@ WAITING = 256
 """Jobs that wait at most, before no more are taken."""
 HANGS_S = 1800.0
 """How long a single job may run in a pool that is patient: fits have a bounded number of iterations, so it hangs."""
+LOOK_S = 5.0
+"""How often one who waits patiently looks whether there is still somebody to wait for."""
 MINUTE = 60.0
 
 
@@ -143,9 +145,15 @@ class Pool:
         if ticket is None:
             return None
         left = max(0.0, min(wait_s, ticket.asked + self.deadline_s - time.monotonic()))
-        ticket.done.wait(None if self.patient else left)
+        while not ticket.done.wait(LOOK_S if self.patient else left) and self.patient and self._works():
+            continue
         ticket.fetched = True
         return ticket.found
+
+    def _works(self) -> bool:
+        """Whether somebody is left to do a job."""
+        with self._changed:
+            return any(lane.thread.is_alive() for lane in self._lanes)
 
     def kept(self, key: bytes) -> tuple[Job, Floats | None] | None:
         """A job, and its numbers: None while it is not done, none at all where it failed. None: it is not known."""
@@ -267,7 +275,9 @@ class _Lane:
             self._stop()
             context = get_context("spawn")
             self.connection, theirs = context.Pipe()
-            self.process = context.Process(target=serve, args=(theirs, self.pool.memory_bytes), name="second-tier", daemon=True)
+            nice = 0 if self.pool.patient else NICE  # whoever waits for it gains nothing by its standing back
+            arguments = (theirs, self.pool.memory_bytes, nice)
+            self.process = context.Process(target=serve, args=arguments, name="second-tier", daemon=True)
             self.process.start()
             theirs.close()
             self.pool.counts.restarts += 1

@@ -24,10 +24,10 @@ FAILURES = (ValueError, ArithmeticError, LookupError, RuntimeError, MemoryError,
 """What a fit may raise; anything else ends the worker, and the next job gets a new one."""
 
 
-def serve(connection: Connection, memory_bytes: int) -> None:
+def serve(connection: Connection, memory_bytes: int, nice: int = NICE) -> None:
     """Answer jobs until the other side is gone."""
     os.environ.update(ONE_THREAD)
-    os.nice(NICE)
+    os.nice(nice)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the daemon decides when it ends
     _limit_memory(memory_bytes)
     while True:

@@ -171,3 +171,13 @@ def test_room_is_what_may_wait_still(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (pool.room, Pool(patient=True).room > 10**6) == (1, True)
     finally:
         pool.close()
+
+
+def test_the_worker_of_a_patient_pool_does_not_stand_back() -> None:
+    pool = Pool(patient=True)
+    try:
+        found = pool.take(pool.ask(job("threads")))
+        assert found is not None
+        assert found[1] == os.nice(0)
+    finally:
+        pool.close()
