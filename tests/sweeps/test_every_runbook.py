@@ -1,4 +1,4 @@
-"""Every shipped runbook: reached by the live turn, read-only, tested, and deaf to what a label says."""
+"""Every shipped runbook: reached by the live turn, only suggesting, guarded where it writes, tested, deaf to labels."""
 
 from __future__ import annotations
 
@@ -50,12 +50,46 @@ def test_its_own_tests_hold_and_cover_both_answers(book: Runbook) -> None:
     assert {t.expect.matched for t in book.tests} >= {True, False}
 
 
+PAGES = sorted((runbooks_dir().parent / "docs" / "library").glob("*.md"))
+WRITING = [one for one in BOOKS if any(step.effect == "write" for step in one.steps)]
+writing = pytest.mark.parametrize("book", WRITING, ids=lambda b: b.name)
+
+
 @every
-def test_it_only_reads_and_only_suggests(book: Runbook) -> None:
-    assert {s.effect or "read" for s in book.steps} == {"read"}
-    assert {s.uses for s in book.steps} <= {"exec", "promql"}
+def test_it_only_suggests(book: Runbook) -> None:
     assert book.mode == "suggest"
     assert book.notify.route == "default"
+
+
+def test_many_say_what_to_change_and_not_only_where_to_look() -> None:
+    assert len(WRITING) >= 15
+
+
+@writing
+def test_what_writes_is_guarded_verified_and_explained(book: Runbook) -> None:
+    assert book.guards is not None
+    assert book.guards.require, "it writes whatever the numbers are"
+    assert all("$target" in one.promql or "count(" in one.promql or "sum(" in one.promql for one in book.guards.require)
+    assert book.approval is not None, "whoever raises its mode must name who is asked"
+    assert book.verify is not None
+    assert book.docs.startswith("https://")
+    first = next(i for i, step in enumerate(book.steps) if step.effect == "write")
+    assert first > 0, "it writes before it has looked"
+
+
+@writing
+def test_its_page_names_what_it_would_change(book: Runbook) -> None:
+    (row,) = [line for page in PAGES for line in page.read_text("utf-8").splitlines() if line.startswith(f"| [{book.name}](")]
+    for step in book.steps:
+        assert step.effect != "write" or f"`{step.id}`" in row
+
+
+@writing
+def test_what_writes_shows_how_it_ends(book: Runbook) -> None:
+    ends = {test.expect.outcome for test in book.tests}
+    assert {"suggested", "succeeded", "approval_expired", "blocked"} <= ends
+    assert ends & {"undone", "verify_failed"}
+    assert ("undone" in ends) == any(step.undo is not None for step in book.steps)
 
 
 @every
@@ -67,14 +101,16 @@ def test_its_file_is_called_as_it_is_and_says_who_answers(book: Runbook) -> None
 
 
 @every
-def test_every_label_it_looks_up_is_one_its_target_has(book: Runbook) -> None:
+def test_every_label_it_looks_up_is_one_its_warnings_have(book: Runbook) -> None:
     texts = [text for s in book.steps for text in _texts(s.with_)] + [book.notify.impact]
     names = {found[1].split(".")[2] for text in texts for found in LOOK_UP.finditer(text) if "labels" in found[1]}
-    assert names <= set(book.target_by)
+    entities = [set(card.entity) for card in load_cards(shelves(models_dir())) if card.name in reached()[book.name]]
+    assert entities
+    assert all(names | set(book.target_by) <= entity for entity in entities)
 
 
 def context(book: Runbook, value: str) -> dict[str, Any]:
-    labels = dict.fromkeys([*book.target_by, "instance", "mountpoint", "device", "job"], value)
+    labels = dict.fromkeys([*book.target_by, "instance", "mountpoint", "device", "job", "pod", "datname"], value)
     signal = book.match.signal or ""
     return context_of(Subject(book.match.kind, signal, "", labels, 3600.0, 0.9, "warning", 600.0), book.target_by)
 
@@ -90,8 +126,8 @@ def test_whatever_a_label_holds_it_stays_one_literal_argument(book: Runbook) -> 
         for step, shown in zip(book.steps, steps, strict=True):
             assert str(shown["what"]).isprintable()
             if step.uses == "exec":
-                _one_argument_each(step.with_["argv"], given_, value, str(shown["what"]))
-            else:
+                _one_argument_each(step.with_["argv"], given_, value, str(shown["what"]), len(step.with_.get("env", ())))
+            elif step.uses == "promql":
                 assert _shape(query_for(step.with_["query"], given_["target"], book.target_by)) == _shape(
                     query_for(step.with_["query"], dict.fromkeys(book.target_by, "x"), book.target_by)
                 )
@@ -99,7 +135,7 @@ def test_whatever_a_label_holds_it_stays_one_literal_argument(book: Runbook) -> 
     holds()
 
 
-def _one_argument_each(written: list[str], given_: dict[str, Any], value: str, what: str) -> None:
+def _one_argument_each(written: list[str], given_: dict[str, Any], value: str, what: str, variables: int) -> None:
     argv, refused = rendered_argv(written, given_)
     assert len(argv) == len(written)
     assert all(a == w for a, w in zip(argv, written, strict=True) if not LOOK_UP.search(w))
@@ -108,7 +144,7 @@ def _one_argument_each(written: list[str], given_: dict[str, Any], value: str, w
     assert refused or not (at_risk and value.startswith("-"))
     command = what.partition(": ")[2] if value else what.removeprefix("on : ")
     if value.isascii() and value.isalnum():
-        assert shlex.split(command) == [visible(a) for a in argv]
+        assert shlex.split(command)[variables:] == [visible(a) for a in argv]
 
 
 def _shape(query: str) -> Any:

@@ -86,13 +86,15 @@ class MockedWorld(Around):
         mocks = test.mocks
         verify = book.verify.all if book.verify else ()
         require = book.guards.require if book.guards else ()
-        self._numbers: dict[str, Any] = {one.promql: mocks.require.get(one.name) for one in require}
-        self._numbers |= {one.promql or "": mocks.verify.get(one.name) for one in verify}
-        self._numbers |= {s.with_["query"]: mocks.steps.get(s.id, {}).get("value") for s in book.steps if s.uses == "promql"}
+        guards = {one.promql: mocks.require.get(one.name) for one in require}
+        steps = {s.with_["query"]: mocks.steps.get(s.id, {}).get("value") for s in book.steps if s.uses == "promql"}
+        later = {one.promql or "": mocks.verify.get(one.name) for one in verify}
+        self._numbers = {"matched": guards, "verifying": later}
+        self._else = {**guards, **{query: found for query, found in steps.items() if found is not None}}
         self._clear = any(mocks.verify.get(one.name) == "clear" for one in verify if one.forecast)
 
     def values(self, promql: str, run: Run, now_s: float) -> list[float]:
-        found = self._numbers.get(promql)
+        found = self._numbers.get(run.state, self._else).get(promql)
         return [float(found)] if isinstance(found, int | float) else []
 
     def situation(self, run: Run) -> Situation | None:
@@ -134,7 +136,7 @@ def lived(folder: Path, book: Runbook, test: RunbookTest) -> Simulated:
         engine = Engine(Tools(runs, lease, world, Actions(ready={u.removeprefix("plugin."): mock for u in uses}), clock), 0)
         responder = Responder(runs, world, [book])
         asked = (one.partition(":") for one in (book.approval.from_ if book.approval else ()))
-        people = People(runs, {name: PEOPLE for kind, _, name in asked if kind == "group"})
+        people = People(runs, {name: PEOPLE[: test.approvers] for kind, _, name in asked if kind == "group"})
         while clock.now < START_S + AT_MOST_S:
             lease.keep(clock.now)
             responder.look([warning], lease.epoch, clock.now)
@@ -168,7 +170,10 @@ def _said(test: RunbookTest, store: Store, runs: Responses, people: People, now_
         elif now_s <= questions[-1].expires_s:
             users = [one.partition(":")[2] for one in run.facts["asking"]["who"] if one.startswith("user:")]
             for name in [*users, *PEOPLE][: test.approvers if what == "yes" else 1]:
-                (people.approve if what == "yes" else people.deny)(run.id, name, now_s)
+                if what == "yes":
+                    people.approve(run.id, name, now_s, confirm=run.runbook)
+                else:
+                    people.deny(run.id, name, now_s)
 
 
 def _clear(store: Store, run: Run, now_s: float) -> None:
