@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Floats, Ints
+from aiops.models.together import Moves, counted_once
 
 WEIGHTS = (0.75, 1.0, 1.0, 0.5)
 """What the strongest, second, third and fourth metric of an entity count for."""
@@ -16,6 +17,9 @@ GAP = 0.4
 Without it an entity with one metric, whose mean is its maximum, would warn more readily than one with many.
 """
 
+LOOK = 0.9
+"""Only from this score on is it asked which metrics go together: no budget asks for less."""
+
 
 class EntityIndex:
     """Which entity each of n rows belongs to: `entity` (n,) numbers 0 … entities-1; made once, used every turn.
@@ -24,6 +28,7 @@ class EntityIndex:
     for metrics of one incident do not peak at one instant; and it is never more than that of the strongest row now. Missing p
     count as rows that are not there; places without a row are filled with the score before them less GAP, at least 0, so that
     entities with one metric and with forty are comparable. No row with a p now: NaN. Entities never influence each other.
+    Of metrics that go together the strongest counts, the others less or as if they were not there (`counted_once`).
 
     Source: mean of the top k, as in rank-ordered Fisher combination (Dudbridge & Koeleman 2003, Rank truncated product of
     p-values, Genetic Epidemiology 25), here as a mean, so that the scale stays that of one metric.
@@ -34,14 +39,22 @@ class EntityIndex:
         self.entities = entities if entities is not None else int(self.entity.max()) + 1 if len(self.entity) else 0
         self._buckets = list(_buckets(self.entity, self.entities))
 
-    def combine(self, p: Floats, recent: Floats | None = None) -> NDArray[np.float64]:
-        """(entities, m) scores from `p` (n, m) and the smallest p of the last minutes, `recent` (n, m); None = `p`."""
+    def combine(self, p: Floats, recent: Floats | None = None, moves: Moves | None = None) -> NDArray[np.float64]:
+        """(entities, m) scores from `p` (n, m) and the smallest p of the last minutes, `recent` (n, m); None = `p`.
+
+        `moves` (n, blocks): how the rows moved lately; None: each counts for itself.
+        """
         score = _padded(p)
         lately = score if recent is None else _padded(recent)
         out = np.full((self.entities, score.shape[1]), np.nan)
         for which, rows in self._buckets:
-            now = score[rows].max(axis=1)
-            out[which] = np.where(now > -np.inf, np.minimum(_mean(lately[rows]), now), np.nan)
+            now, latest = score[rows].max(axis=1), lately[rows]
+            mean = _mean(latest)
+            at, column = np.nonzero((np.minimum(mean, now) >= LOOK) & (moves is not None))
+            if moves is not None and len(at):
+                apart = counted_once(latest[at, :, column], moves[np.minimum(rows[at], len(moves) - 1)])
+                mean[at, column] = _mean(apart[:, :, None])[:, 0]
+            out[which] = np.where(now > -np.inf, np.minimum(mean, now), np.nan)
         return out
 
     def strongest(self, p: Floats) -> Ints:

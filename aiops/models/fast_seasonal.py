@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 
 from aiops.core.compiled import kernel
+from aiops.models.scales import LARGER, RARE
 
 Row = Any
 Table = Any
-ROWS = ("count", "short", "level", "before", "square", "drift", "shift", "creep", "still", "total", "squares", "points", "moved")
+ROWS = (
+    "count", "short", "level", "before", "square", "drift", "shift", "creep", "still", "total", "squares", "points", "moved",
+    "event",
+)  # fmt: skip
 """Of each row one number that a point changes, in the order of the kernel."""
-READ = ("low", "high", "base", "blocks", "moves")
+READ = ("low", "high", "base", "blocks", "moves", "room", "rare", "less", "more")
 """And those that it only reads."""
 TABLES = ("peak", "scale", "recent")
 HUGE = 1e37
@@ -44,6 +48,19 @@ def _tail(ratio: float) -> float:
     return tail * tail * tail
 
 
+@kernel(inline=True)
+def _event_after(event: float, sort: int, x: float) -> float:
+    if event == math.inf:
+        return 1.0 if sort == 2 and x == np.rint(x) else x
+    return min(event * LARGER, x) if x > event else max(event / LARGER, x)
+
+
+@kernel(inline=True)
+def _alone(event: float, sort: int, x: float) -> float:
+    size = _event_after(event, sort, x) if x > 0.0 and event == math.inf else event
+    return RARE * size if size < HUGE else 0.0
+
+
 @kernel(
     f"void({_COLUMN}, UniTuple({_ROW}, {len(ROWS)}), UniTuple({_ROW}, {len(READ)}), UniTuple({_TABLE}, {len(TABLES)}), "
     f"{_PROFILE}, uint8[::1], {_PLACE}, UniTuple(float64, 10), UniTuple({_ROW}, 5))"
@@ -57,12 +74,12 @@ def column(
     `slots`, `parts`: the block of the day and how far a row is on its way to the next; `aparts`: what a free day adds. Each (n,),
     or (1,): the same for all rows.
     """
-    count, short, level, before, square, drift, shift, creep, still, total, squares, points, moved = changed
-    low, high, base, blocks, moves = known
+    count, short, level, before, square, drift, shift, creep, still, total, squares, points, moved, event = changed
+    low, high, base, blocks, moves, room, rare, less, more = known
     peak, scale, recent = tables
     warmup, of_short, of_medium, of_recent, of_shift, of_creep, step, moving, cap, band = numbers
     p, expected, lower, upper, newest = found
-    seasons = np.empty(len(values))
+    seasons, root_short = np.empty(len(values)), math.sqrt(of_short)
     _course(profile, days, slots, parts, aparts, seasons)
     for i in range(len(values)):
         season = seasons[i]
@@ -76,13 +93,17 @@ def column(
         jump, one = min(abs(x - short[i]), departure), min(abs(x - before[i]), departure)
         power = (1.0 - rate) * (square[i] + rate * jump * jump)
         off, stood = x - season - center, still[i] + step if x == before[i] else 0.0
+        off -= min(max(off, less[i]), more[i])
         quiet = stood if moves[i] >= moving else 0.0
         drifted = drift[i] + max(young, of_recent) * (away - drift[i])
         shifted = shift[i] + max(young, of_shift) * (off - shift[i])
         crept = creep[i] + max(young, of_creep) * (off - creep[i])
-        spread, far, hour, day = math.sqrt(power), abs(drifted), abs(shifted), abs(crept)
-        first = max(max(jump / scale[i, 0], departure / scale[i, 1]), max(spread / scale[i, 2], one / scale[i, 3]))
-        second = max(max(far / scale[i, 4], hour / scale[i, 5]), max(day / scale[i, 6], quiet / scale[i, 7]))
+        spread, far, hour, day = math.sqrt(power), abs(drifted), abs(shifted), min(abs(crept), room[i])
+        size = _alone(event[i], sort[i], x) if rare[i] > 0.0 else 0.0
+        point, unrest = max(scale[i, 0], size), max(scale[i, 2], size * root_short)
+        first = max(max(jump / point, departure / max(scale[i, 1], size)), max(spread / unrest, one / max(scale[i, 3], size)))
+        second = max(far / max(scale[i, 4], size * of_recent), hour / max(scale[i, 5], size * of_shift))
+        second = max(second, max(day / max(scale[i, 6], size * of_creep), quiet / scale[i, 7]))
         ratio = min(max(first, second), cap)
         ready = count[i] >= warmup and blocks[i] >= 2.0
         p[i] = _tail(ratio) if ready and here else math.nan
@@ -90,10 +111,14 @@ def column(
         strongest = max(max(recent[i, 0], recent[i, 1]), recent[i, 2])
         newest[i] = _tail(strongest) if strongest >= 0.0 else math.nan
         if here:
+            if x > 0.0:
+                event[i] = _event_after(event[i], sort[i], x)
             if sort[i] > 0:
                 sort[i] = min(sort[i], 0 if x < 0.0 else 2 if x == np.rint(x) else 1)
             short[i] += rate * (x - short[i])
-            level[i] = own + max(young, of_medium) * (x - season - own)
+            beside = x - season - own
+            beside -= min(max(beside, less[i]), more[i])
+            level[i] = own + max(young, of_medium) * beside
             total[i] += x - center
             squares[i] += (x - center) * (x - center)
             points[i], count[i] = points[i] + 1.0, count[i] + 1.0

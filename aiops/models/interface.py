@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Floats, Forecast, History, Ints, Limit, Scores, State
+from aiops.models.together import Moves
 
 P = TypeVar("P", bound=Params)
 
@@ -104,6 +105,15 @@ class Detector(ABC, Generic[P]):
         `time_s` (n, m) int64 is each row's own clock, one grid step apart. NaN values score NaN and teach nothing.
         Scoring m points at once equals scoring them one by one. `values` is not changed.
         """
+
+    def moves(self, state: State) -> Moves | None:
+        """(n, blocks) how rows moved in their last blocks: it shows which metrics of an entity go together; None: unknown."""
+        return None
+
+    def at_once(self, time_s: Ints) -> int:
+        """How many of the columns at `time_s` (clocks, m), all clocks there are, may be scored at once so that `moves` afterwards
+        is what it is at each of them: at least one."""
+        return int(time_s.shape[1])
 
     @abstractmethod
     def ready(self, state: State) -> Floats:

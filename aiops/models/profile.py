@@ -94,8 +94,20 @@ class Profile:
             beside[:, free] += self._apart(state, rows[free], middle[free])
         return beside.min(axis=0), beside.max(axis=0)
 
-    def learn(self, state: State, rows: Ints, mean: Row) -> None:
-        """Take in the means (k,) of the blocks of `rows` that have ended."""
+    def of_block(self, state: State, rows: Ints) -> Row:
+        """The part of the profile in the middle of the block of `rows` (k,) that has ended."""
+        if self.slots < 2:
+            return np.zeros(len(rows))
+        local_s, free = self._civil.at(state["block"][rows] * self._block_s)
+        season = self._slot(state, local_s % DAY_S // self._block_s % self.slots, rows)
+        if free.any():
+            middle = np.asarray(local_s % DAY_S + self._block_s / 2, np.float64)
+            season[free] += self._apart(state, rows[free], middle[free])
+        return season
+
+    def learn(self, state: State, rows: Ints, mean: Row, weekly: Row | float = 0.0) -> None:
+        """Take in the means (k,) of the blocks of `rows` that have ended, in them what comes `weekly` (k,); a free day's own
+        course is learnt with it."""
         if self.slots < 2:
             return
         local_s, free = self._civil.at(state["block"][rows] * self._block_s)
@@ -104,7 +116,9 @@ class Profile:
         if free.any():
             apart = free & (days >= FREE_DAYS)
             self._learn_free(state, rows[apart], local_s[apart], (mean - old)[apart])
-            rows, slot, days, old, mean = rows[~apart], slot[~apart], days[~apart], old[~apart], mean[~apart]
+            rows, slot, days, old, mean = rows[~apart], slot[~apart], days[~apart], old[~apart], (mean - weekly)[~apart]
+        else:
+            mean = mean - weekly
         rate = np.maximum(self._rate, 1.0 / (days + 1.0))
         state["profile"][rows, slot] = old + rate * (mean - old)
         state["days"][rows, slot] = np.minimum(days, SEEN_AT_MOST - 1) + 1

@@ -4,36 +4,30 @@ an anchored baseline."""
 from __future__ import annotations
 
 import math
-from datetime import date
 from functools import partial
 from types import ModuleType
-from typing import Annotated, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
 
 from aiops.core import compiled
-from aiops.core.params import Params
 from aiops.core.records import Bools, Floats, Ints, Scores, State
-from aiops.core.zones import known_zone
 from aiops.models.civil import Civil
 from aiops.models.interface import Detector
 from aiops.models.profile import DAY_S, Profile
+from aiops.models.scales import CREEP, KINDS, POSITIVE, RARE, SIGNED, STILL, WHOLE, Scales, event_after
+from aiops.models.seasonal_params import SeasonalParams as SeasonalParams
 from aiops.models.seasonal_start import SeasonalStart
+from aiops.models.together import LastMoves, Moves
+from aiops.models.wander import Wander
+from aiops.models.week import Week
 
 Row: TypeAlias = NDArray[np.float64]
 
-KINDS = ("jump", "departure", "spread", "step", "drift", "shift", "creep", "still")
-CREEP, STILL = KINDS.index("creep"), KINDS.index("still")
-COUNTS: NDArray[np.float64] = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1.1, 0.8, 1.0])
-"""What a residual of each kind counts for beside the others."""
-NOT_STILL: NDArray[np.bool_] = np.arange(len(KINDS)) != STILL
-SIGNED, POSITIVE, WHOLE = 0, 1, 2
-"""What all points of a series were: any number, not below zero, whole numbers not below zero."""
-COUNTED, ROUTINE = 0.5, 0.01
-"""Smallest scale of counts, as a share of sqrt(level + 1), once they moved in more than this share of blocks."""
-RESOLUTION, TINY, HUGE = 1e-9, 1e-290, 1e37
+HUGE = 1e37
+WILD = 9.0
+"""One block counts as at most so many times the variance around course and level, and once the whole variance more."""
 ROWS = 4096
 """Rows scored at once: what is learnt of them fits the cache."""
 KERNELS, POINT_BYTES = "aiops.models.fast_seasonal", 200
@@ -46,47 +40,6 @@ times less often. Measured on the training parts of SMD, ASD, JumpStarter and NA
 controller finds out."""
 
 
-class SeasonalParams(Params):
-    """Parameters of `Seasonal`."""
-
-    short_s: float = Field(1800.0, gt=0, description="time constant of the short level and of the spread, seconds")
-    medium_s: float = Field(
-        10800.0, gt=0, description="time constant of the level beside the time-of-day profile, seconds"
-    )
-    recent_s: float = Field(600.0, gt=0, description="time constant of the mean departure called drift, seconds")
-    shift_s: float = Field(3600.0, gt=0, description="time constant of the departure from the anchor called shift, seconds")
-    creep_s: float = Field(86400.0, gt=0, description="time constant of the departure from the anchor called creep, seconds")
-    memory_s: float = Field(172800.0, gt=0, description="time constant of the residuals' shorter scale, seconds")
-    anchor_s: float = Field(
-        2592000.0, gt=0, description="time constant of the anchored baseline and of the residuals' longer scale, seconds"
-    )
-    block_s: int = Field(
-        900, ge=60, le=21600, description="length of the looks whose largest residuals make the scale, seconds"
-    )
-    warmup_s: float = Field(3600.0, gt=0, description="time learnt before anything is scored, seconds")
-    warmup_points: int = Field(60, ge=8, description="points learnt before anything is scored")
-    floor: float = Field(0.2, ge=0, description="smallest scale, as a share of the series' own standard deviation")
-    young: float = Field(4.0, ge=0, description="after n blocks scales are wider by the factor 1 + young / n")
-    profile_rate: float = Field(0.1, gt=0, le=1, description="weight of the newest day in the time-of-day profile")
-    cap: float = Field(200.0, gt=1, description="largest ratio of a residual to its scale that is told apart")
-    growth: float = Field(4.5, gt=1, description="how many times as large one block makes a scale at most")
-    still_s: float = Field(
-        1800.0, gt=0, description="smallest scale of how long a moving series stands still, seconds; six steps at least"
-    )
-    moving: float = Field(0.97, gt=0, le=1, description="share of blocks in which a series that is called moving moved")
-    creep_floor: float = Field(0.4, ge=0, description="smallest scale of creep, as a share of the long standard deviation")
-    creep_cap: float = Field(1.3, gt=1, description="largest ratio of creep to its scale that is learnt: it never gets usual")
-    time_zone: str = Field("UTC", description="whose clock the course of the day follows, for example Europe/Berlin")
-    weekend: tuple[Annotated[int, Field(ge=0, le=6)], ...] = Field((5, 6), description="free weekdays, 0 is Monday")
-    holidays: tuple[date, ...] = Field((), description="more free days; they follow the course of a weekend")
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        known_zone(value)
-        return value
-
-
 class Seasonal(Detector[SeasonalParams]):
     """p = (1 + largest r / s)^-3 over eight residuals r of a point, each with its own scale s.
 
@@ -95,9 +48,11 @@ class Seasonal(Detector[SeasonalParams]):
     before|, both no larger than the departure, so that the return to a usual course, or a routine, is no surprise; spread:
     the root mean square of recent jumps; drift: the mean departure of the last minutes, which single points hardly move;
     shift and creep: the mean distance, over an hour and over a day, from profile + anchor, the mean of a month, which an
-    incident of hours or a drift of days hardly moves; still: how long a series that moves in nearly every block has not moved.
+    incident of hours or a drift of days hardly moves; creep no more than `Wander` says that the level may have drifted, so a
+    level that has settled is none; still: how long a series that moves in nearly every block has not moved.
     Levels are exponentially weighted means. The profile (one mean a block of the day; free days differ by hours) is relative to
-    the level of its day, so that no drift is learnt as a course of the day; it takes part from the third day on.
+    the level of its day, so that no drift is learnt as a course of the day; it takes part from the third day on. What comes back
+    at the same hour of every week is no departure and no distance (`Week`).
 
     s^3 is the exponentially weighted mean of M^3, M the largest r of a block of `block_s`, so that it does not matter how often a
     series is sampled; of the means over days and over a month the larger one counts (creep: the latter). By Markov's inequality a
@@ -105,12 +60,15 @@ class Seasonal(Detector[SeasonalParams]):
     different series mean the same. An episode raises s, so that what repeats stops firing; one block makes s at most `growth`
     times as large, and creep learns at most `creep_cap` times s, so that a drift stays strange. COUNTS weighs the kinds.
 
-    s >= `floor` times the series' standard deviation and its float resolution. Before `warmup_s`, `warmup_points` and two blocks
+    s >= `floor` times the series' standard deviation and its float resolution; for creep that around course and level of the
+    day, and `creep_floor` usual changes from day to day: a drift widens neither. Before `warmup_s`, `warmup_points`, two blocks
     p is NaN. NaN, and anything beyond 1e37, scores NaN and teaches nothing. A constant series scores p = 1 until it
-    moves. Whole numbers that often move are counts: s >= COUNTED sqrt(level + 1). `expected` = profile + level; beyond `lower`,
-    `upper` the departure alone has p < 0.05; `lower` is not below zero where no point was. `recent`: the smallest p of the last
-    10 to 15 min, for metrics of one incident do not peak at one instant.
-    Shapes: values (n, m), time_s (n, m); state about 1.1 kB a series. Raises nothing.
+    moves. Whole numbers that often move are counts: s >= COUNTED sqrt(level + 1). Where zero is usual and events are rare, s >=
+    RARE times what a single event of usual size makes of r: one of them is weak evidence, the first as well (its size is not
+    known then: 1 of whole numbers, else its own), many at once or in a row are strong. `expected` = profile + level; beyond
+    `lower`, `upper` the departure alone has p < 0.05; `lower` is not below zero where no point was. `recent`: the smallest p of
+    the last 10 to 15 min, for metrics of one incident do not peak at one instant.
+    Shapes: values (n, m), time_s (n, m); state about 2.2 kB a series. Raises nothing.
 
     Source: Markov's inequality for the third moment (Feller 1971, An Introduction to Probability Theory II, V.7);
     exponentially weighted moments (Roberts 1959, Control Chart Tests Based on Geometric Moving Averages); block maxima
@@ -134,24 +92,26 @@ class Seasonal(Detector[SeasonalParams]):
         self._profile = Profile(self._block_s, step_s, params.profile_rate, civil)
         self._warmup = max(params.warmup_points, params.warmup_s / step_s)
         self.starts = SeasonalStart(self._profile, self._block_s, self._warmup, params.young)
-        self._still_s = max(params.still_s, 6.0 * step_s)
+        self._moves = LastMoves()
+        self._week = Week(self._block_s, civil)
+        self._wander = Wander(self._block_s, params.anchor_s)
+        self._scales = Scales(params, self._block_s, max(params.still_s, 6.0 * step_s))
         self._short = 1.0 - math.exp(-step_s / params.short_s)
         self._recent = 1.0 - math.exp(-step_s / params.recent_s)
         self._medium = 1.0 - math.exp(-step_s / params.medium_s)
         self._shift = 1.0 - math.exp(-step_s / params.shift_s)
         self._creep = 1.0 - math.exp(-step_s / params.creep_s)
-        self._slow = 1.0 - math.exp(-self._block_s / params.memory_s)
-        self._slowest = 1.0 - math.exp(-self._block_s / params.anchor_s)
         self._day = 1.0 - math.exp(-self._block_s / DAY_S)
         self._band = 0.05 ** (-1 / 3) - 1.0
         rates = (self._short, self._medium, self._recent, self._shift, self._creep)
+        self._alone = np.array([1.0, 1.0, math.sqrt(self._short), 1.0, self._recent, self._shift, self._creep, 0.0])
         self._numbers = (float(self._warmup), *rates, float(step_s), params.moving, params.cap, self._band)
 
     def initial(self, n: int) -> State:
         """Nothing known of n series."""
         names = (
             "count", "short", "level", "before", "square", "drift", "shift", "creep", "low", "high", "base", "day", "power",
-            "power_long", "total", "squares", "points", "blocks", "still", "moves", "moved", "idle",
+            "around", "total", "squares", "points", "blocks", "still", "moves", "moved", "idle", "rare",
         )  # fmt: skip
         return {name: np.zeros(n) for name in names} | {
             "block": np.full(n, np.iinfo(np.int64).min, np.int64),
@@ -161,8 +121,8 @@ class Seasonal(Detector[SeasonalParams]):
             "scale": np.full((n, len(KINDS)), np.inf),
             "part": np.full(n, np.iinfo(np.int64).min, np.int64),
             "recent": np.full((n, RECENT), -1.0),
-            "sort": np.full(n, WHOLE, np.uint8),
-        } | self._profile.initial(n)
+            "sort": np.full(n, WHOLE, np.uint8), "event": np.full(n, np.inf),
+        } | self._profile.initial(n) | self._wander.initial(n) | self._week.initial(n) | self._moves.initial(n)
 
     def score(self, state: State, values: Floats, time_s: Ints) -> Scores:
         """Score, then learn, column by column, some rows at a time; see the interface."""
@@ -177,6 +137,16 @@ class Seasonal(Detector[SeasonalParams]):
                 x = np.ascontiguousarray(values[rows, j], np.float64)
                 column(part, x, time_s[rows, j], tuple(array[rows, j] for array in found))
         return Scores(*found)
+
+    def moves(self, state: State) -> Moves | None:
+        """How the series moved in the blocks of the last day; see `LastMoves`."""
+        return state["moves_of_day"]
+
+    def at_once(self, time_s: Ints) -> int:
+        """As many as lie in one block; see the interface."""
+        block = time_s // self._block_s
+        same = (block == block[:, :1]).all(axis=0)
+        return len(same) if same.all() else int(np.argmin(same))
 
     def ready(self, state: State) -> Floats:
         """Share of the warm-up that is done."""
@@ -200,7 +170,7 @@ class Seasonal(Detector[SeasonalParams]):
         x = np.where(here, x, expected)
         young = 1.0 / (state["count"] + 1.0)
         means, residuals = self._residuals(state, x, x - np.clip(x, low, high), season, young)
-        ratio = np.minimum(residuals / state["scale"], self.params.cap)
+        ratio = np.minimum(residuals / self._scale(state, x), self.params.cap)
         strongest = ratio[:, 0]
         for kind in range(1, len(KINDS)):
             strongest = np.maximum(strongest, ratio[:, kind])
@@ -247,14 +217,28 @@ class Seasonal(Detector[SeasonalParams]):
         rate = np.maximum(young, self._short)
         square = (1.0 - rate) * (state["square"] + rate * residuals[:, 0] * residuals[:, 0])
         off = x - season - state["base"]
+        off -= np.clip(off, state["less"], state["more"])
         still = np.where(x == state["before"], state["still"] + self.step_s, 0.0)
         means = {"square": square, "before": x, "still": still}
         residuals[:, STILL] = np.where(state["moves"] >= self.params.moving, still, 0.0)
         for name, target, speed in (("drift", away, self._recent), ("shift", off, self._shift), ("creep", off, self._creep)):
             means[name] = state[name] + np.maximum(young, speed) * (target - state[name])
             np.abs(means[name], out=residuals[:, KINDS.index(name)])
+        np.minimum(residuals[:, CREEP], state["room"], out=residuals[:, CREEP])
         np.sqrt(square, out=residuals[:, 2])
         return means, residuals
+
+    def _scale(self, state: State, x: Row) -> Row:
+        """(n, 8) scales; where events are rare none is smaller than what makes a single one weak evidence."""
+        rows = np.flatnonzero(state["rare"] > 0)
+        event = state["event"][rows]
+        event = np.where((event == np.inf) & (x[rows] > 0), event_after(event, state["sort"][rows], x[rows]), event)
+        rows, event = rows[event < HUGE], event[event < HUGE]
+        if not len(rows):
+            return state["scale"]
+        scale = state["scale"].copy()
+        scale[rows] = np.maximum(scale[rows], (RARE * event)[:, None] * self._alone)
+        return scale
 
     def _age(self, state: State, part: Ints) -> None:
         """Go on to another part of the clock: what was strange in those before moves back; -1: nothing."""
@@ -279,11 +263,14 @@ class Seasonal(Detector[SeasonalParams]):
         """Take the point into levels and into the open block; rows without a point keep everything."""
         weight = here.astype(np.float64)
         state["short"] += weight * np.maximum(young, self._short) * (x - state["short"])
-        state["level"] += weight * np.maximum(young, self._medium) * (x - season - state["level"])
+        away = x - season - state["level"]
+        away -= np.clip(away, state["less"], state["more"])
+        state["level"] += weight * np.maximum(young, self._medium) * away
         away = weight * (x - state["base"])
         state["total"] += away
         state["squares"] += away * away
         state["points"] += weight
+        state["event"][...] = np.where(here & (x > 0), event_after(state["event"], state["sort"], x), state["event"])
         sort = np.where(x < 0, SIGNED, np.where(x == np.rint(x), WHOLE, POSITIVE))
         np.minimum(state["sort"], sort, out=state["sort"], where=here, casting="unsafe")
         np.maximum(state["moved"], weight * (means["still"] == 0.0), out=state["moved"])
@@ -301,43 +288,38 @@ class Seasonal(Detector[SeasonalParams]):
         """Learn the blocks that have ended, for rows whose clock entered another one."""
         rows = changed[state["points"][changed] > 0]
         if len(rows):
-            self._learn_block(state, rows)
+            self._learn_block(state, rows, block[rows])
+        self._week.enter(state, changed, block[changed])
         state["block"][changed] = block[changed]
-        state["low"][changed], state["high"][changed] = self._profile.around(state, changed, block[changed])
+        low, high = self._profile.around(state, changed, block[changed])
+        state["low"][changed], state["high"][changed] = low + state["less"][changed], high + state["more"][changed]
         for name in ("total", "squares", "points", "peak", "moved"):
             state[name][changed] = 0.0
 
-    def _learn_block(self, state: State, rows: Ints) -> None:
-        params = self.params
-        blocks, points = state["blocks"][rows], state["points"][rows]
-        young = 1.0 / (blocks + 1.0)
-        weight, longer = np.maximum(self._slow, young), np.maximum(self._slowest, young)
+    def _learn_block(self, state: State, rows: Ints, following: Ints) -> None:
+        """Learn the blocks of `rows` that have ended; `following` (k,) come after them."""
+        weight, longer = self._scales.rates(state, rows)
+        points, base = state["points"][rows], state["base"][rows]
         mean, power = state["total"][rows] / points, state["squares"][rows] / points
-        of_day = state["base"][rows] + mean - state["day"][rows]
-        self._profile.learn(state, rows, of_day)
-        state["day"][rows] += np.maximum(self._day, young) * of_day
+        lead = state["day"][rows] - base
+        season = self._profile.of_block(state, rows)
+        rest = mean - lead - season
+        weekly = np.clip(rest, state["less"][rows], state["more"][rows])
+        course = lead + season + weekly
+        around = np.maximum(power - course * (2.0 * mean - course), 0.0)
+        self._week.learn(state, rows, rest)
+        self._profile.learn(state, rows, mean - lead, weekly)
+        mean = mean - weekly
+        state["day"][rows] += np.maximum(self._day, 1.0 / (state["blocks"][rows] + 1.0)) * (mean - lead)
+        state["power"][rows] += weight * (power - state["power"][rows])
+        around = np.minimum(around, WILD * state["around"][rows] + state["power"][rows])
+        state["around"][rows] += weight * (around - state["around"][rows])
+        self._moves.learn(state, rows, rest)
+        slower = self._scales.smallest(state, rows)
+        self._wander.learn(state, rows, base + mean - season, slower, following)
         state["base"][rows] += longer * mean
-        for name, rate in (("power", weight), ("power_long", longer)):
-            state[name][rows] += rate * (power - state[name][rows])
         self._learn_movement(state, rows, longer)
-        cap = np.repeat(params.growth / np.cbrt(weight)[:, None], len(KINDS), axis=1)
-        cap[:, CREEP] = params.creep_cap
-        peak = _cube(np.minimum(state["peak"][rows], cap * COUNTS * state["scale"][rows]))
-        shorter, larger = state["cube"][rows], state["cube_long"][rows]
-        shorter = shorter + weight[:, None] * (peak - shorter)
-        larger = larger + longer[:, None] * (peak - larger)
-        state["cube"][rows], state["cube_long"][rows] = shorter, larger
-        root = np.maximum(shorter, larger)
-        root[:, CREEP] = larger[:, CREEP]
-        least = np.maximum(params.floor * np.sqrt(state["power"][rows]), RESOLUTION * np.abs(state["base"][rows]) + TINY)
-        counted = (state["sort"][rows] == WHOLE) & (state["moves"][rows] >= ROUTINE)
-        least = np.maximum(least, np.where(counted, COUNTED * np.sqrt(np.maximum(state["level"][rows], 0.0) + 1.0), 0.0))
-        scale = np.cbrt(root) * (1.0 + params.young * young)[:, None]
-        slow = least + params.creep_floor * np.sqrt(state["power_long"][rows])
-        scale[:, CREEP], scale[:, STILL] = np.maximum(scale[:, CREEP], slow), np.maximum(scale[:, STILL], self._still_s)
-        scale = np.maximum(scale, least[:, None], where=NOT_STILL, out=scale)
-        state["scale"][rows] = scale / COUNTS
-        state["blocks"][rows] = blocks + 1.0
+        self._scales.learn(state, rows, slower)
 
     def _learn_movement(self, state: State, rows: Ints, rate: Row) -> None:
         """The share of blocks that moved, known anew when one did: a stretch that lasts does not become usual by lasting."""
@@ -347,10 +329,7 @@ class Seasonal(Detector[SeasonalParams]):
         state["idle"][rows] = np.where(moved, 0.0, idle + 1.0)
 
 
-def _cube(x: Row) -> Row:
-    return x * x * x
-
-
 def _tail(ratio: Row) -> Row:
     """The smooth bound of Markov: (1 + ratio)^-3."""
-    return _cube(1.0 / (1.0 + ratio))
+    tail: Row = 1.0 / (1.0 + ratio)
+    return tail * tail * tail

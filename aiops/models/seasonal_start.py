@@ -19,12 +19,13 @@ BLOCKS = 16
 DAYS_AT_MOST = 7
 """And the course of the day as much as so many days."""
 UNITS = {
-    "square": 2, "profile": 1, "free": 1, "cube": 3, "cube_long": 3, "scale": 1, "power": 2, "power_long": 2,
+    "square": 2, "profile": 1, "free": 1, "cube": 3, "cube_long": 3, "scale": 1, "power": 2, "around": 2, "wander": 2, "event": 1,
     "days": 0, "free_blocks": 0, "moves": 0, "sort": 0,
 }  # fmt: skip
 """What is taken over, and in which power of the series' unit it is; of whole numbers a median between two is the lower one."""
 KINDS_OF = ("cube", "cube_long", "scale")
-ANEW = ("drift", "shift", "creep", "total", "squares", "points", "peak", "idle")
+ANEW = ("drift", "shift", "creep", "total", "squares", "points", "peak", "idle", "today", "today_blocks", "eve",
+        "wander_days", "walk", "room", "week", "weeks", "rest", "less", "more", "moves_of_day", "stood_at")
 """What begins anew: means of distances that were taken from another baseline."""
 FEW, MANY = 0.1, 0.9
 AT_ONCE = 64

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Crossings, Floats, History, Ints, Scores, State
+from aiops.models.together import Moves
 from aiops.pipeline import limits
 from aiops.pipeline.join_cohort import columns_at_once, start_entities, start_rows
 from aiops.pipeline.mask_history import Unmasked
@@ -38,11 +39,12 @@ def score(watch: Watch, reading: Reading) -> Floats:
     values = np.where(reading.masked, np.nan, reading.values)[rows]
     newest = int(reading.time_s[-1])
     take_due(watch, newest)
+    state = watch.detector_state
     if reading.whole:
-        told = partial(_spend, watch, rows)
-        found = learn(watch, watch.detector_state, rows, reading.time_s, values, told)
+        found = learn(watch, state, rows, reading.time_s, values, partial(_spend, watch, rows))
     else:
-        found = learn(watch, {k: v.copy() for k, v in watch.detector_state.items()}, rows, reading.time_s, values)
+        state = {k: v.copy() for k, v in watch.detector_state.items()}
+        found = learn(watch, state, rows, reading.time_s, values)
         learn(watch, watch.detector_state, rows, reading.time_s, np.full(values.shape, np.nan))
     for name in LAST:
         last = np.full(watch.n, np.nan)
@@ -53,49 +55,56 @@ def score(watch: Watch, reading: Reading) -> Floats:
     watch.evaluated = np.isfinite(watch.last_p)
     if found is None:
         return np.full(len(watch.entities), np.nan)
-    scores = joined(watch, _of_entities(watch, rows, found)[:, -1], newest)
+    moves = watch.detector.moves(state)
+    of_entities = _of_entities(watch, rows, found, None if moves is None else moves[rows])
+    scores = joined(watch, of_entities[:, -1], newest)
     ask(watch, scores, newest)
     return scores
 
 
-def _of_entities(watch: Watch, rows: slice | Ints, found: Scores) -> Floats:
-    """(entities, m) scores from those of some rows; the others have none."""
+def _of_entities(watch: Watch, rows: slice | Ints, found: Scores, moves: Moves | None) -> Floats:
+    """(entities, m) scores from those of some rows, which moved so; the others have none."""
     p = np.full((watch.n, found.p.shape[1]), np.nan)
     recent = p if found.recent is None else p.copy()
     p[rows] = found.p
     if found.recent is not None:
         recent[rows] = found.recent
+    if moves is not None and len(moves) < watch.n:
+        some, moves = moves, np.zeros((watch.n, moves.shape[1]), moves.dtype)
+        moves[rows] = some
     assert watch.index is not None
-    return watch.index.combine(p, recent)
+    return watch.index.combine(p, recent, moves)
 
 
-def _spend(watch: Watch, rows: slice | Ints, time_s: Ints, found: Scores) -> None:
+def _spend(watch: Watch, rows: slice | Ints, time_s: Ints, found: Scores, moves: Moves | None) -> None:
     """Let the false-alarm budget see what the entities' scores were."""
     if watch.budget is None:
         return
     shift_s = watch.window.shift_s[watch.first_rows]
-    for at, scores in zip(time_s.tolist(), _of_entities(watch, rows, found).T, strict=True):
+    for at, scores in zip(time_s.tolist(), _of_entities(watch, rows, found, moves).T, strict=True):
         start_entities(watch, scores)
         watch.budget.learn(watch.budget_state, joined(watch, scores, at), at + shift_s)
 
 
 def learn(
     watch: Watch, state: State, rows: slice | Ints, time_s: Ints, values: Floats,
-    told: Callable[[Ints, Scores], None] = lambda time_s, found: None,
+    told: Callable[[Ints, Scores, Moves | None], None] = lambda time_s, found, moves: None,
 ) -> Scores | None:  # fmt: skip
     """Score and learn columns (k, m) of some rows of a detector's `state` (n, …); the scores of the last part.
 
-    `told` hears of every part: its instants and its scores. New rows of a cohort start from what the others of `rows` know.
+    `told` hears of every part: its instants, its scores, how rows moved before. New rows of a cohort start from what the others
+    of `rows` know.
     """
     assert watch.detector is not None
     whole = rows == slice(0, watch.n) if isinstance(rows, slice) else False
     part_state = state if whole else {name: array[rows] for name, array in state.items()}
     shift = watch.window.shift_s[: watch.n][rows]
-    found, at = None, 0
+    found, at, clocks = None, 0, np.unique(shift)[:, None]
     while at < (values.shape[1] if len(values) else 0):
         part = slice(at, at + columns_at_once(watch, part_state, CHUNK_COLUMNS))
+        part = slice(at, at + watch.detector.at_once(time_s[part] + clocks))
         found = watch.detector.score(part_state, values[:, part], time_s[part][None, :] + shift[:, None])
-        told(time_s[part], found)
+        told(time_s[part], found, watch.detector.moves(part_state))
         at = min(part.stop, values.shape[1])
         start_rows(watch, part_state, rows, np.isfinite(values[:, at - 1]), time_s[at - 1] + shift)
     if not whole:

@@ -40,7 +40,7 @@ def hostile(t: int, seed: int = 0) -> np.ndarray:
         np.where(rng.random(t) < 0.02, rng.exponential(50, t), 0.0), np.where(at % 50, calm, np.inf), np.sin(at / 50), -0.0 * at,
         np.round(3 + calm), rng.poisson(0.2, t).astype(float), 1e12 + calm, -1e15 + 10 * calm, 1e-12 * calm, 1e36 * calm,
         1e-300 * calm, np.cumsum(calm), np.where(at < t - 5, np.nan, 1.0), np.where(at % 97, 5.0, -1e300),
-        np.repeat(calm[: t // 20 + 1], 20)[:t],
+        np.repeat(calm[: t // 20 + 1], 20)[:t], (rng.random(t) < 0.01) * 1.0, (rng.random(t) < 0.01) * rng.exponential(1, t),
     ]  # fmt: skip
     return np.stack(rows)
 
@@ -93,6 +93,27 @@ def test_rows_with_clocks_of_their_own_and_jumps_in_time_score_the_same(
     time_s[:, 500:] += 86400 * 2 + 300
     time_s[::7, 700:] -= 3600
     same(ways(monkeypatch, kernels, Seasonal(SeasonalParams(), 300), x, time_s, [1, 300]))
+
+
+def test_whatever_was_learnt_of_weeks_drifts_and_events_scores_the_same(
+    monkeypatch: pytest.MonkeyPatch, kernels: ModuleType
+) -> None:
+    x = np.concatenate([hostile(200, seed) for seed in range(4)])
+    rng, n = np.random.default_rng(7), len(x)
+    plain = Seasonal.initial
+
+    def known(self: Seasonal, rows: int) -> Any:
+        given = np.random.default_rng(8)
+        state = plain(self, rows)
+        state["less"], state["more"] = -given.exponential(size=rows), given.exponential(size=rows)
+        state["room"], state["rare"] = given.exponential(size=rows), (given.random(rows) < 0.5).astype(float)
+        state["event"] = np.where(given.random(rows) < 0.3, np.inf, given.exponential(size=rows))
+        return state
+
+    monkeypatch.setattr(Seasonal, "initial", known)
+    x[:, :40] = rng.normal(size=(n, 40))
+    time_s = np.broadcast_to(START + 60 * np.arange(200), x.shape).astype(np.int64)
+    same(ways(monkeypatch, kernels, Seasonal(SeasonalParams(warmup_points=8, warmup_s=60), 60), x, time_s, [50]))
 
 
 def test_more_rows_than_a_part_and_values_that_may_not_be_written(monkeypatch: pytest.MonkeyPatch, kernels: ModuleType) -> None:

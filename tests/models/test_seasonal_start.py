@@ -125,7 +125,7 @@ def test_a_tenth_of_members_moves_nothing_far() -> None:
     clean_model, clean, clock = taught(sizes, first_points(10.0))
     wild_model, wild, _ = taught(np.where(np.arange(20) < 2, 1e6, sizes), first_points(10.0))
     want, found = started(clean_model, clean, clock), started(wild_model, wild, clock)
-    for name in ("scale", "base", "power_long"):
+    for name in ("scale", "base", "around"):
         np.testing.assert_allclose(found[name], want[name], rtol=0.3, err_msg=name)
 
 
