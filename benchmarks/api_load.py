@@ -3,11 +3,12 @@
 Usage: python benchmarks/api_load.py [--rate 300] [--seconds 150] [--series 10000] [--warnings 1000] [--tokens 10] [--work DIR]
 
 A real Prometheus holds two hours of minutes of the series and scrapes their next points each minute; `aiops run` watches them
-with the default detector and forecaster, every 60 s, on the same cores as everything else here. Its store holds the warnings,
-each about one of the series. The callers, each with a token of its own, ask together `--rate` times a second at fixed instants,
-whatever the answers take: 70 % the list as it comes without parameters, 20 % one warning, 10 % its series for a plot, of any of
-the stored ones. A time is from when a request was due to its last byte, so that a slow answer makes those behind it late too.
-CPU is user + system time of the daemon.
+with the default detector and forecaster, every 60 s, on the same cores as all else here. Its store holds warnings, each about one
+of the series, every tenth of them open. The callers, each with a token of its own, ask together `--rate` times a second at fixed
+instants, whatever the answers take: 70 % lists, 20 % one warning, 10 % its series for a plot, of any of the stored ones. Of the
+lists, mixed anew for every caller, two of seven are the first page, one what is open, two a matcher on a label (of hundreds that
+differ) and two any later page of 100 rows. A time is from when a request was due to its last byte, so that a slow answer makes
+those behind it late too. CPU is user + system time of the daemon.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
 
 import numpy as np
 from common import Server, cpu, free_port, load, prometheus
@@ -93,7 +95,7 @@ def exporter(course: Course, begin_s: int) -> Iterator[int]:
 
 
 def fill_store(folder: pathlib.Path, warnings: int, series: int, now_s: int) -> list[str]:
-    """Closed warnings about some of the series, as the forecaster gives them; their ids."""
+    """Warnings about some of the series, as the forecaster gives them, every tenth open, of a card that is gone; their ids."""
     from aiops.core.records import Crossing, EarlyWarning, Lineage, Outcome, Symptom
     from aiops.store import Store
 
@@ -110,17 +112,21 @@ def fill_store(folder: pathlib.Path, warnings: int, series: int, now_s: int) -> 
                 "model": "exhaustion", "slope_per_hour": 0.02, "window_s": 7200.0, "trend_start_s": opened - 7200.0,
                 "windows": said, "against": [], "level": 0.8,
             }  # fmt: skip
-            labels = {**entity, "job": "bench"}
-            symptom = Symptom("bench", "bench", labels, "exhaustion", opened, "warning", 0.6, 1.5, crossing, evidence, lineage)
+            labels, is_open = {**entity, "job": "bench"}, n % 10 == 0
+            card = "gone" if is_open else "bench"
+            symptom = Symptom(card, "bench", labels, "exhaustion", opened, "warning", 0.6, 1.5, crossing, evidence, lineage)
             one = EarlyWarning(
-                f"{random.Random(n).getrandbits(64):016x}", f"{n:016x}", "bench", "bench", "exhaustion", entity, labels, "closed",
-                "shadow", opened, opened + 600, "warning", 0.6, 1.5, crossing, crossing, crossing.latest_s, crossing.earliest_s,
-                (symptom,), opened - 7200.0, {"text": "new: unproven"}, closed_s=opened + 600, closed_why="no longer seen",
-                horizon_s=86400.0,
+                f"{random.Random(n).getrandbits(64):016x}", f"{n:016x}", card, "bench", "exhaustion", entity, labels,
+                "open" if is_open else "closed", "shadow", opened, opened + 600, "warning", 0.6, 1.5, crossing, crossing,
+                crossing.latest_s, crossing.earliest_s, (symptom,), opened - 7200.0, {"text": "new: unproven"}, horizon_s=86400.0,
             )  # fmt: skip
+            if not is_open:
+                one = one.having(closed_s=opened + 600, closed_why="no longer seen")
             tx.put_warning(one)
-            tx.put_outcome(Outcome(one.id, "bench", entity, "false", opened + 700, opened, None, None, None, None))
             ids.append(one.id)
+            if is_open:
+                continue
+            tx.put_outcome(Outcome(one.id, "bench", entity, "false", opened + 700, opened, None, None, None, None))
     store.close()
     return ids
 
@@ -227,14 +233,38 @@ async def watch(url: str, token: str, seconds: float, seen: Seen) -> None:
         await asyncio.sleep(5)
 
 
+def pages(url: str, token: str) -> list[str]:
+    """Every later page of the list, as the links of one lead to the next."""
+    found, path = [], "/api/v1/warnings"
+    while path:
+        request = urllib.request.Request(url + path, headers={"Authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            link = re.match("<([^>]+)>", answer.headers.get("Link", ""))
+        path = link[1] if link else ""
+        found += [path] if path else []
+    return found
+
+
+def a_list(rng: random.Random, later: list[str]) -> str:
+    """One of the lists that people and programs ask for."""
+    kind = rng.randrange(7)
+    if kind < 3:
+        return "/api/v1/warnings" + ("?state=open" if kind == 2 else "")
+    if kind < 5:
+        matcher = f'instance=~"host-0{rng.randrange(1000):03d}.*"'
+        return f"/api/v1/warnings?match={quote(matcher)}"
+    return rng.choice(later)
+
+
 async def run(url: str, tokens: list[str], ids: list[str], rate: float, seconds: float) -> Seen:
     seen, rng = Seen(), random.Random(1)
     kinds, weights = zip(*SHARES.items(), strict=True)
     plans: list[list[tuple[float, str, str]]] = [[] for _ in tokens]
+    later = pages(url, tokens[0])
     for n in range(int(rate * seconds)):
         what, one = rng.choices(kinds, weights)[0], rng.choice(ids)
-        below = {"list": "", "one warning": f"/{one}", "plot": f"/{one}/series"}[what]
-        plans[n % len(tokens)].append((n / rate, what, f"/api/v1/warnings{below}"))
+        path = a_list(rng, later) if what == "list" else f"/api/v1/warnings/{one}{'/series' if what == 'plot' else ''}"
+        plans[n % len(tokens)].append((n / rate, what, path))
     host, port = url.removeprefix("http://").split(":")
     begin = asyncio.get_running_loop().time() + 1.0
     asks = [caller((host, int(port)), token, plan, begin, seen) for token, plan in zip(tokens, plans, strict=True)]

@@ -6,6 +6,7 @@ import json
 import subprocess
 from pathlib import Path
 
+from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from aiops.cli.app import app
@@ -19,6 +20,15 @@ def test_rules_come_with_tests_that_promtool_passes(tmp_path: Path) -> None:
     command = [binary("promtool", "prometheus"), "test", "rules", str(tmp_path / "rules" / "alerts_test.yml")]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_every_alert_is_tested_firing_and_silent() -> None:
+    rules, tests = (YAML(typ="safe").load((deploy_dir() / name).read_text("utf-8")) for name in ("alerts.yml", "alerts_test.yml"))
+    names = [rule["alert"] for group in rules["groups"] for rule in group["rules"]]
+    looks = [look for test in tests["tests"] for look in test["alert_rule_test"]]
+    fires = {look["alertname"] for look in looks if look["exp_alerts"]}
+    silent = {look["alertname"] for look in looks if not look["exp_alerts"]}
+    assert (fires, silent) == (set(names), set(names))
 
 
 def test_a_dashboard_is_a_file_or_a_line(tmp_path: Path) -> None:

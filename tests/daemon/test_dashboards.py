@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.request
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import promql_parser
 import pytest
 
 from aiops.daemon.dashboards import HEIGHT, WIDTH, dashboards
 from aiops.daemon.metrics import METRICS
+from tests.servers import prometheus
 
 BOARDS = dict(dashboards())
 EXPRESSIONS = [t["expr"] for board in BOARDS.values() for panel in board["panels"] for t in panel["targets"]]
@@ -26,6 +30,14 @@ def test_a_query_parses_and_asks_for_what_there_is(expr: str) -> None:
     for labels in re.findall(r"by \(([^)]*)\)", expr):
         asked = {part.strip() for part in labels.split(",")}
         assert asked <= {label for name, m in known.items() if name in expr for label in m.labels}
+
+
+def test_a_real_prometheus_takes_every_query(tmp_path: Path) -> None:
+    with prometheus(tmp_path) as url:
+        for expr in EXPRESSIONS:
+            asked = expr.replace("$__rate_interval", "5m").replace("$__interval", "1m")
+            found = json.loads(urllib.request.urlopen(f"{url}/api/v1/query?query={quote(asked)}").read())
+            assert (found["status"], found["data"]["resultType"]) == ("success", "vector"), expr
 
 
 @pytest.mark.parametrize("uid", BOARDS)

@@ -15,13 +15,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from fastapi import FastAPI
 
+from aiops import plugins
 from aiops.core.errors import SourceError
 from aiops.core.records import Crossing, EarlyWarning, Outcome
 from aiops.pipeline.desk import Desk
 from aiops.web.app import make_app
 from tests.daemon.rig import Rig, anomaly_card, calm, card, falling
 from tests.notify.samples import RUNBOOK
-from tests.responses.rig import READ, book
+from tests.responses.rig import READ, WRITE, book
 from tests.store.samples import outcome
 from tests.web.browsing import DESK, LOOKS, PHONE, SLOW_MS, Tab, chromium, enter, serving, tab
 
@@ -223,6 +224,54 @@ def test_times_are_told_in_the_readers_zone_beside_utc(rig: Rig, app: FastAPI, u
         assert f"{here:%H:%M}" in said.inner_text()
         assert f"{exact[11:16]} UTC" in said.inner_text()
         one.page.locator(".zone", has_text="Australia/Adelaide").wait_for()
+
+
+TEXT = "</title><script>alert(5)</script><img src=x onerror=alert(6)>{{7*7}}${7*7}javascript:alert(7) \u202egnp"
+"""What a runbook's author may write where anything may be written."""
+
+
+def hostile_book() -> dict[str, Any]:
+    """A runbook that says something hostile wherever its file takes text, and does something with a label that is."""
+    ends = {"within": "30m", "all": [{"name": TEXT, "promql": "free{$target}", "expect": ">= 0.2", "for": "5m"}]}
+    test = {"name": TEXT, "symptom": {"kind": "forecast", "signal": TEXT, "labels": {TEXT: TEXT}}, "expect": {"matched": False}}
+    return book(
+        {**READ, "with": {"at": "${{ target.instance }}", "say": TEXT}}, {**WRITE, "irreversible": TEXT}, name="evil",
+        summary=TEXT, owner={"team": TEXT, "contact": TEXT, "edited_by": TEXT[:60]}, docs=f"http://evil.example/{TEXT}",
+        match={"kind": "forecast", "signal": "disk"}, approval={"for": "write", "from": [f"group:{TEXT}", "user:operator"],
+        "expires": "20m"}, verify=ends, notify={"route": TEXT, "impact": TEXT}, tests=[test],
+    )  # fmt: skip
+
+
+def test_neither_a_runbook_nor_what_it_asks_executes_whatever_its_file_and_its_label_say(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(plugins.BUILT_IN["actions"], "count", "tests.web.api.test_responses:Counting")
+    rig.world.add("free", {"instance": TEXT, "mountpoint": "/var"}, falling(0.001))
+    (rig.folder / "books").mkdir()
+    (rig.folder / "books" / "evil.yaml").write_text(json.dumps(hostile_book()))
+    rig.more |= {"runbooks": ["books"], "stages": {"disk": "page"}, "stages_why": "tests", "responses": {"ceiling": "auto"}}
+    daemon = rig.start(card(entity=["instance", "mountpoint"]))
+    rig.until_warned()
+    daemon.responding.keep()
+    daemon.responding.look()
+    assert daemon.responding.engine.settle(60)
+    assert [run.state for run in daemon.responding.runs.newest()] == ["awaiting_approval"]
+    app, ours = make_app(daemon), "[...document.scripts].every(s => s.src.startsWith(location.origin + '/static/'))"
+    with serving(app) as url, chromium() as browser, ExitStack() as stack:
+        for size, scheme in LOOKS:
+            seen = stack.enter_context(tab(browser, size, scheme))
+            enter(seen, url, app)
+            for path in ("/", f"/warnings/{open_one(rig).id}", "/runbooks", "/runbooks/evil", "/ledger"):
+                seen.page.goto(url + path)
+                seen.page.wait_for_load_state()
+                assert seen.fits(), (path, size)
+                foreign = "document.querySelector('main img, base, iframe, a[href^=javascript]')"
+                assert seen.page.evaluate(f"{ours} && !{foreign}"), path
+                assert "\u202e" not in seen.page.content()
+                if path.startswith(("/warnings", "/runbooks/")):
+                    assert "<script>alert(5)</script>" in seen.page.locator("main").inner_text(), "as the text that it is"
+                    assert violations(seen) == []
+            assert seen.said == []
 
 
 @pytest.mark.row("A8")
