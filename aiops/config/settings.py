@@ -102,13 +102,16 @@ class Plane(Strict):
 
 
 class Episodes(Strict):
-    """When the warnings of many entities are told as one."""
+    """When warnings are told as one, over all cards."""
 
     together: int = Field(3, ge=2, description="so many that begin together and share a label have one cause")
     within: Duration = Field(300.0, gt=0, description="time in which they begin together")
-    joins: Duration = Field(1800.0, gt=0, description="time after the last in which more join")
+    joins: Duration = Field(1800.0, gt=0, description="time after the last in which more of the same card join")
+    lasts: Duration = Field(
+        21600.0, gt=0, description="time after a warning in which what opens on its entity is told with it, unless it is worse"
+    )
     storm: int = Field(
-        20, ge=1, description="warnings of a card that are told in a short time; the last of them speaks for all that are left"
+        20, ge=1, description="how much is told in a short time, of all cards; the last of it speaks for all that are left"
     )
     storm_within: Duration = Field(600.0, gt=0, description="time in which these are counted")
 
@@ -183,7 +186,7 @@ class Settings(BaseSettings):
     )
     limits: Limits = Field(default_factory=lambda: Limits(), description="caps on what one answer may cost")
     plane: Plane = Field(default_factory=lambda: Plane(), description="one view over all sources")
-    episodes: Episodes = Field(default_factory=lambda: Episodes(), description="when warnings of many entities are told as one")
+    episodes: Episodes = Field(default_factory=lambda: Episodes(), description="when warnings are told as one, over all cards")
     second_tier: SecondTier = Field(default_factory=lambda: SecondTier(), description="what slow forecasters may cost")
     masks: dict[Name, MaskSettings] = Field(default_factory=dict, description="times in which series are not judged, by name")
     responses: ResponseSettings = Field(

@@ -256,8 +256,10 @@ class EarlyWarning:
     """The symptoms of one entity in one episode: what a person sees. `fingerprint` = (card, kind, entity), `id` adds opening.
 
     `cause`: the id of the warning that speaks for this one and others, so that it is not told alone; such a warning lists
-    its `members` (id, entity, opened_s, expected_s), its `entity` is the labels that they share, and it has no verdict.
-    `beside`: what other cards have open on the entity (id, card, kind, entity, opened_s).
+    its `members` (id, card, entity, opened_s, expected_s), its `entity` is the labels that they share, and it has no verdict.
+    `beside`: what else is open on the entity, of whatever card and kind (id, card, kind, entity, opened_s). `thread`: the id of
+    the warning in whose place it was told first, or goes on; empty: it was told as itself. `heard`: the worst that was told of
+    all these (severity, expected_s).
     `first_crossing` is what was told at the opening, `told_latest_s` the largest `latest` ever told, `trend_start_s` the
     earliest start of the trend ever told. It is judged by the first of these, by `horizon_s` (how far ahead its card looked when
     it opened; 0 = it told no time) and by `step_s`. `told_s`: when a receiver was first told; None = nobody was. `closed_s` is
@@ -303,6 +305,8 @@ class EarlyWarning:
     raw: Mapping[str, float] = field(default_factory=dict)
     calibration: Mapping[str, str] = field(default_factory=dict)
     turned_s: int | None = None
+    thread: str = ""
+    heard: Mapping[str, Any] = field(default_factory=dict)
 
     def having(self, **changes: Any) -> EarlyWarning:
         """A copy with some fields changed."""

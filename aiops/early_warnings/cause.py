@@ -7,30 +7,33 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiops.core.labels import Labels, fingerprint, key
-from aiops.core.records import SEVERITIES, EarlyWarning
+from aiops.core.records import SEVERITIES, STAGES, EarlyWarning
 from aiops.early_warnings.episode import Event, Rules
+from aiops.early_warnings.voice import heard, worse
 
 Pair = tuple[str, str]
 CHANCE = 0.01
 """Episodes begin together by chance more seldom than this where they are taken for one cause."""
 SHOWN = 5
 """Symptoms that a warning of many entities carries: those of the most urgent ones."""
-LISTED = 1000
+LISTED, AT_ONCE = 1000, 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """When episodes are one: at least `least` that begin within `within_s`; more join within `joins_s` of the last. After `storm`
-    warnings of a card within `storm_s`, causes counted, the last one speaks for all that are left."""
+    """When episodes are one. Of many entities: at least `least` that begin within `within_s`; more join within `joins_s` of the
+    last. Of one entity: what begins within `lasts_s` of what is told. After `storm` tellings within `storm_s`, of all cards, the
+    last one speaks for all that are left."""
 
     least: int = 3
     within_s: float = 300.0
     joins_s: float = 1800.0
+    lasts_s: float = 21600.0
     storm: int = 20
     storm_s: float = 600.0
 
@@ -71,49 +74,59 @@ def has(warning: EarlyWarning, labels: Labels) -> bool:
 
 def spoken(
     labels: Labels, members: Sequence[EarlyWarning], current: EarlyWarning | None, joined: Sequence[EarlyWarning], now_s: int,
-    rules: Rules, record: Mapping[str, Any],
+    rules: Rules, record: Mapping[str, Any], again_s: float = 0.0, taken: Collection[str] = (),
 ) -> tuple[EarlyWarning, Event]:
     """The warning that speaks for the open `members` (told by urgency), and what happened to it; `joined` are new in it.
 
-    `record`: of the card. Without members it ends. It is told again when its severity rises and when it lists twice as many as
-    before. It is not judged: each of its episodes is.
+    It is of the card of `rules`, whose `record` it carries, and as loud as the loudest of its members, which may be of other
+    cards. Without members it ends. It is told again when it gets more severe than it ever was, when one joins that tells a
+    sooner time, and when it lists twice as many as before, but that not within `again_s` of the last telling. It is not judged:
+    each of its episodes is. `taken`: fingerprints of others that are open.
     """
     if not members:
         assert current is not None
         why = f"none of its {len(current.members)} is seen any more"
         return current.having(state="closed", updated_s=now_s, closed_s=now_s, closed_why=why), "closed"
-    order = sorted(members, key=lambda w: (w.crossing.expected_s if w.crossing else math.inf, -w.score, key(w.entity)))
+    alike = [w for w in members if current is None or w.kind == current.kind] or members
+    order = sorted(alike, key=lambda w: (w.crossing.expected_s if w.crossing else math.inf, -w.score, key(w.entity)))
     lead = order[0]
     listed = (*(() if current is None else current.members), *(_member(w) for w in joined))[:LISTED]
-    acts = [w.act_before_s for w in members if w.act_before_s is not None]
+    acts = [w.act_before_s for w in alike if w.act_before_s is not None]
     facts: dict[str, Any] = {
         "updated_s": now_s, "severity": max((w.severity for w in members), key=SEVERITIES.index), "confidence": lead.confidence,
-        "score": lead.score, "crossing": lead.crossing, "act_before_s": min(acts, default=None), "stage": rules.stage,
-        "symptoms": tuple(w.symptoms[0] for w in order[:SHOWN]), "runbooks": lead.runbooks, "members": listed,
-        "stale_since_s": lead.stale_since_s,
+        "score": lead.score, "crossing": lead.crossing, "act_before_s": min(acts, default=None),
+        "stage": max((w.stage for w in members), key=STAGES.index), "symptoms": tuple(w.symptoms[0] for w in order[:SHOWN]),
+        "runbooks": lead.runbooks, "members": listed, "stale_since_s": lead.stale_since_s,
     }  # fmt: skip
-    facts["record"] = {**record, "told": len(listed)}
+    facts["record"] = {**record, "told": len(listed), "told_s": now_s}
     if current is None:
-        mark = cause_fingerprint(labels, lead, rules)
+        mark = next(one for one in cause_fingerprints(labels, lead.kind, rules) if one not in taken)
         first = {"first_crossing": lead.crossing, "told_latest_s": lead.told_latest_s, "trend_start_s": lead.trend_start_s}
-        mine = {"id": fingerprint(mark, str(now_s)), "fingerprint": mark, "entity": dict(labels), "labels": dict(labels),
-                "opened_s": now_s, "cause": "", "verdict": None}  # fmt: skip
-        return lead.having(**facts, **mine, **first), "opened"
-    told = int(current.record.get("told", 1))
-    if len(listed) >= 2 * told or SEVERITIES.index(facts["severity"]) > SEVERITIES.index(current.severity):
-        return current.having(**facts), "worsened"
-    facts["record"]["told"] = told
-    return current.having(**facts), "updated"
+        mine = {"id": fingerprint(mark, str(now_s)), "fingerprint": mark, "card": rules.card, "signal": rules.signal,
+                "entity": dict(labels), "labels": labels_of(lead), "opened_s": now_s, "cause": "", "verdict": None, "thread": "",
+                "beside": (), "told_s": None, "heard": {}}  # fmt: skip
+        made = lead.having(**facts, **mine, **first)
+        return made.having(heard=heard(made)), "opened"
+    told, told_s = int(current.record.get("told", 1)), float(current.record.get("told_s", current.opened_s))
+    before = heard(current) if not current.heard else current.heard
+    changed = current.having(**facts)
+    more = len(listed) >= 2 * told and now_s - told_s >= again_s
+    severer = worse(changed.having(crossing=None), before, now_s)
+    if more or severer or any(worse(w, before, now_s) for w in joined if w.kind == current.kind):
+        return changed.having(heard=heard(changed, before)), "worsened"
+    return changed.having(record={**facts["record"], "told": told, "told_s": told_s}), "updated"
 
 
-def cause_fingerprint(labels: Labels, lead: EarlyWarning, rules: Rules) -> str:
-    """Identity of what speaks for many, of one card, kind and set of shared labels."""
-    return fingerprint(rules.card, lead.kind, "cause", key(labels), rules.source)
+def cause_fingerprints(labels: Labels, kind: str, rules: Rules) -> Iterator[str]:
+    """Identities of what speaks for many, of one card, kind and set of shared labels: several may be open, each for others."""
+    yield fingerprint(rules.card, kind, "cause", key(labels), rules.source)
+    yield from (fingerprint(rules.card, kind, "cause", key(labels), rules.source, str(n)) for n in range(1, AT_ONCE))
 
 
 def _member(warning: EarlyWarning) -> dict[str, Any]:
     expected = None if warning.crossing is None else warning.crossing.expected_s
-    return {"id": warning.id, "entity": dict(warning.entity), "opened_s": warning.opened_s, "expected_s": expected}
+    facts = {"id": warning.id, "card": warning.card, "entity": dict(warning.entity)}
+    return {**facts, "opened_s": warning.opened_s, "expected_s": expected}
 
 
 def _common(group: Sequence[EarlyWarning]) -> Labels:

@@ -82,6 +82,8 @@ def key_of(event: Event, warning: EarlyWarning, now_s: float, outcome: Outcome |
     """What names a message, the same however often it is made."""
     if outcome is not None:
         return f"{warning.id}:{event}:{outcome.settled_s}:{outcome.verdict}"
+    if event == "opened" and warning.thread:  # who was told of what it goes on for knows enough
+        return f"{warning.thread}:opened"
     return f"{warning.id}:{event}" + (f":{int(now_s)}" if event in ("updated", "worsened", "repeated") else "")
 
 

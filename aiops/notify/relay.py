@@ -208,10 +208,11 @@ class Relay:
         """Whether a row tells its receiver nothing: a renewal that a newer one follows, the end of what was never announced here,
         a verdict that was told before. Then it is forgotten; where the beginning went to the fallback, so does the end."""
         payload, about = row.payload, str(row.payload["warning"]["id"])
+        told = about, str(row.payload["warning"].get("thread", ""))  # or of the one in whose place it goes on
         idle = _is_renewal(row) and payload.get("ends_at_s", 0) < now_s
-        if payload.get("if_told") and not self._store.told(row.receiver, about):
+        if payload.get("if_told") and not self._store.told(row.receiver, *told):
             fallback = self._fallbacks.get(row.receiver, "")
-            if fallback and self._store.told(fallback, about):
+            if fallback and self._store.told(fallback, *told):
                 self._store.mark_dead(row.seq, "its beginning was refused here", now_s, fallback)
                 return True
             idle = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from aiops.notify.clock import UTC_CLOCK, Clock
 from aiops.notify.evidence import sentence, told
 
 TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
+CARDS_AT_MOST = 5
 _STATE = {"absence": "silent", "conflict": "told differently by its sources"}
 _OVER = {"absence": "is silent no longer, or taken to be gone", "conflict": "is told alike again"}
 ENDS: Mapping[Verdict, str] = {
@@ -182,7 +184,9 @@ def members(warning: EarlyWarning) -> str:
     named = visible(", ".join(names[:MEMBERS_AT_MOST]))
     more = f" and {len(names) - MEMBERS_AT_MOST} more" if len(names) > MEMBERS_AT_MOST else ""
     why = "began together" if warning.entity else "began in a short time: too many to tell one by one"
-    return f"{len(names)} entities that {why}: {named}{more}"
+    cards = Counter(one["card"].replace("_", " ") for one in warning.members if one.get("card"))
+    several = f" ({', '.join(f'{card} {n}' for card, n in cards.most_common(CARDS_AT_MOST))})" if len(cards) > 1 else ""
+    return f"{len(names)} entities that {why}{several}: {named}{more}"
 
 
 def _when(warning: EarlyWarning, now_s: float, clock: Clock) -> Iterator[str]:

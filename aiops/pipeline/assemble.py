@@ -25,6 +25,7 @@ from aiops.outcomes.predictability import Predictability
 from aiops.outcomes.tally import Tally, with_family, with_groups
 from aiops.pipeline.calibrations import Calibrations
 from aiops.pipeline.changes import Journal, StoreJournal
+from aiops.pipeline.floor import Floor
 from aiops.pipeline.keep import restore
 from aiops.pipeline.mask_book import MaskBook
 from aiops.pipeline.mask_read import open_book
@@ -55,7 +56,7 @@ class Rooms:
     `clocks`: on whose clock a receiver reads times. `killed`: why nothing may be done about warnings now; empty: it may.
     `together`: when episodes have one cause; None where entities share nothing, as in a replay of recordings. `calibrations`:
     what verdicts teach of the next warnings; None where what the models say is told as it is. `failing`: of each watch the
-    entities (their keys) that are beyond a limit now, where a mask asks for them."""
+    entities (their keys) that are beyond a limit now, where a mask asks for them. `floor`: what the watches have in common."""
 
     store: Store
     journal: Journal
@@ -81,6 +82,7 @@ class Rooms:
     gate: Gate = field(default_factory=lambda: Gate(Policy(), Masker(key_of(None))))
     masks: MaskBook = field(default_factory=MaskBook)
     failing: dict[str, frozenset[str]] = field(default_factory=dict)
+    floor: Floor = field(default_factory=Floor)
     _tally: dict[str, Tally] = field(default_factory=dict)
     _predictability: dict[str, Predictability] = field(default_factory=dict)
 
@@ -171,7 +173,7 @@ def assemble(
     rooms.local_receivers = frozenset(name for name, kind in receivers.items() if kind.local)
     e = settings.episodes
     rooms.calibrations = Calibrations(store)
-    rooms.together = Together(e.together, e.within, e.joins, e.storm, e.storm_within)
+    rooms.together = Together(e.together, e.within, e.joins, e.lasts, e.storm, e.storm_within)
     rooms.renewed_receivers = frozenset(name for name, kind in receivers.items() if kind.renewed)
     rooms.pictured_receivers = frozenset(name for name, kind in receivers.items() if kind.pictured)
     rooms.clocks, rooms.responses, rooms.clock = clocks_of(settings), settings.responses, clock

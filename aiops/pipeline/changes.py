@@ -27,7 +27,8 @@ class Event:
 
 @dataclass(slots=True)
 class Changes:
-    """Everything one turn writes; it is kept in one transaction or not at all. `judged`: the turn is done with it."""
+    """Everything one turn writes; it is kept in one transaction or not at all. `judged`: the turn is done with it. `worse`: the
+    ids of warnings that speak for the first time because they are worse than what was told of their entity."""
 
     card: str
     source: str
@@ -38,16 +39,18 @@ class Changes:
     ledger: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     judged: bool = True
+    worse: set[str] = field(default_factory=set)
 
-    def replace(self, warning: EarlyWarning) -> None:
-        """Put a later state of a warning of this turn in the place of what is there of it."""
-        self.warnings[:] = [w for w in self.warnings if w.id != warning.id] + [warning]
+    def replace(self, *warnings: EarlyWarning) -> None:
+        """Put later states of warnings of this turn in the place of what is there of them."""
+        later = {warning.id: warning for warning in warnings}
+        self.warnings[:] = [*(w for w in self.warnings if w.id not in later), *later.values()]
         self.events[:] = [
-            replace(e, warning=warning) if e.warning is not None and e.warning.id == warning.id else e for e in self.events
+            replace(e, warning=later[e.warning.id]) if e.warning is not None and e.warning.id in later else e for e in self.events
         ]
 
     def event(self, kind: EventKind, warning: EarlyWarning | None = None, outcome: Outcome | None = None, **detail: Any) -> None:
-        """Remember what happened; `updated` is no decision and stays out of the ledger."""
+        """Remember what happened; `updated` is no decision, and what was `judged` elsewhere stands in the ledger already."""
         self.events.append(Event(kind, self.now_s, warning, outcome, detail))
         if kind in ("updated", "judged"):
             return

@@ -1,131 +1,170 @@
-"""After the decisions of a turn: which of the episodes that began together have one cause, and what is said of it."""
+"""After the decisions of a turn: which of the episodes that began together have one cause, and what is told of it."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Sequence
 
 from aiops.core.labels import Labels
-from aiops.core.records import EarlyWarning
-from aiops.early_warnings.cause import Pair, has, shared, spoken
+from aiops.core.records import EarlyWarning, Stage
+from aiops.early_warnings.cause import Pair, Together, has, shared, spoken
 from aiops.early_warnings.episode import Event
-from aiops.pipeline.assemble import Rooms
-from aiops.pipeline.changes import Changes
+from aiops.early_warnings.voice import urgency
+from aiops.pipeline.beside import Index, under
 from aiops.pipeline.decide import rules_of
-from aiops.pipeline.watch import Watch
+from aiops.pipeline.meeting import Meeting
 
 WEEK_S = 7 * 86400.0
 
 
-def gather(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
-    """Bring `watch.causes` to their next state; an episode that one of them speaks for is not told alone."""
-    if rooms.together is None or watch.card.challenges:
-        return
-    opened = [
-        e.warning for e in changes.events
-        if e.kind == "opened" and e.warning is not None and e.warning.state == "open" and not e.warning.cause
-    ]  # fmt: skip
-    new: dict[str, list[EarlyWarning]] = {}
-    made: list[EarlyWarning] = []
-    for sort in dict.fromkeys(map(_sort, opened)):
-        fresh = [w for w in opened if _sort(w) == sort]
-        fresh = _joining(watch, fresh, now_s, rooms, changes, new)
-        made += _begun(watch, fresh, now_s, rooms, changes)
-    alive = {w.id: w for w in watch.open.values()}
-    for cause in list(watch.causes.values()):
-        members = [alive[m["id"]] for m in cause.members if m["id"] in alive] + new.get(cause.id, [])
-        joined = new.get(cause.id, [])
-        _told(watch, *spoken(cause.entity, members, cause, joined, now_s, rules_of(watch, rooms), cause.record), changes)
-    for cause in made:
-        _told(watch, cause, "opened", changes)
+def gather(meeting: Meeting) -> None:
+    """Bring the causes of this watch to their next state; an episode that one speaks for is not told alone."""
+    fresh = _loud(meeting, "opened")
+    sorts: dict[Hashable, list[EarlyWarning]] = {}
+    for warning in [*fresh, *_loud(meeting, "worsened")]:
+        sorts.setdefault(_sort(meeting, warning), []).append(warning)
+    news, before = {w.id for w in fresh}, list(meeting.watch.causes)
+    for group in sorts.values():
+        causes = sorted(meeting.causes(), key=lambda c: (not c.entity, c.opened_s, c.id))
+        left = _joining(meeting, [w for w in group if w.id in news], causes)
+        worse = _joining(meeting, [w for w in group if w.id not in news], [c for c in causes if not c.entity])
+        _begin(meeting, left, worse)
+    spoken_for = defaultdict[str, list[EarlyWarning]](list)
+    for warning in meeting.open() if meeting.watch.causes else ():
+        spoken_for[warning.cause].append(warning)
+    for mark, cause in list(meeting.watch.causes.items()):
+        _bring_on(meeting, cause, spoken_for[cause.id], mark not in before)
 
 
-def _sort(warning: EarlyWarning) -> tuple[str, str]:
-    """Episodes of one kind may have one cause; alerts only those of one rule, for each rule tells of another failure."""
-    return warning.kind, warning.entity.get("alertname", "") if warning.kind == "rule" else ""
+def _loud(meeting: Meeting, kind: Event) -> list[EarlyWarning]:
+    """Episodes of this watch that are to be told in this turn, each alone."""
+    said = dict.fromkeys(e.warning.id for e in meeting.changes.events if e.kind == kind and e.warning is not None)
+    found = (meeting.now(one) for one in said)
+    return [w for w in found if w is not None and w.state == "open" and not w.cause and not w.members]
 
 
-def _joining(
-    watch: Watch, fresh: Sequence[EarlyWarning], now_s: int, rooms: Rooms, changes: Changes, new: dict[str, list[EarlyWarning]]
-) -> list[EarlyWarning]:
-    """Let episodes join what is open already; those that are left."""
-    assert rooms.together is not None
+def _sort(meeting: Meeting, warning: EarlyWarning) -> Hashable:
+    """Episodes of one kind, told to the same people, may have one cause; alerts only those of one rule, for each rule tells of
+    another failure."""
+    alert = warning.entity.get("alertname", "") if warning.kind == "rule" else ""
+    data = {(s.lineage.data_class, s.lineage.residency) for s in warning.symptoms[:1]}
+    return warning.kind, alert, warning.stage, meeting.team(warning), meeting.audience(warning), *data
+
+
+def _rules(meeting: Meeting) -> Together:
+    assert meeting.rooms.together is not None
+    return meeting.rooms.together
+
+
+def _joining(meeting: Meeting, fresh: Sequence[EarlyWarning], causes: Sequence[EarlyWarning]) -> list[EarlyWarning]:
+    """Let episodes join what is open already, of whatever watch; those that are left."""
     left = []
     for warning in fresh:
-        for cause in watch.causes.values():
-            last = max(m["opened_s"] for m in cause.members)
-            stormy = bool(cause.entity) or _alone(watch, now_s - rooms.together.storm_s) >= rooms.together.storm
-            if cause.kind == warning.kind and now_s - last <= rooms.together.joins_s and stormy and has(warning, cause.entity):
-                new.setdefault(cause.id, []).append(_spoken_for(watch, warning, cause.id, changes))
-                break
-        else:
+        cause = next((one for one in causes if _joins(meeting, warning, one)), None)
+        if cause is None:
             left.append(warning)
+        else:
+            meeting.put(under(warning, cause))
     return left
 
 
-def _begun(
-    watch: Watch, fresh: Sequence[EarlyWarning], now_s: int, rooms: Rooms, changes: Changes
-) -> Iterator[EarlyWarning]:
-    """Causes that begin with these episodes, the largest first, and a storm of what is left: causes count as what is told alone
-    does, and so does the storm."""
-    rules = rooms.together
-    assert rules is not None
+def _joins(meeting: Meeting, warning: EarlyWarning, cause: EarlyWarning) -> bool:
+    """What shares a cause's labels: of its own card as long as others come, of another one while it begins. A storm takes what is
+    too much, whatever it is."""
+    rules, now_s = _rules(meeting), meeting.now_s
+    last = max(m["opened_s"] for m in cause.members)
+    if not cause.entity:
+        due = now_s - last <= rules.joins_s and _room(meeting, warning.stage) <= 0
+    else:
+        alert = cause.kind != "rule" or warning.entity.get("alertname", "") == cause.entity.get("alertname", "")
+        since = now_s - last <= rules.joins_s if warning.card == cause.card else now_s - cause.opened_s <= rules.within_s
+        due = cause.kind == warning.kind and alert and since and has(warning, cause.entity)
+    return due and meeting.may_speak(cause, warning)
+
+
+def _room(meeting: Meeting, stage: Stage) -> int:
+    """How much more may be told until it is a storm."""
+    rules = _rules(meeting)
+    return rules.storm - meeting.rooms.floor.told(meeting.now_s - rules.storm_s, stage)
+
+
+def _begin(meeting: Meeting, fresh: list[EarlyWarning], worse: Sequence[EarlyWarning]) -> None:
+    """Let causes begin with these episodes, the largest first, and a storm of what is left, what got worse with it: whatever is
+    told counts for the storm, by whichever card."""
+    stage = (fresh or worse)[0].stage if fresh or worse else "shadow"
+    told = meeting.rooms.floor
+    for labels, group in list(_found(meeting, fresh)):
+        if _room(meeting, stage) > 1 and _cause(meeting, labels, group, {w.id for w in fresh}):
+            told.note(meeting.now_s, stage)
+    left = sorted((w for one in (*fresh, *worse) if (w := meeting.now(one.id)) is not None and not w.cause), key=urgency)
+    room = _room(meeting, stage)
+    many = left[max(room - 1, 0) :] if len(left) > room else []
+    if many:
+        _cause(meeting, {}, many, {w.id for w in many})
+    alone = sum(not one.cause for w in left if (one := meeting.now(w.id)) is not None)
+    for _ in range(alone + (alone < len(left))):
+        told.note(meeting.now_s, stage)
+
+
+def _found(meeting: Meeting, fresh: Sequence[EarlyWarning]) -> Iterator[tuple[Labels, list[EarlyWarning]]]:
+    """Labels that so many of these and of what began shortly before, by whatever card, share that it is no chance."""
+    rules, ids = _rules(meeting), {w.id for w in fresh}
     if not fresh:
         return
-    ids = {w.id for w in fresh}
+    sort = _sort(meeting, fresh[0])
     recent = [
-        w for w in watch.open.values()
-        if _sort(w) == _sort(fresh[0]) and not w.cause and w.id not in ids and now_s - w.opened_s <= rules.within_s
+        w for w in meeting.open()
+        if w.kind == fresh[0].kind and not w.cause and w.id not in ids and meeting.now_s - w.opened_s <= rules.within_s
+        and _sort(meeting, w) == sort
     ]  # fmt: skip
-    told = sum(cause.opened_s > now_s - rules.storm_s for cause in watch.causes.values())
-    if len(fresh) + len(recent) >= rules.least:
-        per_entity = watch.card.anomaly_budget_per_week * rules.within_s / WEEK_S
-        found = shared(fresh, recent, _crowd(watch), per_entity, rules)
-        for labels, group in islice(found, max(rules.storm - 1 - told, 0)):
-            told += 1
-            yield _cause(watch, labels, group, ids, now_s, rooms, changes)
-            ids -= {w.id for w in group}
-    left = [w for w in fresh if w.id in ids]
-    over = told + _alone(watch, now_s - rules.storm_s) - rules.storm
-    if left and over >= 1:
-        many = left[-min(over + 1, len(left)) :]
-        yield _cause(watch, {}, many, {w.id for w in many}, now_s, rooms, changes)
+    if len(fresh) + len(recent) < rules.least:
+        return
+    watches = {id(one): one for one in (meeting.watch, *(meeting.owner(w) for w in recent))}.values()
+    crowd = Counter[Pair]()
+    for one in watches:
+        crowd.update(meeting.rooms.floor.crowd(one))
+    weekly = max(one.card.anomaly_budget_per_week for one in watches)
+    yield from shared(fresh, recent, crowd, weekly * rules.within_s / WEEK_S, rules)
 
 
-def _cause(
-    watch: Watch, labels: Labels, group: Sequence[EarlyWarning], fresh: set[str], now_s: int, rooms: Rooms, changes: Changes
-) -> EarlyWarning:
-    record = rooms.record_of(watch.card.name)
-    cause, _ = spoken(labels, group, None, group, now_s, rules_of(watch, rooms), record)
-    for warning in group:
-        if warning.id in fresh:
-            _spoken_for(watch, warning, cause.id, changes)
-    return cause
+def _cause(meeting: Meeting, entity: Labels, group: Sequence[EarlyWarning], fresh: set[str]) -> bool:
+    """Let one warning speak for these episodes, but not for those that it may not speak for; whether enough remain."""
+    watch, rules = meeting.watch, rules_of(meeting.watch, meeting.rooms)
+    record, members = meeting.rooms.record_of(watch.card.name), list(group)
+    while any(w.id in fresh for w in members) and (not entity or len(members) >= _rules(meeting).least):
+        cause, _ = spoken(entity, members, None, members, meeting.now_s, rules, record, taken=watch.causes)
+        covered = [w for w in members if w.id not in fresh or meeting.may_speak(cause, w)]
+        if len(covered) == len(members):
+            meeting.put_cause(cause)
+            for warning in members:
+                if warning.id in fresh:
+                    meeting.put(under(warning, cause))
+            return True
+        members = covered
+    return False
 
 
-def _spoken_for(watch: Watch, warning: EarlyWarning, cause: str, changes: Changes) -> EarlyWarning:
-    """The episode, marked: it is told with its cause from now on."""
-    marked = warning.having(cause=cause)
-    watch.remember(marked)
-    changes.replace(marked)
-    return marked
+def _bring_on(meeting: Meeting, cause: EarlyWarning, told: Sequence[EarlyWarning], new: bool) -> None:
+    """Bring a cause to its next state: it lasts as long as any episode, of whatever watch, that it lists or speaks for (`told`)."""
+    known = {m["id"] for m in cause.members}
+    alone = (meeting.now(m["id"]) for m in cause.members)
+    members = [*told, *(w for w in alone if w is not None and w.cause != cause.id)]
+    others = [w for w in told if w.id not in known]
+    listed = Index((m["id"], m["entity"]) for m in cause.members) if others else None
+    joined = [w for w in others if listed is not None and not any(listed.on(w.entity))]
+    again_s = 0.0 if cause.entity else _rules(meeting).storm_s
+    rules = rules_of(meeting.watch, meeting.rooms)
+    changed, event = spoken(cause.entity, members, cause, joined, meeting.now_s, rules, cause.record, again_s)
+    if event == "worsened" and not new:
+        meeting.rooms.floor.note(meeting.now_s, changed.stage)
+    _told(meeting, changed, "opened" if new else event)
 
 
-def _told(watch: Watch, cause: EarlyWarning, event: Event, changes: Changes) -> None:
+def _told(meeting: Meeting, cause: EarlyWarning, event: Event) -> None:
+    watch, changes = meeting.watch, meeting.changes
     if event == "closed":
         watch.causes.pop(cause.fingerprint, None)
     else:
         watch.causes[cause.fingerprint] = cause
     changes.warnings.append(cause)
     changes.event(event, cause)
-
-
-def _alone(watch: Watch, since_s: float) -> int:
-    """Episodes told alone that began after `since_s`."""
-    return sum(not w.cause and w.opened_s > since_s for w in watch.open.values())
-
-
-def _crowd(watch: Watch) -> Counter[Pair]:
-    """How many entities have each label, by the first series of each."""
-    return Counter(pair for labels in watch.entity_labels() for pair in labels.items())

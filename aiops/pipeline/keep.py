@@ -15,6 +15,8 @@ import numpy as np
 
 from aiops.core.labels import key
 from aiops.core.records import FORETELLING, TIMED, Crossings, EarlyWarning, State
+from aiops.early_warnings.cause import cause_fingerprints
+from aiops.early_warnings.episode import Rules
 from aiops.models.second_tier import kept as second
 from aiops.models.second_tier.pool import shared
 from aiops.models.state_files import StateLoss, read_state, save_state, saved_at
@@ -59,8 +61,9 @@ def due(watch: Watch, since_s: float) -> bool:
 def restore(watch: Watch, store: Store, data_dir: Path | None) -> None:
     """Take up open and unsettled warnings from the store, and learnt state from disk."""
     card = watch.card.name
-    for warning in _own(watch, store.open_warnings(card)):
-        (watch.causes if warning.members else watch.open)[warning.fingerprint] = warning
+    kept = store.open_warnings(card)
+    watch.causes |= {w.fingerprint: w for w in kept if w.members and _speaks_here(watch, w)}
+    watch.open |= {w.fingerprint: w for w in _own(watch, kept) if not w.members}
     for warning in _own(watch, store.unsettled(card)):
         if warning.kind in FORETELLING and not warning.members:
             watch.pending[warning.id] = Pending(warning, tuple(_limits(warning.symptoms)))
@@ -91,6 +94,12 @@ def _own(watch: Watch, warnings: Iterable[EarlyWarning]) -> Iterator[EarlyWarnin
     """Those that came from this watch's source."""
     names = {feed.name for feed in watch.feeds}
     return (w for w in warnings if w.symptoms and not names.isdisjoint(w.symptoms[0].lineage.source.split("+")))
+
+
+def _speaks_here(watch: Watch, cause: EarlyWarning) -> bool:
+    """Whether what speaks for many began in this watch: what it lists may have come from others."""
+    rules = Rules(watch.card.name, watch.card.signal, cause.stage, source=watch.source_name)
+    return cause.fingerprint in cause_fingerprints(cause.entity, cause.kind, rules)
 
 
 def _learnt(watch: Watch, folder: Path) -> int:

@@ -33,14 +33,21 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
     ended = {e.warning.id for e in changes.events if e.kind == "closed" and e.warning is not None}
     for event in list(changes.events):
         warning = event.warning
-        if warning is None or warning.cause or (kind := _told_as(event, ended)) is None:
-            continue  # what has a cause is told with it
+        if warning is None or (kind := _told_as(event, ended)) is None:
+            continue
+        folded = bool(warning.cause)  # it is told with another; what was told before as itself is kept from looking resolved
+        if folded and (kind != "updated" or warning.told_s is None):
+            continue
+        first = warning.id in changes.worse and kind in ("opened", "worsened") and warning.told_s is None
+        kind = "opened" if first else kind
         rows = outbox_rows(
             kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,
             rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning), rooms.working_hours, rooms.clocks,
             event.outcome,
         )
-        told = [replace(row, payload=_linked(row.payload, rooms, warning, stopped)) for row in rows]
+        told = [replace(row, payload=_linked(row.payload, rooms, warning, stopped)) for row in rows if row.renewal or not folded]
+        if first:  # under the key of its opening, so that it is told once
+            told = [replace(row, payload={**row.payload, "event": "worsened"}) for row in told]
         if pictures and kind != "judged" and any(row.receiver in rooms.pictured_receivers for row in told):
             told, pictures = _pictured(told, watch, warning, rooms.pictured_receivers), pictures - 1
         changes.outbox += told

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
 from aiops.core.records import EarlyWarning
 from aiops.early_warnings.cause import Together, has, shared, spoken
@@ -110,10 +109,13 @@ def test_it_goes_on_as_itself_until_the_last_one_has_ended() -> None:
     assert "3" in ended.closed_why
 
 
-def test_a_louder_stage_of_the_card_reaches_it() -> None:
-    cause = opened(hosts(3, cluster="eu"))
-    louder = replace(RULES, stage="page")
-    assert spoken(cause.entity, hosts(3, cluster="eu"), cause, [], 160, louder, cause.record)[0].stage == "page"
+def test_it_is_as_loud_as_its_members_and_not_as_its_card() -> None:
+    members = hosts(3, cluster="eu")
+    cause = opened(members)
+    louder = [w.having(stage="page") for w in members]
+    assert spoken(cause.entity, louder, cause, [], 160, RULES, cause.record)[0].stage == "page"
+    quiet = [w.having(stage="shadow") for w in members]
+    assert opened(quiet).stage == "shadow"
 
 
 def test_has_asks_for_every_label() -> None:

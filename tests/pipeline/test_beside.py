@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from aiops.core.records import EarlyWarning
 from aiops.pipeline import Rooms, Watch, turn
 from aiops.pipeline.beside import Index
 from aiops.store import Store
-from tests.early_warnings.test_episode import opened
 from tests.notify.samples import memory
 from tests.pipeline.made import World, anomaly_card, watch_of
 from tests.pipeline.test_gather import BREAKS_S, STEP_S, jumps, rooms_for, told
 
 
-def on(name: str, **entity: str) -> EarlyWarning:
-    return opened().having(id=name, entity=entity)
-
-
 def test_a_machine_its_disks_and_what_holds_it_are_beside_each_other() -> None:
-    host, disk = on("host", instance="a"), on("disk", instance="a", mountpoint="/var")
-    other, whole = on("other", instance="b", mountpoint="/var"), on("whole", cluster="eu")
-    index = Index([host, disk, other, whole, on("all")])
-    assert [w.id for w in index.on({"instance": "a"})] == ["host", "disk"]
-    assert [w.id for w in index.on({"instance": "a", "mountpoint": "/var"})] == ["host", "disk"]
-    assert [w.id for w in index.on({"instance": "b"})] == ["other"]
-    assert [w.id for w in index.on({"cluster": "eu", "instance": "x"})] == ["whole"]
+    index = Index(
+        [("host", {"instance": "a"}), ("disk", {"instance": "a", "mountpoint": "/var"}),
+         ("other", {"instance": "b", "mountpoint": "/var"}), ("whole", {"cluster": "eu"}), ("all", {})]
+    )  # fmt: skip
+    assert list(index.on({"instance": "a"})) == ["host", "disk"]
+    assert list(index.on({"instance": "a", "mountpoint": "/var"})) == ["host", "disk"]
+    assert list(index.on({"instance": "a", "mountpoint": ""})) == ["host", "disk"]
+    assert list(index.on({"instance": "b"})) == ["other"]
+    assert list(index.on({"cluster": "eu", "instance": "x"})) == ["whole"]
     assert list(index.on({})) == []
 
 
@@ -63,19 +60,32 @@ def test_what_begins_together_on_one_machine_is_told_once(store: Store) -> None:
     assert [other["id"] for other in second.beside] == [first.id]
 
 
-def test_what_begins_later_is_told_and_names_the_other(store: Store) -> None:
+def test_what_begins_later_is_told_with_it_and_each_names_the_other(store: Store) -> None:
+    (busy, waiting), rooms = two_cards(store, BREAKS_S + 600)
+    live(rooms, BREAKS_S + 600 + STEP_S)
+    (first,), (second,) = busy.open.values(), waiting.open.values()
+    assert told(store) == [("opened", 0)]
+    assert (second.cause, second.thread) == (first.id, first.id)
+    assert [other["card"] for other in first.beside] == ["waiting"]
+
+
+def test_what_begins_long_after_is_told_itself(store: Store) -> None:
     (_, waiting), rooms = two_cards(store, BREAKS_S + 600)
+    assert rooms.together is not None
+    rooms.together = replace(rooms.together, lasts_s=300.0)
     live(rooms, BREAKS_S + 600)
     assert told(store) == [("opened", 0)] * 2
     (second,) = waiting.open.values()
     assert [other["card"] for other in second.beside] == ["busy"]
 
 
-def test_once_the_other_has_ended_it_speaks_itself(store: Store) -> None:
+def test_once_the_other_has_ended_it_goes_on_in_its_place_untold(store: Store) -> None:
     (busy, waiting), rooms = two_cards(store, BREAKS_S)
     live(rooms, BREAKS_S + STEP_S)
+    (first,) = busy.open.values()
     busy.open.clear()
-    turn(waiting, BREAKS_S + 2 * STEP_S, rooms)
+    result = turn(waiting, BREAKS_S + 2 * STEP_S, rooms)
     (second,) = waiting.open.values()
-    assert (second.cause, second.beside) == ("", ())
-    assert told(store) == [("opened", 0), ("worsened", 0)]
+    assert (second.cause, second.thread, second.beside) == ("", first.id, ())
+    assert [e.kind for e in result.events] == ["updated"]
+    assert told(store) == [("opened", 0)]
