@@ -61,8 +61,9 @@ class Comparison:
         return [f"{cards} card{'s' if cards != 1 else ''} on {series} series, {self.turns} turns, {span}.", *self.notes]
 
     def outcome_lines(self) -> Iterator[bytes]:
-        """Every verdict on our warnings and every failure that was missed, as the store writes them, by when they were given."""
-        mine = (o for one in self.told if one.method == OURS for o in one.outcomes)
+        """Every verdict on our warnings and every failure that was missed, as the store writes them, by when they were given;
+        those of a card's challenger under its name."""
+        mine = (o for one in self.told if one.method in (OURS, ordered.CHALLENGED) for o in one.outcomes)
         for outcome in sorted(mine, key=lambda o: (o.settled_s, o.card, o.warning_id, key(o.entity))):
             yield orjson.dumps(to_json(outcome)) + b"\n"
 

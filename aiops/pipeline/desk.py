@@ -14,7 +14,7 @@ import orjson
 from aiops.core.errors import AiopsError
 from aiops.core.labels import has_all
 from aiops.core.records import BY_DAEMON, FORETELLING, EarlyWarning, Outcome, Verdict
-from aiops.models.card import ModelCard
+from aiops.models.card import ModelCard, with_challengers
 from aiops.outcomes import settle as law
 from aiops.outcomes.feedback import WORDS, Word
 from aiops.outcomes.incidents import Incident, claimed
@@ -124,7 +124,7 @@ class Desk:
         They are marked as replayed, stand in the place of those of an earlier replay of the same card, teach its calibration, and
         count for its stage up to ticket as far as they lie before what was lived. The same ones again change nothing.
         """
-        names = {card.name for card in self._cards if not card.challenges}
+        names = {card.name for card in with_challengers(card for card in self._cards if not card.challenges)}
         unknown = sorted({o.card for o in outcomes} - names)
         if unknown:
             raise Unsaid(f"no card {unknown[0]}; there are {', '.join(sorted(names))}")

@@ -45,6 +45,14 @@ def test_warnings_are_told_with_their_verdicts_in_time_order(found: Comparison) 
     assert [(row["warning"] is not None, row["outcome"]["verdict"]) for row in rows] == [(True, "hit"), (False, "missed")]
 
 
+def test_verdicts_of_a_challenger_are_written_beside_those_of_its_card(tmp_path: Path) -> None:
+    written = write_card(tmp_path, challenger={"forecast": {"model": "exhaustion", "params": {"pending_s": 60}}})
+    asked = Question(None, recorded(tmp_path / "rec"), (str(written),), START + 2 * DAY, END)
+    rows = [orjson.loads(line) for line in compare(asked, tmp_path / "kept").outcome_lines()]
+    assert {row["card"] for row in rows} == {"disk", "disk~challenger"}
+    assert [row["settled_s"] for row in rows] == sorted(row["settled_s"] for row in rows)
+
+
 def test_there_is_something_to_show_of_each(found: Comparison) -> None:
     assert [(one.verdict, one.entity["entity"]) for one in found.shown] == [("hit", "full"), ("missed", "jump")]
 

@@ -217,6 +217,23 @@ def test_a_challenger_that_nothing_is_known_of_and_none_at_all(challenged: tuple
     assert (alone.exit_code, "has no challenger" in alone.stderr) == (1, True)
 
 
+def test_a_replay_of_the_past_counts_where_it_is_asked_for(challenged: tuple[str, ...], data: str, tmp_path: Path) -> None:
+    file, now = tmp_path / "past.jsonl", int(time.time())
+    at = [now - 86400 * n - 40 * 86400 for n in range(30)]
+    past = [
+        outcome(7000 + n, "hit" if n % 3 else "false", card="disk_full~challenger", settled_s=t, opened_s=t - 600, failed_s=None)
+        for n, t in enumerate(at)
+    ]
+    file.write_bytes(b"\n".join(orjson.dumps(to_json(one)) for one in past))
+    taken = CliRunner().invoke(app, ["cards", "record", "--from", str(file), "--by", "ann", *challenged])
+    assert taken.stdout == "disk_full~challenger: 30 outcomes of a replay\n", taken.output
+    settled = []
+    for more in ((), ("--replayed",)):
+        found = CliRunner().invoke(app, ["cards", "compare", "disk_full", *challenged, *more, "-o", "json"])
+        settled.append(json.loads(found.stdout)["challenger"]["precision"]["all"])
+    assert settled == [20, 50]
+
+
 def test_a_challenger_is_listed_behind_its_card(challenged: tuple[str, ...]) -> None:
     champion, challenger = listed(*challenged)
     assert (champion["card"], champion["challenges"], champion["models"]) == ("disk_full", None, ["exhaustion"])
