@@ -25,8 +25,8 @@ RELABELLED = (
     'label_replace({}, "pump", "", "pump", "b")',
 )  # fmt: skip
 AROUND = (
-    "-{}", "{} * 2", "abs({})", "0 - {}", "sort({})", "{} / -3", "clamp_min({}, 1)",
-    "{} * on(instance) group_left(zone) tank_info", "{} + on(instance) tank_info", "tank_info - ignoring(pump) group_right() {}", "{} * tank_used",
+    "-{}", "{} * 2", "abs({})", "0 - {}", "sort({})", "{} / -3", "clamp_min({}, 1)", "{} * tank_used",
+    "{} * on(instance) group_left(zone) tank_info", "{} + on(instance) tank_info", "tank_info - ignoring(pump) group_right() {}",
 )  # fmt: skip
 GATES = ("tank_ready == 1", "tank_up == 0", "tank_spare", "hour() >= 0", "absent(tank_gone)", "vector(1) > 2")
 SCALED = ("1 - {}", "{} * -2", "{} / 3", "-{}", "{} + 1", "100 * {}", "{} ^ 2", "5 - {} * 2", "{} % 3", "2 / {}")
