@@ -23,7 +23,7 @@ from aiops.cli.rules import rules_app
 from aiops.cli.runbooks import runbooks_app
 from aiops.cli.said import acted, incidents_app, verdict
 from aiops.cli.scan import scan
-from aiops.cli.suggest import feedback, suggest
+from aiops.cli.suggest import feedback, suggest, unhush
 
 if TYPE_CHECKING:
     from aiops.store import Store
@@ -49,6 +49,7 @@ app.add_typer(cards_app, name="cards")
 warnings_app.command("verdict")(verdict)
 warnings_app.command("acted")(acted)
 warnings_app.command("feedback")(feedback)
+warnings_app.command("unhush")(unhush)
 app.command()(backtest)
 warnings_app.command("ack")(ack)
 app.command()(suggest)

@@ -114,10 +114,11 @@ def list_incidents(config: ConfigPath = None, data_dir: DataDir = None, output: 
 @contextmanager
 def desk(config: Path | None, data_dir: Path | None) -> Iterator[Desk]:
     """The desk of a data directory; a mistake ends the command with exit 1."""
+    from aiops.config.settings import load_settings
     from aiops.pipeline.desk import Desk
 
     with writing(config, data_dir) as (store, cards):
-        yield Desk(store, cards)
+        yield Desk(store, cards, load_settings(config).hush)
 
 
 @contextmanager

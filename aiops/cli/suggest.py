@@ -23,16 +23,30 @@ AFTER_S = 3600.0
 
 def feedback(
     warning_id: WarningId,
-    word: Annotated[str, typer.Argument(help="useful, noise, expected, late, duplicate or wrong_target")],
+    word: Annotated[str, typer.Argument(help="useful, noise, expected, early, late, duplicate, wrong_target or unimportant")],
     by: Who = "",
     note: Annotated[str, typer.Option(help="one sentence")] = "",
     config: ConfigPath = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Say what you think of an early warning; `aiops suggest` makes proposals of it."""
+    """Say what you think of an early warning; `aiops suggest` makes proposals of it.
+
+    After noise, expected and unimportant nothing is told of its series for a while (`hush` of the config).
+    """
+    from aiops.core.durations import rfc3339
+
     with desk(config, data_dir) as one:
         found = one.feedback(warning_id, cast(Any, word), by or user(), time.time(), note)
-    typer.echo(f"{found.warning_id}: {found.body['word']}, by {found.who}")
+    until = found.body.get("hush_until_s")
+    quiet = "" if until is None else f"; nothing is told of its series until {rfc3339(until)} (aiops warnings unhush)"
+    typer.echo(f"{found.warning_id}: {found.body['word']}, by {found.who}{quiet}")
+
+
+def unhush(warning_id: WarningId, by: Who = "", config: ConfigPath = None, data_dir: DataDir = None) -> None:
+    """Let the series of a warning that was called wrong be told again at once."""
+    with desk(config, data_dir) as one:
+        found = one.unhush(warning_id, by or user(), time.time())
+    typer.echo(f"{found.warning_id}: told again, by {found.who}")
 
 
 def suggest(

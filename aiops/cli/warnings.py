@@ -85,7 +85,9 @@ def show_warning(
 def _said(one: Statement) -> str:
     """What a person did, thought or judged, and when."""
     body, at = one.body, rfc3339(one.body.get("at_s", one.said_s))
-    what = {"action": body.get("what"), "feedback": " ".join(filter(None, (body.get("word"), body.get("note"))))}
+    quiet = "" if body.get("hush_until_s") is None else f"(hushed until {rfc3339(body['hush_until_s'])})"
+    what = {"action": body.get("what"), "feedback": " ".join(filter(None, (body.get("word"), body.get("note"), quiet)))}
+    what["unhush"] = "told again"
     shown = what.get(one.kind) or " ".join(filter(None, (body.get("verdict"), body.get("why"))))
     return visible(f"  {one.kind:10} {shown}, by {one.who}, {at}")
 

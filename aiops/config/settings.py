@@ -188,6 +188,9 @@ class Settings(BaseSettings):
     plane: Plane = Field(default_factory=lambda: Plane(), description="one view over all sources")
     episodes: Episodes = Field(default_factory=lambda: Episodes(), description="when warnings are told as one, over all cards")
     second_tier: SecondTier = Field(default_factory=lambda: SecondTier(), description="what slow forecasters may cost")
+    hush: Duration = Field(
+        86400.0, ge=0, le=30 * 86400, description="how long nothing is told of a series that a person called wrong; 0s: told on"
+    )
     masks: dict[Name, MaskSettings] = Field(default_factory=dict, description="times in which series are not judged, by name")
     responses: ResponseSettings = Field(
         default_factory=lambda: ResponseSettings(), description="how far runbooks may go, and who may say yes"

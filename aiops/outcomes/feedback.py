@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Word = Literal["useful", "noise", "expected", "late", "duplicate", "wrong_target"]
+Word = Literal["useful", "noise", "expected", "early", "late", "duplicate", "wrong_target", "unimportant"]
 WORDS: tuple[Word, ...] = get_args(Word)
+HUSHING: tuple[Word, ...] = ("noise", "expected", "unimportant")
+"""Words after which nothing more is to be told of a series for a while: it is not real, known, or does not matter."""
 
 
 @dataclass(frozen=True, slots=True)

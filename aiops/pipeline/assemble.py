@@ -26,6 +26,7 @@ from aiops.outcomes.tally import Tally, with_family, with_groups
 from aiops.pipeline.calibrations import Calibrations
 from aiops.pipeline.changes import Journal, StoreJournal
 from aiops.pipeline.floor import Floor
+from aiops.pipeline.hush import Hush
 from aiops.pipeline.keep import restore
 from aiops.pipeline.mask_book import MaskBook
 from aiops.pipeline.mask_read import open_book
@@ -53,7 +54,8 @@ class Rooms:
     """Everything a turn works with. `marks_turns`: each turn leaves a mark in the store, so a restart knows where it was.
     `episode_url`, `wrong_url`: of a warning's id, where its page is, and where its reader calls it wrong; None: nowhere.
     `runbook_url`: of a runbook's name, where its page is.
-    `clocks`: on whose clock a receiver reads times. `killed`: why nothing may be done about warnings now; empty: it may.
+    `clocks`: on whose clock a receiver reads times. `hushes`: what is not told for a while, by fingerprint.
+    `killed`: why nothing may be done about warnings now; empty: it may.
     `together`: when episodes have one cause; None where entities share nothing, as in a replay of recordings. `calibrations`:
     what verdicts teach of the next warnings; None where what the models say is told as it is. `failing`: of each watch the
     entities (their keys) that are beyond a limit now, where a mask asks for them. `floor`: what the watches have in common."""
@@ -70,6 +72,7 @@ class Rooms:
     renewed_receivers: frozenset[str] = frozenset()
     pictured_receivers: frozenset[str] = frozenset()
     clocks: Mapping[str, Clock] = field(default_factory=dict)
+    hushes: dict[str, Hush] = field(default_factory=dict)
     stages: dict[str, Stage] = field(default_factory=dict)
     marks_turns: bool = True
     together: Together | None = None

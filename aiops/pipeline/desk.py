@@ -16,8 +16,9 @@ from aiops.core.labels import has_all
 from aiops.core.records import BY_DAEMON, FORETELLING, EarlyWarning, Outcome, Verdict
 from aiops.models.card import ModelCard, with_challengers
 from aiops.outcomes import settle as law
-from aiops.outcomes.feedback import WORDS, Word
+from aiops.outcomes.feedback import HUSHING, WORDS, Word
 from aiops.outcomes.incidents import Incident, claimed
+from aiops.pipeline.hush import hush_of
 from aiops.store import Statement, Store
 from aiops.store.codec import to_json
 
@@ -27,6 +28,8 @@ SAME_FAILURE_S = 3600
 """What two kinds of truth say of one entity within this time is one failure."""
 VERDICTS_AT_MOST = 10_000
 WHO_AT_MOST, WHAT_AT_MOST = 100, 500
+HUSH_S = 86400.0
+"""How long nothing is told of a series that was called wrong, where nobody says otherwise."""
 
 
 class Unsaid(AiopsError):
@@ -34,10 +37,11 @@ class Unsaid(AiopsError):
 
 
 class Desk:
-    """Takes statements into a store. `cards`: those whose truth incidents may be."""
+    """Takes statements into a store. `cards`: those whose truth incidents may be; `hush_s`: how long a series is not told that
+    was called wrong."""
 
-    def __init__(self, store: Store, cards: Iterable[ModelCard] = ()) -> None:
-        self._store, self._cards = store, tuple(cards)
+    def __init__(self, store: Store, cards: Iterable[ModelCard] = (), hush_s: float = HUSH_S) -> None:
+        self._store, self._cards, self._hush_s = store, tuple(cards), hush_s
 
     def verdict(
         self, warning_id: str, verdict: Verdict, who: str, now_s: float, failed_s: int | None = None, why: str = ""
@@ -77,24 +81,35 @@ class Desk:
     def feedback(
         self, warning_id: str, word: Word, who: str, now_s: float, note: str = "", once: bool = False
     ) -> Statement:
-        """What a person thinks of a warning; the last word of each counts. `once`: no second word of theirs. Raises Unsaid."""
-        found = self._store.warning(warning_id)
-        if found is None:
-            raise Unsaid(f"no warning {warning_id}; `aiops warnings list` shows what there is")
+        """What a person thinks of a warning; the last word of each counts. A word of HUSHING lets its series not be told for a
+        while: `hush_until_s`. `once`: no second word of theirs. Raises Unsaid."""
+        found = self._any(warning_id)
         if word not in WORDS:
             raise Unsaid(f"{word!r} is none of {', '.join(WORDS)}")
         who, note = _said(who, "who", WHO_AT_MOST), _said(note, "note", WHAT_AT_MOST) if note else ""
         key = _key(found.id, who) if once else _key(found.id, now_s, who, word)
-        said = Statement("feedback", found.card, key, found.id, now_s, who, {"word": word, "note": note})
+        facts: dict[str, Any] = {"word": word, "note": note, "series": found.fingerprint}
+        if word in HUSHING and self._hush_s:
+            facts |= {"hush_until_s": now_s + self._hush_s, "severity": found.severity}
+        said = Statement("feedback", found.card, key, found.id, now_s, who, facts)
         if not self._keep(said, [], now_s) and once:
             raise Unsaid("this was said before")
         return said
 
+    def unhush(self, warning_id: str, who: str, now_s: float) -> Statement:
+        """Let the series of a warning be told again at once. Raises Unsaid where it is not hushed."""
+        found = self._any(warning_id)
+        if hush_of(self._store, found, now_s) is None:
+            raise Unsaid("nothing is hushed here: its series is told as any other")
+        who = _said(who, "who", WHO_AT_MOST)
+        facts = {"series": found.fingerprint}
+        said = Statement("unhush", found.card, _key(found.id, now_s, who, "unhush"), found.id, now_s, who, facts)
+        self._keep(said, [], now_s)
+        return said
+
     def ack(self, warning_id: str, who: str, now_s: float) -> Statement:
         """A person looks at a warning from now on; the first time of each counts. Raises Unsaid."""
-        found = self._store.warning(warning_id)
-        if found is None:
-            raise Unsaid(f"no warning {warning_id}; `aiops warnings list` shows what there is")
+        found = self._any(warning_id)
         who = _said(who, "who", WHO_AT_MOST)
         said = Statement("ack", found.card, _key(found.id, who), found.id, now_s, who, {})
         self._keep(said, [], now_s)
@@ -168,10 +183,14 @@ class Desk:
             return True
         return current.judged_by == BY_DAEMON and current.failed_s is None and now_s <= law.closes_s(warning)
 
-    def _warning(self, warning_id: str) -> EarlyWarning:
+    def _any(self, warning_id: str) -> EarlyWarning:
         found = self._store.warning(warning_id)
         if found is None:
             raise Unsaid(f"no warning {warning_id}; `aiops warnings list` shows what there is")
+        return found
+
+    def _warning(self, warning_id: str) -> EarlyWarning:
+        found = self._any(warning_id)
         if found.members or found.kind not in FORETELLING:
             raise Unsaid("it lists others or foretells nothing, so it has no verdict; name one of those it lists")
         return found

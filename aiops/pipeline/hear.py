@@ -10,6 +10,7 @@ from aiops.early_warnings.episode import warning_fingerprint
 from aiops.outcomes.settle import until_s
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes
+from aiops.pipeline.hush import take
 from aiops.pipeline.judge import open_episode
 from aiops.pipeline.pending import Pending
 from aiops.pipeline.stages import move_from
@@ -38,6 +39,7 @@ def hear(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
     for one in said:
         if one.kind == "action":
             _acted(watch, one, now_s, rooms)
+        take(rooms.hushes, one)
         if one.kind == "stage":
             rooms.stages[watch.card.name] = watch.stage = move_from(one).after
     kinds = {one.kind for one in said}

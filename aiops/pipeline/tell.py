@@ -35,6 +35,8 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
         warning = event.warning
         if warning is None or (kind := _told_as(event, ended)) is None:
             continue
+        if (kind := _unless_hushed(kind, warning, now_s, rooms)) is None:
+            continue
         folded = bool(warning.cause)  # it is told with another; what was told before as itself is kept from looking resolved
         if folded and (kind != "updated" or warning.told_s is None):
             continue
@@ -63,6 +65,17 @@ def _told_as(event: Event, ended: Collection[str]) -> Kind | None:
         late = about is not None and about.state == "closed" and about.told_s is not None and about.id not in ended
         return "judged" if late else None
     return event.kind if event.kind in ("opened", "updated", "worsened", "closed") else None
+
+
+def _unless_hushed(kind: Kind, warning: EarlyWarning, now_s: int, rooms: Rooms) -> Kind | None:
+    """Nothing of what begins or lasts while its series is hushed; what is still open when that is over, and nobody was told of,
+    is told as opened then."""
+    hush = rooms.hushes.get(warning.fingerprint)
+    if hush is None or kind in OVER:
+        return kind
+    if hush.holds(warning, now_s):
+        return None
+    return "opened" if warning.told_s is None else kind
 
 
 def _pictured(rows: list[OutboxEntry], watch: Watch, warning: EarlyWarning, receivers: frozenset[str]) -> list[OutboxEntry]:

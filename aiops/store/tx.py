@@ -15,7 +15,7 @@ from aiops.store import tables
 from aiops.store.codec import outcome_from, to_json
 from aiops.store.ledger import GENESIS, row_hash
 
-StatementKind = Literal["verdict", "action", "incident", "feedback", "stage", "replay", "ack", "spent"]
+StatementKind = Literal["verdict", "action", "incident", "feedback", "stage", "replay", "ack", "spent", "unhush"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ After = Annotated[
 LastId = Annotated[str, Header(description="the same, as browsers say it when they come back")]
 READERS, READERS_OF_ONE = 100, 20
 ROWS_AT_ONCE, BEHIND_AT_MOST = 200, 20_000
-SAID = ("said.verdict", "said.action", "said.ack", "said.feedback")
+SAID = ("said.verdict", "said.action", "said.ack", "said.feedback", "said.unhush")
 ABOUT = ("card", "kind", "severity", "verdict", "runbook", "warning", "mode")
 """What an event tells of its ledger row: no labels and no text that anybody typed."""
 

@@ -119,7 +119,7 @@ def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
     may = {action: Depends(Needs(access, "responder", f"said.{action}", scope=scopes.get(action, "team"))) for action in actions}
 
     def desk() -> Desk:
-        return Desk(daemon.store, {watch.card.name: watch.card for watch in daemon.rooms.watches}.values())
+        return Desk(daemon.store, {watch.card.name: watch.card for watch in daemon.rooms.watches}.values(), daemon.settings.hush)
 
     def still(warning_id: str, sight: Sight, if_match: str) -> AbstractContextManager[None]:
         return unchanged(if_match, lambda: whole(daemon, warning_id, sight))

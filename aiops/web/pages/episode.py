@@ -16,6 +16,7 @@ from aiops.notify.plot import picture
 from aiops.notify.wording import plan, rule, stated, sure
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.arrays import arrays
+from aiops.pipeline.hush import hush_of
 from aiops.web.access.sight import Sight
 from aiops.web.pages.asked import asked
 from aiops.web.pages.thread import thread
@@ -52,11 +53,18 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
         "level": stated(found), "sure": sure(found), "late": found.act_before_s is not None and found.act_before_s <= now,
         "masked": [visible(str(one), TEXT_AT_MOST) for one in masked(daemon, found)],
         "stale_since": None if found.stale_since_s is None else rfc3339(found.stale_since_s),
+        "hush": _hush(daemon, stored, now),
         "asked": asked(daemon, found) if whole else [], "hidden": not whole,
         "books": [_book(one) for one in found.runbooks], "thread": thread(daemon, found, outcome, whole),
         "lineage": [_lineage(one) for one in dict.fromkeys(s.lineage for s in found.symptoms)],
         "plot": _plot(arrays(daemon.rooms.watches, stored, failed_s=failed), found, now),
     }  # fmt: skip
+
+
+def _hush(daemon: Daemon, warning: EarlyWarning, now_s: float) -> str:
+    """That its series is not told for a while, and who said so; empty when it is."""
+    hush = hush_of(daemon.store, warning, now_s)
+    return "" if hush is None else f"{visible(hush.who, 80)} called it wrong: {hush}"
 
 
 def _plot(arrays_: Arrays | None, seen_: EarlyWarning, now_s: float) -> dict[str, Any] | None:

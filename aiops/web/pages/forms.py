@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 
+from aiops.core.durations import rfc3339
 from aiops.daemon.daemon import Daemon
 from aiops.outcomes.feedback import WORDS
 from aiops.pipeline.desk import Desk, Unsaid
@@ -18,8 +19,8 @@ from aiops.web.access.access import Access, Caller, Needs, fields
 
 ANSWERS = ("approve", "deny", "cancel")
 SAID = {
-    "noise": "Not real", "expected": "Known, planned", "late": "Too late", "duplicate": "Told twice",
-    "wrong_target": "Wrong target",
+    "noise": "Not real", "expected": "Known, planned", "early": "Too early", "late": "Too late", "duplicate": "Told twice",
+    "wrong_target": "Wrong target", "unimportant": "Right but unimportant",
 }  # fmt: skip
 """What stands on a button; the word itself is what is kept."""
 
@@ -31,15 +32,18 @@ def add_forms(app: FastAPI, daemon: Daemon, access: Access) -> None:
     @app.post("/warnings/{warning_id}/said", include_in_schema=False)
     async def said(warning_id: str, request: Request, caller: Caller = says) -> Response:
         given = await fields(request)
-        desk, word, note, now = Desk(daemon.store), given.get("word", ""), given.get("note", ""), daemon.clock()
+        desk = Desk(daemon.store, (), daemon.settings.hush)
+        word, note, now = given.get("word", ""), given.get("note", ""), daemon.clock()
         try:
-            if word == "ack":
-                await run_in_threadpool(desk.ack, warning_id, caller.name, now)
-            else:
-                await run_in_threadpool(desk.feedback, warning_id, cast(Any, word), caller.name, now, note)
+            if word in ("ack", "unhush"):
+                await run_in_threadpool(getattr(desk, word), warning_id, caller.name, now)
+                return _back(warning_id, "ack: kept" if word == "ack" else "it is told again")
+            found = await run_in_threadpool(desk.feedback, warning_id, cast(Any, word), caller.name, now, note)
         except Unsaid as e:
             return _back(warning_id, str(e))
-        return _back(warning_id, f"{word.replace('_', ' ')}: kept")
+        until = found.body.get("hush_until_s")
+        quiet = "" if until is None else f"; nothing is told of this series until {rfc3339(until)}"
+        return _back(warning_id, f"{word.replace('_', ' ')}: kept{quiet}")
 
     @app.post("/warnings/{warning_id}/responses/{run_id}", include_in_schema=False)
     async def answer(warning_id: str, run_id: str, request: Request, caller: Caller = answers) -> Response:

@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
+from aiops.core.durations import rfc3339
 from aiops.core.records import EarlyWarning
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.token import link_holds
@@ -53,7 +54,10 @@ def add_tap(app: FastAPI, daemon: Daemon, render: Render) -> None:
         if foreign(request, daemon.settings.web.external_url):
             raise HTTPException(403, "this form is not from a page of this service")
         try:
-            await run_in_threadpool(Desk(daemon.store).feedback, found.id, "noise", BY, daemon.clock(), "", True)
+            desk = Desk(daemon.store, (), daemon.settings.hush)
+            said = await run_in_threadpool(desk.feedback, found.id, "noise", BY, daemon.clock(), "", True)
         except Unsaid:
             return HTMLResponse(page(found, "", sight, "This link was used: it has been called wrong"), 409)
-        return HTMLResponse(page(found, "", sight, "Kept: it was wrong"))
+        until = said.body.get("hush_until_s")
+        quiet = "" if until is None else f". Nothing is told of this series until {rfc3339(until)}; its page takes that back"
+        return HTMLResponse(page(found, "", sight, f"Kept: it was wrong{quiet}"))

@@ -79,7 +79,7 @@ def _said(one: Statement, whole: bool) -> Happened:
     text_ = {
         "ack": "looks at it", "action": f"did something: {body.get('what', '')}",
         "verdict": f"judged it {body.get('verdict', '')}",
-        "feedback": f"said: {str(body.get('word', '')).replace('_', ' ')}",
+        "feedback": f"said: {str(body.get('word', '')).replace('_', ' ')}", "unhush": "lets it be told again",
     }.get(one.kind, one.kind)  # fmt: skip
     note = body.get("note") or body.get("why") or ""
     said = f"{text_} ({note})" if note and whole else text_

@@ -66,6 +66,23 @@ def test_one_tap_says_what_a_warning_was_worth(rig: Rig, client: TestClient) -> 
     assert [(one.who, one.body["word"]) for one in rig.daemon.store.statements(kind="feedback")] == [("operator", "noise")]
 
 
+def test_what_was_called_wrong_is_quiet_until_a_time_that_the_page_says_and_a_button_takes_it_back(
+    rig: Rig, client: TestClient
+) -> None:
+    enter(client)
+    page = f"/warnings/{warned(rig)}"
+    before = client.get(page).text
+    assert "Right but unimportant" in before
+    assert "Tell it again" not in before
+    answer = client.post(f"{page}/said", data={"csrf": mark(before), "word": "unimportant"})
+    after = client.get(answer.headers["location"]).text
+    assert "operator called it wrong: nothing is told of this series until" in after
+    assert 'value="unhush">Tell it again' in after
+    assert client.post(f"{page}/said", data={"csrf": mark(after), "word": "unhush"}).status_code == 303
+    assert "Tell it again" not in (again := client.get(page).text)
+    assert "lets it be told again" in again
+
+
 def test_without_the_mark_nothing_is_kept(rig: Rig, client: TestClient) -> None:
     enter(client)
     page = f"/warnings/{warned(rig)}"

@@ -51,7 +51,8 @@ def test_a_tap_and_a_button_say_that_it_was_wrong(rig: Rig, client: TestClient) 
     assert (page.status_code, page.text.count("<form"), page.text.count("<button")) == (200, 1, 1)
     assert "disk on &lt;b&gt;a expected in" in page.text
     assert said(rig) == []
-    assert "Kept: it was wrong" in client.post(where).text
+    kept = client.post(where).text
+    assert "Kept: it was wrong. Nothing is told of this series until 20" in kept
     assert said(rig) == [("by link", "noise")]
 
 
