@@ -49,6 +49,11 @@ def _tail(ratio: float) -> float:
 
 
 @kernel(inline=True)
+def _beyond(x: float, less: float, more: float) -> float:
+    return x - min(max(x, less), more)
+
+
+@kernel(inline=True)
 def _event_after(event: float, sort: int, x: float) -> float:
     if event == math.inf:
         return 1.0 if sort == 2 and x == np.rint(x) else x
@@ -92,14 +97,12 @@ def column(
         departure = abs(away)
         jump, one = min(abs(x - short[i]), departure), min(abs(x - before[i]), departure)
         power = (1.0 - rate) * (square[i] + rate * jump * jump)
-        off, stood = x - season - center, still[i] + step if x == before[i] else 0.0
-        off -= min(max(off, less[i]), more[i])
-        quiet = stood if moves[i] >= moving else 0.0
+        off, stood = _beyond(x - season - center, less[i], more[i]), still[i] + step if x == before[i] else 0.0
         drifted = drift[i] + max(young, of_recent) * (away - drift[i])
         shifted = shift[i] + max(young, of_shift) * (off - shift[i])
         crept = creep[i] + max(young, of_creep) * (off - creep[i])
         spread, far, hour, day = math.sqrt(power), abs(drifted), abs(shifted), min(abs(crept), room[i])
-        size = _alone(event[i], sort[i], x) if rare[i] > 0.0 else 0.0
+        quiet, size = stood if moves[i] >= moving else 0.0, _alone(event[i], sort[i], x) if rare[i] > 0.0 else 0.0
         point, unrest = max(scale[i, 0], size), max(scale[i, 2], size * root_short)
         first = max(max(jump / point, departure / max(scale[i, 1], size)), max(spread / unrest, one / max(scale[i, 3], size)))
         second = max(far / max(scale[i, 4], size * of_recent), hour / max(scale[i, 5], size * of_shift))
@@ -111,19 +114,13 @@ def column(
         strongest = max(max(recent[i, 0], recent[i, 1]), recent[i, 2])
         newest[i] = _tail(strongest) if strongest >= 0.0 else math.nan
         if here:
-            if x > 0.0:
-                event[i] = _event_after(event[i], sort[i], x)
-            if sort[i] > 0:
-                sort[i] = min(sort[i], 0 if x < 0.0 else 2 if x == np.rint(x) else 1)
+            event[i] = _event_after(event[i], sort[i], x) if x > 0.0 else event[i]
+            sort[i] = min(sort[i], 0 if x < 0.0 else 2 if x == np.rint(x) else 1)
             short[i] += rate * (x - short[i])
-            beside = x - season - own
-            beside -= min(max(beside, less[i]), more[i])
-            level[i] = own + max(young, of_medium) * beside
-            total[i] += x - center
-            squares[i] += (x - center) * (x - center)
+            level[i] = own + max(young, of_medium) * _beyond(x - season - own, less[i], more[i])
+            total[i], squares[i] = total[i] + (x - center), squares[i] + (x - center) * (x - center)
             points[i], count[i] = points[i] + 1.0, count[i] + 1.0
-            if stood == 0.0:
-                moved[i] = 1.0
+            moved[i] = 1.0 if stood == 0.0 else moved[i]
             square[i], before[i], still[i] = power, x, stood
             drift[i], shift[i], creep[i] = drifted, shifted, crept
             seen = (jump, departure, spread, one, far, hour, day, quiet)
