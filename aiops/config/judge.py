@@ -209,7 +209,7 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     for key in ("cards", "runbooks"):
         if isinstance(out.get(key), list):
             out[key] = [str(folder / p) if isinstance(p, str) else p for p in out[key]]
-    for key in ("data_dir", "policy"):
+    for key in ("data_dir", "policy", "holidays_file"):
         if isinstance(out.get(key), str):
             out[key] = str(folder / out[key])
     if isinstance(out.get("masks"), dict):

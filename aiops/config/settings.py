@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -184,6 +185,9 @@ class Settings(BaseSettings):
     runbooks: list[Path] = Field(
         default_factory=list, description="files or folders of runbooks; empty: the shipped ones"
     )
+    time_zone: ZoneName = Field("UTC", description="on whose clock cards count days and hours, where they name none themselves")
+    holidays: list[date] = Field(default_factory=list, description="free days: loads then go as at a week-end")
+    holidays_file: Path | None = Field(None, description="an .ics file with more of them")
     limits: Limits = Field(default_factory=lambda: Limits(), description="caps on what one answer may cost")
     plane: Plane = Field(default_factory=lambda: Plane(), description="one view over all sources")
     episodes: Episodes = Field(default_factory=lambda: Episodes(), description="when warnings are told as one, over all cards")

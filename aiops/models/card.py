@@ -9,12 +9,13 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 
 from aiops.config.fields import Duration, Found, Step, WholeFile, at, either, items, repeated, schema_of_file, span
+from aiops.config.routing import ZoneName
 from aiops.config.yaml_file import Document, load, load_named, validate
 from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Stage
 from aiops.models.alerts_card import AlertsCard, AlertsRule
 from aiops.models.card_check import mistakes_in
-from aiops.models.card_limit import LabelName, LimitRule, ZoneName, queries_of
+from aiops.models.card_limit import LabelName, LimitRule, queries_of
 from aiops.models.card_parts import (
     WEEK_S,
     Budget,

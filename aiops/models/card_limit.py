@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from aiops.config.fields import Found, Strict, at
+from aiops.config.routing import ZoneName
 from aiops.core.periods import NAMED, Periods
 from aiops.core.records import FIRST_PERIOD, Limit
-from aiops.core.zones import known_zone
 
 SIDES = ("above", "below")
 WORDS = ", ".join(NAMED)
@@ -19,25 +20,24 @@ BUILT_IN = {"daily": 1, "monthly": 2}
 """Periods of UTC that every limit knows by a number."""
 
 
-def _zone(value: str) -> str:
-    return known_zone(value).key
-
-
-def _written(value: Any) -> Any:
-    """A number in quotes is no query, nor is nothing."""
+def _written(value: Any) -> float | str:
+    """A finite number or a query; a number in quotes is no query, nor is nothing."""
     if isinstance(value, str):
         if not value.strip():
             raise ValueError("is empty; write a number or a query")
         if _is_number(value):
             raise ValueError(f"{value[:60]!r} is a number; write it without quotes")
-    return value
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a number, or a query that gives one for each series")
+    if not math.isfinite(value):
+        raise ValueError(f"must be a finite number, not {value}")
+    return float(value)
 
 
-ZoneName = Annotated[str, AfterValidator(_zone)]
-"""The IANA name of a time zone."""
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 LimitValue = Annotated[
-    float | str, BeforeValidator(_written), WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "minLength": 1}]})
+    float | str, PlainValidator(_written), WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "minLength": 1}]})
 ]
 
 

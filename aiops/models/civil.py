@@ -40,7 +40,7 @@ class Civil:
         local_s = time_s
         if self._zone is not None and len(time_s):
             quarters, place = np.unique(time_s // QUARTER_S, return_inverse=True)
-            offsets = [_offset_s(self._zone, quarter) for quarter in quarters.tolist()]
+            offsets = [offset_s(self._zone, quarter) for quarter in quarters.tolist()]
             local_s = time_s + np.array(offsets, np.int64)[place]
         day = local_s // DAY_S
         free = self._weekend[(day + MONDAY) % 7]
@@ -50,7 +50,7 @@ class Civil:
 
 
 @lru_cache(maxsize=4096)
-def _offset_s(zone: ZoneInfo, quarter: int) -> int:
+def offset_s(zone: ZoneInfo, quarter: int) -> int:
     """How far local time is ahead of UTC in a quarter of an hour since 1970; 0 where no calendar reaches."""
     try:
         offset = datetime.fromtimestamp(quarter * QUARTER_S, UTC).astimezone(zone).utcoffset()

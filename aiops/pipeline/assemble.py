@@ -25,6 +25,7 @@ from aiops.outcomes.predictability import Predictability
 from aiops.outcomes.tally import Tally, with_family, with_groups
 from aiops.pipeline.calibrations import Calibrations
 from aiops.pipeline.changes import Journal, StoreJournal
+from aiops.pipeline.clocks import detect_params, on_clock
 from aiops.pipeline.floor import Floor
 from aiops.pipeline.hush import Hush
 from aiops.pipeline.keep import restore
@@ -199,7 +200,7 @@ def open_watch(
     rooms: Rooms, settings: Settings, card: ModelCard, names: Sequence[str], step_s: int, data_dir: Path | None
 ) -> Watch:
     """One card on the sources called `names`, with what an earlier life kept of it."""
-    links = [rooms.links[name] for name in names]
+    links, card = [rooms.links[name] for name in names], on_clock(card, settings)
     watch = make_watch(card, links, step_s, data_dir, anchor(card, names, data_dir), rooms.clock)
     watch.agreement = Agreement(settings.plane.tolerance, settings.plane.conflict_after)
     watch.join, watch.stage, watch.mask.book = rooms.gate.joined, rooms.stage_of(card), rooms.masks
@@ -227,7 +228,7 @@ def make_watch(
     threshold = float("inf")
     if card.detect is not None:
         kind = plugins.load("detectors", card.detect.model)
-        detector = kind(kind.Params.model_validate(card.detect.params), step_s)
+        detector = kind(kind.Params.model_validate(detect_params(card)), step_s)
         threshold = detector.threshold(card.anomaly_budget_per_week)
     if card.forecast is not None:
         kind = plugins.load("forecasters", card.forecast.model)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Crossings, Floats, History, Ints, Scores, State
+from aiops.models.local_hours import localised
 from aiops.models.together import Moves
 from aiops.pipeline import limits
 from aiops.pipeline.join_cohort import columns_at_once, start_entities, start_rows
@@ -137,6 +138,8 @@ def look(watch: Watch, now_s: int, latest: NDArray[np.float64], history_of: Call
     for horizon_s, part in _chunks(watch, rows):
         state = {name: array[part] for name, array in watch.forecaster_state.items()}
         history = unmasked.history(part, history_of(part, now_s))
+        if not watch.limit.resets.any():  # the days of a quota begin by its own clock
+            history = localised(history, watch.card.time_zone or "UTC")
         _put(found, part, watch.forecaster.crossings(state, history, watch.limit.take(part), horizon_s))
         for name, array in state.items():
             watch.forecaster_state[name][part] = array

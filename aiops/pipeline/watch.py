@@ -185,7 +185,8 @@ class Watch:
     @property
     def identity(self) -> dict[str, Any]:
         """What anything kept of this watch must have been kept for."""
-        return {"card": self.card.name, "sha": self.card.sha, "step_s": self.step_s, "window": self.window.id}
+        clock = {} if self.card.time_zone in (None, "UTC") else {"time_zone": self.card.time_zone}
+        return {"card": self.card.name, "sha": self.card.sha, "step_s": self.step_s, "window": self.window.id, **clock}
 
     @property
     def limit_query(self) -> str:
