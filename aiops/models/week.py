@@ -18,6 +18,7 @@ WEEKS = 3
 ABSENT = 0.25
 """A week that is less than this share of the ones before it, or on the other side, does not agree."""
 CLEAR = 3.0
+"""A rest counts from so many times the scatter around course and level on."""
 GROWTH, TOWARDS = 1.5, 0.3
 """How many times as large one week makes what is usual at most, and how far it moves it."""
 
@@ -69,21 +70,23 @@ class Week:
         return local_s // DAY_S * self._hours + local_s % DAY_S * self._hours // DAY_S
 
     def _usual(self, state: State, rows: Ints, hour: Ints) -> Row:
-        usual: Row = np.where(state["weeks"][rows, hour] >= WEEKS, state["week"][rows, hour], 0.0)
+        usual = np.zeros(len(rows))
+        known = np.flatnonzero(state["weeks"][rows, hour] >= WEEKS)
+        usual[known] = state["week"][rows[known], hour[known]]
         return usual
 
     def _commit(self, state: State, rows: Ints, hour: Ints) -> None:
         """The hour that is over, where there was a point in it."""
-        seen = state["rest"][rows] != 0.0
-        rows, hour = rows[seen], hour[seen]
-        rest, usual = state["rest"][rows], state["week"][rows, hour].astype(np.float64)
-        weeks = state["weeks"][rows, hour]
+        rest, weeks = state["rest"][rows], state["weeks"][rows, hour]
         clear = np.abs(rest) > CLEAR * np.sqrt(state["around"][rows])
-        agrees = clear & (rest * usual > 0.0) & (np.abs(rest) >= ABSENT * np.abs(usual))
-        grown = np.copysign(np.minimum(np.abs(usual) + TOWARDS * (np.abs(rest) - np.abs(usual)), GROWTH * np.abs(usual)), usual)
-        more = np.where(weeks >= WEEKS, grown, usual)
-        agreed = np.where(np.abs(rest) < np.abs(usual), rest, more)
+        state["rest"][rows] = 0.0
+        some = np.flatnonzero((clear | (weeks > 0)) & (rest != 0.0))
+        rows, hour, rest, weeks, clear = rows[some], hour[some], rest[some], weeks[some], clear[some]
+        usual = state["week"][rows, hour].astype(np.float64)
+        size, far = np.abs(usual), np.abs(rest)
+        agrees = clear & (weeks > 0) & (rest * usual > 0.0) & (far >= ABSENT * size)
+        grown = np.copysign(np.minimum(size + TOWARDS * (far - size), GROWTH * size), usual)
+        agreed = np.where(far < size, rest, np.where(weeks >= WEEKS, grown, usual))
         left = weeks // 2
         state["week"][rows, hour] = np.where(agrees, agreed, np.where(left > 0, usual, rest))
         state["weeks"][rows, hour] = np.where(agrees, np.minimum(weeks, 254) + 1, np.where(left > 0, left, clear))
-        state["rest"][rows] = 0.0

@@ -40,6 +40,12 @@ def test_what_came_three_weeks_in_a_row_is_allowed_as_far_as_each_of_them_went()
     assert state["less"][0] == 0.0
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_was_there_before_the_first_of_them_does_not_matter(seed: int) -> None:
+    calm = np.random.default_rng(seed).normal(size=4 * HOURS)
+    assert lived(np.concatenate([calm, friday(60, 50, 70)]))["more"][0] == pytest.approx(50, abs=1)
+
+
 def test_it_is_allowed_from_an_hour_before_to_an_hour_after() -> None:
     rests = friday(*[-60.0] * WEEKS)
     found = [lived(np.concatenate([rests, np.zeros(max(k, 0))])[: len(rests) + k])["less"][0] for k in (-2, -1, 0, 1, 2)]
