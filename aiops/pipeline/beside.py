@@ -112,9 +112,14 @@ def _spoken_for(meeting: Meeting, warning: EarlyWarning, met: Iterable[EarlyWarn
     if direct.members and direct.kind == warning.kind:
         return warning  # the cause gets worse with it
     said = heard(speaker, warning.heard)
-    if worse(warning, said, meeting.now_s) or not (direct.members or _still_speaks(meeting, speaker, warning)):
+    if worse(warning, said, meeting.now_s):
         return _speaks(meeting, warning, said)
-    return warning if direct.members else under(warning, speaker)
+    if direct.members:
+        return warning
+    if not _still_speaks(meeting, speaker, warning):
+        others = [w for w in met if not w.cause and w.id != speaker.id and meeting.may_speak(w, warning)]
+        return under(warning, min(others, key=urgency)) if others else _speaks(meeting, warning, said)
+    return under(warning, speaker)
 
 
 def _still_speaks(meeting: Meeting, speaker: EarlyWarning, warning: EarlyWarning) -> bool:

@@ -105,6 +105,9 @@ class Meeting:
 
     def may_speak(self, speaker: EarlyWarning, warning: EarlyWarning) -> bool:
         """Whether one may be told in the place of the other: nobody is kept from a warning who would be told of it alone."""
+        hush = self.rooms.hushes.get(speaker.fingerprint)
+        if hush is not None and hush.holds(speaker, self.now_s):
+            return False  # nobody is told of it
         if not voice.may_speak(speaker, warning) or self.team(speaker) != self.team(warning):
             return False
         return self.audience(warning) <= self.audience(speaker)

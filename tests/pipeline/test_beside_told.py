@@ -8,6 +8,7 @@ import pytest
 
 from aiops.config.routing import Route
 from aiops.core.records import Stage
+from aiops.pipeline.hush import Hush
 from aiops.store import Store
 from tests.notify.samples import memory
 from tests.pipeline.panel import HOUR_S, Panel
@@ -290,6 +291,20 @@ def test_what_is_known_no_longer_speaks_for_nothing_new(store: Store) -> None:
     panel.say("second", A)
     panel.turn("second")
     assert panel.told() == [("opened", "first"), ("opened", "second")]
+
+
+def test_what_a_person_hushed_speaks_for_nothing(store: Store) -> None:
+    panel = cards(store, "first", "second", "third")
+    panel.say("first", A)
+    panel.say("second", A)
+    panel.turn("first", "second")
+    first = panel.one("first")
+    panel.rooms.hushes[first.fingerprint] = Hush(panel.now_s + 86400.0, "warning", "anna", first.id)
+    panel.say("third", A)
+    panel.turn("third", "first", "second")
+    told = panel.told()
+    assert told[0] == ("opened", "first")
+    assert {card for _, card in told[1:]} == {"third"}
 
 
 def test_a_quarrel_of_sources_speaks_for_no_symptom(store: Store) -> None:
