@@ -145,7 +145,7 @@ def _cause(meeting: Meeting, entity: Labels, group: Sequence[EarlyWarning], fres
 
 
 def _bring_on(meeting: Meeting, cause: EarlyWarning, told: Sequence[EarlyWarning], new: bool) -> None:
-    """Bring a cause to its next state: it lasts as long as any episode, of whatever watch, that it lists or speaks for: `told`."""
+    """Bring a cause to its next state: it lasts as long as any episode, of any watch, that it lists or speaks for: `told`."""
     known = {m["id"] for m in cause.members}
     alone = (meeting.now(m["id"]) for m in cause.members)
     members = [*told, *(w for w in alone if w is not None and w.cause != cause.id)]
