@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import blake2b
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,19 +20,37 @@ Place = tuple[int, str]
 """Where a row stands that is found by its time: epoch milliseconds, id."""
 
 
+KEPT_AT_MOST = 5000
+"""Warnings that are kept as they were read, each a few kilobytes."""
+
+
 class Pages:
-    """Pages of a store. Each is read on its own; nothing is kept between two."""
+    """Pages of a store, each read on its own. A warning whose text is what it was is not put together again: a search looks
+    through thousands that are over, and those change no more."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._known: dict[str, tuple[bytes, EarlyWarning]] = {}
 
     def warnings(self, limit: int, after: Place | None, state: str = "") -> list[tuple[Place, EarlyWarning]]:
         """Warnings, newest first, behind one that opened then and has that id."""
         t = tables.warnings
-        query = _behind(sa.select(t.c.id, t.c.opened_ms, t.c.body, t.c.verdict), t.c.opened_ms, t.c.id, after)
+        written = sa.cast(t.c.body, sa.Text).label("written")
+        query = _behind(sa.select(t.c.id, t.c.opened_ms, written, t.c.verdict), t.c.opened_ms, t.c.id, after)
         if state:
             query = query.where(t.c.state == state)
-        return [((r.opened_ms, r.id), warning_from(r.body).having(verdict=r.verdict)) for r in self._rows(query.limit(limit))]
+        return [((r.opened_ms, r.id), self._warning(r.id, r.written, r.verdict)) for r in self._rows(query.limit(limit))]
+
+    def _warning(self, warning_id: str, written: str, verdict: str | None) -> EarlyWarning:
+        mark = blake2b(f"{verdict}\0{written}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        known = self._known.get(warning_id)
+        if known is not None and known[0] == mark:
+            return known[1]
+        found = warning_from(json.loads(written)).having(verdict=verdict)
+        if len(self._known) >= KEPT_AT_MOST:
+            self._known.clear()
+        self._known[warning_id] = mark, found
+        return found
 
     def outcomes(self, limit: int, after: int | None) -> list[tuple[int, Outcome]]:
         """Current verdicts with their numbers, newest first, behind this number; none that a replay of the past gave."""

@@ -55,3 +55,31 @@ def test_pages_of_verdicts_go_by_their_numbers(store: Store) -> None:
     first = pages.outcomes(2, None)
     assert [one.warning_id for _, one in first] == ["c", "b"]
     assert [one.warning_id for _, one in pages.outcomes(2, first[-1][0])] == ["a"]
+
+
+def test_a_warning_that_is_as_it_was_is_not_put_together_again_and_one_that_changed_is(store: Store) -> None:
+    pages = Pages(store)
+    read = lambda: {one.id: one for _, one in pages.warnings(10, None)}  # noqa: E731
+    with store.transaction() as tx:
+        for number in (1, 2, 3):
+            tx.put_warning(warning(number))
+    before = read()
+    one, two, three = before
+    with store.transaction() as tx:
+        tx.put_warning(before[one].having(closed_why="another text"))
+        tx.put_warning(before[two].having(verdict="hit"))
+    after = read()
+    assert (after[one].closed_why, after[two].verdict) == ("another text", "hit")
+    assert before[two].verdict != "hit"
+    assert after[three] is before[three]
+    assert after == {name: store.warning(name) for name in before}
+
+
+def test_no_more_warnings_are_kept_than_agreed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aiops.store.paging.KEPT_AT_MOST", 2)
+    with store.transaction() as tx:
+        for number in range(1, 6):
+            tx.put_warning(warning(number))
+    pages = Pages(store)
+    assert len(pages.warnings(10, None)) == len(pages.warnings(10, None)) == 5
+    assert len(pages._known) <= 2

@@ -39,6 +39,8 @@ def add_api(app: FastAPI, daemon: Daemon, access: Access) -> None:
     @read("/api/v1/warnings", list[EarlyWarning], "Early warnings, newest first")
     async def warnings(asked: Asked = lists, state: State = "") -> Response:
         def keep(one: EarlyWarning) -> Any:
+            if asked.filter and asked.sight.everything and not asked.filter.fits(facts_of(one)):
+                return None  # as it is seen, and so without asking the policy of each
             seen = asked.sight.warning(one)
             return to_json(seen) if seen is not None and asked.filter.fits(facts_of(seen)) else None
 
