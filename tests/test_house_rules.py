@@ -27,7 +27,7 @@ HEAVY = {
     "requests", "apscheduler", "promql_parser", "numba",
 }  # fmt: skip
 PORTS = {"Source", "Detector", "Forecaster", "Action", "Notifier"}
-FAMILIES = {"ByHour", "SecondTier", "OnCluster", "HandOver"}
+FAMILIES = {"ByHour", "SecondTier", "SecondLook", "OnCluster", "HandOver"}
 """Plug-ins in part: what several of them share."""
 ROOMS_WITH_PLUG_INS = {"telemetry", "models", "responses", "notify"}
 WITHOUT_OWN_TEST = frozenset({

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Generic, TypeVar
+
 from aiops.models.seasonal import Seasonal
 from aiops.models.second_tier.opinion import OpinionParams, SecondOpinion
+
+T = TypeVar("T", bound=OpinionParams)
+
+
+class SecondLook(Seasonal, Generic[T]):
+    """Scores as `seasonal` does, and has a second opinion."""
+
+    kind: ClassVar[str]
+    """Which model, of `judges.KINDS`."""
+
+    def __init__(self, params: T, step_s: int) -> None:
+        super().__init__(params, step_s)
+        self.opinion = SecondOpinion(self.kind, params)
 
 
 class IsolationParams(OpinionParams):
     """Parameters of `Isolation`."""
 
 
-class Isolation(Seasonal):
+class Isolation(SecondLook[IsolationParams]):
     """score = first + clip(weight (second - first), -near, near), second by p = (1 + r / s)^-3, r an isolation forest's score.
 
     Every point is scored as `seasonal` does. For an entity whose score is above its threshold less `near` (with `everything`:
@@ -31,17 +46,14 @@ class Isolation(Seasonal):
     """
 
     Params = IsolationParams
-
-    def __init__(self, params: IsolationParams, step_s: int) -> None:
-        super().__init__(params, step_s)
-        self.opinion = SecondOpinion("isolation", params)
+    kind = "isolation"
 
 
 class PcaParams(OpinionParams):
     """Parameters of `Pca`."""
 
 
-class Pca(Seasonal):
+class Pca(SecondLook[PcaParams]):
     """score = first + clip(weight (second - first), -near, near), second by p = (1 + r / s)^-3, r a reconstruction error.
 
     Every point is scored as `seasonal` does. For an entity whose score is above its threshold less `near` (with `everything`:
@@ -61,7 +73,4 @@ class Pca(Seasonal):
     """
 
     Params = PcaParams
-
-    def __init__(self, params: PcaParams, step_s: int) -> None:
-        super().__init__(params, step_s)
-        self.opinion = SecondOpinion("pca", params)
+    kind = "pca"
