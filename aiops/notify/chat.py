@@ -58,6 +58,7 @@ class ChatNotifier(Notifier[ChatParams]):
         self._apprise = apprise
         self._services = _services(apprise, name, params.urls_file)
         self._threaded = _threads(self._services)
+        _fitted(apprise, self._services)
 
     def send(self, message: Mapping[str, Any], dedup_key: str, now_s: float) -> None:
         """Tell one message."""
@@ -95,6 +96,17 @@ def mark(message: Mapping[str, Any]) -> str:
     return "failure" if event == "worsened" or severity == "critical" else "warning"
 
 
+def _fitted(apprise: Any, services: Any) -> None:
+    """Let what is longer than a service takes arrive in parts, but where its URL says otherwise. PagerDuty has the whole text in
+    its details, and one event must stay one; Teams takes far more than Apprise knows."""
+    for one in services:
+        if one.overflow_mode == apprise.OverflowMode.UPSTREAM and one.body_maxlen < TEXT_AT_MOST:
+            name = type(one).__name__
+            if name not in ("NotifyWorkflows", "NotifyMSTeams"):
+                modes = apprise.OverflowMode
+                one.overflow_mode = modes.TRUNCATE if name == "NotifyPagerDuty" else modes.SPLIT
+
+
 def _threads(services: Any) -> list[Any]:
     """Services that put what is told of one episode together where they are told which it is: mail, and PagerDuty unless its URL
     names an action or a key of its own."""
@@ -104,11 +116,13 @@ def _threads(services: Any) -> list[Any]:
 
 def _thread(service: Any, message: Mapping[str, Any]) -> None:
     """Say which episode a message is of: mail by its references, PagerDuty by the key of its incident, which ends with the
-    episode. Messages leave one at a time, so it may be set for each."""
+    episode, holds the whole text and leads to its page. Messages leave one at a time, so it may be set for each."""
     about = str(message["response"]["id"] if "response" in message else message["warning"]["id"])
     alone = message["event"] != "bundle"
     if hasattr(service, "dedup"):
         service.dedup, service.action = about if alone else None, "resolve" if message["event"] in OVER else "trigger"
+        service.details = {**service.details, "text": cut(defused(str(message["text"])), TEXT_AT_MOST)}
+        service.click = message.get("episode_url")
         return
     first = {name: f"<{message['warning']['id']}@aiops>" for name in ("References", "In-Reply-To")} if alone else {}
     service.headers = {k: v for k, v in service.headers.items() if not v.endswith("@aiops>")} | first

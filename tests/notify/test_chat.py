@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from aiops.core.errors import AiopsError, RetryLater
-from aiops.notify.chat import ChatNotifier, ChatParams, defused
+from aiops.notify.bundle import bundled
+from aiops.notify.chat import ChatNotifier, ChatParams, defused, mark
 from aiops.notify.png import png
 from tests.notify.hostile import Hostile, answering, plain
 from tests.notify.samples import OPENED_S, closed, message, warning
+from tests.notify.sinks import wire
 from tests.notify.test_plot import made
 
 # Apprise imports a module of the standard library that Python 3.13 leaves out
@@ -106,3 +108,69 @@ def test_a_line_that_is_no_address_is_named_and_not_shown(
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(AiopsError, match="urls cannot be read: No such file"):
         ChatNotifier("chat", ChatParams(urls_file=tmp_path / "urls"))
+
+
+PAGER, DISCORD = f"pagerduty://{'a' * 32}@{'b' * 20}?image=no", "discord://1234567890/abcdefghij?image=no"
+
+
+def sent(to: ChatNotifier, *messages: dict[str, Any]) -> list[dict[str, Any]]:
+    """What goes out, whole."""
+    with wire() as taken:
+        for one in messages:
+            to.send(one, "k", OPENED_S)
+    return [dict(json.loads(one.body or b"{}")) for one in taken]
+
+
+def test_one_episode_is_one_incident_that_ends_with_it(tmp_path: Path) -> None:
+    over = message("closed", closed(OPENED_S + 60))
+    got = sent(chat(tmp_path, PAGER), message("opened", warning()), message("worsened", warning()), over)
+    assert [(one["event_action"], one["dedup_key"]) for one in got] == [
+        ("trigger", warning().id), ("trigger", warning().id), ("resolve", warning().id),
+    ]  # fmt: skip
+
+
+def test_a_long_text_stands_whole_in_the_details_of_one_incident(tmp_path: Path) -> None:
+    said = message("opened", warning()) | {"text": "x" * 3000, "episode_url": "https://a.example/warnings/1"}
+    (one,) = sent(chat(tmp_path, PAGER), said)
+    assert len(one["payload"]["summary"]) <= 1024
+    assert one["payload"]["custom_details"]["text"] == "x" * 3000
+    assert one["links"] == [{"href": "https://a.example/warnings/1"}]
+
+
+def test_a_url_with_a_key_of_its_own_is_left_alone(tmp_path: Path) -> None:
+    got = sent(chat(tmp_path, PAGER + "&dedup=mine"), message("opened", warning()), message("closed", closed(OPENED_S + 60)))
+    assert [(one["event_action"], one["dedup_key"]) for one in got] == [("trigger", "mine")] * 2
+
+
+def test_what_is_longer_than_a_service_takes_arrives_in_parts(tmp_path: Path) -> None:
+    said = message("opened", warning()) | {"text": "\n".join(f"line {i} " + "x" * 90 for i in range(50))}
+    got = sent(chat(tmp_path, DISCORD), said)
+    assert len(got) > 1
+    assert all(len(one["content"]) <= 2000 for one in got)
+    assert "line 49" in got[-1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("event", "changes", "marked"),
+    [
+        ("opened", {}, "warning"), ("opened", {"severity": "critical"}, "failure"), ("worsened", {}, "failure"),
+        ("repeated", {}, "warning"),
+    ],
+)  # fmt: skip
+def test_how_bad_it_is_is_marked(event: Any, changes: dict[str, Any], marked: str) -> None:
+    assert mark(message(event, warning(**changes))) == marked
+
+
+def test_a_bundle_is_marked_as_the_worst_of_what_is_open_in_it() -> None:
+    one, other = message("opened", warning(id="1")), message("opened", warning(id="2", severity="critical"))
+    over = message("closed", closed(OPENED_S + 60, id="3"))
+    ended = over | {"warning": {**over["warning"], "id": "4"}}
+    assert [mark(bundled(many)) for many in ([one, other], [one, over], [over, ended])] == ["failure", "warning", "info"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "marked"), [("averted", "success"), ("hit", "failure"), ("late", "failure"), ("false", "info")]
+)
+def test_how_it_ended_is_marked(verdict: Any, marked: str) -> None:
+    over = closed(OPENED_S + 60, verdict=verdict)
+    assert mark(message("judged", over)) == marked
