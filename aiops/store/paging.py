@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from hashlib import blake2b
 from typing import Any
 
@@ -22,6 +23,8 @@ Place = tuple[int, str]
 
 KEPT_AT_MOST = 5000
 """Warnings that are kept as they were read, each a few kilobytes."""
+READ_AT_MOST = 32
+"""Pages of warnings that are kept for as long as they are known to be true."""
 
 
 class Pages:
@@ -31,9 +34,25 @@ class Pages:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, tuple[bytes, EarlyWarning]] = {}
+        self._read: tuple[Hashable, dict[tuple[int, Place | None, str], list[tuple[Place, EarlyWarning]]]] = (None, {})
 
-    def warnings(self, limit: int, after: Place | None, state: str = "") -> list[tuple[Place, EarlyWarning]]:
-        """Warnings, newest first, behind one that opened then and has that id."""
+    def warnings(
+        self, limit: int, after: Place | None, state: str = "", as_of: Hashable = None
+    ) -> list[tuple[Place, EarlyWarning]]:
+        """Warnings, newest first, behind one that opened then and has that id; as they were read under this `as_of`, if any."""
+        if as_of is None:
+            return self._read_warnings(limit, after, state)
+        if self._read[0] != as_of:
+            self._read = as_of, {}
+        read = self._read[1]
+        found = read.get((limit, after, state))
+        if found is None:
+            found = self._read_warnings(limit, after, state)
+            if len(read) < READ_AT_MOST:
+                read[limit, after, state] = found
+        return found
+
+    def _read_warnings(self, limit: int, after: Place | None, state: str) -> list[tuple[Place, EarlyWarning]]:
         t = tables.warnings
         written = sa.cast(t.c.body, sa.Text).label("written")
         query = _behind(sa.select(t.c.id, t.c.opened_ms, written, t.c.verdict), t.c.opened_ms, t.c.id, after)

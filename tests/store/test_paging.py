@@ -83,3 +83,15 @@ def test_no_more_warnings_are_kept_than_agreed(store: Store, monkeypatch: pytest
     pages = Pages(store)
     assert len(pages.warnings(10, None)) == len(pages.warnings(10, None)) == 5
     assert len(pages._known) <= 2
+
+
+def test_pages_of_one_instant_are_read_once_and_others_anew(store: Store) -> None:
+    pages = Pages(store)
+    with store.transaction() as tx:
+        tx.put_warning(warning(1))
+    first = pages.warnings(10, None, "", 1)
+    with store.transaction() as tx:
+        tx.put_warning(warning(2))
+    assert pages.warnings(10, None, "", 1) is first
+    assert len(pages.warnings(10, None, "closed", 1)) == len(pages.warnings(10, None, "closed"))
+    assert len(pages.warnings(10, None, "", 2)) == len(pages.warnings(10, None)) == 2

@@ -26,9 +26,14 @@ class Kept:
         self._as_of: tuple[int, int] = (-1, -1)
         self._made: dict[Hashable, asyncio.Task[object]] = {}
 
+    @property
+    def as_of(self) -> tuple[int, int]:
+        """What is as it was while this is the same."""
+        return self._daemon.store.revision, int(self._daemon.clock())
+
     async def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` gives, called on a thread where it is not known. Raises what it raises, and keeps nothing then."""
-        as_of = (self._daemon.store.revision, int(self._daemon.clock()))
+        as_of = self.as_of
         if as_of != self._as_of:
             self._as_of, self._made = as_of, {}
         made = self._made

@@ -45,7 +45,8 @@ def add_api(app: FastAPI, daemon: Daemon, access: Access) -> None:
             return to_json(seen) if seen is not None and asked.filter.fits(facts_of(seen)) else None
 
         def page() -> tuple[bytes, dict[str, str]]:
-            return asked.walked("warnings", (int, str), lambda after, n: pages.warnings(n, after, state), keep)
+            as_of = kept.as_of if asked.filter else None  # searches read the same rows, whatever they look for
+            return asked.walked("warnings", (int, str), lambda after, n: pages.warnings(n, after, state, as_of), keep)
 
         return asked.answer(*await kept.get(asked.same, page))
 
