@@ -17,7 +17,7 @@ from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.procedures import procedure_of
 from aiops.pipeline.respond import Around, Responder, Surroundings
 from aiops.pipeline.say import say
-from aiops.pipeline.windows import lasts
+from aiops.pipeline.windows import lasts, masked_by
 from aiops.responses.actions import around as actions_around
 from aiops.responses.catalogue import Actions
 from aiops.responses.clock import ClockWatch
@@ -132,9 +132,12 @@ def _surroundings(settings: Settings, store: Store, rooms: Rooms) -> Surrounding
         labels = run.facts["context"]["symptom"]["labels"]
         return lasts(rooms.masks, name, run.card, labels, now_s)
 
+    def masked(run: Run, now_s: float) -> str:
+        return masked_by(rooms.masks, run.card, run.facts["context"]["symptom"]["labels"], now_s)
+
     return Surroundings(
         store, settings.responses, settings.data_dir, rooms.routes, rooms.gate, rooms.links, rooms.local_receivers, watched,
-        lasting, rooms.episode_url, rooms.wrong_url, rooms.clocks,
+        lasting, rooms.episode_url, rooms.wrong_url, rooms.clocks, masked=masked,
     )  # fmt: skip
 
 

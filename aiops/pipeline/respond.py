@@ -46,7 +46,8 @@ REMEMBERED, IMPACT_SHOWN = 256, 400
 @dataclass(slots=True)
 class Surroundings:
     """What is around responses. `links`: sources by name; `watched`: how many entities a card watches, None = not known;
-    `lasting`: whether a window lasts for a response now, None = there is none of that name; `episode_url`: of a warning's id,
+    `lasting`: whether a window lasts for a response now, None = there is none of that name; `masked`: which mask lasts for it;
+    `episode_url`: of a warning's id,
     where its page is, `wrong_url`: where its reader calls it wrong; None: nowhere. `clocks`: on whose clock a
     receiver reads times."""
 
@@ -59,6 +60,7 @@ class Surroundings:
     local_receivers: Collection[str] = frozenset()
     watched: Callable[[str], int | None] = field(default=lambda card: None)
     lasting: Callable[[str, Run, float], bool | None] = field(default=lambda name, run, now_s: None)
+    masked: Callable[[Run, float], str] = field(default=lambda run, now_s: "", kw_only=True)
     episode_url: Callable[[str], str] | None = None
     wrong_url: Callable[[str], str] | None = None
     clocks: Mapping[str, Clock] = field(default_factory=dict)
@@ -126,6 +128,10 @@ class Around:
     def window(self, names: Sequence[str], run: Run, now_s: float) -> str:
         """Which of these windows lasts now; one that nobody defined always does."""
         return next((name for name in names if self._a.lasting(name, run, now_s) is not False), "")
+
+    def masked(self, run: Run, now_s: float) -> str:
+        """Which mask, a silence too, lasts for its warning now."""
+        return self._a.masked(run, now_s)
 
     def spread(self, run: Run) -> Spread:
         """How many entities of its card show its symptom."""

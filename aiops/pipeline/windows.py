@@ -27,6 +27,11 @@ def lasts(book: MaskBook, name: str, card: str, labels: Labels, now_s: float) ->
     return any(one.start_s <= now_s < one.end_s and matches_all(one.match, labels) for one in mask.spans)
 
 
+def masked_by(book: MaskBook, card: str, labels: Labels, now_s: float) -> str:
+    """The first mask of any name that lasts now for a warning of `card` with these `labels`; empty when none does."""
+    return next((name for name in book.masks if lasts(book, name, card, labels, now_s)), "")
+
+
 def _recurs(cron: str, for_s: float, now_s: float) -> bool:
     """Whether a span that began at one of the cron's minutes lasts now."""
     first = np.floor((now_s - for_s) / MINUTE_S) + 1

@@ -190,7 +190,7 @@ class Engine:
         refused = refused_in(view.procedure.language.plan(view.open_indexes(), view.context))
         if refused is not None:  # nothing is begun that could not be ended
             return Hindrance("blocked", str(refused["id"]), f"{refused['id']}: {refused['refused']}")
-        return self._guarding.outside(view)
+        return self._guarding.outside(view) or self._guarding.required(view)
 
     def _do(self, view: View, row: StepRow) -> bool:
         """Everything is settled: do it."""

@@ -61,6 +61,9 @@ class Guarding:
             return Hindrance("cleared_before_action", "cleared", "the warning ended before anything was done")
         if situation.handled_by:
             return Hindrance("blocked", "handled", f"{situation.handled_by} has taken it over")
+        mask = self._tools.world.masked(view.run, self._tools.clock()) if view.mode == "auto" else ""
+        if mask:  # somebody works there, or expects what is seen: whoever is asked may know better, nothing acts alone
+            return Hindrance("blocked", mask, f"the mask {mask} lasts: nothing acts alone meanwhile")
         window = self._tools.world.window(view.procedure.limits.skip_during, view.run, self._tools.clock())
         return Hindrance("blocked", window, f"the window {window} lasts") if window else None
 

@@ -47,6 +47,9 @@ class World(Protocol):
     def window(self, names: Sequence[str], run: Run, now_s: float) -> str:
         """Which of these windows lasts now; empty = none. A window that nobody defined always lasts."""
 
+    def masked(self, run: Run, now_s: float) -> str:
+        """Which mask or silence lasts for its warning now, whether the runbook names it or not; empty = none."""
+
     def spread(self, run: Run) -> Spread:
         """How far its symptom has spread."""
 

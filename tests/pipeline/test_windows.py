@@ -8,7 +8,7 @@ from aiops.config.masks import MaskSettings
 from aiops.core.labels import Matcher
 from aiops.core.spans import Span
 from aiops.pipeline.mask_book import Mask, MaskBook
-from aiops.pipeline.windows import lasts
+from aiops.pipeline.windows import lasts, masked_by
 
 NOON_S = 1_750_075_200.0
 PROD, STAGE = {"env": "prod"}, {"env": "stage"}
@@ -48,3 +48,10 @@ def test_what_cannot_be_read_may_be_a_freeze(read_s: float | None) -> None:
     one = book(kind="silences", url="http://am")
     one.masks["freeze"].read_s = read_s
     assert lasts(one, "freeze", "disk", PROD, NOON_S) is True
+
+
+def test_the_mask_that_lasts_is_named_whatever_it_is_called() -> None:
+    one = book(kind="cron", cron="0 12 * * *", **{"for": "1h"}, match=['env="prod"'])
+    assert masked_by(one, "disk", PROD, NOON_S) == "freeze"
+    assert masked_by(one, "disk", STAGE, NOON_S) == ""
+    assert masked_by(MaskBook(), "disk", PROD, NOON_S) == ""

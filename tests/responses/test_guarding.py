@@ -24,7 +24,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 def ready(rig: Rig, *warnings: EarlyWarning, **more: Any) -> Replica:
-    rig.write(book(WRITE, mode="auto", **more))
+    rig.write(book(WRITE, **{"mode": "auto", **more}))
     rig.warn(*(warnings or (early(),)))
     one = rig.replica()
     one.world.numbers |= {"free{$target}": [0.3], "age{$target}": [12.0]}
@@ -59,6 +59,29 @@ def test_in_a_window_nothing_is_done_and_one_that_nobody_defined_always_lasts(ri
     one.tick(rig.clock.now)
     assert rig.one().state == state
     assert ("change-freeze" in rig.one().body["why"]) == (state == "blocked")
+
+
+@pytest.mark.row("R23")
+@pytest.mark.parametrize(("mode", "state"), [("auto", "blocked"), ("approve", "awaiting_approval")])
+def test_a_mask_that_no_runbook_names_stops_what_acts_alone_and_not_who_is_asked(rig: Rig, mode: str, state: str) -> None:
+    one = ready(rig, mode=mode)
+    one.world._a.masked = lambda run, now_s: "silences"
+    one.tick(rig.clock.now)
+    assert rig.one().state == state
+    assert ("the mask silences lasts" in rig.one().body.get("why", "")) == (state == "blocked")
+    assert rig.count.steps == []
+
+
+def test_what_it_requires_is_asked_again_before_the_first_change_after_a_wait(rig: Rig) -> None:
+    pause = {"id": "pause", "uses": "wait", "with": {"for": "5m"}}
+    one = ready(rig, steps=[pause, WRITE], guards={**GUARDS, "require": [NEED]})
+    one.tick(rig.clock.now)
+    one.world.numbers["age{$target}"] = [900.0]
+    rig.clock.now += 301
+    rig.monotonic.now += 301
+    one.tick(rig.clock.now)
+    assert (rig.one().state, rig.one().body["because"]) == ("blocked", "fresh")
+    assert rig.count.steps == []
 
 
 def lives(rig: Rig, one: Replica, number: int, until_s: float) -> None:
