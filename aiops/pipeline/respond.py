@@ -94,7 +94,12 @@ class Around:
         return Situation(is_open, not is_open or (warning.kind != "anomaly" and expected is None), expected, by)
 
     def values(self, promql: str, run: Run, now_s: float) -> list[float]:
-        """What a query gives for its target at the first of its sources that has an answer. Raises Unclear."""
+        """What a query gives for its target at the first of its sources that has an answer. Raises Unclear, also where the
+        warning lacks a label of its target: without that matcher the query would be about more than it."""
+        whole = run.facts["context"]["target"]
+        missing = [name for name in run.snapshot["runbook"].get("target_by", ()) if not whole.get(name)]
+        if "$target" in promql and missing:
+            raise Unclear(f"the warning has no label {', '.join(missing)}, so that $target would match more than its target")
         failed = ""
         for name in run.facts["sources"]:
             link = self._a.links.get(name)

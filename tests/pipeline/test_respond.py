@@ -143,6 +143,16 @@ def test_labels_that_the_configuration_adds_are_not_asked_for(rig: Rig) -> None:
     assert world.values("free{$target}", run, START_S) == [pytest.approx(0.5)]
 
 
+def test_a_query_is_not_asked_where_the_warning_lacks_a_label_of_its_target(rig: Rig) -> None:
+    source = Fixed("prod", FREE)
+    world, run = around(rig, source)
+    run.facts["context"]["target"].pop("instance")
+    with pytest.raises(Unclear, match="no label instance"):
+        world.values("free{$target}", run, START_S)
+    assert source.asked == []
+    assert world.values("free", run, START_S) == [pytest.approx(0.3)]
+
+
 def test_the_next_source_is_asked_where_the_first_is_away_and_no_data_is_told_from_no_answer(rig: Rig) -> None:
     away = Fixed("away", error=SourceError("away", "unreachable", "no route"))
     world, run = around(rig, away, Fixed("prod", FREE))
