@@ -281,9 +281,10 @@ def _of_revision(settings: Settings, revision: str, folder: Path) -> Iterator[Pa
 def _git(folder: Path, *arguments: str) -> bytes:
     import subprocess
 
+    revision = arguments[arguments.index("--end-of-options") + 1].partition(":")[0]
     try:
         return subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True, timeout=30).stdout
     except FileNotFoundError:
         fail("git is not installed; name a folder instead of a revision", 1)
     except subprocess.CalledProcessError as e:
-        fail(f"{arguments[-1]}: neither a folder nor a revision: {e.stderr.decode(errors='replace').strip()[:200]}", 1)
+        fail(f"{revision}: neither a folder nor a revision: {e.stderr.decode(errors='replace').strip()[:200]}", 1)

@@ -122,8 +122,9 @@ def _held_back(runbook: Runbook, target: Mapping[str, str], at_s: float, runs: S
 
 
 def compared(before: Sequence[Runbook], after: Sequence[Runbook], warnings: Iterable[EarlyWarning]) -> list[Change]:
-    """Where two editions say something else about a warning: who fits, in which mode, with which plan."""
-    out = []
+    """Where two editions say something else about a warning: who fits, in which mode, with which plan, and under which rules:
+    guards, approval, verification, times, what a step says of itself."""
+    out, rules = [], [{one.name: _rules(one) for one in edition} for edition in (before, after)]
     for warning in warnings:
         subject = at_opening(warning)
         old, new = _said(before, subject), _said(after, subject)
@@ -132,7 +133,35 @@ def compared(before: Sequence[Runbook], after: Sequence[Runbook], warnings: Iter
             fits = any(said.startswith("fits") for said in (one, other))
             if one != other and (fits or "is not there" not in (one, other)):
                 out.append(Change(warning.id, warning.card, name, one, other))
+            elif fits and one == other and rules[0][name] != rules[1][name]:
+                out.append(Change(warning.id, warning.card, name, *_differing(rules[0][name], rules[1][name])))
     return out
+
+
+def _rules(runbook: Runbook) -> dict[str, str]:
+    """Everything that decides how a run goes on beside what its steps are given, by its place in the file."""
+    whole = runbook.model_dump(mode="json", by_alias=True, exclude_none=True)
+    steps = {step["id"]: {key: value for key, value in step.items() if key not in ("id", "with")} for step in whole["steps"]}
+    parts = {key: whole[key] for key in ("target_by", "guards", "approval", "verify", "notify") if key in whole}
+    return dict(_flat({**parts, "steps": steps}, ""))
+
+
+def _flat(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key_, one in value.items():
+            yield from _flat(one, f"{place}.{key_}" if place else str(key_))
+    elif isinstance(value, list) and any(isinstance(one, Mapping | list) for one in value):
+        for i, one in enumerate(value):
+            yield from _flat(one, f"{place}[{i}]")
+    else:
+        yield place, str(value)
+
+
+def _differing(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[str, str]:
+    """What differs, as each edition has it."""
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    one, other = ("; ".join(f"{name}: {said.get(name, 'not there')}" for name in names) for said in (old, new))
+    return one, other
 
 
 def _said(runbooks: Sequence[Runbook], subject: Subject) -> dict[str, str]:

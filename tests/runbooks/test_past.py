@@ -120,3 +120,18 @@ def test_editions_differ_in_who_fits_in_the_mode_and_in_the_plan(tmp_path: Path)
 
 def test_a_runbook_that_is_new_and_never_fits_is_no_change(tmp_path: Path) -> None:
     assert compared([], [book(tmp_path, least="12h")], [opened(0)]) == []
+
+
+def test_other_rules_are_a_change_though_the_plan_is_the_same(tmp_path: Path) -> None:
+    before = [book(tmp_path / "a", guards=LIMITS)]
+    (change,) = compared(before, [book(tmp_path / "b", guards=LIMITS.replace("2h", "5m"))], [opened(0)])
+    assert (change.before, change.after) == ("guards.cooldown: 7200.0", "guards.cooldown: 300.0")
+    (change,) = compared(before, [book(tmp_path / "c")], [opened(0)])
+    assert ("guards.require[0].expect: > 0" in change.before, "not there" in change.after) == (True, True)
+
+
+def test_other_steps_beside_what_they_are_given_are_a_change(tmp_path: Path) -> None:
+    before, after = book(tmp_path / "a"), book(tmp_path / "b")
+    after = after.model_copy(update={"steps": [after.steps[0].model_copy(update={"timeout": 90.0})]})
+    (change,) = compared([before], [after], [opened(0)])
+    assert (change.before, change.after) == ("steps.look.timeout: 30.0", "steps.look.timeout: 90.0")
