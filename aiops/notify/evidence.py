@@ -55,6 +55,8 @@ def _facts(symptom: Symptom, now_s: float) -> Iterator[tuple[str, str]]:
     yield "why", visible(str(known.get("reason") or "no reason given"))
     if "now" in known:
         yield "now", quantity(known["now"], unit)
+    if "last" in known:
+        yield "last value", quantity(known["last"], unit)
     if usual := _usual(known, unit):
         yield "usual", usual
     if "limit" in known:
@@ -99,7 +101,10 @@ def _also(evidence: Mapping[str, Any]) -> Iterator[str]:
     unit = str(evidence.get("unit") or "1")
     for one in evidence.get("also") or ():
         name = series_text(one["labels"]) if "labels" in one else visible(str(one.get("metric", "")))
-        yield f"{name}: now {quantity(one.get('now'), unit)}, score {quantity(one.get('score'), '1')}"
+        said = f", score {quantity(one['score'], '1')}" if one.get("score") is not None else ""
+        if not said and "usual_low" in one:
+            said = f", usual {quantity(one['usual_low'], unit)} to {quantity(one['usual_high'], unit)}"
+        yield f"{name}: now {quantity(one.get('now'), unit)}{said}"
 
 
 def _texts(evidence: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from aiops.core.records import Floats, Ints
+from aiops.core.durations import text
+from aiops.core.records import Floats, History, Ints
+from aiops.models.local_hours import localised
 from aiops.pipeline.watch import Watch
 from aiops.symptoms import explain
 
 MOVED = 1.3
 """Score (-log10 p) from which another series of an entity has moved too."""
-NAMED = 5
+LOOK_S = 300
+NAMED, BESIDE = 5, 256
+"""Other series named at most, and looked at at most for all warnings of a turn."""
 
 
 def explain_crossings(watch: Watch, rows: Ints, now_s: int, units: Callable[[int], str] | None = None) -> None:
@@ -34,9 +38,94 @@ def explain_crossings(watch: Watch, rows: Ints, now_s: int, units: Callable[[int
         some = spans == span_s
         cover[some] = watch.window.coverage(rows[some], now_s - int(span_s), now_s)
     against = explain.against(history, limit, pace, held.slope, cover, spans, watch.crossings.reason[rows])
+    ranges, others = usual_of(watch, rows, history), _others_of(watch, rows, now_s)
     for i, row in enumerate(rows.tolist()):
         unit = watch.card.unit if units is None else units(row)
-        known[row] = {"windows": explain.windows(pace[i], float(held.slope[i]), unit), "against": against[i]}
+        known[row] = {
+            "windows": explain.windows(pace[i], float(held.slope[i]), unit), "against": against[i], **ranges[i],
+            **({"also": others[row]} if others.get(row) else {}),
+        }  # fmt: skip
+
+
+def usual_of(watch: Watch, rows: Ints, history: History) -> list[dict[str, float]]:
+    """Of some rows the range that is usual now: what the detector of the card says, else what this hour was on earlier days."""
+    low, high = explain.usual(localised(history, watch.card.time_zone or "UTC"))
+    if watch.detector is not None:
+        there = np.isfinite(watch.last_lower[rows]) & np.isfinite(watch.last_upper[rows])
+        low, high = np.where(there, watch.last_lower[rows], low), np.where(there, watch.last_upper[rows], high)
+    return [
+        {"usual_low": a, "usual_high": b} if np.isfinite(a) and np.isfinite(b) else {}
+        for a, b in zip(low.tolist(), high.tolist(), strict=True)
+    ]
+
+
+def _others_of(watch: Watch, rows: Ints, now_s: int) -> dict[int, list[dict[str, Any]]]:
+    """Of each row the other series of its entity that are outside of what is usual for them, the farthest first."""
+    if watch.card.alerts is not None or not len(rows):
+        return {}
+    entities = watch.entity_of[rows]
+    near = np.flatnonzero(np.isin(watch.entity_of, entities))[:BESIDE]
+    latest, ranges = watch.window.latest(now_s)[near], usual_of(watch, near, watch.window.history(near, now_s))
+    low = np.array([one.get("usual_low", np.nan) for one in ranges])
+    high = np.array([one.get("usual_high", np.nan) for one in ranges])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        beyond = np.fmax(latest - high, low - latest) / np.maximum(high - low, 1e-9 * np.abs(high))
+    out = {}
+    for row, entity in zip(rows.tolist(), entities.tolist(), strict=True):
+        mine = np.flatnonzero((watch.entity_of[near] == entity) & (near != row) & (beyond > 0))
+        strongest = mine[np.argsort(-beyond[mine], kind="stable")][:NAMED]
+        out[row] = [
+            {"labels": dict(watch.window.labels[near[i]]), "now": _plain(latest[i]), **ranges[i]} for i in strongest.tolist()
+        ]
+    return out
+
+
+def explain_anomalies(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
+    """Of some rows that are strange: how they moved over several spans, and when they stood as far out before; between two looks,
+    every LOOK_S, what was said stands."""
+    look, known = now_s // LOOK_S, watch.moved
+    rows_now = set(rows.tolist())
+    for row in [row for row, (at, _) in known.items() if at != look or row not in rows_now]:
+        del known[row]
+    fresh = np.array(sorted(rows_now - known.keys()), np.int64)
+    known.update({row: (look, said) for row, said in _moves(watch, fresh, now_s).items()})
+    return {row: said for row, (_, said) in known.items()}
+
+
+def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
+    if not len(rows):
+        return {}
+    history, latest = watch.window.history(rows, now_s), watch.window.latest(now_s)[rows]
+    pace = explain.paces(history)
+    before = explain.reached_before(history, np.where(latest >= explain.middle(history), 1.0, -1.0))
+    found = {}
+    for i, row in enumerate(rows.tolist()):
+        recent = float(pace[i, 0])
+        moved = {} if not np.isfinite(recent) else {
+            "slope_per_hour": recent * 3600, "window_s": float(explain.SPANS_S[0]),
+            "windows": explain.windows(pace[i], recent, watch.card.unit),
+        }  # fmt: skip
+        said = [f"it stood as far out {text(float(before[i]))} ago"] if np.isfinite(before[i]) else []
+        found[row] = {**moved, "against": said}
+    return found
+
+
+def explain_absences(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
+    """Of some rows that are silent: their last value if it is known, what was usual at this hour, and whether others report."""
+    if not len(rows):
+        return {}
+    newest, latest = watch.window.newest_s[rows], watch.window.latest(now_s)
+    last = np.full(len(rows), np.nan)
+    for at in np.unique(newest).tolist():
+        some = newest == at
+        last[some] = watch.window.value_at(rows[some], np.array([at], np.int64))[:, 0]
+    ranges, found = usual_of(watch, rows, watch.window.history(rows, now_s)), {}
+    for i, row in enumerate(rows.tolist()):
+        others = np.setdiff1d(watch.rows_of(int(watch.entity_of[row])), [row])
+        report = int(np.isfinite(latest[others]).sum())
+        said = [f"{report} of its {len(others)} other series still report"] if report else []
+        found[row] = {"last": _plain(last[i]), "against": said, **ranges[i]}
+    return found
 
 
 def of_others(watch: Watch, order: Ints, leading: int, score: Floats, latest: Floats) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aiops.core.records import Bools, Floats, Ints, Symptom, SymptomKind
-from aiops.pipeline.explain import MOVED, explain_crossings, of_others
+from aiops.pipeline.explain import MOVED, explain_absences, explain_anomalies, explain_crossings, of_others
 from aiops.pipeline.mask import masked
 from aiops.pipeline.opinions import told
 from aiops.pipeline.watch import Watch
@@ -113,13 +113,14 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
     out: dict[int, list[Symptom]] = {}
     usual = watch.last_expected, watch.last_lower, watch.last_upper
     known, thresholds = _known(watch, scores, entities), watch.thresholds
-    for entity in entities.tolist():
-        order, rows, shares = _leading(watch, entity, score_of)
+    leading = {entity: _leading(watch, entity, score_of) for entity in entities.tolist()}
+    more = explain_anomalies(watch, np.concatenate([rows for _, rows, _ in leading.values()]), now_s)
+    for entity, (order, rows, shares) in leading.items():
         since = np.full(watch.n, gate["since_s"][entity])
         about = of_others(watch, order, len(rows), score_of, latest)
         out[entity] = build.anomalies(
             rows, watch.window.labels, score_of, shares, (float(known[entity]), float(thresholds[entity])), latest, usual, since,
-            watch.naming, watch.lineage_of, told(watch, entity, about, now_s),
+            watch.naming, watch.lineage_of, told(watch, entity, about, now_s), more,
         )
     return out
 
@@ -165,7 +166,10 @@ def _absences(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[Sy
     firing = absence.firing(state, score) & ~masked(watch, now_s)
     rows = np.flatnonzero(guards.step(watch.gates["absence"], firing, known, watch.guards, at))
     usual = absence.scale(state, watch.step_s)
-    symptoms = build.absences(rows, watch.window.labels, score, state["silent_s"], usual, at, watch.naming, watch.lineage_of)
+    more = explain_absences(watch, rows, now_s)
+    symptoms = build.absences(
+        rows, watch.window.labels, score, state["silent_s"], usual, at, watch.naming, watch.lineage_of, more
+    )
     return _grouped(watch, rows, symptoms)
 
 

@@ -56,6 +56,7 @@ def keep_only(watch: Watch, kept: Ints) -> None:
     watch.window.keep_only(kept)
     watch.cohorts.keep_only(kept)
     watch.explained.clear()
+    watch.moved.clear()
     for name in ("entity_of", *LAST, "evaluated", "seen_s"):
         setattr(watch, name, getattr(watch, name)[kept])
     for name in ("detector_state", "opinion_state", "forecaster_state", "beyond", "dispute", "silence", "refusal", "limits"):

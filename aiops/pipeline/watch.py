@@ -158,6 +158,7 @@ class Watch:
     resuming: dict[str, Symptom] = field(default_factory=dict)
     held: Crossings | None = None
     explained: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    moved: dict[int, tuple[int, dict[str, Any]]] = field(default_factory=dict)
     looked: bool = False
     losses: dict[str, str] = field(default_factory=dict)
     mask: MaskRows = field(default_factory=MaskRows)

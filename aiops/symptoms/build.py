@@ -121,12 +121,13 @@ def anomalies(
     naming: Naming,
     lineage: Callable[[int], Lineage],
     about: Mapping[str, Any],
+    more: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> list[Symptom]:
     """Symptoms of the `rows` (k,) of one entity that are strange; `score` (n,) is -log10 p, `shares` (k,) the part that each has
     in the entity's score. `whole`: that score and the entity's threshold; confidence grows with the distance of these two.
 
     `usual`: expected, lowest and highest usual value here at this hour, (n,) each. `about`: further evidence on all of them,
-    plain JSON values.
+    `more` on a row, plain JSON values; of lists that both have one follows the other.
     """
     out = []
     for i, share in zip(rows.tolist(), shares.tolist(), strict=True):
@@ -144,6 +145,8 @@ def anomalies(
             "reason": "unlike what was usual here",
             **about,
         }
+        for name, found in (more or {}).get(i, {}).items():
+            evidence[name] = [*evidence.get(name, ()), *found] if isinstance(found, list) else found
         out.append(
             Symptom(
                 naming.card,
@@ -164,15 +167,17 @@ def anomalies(
 
 def absences(
     rows: Ints, labels: Sequence[Labels], score: Floats, silent_s: Floats, usual_s: Floats, now_s: Ints, naming: Naming,
-    lineage: Callable[[int], Lineage],
+    lineage: Callable[[int], Lineage], more: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> list[Symptom]:  # fmt: skip
-    """Symptoms of rows that are silent, since `silent_s` before `now_s`; `usual_s` is the scale of their silences."""
+    """Symptoms of rows that are silent, since `silent_s` before `now_s`; `usual_s` is the scale of their silences. `more`:
+    further evidence of a row, plain JSON values."""
     out = []
     for i in rows.tolist():
         silent, value = float(silent_s[i]), plain(score[i]) or 0.0
         evidence = {
             "now": None, "unit": naming.unit, "silent_s": silent, "usual_silence_s": plain(usual_s[i]), "score": round(value, 3),
             "reason": f"silent for {text(silent)} while its source answers; silences of {text(float(usual_s[i]))} are usual here",
+            **(more or {}).get(i, {}),
         }  # fmt: skip
         since = int(now_s[i] - silent)
         out.append(

@@ -15,6 +15,8 @@ SPANS_S = (3600, 6 * 3600, 86400, 3 * 86400, 7 * 86400)
 """Spans over which the pace is told, as far as there is history."""
 PARTS = 8
 """A pace is that from the mean of the first to that of the last of so many parts of a span: single samples hardly move it."""
+DAYS, LEAST_DAYS = 14, 5
+"""How many earlier days say what is usual at an hour, at most and at least."""
 SLOW, FEW, BACK_S = 0.5, 0.9, 86400.0
 """Slower than this share of the pace that is told; fewer samples than this share; how long ago a level was reached before."""
 
@@ -36,6 +38,28 @@ def paces(history: History) -> Floats:
     return out
 
 
+def usual(history: History) -> tuple[Floats, Floats]:
+    """(lowest, highest) usual value (n,) at this hour of the day: the 10 and 90 % quantiles of the lows and the highs of the same
+    hour on up to DAYS earlier days; NaN where fewer than LEAST_DAYS have one."""
+    long, n = history.long, len(history.now_s)
+    columns = long.mean.shape[1] - 24 * np.arange(1, DAYS + 1)
+    columns = columns[columns >= 0]
+    out = np.full((2, n), np.nan)
+    known = np.flatnonzero(np.isfinite(long.mean[:, columns]).sum(axis=1) >= LEAST_DAYS)
+    if len(known):
+        part = np.ix_(known, columns)
+        out[0, known] = np.nanquantile(long.low[part].astype(np.float64), 0.1, axis=1) + history.offset[known]
+        out[1, known] = np.nanquantile(long.high[part].astype(np.float64), 0.9, axis=1) + history.offset[known]
+    return out[0], out[1]
+
+
+def middle(history: History) -> Floats:
+    """(n,) the median of the hours, NaN where there is none: what is expected follows a level, and this does not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # nothing but gaps: NaN
+        return np.asarray(np.nanmedian(history.long.mean, axis=1) + history.offset)
+
+
 def windows(pace: NDArray[np.float64], agrees_with: float, unit: str) -> list[str]:
     """Of one series: its paces (len(SPANS_S),) in the direction of `agrees_with`, as texts with the change an hour."""
     known = [(span, float(p)) for span, p in zip(SPANS_S, pace.tolist(), strict=True) if np.isfinite(p)]
@@ -51,7 +75,7 @@ def against(
     `why` (n,) what its forecaster says now: a pause is told.
     """
     sign = np.where(limit.above, 1.0, -1.0)
-    before = _reached_before(history, sign)
+    before = reached_before(history, sign)
     out = []
     for i in range(len(slope)):
         said = []
@@ -81,8 +105,9 @@ def _mean(values: Floats) -> NDArray[np.float64]:
         return np.asarray(np.nanmean(values, axis=1), np.float64)
 
 
-def _reached_before(history: History, sign: Floats) -> NDArray[np.float64]:
-    """(n,) seconds since an hour whose worst value was at least as near to the limit as the newest, BACK_S ago or earlier."""
+def reached_before(history: History, sign: Floats) -> NDArray[np.float64]:
+    """(n,) of rows that move up, or down by `sign` (n,): seconds since an hour whose worst value was at least as far as the
+    newest, BACK_S ago or earlier."""
     long, n = history.long, len(sign)
     out = np.full(n, np.nan)
     back = int(BACK_S // long.step_s)

@@ -63,7 +63,7 @@ def test_what_all_series_have_in_common_is_told_once() -> None:
     first, second, third = told(
         [replace(SYMPTOM, evidence=one) for one in (lists, lists, {**lists, "against": ["it has paused"]})], NOW
     )
-    assert first.also == ("cpu=3: now 1, score 2", "net: now unknown, score unknown")
+    assert first.also == ("cpu=3: now 1, score 2", "net: now unknown")
     assert first.against == ("two are as usual",)
     assert (second.also, second.against) == ((), ())
     assert (third.also, third.against) == ((), ("it has paused",))

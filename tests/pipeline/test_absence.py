@@ -56,6 +56,19 @@ def test_a_series_that_falls_silent_is_told_as_absent(store: Store) -> None:
     assert title(warning, BEGIN_S + 8 * HOUR_S).startswith("disk on quiet: silent since ")
     assert "while its source answers" in body(warning, BEGIN_S + 8 * HOUR_S, None)
     assert warning.symptoms[0].since_s == pytest.approx(BEGIN_S + 5 * HOUR_S, abs=STEP_S)
+    assert warning.symptoms[0].evidence["last"] == pytest.approx(0.5)
+    assert "last value 0.5" in body(warning, BEGIN_S + 8 * HOUR_S, None)
+
+
+def test_that_others_of_its_entity_still_report_is_said_of_a_silence(store: Store) -> None:
+    found = card(guards={"persistence": "2/3", "on_missing": "alert"}, entity=["job"])
+    made = World()
+    made.add("free", {"instance": "quiet", "job": "j"}, lambda t: np.where(t >= BEGIN_S + 5 * HOUR_S, np.nan, 0.5))
+    made.add("free", {"instance": "well", "job": "j"}, calm())
+    watch = watch_of(made, found)
+    go(watch, store, BEGIN_S, BEGIN_S + 8 * HOUR_S)
+    (warning,) = watch.open.values()
+    assert warning.symptoms[0].evidence["against"] == ["1 of its 1 other series still report"]
 
 
 def test_it_ends_when_the_series_reports_again_and_is_never_judged(store: Store) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from aiops.core.records import Symptom
+from aiops.notify.evidence import told
 from aiops.pipeline import turn
+from aiops.pipeline.explain import explain_anomalies
 from aiops.store import Store
 from aiops.symptoms.build import sureness
 from tests.daemon.rig import falling
 from tests.notify.samples import memory
-from tests.pipeline.made import START_S, World, anomaly_card, rooms_of, watch_of
+from tests.pipeline.made import START_S, World, anomaly_card, card, rooms_of, watch_of
 from tests.pipeline.test_gather import BREAKS_S, STEP_S, jumps
 
 
@@ -54,3 +57,44 @@ def test_an_anomaly_tells_the_usual_range_what_else_moved_and_what_did_not(store
     assert sum(one.evidence["share"] for one in found) == pytest.approx(2.75 / 3.25, abs=0.03), "the fourth counts a little too"
     (whole,) = {(one.evidence["entity_score"], one.evidence["threshold"], one.confidence) for one in found}
     assert whole[2] == pytest.approx(sureness(*whole[:2]))
+    assert all(one.evidence["slope_per_hour"] > 0 for one in found)
+    assert all(one.evidence["windows"][0].startswith("1h: ") for one in found)
+
+
+def test_a_forecast_tells_what_is_usual_at_this_hour_and_what_else_of_the_entity_is_not(store: Store) -> None:
+    world, end = World(), START_S + 8 * 86400
+    wave = lambda t: 0.7 + 0.02 * np.sin(2 * np.pi * t / 86400)  # noqa: E731
+    fills = lambda t: wave(t) - np.maximum(0.0, (t - end + 12 * 3600) / 3600) * 0.02  # noqa: E731
+    world.add("free", {"instance": "db1", "disk": "fills"}, fills)
+    world.add("free", {"instance": "db1", "disk": "jumps"}, lambda t: wave(t) + 0.2 * (t > end - 3600))
+    world.add("free", {"instance": "db1", "disk": "calm"}, wave)
+    watch, rooms = watch_of(world, card(entity=["instance"], history="9d")), rooms_of(store)
+    found: list[Symptom] = []
+    for now_s in range(end, end + 12 * 3600, 300):
+        turn(watch, now_s, rooms)
+        found = [one for warning in watch.open.values() for one in warning.symptoms if one.labels["disk"] == "fills"]
+        if found:
+            break
+    (one,) = found
+    assert 0.66 < one.evidence["usual_low"] < one.evidence["usual_high"] < 0.74
+    assert one.evidence["now"] < one.evidence["usual_low"]
+    assert [(other["labels"]["disk"], other["now"] > 0.8) for other in one.evidence["also"]] == [("jumps", True)]
+    (told_,) = told([one], now_s)
+    assert "here at this hour" in dict(told_.facts)["usual"]
+    assert told_.also[0].startswith("disk=jumps, instance=db1: now 0.9")
+    assert ", usual 0.6" in told_.also[0] or ", usual 0.7" in told_.also[0]
+
+
+def test_what_was_as_far_out_before_speaks_against_an_anomaly_of_one_series(store: Store) -> None:
+    world = World()
+    breaks = START_S + 8 * 86400
+    course, before = jumps(0, breaks), breaks - 5 * 86400
+    world.add("load", {"instance": "db1"}, lambda t: course(t) + 400.0 * ((t >= before) & (t < before + 3600)))
+    watch, rooms = watch_of(world, anomaly_card(entity=["instance"], history="9d")), rooms_of(store)
+    for now_s in range(breaks - 600, breaks + 1200, STEP_S):
+        turn(watch, now_s, rooms)
+    (said,) = explain_anomalies(watch, np.array([0]), now_s).values()
+    assert said["against"] == ["it stood as far out 4d22h ago"]
+    assert said["slope_per_hour"] > 10
+    assert explain_anomalies(watch, np.array([0]), now_s)[0] is said, "between two looks what was said stands"
+    assert explain_anomalies(watch, np.zeros(0, np.int64), now_s) == {}
