@@ -1,6 +1,6 @@
 """Do intervals and confidence keep what they promise, before and after they learn from verdicts?
 
-Usage: python benchmarks/coverage.py [--sets llm_aging,alibaba_mem,0-3] [--data DATA] [--bench BENCH] [--keep DIR]
+Usage: python benchmarks/interval_coverage.py [--sets llm_aging,alibaba_mem,0-3] [--data DATA] [--bench BENCH] [--keep DIR]
 --sets  sets of DATA with capacity_tasks.json (every limit of the tasks becomes a row), and seeds of BENCH's exhaustion corpus,
         perhaps with a module of more kinds: 500-502+exhaustion_fresh
 DATA    the folder that holds the sets (default ../shared/data); BENCH the folder with exhaustion.py (default ../shared/bench)
