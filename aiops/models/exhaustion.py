@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -17,6 +16,7 @@ from aiops.models.climb import far_enough
 from aiops.models.course import Course
 from aiops.models.growth import Growth
 from aiops.models.interface import Forecaster
+from aiops.models.kept import GIVEN_BACK, SOON_S, Evidence, kept, lower_than_all, timed_anew
 from aiops.models.scene import oriented, scene_of
 from aiops.models.shape import Array, Sums
 
@@ -60,13 +60,8 @@ BOUNDS: dict[str, tuple[float, float, float, float]] = {
 The 10 and 90 % quantiles by way, early ones drawn in and late ones widened a little, on the corpora of `benchmarks/exhaustion.py`
 with seeds 0-3, and with seeds 200-205 of `exhaustion_kinds`; how well they hold elsewhere is in docs/models/exhaustion.md.
 """
-TRIED, TRIED_S, KEPT, CLOSER, AFAR = 0.35, 16 * 3600.0, (0.35, 0.2), 0.8, 1.2
 PATIENT_S, STANDS = (43200.0, 86400.0), 1.1
 """How long, at most, a row speaks on without evidence; the second where what is left is no more than STANDS of what it was."""
-MOVED = 0.1
-"""A limit that moves by more than this share of the way that is left makes a new way of it."""
-RESUMED, HALTS_S = 0.95, (36 * 3600.0, 14 * 86400.0)
-"""What `_kept` asks; see there."""
 
 
 class ExhaustionParams(Params):
@@ -84,23 +79,6 @@ class ExhaustionParams(Params):
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
-    """What the ways say of n rows: `paths` (k), `eta_s` (n, k) seconds left, NaN = silent; the others (n,)."""
-
-    paths: list[paths.Path]
-    eta_s: Array
-    now: Array
-    top: Array
-    fresh: Bools
-    inside: Bools
-    floor: Array
-    age_s: Array
-    reached: Array
-    halted: Bools
-    note: NDArray[np.object_]
-
-
 class Exhaustion(Forecaster[ExhaustionParams]):
     """Time to a limit = (limit - level now) / pace, where some window shows a steady rise; several ways may speak.
 
@@ -115,14 +93,15 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     exactly the same, as the time left of a certificate does; it looks as far as the horizon.
 
     Each other way looks about as far ahead as it looks back, so a steady fill is spoken of when about half of its time is left.
-    Windows over a day go by the last 24 h, whatever the time of day, and fall silent when these 12 h gained less than a fifth of
-    the same hours yesterday. A rise must stand above all that was before it by MARGINS of that range: the more, the fewer
+    Windows over a day go by the last 24 h, whatever the time of day, and fall silent when these 12 h gained less than a fifth
+    of the same hours yesterday. A rise must stand above all that was before it by MARGINS of that range: the more, the fewer
     cycles have been seen. A row speaks after `pending_s` of agreement and falls silent after `patience_s` without evidence, at
-    once without samples for an hour or an eighth of the window, for `settle_s` after its limit was changed, and when it does not
-    keep the pace it told of (`_kept`). The told time is the median over the ways that speak and moves by half of what each look
-    adds; earliest and latest are that time times BOUNDS of the way nearest to it, raised to z(level) / z(0.8). Units: seconds;
-    the limit is compared in float64. Constant, empty, NaN, beyond the limit: NaN with the reason. A quantity that resets before
-    it would cross does not cross, and what was told before a reset does not outlast it.
+    once without samples for an hour or an eighth of the window, for `settle_s` after its limit was changed, and when it does
+    not keep the pace it told of (`aiops.models.kept`); what was cleaned up to below all its window ends within minutes. The
+    told time is the median over the ways that speak and moves by half of what each look adds; earliest and latest are that time
+    times BOUNDS of the way nearest to it, raised to z(level) / z(0.8). Units: seconds; the limit is compared in float64.
+    Constant, empty, NaN, beyond the limit: NaN with the reason. A quantity that resets before it would cross does not cross,
+    and what was told before a reset does not outlast it.
 
     What cannot be told apart: a file that is still being written and a disk that fills. Where the step is seconds, a steady
     fill of 5 to 30 min is spoken of after 135 s and 43 to 47 % of the way, so a copy that is over within 110 s stays unsaid, a
@@ -193,7 +172,10 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         note[rises & ~climbed] = "has come too little of its way to tell"
         eta[~(fresh & inside & climbed)] = np.nan
         reached = np.fmax(scene.now, scene.day_peak[:, -1])
-        return Evidence(found, eta, scene.now, scene.top, fresh, inside, floor, scene.age_s, reached, course.halted, note)
+        return Evidence(
+            found, eta, scene.now, scene.top, fresh, inside, floor, scene.age_s, reached, course.halted, note, scene.low,
+            scene.mid_step_s,
+        )  # fmt: skip
 
     def told(self, state: State, seen: Evidence, now_s: Ints, limit: Limit, horizon_s: float) -> Crossings:
         """From evidence to what is said: pending, patience, smoothed times, the interval. `state` is updated in place."""
@@ -214,7 +196,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         speaks = self._speaks(state, seen, evidence, middle, now_s, limit)
         expected = self._smoothed(state, now_s + middle, evidence, speaks)
         left = np.maximum(expected - now_s, 0.0)
-        speaks = _kept(state, seen, speaks, left, now_s)
+        speaks = kept(state, seen, speaks, left, now_s)
         times = self._interval(state, seen.paths, best, evidence, left) + now_s[:, None]
         times[~speaks] = np.nan
         return Crossings(
@@ -285,7 +267,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         params, up, limit = self.params, state["up"], limits.value
         changed = (state["limit"] != limit) & ~np.isnan(state["limit"]) & ~np.isnan(limit)
         if not params.settle_s:
-            _timed_anew(state, seen, changed, limits, now_s)
+            timed_anew(state, seen, changed, limits, now_s)
         state["limit"][:] = limit
         state["muted_s"][:] = np.where(changed, now_s + params.settle_s, state["muted_s"])
         state["seen_s"][:] = np.where(seen.fresh, now_s, np.maximum(state["seen_s"], np.where(up, -np.inf, now_s)))
@@ -297,7 +279,10 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         floor_s = np.minimum(params.patience_s, window)  # minutes of a fast window are not followed by half an hour
         with np.errstate(invalid="ignore"):
             stands = seen.top - seen.now <= STANDS * state["opened_room"]
+            cleaned = up & (seen.top - seen.now > GIVEN_BACK * state["opened_room"])
         patience = np.maximum(floor_s, np.minimum(params.patience_share * window, np.where(stands, PATIENT_S[1], PATIENT_S[0])))
+        rows = np.flatnonzero(cleaned)
+        patience[rows] = np.where(lower_than_all(seen, rows, window[rows]), np.fmin(patience[rows], SOON_S), patience[rows])
         starts = evidence & (now_s - state["since_s"] >= pending)
         lasts = up & (now_s - state["last_s"] < patience) & (state["last_s"] >= quota.begun_s(limits, now_s))
         gone = now_s - state["seen_s"] > np.maximum(np.minimum(3600.0, window), 0.125 * window)
@@ -323,53 +308,9 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         return np.asarray(state["expected_s"].copy())
 
 
-def _timed_anew(state: State, seen: Evidence, changed: Bools, limit: Limit, now_s: Ints) -> None:
-    """Rows whose limit has another value now: the pace that was told carries on to it; one that moved far is told of anew."""
-    if not changed.any():
-        return
-    pace = np.where(limit.above, state["slope"], -state["slope"])
-    room = seen.top - seen.now
-    with np.errstate(invalid="ignore", divide="ignore"):
-        far = changed & (np.abs(limit.value - state["limit"]) > MOVED * np.abs(room))
-        expected = np.where((pace > 0) & (room > 0), now_s + room / pace, np.nan)
-    state["expected_s"][:] = np.where(changed & np.isfinite(state["expected_s"]), expected, state["expected_s"])
-    state["opened_s"][far], state["doubt_room"][far] = np.nan, np.inf
-
-
 def _bounds(path: paths.Path) -> tuple[float, float]:
     short_early, short_late, early, late = BOUNDS[path.name]
     return (short_early, short_late) if path.window_s <= paths.DAY else (early, late)
-
-
-def _kept(state: State, seen: Evidence, speaks: Bools, left: Array, now_s: Ints) -> Bools:
-    """Rows that speak and keep the pace they told of; one that does not falls silent until it has come CLOSER to the limit.
-
-    Judged from TRIED of the first told time on (not before TRIED_S), against the highest level of the last 24 h: it must have
-    covered as much of the way as KEPT[0] of the pace, KEPT[0] + KEPT[1] when the told time is over. One that a window of
-    HALTS_S spoke for and that stands still (`Course.halted`) falls silent until it has come RESUMED closer.
-    """
-    long = (state["window_s"] >= HALTS_S[0]) & (state["window_s"] < HALTS_S[1])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        room = seen.top - seen.reached
-        state["doubt_room"][room > AFAR * state["opened_room"]] = np.inf
-        speaks = speaks & ~(room > state["doubt_room"])
-        begins = speaks & np.isnan(state["opened_s"])
-        state["opened_s"][:] = np.where(speaks, np.where(begins, now_s, state["opened_s"]), np.nan)
-        state["opened_left_s"][:] = np.where(begins, left, state["opened_left_s"])
-        state["opened_room"][:] = np.where(begins, room, state["opened_room"])
-        tried = now_s - state["opened_s"]
-        share = tried / state["opened_left_s"]
-        judged = speaks & (tried >= np.maximum(TRIED * state["opened_left_s"], np.minimum(TRIED_S, state["opened_left_s"])))
-        judged &= state["window_s"] < 14 * paths.DAY
-        needed = (KEPT[0] + KEPT[1] * np.minimum(share, 1.0)) * np.minimum(share, 1.0)
-        broken = judged & (1.0 - room / state["opened_room"] < needed)
-        halted = speaks & seen.halted & long & ~broken
-    state["doubt_room"][broken] = CLOSER * room[broken]
-    state["doubt_room"][halted] = RESUMED * room[halted]
-    broken |= halted
-    state["opened_s"][broken] = np.nan
-    state["up"] &= ~broken & speaks
-    return np.asarray(speaks & ~broken)
 
 
 def _reasons(
