@@ -185,7 +185,10 @@ def test_a_changed_mind_counts_as_changed(store: Store, card: ModelCard) -> None
 def test_feedback_is_kept_with_its_ledger_row_and_changes_no_verdict(store: Store) -> None:
     (one,) = kept(store, 60)
     Desk(store).feedback(one, "noise", "ann", 200 * DAY, "nightly")
-    assert store.last_recorded("said.feedback") == {"word": "noise", "note": "nightly"}
+    said = store.last_recorded("said.feedback")
+    assert said is not None
+    assert (said["word"], said["note"]) == ("noise", "nightly")
+    assert said["hush_until_s"] > 200 * DAY
     assert store.outcomes() == []
     with pytest.raises(Unsaid, match="is none of useful, noise"):
         Desk(store).feedback(one, "bad", "ann", 1.0)  # type: ignore[arg-type]

@@ -48,13 +48,23 @@ def test_the_examples_of_the_specification_are_accepted(name: str) -> None:
     assert list(VALIDATOR.iter_errors(load(path).data)) == []
 
 
+def in_words_of_the_draft(data: dict[str, Any]) -> dict[str, Any]:
+    """Without what is ours: what a run saves by hand, what becomes of an undo that is cut short, nodes that have no namespace."""
+    data.pop("manual_minutes", None)
+    for step in data["steps"]:
+        for one in (step, step.get("undo", {})):
+            if one.get("uses") == "kubernetes.cordon":
+                one["with"] = {"kind": "Node", "namespace": "none"} | one["with"]
+        step.get("undo", {}).pop("idempotent", None)
+    return data
+
+
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
 def test_the_specifications_own_draft_accepts_what_we_ship(path: Path) -> None:
     draft = SPEC / "runbook.v1.schema.json"
     if not draft.exists():
         pytest.skip("the specification's schema is not beside the repository")
-    data = load(path).data
-    data.pop("manual_minutes", None)  # ours: what a run saves by hand
+    data = in_words_of_the_draft(load(path).data)
     assert [e.message for e in jsonschema.Draft202012Validator(json.loads(draft.read_text())).iter_errors(data)] == []
 
 
