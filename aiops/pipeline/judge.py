@@ -10,7 +10,7 @@ import numpy as np
 from aiops.core.labels import key
 from aiops.core.records import TIMED, EarlyWarning, Floats, Ints, Outcome
 from aiops.outcomes import settle as law
-from aiops.outcomes.course import BEFORE, left_course
+from aiops.outcomes.course import BEFORE, LEAST_AFTER, left_course
 from aiops.pipeline import limits
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import follow
@@ -167,9 +167,10 @@ def _left_course(watch: Watch, number: int, warning: EarlyWarning, at_s: int, wi
     above = lead.evidence["limit"] > lead.evidence["now"]
     kept = watch.window.history(np.array([row], np.int64), watch.window.end_s)
     begun = kept.long.end_s - kept.long.step_s * (kept.long.mean.shape[1] - 1)
-    for one in (kept.fine, kept.mid, kept.long):  # the finest that reaches far enough back, or as far as anything does
+    for one, coarser in ((kept.fine, kept.mid.step_s), (kept.mid, kept.long.step_s), (kept.long, np.inf)):
         time_s = one.end_s - one.step_s * np.arange(one.mean.shape[1] - 1, -1, -1, dtype=np.int64)
-        if time_s[0] <= max(at_s - BEFORE * within_s, begun):
+        # the finest that reaches far enough back, or as far as anything does, where the next one is not too coarse for what came
+        if time_s[0] <= max(at_s - BEFORE * within_s, begun) or within_s < 2 * LEAST_AFTER * coarser:
             break
     return left_course(time_s, one.mean[0].astype(np.float64), above, at_s, within_s)
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from aiops.core.records import GONE, Crossing, EarlyWarning, Lineage, Outcome, Symptom
 from aiops.pipeline import Changes, Watch
 from aiops.pipeline.beyond import REARM_STEPS
 from aiops.pipeline.decide import _remember
-from aiops.pipeline.judge import crossed_rows, open_episode, settle
+from aiops.pipeline.judge import _left_course, crossed_rows, open_episode, settle
 from aiops.pipeline.mask import masked
 from aiops.pipeline.pending import Pending
 from aiops.store import Store
+from aiops.telemetry.window import Window
 from tests.pipeline.made import START_S, STEP_S, World, card, reading, rooms_of, watch_of
 
 IN, OUT, GAP = 0.5, 0.01, float("nan")
@@ -291,3 +294,20 @@ def test_that_it_showed_is_known_long_after_the_samples_of_then_are_forgotten(st
     made.watch.pending["w1"] = Pending(made.watch.pending["w1"].warning, (0.05,), acted=True)  # as after a restart
     made.live([0.9] * 100)
     assert made.verdicts == [("w1", "averted")]
+
+
+@pytest.mark.parametrize("helped", [True, False])
+def test_of_a_young_series_what_shows_is_not_looked_for_in_coarse_means(helped: bool) -> None:
+    window = Window.open(None, 4, 1)
+    rows = window.rows_for([{"instance": "i0"}])
+    count, done = 250, 150
+    falling = 0.9 - 0.002 * np.arange(count)
+    values = np.where(np.arange(count) > done, 0.95, falling) if helped else falling
+    times = START_S + 4 * np.arange(count)
+    window.append(rows, times, values[None])
+    watch = cast(Watch, SimpleNamespace(window=window, rows_of=lambda number: rows))
+    assert _left_course(watch, 0, seen_falling(), int(times[done]), 300.0) is helped
+
+
+def seen_falling() -> EarlyWarning:
+    return cast(EarlyWarning, SimpleNamespace(symptoms=(SYMPTOM,)))
