@@ -16,7 +16,7 @@ from aiops.models.climb import far_enough
 from aiops.models.course import Course
 from aiops.models.growth import Growth
 from aiops.models.interface import Forecaster
-from aiops.models.kept import GIVEN_BACK, SOON_S, Evidence, kept, lower_than_all, timed_anew
+from aiops.models.kept import SOON_S, Evidence, cleaned_up, kept, timed_anew
 from aiops.models.scene import oriented, scene_of
 from aiops.models.shape import Array, Sums
 
@@ -279,10 +279,9 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         floor_s = np.minimum(params.patience_s, window)  # minutes of a fast window are not followed by half an hour
         with np.errstate(invalid="ignore"):
             stands = seen.top - seen.now <= STANDS * state["opened_room"]
-            cleaned = up & (seen.top - seen.now > GIVEN_BACK * state["opened_room"])
         patience = np.maximum(floor_s, np.minimum(params.patience_share * window, np.where(stands, PATIENT_S[1], PATIENT_S[0])))
-        rows = np.flatnonzero(cleaned)
-        patience[rows] = np.where(lower_than_all(seen, rows, window[rows]), np.fmin(patience[rows], SOON_S), patience[rows])
+        rows = cleaned_up(state, seen)
+        patience[rows] = np.fmin(patience[rows], SOON_S)
         starts = evidence & (now_s - state["since_s"] >= pending)
         lasts = up & (now_s - state["last_s"] < patience) & (state["last_s"] >= quota.begun_s(limits, now_s))
         gone = now_s - state["seen_s"] > np.maximum(np.minimum(3600.0, window), 0.125 * window)

@@ -40,13 +40,15 @@ class Evidence:
     lows_step_s: int
 
 
-def lower_than_all(seen: Evidence, rows: Ints, window_s: Array) -> Bools:
-    """Whether `rows` are lower now than all that their windows held until SOON_S ago; so is one of which nothing is known."""
-    ages = seen.lows_step_s * np.arange(seen.lows.shape[1], 0, -1)
-    held = (ages > SOON_S + seen.lows_step_s) & (ages <= window_s[:, None])
+def cleaned_up(state: State, seen: Evidence) -> Ints:
+    """Rows that speak, have GIVEN_BACK times the room they were told of with, and are lower than all that their windows held
+    until SOON_S ago; so is one of which nothing is known."""
     with np.errstate(invalid="ignore"):
+        rows = np.flatnonzero(state["up"] & (seen.top - seen.now > GIVEN_BACK * state["opened_room"]))
+        ages = seen.lows_step_s * np.arange(seen.lows.shape[1], 0, -1)
+        held = (ages > SOON_S + seen.lows_step_s) & (ages <= state["window_s"][rows, None])
         lowest = np.fmin.reduce(np.where(held, seen.lows[rows], np.inf), axis=1, initial=np.inf)
-        return np.asarray(seen.now[rows] < lowest)
+        return np.asarray(rows[seen.now[rows] < lowest])
 
 
 def timed_anew(state: State, seen: Evidence, changed: Bools, limit: Limit, now_s: Ints) -> None:
