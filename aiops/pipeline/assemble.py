@@ -26,6 +26,7 @@ from aiops.outcomes.tally import Tally, with_family, with_groups
 from aiops.pipeline.calibrations import Calibrations
 from aiops.pipeline.changes import Journal, StoreJournal
 from aiops.pipeline.clocks import detect_params, on_clock
+from aiops.pipeline.feed import Feed
 from aiops.pipeline.floor import Floor
 from aiops.pipeline.hush import Hush
 from aiops.pipeline.keep import restore
@@ -35,7 +36,7 @@ from aiops.pipeline.plane import anchor, groups, open_links, window_dir
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.services import Services
 from aiops.pipeline.stages import family_of
-from aiops.pipeline.watch import Feed, Watch
+from aiops.pipeline.watch import Watch
 from aiops.runbooks import Runbook
 from aiops.store import Store
 from aiops.symptoms.build import Naming

@@ -12,10 +12,11 @@ import numpy as np
 from aiops.core.errors import SourceError
 from aiops.core.records import Floats, Ints
 from aiops.pipeline.evaluate import learn
+from aiops.pipeline.feed import Feed
 from aiops.pipeline.mask import masked_at
 from aiops.pipeline.read import progress_of
 from aiops.pipeline.rows import extended
-from aiops.pipeline.watch import Apprentice, Feed, Watch
+from aiops.pipeline.watch import Apprentice, Watch
 from aiops.telemetry.halves import in_halves, unread
 from aiops.telemetry.link import AWAY, Piece, Range
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Crossings, EarlyWarning
-from aiops.pipeline.watch import Feed, Watch
+from aiops.pipeline.feed import Feed
+from aiops.pipeline.watch import Watch
 from aiops.telemetry.intake import Got
 from aiops.telemetry.link import Piece
 

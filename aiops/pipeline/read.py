@@ -13,11 +13,12 @@ from aiops.core.errors import SourceError, said
 from aiops.core.records import Bools, Floats, Ints, Remark
 from aiops.core.text import visible
 from aiops.pipeline import limits
+from aiops.pipeline.feed import Feed
 from aiops.pipeline.mask import masked_at
 from aiops.pipeline.quarantine import refuse
 from aiops.pipeline.reading import Late, Reading
 from aiops.pipeline.revise import provisional, put_final
-from aiops.pipeline.watch import Feed, Watch
+from aiops.pipeline.watch import Watch
 from aiops.telemetry.breaker import Resting
 from aiops.telemetry.intake import Got, Kept, LabelsOf, Taken
 from aiops.telemetry.link import AWAY, Link, Piece, Range

@@ -10,10 +10,11 @@ import numpy as np
 
 from aiops.core.records import Ints, State
 from aiops.pipeline.evaluate import learn
+from aiops.pipeline.feed import Feed
 from aiops.pipeline.mask import masked_at
 from aiops.pipeline.quarantine import refused
 from aiops.pipeline.rows import extended
-from aiops.pipeline.watch import Apprentice, Feed, Watch
+from aiops.pipeline.watch import Apprentice, Watch
 from aiops.telemetry.link import Piece
 
 

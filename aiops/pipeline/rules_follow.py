@@ -6,10 +6,10 @@ import numpy as np
 
 from aiops.core.errors import SourceError
 from aiops.pipeline.backfill import TURN_SAMPLES
+from aiops.pipeline.feed import Feed
 from aiops.pipeline.read import progress_of
 from aiops.pipeline.rules_rehearse import rehearse_rows
 from aiops.pipeline.rules_watch import RulesWatch
-from aiops.pipeline.watch import Feed
 from aiops.rules.followed import Rulebook, rulebook
 from aiops.rules.served import Served, served_in
 from aiops.telemetry.link import AWAY

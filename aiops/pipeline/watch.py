@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from aiops.models.card import ModelCard
 from aiops.models.cohort import Cohorts
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster, Opinion
-from aiops.pipeline.joined import Joined
+from aiops.pipeline.feed import Feed, joined
 from aiops.pipeline.mask_rows import MaskRows
 from aiops.pipeline.pending import Alerts, Pending
 from aiops.pipeline.rows import extended, more_crossings
@@ -25,9 +25,7 @@ from aiops.pipeline.services import Services
 from aiops.symptoms import absence, guards
 from aiops.symptoms.build import Naming
 from aiops.symptoms.guards import Guards
-from aiops.telemetry.breaker import Breaker
 from aiops.telemetry.intake import Intake, Kept
-from aiops.telemetry.link import Link
 from aiops.telemetry.merge import Agreement, no_agreement
 from aiops.telemetry.window import Window
 
@@ -36,58 +34,11 @@ LAST = ("last_p", "last_expected", "last_lower", "last_upper", "last_recent")
 
 
 @dataclass(slots=True)
-class Feed:
-    """One source of a watch. `rest`: left alone while it cannot answer this card's query. `seen` (n,): rows it ever delivered.
-
-    `lineage`, `partial`: of its last answer; `error`: why the last turn went without it. Late samples are not looked for any
-    more up to `final_s`. `limits`: which series of the limit's query belong to which rows; `limit_lineage`: of its last answer.
-    """
-
-    link: Link
-    rest: Breaker
-    seen: Bools = field(default_factory=lambda: np.zeros(0, bool))
-    lineage: Lineage | None = None
-    partial: tuple[str, ...] = ()
-    error: SourceError | None = None
-    final_s: int = 0
-    limits: Joined = field(default_factory=Joined)
-    limit_lineage: Lineage | None = None
-
-    @property
-    def name(self) -> str:
-        """The source's."""
-        return self.link.name
-
-    @property
-    def lineages(self) -> list[Lineage]:
-        """Of its last answers: the samples', then that of their limits."""
-        return [one for one in (self.lineage, self.limit_lineage) if one is not None]
-
-    def sees(self, n: int, rows: Ints) -> None:
-        """Remember that it delivers `rows` of n."""
-        if len(self.seen) < n:
-            self.seen = np.concatenate([self.seen, np.zeros(n - len(self.seen), bool)])
-        self.seen[rows] = True
-
-
-@dataclass(slots=True)
 class Apprentice:
     """A detector's state that learns older history, up to `seen_s`, while the one in use does its work."""
 
     state: State
     seen_s: int
-
-
-def joined(lineages: Sequence[Lineage]) -> Lineage:
-    """The lineage of what was made of several blocks: their sources, the time they span, everything noted of them."""
-    first = lineages[0]
-    if len(lineages) == 1:
-        return first
-    notes = tuple(dict.fromkeys(note for one in lineages for note in one.partial))
-    names = "+".join(sorted({name for one in lineages for name in one.source.split("+")}))
-    return replace(
-        first, source=names, start_s=min(one.start_s for one in lineages), end_s=max(one.end_s for one in lineages), partial=notes
-    )
 
 
 @dataclass(slots=True)
