@@ -118,7 +118,7 @@ class Episodes(Strict):
 
 
 class SecondTier(Strict):
-    """What the slow forecasters of few series may cost, in worker processes beside the turns."""
+    """What the slow models of few series may cost: forecasters and second opinions, in worker processes beside the turns."""
 
     workers: int = Field(1, ge=1, le=16, description="worker processes at most; they start with the first fit")
     deadline: Duration = Field(60.0, ge=1, le=100, description="time a fit may take, waiting included; then it is ended")
@@ -191,7 +191,7 @@ class Settings(BaseSettings):
     limits: Limits = Field(default_factory=lambda: Limits(), description="caps on what one answer may cost")
     plane: Plane = Field(default_factory=lambda: Plane(), description="one view over all sources")
     episodes: Episodes = Field(default_factory=lambda: Episodes(), description="when warnings are told as one, over all cards")
-    second_tier: SecondTier = Field(default_factory=lambda: SecondTier(), description="what slow forecasters may cost")
+    second_tier: SecondTier = Field(default_factory=lambda: SecondTier(), description="what slow models may cost")
     hush: Duration = Field(
         86400.0, ge=0, le=30 * 86400, description="how long nothing is told of a series that a person called wrong; 0s: told on"
     )

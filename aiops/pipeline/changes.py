@@ -94,8 +94,7 @@ def _put(store: Store, many: list[Changes]) -> None:
     """All of several turns in one transaction; of a warning that changed more than once only its last state is written."""
     last = {warning.id: warning for changes in many for warning in changes.warnings}
     with store.transaction() as tx:
-        for warning in last.values():
-            tx.put_warning(warning)
+        tx.put_warning(*last.values())
         for changes in many:
             at = float(changes.now_s)
             for outcome in changes.outcomes:

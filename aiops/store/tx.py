@@ -37,6 +37,23 @@ def ms(time_s: float) -> int:
     return round(time_s * 1000)
 
 
+def warning_row(warning: EarlyWarning) -> dict[str, Any]:
+    """A warning as the row that keeps it."""
+    return {
+        "id": warning.id,
+        "fingerprint": warning.fingerprint,
+        "card": warning.card,
+        "kind": warning.kind,
+        "state": warning.state,
+        "stage": warning.stage,
+        "opened_ms": ms(warning.opened_s),
+        "updated_ms": ms(warning.updated_s),
+        "closed_ms": None if warning.closed_s is None else ms(warning.closed_s),
+        "verdict": warning.verdict,
+        "body": to_json(warning),
+    }
+
+
 class Tx:
     """What may be written. The head of the ledger is read once and kept inside the transaction."""
 
@@ -50,25 +67,15 @@ class Tx:
 
             self._insert = insert
 
-    def put_warning(self, warning: EarlyWarning) -> None:
-        """Insert a warning, or replace it by its id; a verdict once given is not taken back by a warning without one."""
-        row = {
-            "id": warning.id,
-            "fingerprint": warning.fingerprint,
-            "card": warning.card,
-            "kind": warning.kind,
-            "state": warning.state,
-            "stage": warning.stage,
-            "opened_ms": ms(warning.opened_s),
-            "updated_ms": ms(warning.updated_s),
-            "closed_ms": None if warning.closed_s is None else ms(warning.closed_s),
-            "verdict": warning.verdict,
-            "body": to_json(warning),
-        }
-        statement = self._insert(tables.warnings).values(row)
-        changed = {k: v for k, v in row.items() if k != "id"}
-        changed["verdict"] = sa.func.coalesce(statement.excluded.verdict, tables.warnings.c.verdict)
-        self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed))
+    def put_warning(self, *warnings: EarlyWarning) -> None:
+        """Insert warnings, or replace those of the same id; a verdict once given is not taken back by a warning without one."""
+        rows = [warning_row(one) for one in warnings]
+        if rows:
+            statement = self._insert(tables.warnings)
+            given = statement.excluded
+            changed = {name: given[name] for name in rows[0] if name != "id"}
+            changed["verdict"] = sa.func.coalesce(given.verdict, tables.warnings.c.verdict)
+            self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed), rows)
 
     def put_outcome(self, outcome: Outcome) -> bool:
         """Keep a verdict; whether it was. At most one is current: a later one supersedes it and names it.
