@@ -10,12 +10,12 @@ from typing import Any
 from aiops.config.promql import mistake_in
 from aiops.rules import chain, compose
 from aiops.rules.constants import constant
-from aiops.rules.judge import ABSENT, refusal
+from aiops.rules.judge import ABSENT, refusal, restarted, waits
 from aiops.rules.labels import UnsupportedTemplate, template
 from aiops.rules.names import collide
 from aiops.rules.parse import Unsupported, parse
 from aiops.rules.quantity import in_steps
-from aiops.rules.rewrite import as_evaluated, unwrapped
+from aiops.rules.rewrite import as_evaluated, passed_already, unwrapped
 from aiops.rules.target import aims, target_of, without_prediction
 from aiops.rules.tree import (
     COMPARISONS,
@@ -173,6 +173,8 @@ def _gate(rule: Node, reason: str, detail: str = "") -> _Side:
 def _comparison(node: Binary, alone: bool) -> _Side:
     if node.to_bool:
         return _gate(node, "always_fires", "`bool` returns 0 or 1 for each series, and 0 fires too")
+    if (passed := passed_already(node)) is not None:
+        return _side(passed, alone)
     meant = unwrapped(node)
     left, op, right, matching = meant.left, meant.op, meant.right, meant.matching
     limit = constant(right)
@@ -226,6 +228,10 @@ def _filtered(node: Binary) -> _Side:
     margin = chain.filtered(base.rule, base.margin, [chain.Filter(op, how, one.rule, one.margin) for op, how, one in filters])
     if margin is None:
         return _refused(node, condition, left, right, base=base, filters=filters)
+    needed = [base, *(one for op, _, one in filters if op == "and")]
+    if any(restarted(one.rule) for one in needed) and all(waits(one.rule) for one in needed if one.margin is not None):
+        detail = "it fires for a while after a restart"
+        return _Side(node, condition, reason="event_counter", detail=detail, base=base, filters=filters)
     predicting = [(op, how, one) for op, how, one in [("and", DEFAULT, base), *filters] if op == "and" and one.target]
     target = None
     if predicting:

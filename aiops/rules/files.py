@@ -83,23 +83,33 @@ def read_rules(path: Path) -> RuleFile:
 
 
 def _documents(text: str) -> Iterator[Node | None]:
-    """The first document; of a manifest every PrometheusRule, or its first object where it has none."""
+    """The first document; of a manifest every PrometheusRule, those in a List too, or its first object where it has none."""
     documents = YAML(typ="safe", pure=True).compose_all(text)
     first = next(documents, None)
     if not _kind(first):
         yield first
         return
-    objects = [first, *documents]
+    objects = [one for document in [first, *documents] for one in _objects(document)]
     yield from [one for one in objects if _kind(one) == "PrometheusRule"] or [first]
+
+
+def _objects(node: Node | None) -> Iterator[Node | None]:
+    """The object, or those in it: `kubectl get prometheusrules -o yaml` writes a List."""
+    items = _keys(node).get("items") if isinstance(node, MappingNode) and _kind(node).endswith("List") else None
+    yield from items.value if isinstance(items, SequenceNode) else [node]
 
 
 def _kind(node: Node | None) -> str:
     """The `kind` of an object of Kubernetes; empty for anything else."""
     if not isinstance(node, MappingNode):
         return ""
-    named = {key.value: value for key, value in node.value if isinstance(key, ScalarNode)}
+    named = _keys(node)
     kind = named.get("kind")
     return str(kind.value) if "apiVersion" in named and isinstance(kind, ScalarNode) else ""
+
+
+def _keys(node: MappingNode) -> dict[str, Node]:
+    return {key.value: value for key, value in node.value if isinstance(key, ScalarNode)}
 
 
 class _Reader:

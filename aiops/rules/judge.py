@@ -19,9 +19,10 @@ from aiops.rules.quantity import (
     restarts,
     slope,
     spread,
+    ticking,
     whole,
 )
-from aiops.rules.rewrite import solved
+from aiops.rules.rewrite import FLIPPED, Solved, in_order, solved
 from aiops.rules.tree import Aggregate, Binary, Call, Node, Selector, walk
 
 REASONS = {
@@ -58,6 +59,29 @@ def refusal(left: Node, op: str, right: Node) -> str | None:
     if _exact_filter(quantity):
         return "equality"
     return _ordered(quantity, op, limit)
+
+
+def restarted(rule: Node) -> bool:
+    """Whether it compares an age with what only something young is below: true for a while after a start, and never before."""
+    apart = _apart(rule)
+    return apart is not None and restarts(*apart)
+
+
+def waits(rule: Node) -> bool:
+    """Whether it compares an age, so that nothing but time has to pass."""
+    apart = _apart(rule)
+    return apart is not None and ticking(apart[0]) != 0
+
+
+def _apart(rule: Node) -> Solved | None:
+    """What a comparison compares, against a number; None of anything else."""
+    if not isinstance(rule, Binary) or rule.op not in FLIPPED or rule.to_bool:
+        return None
+    ordered = in_order(rule)
+    limit = fixed(ordered.right)
+    if limit is None:
+        return Binary("-", ordered.left, ordered.right), ordered.op, 0.0
+    return solved(ordered.left, ordered.op, limit)
 
 
 def _of_two(apart: Binary, op: str) -> str | None:

@@ -39,6 +39,7 @@ from aiops.rules.words import (
     SHARES,
     SIGNED,
     SIGNED_FUNCTIONS,
+    SPANS,
     STATES,
     SUFFIXES,
     THINGS_THAT,
@@ -146,7 +147,7 @@ def is_signed(node: Node) -> bool:
     if isinstance(node, Number):
         return node.value < 0
     if isinstance(node, Selector):
-        return bool(SIGNED & set(words(name_of(node))))
+        return _signed(words(name_of(node)))
     if isinstance(node, Negative):
         return True
     if isinstance(node, Binary):
@@ -160,6 +161,13 @@ def is_signed(node: Node) -> bool:
             return True
         return node.name not in _UNSIGNED_FUNCTIONS and any(map(is_signed, node.args))
     return isinstance(node, Subquery) and is_signed(node.of)
+
+
+def _signed(found: tuple[str, ...]) -> bool:
+    """`clock_skew_seconds`, not `clock_skew_errors_total`: how many of something there are is never negative."""
+    found = found[:-1] if found[-1:] == ("total",) else found
+    counts = _plural(found) and not (SIGNED | REALS) & set(found[-1:])
+    return bool(SIGNED & set(found)) and not counts
 
 
 def falls_to_zero(node: Node) -> bool:
@@ -189,19 +197,32 @@ def _runs_out(found: tuple[str, ...]) -> bool:
 def whole(node: Node) -> bool:
     """Whether it counts in ones, unscaled: a counter, its growth, a count, a number of things."""
     if isinstance(node, Selector):
-        return not REALS & set(words(name_of(node)))
+        found = words(name_of(node))
+        return found[-1:] in (("count",), ("bucket",)) or not REALS & set(found)
     if isinstance(node, Aggregate):
         return node.op in ("count", "count_values") or (node.op in ("sum", "min", "max") and whole(node.of))
     if isinstance(node, Binary) and node.op in ("-", "+"):
         return whole(node.left) and whole(node.right)
     if isinstance(node, Binary) and node.to_bool:
         return True
+    if isinstance(node, Call) and node.name == "increase":
+        return not _adds_up_reals(node.args[0])
     if isinstance(node, Call) and node.name in GROWTHS | CHANGES:
         return True
     if isinstance(node, Call) and node.name in ("delta", "idelta"):
         return whole(node.args[0])
     below = inner(node)
     return below is not None and whole(below)
+
+
+def _adds_up_reals(node: Node) -> bool:
+    """Whether a counter adds up seconds, bytes or the like: `io_time_seconds_total`, `request_duration_seconds_sum`."""
+    if not isinstance(node, Selector):
+        below = node.of if isinstance(node, Aggregate) and node.op == "sum" else inner(node)
+        return below is not None and _adds_up_reals(below)
+    found = words(name_of(node))
+    found = found[:-1] if found[-1:] in (("total",), ("sum",)) else found
+    return bool(REALS & set(found[-1:]))
 
 
 def counted(node: Node) -> bool:
@@ -237,7 +258,7 @@ def slope(node: Node) -> bool:
     if isinstance(node, Call) and node.name in SLOPES:
         return True
     if isinstance(node, Binary) and node.op == "-":
-        return _now(node.left) == _now(node.right) and node.left != node.right
+        return at_present(node.left) == at_present(node.right) and node.left != node.right
     if isinstance(node, Binary) and node.op in ("*", "/") and isinstance(node.right, Number):
         return slope(node.left)
     below = node.of if isinstance(node, Aggregate) and node.op in ("sum", "avg") else inner(node)
@@ -248,7 +269,7 @@ def spread(node: Node) -> bool:
     """Whether it is how far apart the series of one selector are: 0 while all are alike."""
     if not isinstance(node, Binary) or node.op != "-" or node.left == node.right:
         return False
-    left, right = ({one for one in walk(_now(side)) if isinstance(one, Selector)} for side in (node.left, node.right))
+    left, right = ({one for one in walk(at_present(side)) if isinstance(one, Selector)} for side in (node.left, node.right))
     return left == right and len(left) == 1 and all(isinstance(side, Aggregate) for side in (node.left, node.right))
 
 
@@ -301,17 +322,18 @@ def ticking(node: Node) -> int:
 
 
 def _counts_time(found: tuple[str, ...]) -> bool:
-    """Uptimes, and the clock of a machine as a series."""
+    """Uptimes, ages, and the clock of a machine as a series."""
     pairs = set(itertools.pairwise(found))
-    uptime = "uptime" in found or ("up", "time") in pairs or "since" in found
+    age = found[-1:] == ("age",) or (found[-2:-1] == ("age",) and found[-1] in SPANS)
+    uptime = "uptime" in found or ("up", "time") in pairs or "since" in found or age
     return (uptime and not SHARES & set(found)) or found == ("node", "time", "seconds")
 
 
-def _now(node: Node) -> Node:
+def at_present(node: Node) -> Node:
     """The expression with every selector at the present, but those at an instant that is fixed."""
     if isinstance(node, Selector) and not isinstance(node.when.at, int):
         return replace(node, when=NOW)
-    return rebuilt(node, _now)
+    return rebuilt(node, at_present)
 
 
 def by_the_clock(node: Node) -> bool:

@@ -57,6 +57,22 @@ def in_order(node: Binary) -> Binary:
     return replace(node, op=FLIPPED.get(node.op, node.op), left=node.right, right=node.left, matching=node.matching.swapped())
 
 
+def passed_already(node: Binary) -> Node | None:
+    """What is compared, where it went through a comparison that says more already: of `(x > 9 and y) > 0` it is `x > 9 and y`."""
+    outer = in_order(node)
+    first, limit = outer.left, constant(outer.right)
+    while isinstance(first, Binary) and first.op in ("and", "unless"):
+        first = first.left
+    if limit is None or outer.op not in FLIPPED or not isinstance(first, Binary) or first.to_bool or first.op not in FLIPPED:
+        return None
+    inner = in_order(first)
+    known = constant(inner.right)
+    if known is None or inner.op[0] != outer.op[0]:
+        return None
+    further = known > limit if outer.op[0] == ">" else known < limit
+    return outer.left if further or (known == limit and (inner.op == outer.op or outer.op.endswith("="))) else None
+
+
 def unwrapped(node: Binary) -> Binary:
     """The comparison that is meant, where 0 and 1 of another (`(x > bool 90) == 1`) or a sign (`sgn(x) > 0`) is compared."""
     node = in_order(node)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from aiops.rules import compose
 from aiops.rules.constants import constant
+from aiops.rules.quantity import at_present
 from aiops.rules.tree import COMPARISONS, Binary, Call, Matching, Node, Number, Selector, Subquery, When, rebuilt, walk
 
 _REACHED = {"<": "<=", ">": ">="}
@@ -33,10 +34,11 @@ def _predicted(node: Node) -> bool:
 
 
 def _with_itself(node: Binary) -> bool:
-    """Whether its two sides, scaled or not, are one quantity as soon as nothing is predicted."""
+    """Whether its two sides, scaled or not, are one quantity as soon as nothing is predicted, whenever it is looked at."""
     if not _predicted(node) or constant(node.left) is not None or constant(node.right) is not None:
         return False
-    return _unscaled(without_prediction(node.left)) == _unscaled(without_prediction(node.right))
+    left, right = (at_present(_unscaled(without_prediction(side))) for side in (node.left, node.right))
+    return left == right
 
 
 def _unscaled(node: Node) -> Node:

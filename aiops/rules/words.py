@@ -42,6 +42,8 @@ REALS = _set(
 """Words of what is measured, not counted."""
 SHARES = _set("ratio percent percentage pct fraction")
 """Words of shares of something."""
+SPANS = _set("seconds milliseconds minutes hours days ms s")
+"""Units of spans of time."""
 NO_PLURALS = _set("status success is has class progress address bus ms https dns tls was process")
 """Words that end in s and are no plural."""
 SUFFIXES = _set("value average avg mean max min maximum minimum current gauge")

@@ -123,6 +123,10 @@ sum by (instance) ((tank_used > 3) + tank_info)
 quantile by (zone) (0.5, tank_used < 3)
 clamp_min(tank_used > 3, 5)
 sum by (zone) (tank_used > bool 1) > 1
+(tank_used > 3 and tank_size) > 0
+(tank_used > 3) >= 3
+(tank_used >= 3) > 3
+4 > (tank_used < 3 unless on(instance) tank_temp > 4)
 """.strip().splitlines()
 SHARED = Path(__file__).parents[3] / "shared" / "rules"
 

@@ -115,6 +115,18 @@ def test_rules_in_manifests_are_read(tmp_path: Path) -> None:
     assert [(r.alert, r.line, r.group) for r in written(tmp_path, text).rules] == [("A", 8, "a"), ("B", 21, "a")]
 
 
+@pytest.mark.parametrize("kind", ["List", "PrometheusRuleList"])
+def test_rules_in_a_list_of_objects_are_read(tmp_path: Path, kind: str) -> None:
+    items = "".join("- " + OBJECT.replace("\n", "\n  ").rstrip(" ").replace("alert: A", f"alert: {name}") for name in "AB")
+    text = f"apiVersion: v1\nkind: {kind}\nitems:\n{items}- {{apiVersion: v1, kind: ConfigMap}}\n"
+    assert [(r.alert, r.line, r.group) for r in written(tmp_path, text).rules] == [("A", 11, "a"), ("B", 19, "a")]
+
+
+def test_a_list_without_rules_is_told(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="2:1: kind: List holds no rules"):
+        written(tmp_path, "apiVersion: v1\nkind: List\nitems: []\n")
+
+
 def test_a_mistake_in_a_manifest_stands_where_it_is(tmp_path: Path) -> None:
     found = written(tmp_path, OBJECT.replace("a > 1", "a >> 1"))
     assert [(m.line, m.column, m.field) for m in found.mistakes] == [(8, 27, "spec.groups[0].rules[0].expr")]

@@ -55,6 +55,10 @@ tank_level_litres > 3 and on () vector(1)
 pump_info * on (zone) group_right () (tank_level_litres > 3)
 quantile(0.5, tank_level_litres > 3)
 clamp_max(tank_level_litres > 3, 9)
+(tank_level_litres > 90 and pump_seen) > 0
+increase(valve_open_seconds_total[5m]) > 0.2
+pump_age_seconds > 900
+tank_level_litres > 90 and time() - pump_start_time_seconds > 600
 """
 REFUSED = """
 binary          pump_up == 0
@@ -110,6 +114,13 @@ event_counter   count(tank_level_litres > 90) >= 1
 event_counter   sum(pump_up == bool 0) > 0
 event_counter   (leaks_total > bool 0) == 1
 event_counter   sgn(leaks_total) > 0
+event_counter   (rate(leaks_total[5m]) > 0) > 0
+event_counter   sum(clock_skew_errors) > 0
+event_counter   sum(clock_skew_errors_total) > 0
+event_counter   pump_age_seconds < 60
+event_counter   rate(valve_seconds_count[5m]) > 0.001
+event_counter   pump_uptime_seconds < 600 and pump_uptime_seconds offset 10m > 600
+event_counter   time() - pump_start_time_seconds < 600 and on (zone) time() - tank_seen_timestamp_seconds > 600
 binary          1 - pump_up > 0
 binary          pump_up - 1 < 0
 binary          100 * pump_up < 50

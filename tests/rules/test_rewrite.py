@@ -5,7 +5,7 @@ import math
 import pytest
 
 from aiops.rules.parse import Unsupported, parse
-from aiops.rules.rewrite import as_evaluated, in_order, solved, unwrapped
+from aiops.rules.rewrite import as_evaluated, in_order, passed_already, solved, unwrapped
 from aiops.rules.tree import Binary, write
 
 
@@ -57,6 +57,30 @@ def test_one_number_stands_on_the_right(expr: str, ordered: str) -> None:
 )  # fmt: skip
 def test_a_comparison_of_truths_or_signs_is_what_it_means(expr: str, meant: str) -> None:
     assert write(unwrapped(comparison(expr))) == meant
+
+
+@pytest.mark.parametrize(
+    ("expr", "said"),
+    [
+        ("(a > 9) > 0", "a > 9"), ("0 < (a > 9 and b)", "a > 9 and b"), ("(a > 9 unless b and c) >= 9", "a > 9 unless b and c"),
+        ("(9 < a) > 9", "9 < a"), ("(a < -1) <= 0", "a < -1"), ("((a > 9) > 3) > 0", "a > 9 > 3"),
+    ],
+)  # fmt: skip
+def test_a_comparison_that_asks_for_less_than_the_one_before_says_nothing(expr: str, said: str) -> None:
+    found = passed_already(comparison(expr))
+    assert found is not None
+    assert write(found) == said
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "(a > 9) > 10", "(a >= 9) > 9", "(a > 9) < 20", "(a > bool 9) > 0", "(a != 9) > 0", "(a > b) > 0", "(a > 9) > b",
+        "(vector(9) > on () a) > 3", "(a > 9 or b) > 0", "a > 9", "sum(a > 9) > 0", "(a > NaN) > 0", "(a > 9) != 0",
+    ],
+)  # fmt: skip
+def test_any_other_comparison_says_something(expr: str) -> None:
+    assert passed_already(comparison(expr)) is None
 
 
 @pytest.mark.parametrize(

@@ -35,3 +35,17 @@ def test_nothing_predicted_has_no_target() -> None:
     node = parse("a / b < 0.1")
     assert isinstance(node, Binary)
     assert target_of(node.left, node.op, node.right, node.matching) is None
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "predict_linear(a[1h], 60) > 2 * a",
+        "a - predict_linear(a[1h] offset 1h, 3600) > 9",
+        "predict_linear(a[1h], 60) > a offset 1h",
+    ],
+)
+def test_a_quantity_against_its_own_prediction_comes_to_nothing(expr: str) -> None:
+    node = parse(expr)
+    assert isinstance(node, Binary)
+    assert target_of(node.left, node.op, node.right, node.matching) is None
