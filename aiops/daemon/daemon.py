@@ -15,6 +15,7 @@ from aiops.core import compiled
 from aiops.core.errors import AiopsError, FileError, Mistake, SourceError, StoreError
 from aiops.core.records import Outcome
 from aiops.core.text import visible
+from aiops.daemon import unkept
 from aiops.daemon.board import Board, WatchState
 from aiops.daemon.receivers import relay_of
 from aiops.daemon.responding import JOBS, Responding
@@ -31,7 +32,6 @@ from aiops.pipeline import stages as ladder
 from aiops.pipeline.assemble import open_watch
 from aiops.pipeline.calibrations import allowance
 from aiops.pipeline.figures import SINCE_S, figures
-from aiops.pipeline.plane import origin_of
 from aiops.pipeline.states import series_states
 from aiops.runbooks import Runbook, load_runbooks
 from aiops.store import Store
@@ -112,9 +112,7 @@ class Daemon:
                     log.warning("learnt state is learnt anew", watch=watch.name, state=what, why=why)
             if watch.window.rebuilt not in ("", "new"):
                 log.warning("history is read anew", watch=watch.name, why=watch.window.rebuilt)
-        for name in self.settings.sources:
-            if not self.rooms.gate.dataset(origin_of(self.settings, name)).data_class:
-                log.warning("source is not classified: what comes from it leaves masked", source=name, write="data_class")
+        unkept.say(self.settings, self.rooms)
         self.mind_masks(unread=True)  # no turn begins unmasked because it was quicker than the first reading
         lanes = {_lane(watch): watch.at_once for watch in self.rooms.watches}
         schedule = Schedule({RELAY_LANE: 1, WRITING_LANE: 1, **dict.fromkeys(JOBS, 1), MASKS_LANE: 1, **lanes}, self._ran)

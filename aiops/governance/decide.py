@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiops.governance.policy import LOCAL, Action, Effect, Policy, PolicyRule, When
+from aiops.governance.policy import LOCAL, Action, Effect, Policy, PolicyRule
 
 _STRENGTH: dict[Effect, int] = {"allow": 0, "mask": 1, "deny": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What is asked about: its `source`, its class ("" = unclassified), where it may be (empty: anywhere), what it is for."""
+    """What is asked about: its `source` (several: joined by +), its class ("" = unclassified), where it may be (empty: anywhere),
+    what it is for."""
 
     source: str
     data_class: str = ""
@@ -42,7 +44,7 @@ def decide(action: Action, data: Dataset, location: str, policy: Policy, purpose
     """
     if purpose not in data.purpose:
         return Decision("deny", "purpose", f"{data.source} is not for {purpose}")
-    matching = [rule for rule in policy.rules if _about(rule, action) and _holds(rule.when, data, location, policy)]
+    matching = [rule for rule in policy.rules if _about(rule, action) and _holds(rule, data, location, policy)]
     found = [Decision(one.effect, one.id, f"rule {one.id} of policy {policy.version}") for one in matching]
     if not any(one.effect == "allow" for one in matching):
         found.append(_default(action, data, location, policy))
@@ -79,11 +81,18 @@ def _about(rule: PolicyRule, action: Action) -> bool:
     return rule.action in ("*", action)
 
 
-def _holds(when: When, data: Dataset, location: str, policy: Policy) -> bool:
+def _holds(rule: PolicyRule, data: Dataset, location: str, policy: Policy) -> bool:
+    when = rule.when
     if when.class_ is not None:
         mine, its = policy.rank(class_of(data, policy)), policy.rank(when.class_[2:])
         if not (mine >= its if when.class_[:2] == ">=" else mine <= its):
             return False
     if when.residency_mismatch is not None and when.residency_mismatch != mismatch(data, location):
         return False
-    return (when.location is None or location in when.location) and (when.source is None or data.source in when.source)
+    return (when.location is None or location in when.location) and (when.source is None or _of(rule, when.source, data))
+
+
+def _of(rule: PolicyRule, named: Sequence[str], data: Dataset) -> bool:
+    """Whether a rule about these sources is about what was made of several: deny and mask of any of them, allow of all."""
+    sources = data.source.split("+")
+    return (all if rule.effect == "allow" else any)(one in named for one in sources)

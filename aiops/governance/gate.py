@@ -146,9 +146,11 @@ class Gate:
 
 
 def masked(warning: EarlyWarning, masker: Masker, names: set[str]) -> EarlyWarning:
-    """A warning with the values of some labels masked wherever they stand: labels, evidence, the plans of runbooks."""
+    """A warning with the values of some labels masked wherever they stand: labels, evidence, the plans of runbooks, the service
+    of its record."""
     every = _label_sets(warning)
     masks = {value: masker.value(name, value) for one in every for name, value in one.items() if name in names and value}
+    service = {**warning.labels, **warning.entity}.get("service", "")
 
     def symptom(one: Symptom) -> Symptom:
         return replace(one, labels=masker.labels(one.labels, names), evidence=_without(one.evidence, masks))
@@ -157,6 +159,7 @@ def masked(warning: EarlyWarning, masker: Masker, names: set[str]) -> EarlyWarni
         labels=masker.labels(warning.labels, names), entity=masker.labels(warning.entity, names),
         symptoms=tuple(symptom(one) for one in warning.symptoms),
         runbooks=tuple(_without(one, masks) for one in warning.runbooks),
+        record=_without(warning.record, {service: masks[service]} if service in masks else {}),
         members=tuple({**one, "entity": masker.labels(one["entity"], names)} for one in warning.members),
         beside=tuple({**one, "entity": masker.labels(one["entity"], names)} for one in warning.beside),
     )

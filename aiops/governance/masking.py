@@ -48,10 +48,15 @@ class Masker:
 
 
 def text_masked(text: str, masks: Mapping[str, str]) -> str:
-    """A text with every value that has a mask replaced by it, the longest first."""
-    for value in sorted((v for v in masks if v), key=len, reverse=True):
-        text = text.replace(value, masks[value])
-    return text
+    """A text with every value that has a mask replaced by it, in one pass, so that no mask is looked into; the longest first.
+
+    A value of digits alone is replaced where it stands alone: the 1 of a label is not the 1 of 15 min.
+    """
+    values = sorted((v for v in masks if v), key=len, reverse=True)
+    if not values:
+        return text
+    each = (rf"(?<![\w.]){v}(?!\w|\.\w)" if v.isdecimal() else re.escape(v) for v in values)
+    return re.sub("|".join(each), lambda found: masks[found[0]], text)
 
 
 def key_of(data_dir: Path | None) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic import ConfigDict, Field
 
 from aiops.config.fields import Duration, Found, Strict, at, items, schema_of_file
 from aiops.config.yaml_file import Document, load, validate
+from aiops.core.durations import seconds
 
 Action = Literal["fetch", "store", "train", "serve", "notify", "export", "*"]
 Effect = Literal["allow", "mask", "deny"]
@@ -66,6 +68,10 @@ class Defaults(Strict):
     effect: Effect = Field("deny", description="for what no rule is about")
 
 
+KEPT_S = 35 * 86400.0
+"""How long windows keep history, s."""
+
+
 class Retention(Strict):
     """How long things may be kept."""
 
@@ -95,12 +101,16 @@ class Policy(Strict):
 
     @classmethod
     def mistakes(cls, raw: Mapping[str, Any]) -> Found:
-        """Classes that are none, rules that could be passed by, an id twice."""
+        """Classes that are none, rules that could be passed by, an id twice, a promise that is not kept."""
         classes = raw.get("classes", ["public", "internal", "confidential", "restricted"])
         known = [c for c in classes if isinstance(c, str)] if isinstance(classes, list) else []
         if len(set(known)) < len(known):
             yield ("classes",), "names a class twice; each once, in order"
         yield from _unknown_classes(raw, known)
+        samples = at(raw, "retention", "samples")
+        with suppress(ValueError):
+            if isinstance(samples, str) and seconds(samples) < KEPT_S:
+                yield ("retention", "samples"), "windows keep 35d, and no less; write 35d or more, or leave it out"
         seen: set[str] = set()
         for i, rule in enumerate(items(raw, "rules")):
             yield from _rule_mistakes(rule, i, known)

@@ -72,7 +72,7 @@ def outbox_rows(
             known = payloads[kind, clock, seen is warning] = seen, payload_of(
                 kind, seen, now_s, step_s, judged_at_s, clock, shown
             )
-        group, more, at_s = (warning.id, {}, now_s) if name in renewed else _bundle(route, warning, now_s, hours)
+        group, more, at_s = (warning.id, {}, now_s) if name in renewed else _bundle(route, seen, now_s, hours)
         if over and (not sure or event == "judged"):
             more |= {"if_told": True}
         yield OutboxEntry(name, group, key_of(kind, warning, now_s, outcome), known[1] | more, kind == "updated", at_s)
@@ -118,7 +118,8 @@ def _again(route: Route, warning: EarlyWarning, now_s: float, step_s: float) -> 
 
 
 def _bundle(route: Route, warning: EarlyWarning, now_s: float, hours: WorkingHours) -> tuple[str, dict[str, Any], float]:
-    """(group, what the payload says of it, not before): the warning itself, or all that a route tells together."""
+    """(group, what the payload says of it, not before): the warning itself, or all that a route tells together. By labels as
+    the receiver may see them: they stand in its title."""
     if route.digest:
         return f"digest:{route.receiver}", {"bundle": {}}, hours.next_begin_s(now_s)
     if not route.group_by:

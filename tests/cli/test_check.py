@@ -23,6 +23,7 @@ owner: {team: web-sre}
 query: workers_free
 signal: workers_free
 forecast: {limit: {below: 1}, horizon: 1d}
+entity: [service]
 """
 CONFIG = "receivers: {}\nroutes: []\ncards: [cards]\nrunbooks: [runbooks]\nresponses: {groups: {web-sre: [ann]}}\n"
 
@@ -213,3 +214,45 @@ def test_files_that_masks_name_must_be_there(tree: Path) -> None:
     add(tree / "aiops.yaml", "routes: []", f"routes: []\n{mask}")
     _, lines = check("--config", "aiops.yaml")
     assert [line.partition(": ")[2][:24] for line in lines] == ["masks.m.bearer_token_file"[:24]]
+
+
+def test_a_policy_that_almost_names_a_source_or_a_receiver_is_told(tree: Path) -> None:
+    receivers = "receivers: {am-eu: {kind: webhook, url: http://127.0.0.1:9}, out: {kind: stdout}}"
+    routes = "routes: [{receiver: am-eu, continue: true}, {receiver: out}]"
+    add(tree / "aiops.yaml", "receivers: {}\nroutes: []", f"{receivers}\n{routes}")
+    (tree / "aiops.yaml").write_text(
+        (tree / "aiops.yaml").read_text() + "sources: {prod-eu: {kind: host}}\npolicy: policy.yaml\n"
+    )
+    (tree / "policy.yaml").write_text("sources:\n  prod_eu: {class: internal}\nlocations:\n  am_eu: eu\n  web: eu\n")
+    assert check("--config", "aiops.yaml") == (1, [
+        f"{tree}/policy.yaml:2:3: sources.prod_eu: no source 'prod_eu' in the config; did you mean prod-eu?",
+        f"{tree}/policy.yaml:4:3: locations.am_eu: no receiver 'am_eu' in the config; did you mean am-eu?",
+    ])  # fmt: skip
+    (tree / "policy.yaml").write_text(
+        "sources:\n  prod-eu: {class: internal}\n  prod-us: {class: internal}\nlocations: {am-eu: eu, am-us: us}\n"
+    )
+    assert check("--config", "aiops.yaml")[0] == 0, "one policy for many daemons names what is not here"
+
+
+def test_a_label_that_warnings_may_not_have_is_a_warning_and_no_mistake(tree: Path) -> None:
+    add(tree / "cards/pool_used_up.yaml", "entity: [service]", "entity: [instance]")
+    code, lines = check("--config", "aiops.yaml")
+    assert (code, lines[-1]) == (0, "ok: config, cards and runbooks")
+    assert "target_by[0]: warning: warnings of pool_used_up may have no label service" in lines[0]
+    code, lines = check("runbooks/pool.yaml", "--config", "aiops.yaml", "-o", "json")
+    assert (code, [json.loads(line)["level"] for line in lines]) == (0, ["warning"])
+
+
+def test_a_warning_stands_behind_mistakes_and_makes_none_of_itself(tree: Path) -> None:
+    add(tree / "cards/pool_used_up.yaml", "entity: [service]", "entity: [instance]")
+    add(tree / "runbooks/pool.yaml", "route: default", "route: nowhere")
+    code, lines = check("--config", "aiops.yaml", "-o", "json")
+    assert (code, [json.loads(line)["level"] for line in lines]) == (1, ["mistake", "warning"])
+
+
+def test_types_that_never_fit_are_a_mistake_at_their_line(tree: Path) -> None:
+    add(tree / "runbooks/pool.yaml", "if: steps.look.json.idle > 3", "if: symptom.lead_time > '1h'")
+    (line,) = check("runbooks/pool.yaml")[1]
+    number = 1 + (tree / "runbooks/pool.yaml").read_text().splitlines().index("    if: symptom.lead_time > '1h'")
+    assert line.startswith(f"runbooks/pool.yaml:{number}:5: steps[2].if: ")
+    assert "symptom.lead_time, which is a number, is compared with '1h', which is text" in line

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-import structlog
 
 from aiops.core.errors import FileError
 from tests.daemon.rig import Rig, card, falling
@@ -59,13 +58,6 @@ def test_a_changed_policy_is_a_ledger_row_and_counts_from_the_next_turn_on(rig: 
     assert [row["from"] for row in rows] == [None, rows[0]["to"]]
     daemon.reload()
     assert len(ledger(rig, "policy.changed")) == 2, "what did not change is no row"
-
-
-def test_a_source_without_a_class_is_told_of_at_the_start(rig: Rig) -> None:
-    daemon = rig.start(card())
-    with structlog.testing.capture_logs() as logs:
-        daemon.start()
-    assert [one["source"] for one in logs if "not classified" in one["event"]] == ["made"]
 
 
 @pytest.mark.parametrize(("data_class", "masked"), [("", True), ("restricted", True), ("internal", False)])

@@ -111,6 +111,26 @@ def test_the_entities_that_a_warning_of_many_lists_are_masked_too() -> None:
     assert seen.members[0]["entity"]["instance"].startswith("masked:")
 
 
+def test_the_record_of_a_masked_warning_does_not_name_its_service() -> None:
+    record = {"text": "new: unproven; service shop 9 of 12", "groups": [{"of": "service shop", "settled": 12}]}
+    found = classified("restricted", service="shop").having(record=record)
+    seen, _ = gate().outbound(found, "notify", "")
+    assert seen is not None
+    assert "shop" not in str(seen)
+    assert seen.record["text"].endswith(" 9 of 12")
+
+
+def test_what_several_sources_saw_is_told_as_the_strictest_rule_about_one_of_them_says() -> None:
+    both = Lineage("eu+us", "q", 0, 60, data_class="internal")
+    rule = {"id": "R", "action": "notify", "when": {"source": ["eu"]}}
+    assert gate(rules=[{**rule, "effect": "deny"}]).decision("notify", [both], "am").effect == "deny"
+    assert gate(rules=[{**rule, "effect": "mask"}]).decision("notify", [both], "am").effect == "mask"
+    restricted = replace(both, data_class="restricted")
+    assert gate(rules=[{**rule, "effect": "allow"}]).decision("notify", [restricted], "am").effect == "mask"
+    rule["when"] = {"source": ["us", "eu"]}
+    assert gate(rules=[{**rule, "effect": "allow"}]).decision("notify", [restricted], "am").effect == "allow"
+
+
 def test_only_the_label_that_is_too_high_is_masked_where_the_rest_may_be_told() -> None:
     guard = gate(labels={"user_email": {"class": "restricted"}})
     seen, _ = guard.outbound(classified("internal", user_email="x@y"), "notify", "")

@@ -33,6 +33,13 @@ def test_only_the_named_labels_are_masked_and_nothing_is_made_of_nothing() -> No
 
 def test_a_value_inside_a_text_is_replaced_the_longest_first() -> None:
     assert text_masked("df -h /var/lib on /var", {"/var": "A", "/var/lib": "B"}) == "df -h B on A"
+    assert text_masked("as it is", {}) == "as it is"
+
+
+def test_no_mask_is_looked_into_and_no_number_is_torn() -> None:
+    masks = {"db-1": "masked:0123456789ab", "1": "masked:111111111111", "a": "masked:aaaaaaaaaaaa"}
+    assert text_masked("db-1 cpu 1.", masks) == "masked:0123456789ab cpu masked:111111111111."
+    assert text_masked("in 15 min at 0.1", masks) == "in 15 min masked:aaaaaaaaaaaat 0.1"
 
 
 def test_the_key_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def test_the_first_pattern_that_fits_a_label_counts() -> None:
         ("rules:\n  - {id: R, action: notify, effect: deny}\n  - {id: R, action: serve, effect: deny}", "rules[1].id"),
         ("defaults: {unclassified: secret}", "defaults.unclassified"),
         ("classes: [a, a]", "classes"),
+        ("retention: {samples: 7d}", "1:13: retention.samples: windows keep 35d"),
     ],
 )
 def test_a_mistake_is_told_where_it_stands(tmp_path: Path, text: str, where: str) -> None:

@@ -227,6 +227,13 @@ def test_those_that_share_labels_wait_for_each_other() -> None:
     assert a.dedup_key != b.dedup_key
 
 
+def test_what_is_told_together_names_labels_as_its_receiver_may_see_them() -> None:
+    routes, seen = tree({"receiver": "chat", "group_by": ["env"]}), warning(labels={"env": "masked:0123456789ab"})
+    (row,) = outbox_rows("opened", warning(labels={"env": "bank"}), routes, OPENED_S, 60, told=lambda name: seen)
+    assert row.payload["bundle"] == {"env": "masked:0123456789ab"}
+    assert "bank" not in str(row)
+
+
 def test_what_lasts_is_told_again_where_a_route_says_so() -> None:
     routes = tree({"receiver": "chat", "repeat": "30m"})
     told_at = [at for at in range(60, 2 * 3600 + 1, 60) if rows("updated", warning(), routes, OPENED_S + at)]
