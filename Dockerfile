@@ -29,6 +29,7 @@ ENV PATH=/opt/aiops/bin:$PATH \
     OPENBLAS_NUM_THREADS=1 \
     HOME=/var/lib/aiops \
     AIOPS_DATA_DIR=/var/lib/aiops \
+    AIOPS_WEB__LISTEN=0.0.0.0:9464 \
     AIOPS_WEB__OPEN=true
 USER 65532:65532
 WORKDIR /var/lib/aiops
@@ -37,4 +38,4 @@ EXPOSE 9464
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=6s --start-period=30s --retries=3 CMD ["aiops", "healthcheck", "http://127.0.0.1:9464"]
 ENTRYPOINT ["aiops"]
-CMD ["run", "--listen", "0.0.0.0:9464"]
+CMD ["run"]

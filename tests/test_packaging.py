@@ -230,6 +230,8 @@ def test_the_image_runs_as_nobody_with_a_volume_and_a_healthcheck() -> None:
     assert '"aiops", "healthcheck"' in last("HEALTHCHECK")
     assert last("ENTRYPOINT") == '["aiops"]'
     assert last("STOPSIGNAL") == "SIGTERM"
+    assert last("CMD") == '["run"]'
+    assert "AIOPS_WEB__LISTEN=0.0.0.0:9464" in last("ENV"), "with other arguments it is reached too"
 
 
 def test_the_image_installs_only_what_the_lock_names() -> None:

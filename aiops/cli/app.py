@@ -288,12 +288,22 @@ def warnings_show(
 
 
 @audit_app.command("verify")
-def audit_verify(config: ConfigPath = None, data_dir: DataDir = None, output: Out = Output.text) -> None:
+def audit_verify(
+    against: Annotated[Path | None, typer.Option(help="what `verify -o json` printed earlier: those rows must be there")] = None,
+    config: ConfigPath = None, data_dir: DataDir = None, output: Out = Output.text,
+) -> None:  # fmt: skip
     """Recompute the hash chain of the ledger; exit 1 and name the first bad row when it was changed."""
+    from aiops.cli.warnings import kept_check
+    from aiops.core.errors import AiopsError
+
+    try:
+        kept = None if against is None else kept_check(against)
+    except AiopsError as e:
+        _fail(str(e), 2)
     with _store(config, data_dir) as store:
-        found = store.verify_ledger()
+        found = store.verify_ledger(kept)
     if output is Output.json:
-        _print({"ok": found.ok, "rows": found.rows, "first_bad": found.first_bad, "why": found.why})
+        _print({"ok": found.ok, "rows": found.rows, "head": found.head, "first_bad": found.first_bad, "why": found.why})
     else:
         typer.echo(f"{found.rows} rows, unchanged" if found.ok else f"row {found.first_bad}: {found.why}")
     raise typer.Exit(0 if found.ok else 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from aiops.core.durations import rfc3339, text
-from aiops.core.errors import StoreError
+from aiops.core.errors import AiopsError, StoreError
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
 from aiops.notify.evidence import told
@@ -137,6 +137,20 @@ def _what_to_do(w: EarlyWarning) -> list[str]:
         lines.append(f"             impact: {book['impact']}")
         lines += [f"             {step}" for step in plan(book)]
     return lines or ["  runbook    none matches"]
+
+
+def kept_check(path: Path) -> tuple[int, str]:
+    """(rows, head) of a check that was kept in a file; of several lines the last. Raises AiopsError when there is none."""
+    try:
+        found = orjson.loads(path.read_bytes().rstrip().rpartition(b"\n")[2])
+        rows, head = int(found["rows"]), str(found["head"])
+    except OSError as e:
+        raise AiopsError(f"{path}: cannot be read: {e.strerror}") from e
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as e:
+        raise AiopsError(f"{path}: is not what `aiops audit verify -o json` printed") from e
+    if not found.get("ok"):
+        raise AiopsError(f"{path}: that check had found the ledger changed; name one that was good")
+    return rows, head
 
 
 def ledger_lines(store: Store, since_s: float, as_json: bool) -> Iterator[str]:

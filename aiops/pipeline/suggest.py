@@ -59,6 +59,14 @@ class Proposal:
     about: tuple[str, ...] = ()
 
 
+BY_HAND: dict[Word, str] = {
+    "early": "a shorter `forecast.horizon`, or more `persistence`, tells of them later",
+    "wrong_target": "look at its `entity` and at what its runbooks match",
+    "unimportant": "leave such series out of its `query`, or set a limit that hurts",
+}
+"""What is said of a word from which no change of the card follows by itself."""
+
+
 def feedback_of(store: Store, card: str | None = None) -> list[Feedback]:
     """The current feedback on the warnings of a card, or of all."""
     return current(feedback_from(said) for said in store.statements(kind="feedback", card=card))
@@ -96,7 +104,7 @@ def _for(word: Word, card: ModelCard, about: Sequence[EarlyWarning], kept: Seque
     elif word == "duplicate":
         yield _wider(card, why, kept) or Proposal(card.name, f"{why}; its entity has one label only")
     else:
-        yield Proposal(card.name, f"{why}: look at its `entity` and at what its runbooks match")
+        yield Proposal(card.name, f"{why}: {BY_HAND[word]}")
 
 
 def _slower(card: ModelCard, why: str, about: Sequence[EarlyWarning], kept: Sequence[EarlyWarning]) -> Proposal | None:

@@ -343,14 +343,14 @@ class Store:
             rows = connection.execute(query).all()
         return [LedgerRow(r.seq, r.hash, r.at_ms / 1000, r.actor, r.action, r.object, r.detail) for r in rows]
 
-    def verify_ledger(self) -> LedgerCheck:
-        """Recompute the whole chain."""
+    def verify_ledger(self, kept: tuple[int, str] | None = None) -> LedgerCheck:
+        """Recompute the whole chain, and hold it against an earlier check: see `ledger.verify`."""
         t = tables.ledger
         columns = [sa.cast(c, sa.Text).label(c.name) if c is t.c.detail else c for c in t.c]  # as it is stored
         with self._read() as connection:
             query = sa.select(*columns).order_by(t.c.seq)
             with connection.execution_options(stream_results=True).execute(query) as rows:
-                return verify(_unless_unreadable(rows))
+                return verify(_unless_unreadable(rows), kept)
 
     def counts(self) -> dict[str, int]:
         """How many rows there are of each kind, for metrics and the page; of verdicts only the current ones."""

@@ -153,6 +153,38 @@ def test_a_changed_ledger_is_found_and_the_row_named(tmp_path: Path) -> None:
     assert result.stdout.startswith("row 2: ")
 
 
+def test_a_ledger_is_held_against_an_earlier_check_that_was_kept(tmp_path: Path) -> None:
+    def at(folder: Path, *names: str) -> str:
+        with closing(Store.open("", folder)) as store:
+            for name in names:
+                with store.transaction() as tx:
+                    tx.record("daemon", name, "x", {}, 60.0)
+        return aiops("audit", "verify", "--data-dir", str(folder), "-o", "json").stdout
+
+    kept = tmp_path / "kept.json"
+    kept.write_text(at(tmp_path / "whole", "a", "b"))
+    rows = json.loads(kept.read_text())["rows"]
+    at(tmp_path / "whole", "c")
+    at(tmp_path / "cut", "a")
+    at(tmp_path / "anew", "a", "other")
+    against, names = ("--against", str(kept)), ("whole", "cut", "anew")
+    verified = {name: aiops("audit", "verify", "--data-dir", str(tmp_path / name), *against) for name in names}
+    assert {name: one.exit_code for name, one in verified.items()} == {"whole": 0, "cut": 1, "anew": 1}
+    assert f"there were {rows} rows" in verified["cut"].stdout
+    assert "is not the row that was there" in verified["anew"].stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [(None, "cannot be read"), ("no", "is not what"), ("{}", "is not what"), ('{"ok":false,"rows":1,"head":"0"}', "changed")],
+)
+def test_what_is_no_earlier_check_is_refused(tmp_path: Path, text: str | None, why: str) -> None:
+    if text is not None:
+        (tmp_path / "kept.json").write_text(text)
+    result = aiops("audit", "verify", "--data-dir", str(tmp_path), "--against", str(tmp_path / "kept.json"))
+    assert (result.exit_code, why in result.stderr) == (2, True)
+
+
 def test_an_exported_ledger_holds_all_that_its_hashes_are_made_of(tmp_path: Path) -> None:
     with closing(Store.open("", tmp_path)) as store, store.transaction() as tx:
         for i in range(3):

@@ -162,9 +162,12 @@ def test_duplicates_ask_for_a_wider_entity(store: Store, card: ModelCard, tmp_pa
     assert one.tried.kept_back == {"open": 2}, "they would have been part of the first"
 
 
-def test_a_wrong_target_is_nothing_that_a_card_can_mend_alone(store: Store, card: ModelCard) -> None:
-    say(store, "wrong_target", *kept(store, 60, 60))
-    assert [(p.key, "runbooks match" in p.why) for p in suggest(store, card)] == [("", True)]
+@pytest.mark.parametrize(
+    ("word", "hint"), [("wrong_target", "runbooks match"), ("early", "shorter"), ("unimportant", "leave such series out")]
+)
+def test_what_no_card_can_mend_alone_is_said_in_its_own_words(store: Store, card: ModelCard, word: str, hint: str) -> None:
+    say(store, word, *kept(store, 60, 60))
+    assert [(p.key, hint in p.why) for p in suggest(store, card)] == [("", True)]
 
 
 def test_one_word_alone_and_what_was_useful_ask_for_nothing(store: Store, card: ModelCard) -> None:
