@@ -6,7 +6,9 @@ PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --constraint .ci/constraints.txt --custom-compile-command 'make lock' --quiet $(UPGRADE)
 ARGS ?=
-JOBS ?= 3
+JOBS ?= 5
+# Hundreds of processes are started: none compiles anew what another one did.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo check test test-long packages docs lock clean

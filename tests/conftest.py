@@ -1,11 +1,29 @@
-"""What one test configures of the process is not left to the next."""
+"""Which file is run first; what one test configures of the process is not left to the next."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
+
+LONGEST = (
+    "acceptance/test_response_drill.py", "acceptance/test_fill.py", "acceptance/test_existing_alerts.py", "backtest/test_run.py",
+    "faults/test_response_kills.py", "acceptance/test_init.py", "backtest/test_demo.py", "faults/test_kill_sweep.py",
+    "models/test_exhaustion_over_time.py", "web/test_browser.py", "telemetry/test_window_kill.py", "test_packaging.py",
+    "backtest/test_contest.py", "web/test_browser_pages.py", "backtest/test_shares.py", "acceptance/test_plane.py",
+    "responses/test_machine.py", "web/test_demo.py",
+)  # fmt: skip
+"""Files that take longest beside others, longest first: the first three wait for minutes while a disk fills."""
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that they wait beside what computes and none of them is left alone at the end."""
+    place = {TESTS / name: number for number, name in enumerate(LONGEST)}
+    assert all(path.is_file() for path in place), "a file that takes long has another name now"
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from tests.acceptance.daemon import Aiops, until
 
 pytestmark = pytest.mark.acceptance
 
-CALM_S, FILL_S, LIMIT = 60.0, 240.0, 0.9
+CALM_S, FILL_S, LIMIT = 20.0, 240.0, 0.9
 FULL = """
   - alert: TankFull
     expr: tank_used_ratio > 0.9 and on (tank) tank_open_state == 1

@@ -26,7 +26,7 @@ from tests.acceptance.daemon import Aiops, until
 pytestmark = pytest.mark.acceptance
 
 STEP_S = 2
-CALM_S, FILL_S = 75, 320
+CALM_S, FILL_S = 25, 320
 SIZE_MIB = 48
 FILLER = """
 import os, sys, time

@@ -29,7 +29,7 @@ from tests.acceptance.daemon import Aiops, until
 pytestmark = pytest.mark.acceptance
 
 STEP_S, SIZE_MIB = 2, 48
-CALM_S, FILL_S, HORIZON_S = 75, 320, 300
+CALM_S, FILL_S, HORIZON_S = 25, 320, 300
 HOUR_S = 10
 """So many seconds here stand for an hour: a disk that fills in 32 hours."""
 FILLER = """
