@@ -60,6 +60,11 @@ class ChatNotifier(Notifier[ChatParams]):
         self._threaded = _threads(self._services)
         _fitted(apprise, self._services)
 
+    @classmethod
+    def draws(cls, params: ChatParams) -> bool:
+        """Unless its parameters say that text alone is wanted."""
+        return params.pictures
+
     def send(self, message: Mapping[str, Any], dedup_key: str, now_s: float) -> None:
         """Tell one message."""
         for service in self._threaded:

@@ -21,10 +21,15 @@ class Notifier(ABC, Generic[P]):
     renewed: ClassVar[bool] = False
     """Whether it forgets what is not said again: then a warning that is open is told every turn."""
     pictured: ClassVar[bool] = False
-    """Whether it shows pictures: then a message brings the arrays of its leading series, `picture`, where they are known."""
+    """Whether it can show pictures: then a message brings the arrays of its leading series, `picture`, where they are known."""
 
     def __init__(self, name: str, params: P) -> None:
         self.name, self.params = name, params
+
+    @classmethod
+    def draws(cls, params: P) -> bool:
+        """Whether one with these parameters shows pictures."""
+        return cls.pictured
 
     @abstractmethod
     def send(self, message: Mapping[str, Any], dedup_key: str, now_s: float) -> None:

@@ -11,6 +11,7 @@ from aiops.config.routing import Route, WorkingHours
 from aiops.core.labels import Labels, fingerprint, matches_all
 from aiops.core.records import SEVERITIES, STAGES, EarlyWarning, Outcome
 from aiops.notify.clock import UTC_CLOCK, Clock
+from aiops.notify.fates import Fate, leading, tally
 from aiops.notify.wording import act_before, body, impact, record, title
 from aiops.store.codec import to_json
 
@@ -41,7 +42,7 @@ def outbox_rows(
     event: Event, warning: EarlyWarning, routes: Sequence[Route], now_s: float, step_s: float,
     judged_at_s: float | None = None, local: Collection[str] = (), renewed: Collection[str] = (),
     told: Callable[[str], EarlyWarning | None] | None = None, hours: WorkingHours | None = None,
-    clocks: Mapping[str, Clock] | None = None, outcome: Outcome | None = None,
+    clocks: Mapping[str, Clock] | None = None, outcome: Outcome | None = None, fates: Sequence[Fate] = (),
 ) -> Iterator[OutboxEntry]:
     """What every receiver is told of an event.
 
@@ -51,7 +52,8 @@ def outbox_rows(
     those in `renewed` get each alone, for they put together by themselves.
     `judged_at_s`: when at the latest a warning that has ended is judged; `outcome`: what became of it (`judged`). `told`: the
     warning as a receiver may see it, None when it must not. `hours`: when somebody is at work; what is over is told by every
-    route that may have told it. `clocks`: on whose clock a receiver reads times; UTC without one.
+    route that may have told it. `clocks`: on whose clock a receiver reads times; UTC without one. `fates`: what became of those
+    it spoke for.
     """
     hours, clocks = hours or WorkingHours(), clocks or {}
     over = event in OVER
@@ -70,16 +72,20 @@ def outbox_rows(
         if known is None or known[0] is not seen:
             shown = outcome if outcome is None or seen is warning else replace(outcome, entity={}, about={}, detail="")
             known = payloads[kind, clock, seen is warning] = seen, payload_of(
-                kind, seen, now_s, step_s, judged_at_s, clock, shown
+                kind, seen, now_s, step_s, judged_at_s, clock, shown, fates
             )
         group, more, at_s = (warning.id, {}, now_s) if name in renewed else _bundle(route, seen, now_s, hours)
         if over and (not sure or event == "judged"):
             more |= {"if_told": True}
-        yield OutboxEntry(name, group, key_of(kind, warning, now_s, outcome), known[1] | more, kind == "updated", at_s)
+        yield OutboxEntry(name, group, key_of(kind, warning, now_s, outcome, fates), known[1] | more, kind == "updated", at_s)
 
 
-def key_of(event: Event, warning: EarlyWarning, now_s: float, outcome: Outcome | None = None) -> str:
+def key_of(
+    event: Event, warning: EarlyWarning, now_s: float, outcome: Outcome | None = None, fates: Sequence[Fate] = ()
+) -> str:
     """What names a message, the same however often it is made."""
+    if event == "judged" and fates:  # it may be told again when one of them is judged
+        return f"{warning.id}:{event}:{int(now_s)}:{leading(fates)}"
     if outcome is not None:
         return f"{warning.id}:{event}:{outcome.settled_s}:{outcome.verdict}"
     if event == "opened" and warning.thread:  # who was told of what it goes on for knows enough
@@ -161,7 +167,7 @@ def facts_of(warning: EarlyWarning) -> Labels:
 
 def payload_of(
     event: Event, warning: EarlyWarning, now_s: float, step_s: float, judged_at_s: float | None, clock: Clock = UTC_CLOCK,
-    outcome: Outcome | None = None,
+    outcome: Outcome | None = None, fates: Sequence[Fate] = (),
 ) -> dict[str, Any]:
     """One message as plain JSON: the warning whole, title and text, and until when it is true unless it is renewed."""
     lasts = {"closed": 0.0, "judged": JUDGED_FOR_S}.get(event, TURNS_UNTIL_STALE * step_s)
@@ -170,14 +176,15 @@ def payload_of(
         "event": event,
         "at_s": now_s,
         "ends_at_s": now_s + lasts,
-        "title": title(warning, now_s, clock, outcome),
-        "text": body(warning, now_s, judged_at_s, clock, outcome),
+        "title": title(warning, now_s, clock, outcome, fates),
+        "text": body(warning, now_s, judged_at_s, clock, outcome, fates),
         "record": record(warning),
         "impact": impact(warning),
         "act_before": act_before(warning, now_s, clock),
-        "verdict": verdict(warning, event in OVER),
+        "verdict": (leading(fates) if warning.members else "") or verdict(warning, event in OVER),
         "judged_at_s": judged_at_s if outcome is None else float(outcome.settled_s),
         "warning": to_json(warning),
+        **({"verdicts": tally(fates)} if fates else {}),
         **({} if outcome is None else {"outcome": to_json(outcome)}),
     }
 

@@ -21,6 +21,7 @@ from aiops.notify.bundle import bundled
 from aiops.notify.interface import Notifier
 from aiops.notify.pulse import Pulse
 from aiops.store import OutboxRow, Store
+from aiops.store.about import told, told_end
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 60.0
 GIVES_UP_AFTER_S = 86400.0
@@ -208,16 +209,17 @@ class Relay:
         """Whether a row tells its receiver nothing: a renewal that a newer one follows, the end of what was never announced here,
         a verdict that was told before. Then it is forgotten; where the beginning went to the fallback, so does the end."""
         payload, about = row.payload, str(row.payload["warning"]["id"])
-        told = about, str(row.payload["warning"].get("thread", ""))  # or of the one in whose place it goes on
+        of = about, str(row.payload["warning"].get("thread", ""))  # or of the one in whose place it goes on
         idle = _is_renewal(row) and payload.get("ends_at_s", 0) < now_s
-        if payload.get("if_told") and not self._store.told(row.receiver, *told):
+        if payload.get("if_told") and not told(self._store, row.receiver, *of):
             fallback = self._fallbacks.get(row.receiver, "")
-            if fallback and self._store.told(fallback, *told):
+            if fallback and told(self._store, fallback, *of):
                 self._store.mark_dead(row.seq, "its beginning was refused here", now_s, fallback)
                 return True
             idle = True
         if payload["event"] == "judged":
-            idle = idle or self._store.told_verdict(row.receiver, about, row.seq) == payload["verdict"]
+            end = payload["verdict"], payload.get("verdicts", {})
+            idle = idle or told_end(self._store, row.receiver, about, row.seq) == end
         if idle:
             self._store.forget(row.seq)
             result.superseded += 1

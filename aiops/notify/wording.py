@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aiops.core.durations import text
 from aiops.core.labels import Labels
-from aiops.core.records import BY_DAEMON, CAME, FORETELLING, Crossing, EarlyWarning, Outcome, Verdict
+from aiops.core.records import BY_DAEMON, CAME, FORETELLING, Crossing, EarlyWarning, Outcome
 from aiops.core.text import times, visible
 from aiops.notify.clock import UTC_CLOCK, Clock
 from aiops.notify.evidence import sentence, told
+from aiops.notify.fates import PENDING, Fate, leading, lines, said, tally, title_of
 
 TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
 CARDS_AT_MOST = 5
 _STATE = {"absence": "silent", "conflict": "told differently by its sources"}
 _OVER = {"absence": "is silent no longer, or taken to be gone", "conflict": "is told alike again"}
-ENDS: Mapping[Verdict, str] = {
-    "hit": "came true", "late": "came true, told too late", "false": "was wrong", "averted": "was averted",
-    "expired": "was judged by nobody", "unjudgeable": "cannot be judged",
-}  # fmt: skip
-"""How an episode ends, in words."""
 
 
 def subject(warning: EarlyWarning) -> str:
@@ -34,14 +30,16 @@ def subject(warning: EarlyWarning) -> str:
     return name + (f" on {where}" if where else "")
 
 
-def title(warning: EarlyWarning, now_s: float, clock: Clock = UTC_CLOCK, outcome: Outcome | None = None) -> str:
+def title(
+    warning: EarlyWarning, now_s: float, clock: Clock = UTC_CLOCK, outcome: Outcome | None = None, fates: Sequence[Fate] = ()
+) -> str:
     """One sentence that fits a phone: what, where, when; the date only where it is another day than today. `outcome`: what
-    became of it, for one that had ended before that was known."""
+    became of it, for one that had ended before that was known; `fates`: of those it spoke for."""
     what = subject(warning)
     if outcome is not None:
         return f"{what} {_judged(warning, outcome, now_s, clock)}"
     if warning.state == "closed":
-        return f"{what} {_ending(warning, now_s, clock)}"
+        return f"{what} {_ending(warning, now_s, clock, fates)}"
     c = warning.crossing
     if c is None:
         since = warning.symptoms[0].since_s if warning.kind == "absence" and warning.symptoms else warning.opened_s
@@ -80,41 +78,46 @@ def _evidence(warning: EarlyWarning) -> Mapping[str, Any]:
 
 def _judged(warning: EarlyWarning, outcome: Outcome, now_s: float, clock: Clock) -> str:
     """What became of what had ended."""
-    said, told = ENDS.get(outcome.verdict, outcome.verdict), warning.first_crossing
+    words, told = said(outcome.verdict), warning.first_crossing
     if outcome.failed_s is not None:
         ahead = text(max(0, outcome.failed_s - warning.opened_s))
-        return f"{said}: failed at {_at(outcome.failed_s, now_s, clock)}, {ahead} after it was told"
-    return said if told is None else f"{said}: it was expected for {_at(told.expected_s, now_s, clock)}"
+        return f"{words}: failed at {_at(outcome.failed_s, now_s, clock)}, {ahead} after it was told"
+    return words if told is None else f"{words}: it was expected for {_at(told.expected_s, now_s, clock)}"
 
 
-def _ending(warning: EarlyWarning, now_s: float, clock: Clock) -> str:
+def _ending(warning: EarlyWarning, now_s: float, clock: Clock, fates: Sequence[Fate]) -> str:
     ended = warning.updated_s if warning.closed_s is None else warning.closed_s
     if warning.verdict in CAME:
         late = " (late)" if warning.verdict == "late" else ""
         return f"came true by {_at(ended, now_s, clock)}, {text(ended - warning.opened_s)} after it was told{late}"
     if warning.members:
-        return f"has ended on all of them by {_at(ended, now_s, clock)}"
+        over = f"has ended on all of them by {_at(ended, now_s, clock)}"
+        if set(tally(fates)) <= {PENDING}:
+            return f"{over}; verdicts pending" if fates else over
+        return f"has ended; {title_of(fates)}" if leading(fates) == PENDING else title_of(fates)
     if warning.kind not in FORETELLING:
         return _OVER.get(warning.kind, "has ended")
     over = "is no longer unusual" if warning.first_crossing is None else "is no longer expected"
-    return f"{over}; {'verdict pending' if warning.verdict is None else ENDS[warning.verdict]}"
+    return f"{over}; {'verdict pending' if warning.verdict is None else said(warning.verdict)}"
 
 
 def body(
-    warning: EarlyWarning, now_s: float, judged_at_s: float | None, clock: Clock = UTC_CLOCK, outcome: Outcome | None = None
+    warning: EarlyWarning, now_s: float, judged_at_s: float | None, clock: Clock = UTC_CLOCK, outcome: Outcome | None = None,
+    fates: Sequence[Fate] = (),
 ) -> str:
     """What a person needs at 03:00: what, when, how sure, why, what to do; one fact a line, nothing from outside unescaped."""
     ended = warning.state == "closed"
-    lines = [*_what(warning), *(_ended(warning, judged_at_s, clock, outcome) if ended else _when(warning, now_s, clock))]
-    lines.append(f"How sure: {sure(warning)}; {record(warning)}")
-    lines += [f"Why: {sentence(symptom)}" for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
+    out = [*_what(warning), *(_ended(warning, judged_at_s, clock, outcome, fates) if ended else _when(warning, now_s, clock))]
+    out.append(f"How sure: {sure(warning)}; {record(warning)}")
+    out += [f"Why: {sentence(symptom)}" for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
     if len(warning.symptoms) > SYMPTOMS_AT_MOST:
-        lines.append(f"Why: and {len(warning.symptoms) - SYMPTOMS_AT_MOST} series more")
-    lines += _beside(warning, clock)
-    lines += _data(warning, clock)
-    if not ended or warning.verdict in CAME:  # what did not come needs no response
-        lines += [line for book in warning.runbooks for line in _do(book)] or ["Do: no runbook matches this warning"]
-    return "\n".join([*lines, f"More: aiops warnings show {warning.id}"])
+        out.append(f"Why: and {len(warning.symptoms) - SYMPTOMS_AT_MOST} series more")
+    out += _beside(warning, clock)
+    out += _data(warning, clock)
+    verdict = leading(fates) if warning.members else warning.verdict
+    if not ended or verdict in CAME:  # what did not come needs no response
+        out += [line for book in warning.runbooks for line in _do(book)] or ["Do: no runbook matches this warning"]
+    return "\n".join([*out, f"More: aiops warnings show {warning.id}"])
 
 
 def sure(warning: EarlyWarning) -> str:
@@ -212,19 +215,25 @@ def _between(c: Crossing, clock: Clock) -> str:
     return f"between {clock.whole(c.earliest_s)} and {clock.whole(c.latest_s)}"
 
 
-def _ended(warning: EarlyWarning, judged_at_s: float | None, clock: Clock, outcome: Outcome | None) -> Iterator[str]:
+def _ended(
+    warning: EarlyWarning, judged_at_s: float | None, clock: Clock, outcome: Outcome | None, fates: Sequence[Fate]
+) -> Iterator[str]:
     ended = warning.updated_s if warning.closed_s is None else warning.closed_s
     yield f"Ended: {clock.whole(ended)}, {text(ended - warning.opened_s)} after the opening: {warning.closed_why}"
     c = warning.first_crossing
     if c is not None:
         yield f"Told at the opening: {clock.whole(c.expected_s)}, {_between(c, clock)}"
-    if warning.members:
-        yield "Verdict: each of its episodes is judged alone"
-    elif outcome is not None:
+    yield from _own_end(warning, judged_at_s, clock, outcome)
+    yield from lines(warning, fates)
+
+
+def _own_end(warning: EarlyWarning, judged_at_s: float | None, clock: Clock, outcome: Outcome | None) -> Iterator[str]:
+    """What became of it itself."""
+    if outcome is not None:
         yield from _verdict(outcome, clock)
     elif warning.verdict is not None:
         yield f"Verdict: {warning.verdict}"
-    elif warning.kind not in FORETELLING:
+    elif warning.members or warning.kind not in FORETELLING:
         return
     elif judged_at_s is not None:
         yield f"Verdict: pending; judged by {clock.whole(judged_at_s)}"

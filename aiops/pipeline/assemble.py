@@ -180,7 +180,10 @@ def assemble(
     rooms.calibrations = Calibrations(store)
     rooms.together = Together(e.together, e.within, e.joins, e.lasts, e.storm, e.storm_within)
     rooms.renewed_receivers = frozenset(name for name, kind in receivers.items() if kind.renewed)
-    rooms.pictured_receivers = frozenset(name for name, kind in receivers.items() if kind.pictured)
+    shows = {name: kind for name, kind in receivers.items() if kind.pictured}
+    rooms.pictured_receivers = frozenset(
+        name for name, kind in shows.items() if kind.draws(kind.Params.model_validate(settings.receivers[name].params))
+    )
     rooms.clocks, rooms.responses, rooms.clock = clocks_of(settings), settings.responses, clock
     rooms.gate = open_gate(settings.policy, data_dir)
     rooms.links = open_links(settings, rooms.gate, clock)

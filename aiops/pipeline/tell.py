@@ -15,6 +15,7 @@ from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.arrays import arrays
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes, Event, EventKind
+from aiops.pipeline.fates import concluded, fates_of
 from aiops.pipeline.watch import Watch
 
 PICTURES_AT_MOST, PICTURE_COLUMNS = 20, 90
@@ -42,10 +43,11 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
             continue
         first = warning.id in changes.worse and kind in ("opened", "worsened") and warning.told_s is None
         kind = "opened" if first else kind
+        fates = fates_of(warning, rooms, changes) if kind in OVER and rooms.routes else ()
         rows = outbox_rows(
             kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,
             rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning), rooms.working_hours, rooms.clocks,
-            event.outcome,
+            event.outcome, fates,
         )
         told = [replace(row, payload=_linked(row.payload, rooms, warning, stopped)) for row in rows if row.renewal or not folded]
         if first:  # under the key of its opening, so that it is told once
@@ -55,6 +57,18 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
         changes.outbox += told
         if told and warning.told_s is None and kind != "judged":
             _mark_told(watch, warning.having(told_s=now_s), changes)
+    if rooms.routes:
+        _conclude(watch, now_s, rooms, changes, stopped)
+
+
+def _conclude(watch: Watch, now_s: int, rooms: Rooms, changes: Changes, stopped: str) -> None:
+    """Let a thread that had ended say what became of all that it told of, once that is known."""
+    for speaker, outcome, fates in list(concluded(rooms, changes)):
+        rows = outbox_rows(
+            "judged", speaker, rooms.routes, now_s, watch.step_s, None, rooms.local_receivers, rooms.renewed_receivers,
+            partial(_seen, rooms, changes, "judged", speaker), rooms.working_hours, rooms.clocks, outcome, fates,
+        )  # fmt: skip
+        changes.outbox += [replace(row, payload=_linked(row.payload, rooms, speaker, stopped)) for row in rows]
 
 
 def _told_as(event: Event, ended: Collection[str]) -> Kind | None:
@@ -91,7 +105,7 @@ def _linked(payload: Mapping[str, Any], rooms: Rooms, warning: EarlyWarning, sto
     """A message with why nothing may be done about the warning, and with where its reader sees the runbooks and the episode and
     calls it wrong: by links, where it is known under which address people reach this daemon, else on the command line."""
     lines, links = [f"The kill switch is on, nothing is begun: {visible(stopped)}"] if stopped else [], dict[str, str]()
-    books = () if payload["event"] in OVER and warning.verdict not in CAME else payload["warning"]["runbooks"]
+    books = () if payload["event"] in OVER and payload["verdict"] not in CAME else payload["warning"]["runbooks"]
     if rooms.episode_url is None or rooms.wrong_url is None:
         lines += [f"Runbook: aiops runbooks show {book['name']}" for book in books]
         lines += _wrong(payload, wrong_line(warning.id))

@@ -170,7 +170,7 @@ def _create(connection: sa.Connection) -> None:
     connection.execute(sa.text("INSERT INTO alembic_version VALUES (:v)"), {"v": tables.SCHEMA_VERSION})
 
 
-def _migrate(engine: sa.Engine, url: str, version: str | None) -> None:
+def _migrate(engine: sa.Engine, url: str, version: str | None, to: str = "head") -> None:
     from alembic import command
     from alembic.config import Config
     from alembic.util.exc import CommandError
@@ -180,7 +180,7 @@ def _migrate(engine: sa.Engine, url: str, version: str | None) -> None:
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         try:
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
         except CommandError as e:
             raise StoreError(
                 f"{_safe(url)}: schema version {version} is not known here; was it written by a newer aiops?"

@@ -254,7 +254,7 @@ class Store:
     def last_bundle_s(self, receiver: str, group: str) -> float | None:
         """When the last message of a group that is told together was due, of those that were sent; None: none was."""
         t = tables.outbox
-        mine = (t.c.receiver == receiver) & t.c.grp.startswith(f"{group}#", autoescape=True) & (t.c.state == "sent")
+        mine = (t.c.receiver == receiver) & tables.begins(t.c.grp, f"{group}#") & (t.c.state == "sent")
         with self._read() as connection:
             found = connection.execute(sa.select(sa.func.max(t.c.next_ms)).where(mine)).scalar()
         return None if found is None else int(found) / 1000
@@ -263,24 +263,6 @@ class Store:
         """A message waits longer."""
         with self.transaction() as tx:
             tx._connection.execute(sa.update(tables.outbox).where(tables.outbox.c.seq == seq).values(next_ms=ms(until_s)))
-
-    def told(self, receiver: str, *warning_ids: str) -> bool:
-        """Whether a receiver was told, or will be, that one of these warnings has opened, worsened or lasts."""
-        t = tables.outbox
-        keys = (f"{one}:{event}" for one in warning_ids if one for event in ("opened", "worsened", "repeated"))
-        said = [t.c.dedup_key.startswith(key, autoescape=True) for key in keys]
-        query = sa.select(t.c.seq).where(t.c.receiver == receiver, sa.or_(*said), t.c.state != "dead").limit(1)
-        with self._read() as connection:
-            return connection.execute(query).first() is not None
-
-    def told_verdict(self, receiver: str, warning_id: str, before: int) -> str:
-        """The verdict that a receiver was told last, in messages before number `before`; empty: none."""
-        t = tables.outbox
-        ended = (t.c.dedup_key == f"{warning_id}:closed") | t.c.dedup_key.startswith(f"{warning_id}:judged:", autoescape=True)
-        mine = sa.select(t.c.payload).where(t.c.receiver == receiver, ended, t.c.seq < before, t.c.state != "dead")
-        with self._read() as connection:
-            found = connection.execute(mine.order_by(t.c.seq.desc()).limit(1)).scalar()
-        return "" if found is None else str(found.get("verdict", ""))
 
     def _mark(self, seq: int, now_s: float, action: str, fallback: str = "", **values: Any) -> None:
         t = tables.outbox
@@ -302,8 +284,8 @@ class Store:
         t, w = tables.outbox, tables.warnings
         unjudged = w.c.verdict.is_(None) & w.c.kind.in_(sorted(FORETELLING)) & (w.c.opened_ms > ms(before_s - JUDGED_WITHIN_S))
         waits = (w.c.state == "open") | unjudged
-        lasts = sa.exists().where(waits, t.c.dedup_key.like(w.c.id + ":%"))
         with self.transaction() as tx:
+            lasts = sa.exists().where(waits, w.c.id == _about(tx._connection))
             done = tx._connection.execute(sa.delete(t).where(t.c.state == "sent", t.c.created_ms < ms(before_s), ~lasts))
         return int(done.rowcount)
 
@@ -376,6 +358,14 @@ class Store:
 def _warning(row: Any) -> EarlyWarning:
     """The verdict may have been given after the warning was last written."""
     return warning_from(row.body).having(verdict=row.verdict)
+
+
+def _about(connection: sa.Connection) -> Any:
+    """What stands before the colon in the key of a message: the id of what it is about."""
+    key = tables.outbox.c.dedup_key
+    if connection.dialect.name == "postgresql":
+        return sa.func.split_part(key, ":", 1)
+    return sa.func.substr(key, 1, sa.func.instr(key, ":") - 1)
 
 
 def _outbox_row(row: Any) -> OutboxRow:

@@ -10,6 +10,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    ColumnElement,
     Index,
     Integer,
     MetaData,
@@ -17,29 +18,30 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     text,
     types,
 )
 from sqlalchemy.engine import Dialect
 
-SCHEMA_VERSION = "0004"
-
+SCHEMA_VERSION = "0005"
 
 
 class String(types.TypeDecorator[str]):
     """Text of about this length. No database holds us to it: labels are as long as somebody made them. PostgreSQL's text
-    cannot hold U+0000: U+FFFD stands there in its place."""
+    cannot hold U+0000: U+FFFD stands there in its place. `bytewise`: ordered by its bytes there too, as `begins` needs it."""
 
     impl = types.String
     cache_ok = True
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, bytewise: bool = False) -> None:
         super().__init__(length)
-        self.length = length
+        self.length, self.bytewise = length, bytewise
 
     def load_dialect_impl(self, dialect: Dialect) -> types.TypeEngine[str]:
         """Without a length on PostgreSQL, which would refuse what is longer; SQLite looks at none."""
-        return dialect.type_descriptor(types.Text() if dialect.name == "postgresql" else types.String(self.length))
+        text = types.Text(collation="C" if self.bytewise else None)
+        return dialect.type_descriptor(text if dialect.name == "postgresql" else types.String(self.length))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """See the class."""
@@ -62,8 +64,10 @@ warnings = Table(
     Column("closed_ms", BigInteger),
     Column("verdict", String(16)),
     Column("body", JSON, nullable=False),
+    Column("thread", String(32), nullable=False, server_default=text("''")),
     Index("warnings_card_state", "card", "state"),
     Index("warnings_opened", "opened_ms"),
+    Index("warnings_thread", "thread"),
     UniqueConstraint("fingerprint", "opened_ms"),
 )
 
@@ -89,8 +93,8 @@ outbox = Table(
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=True),
     Column("receiver", String(64), nullable=False),
-    Column("grp", String(128), nullable=False),
-    Column("dedup_key", String(128), nullable=False),
+    Column("grp", String(128, bytewise=True), nullable=False),
+    Column("dedup_key", String(128, bytewise=True), nullable=False),
     Column("payload", JSON, nullable=False),
     Column("state", String(16), nullable=False),
     Column("renewal", Integer, nullable=False),
@@ -100,6 +104,8 @@ outbox = Table(
     Column("error", String(512), nullable=False),
     UniqueConstraint("receiver", "dedup_key"),
     Index("outbox_state_next", "state", "next_ms"),
+    Index("outbox_group", "receiver", "grp"),
+    Index("outbox_key", "dedup_key"),
     sqlite_autoincrement=True,
 )
 
@@ -251,6 +257,15 @@ answers = Table(
     PrimaryKeyConstraint("caller", "key"),
     Index("answers_at", "at_ms"),
 )
+
+
+def begins(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+    """Whether a text that is ordered by its bytes begins so, as a range: an index serves it, and none serves LIKE on SQLite.
+
+    `prefix` is not empty and ends with a character of ASCII.
+    """
+    return and_(column >= prefix, column < prefix[:-1] + chr(ord(prefix[-1]) + 1))
+
 
 LEDGER_TRIGGERS = (
     "CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger "

@@ -51,6 +51,7 @@ def warning_row(warning: EarlyWarning) -> dict[str, Any]:
         "closed_ms": None if warning.closed_s is None else ms(warning.closed_s),
         "verdict": warning.verdict,
         "body": to_json(warning),
+        "thread": warning.thread,
     }
 
 

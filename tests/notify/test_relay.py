@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from aiops.core.errors import NotifyError, RetryLater, StoreError
 from aiops.notify.relay import GIVES_UP_AFTER_S, LONGEST_WAIT_S, Relay, RelayResult, backoff_s
 from aiops.store import Store, tables
+from aiops.store.about import told
 from tests.notify.samples import OPENED_S, Hand, Renewed, closed, enqueue, memory, until, warning
 
 NOW = OPENED_S + 1.0
@@ -282,4 +283,4 @@ def test_that_somebody_was_told_of_what_is_still_open_is_not_pruned(store: Store
     enqueue(store, "opened", OTHER)
     Relay(store, {"am": Hand()}).run_once(NOW)
     assert store.prune_outbox(NOW + 1) == 1
-    assert (store.told("am", warning().id), store.told("am", OTHER.id)) == (True, False)
+    assert (told(store, "am", warning().id), told(store, "am", OTHER.id)) == (True, False)

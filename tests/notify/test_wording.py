@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from aiops.core.records import Crossing, EarlyWarning
+from aiops.notify.fates import Fate
 from aiops.notify.wording import body, title
 from tests.notify.samples import HOSTILE, HOUR_S, LINEAGE, OPENED_S, anomaly, closed, symptom, warning
 
@@ -56,16 +57,27 @@ CASES: dict[str, tuple[EarlyWarning, float, float | None]] = {
         closed(OPENED_S + HOUR_S, "none of its 42 is seen any more", entity={"cluster": "eu"}, members=MEMBERS),
         OPENED_S + HOUR_S, JUDGED_S,
     ),
+    "many_entities_judged": (
+        closed(OPENED_S + HOUR_S, "none of its 42 is seen any more", entity={"cluster": "eu"}, members=MEMBERS),
+        JUDGED_S, None,
+    ),
+    "told_with_others": (closed(OPENED_S + HOUR_S, verdict="averted"), JUDGED_S, None),
     "many_series": (
         warning(symptoms=tuple(symptom(labels={"instance": f"db{i}"}) for i in range(40)), runbooks=()), OPENED_S, JUDGED_S,
     ),
 }  # fmt: skip
+FATES: dict[str, list[Fate]] = {
+    "many_entities_closed": [Fate(one["id"], "disk_full", "hit" if i < 2 else None) for i, one in enumerate(MEMBERS)],
+    "many_entities_judged": [Fate(one["id"], "disk_full", "hit" if i < 2 else "false") for i, one in enumerate(MEMBERS)],
+    "told_with_others": [Fate("a", "memory_leak", "false"), Fate("b", "load_anomaly", None), Fate("c", "load_anomaly", None)],
+}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_said(case: str) -> None:
     about, now_s, judged_at_s = CASES[case]
-    said = f"{title(about, now_s)}\n\n{body(about, now_s, judged_at_s)}\n"
+    fates = FATES.get(case, [])
+    said = f"{title(about, now_s, fates=fates)}\n\n{body(about, now_s, judged_at_s, fates=fates)}\n"
     assert said == (GOLDEN / f"{case}.txt").read_text("utf-8")
 
 

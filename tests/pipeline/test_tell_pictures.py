@@ -18,10 +18,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 HOSTS = 3
 
 
-def told(rig: Rig, tmp_path: Path) -> list[tuple[str, Mapping[str, Any]]]:
+def told(rig: Rig, tmp_path: Path, pictures: bool = True) -> list[tuple[str, Mapping[str, Any]]]:
     (tmp_path / "urls").write_text("json://127.0.0.1:9/")
     rig.more = {
-        "receivers": {"chat": {"kind": "apprise", "urls_file": str(tmp_path / "urls")}, "hook": {"kind": "webhook", "url": "http://127.0.0.1:9/"}},
+        "receivers": {"chat": {"kind": "apprise", "urls_file": str(tmp_path / "urls"), "pictures": pictures}, "hook": {"kind": "webhook", "url": "http://127.0.0.1:9/"}},
         "routes": [{"receiver": "chat", "continue": True}, {"receiver": "hook"}],
         "stages": {"disk": "ticket"},
         "episodes": {"together": 99},
@@ -53,3 +53,9 @@ def test_a_turn_draws_only_so_many(rig: Rig, tmp_path: Path, monkeypatch: pytest
     rows = [payload for receiver, payload in told(rig, tmp_path) if receiver == "chat"]
     assert len(rows) > 1
     assert sum("picture" in payload for payload in rows) == 1
+
+
+def test_who_wants_text_alone_is_kept_no_picture(rig: Rig, tmp_path: Path) -> None:
+    rows = told(rig, tmp_path, pictures=False)
+    assert {receiver for receiver, _ in rows} == {"chat", "hook"}
+    assert not any("picture" in payload for _, payload in rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
@@ -14,7 +15,11 @@ import sqlalchemy as sa
 
 from aiops.core.errors import StoreError
 from aiops.store import Store, engine, tables
+from aiops.store.about import messages_about, spoken_for, told
+from aiops.store.codec import to_json
 from aiops.store.engine import DirectoryLock, make_engine, prepare
+from aiops.store.tx import warning_row
+from tests.notify.samples import warning
 
 HOLDER = """
 import sys
@@ -80,6 +85,36 @@ def test_made_at_once_and_migrated_from_the_oldest_are_the_same(tmp_path: Path) 
     Store.open("", tmp_path / "made").close()
     migrated(tmp_path / "migrated.db")
     assert schema(tmp_path / "made" / "aiops.db") == schema(tmp_path / "migrated.db")
+
+
+def test_a_warning_of_before_is_found_by_the_one_it_was_told_with(tmp_path: Path) -> None:
+    path = tmp_path / "aiops.db"
+    made = make_engine(url(path), writer=True)
+    engine._migrate(made, url(path), None, "0004")
+    row = warning_row(warning(id="b", thread="a")) | {"body": json.dumps(to_json(warning(id="b", thread="a")))}
+    del row["thread"]
+    with made.begin() as connection:
+        connection.execute(sa.text(f"INSERT INTO warnings ({', '.join(row)}) VALUES ({', '.join(f':{k}' for k in row)})"), row)
+    made.dispose()
+    store = Store.open("", tmp_path)
+    assert [one.id for one in spoken_for(store, "a")] == ["b"]
+    store.close()
+
+
+@pytest.mark.parametrize("query", ["told", "about", "bundle", "spoken"])
+def test_what_is_looked_up_while_messages_leave_is_looked_up_by_an_index(tmp_path: Path, query: str) -> None:
+    store, said = Store.open("", tmp_path), []
+    sa.event.listen(store._reader, "before_cursor_execute", lambda *heard: said.append(heard[2:4]))
+    {
+        "told": lambda: told(store, "am", "a", "b"), "about": lambda: messages_about(store, "a"),
+        "bundle": lambda: store.last_bundle_s("am", "g"), "spoken": lambda: spoken_for(store, "a", ["b", "c"]),
+    }[query]()  # fmt: skip
+    with store._reader.connect() as connection:
+        asked = [(f"EXPLAIN QUERY PLAN {query}", given) for query, given in said if query.startswith("SELECT")]
+        plans = [str(row) for one, given in asked for row in connection.exec_driver_sql(one, given)]
+    assert any("USING INDEX" in plan or "USING COVERING INDEX" in plan for plan in plans)
+    assert not any("SCAN" in plan for plan in plans), plans
+    store.close()
 
 
 def test_a_migrated_database_works_like_any_other(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ import pytest
 import sqlalchemy as sa
 
 from aiops.core.errors import StoreError
-from aiops.store import Statement, Store, responses, tables
+from aiops.store import Statement, Store, engine, responses, tables
+from aiops.store.about import messages_about, spoken_for, told
+from aiops.store.engine import make_engine
 from aiops.store.responses import LEASE, Responses
 from tests.postgres import Server, running
 from tests.store.samples import warning
@@ -219,3 +221,25 @@ def _opened_when_the_server_has_noticed(url: str) -> Store:
                         "WHERE datname = current_database())").fetchone() != (0,):  # fmt: skip
             threading.Event().wait(0.02)
     return Store.open(url, None)
+
+
+def test_a_database_that_was_migrated_looks_up_as_one_that_was_made(postgres: Server) -> None:
+    """Where text is ordered as people do, and not by its bytes: a colon counts for nothing there."""
+    made, older = (postgres.database("en-US") for _ in range(2))
+    writer = make_engine(older, writer=True)
+    engine._migrate(writer, older, None)
+    writer.dispose()
+    for url in (made, older):
+        store = Store.open(url, None)
+        with store.transaction() as tx:
+            for name, event in (("a", "opened"), ("a", "worsened:5"), ("aa", "closed"), ("b", "opened")):
+                tx.enqueue("am", f"digest:{name}#3", f"{name}:{event}", {"event": event}, NOW)
+            tx.put_warning(warning(id="b", thread="a"))
+        assert [one.event for one in messages_about(store, "a")] == ["opened", "worsened:5"]
+        assert [told(store, "am", one) for one in ("a", "aa", "b")] == [True, False, True]
+        assert [one.id for one in spoken_for(store, "a")] == ["b"]
+        for row in store.due(NOW):
+            store.mark_sent(row.seq, NOW)
+        assert [store.last_bundle_s("am", f"digest:{one}") for one in ("a", "b", "c")] == [NOW, NOW, None]
+        assert store.prune_outbox(NOW + 9.0) == 2  # of `b`, which is open, nothing is forgotten
+        store.close()

@@ -78,7 +78,8 @@ class Question(Shape):
 
 
 class ResponseRow(Shape):
-    """One run of a runbook for one warning. `target` and `why` are left out where they must not be seen."""
+    """One run of a runbook for one warning. `target` and `why` are left out where they must not be seen, `episode_url`, the page
+    of the warning, where nobody said under which address people reach this daemon (`web.external_url`)."""
 
     id: str
     runbook: str
@@ -95,6 +96,7 @@ class ResponseRow(Shape):
     because: str
     target: dict[str, str] | None = None
     why: str | None = None
+    episode_url: str | None = None
 
 
 class WholeResponse(ResponseRow):
@@ -129,7 +131,7 @@ def add_responses(app: FastAPI, daemon: Daemon, access: Access) -> None:
     def responses(asked: Asked = asking(daemon, 100), state: str = "", warning: str = "") -> Response:  # noqa: B008
         def keep(run: Run) -> Any:
             whole = _seen(daemon, run, asked.sight)
-            row = None if whole is None else as_json(run, whole)
+            row = None if whole is None else as_json(run, whole) | _page(daemon, run)
             return row if row is not None and asked.filter.fits(_facts(row)) else None
 
         return asked.answer(*asked.walked("responses", (int, str), lambda at, n: pages.responses(n, at, state, warning), keep))
@@ -231,7 +233,13 @@ def _whole(daemon: Daemon, run_id: str, sight: Sight) -> bytes | None:
     whole = None if run is None else _seen(daemon, run, sight)
     if run is None or whole is None:
         return None
-    return encoded(whole_json(run, runs.steps(run.id), runs.questions(run.id), whole))
+    return encoded(whole_json(run, runs.steps(run.id), runs.questions(run.id), whole) | _page(daemon, run))
+
+
+def _page(daemon: Daemon, run: Run) -> dict[str, str]:
+    """Where people see the warning that a response is about."""
+    page = daemon.rooms.episode_url
+    return {} if page is None else {"episode_url": page(run.warning_id)}
 
 
 def _facts(row: dict[str, Any]) -> dict[str, str]:

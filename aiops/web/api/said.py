@@ -49,8 +49,8 @@ class ActionSaid(Said):
     at: float | None = Field(None, ge=0, description="when, epoch seconds; default: now")
 
 
-class AckSaid(Said):
-    """Who looks at it."""
+class BySaid(Said):
+    """Who it is."""
 
     by: By = ""
 
@@ -64,8 +64,8 @@ class FeedbackSaid(Said):
     note: str = Field("", max_length=WHAT_AT_MOST, description="one sentence")
 
 
-class Acked(Shape):
-    """Who looks at a warning."""
+class Heard(Shape):
+    """Who said it of a warning."""
 
     warning_id: str
     by: str
@@ -114,7 +114,7 @@ def who(caller: Caller, said: str) -> str:
 def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
     """Add the routes."""
     see: Any = Depends(sight_of(daemon))
-    actions = ("verdict", "acted", "ack", "feedback", "incident")
+    actions = ("verdict", "acted", "ack", "feedback", "unhush", "incident")
     scopes: dict[str, Scope] = {"incident": "all"}
     may = {action: Depends(Needs(access, "responder", f"said.{action}", scope=scopes.get(action, "team"))) for action in actions}
 
@@ -143,10 +143,10 @@ def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
             found = desk().acted(warning_id, said.what, who(caller, said.by), now if said.at is None else said.at, now)
         return changed({"warning_id": found.warning_id, "by": found.who, **found.body})
 
-    @app.post("/api/v1/warnings/{warning_id}/ack", response_model=Acked, summary="Say that you look at it from now on",
+    @app.post("/api/v1/warnings/{warning_id}/ack", response_model=Heard, summary="Say that you look at it from now on",
               tags=["warnings"])  # fmt: skip
     def ack(
-        warning_id: str, said: AckSaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["ack"]
+        warning_id: str, said: BySaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["ack"]
     ) -> Response:
         with still(warning_id, sight, if_match):
             found = desk().ack(warning_id, who(caller, said.by), daemon.clock())
@@ -160,6 +160,15 @@ def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
         with still(warning_id, sight, if_match):
             found = desk().feedback(warning_id, said.word, who(caller, said.by), daemon.clock(), said.note)
         return changed({"warning_id": found.warning_id, "by": found.who, **found.body})
+
+    @app.post("/api/v1/warnings/{warning_id}/unhush", response_model=Heard, tags=["warnings"],
+              summary="Let its series be told again that was called wrong")  # fmt: skip
+    def unhush(
+        warning_id: str, said: BySaid, if_match: IfMatch = "", sight: Sight = see, caller: Caller = may["unhush"]
+    ) -> Response:
+        with still(warning_id, sight, if_match):
+            found = desk().unhush(warning_id, who(caller, said.by), daemon.clock())
+        return changed({"warning_id": found.warning_id, "by": found.who})
 
     @app.post("/api/v1/incidents", response_model=Declared, summary="Declare incidents", tags=["warnings"])
     def incidents(body: Incidents, caller: Caller = may["incident"]) -> Response:

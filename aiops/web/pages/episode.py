@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aiops.core.durations import rfc3339, text
@@ -17,6 +17,7 @@ from aiops.notify.wording import plan, rule, stated, sure
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.arrays import arrays
 from aiops.pipeline.hush import hush_of
+from aiops.store.about import spoken_for
 from aiops.web.access.sight import Sight
 from aiops.web.pages.asked import asked
 from aiops.web.pages.thread import thread
@@ -48,7 +49,7 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
         "stands": "" if outcome is None else STANDS.get(outcome.verdict, ""),
         "judged_at": None if deadline is None else rfc3339(deadline), "now": rfc3339(now),
         "symptoms": told(found.symptoms, now), "ago": text(max(0.0, now - found.opened_s)),
-        "beside": [_beside(one) for one in found.beside], "members": [_beside(one) for one in found.members],
+        "beside": [_beside(one) for one in found.beside], "members": list(_members(daemon, found)),
         "rule": list(rule(found)) if found.kind == "rule" and found.symptoms and not found.members else [],
         "level": stated(found), "sure": sure(found), "late": found.act_before_s is not None and found.act_before_s <= now,
         "masked": [visible(str(one), TEXT_AT_MOST) for one in masked(daemon, found)],
@@ -89,6 +90,14 @@ def _says(found: Arrays, warning: EarlyWarning, now_s: float) -> str:
         first, middle, last = (clock(at, warning) for at in (c.earliest_s, c.expected_s, c.latest_s))
         parts.append(f"{word} {middle}, between {first} and {last}")
     return "; ".join(parts)
+
+
+def _members(daemon: Daemon, warning: EarlyWarning) -> Iterator[dict[str, Any]]:
+    """What a warning lists, each with what became of it, as far as that is known."""
+    listed = [str(one["id"]) for one in warning.members]
+    verdicts = {one.id: one.verdict for one in spoken_for(daemon.store, warning.id, listed)} if listed else {}
+    for one in warning.members:
+        yield {**_beside(one), "verdict": verdicts.get(one["id"]) or ""}
 
 
 def _beside(other: Mapping[str, Any]) -> dict[str, Any]:

@@ -185,9 +185,9 @@ def _watched(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def masked(daemon: Daemon, found: EarlyWarning) -> list[Masked]:
-    """The times that mask what a warning is about."""
+    """The times that mask what a warning is about, as of the minute that it is: an answer of before is the same in it."""
     card = next((watch.card for watch in daemon.rooms.watches if watch.card.name == found.card), None)
-    return [] if card is None else of_warning(daemon.rooms.masks, card, found, daemon.clock())
+    return [] if card is None else of_warning(daemon.rooms.masks, card, found, daemon.clock() // 60 * 60)
 
 
 def line(warning: EarlyWarning, now_s: float) -> dict[str, Any]:

@@ -133,3 +133,12 @@ def test_the_kill_switch_is_turned_over_http(client: TestClient, daemon_rig: Rig
     assert said.json() == {"on": True, "changed": True}
     assert client.get("/api/v1/kill-switch", headers=token(daemon_rig)).json() == {"on": True, "why": "operator: drill"}
     assert "aiops_kill_switch 1.0" in client.get("/metrics", headers=token(daemon_rig)).text
+
+
+def test_it_says_where_people_see_it_once_that_is_known(client: TestClient, daemon_rig: Rig) -> None:
+    assert daemon_rig.daemon is not None
+    (row,) = client.get("/api/v1/responses").json()
+    assert "episode_url" not in row
+    daemon_rig.daemon.rooms.episode_url = lambda one: f"https://aiops.example/warnings/{one}"
+    one = client.get(f"/api/v1/responses/{row['id']}").json()
+    assert one["episode_url"] == f"https://aiops.example/warnings/{row['warning_id']}"

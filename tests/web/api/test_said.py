@@ -91,3 +91,13 @@ def test_who_looks_at_a_warning_is_kept_and_the_report_is_told(client: TestClien
     (report,) = client.get("/api/v1/report").json()
     assert (report["pilot"], report["cards"]) == ("", ["disk"])
     assert report["figures"]["precision"]["value"] is None
+
+
+def test_what_was_called_wrong_is_told_again_when_somebody_says_so(client: TestClient) -> None:
+    refused = client.post(path(client, "unhush"), json={"by": "bob"})
+    assert (refused.status_code, refused.json()["detail"]) == (422, "nothing is hushed here: its series is told as any other")
+    assert client.post(path(client, "feedback"), json={"word": "noise", "by": "ann"}).json()["hush_until_s"]
+    answer = client.post(path(client, "unhush"), json={"by": "bob"})
+    assert (answer.status_code, answer.json()["by"]) == (200, "bob")
+    assert client.post(path(client, "unhush"), json={"by": "bob"}).status_code == 422
+    assert client.get("/api/v1/ledger").json()[0]["action"] == "said.unhush"
