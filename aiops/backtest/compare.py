@@ -21,7 +21,7 @@ from aiops.backtest.tape import played
 from aiops.core.durations import rfc3339
 from aiops.core.errors import FileError, Mistake
 from aiops.core.labels import key
-from aiops.outcomes.incidents import Incident, incidents_in
+from aiops.outcomes.incidents import Incident, incidents_of
 from aiops.pipeline import Rooms, Watch
 from aiops.store.codec import to_json
 
@@ -97,17 +97,12 @@ def compare(
         close(rooms)
 
 
-def incidents_of(path: Path | None, now_s: float) -> list[Incident]:
-    """The incidents of a file, one JSON document or one a line. Raises FileError."""
+def declared_in(path: Path | None, now_s: float) -> list[Incident]:
+    """The incidents of a file, see `incidents_of`. Raises FileError."""
     if path is None:
         return []
     try:
-        content = path.read_bytes()
-        try:
-            bodies = [orjson.loads(content)]
-        except orjson.JSONDecodeError:
-            bodies = [orjson.loads(line) for line in content.splitlines() if line.strip()]
-        return [one for body in bodies for one in incidents_in(body, now_s)]
+        return incidents_of(path.read_bytes(), now_s)
     except OSError as e:
         raise FileError([Mistake(str(path), 1, 1, "", f"cannot be read: {e.strerror}")]) from e
     except ValueError as e:
@@ -117,7 +112,7 @@ def incidents_of(path: Path | None, now_s: float) -> list[Incident]:
 def _compared(
     rooms: Rooms, asked: Question, folder: Path, workers: int, progress: Progress, keeps: bool, pictures: bool
 ) -> Comparison:
-    incidents = incidents_of(asked.incidents, asked.until_s)
+    incidents = declared_in(asked.incidents, asked.until_s)
     watches = read_all(rooms, lambda share: progress(READ * share, "reading the past"))
     notes = [f"{watch.name}: no series" for watch in rooms.watches if watch not in watches]
     for link in rooms.links.values():

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from aiops import __version__
 from aiops.backtest.question import BadQuestion, Question, cards_of, moments, settings_of
 from aiops.core.errors import FileError, Mistake, SourceError
 from aiops.telemetry.recording import RecordingParams, RecordingSource
@@ -38,14 +39,16 @@ def kept_in(folder: Path | None) -> Iterator[Path]:
 def resolved(asked: Question, span: tuple[str, str], now_s: float, folder: Path) -> Question:
     """The question with its first and last instant; one that was begun in `folder` keeps those it had.
 
-    Raises BadQuestion when `folder` holds another one, SourceError when a recording cannot be read.
+    Raises BadQuestion when `folder` holds another one, SourceError when a recording cannot be read, FileError for a file.
     """
     facts = _facts(asked, span)
     path = folder / NAME
     if path.exists():
-        found = orjson.loads(path.read_bytes())
+        found = _begun(path)
         if found["asked"] != facts:
-            raise BadQuestion(f"{folder} holds another backtest; give another folder, or empty it")
+            by = found["asked"].get("version")
+            more = "" if by == __version__ else f", which aiops {by} began and this is {__version__}"
+            raise BadQuestion(f"{folder} holds another backtest{more}; give another folder, or empty it")
         return replace(asked, since_s=found["since_s"], until_s=found["until_s"])
     since, until = span
     if asked.data is not None:
@@ -69,14 +72,30 @@ def span_of(data: Path) -> tuple[int, int]:
     return RecordingSource("recording", RecordingParams(path=data), ReadLimits()).span()
 
 
+def _begun(path: Path) -> dict[str, Any]:
+    """The question that was begun in a folder. Raises BadQuestion where that cannot be read."""
+    try:
+        found = orjson.loads(path.read_bytes())
+        return {"asked": dict(found["asked"]), "since_s": int(found["since_s"]), "until_s": int(found["until_s"])}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadQuestion(f"{path} is not whole, so nothing can go on there; give another folder, or empty it") from None
+
+
+def _hashed(path: Path | None) -> str:
+    """The hash of a file; empty without one. Raises FileError."""
+    try:
+        return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as e:
+        raise FileError([Mistake(str(path), 1, 1, "", f"cannot be read: {e.strerror}")]) from e
+
+
 def _facts(asked: Question, span: tuple[str, str]) -> dict[str, Any]:
-    """What makes two questions the same: the same cards of the same sources over the same time."""
+    """What makes two questions the same: the same cards of the same sources over the same time, asked of the same code."""
     settings = settings_of(asked)
-    config = hashlib.sha256(asked.config.read_bytes()).hexdigest() if asked.config is not None else ""
     files = sorted(asked.data.rglob("*")) if asked.data is not None else []
     data = [f"{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files if path.is_file()]
-    incidents = "" if asked.incidents is None else hashlib.sha256(asked.incidents.read_bytes()).hexdigest()
     return {
-        "config": config, "data": hashlib.sha256("\n".join(data).encode()).hexdigest(), "span": list(span),
-        "cards": {card.name: card.sha for card in cards_of(asked, settings)}, "incidents": incidents,
+        "version": __version__, "config": _hashed(asked.config), "incidents": _hashed(asked.incidents),
+        "data": hashlib.sha256("\n".join(data).encode()).hexdigest(), "span": list(span),
+        "cards": {card.name: card.sha for card in cards_of(asked, settings)},
     }  # fmt: skip

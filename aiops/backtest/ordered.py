@@ -19,8 +19,9 @@ from aiops.backtest.question import grid, set_clock
 from aiops.core.labels import has_all, key
 from aiops.core.records import FORETELLING, EarlyWarning, Ints, Outcome
 from aiops.outcomes.incidents import Incident, claimed
-from aiops.outcomes.settle import Failure
+from aiops.outcomes.settle import Failure, again
 from aiops.pipeline import BatchJournal, Rooms, TurnResult, Watch, limits, turn
+from aiops.pipeline.beyond import REARM_STEPS
 from aiops.pipeline.desk import SAME_FAILURE_S, Desk
 from aiops.pipeline.mask import masked_at, may_mask
 from aiops.pipeline.mask_rows import own_name
@@ -80,7 +81,8 @@ def run(
     """Take all turns of [since_s, until_s] in order; what is declared is heard when it happened, and that it is over when it was.
     `looked` sees each turn."""
     courses = {id(watch): Course(watch) for watch in watches}
-    turns, waiting = grid(watches, since_s, until_s), deque(_told(incidents))
+    turns = grid(watches, since_s, until_s)
+    waiting = deque(_told([one for one in incidents if one.at_s >= since_s]))  # of what was before nobody could warn
     desk = Desk(rooms.store, [watch.card for watch in watches])
     failed: dict[str, str] = {}
     for i, (now, some) in enumerate(turns):
@@ -103,7 +105,7 @@ def run(
     return Passed(list(courses.values()), _settled(rooms, courses.values()), [f"{n}: {why}" for n, why in failed.items()])
 
 
-def _told(incidents: Iterable[Incident]) -> list[tuple[int, Incident]]:
+def _told(incidents: Sequence[Incident]) -> list[tuple[int, Incident]]:
     """(when it is told, what) in order: that it began, and later that it is over."""
     began = [(one.at_s, replace(one, end_s=None)) for one in incidents]
     over = [(max(one.at_s, one.end_s), one) for one in incidents if one.end_s is not None]
@@ -134,7 +136,8 @@ def ours(course: Course, outcomes: Sequence[Outcome], ground: Ground) -> Told:
 
 
 def declared(rooms: Rooms, course: Course) -> list[Failure]:
-    """Crossings, alerts and incidents that are a failure to a card; what two of them say of one entity within an hour is one."""
+    """Crossings, alerts and incidents that are a failure to a card; what two of them say of one entity within an hour is one, and
+    so is what one says again within REARM_STEPS steps."""
     card = course.watch.card
     said = [
         claimed(Incident(one.body["id"], one.body["system"], one.body["labels"], int(one.body["at_s"])), card.name, card.entity,
@@ -142,10 +145,14 @@ def declared(rooms: Rooms, course: Course) -> list[Failure]:
         for one in rooms.store.statements(kind="incident") if "id" in one.body
     ]  # fmt: skip
     found = sorted([*course.failures, *(one for one in said if one is not None)], key=lambda one: (one.at_s, key(one.entity)))
-    out: list[Failure] = []
+    out, again_s = list[Failure](), REARM_STEPS * card.step_s
     for one in found:
-        near = (other for other in out if one.at_s - other.at_s <= SAME_FAILURE_S and other.truth != one.truth)
-        if not any(has_all(other.entity, one.entity) or has_all(one.entity, other.entity) for other in near):
+        near = [other for other in out if one.at_s - other.at_s <= SAME_FAILURE_S]
+        told = any(
+            has_all(other.entity, one.entity) or has_all(one.entity, other.entity) for other in near if other.truth != one.truth
+        )
+        goes_on = one.truth != "crossing" and any(again(one, two.truth, two.entity, two.at_s, again_s) for two in near)
+        if not told and not goes_on:
             out.append(one)
     return out
 

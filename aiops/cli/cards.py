@@ -13,6 +13,8 @@ import typer
 from aiops.cli.said import ConfigPath, DataDir, Out, Who, fail, user
 
 if TYPE_CHECKING:
+    from aiops.config.settings import Settings
+    from aiops.core.records import Stage
     from aiops.models.card import ModelCard
     from aiops.outcomes.scorecard import Figures
     from aiops.store import Store
@@ -49,22 +51,14 @@ def list_(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "te
 
 def _listed(config: Path | None, data_dir: Path | None) -> Iterator[dict[str, Any]]:
     """One row a card. Raises AiopsError for a mistake in the configuration or a card."""
-    from aiops.cli.warnings import reading_store
     from aiops.config.settings import load_settings
     from aiops.config.shipped import models_dir
     from aiops.models.card import CHALLENGER, load_cards, with_challengers
-    from aiops.outcomes.ladder import stage_of
-    from aiops.pipeline.assemble import loudest_declared
-    from aiops.pipeline.stages import moves_of
 
     settings = load_settings(config, data_dir=data_dir)
     cards = load_cards(settings.cards or [models_dir()])
     declared = {card.name: settings.stages.get(card.name, card.stage) for card in cards}
-    stands = {name: loudest_declared(stage) for name, stage in declared.items()}
-    if settings.store.url or (settings.data_dir / "aiops.db").exists():  # else no daemon has run yet
-        with reading_store(settings.store.url, settings.data_dir) as store:
-            moves = {card.name: moves_of(store, card.name) for card in cards}
-        stands |= {name: stage_of(found) for name, found in moves.items() if found}
+    stands = stands_at(settings, cards)
     for card in with_challengers(cards):
         models = [one.model for one in (card.forecast, card.detect) if one is not None]
         alerts = None if card.alerts is None else [str(one) for one in card.alerts.match]
@@ -75,6 +69,22 @@ def _listed(config: Path | None, data_dir: Path | None) -> Iterator[dict[str, An
             "query": card.query if alerts is None else None, "alerts": alerts, "sources": list(card.sources), "step_s": card.step,
             "horizon_s": card.forecast.horizon_s if card.forecast else None, "owner": card.owner.team,
         }  # fmt: skip
+
+
+def stands_at(settings: Settings, cards: Sequence[ModelCard]) -> dict[str, Stage]:
+    """Where each card stands: by its moves, and before a daemon has run by what is declared; what the configuration holds in
+    shadow there. Raises StoreError."""
+    from aiops.cli.warnings import reading_store
+    from aiops.outcomes.ladder import stage_of
+    from aiops.pipeline.assemble import loudest_declared
+    from aiops.pipeline.stages import held, moves_of
+
+    stands = {card.name: loudest_declared(settings.stages.get(card.name, card.stage)) for card in cards}
+    if settings.store.url or (settings.data_dir / "aiops.db").exists():  # else no daemon has run yet
+        with reading_store(settings.store.url, settings.data_dir) as store:
+            moves = {card.name: moves_of(store, card.name) for card in cards}
+        stands |= {name: stage_of(found) for name, found in moves.items() if found}
+    return stands | dict.fromkeys(held(settings.stages), "shadow")
 
 
 @cards_app.command("show")
@@ -95,6 +105,8 @@ def show(
     if by not in BY:
         fail(f"--by: {by!r}; known: {', '.join(BY)}", 2)
     found = [one for one in _figures(config, data_dir, by, since) if name in ("", one.name)]
+    if by == "card" and name and not found:
+        _check_name(config, data_dir, name)
     if output == "json":
         for one in found:
             typer.echo(orjson.dumps(one.as_json()).decode())
@@ -103,6 +115,19 @@ def show(
         typer.echo(line)
     for line in [*_told(config, data_dir, name), *_masks(config, data_dir, name)] if by == "card" else ():
         typer.echo(line)
+
+
+def _check_name(config: Path | None, data_dir: Path | None, name: str) -> None:
+    """End the command where there is no such card: that nothing was judged of it is no answer then."""
+    from aiops.config.messages import did_you_mean
+    from aiops.config.settings import load_settings
+    from aiops.config.shipped import models_dir
+    from aiops.models.card import load_cards, with_challengers
+
+    settings = load_settings(config, data_dir=data_dir)
+    known = [card.name for card in with_challengers(load_cards(settings.cards or [models_dir()]))]
+    if name not in known:
+        fail(f"no card {name!r}{did_you_mean(name, known)}", 1)
 
 
 def _masks(config: Path | None, data_dir: Path | None, name: str) -> Iterator[str]:
@@ -125,7 +150,7 @@ def promote(
     from aiops.pipeline.stages import promote as up
 
     with _ladder(config, data_dir, card) as (store, found, cards):
-        move = up(store, found, by or user(), why or "promoted", time.time(), cards)
+        move = up(store, found, by or user(), why or "promoted", time.time(), cards, _held(config, card))
     typer.echo(f"{card}: {move.before} -> {move.after}, by {move.who}")
 
 
@@ -159,7 +184,7 @@ def why_not(card: CardName, config: ConfigPath = None, data_dir: DataDir = None,
     from aiops.pipeline.stages import why_not as asked
 
     with _ladder(config, data_dir, card) as (store, one, cards):
-        found = asked(store, one, time.time(), cards)
+        found = asked(store, one, time.time(), cards, _held(config, card))
     if output == "json":
         typer.echo(orjson.dumps(as_json(card, found)).decode())
         return
@@ -251,6 +276,14 @@ def _told(config: Path | None, data_dir: Path | None, name: str) -> Iterator[str
                 about, anomaly = one.found.about, one.kind == "anomaly"
                 interval = "" if anomaly else f"; interval {about['interval']}"
                 yield f"{one.card}, {one.kind}: confidence {about['confidence']}{interval}"
+
+
+def _held(config: Path | None, card: str) -> bool:
+    """Whether the configuration keeps a card in shadow."""
+    from aiops.config.settings import load_settings
+    from aiops.pipeline.stages import held
+
+    return card in held(load_settings(config).stages)
 
 
 @contextmanager

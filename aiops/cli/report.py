@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,13 +74,24 @@ def _found(config: Path | None, data_dir: Path | None, span_s: float, pilot: str
         cards = load_cards(settings.cards or [models_dir()])
         if pilot not in ("", "all", *settings.pilots):
             fail(f"no pilot {pilot!r}; there are {', '.join(settings.pilots) or 'none in the config'}", 2)
+        names = [name for name in settings.pilots if pilot in ("all", name)]
+        for name in names:
+            _check_cards(name, settings.pilots[name].cards, [card.name for card in cards])
         with reading_store(settings.store.url, settings.data_dir) as store:
             if not pilot:
                 return [of_all(store, settings, cards, now, now - span_s)]
-            names = list(settings.pilots) if pilot == "all" else [pilot]
             return [pilot_report(store, settings, name, now) for name in names]
     except AiopsError as e:
         fail(str(e), 1)
+
+
+def _check_cards(pilot: str, cards: Sequence[str], known: Sequence[str]) -> None:
+    """End the command where a pilot tries what there is not: its report would count nothing for ever."""
+    from aiops.config.messages import did_you_mean
+
+    unknown = [card for card in cards if card not in known]
+    if unknown:
+        fail(f"pilot {pilot}: no card {unknown[0]!r}{did_you_mean(unknown[0], known)}", 2)
 
 
 def _as(found: list[Report], output: str) -> str:

@@ -65,12 +65,12 @@ def import_incidents(
     """Take in declared incidents; those of a card's `truth` settle its warnings. What was taken in before changes nothing."""
     import orjson
 
-    from aiops.outcomes.incidents import incidents_in
+    from aiops.outcomes.incidents import incidents_of
     from aiops.store.codec import to_json
 
     now = time.time()
     try:
-        found = [one for body in _bodies(file.read_bytes()) for one in incidents_in(body, now)]
+        found = incidents_of(file.read_bytes(), now)
     except OSError as e:
         fail(f"{file}: cannot be read: {e.strerror}", 1)
     except ValueError as e:
@@ -161,21 +161,6 @@ def _instant(text: str, option: str) -> float:
         return instant(text)
     except ValueError:
         fail(f"{option}: {text!r} is no time; write RFC 3339 or epoch seconds", 2)
-
-
-def _bodies(content: bytes) -> Iterator[Any]:
-    """One JSON value, or one on each line."""
-    import orjson
-
-    try:
-        yield orjson.loads(content)
-    except orjson.JSONDecodeError:
-        for number, line in enumerate(content.splitlines(), 1):
-            if line.strip():
-                try:
-                    yield orjson.loads(line)
-                except orjson.JSONDecodeError as e:
-                    raise ValueError(f"line {number}: is no JSON: {e}") from None
 
 
 def fail(message: str, code: int) -> NoReturn:

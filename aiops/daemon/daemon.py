@@ -304,7 +304,8 @@ class Daemon:
         try:
             cards = list({watch.card.name: watch.card for watch in self.rooms.watches}.values())
             budget = allowance(card, *self.rooms.watched(card.name))
-            move = ladder.review(self.store, card, self.settings.promote_up_to, self.clock(), cards, budget)
+            up_to, held = self.settings.promote_up_to, card.name in self.rooms.held
+            move = ladder.review(self.store, card, up_to, self.clock(), cards, budget, held)
         except StoreError as e:
             self._store_said("stages", str(e))
             return

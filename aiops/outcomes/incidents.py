@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from aiops.core.labels import Labels, Matcher, matches_all
 from aiops.outcomes.settle import Failure
 
 AT_MOST, LABELS_AT_MOST, TEXT_AT_MOST = 1000, 64, 1024
+OURS = "warning_id"
+"""A label that early warnings carry, and no failure: what we foretell would make itself come true by being told."""
 ALERTS = "ALERTS"
 """The system of what a source's own rules say."""
 AHEAD_S = 300.0
@@ -31,13 +35,37 @@ class Incident:
     end_s: int | None = None
 
 
+def incidents_of(content: bytes, now_s: float) -> list[Incident]:
+    """The incidents of a file: one JSON value, or one on each line, each as `incidents_in` takes it. Raises ValueError, saying
+    in which line."""
+    content, out, read = content.removeprefix(b"\xef\xbb\xbf"), list[Incident](), 0
+    try:
+        return incidents_in(orjson.loads(content), now_s)
+    except orjson.JSONDecodeError as e:
+        whole = e
+    for number, line in enumerate(content.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            body, read = orjson.loads(line), read + 1
+            out += incidents_in(body, now_s)
+        except orjson.JSONDecodeError as e:
+            where, why = (number, e.msg) if read else (whole.lineno, whole.msg)  # of many, or one value that goes over lines
+            raise ValueError(f"line {where}: is no JSON: {why}") from None
+        except ValueError as e:
+            raise ValueError(f"line {number}: {e}") from None
+    if not read:
+        raise ValueError("is empty")
+    return out
+
+
 def incidents_in(body: Any, now_s: float) -> list[Incident]:
     """The incidents of one message or file.
 
     An Alertmanager webhook (`alerts`, each with `labels`, `startsAt`, `fingerprint`; `endsAt` once it is resolved), a PagerDuty
     webhook (`event` with `event_type` incident.triggered; any other type tells of none), or `incidents`, a list of {`id`,
-    `started_at`, `labels`, `title`?, `ended_at`?}, or one such; or a list of these. Times are RFC 3339 or epoch seconds. Raises
-    ValueError, saying where, on anything else.
+    `started_at`, `labels`, `title`?, `ended_at`?}, or one such; or a list of these. Times are RFC 3339 or epoch seconds. What an
+    early warning has raised itself is none: it carries the label OURS. Raises ValueError, saying where, on anything else.
     """
     if isinstance(body, Sequence) and not isinstance(body, str):
         found = [one for part in _list(body, "the message") for one in _of(part, now_s)]
@@ -52,7 +80,9 @@ def _of(body: Any, now_s: float) -> Iterator[Incident]:
     message = _mapping(body, "the message")
     if "alerts" in message:
         for i, alert in enumerate(_list(message["alerts"], "alerts")):
-            yield _alert(_mapping(alert, f"alerts[{i}]"), f"alerts[{i}]", now_s)
+            one = _alert(_mapping(alert, f"alerts[{i}]"), f"alerts[{i}]", now_s)
+            if OURS not in one.labels:
+                yield one
     elif "event" in message:
         yield from _pagerduty(_mapping(message["event"], "event"), now_s)
     elif "incidents" in message:
@@ -81,6 +111,8 @@ def _pagerduty(event: Mapping[str, Any], now_s: float) -> Iterator[Incident]:
     labels = {"service": service.get("summary")} if isinstance(service, Mapping) else {}
     more = data.get("custom_details")
     own = {str(k): v for k, v in more.items() if isinstance(v, str)} if isinstance(more, Mapping) else {}
+    if any(OURS in text for pair in own.items() for text in pair):  # Alertmanager writes an alert's labels into one of them
+        return
     known = {k: data[k] for k in ("urgency", "title") if isinstance(data.get(k), str)}
     found = _labels({**own, **known, **{k: v for k, v in labels.items() if isinstance(v, str)}}, "event.data")
     yield Incident(_text(data.get("id"), "event.data.id"), "pagerduty", found, at, found.get("title", ""))

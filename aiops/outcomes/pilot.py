@@ -3,7 +3,7 @@
 stop    one stop rule is broken: precision surely below (the upper 90 % bound), too many false warnings a week, too many minutes
         or too much money, or its time is over and the goal is not met
 scale   enough is settled and every figure of the goal is met, precision by its lower 90 % bound
-keep    anything else: what is missing is named, and what cannot be known counts as missing
+keep    anything else: what is missing is named, and what cannot be known counts as missing; before it began too
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ def judged(
     """The verdict on a pilot that began `age_s` ago and has `settled` warnings that came true or not; it takes `needs`."""
     figures = by_name(found)
     targets = tuple(_targets(figures, goal, currency))
+    if age_s < 0:
+        return Verdict("keep", (f"it begins in {text(-age_s)}",), targets)
     broken = list(_broken(figures, stop, currency))
     open_ones = [t for t in targets if t.met is not True]
     few = [f"{settled} warnings came true or not; it takes {needs}"] if settled < needs else []

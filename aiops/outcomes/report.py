@@ -64,7 +64,7 @@ class Facts:
     """Everything a report is made of, for [since_s, until_s]. `record`: the figures of all its cards together, None = no verdict.
 
     `outcomes`: current verdicts that were lived. `runs`: (warning, minutes by hand, None = its runbook does not say) of each
-    runbook that the daemon carried out well.
+    runbook that the daemon carried out well. `watched_s`: from when on the cards were watched, None = not known: all the time.
     """
 
     since_s: float
@@ -76,11 +76,17 @@ class Facts:
     runs: Sequence[tuple[str, float | None]] = ()
     spent: Spent | None = None
     prices: Prices = field(default_factory=Prices)
+    watched_s: float | None = None
 
     @property
     def span_s(self) -> float:
         """How long it is."""
         return self.until_s - self.since_s
+
+    @property
+    def seen_s(self) -> float:
+        """How long of it they were watched."""
+        return max(0.0, self.until_s - max(self.since_s, self.since_s if self.watched_s is None else self.watched_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +154,19 @@ def _warned(facts: Facts) -> Iterator[Number]:
     yield Number("precision_low", "Came true, lower 90 % bound", record.low if record else None, "share", "" if settled else none)
     high = record.high if record else None
     yield Number("precision_high", "Came true, upper 90 % bound", high, "share", "" if settled else none)
-    weekly = facts.span_s >= WEEK_S
-    false = sum(one.verdict == "false" for one in facts.outcomes) * WEEK_S / facts.span_s if weekly else None
-    yield Number("false_per_week", "False warnings", false, "per_week", "" if weekly else "less than a week has passed")
+    weekly, note = facts.seen_s >= WEEK_S, _seen(facts)
+    false = sum(one.verdict == "false" for one in facts.outcomes) * WEEK_S / facts.seen_s if weekly else None
+    yield Number("false_per_week", "False warnings", false, "per_week", note)
     failures = sum(one.verdict in (*CAME, "missed") for one in facts.outcomes)
-    monthly = failures * MONTH_S / facts.span_s if weekly else None
-    yield Number(
-        "incidents_per_month",
-        "Failures, warned of or not",
-        monthly,
-        "per_month",
-        "" if weekly else "less than a week has passed",
-    )
+    monthly = failures * MONTH_S / facts.seen_s if weekly else None
+    yield Number("incidents_per_month", "Failures, warned of or not", monthly, "per_month", note)
+
+
+def _seen(facts: Facts) -> str:
+    """Over which time something a week or a month is told."""
+    if facts.seen_s < WEEK_S:
+        return "they were watched for less than a week" if facts.seen_s < facts.span_s else "less than a week has passed"
+    return f"over the {text(facts.seen_s)} that they were watched" if facts.seen_s < facts.span_s else ""
 
 
 def _many(count: int, what: str) -> str:

@@ -8,7 +8,7 @@ ahead and that latest. slack(x) = max(10 % of x, 2 steps); the deadline D = H + 
     late         O <= T <= D, but it opened nearer to T than that
     false        D has passed with >= 90 % of the samples, over all of it and over the interval that was told, and no T; or
                  it was withdrawn and no T came within 2 steps of that
-    averted      somebody acted after it opened, what is measured then left its course, and it did not come back up to D
+    averted      somebody acted while it stood, what is measured then left its course, and it did not come back up to D
     expired      no declared truth and no person's verdict for 7 d; or withdrawn within 2 steps and told to nobody
     unjudgeable  too few samples, its limit changed, its failure was counted for another warning of the card, or its series was
                  gone when every time that was ever told had passed
@@ -25,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from aiops.core.labels import Labels
+from aiops.core.labels import Labels, has_all
 from aiops.core.records import BY_DAEMON, CAME, GONE, EarlyWarning, Outcome, Verdict
 
 SLACK_SHARE, SLACK_STEPS = 0.10, 2
@@ -51,8 +51,8 @@ class Failure:
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What is known when nothing failed. `coverage` 0-1: the share of samples present, the lesser of that over the whole time
-    and that over the interval told. `declared`: a failure would have been seen. `acted`: somebody did something after it
-    opened; `changed`: what is measured left its course after that; `again`: it was foreseen anew since; `alone`: of the card's
+    and that over the interval told. `declared`: a failure would have been seen. `acted`: somebody did something while it
+    stood; `changed`: what is measured left its course after that; `again`: it was foreseen anew since; `alone`: of the card's
     warnings that nobody touched, (how many cleared by themselves, how many there were)."""
 
     coverage: float = 1.0
@@ -109,6 +109,12 @@ def withdrawn_s(warning: EarlyWarning) -> int | None:
     return warning.closed_s if told else None
 
 
+def may_avert(warning: EarlyWarning, at_s: float) -> bool:
+    """Whether what was done at an instant can have averted what it told of: not once that was taken back already."""
+    withdrawn = withdrawn_s(warning)
+    return withdrawn is None or at_s <= withdrawn
+
+
 def stands_at(warning: EarlyWarning, at_s: int) -> bool:
     """Whether it is open at an instant, or ended less than 2 steps before it."""
     return warning.opened_s <= at_s and (warning.closed_s is None or at_s <= warning.closed_s + SLACK_STEPS * warning.step_s)
@@ -139,6 +145,13 @@ def on_failure(
         else _outcome(w, "unjudgeable", now_s, detail=f"its failure was counted for warning {first.id}")
         for w in fits
     ]  # fmt: skip
+
+
+def again(failure: Failure, truth: str, entity: Labels, at_s: int, again_s: float) -> bool:
+    """Whether it goes on with one that the same truth declared of the same entity up to `again_s` before: what fires again and
+    again is one failure."""
+    same = truth == failure.truth and bool(failure.entity) and has_all(entity, failure.entity)
+    return same and 0 < failure.at_s - at_s <= again_s
 
 
 def missed(failure: Failure, now_s: int) -> Outcome:
@@ -210,7 +223,7 @@ def by_person(
     if verdict not in ("hit", "late", "false", "averted", "unjudgeable"):
         raise ValueError("a person's verdict is hit, late, false, averted or unjudgeable")
     if verdict == "averted" and not acted:
-        raise ValueError("averted needs what was done about it, when, and by whom: record that first")
+        raise ValueError("averted needs what was done about it while it stood, when, and by whom: record that first")
     if failed_s is not None and verdict not in CAME:
         raise ValueError("a time of failure goes with hit or late")
     if failed_s is not None and failed_s < warning.opened_s:

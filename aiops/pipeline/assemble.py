@@ -35,7 +35,7 @@ from aiops.pipeline.mask_read import open_book
 from aiops.pipeline.plane import anchor, groups, open_links, window_dir
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.services import Services
-from aiops.pipeline.stages import family_of
+from aiops.pipeline.stages import family_of, held
 from aiops.pipeline.watch import Watch
 from aiops.runbooks import Runbook
 from aiops.store import Store
@@ -60,7 +60,8 @@ class Rooms:
     `killed`: why nothing may be done about warnings now; empty: it may.
     `together`: when episodes have one cause; None where entities share nothing, as in a replay of recordings. `calibrations`:
     what verdicts teach of the next warnings; None where what the models say is told as it is. `failing`: of each watch the
-    entities (their keys) that are beyond a limit now, where a mask asks for them. `floor`: what the watches have in common."""
+    entities (their keys) that are beyond a limit now, where a mask asks for them. `floor`: what the watches have in common.
+    `held`: cards that the configuration keeps in shadow, whatever is decided of them meanwhile."""
 
     store: Store
     journal: Journal
@@ -76,6 +77,7 @@ class Rooms:
     clocks: Mapping[str, Clock] = field(default_factory=dict)
     hushes: dict[str, Hush] = field(default_factory=dict)
     stages: dict[str, Stage] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
     marks_turns: bool = True
     together: Together | None = None
     calibrations: Calibrations | None = None
@@ -93,7 +95,7 @@ class Rooms:
 
     def stage_of(self, card: ModelCard) -> Stage:
         """How loud a card is: as it stands on the ladder, else what its file declares, never page; a challenger is in shadow."""
-        if card.challenges:
+        if card.challenges or card.name in self.held:
             return "shadow"
         return self.stages.get(card.name, loudest_declared(card.stage))
 
@@ -173,7 +175,7 @@ def assemble(
     routes = resolved(settings.routes, {name for name, receiver in settings.receivers.items() if receiver.pages})
     rooms = Rooms(store, StoreJournal(store), runbooks=runbooks, routes=routes, working_hours=settings.working_hours)
     declared = {name: loudest_declared(stage) for name, stage in settings.stages.items()}
-    rooms.stages = dict(declared if stages is None else stages)
+    rooms.stages, rooms.held = dict(declared if stages is None else stages), held(settings.stages)
     receivers = {name: plugins.load("notifiers", receiver.kind) for name, receiver in settings.receivers.items()}
     rooms.local_receivers = frozenset(name for name, kind in receivers.items() if kind.local)
     e = settings.episodes

@@ -106,7 +106,7 @@ def _put(store: Store, many: list[Changes]) -> None:
             for action, object_, detail in changes.ledger:
                 tx.record("daemon", action, object_, dict(detail), at)
         for (card, source), now_s in {(c.card, c.source): c.now_s for c in many if c.judged}.items():
-            tx.put_turn(card, source, now_s, {})
+            tx.put_turn(card, source, now_s)
 
 
 class StoreJournal:

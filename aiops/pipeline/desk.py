@@ -12,12 +12,13 @@ from typing import Any
 import orjson
 
 from aiops.core.errors import AiopsError
-from aiops.core.labels import has_all
-from aiops.core.records import BY_DAEMON, FORETELLING, EarlyWarning, Outcome, Verdict
+from aiops.core.labels import Labels, has_all
+from aiops.core.records import BY_DAEMON, CAME, FORETELLING, EarlyWarning, Outcome, Verdict
 from aiops.models.card import ModelCard, with_challengers
 from aiops.outcomes import settle as law
 from aiops.outcomes.feedback import HUSHING, WORDS, Word
-from aiops.outcomes.incidents import Incident, claimed
+from aiops.outcomes.incidents import AHEAD_S, Incident, claimed
+from aiops.pipeline.beyond import REARM_STEPS
 from aiops.pipeline.hush import hush_of
 from aiops.store import Statement, Store
 from aiops.store.codec import to_json
@@ -46,10 +47,13 @@ class Desk:
     def verdict(
         self, warning_id: str, verdict: Verdict, who: str, now_s: float, failed_s: int | None = None, why: str = ""
     ) -> Outcome:
-        """A person judges a warning; it stands above the daemon's verdict. Raises Unsaid."""
+        """A person judges a warning; it stands above the daemon's verdict. `failed_s` None: when it came is what is known of it
+        already. Raises Unsaid."""
         warning = self._warning(warning_id)
         who, why = _said(who, "who", WHO_AT_MOST), _said(why, "why", WHAT_AT_MOST) if why else ""
-        acted = bool(self._store.statements(kind="action", warning_id=warning.id, limit=1))
+        if failed_s is None and verdict in CAME:
+            failed_s = self._failed_at(warning)
+        acted = bool(_acted([warning], self._store.statements(kind="action", warning_id=warning.id)))
         try:
             outcome = law.by_person(warning, verdict, who, int(now_s), failed_s, why, acted)
         except ValueError as e:
@@ -122,7 +126,7 @@ class Desk:
             failure = claimed(incident, card.name, card.entity, (card.truth.incidents, card.truth.alerts))
             if failure is not None and not card.challenges:
                 cards.append(card.name)
-                outcomes += self._failed(failure, now_s)
+                outcomes += self._failed(failure, now_s, REARM_STEPS * card.step_s)
         facts = {"system": incident.system, "id": incident.id, "labels": dict(incident.labels), "at_s": incident.at_s,
                  "title": incident.title, "cards": cards}  # fmt: skip
         mark = f"{incident.system}:{hashlib.sha256(incident.id.encode()).hexdigest()[:32]}"
@@ -165,16 +169,18 @@ class Desk:
                 tx.put_outcome(outcome)
         return True
 
-    def _failed(self, failure: law.Failure, now_s: float) -> list[Outcome]:
-        if known_already(self._store, failure):
+    def _failed(self, failure: law.Failure, now_s: float, again_s: float) -> list[Outcome]:
+        if known_already(self._store, failure, again_s):
             return []
         opened = self._store.warnings_opened(failure.card, failure.at_s - LOOKS_BACK_S, failure.at_s)
         told = (w for w in opened if not w.members and w.kind in FORETELLING)
         here = [w for w in told if has_all({**w.labels, **w.entity}, failure.entity)]
         free = [w for w in here if self._may_be_settled(w, now_s)]
         standing = any(law.stands_at(w, failure.at_s) for w in here if w not in free)
-        acted = {s.warning_id for s in self._store.statements(kind="action", card=failure.card)}
-        return law.on_failure(failure, free, int(now_s), acted, standing)
+        acted = _acted(free, self._store.statements(kind="action", card=failure.card))
+        found = law.on_failure(failure, free, int(now_s), acted, standing)
+        since = self._store.watched_since(failure.card)
+        return [one for one in found if one.warning_id or since is None or failure.at_s >= since]
 
     def _may_be_settled(self, warning: EarlyWarning, now_s: float) -> bool:
         """Whether a failure may still give it its verdict: no other failure has, no person, and it is not too late."""
@@ -182,6 +188,11 @@ class Desk:
         if current is None:
             return True
         return current.judged_by == BY_DAEMON and current.failed_s is None and now_s <= law.closes_s(warning)
+
+    def _failed_at(self, warning: EarlyWarning) -> int | None:
+        """When what it warned of came, by the verdict that stands; None: not known."""
+        current = self._store.outcome_of(warning.id)
+        return None if current is None else current.failed_s
 
     def _any(self, warning_id: str) -> EarlyWarning:
         found = self._store.warning(warning_id)
@@ -195,37 +206,64 @@ class Desk:
             raise Unsaid("it lists others or foretells nothing, so it has no verdict; name one of those it lists")
         return found
 
+    def _missed(self, outcome: Outcome) -> Outcome | None:
+        """The failure that counted as missed and that a verdict is of: at that instant, or by another truth the nearest to it."""
+        at = outcome.failed_s or 0
+        near = [
+            o for o in _near(self._store, outcome.card, outcome.entity, at)
+            if o.verdict == "missed" and (o.truth != outcome.truth or (o.failed_s, o.entity) == (at, outcome.entity))
+        ]  # fmt: skip
+        return min(near, key=lambda o: abs((o.failed_s or 0) - at), default=None)
+
     def _keep(self, said: Statement, outcomes: Sequence[Outcome], now_s: float) -> bool:
         """All of it in one transaction; False when it was said before."""
         before = {o.warning_id: self._store.outcome_of(o.warning_id) for o in outcomes if o.warning_id}
+        missed = {o.warning_id: self._missed(o) for o in outcomes if o.warning_id and o.failed_s is not None}
         with self._store.transaction() as tx:
             if not tx.put_statement(said):
                 return False
             tx.record(said.who, f"said.{said.kind}", said.warning_id or said.key, said.body, now_s)
             for outcome in outcomes:
-                if outcome.failed_s is not None and outcome.warning_id:
-                    tx.retract_missed(outcome.card, outcome.entity, outcome.failed_s)
+                if (gone := missed.get(outcome.warning_id)) is not None:
+                    tx.retract_missed(gone.card, gone.entity, gone.failed_s or 0)
                 if tx.put_outcome(outcome):
                     old = before.get(outcome.warning_id)
-                    tx.record(outcome.judged_by, "outcome", outcome.warning_id, _facts(outcome, old), now_s)
+                    tx.record(outcome.judged_by, "outcome", outcome.warning_id, _facts(outcome, old, gone), now_s)
             for card in sorted({o.card for o in outcomes} - {said.card}):
                 tx.put_statement(Statement("incident", card, f"{said.key}:{card}", "", now_s, said.who, {"of": said.key}))
         return True
 
 
-def known_already(store: Store, failure: law.Failure) -> bool:
-    """Whether another truth said of an entity, within SAME_FAILURE_S, that it failed."""
-    known = (o for o in store.outcomes(card=failure.card, limit=VERDICTS_AT_MOST) if o.failed_s is not None)
-    near = (o for o in known if o.failed_s is not None and abs(o.failed_s - failure.at_s) <= SAME_FAILURE_S)
+def known_already(store: Store, failure: law.Failure, again_s: float = -1.0) -> bool:
+    """Whether another truth said of an entity, within SAME_FAILURE_S, that it failed; or the same one did up to `again_s` before,
+    though not at that instant: what fires again and again is one failure."""
+    near = _near(store, failure.card, failure.entity, failure.at_s)
     return any(
-        o.truth != failure.truth and (has_all(o.entity, failure.entity) or has_all(failure.entity, o.entity)) for o in near
+        o.truth != failure.truth or law.again(failure, o.truth, o.entity, o.failed_s or 0, again_s) for o in near
     )
 
 
-def _facts(outcome: Outcome, old: Outcome | None) -> dict[str, Any]:
+def _near(store: Store, card: str, entity: Labels, at_s: int) -> list[Outcome]:
+    """Verdicts on failures of an entity, or of what is more or less than it, within SAME_FAILURE_S of an instant."""
+    since = at_s - SAME_FAILURE_S - AHEAD_S  # no failure was settled before it came, by any clock
+    return [
+        o for o in store.outcomes(card=card, limit=VERDICTS_AT_MOST, since_s=since)
+        if o.failed_s is not None and abs(o.failed_s - at_s) <= SAME_FAILURE_S
+        and (has_all(o.entity, entity) or has_all(entity, o.entity))
+    ]  # fmt: skip
+
+
+def _acted(warnings: Iterable[EarlyWarning], said: Iterable[Statement]) -> set[str]:
+    """Ids of those about which something was done that may have averted them."""
+    of = {w.id: w for w in warnings}
+    return {s.warning_id for s in said if s.warning_id in of and law.may_avert(of[s.warning_id], float(s.body["at_s"]))}
+
+
+def _facts(outcome: Outcome, old: Outcome | None, missed: Outcome | None) -> dict[str, Any]:
+    more = {} if missed is None else {"missed_before": {"entity": dict(missed.entity), "failed_s": missed.failed_s}}
     supersedes = None if old is None else {"verdict": old.verdict, "settled_s": old.settled_s, "judged_by": old.judged_by}
     return {"card": outcome.card, "entity": dict(outcome.entity), "verdict": outcome.verdict, "lead_s": outcome.lead_s,
-            "why": outcome.detail, "supersedes": supersedes}  # fmt: skip
+            "why": outcome.detail, "supersedes": supersedes, **more}  # fmt: skip
 
 
 def _said(text: str, what: str, at_most: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from aiops.core.labels import key
 from aiops.core.records import BY_DAEMON, FORETELLING, EarlyWarning, Outcome
 from aiops.early_warnings.episode import warning_fingerprint
-from aiops.outcomes.settle import until_s
+from aiops.outcomes.settle import may_avert, until_s
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.hush import take
@@ -41,7 +41,8 @@ def hear(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
             _acted(watch, one, now_s, rooms)
         take(rooms.hushes, one)
         if one.kind == "stage":
-            rooms.stages[watch.card.name] = watch.stage = move_from(one).after
+            rooms.stages[watch.card.name] = move_from(one).after
+            watch.stage = rooms.stage_of(watch.card)
     kinds = {one.kind for one in said}
     if kinds & {"verdict", "incident"}:
         _drop_judged(watch, rooms)
@@ -58,6 +59,10 @@ def _drop_judged(watch: Watch, rooms: Rooms) -> None:
         del watch.pending[pending.warning.id]
         current = open_episode(watch, pending.warning)
         if current is not None:
+            watch.open[current.fingerprint] = current.having(verdict=outcome.verdict)
+    for current in [one for one in watch.open.values() if one.verdict is not None]:  # judged before, and anew now
+        outcome = rooms.store.outcome_of(current.id)
+        if outcome is not None and outcome.verdict != current.verdict:
             watch.open[current.fingerprint] = current.having(verdict=outcome.verdict)
 
 
@@ -79,12 +84,16 @@ def _is_own(watch: Watch, warning: EarlyWarning) -> bool:
 
 
 def _acted(watch: Watch, said: Statement, now_s: int, rooms: Rooms) -> None:
-    warning_id = said.warning_id
+    warning_id, at_s = said.warning_id, float(said.body["at_s"])
     pending = watch.pending.get(warning_id)
+    if pending is not None and not may_avert(pending.warning, at_s):
+        return
     if pending is None:
         warning, outcome = rooms.store.warning(warning_id), rooms.store.outcome_of(warning_id)
         free = outcome is None or _open_to_more(outcome)
         if warning is None or warning.kind not in FORETELLING or not free or now_s > until_s(warning):
+            return
+        if not may_avert(warning, at_s):
             return
         number = watch.entity_number(key(warning.entity))
         if number is None or not _is_own(watch, warning):
@@ -92,7 +101,14 @@ def _acted(watch: Watch, said: Statement, now_s: int, rooms: Rooms) -> None:
         limits = watch.limit.value[watch.rows_of(number)].tolist() if warning.kind == "exhaustion" else ()
         pending = watch.pending[warning_id] = Pending(warning, tuple(limits))
     within = float(said.body.get("within_s") or verified_within(said, pending.warning, rooms.runbooks))
-    pending.act(int(said.body["at_s"]), within)
+    pending.act(int(at_s), within)
+    pending.again |= _came_back(pending.warning, now_s, rooms)
+
+
+def _came_back(warning: EarlyWarning, now_s: int, rooms: Rooms) -> bool:
+    """Whether it was foreseen anew after it had ended: an earlier life may have seen that, or it was before somebody acted."""
+    later = rooms.store.warnings_opened(warning.card, warning.opened_s, now_s)
+    return any(one.fingerprint == warning.fingerprint and one.id != warning.id for one in later)
 
 
 def verified_within(said: Statement, warning: EarlyWarning, runbooks: Iterable[Runbook]) -> float:

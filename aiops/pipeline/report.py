@@ -12,7 +12,7 @@ from aiops.config.settings import Settings
 from aiops.models.card import ModelCard
 from aiops.outcomes import pilot as law
 from aiops.outcomes.report import Facts, Number, Prices, Spent, Told, Touch, as_json, numbers
-from aiops.outcomes.scorecard import About, Figures, scorecard
+from aiops.outcomes.scorecard import About, scorecard
 from aiops.store import Statement, Store
 from aiops.store.responses import Responses
 from aiops.store.tx import StatementKind
@@ -37,6 +37,12 @@ class Report:
     owner: str = ""
     baseline: Mapping[str, float | None] | None = None
     verdict: law.Verdict | None = None
+    watched_s: float | None = None
+
+    @property
+    def seen_s(self) -> float:
+        """How long of its time its cards were watched, as far as that is known."""
+        return max(0.0, self.until_s - max(self.since_s, self.watched_s or self.since_s))
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -50,32 +56,26 @@ class Report:
 def report(store: Store, settings: Settings, cards: Iterable[ModelCard], now_s: float, since_s: float) -> Report:
     """The figures of all cards since `since_s`."""
     names = tuple(card.name for card in cards)
-    found, _ = _numbers(store, settings, names, since_s, now_s)
-    return Report("", names, since_s, now_s, tuple(found), settings.costs.currency)
+    facts = facts_of(store, settings, names, since_s, now_s)
+    return Report("", names, since_s, now_s, tuple(numbers(facts)), settings.costs.currency, watched_s=facts.watched_s)
 
 
 def pilot_report(store: Store, settings: Settings, name: str, now_s: float) -> Report:
     """The figures of a pilot since it began, and what they mean. Raises KeyError when there is no such pilot."""
     one = settings.pilots[name]
     since_s = datetime.fromisoformat(one.since).replace(tzinfo=UTC).timestamp()
-    found, record = _numbers(store, settings, one.cards, since_s, now_s)
-    settled = 0 if record is None else record.settled
+    facts = facts_of(store, settings, one.cards, since_s, now_s)
+    found, settled = numbers(facts), 0 if facts.record is None else facts.record.settled
     goal, stop = one.goal.model_dump(exclude={"settled"}), one.stop.model_dump()
     verdict = law.judged(found, goal, stop, settled, one.goal.settled, now_s - since_s, settings.costs.currency)
     return Report(
-        name, tuple(one.cards), since_s, now_s, tuple(found), settings.costs.currency, one.owner, _before(one), verdict
+        name, tuple(one.cards), min(since_s, now_s), now_s, tuple(found), settings.costs.currency, one.owner, _before(one),
+        verdict, facts.watched_s,
     )  # fmt: skip
 
 
 def _before(one: PilotSettings) -> dict[str, float | None]:
     return dict(one.baseline.model_dump())
-
-
-def _numbers(
-    store: Store, settings: Settings, cards: Collection[str], since_s: float, now_s: float
-) -> tuple[list[Number], Figures | None]:
-    facts = facts_of(store, settings, cards, since_s, now_s)
-    return numbers(facts), facts.record
 
 
 def facts_of(store: Store, settings: Settings, cards: Collection[str], since_s: float, now_s: float) -> Facts:
@@ -96,7 +96,8 @@ def facts_of(store: Store, settings: Settings, cards: Collection[str], since_s: 
     runs = [run for run in Responses(store).newest(AT_MOST) if run.card in mine and since_s < run.changed_s <= now_s]
     saved = [(run.warning_id, run.snapshot["runbook"].get("manual_minutes")) for run in runs if run.state == "succeeded"]
     touches = list(_touches(store, mine, since_s, now_s, {f"{run.runbook}@{run.sha}" for run in runs}))
-    return Facts(since_s, now_s, record, lived, told, touches, saved, _spent(store, mine, since_s, now_s), prices)
+    spent, watched = _spent(store, mine, since_s, now_s), store.watched_since(*mine)
+    return Facts(since_s, now_s, record, lived, told, touches, saved, spent, prices, watched)
 
 
 def _touches(store: Store, mine: Collection[str], since_s: float, now_s: float, runbooks: Collection[str]) -> Iterator[Touch]:

@@ -15,6 +15,7 @@ from aiops.outcomes.ladder import Family, Gate, Lack, Move, Standing
 from aiops.store import Statement, Store
 
 VERDICTS_AT_MOST = 10_000
+HELD = Lack("stages of the configuration", "shadow", "ticket, or nothing said of it", None, never="not while it says so")
 
 
 class NotMoved(AiopsError):
@@ -80,6 +81,11 @@ def enter(
     return out
 
 
+def held(declared: Mapping[str, Stage]) -> frozenset[str]:
+    """The cards that the configuration keeps in shadow."""
+    return frozenset(name for name, stage in declared.items() if stage == "shadow")
+
+
 def keep(store: Store, card: str, moves: list[Move], move: Move) -> bool:
     """Keep one more move; False when somebody moved the card in the meantime."""
     body = {name: getattr(move, name) for name in move.__slots__}
@@ -90,10 +96,15 @@ def keep(store: Store, card: str, moves: list[Move], move: Move) -> bool:
     return kept
 
 
-def promote(store: Store, card: ModelCard, who: str, why: str, now_s: float, cards: Sequence[ModelCard] = ()) -> Move:
-    """One rung up by a person. `cards`: all there are, for those of the same models. Raises NotMoved with what is missing."""
+def promote(
+    store: Store, card: ModelCard, who: str, why: str, now_s: float, cards: Sequence[ModelCard] = (), held: bool = False
+) -> Move:
+    """One rung up by a person. `cards`: all there are, for those of the same models; `held`: the configuration keeps it in
+    shadow. Raises NotMoved with what is missing."""
     if card.challenges:
         raise NotMoved(f"{card.name} is a challenger: it is told to nobody")
+    if held:
+        raise NotMoved(f"{card.name} stays at shadow:\n{HELD}")
     moves = moves_of(store, card.name)
     try:
         move = _up(store, card, moves, now_s, who, why, cards)
@@ -113,17 +124,19 @@ def demote(store: Store, card: str, to: Stage, who: str, why: str, now_s: float)
 
 
 def review(
-    store: Store, card: ModelCard, up_to: Stage, now_s: float, cards: Sequence[ModelCard] = (), budget: float | None = None
-) -> Move | None:
+    store: Store, card: ModelCard, up_to: Stage, now_s: float, cards: Sequence[ModelCard] = (), budget: float | None = None,
+    held: bool = False,
+) -> Move | None:  # fmt: skip
     """What the rule does with a card now: down at a breach; up where its record allows it, no louder than `up_to`.
 
-    `budget`: false warnings that the card allows a week for all that it watches; None = not known.
+    `budget`: false warnings that the card allows a week for all that it watches; None = not known. `held`: the configuration
+    keeps it in shadow.
     """
     if card.challenges:
         return None
     moves = moves_of(store, card.name)
     move = ladder.breach(_outcomes(store, card.name), moves, gate_of(card), now_s, budget)
-    if move is None and STAGES.index(ladder.stage_of(moves)) < STAGES.index(up_to):
+    if move is None and not held and STAGES.index(ladder.stage_of(moves)) < STAGES.index(up_to):
         try:
             move = _up(store, card, moves, now_s, "rule", f"promote_when of {card.name}", cards)
         except ladder.Refused:
@@ -139,12 +152,14 @@ def _up(
 
 
 def why_not(
-    store: Store, card: ModelCard, now_s: float, cards: Sequence[ModelCard] = ()
+    store: Store, card: ModelCard, now_s: float, cards: Sequence[ModelCard] = (), held: bool = False
 ) -> tuple[Stage, Standing, list[Lack], list[Move]]:
-    """Where a card stands, by which record, what is missing for the next rung, and its moves."""
+    """Where a card stands, by which record, what is missing for the next rung, and its moves. `held`: the configuration keeps it
+    in shadow."""
     moves, family = moves_of(store, card.name), _family(store, card, cards, now_s)
     found = ladder.for_next(_outcomes(store, card.name), moves, gate_of(card), now_s, family)
-    return ladder.stage_of(moves), found, ladder.lacks(found, gate_of(card), moves, now_s), moves
+    lacks = [*([HELD] if held else []), *ladder.lacks(found, gate_of(card), moves, now_s)]
+    return "shadow" if held else ladder.stage_of(moves), found, lacks, moves
 
 
 def _kept(store: Store, card: str, moves: list[Move], move: Move) -> Move:

@@ -17,7 +17,7 @@ from aiops.store import tables
 from aiops.store.codec import outcome_from, warning_from
 from aiops.store.engine import DirectoryLock, advice, check_version, in_memory, install_id, make_engine, prepare, said
 from aiops.store.ledger import LedgerCheck, LedgerRow, verify
-from aiops.store.tx import REPLAYED, Statement, Tx, ms
+from aiops.store.tx import REPLAYED, SINCE, Statement, Tx, ms
 
 _ERROR_AT_MOST = 500
 JUDGED_WITHIN_S = 60 * 86400.0
@@ -175,17 +175,14 @@ class Store:
     def outcomes(
         self, *, limit: int = 100, card: str | None = None, since_s: float | None = None, replayed: bool = False
     ) -> list[Outcome]:
-        """Current verdicts, newest first; those given after `since_s`; with `replayed` also what replays of the past gave."""
+        """Current verdicts, newest first, given after `since_s`; `replayed`: then as many of replays, which hide none lived."""
         t = tables.outcomes
-        query = sa.select(t.c.body).where(t.c.current == 1).order_by(t.c.seq.desc()).limit(limit)
-        if not replayed:
-            query = query.where(t.c.key.not_like(f"{REPLAYED}%"))
-        if since_s is not None:
-            query = query.where(t.c.settled_ms > ms(since_s))
-        if card is not None:
-            query = query.where(t.c.card == card)
+        query, again = sa.select(t.c.body).where(t.c.current == 1), t.c.key.like(f"{REPLAYED}%")
+        query = query if since_s is None else query.where(t.c.settled_ms > ms(since_s))
+        query = (query if card is None else query.where(t.c.card == card)).order_by(t.c.seq.desc()).limit(limit)
         with self._read() as connection:
-            return [outcome_from(row.body) for row in connection.execute(query)]
+            rows = [row for part in (~again, again)[: 1 + replayed] for row in connection.execute(query.where(part))]
+        return [outcome_from(row.body) for row in rows]
 
     def outcome_of(self, warning_id: str) -> Outcome | None:
         """The current verdict on a warning."""
@@ -199,6 +196,13 @@ class Store:
         with self._read() as connection:
             found = connection.execute(sa.select(t.c.now_ms).where(t.c.card == card, t.c.source == source)).scalar()
         return None if found is None else int(found) // 1000
+
+    def watched_since(self, *cards: str) -> int | None:
+        """When the first of some cards had its first turn ever, epoch seconds; None: never, or before that was kept."""
+        t = tables.turns
+        with self._read() as connection:
+            found = [row.detail.get(SINCE) for row in connection.execute(sa.select(t.c.detail).where(t.c.card.in_(cards)))]
+        return min(found) if found and None not in found else None
 
     def due(self, now_s: float, limit: int = 100, without: Collection[str] = ()) -> list[OutboxRow]:
         """Messages to send now, in order, but those to the receivers `without`; behind an unsent one of its group none is due."""

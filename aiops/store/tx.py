@@ -69,13 +69,13 @@ class Tx:
             self._insert = insert
 
     def put_warning(self, *warnings: EarlyWarning) -> None:
-        """Insert warnings, or replace those of the same id; a verdict once given is not taken back by a warning without one."""
+        """Insert warnings, or replace those of the same id; another verdict than was given takes an outcome: `put_outcome`."""
         rows = [warning_row(one) for one in warnings]
         if rows:
             statement = self._insert(tables.warnings)
             given = statement.excluded
             changed = {name: given[name] for name in rows[0] if name != "id"}
-            changed["verdict"] = sa.func.coalesce(given.verdict, tables.warnings.c.verdict)
+            changed["verdict"] = sa.func.coalesce(tables.warnings.c.verdict, given.verdict)
             self._connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=changed), rows)
 
     def put_outcome(self, outcome: Outcome) -> bool:
@@ -175,11 +175,11 @@ class Tx:
         self._head = seq + 1, row_hash(prev, ms(at_s), actor, action, object_, row_["detail"])
         self._ledger.append({"seq": seq + 1, "prev_hash": prev, "hash": self._head[1], **row_})
 
-    def put_turn(self, card: str, source: str, now_s: int, detail: Mapping[str, Any]) -> None:
-        """Mark how far a watch has come."""
-        row = {"card": card, "source": source, "now_ms": ms(now_s), "detail": to_json(detail)}
+    def put_turn(self, card: str, source: str, now_s: int) -> None:
+        """Mark how far a watch has come; when it began stays: see `Store.watched_since`."""
+        row = {"card": card, "source": source, "now_ms": ms(now_s), "detail": to_json({SINCE: now_s})}
         statement = self._insert(tables.turns).values(row)
-        changed = {"now_ms": row["now_ms"], "detail": row["detail"]}
+        changed = {"now_ms": row["now_ms"]}
         self._connection.execute(statement.on_conflict_do_update(index_elements=["card", "source"], set_=changed))
 
     def finish(self) -> None:
@@ -189,13 +189,16 @@ class Tx:
             self._ledger = []
 
 
+SINCE = "since_s"
+"""When a watch had its first turn, in the detail of its mark."""
 REPLAYED = "replay:"
 """How the keys of outcomes begin that a replay of the past gave."""
 
 
 def supersedes(new: Outcome, old: Outcome) -> bool:
-    """Whether a verdict takes the place of another one: it says something else, and not the daemon over a person."""
-    if new.judged_by == BY_DAEMON != old.judged_by:
+    """Whether a verdict takes the place of another one: it says something else, and is not the daemon's over a person's, or over
+    what a failure settled: that may have been declared while a turn was going on that had not heard of it."""
+    if new.judged_by == BY_DAEMON and (old.judged_by != BY_DAEMON or old.failed_s is not None):
         return False
     return (new.verdict, new.judged_by, new.failed_s) != (old.verdict, old.judged_by, old.failed_s)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from aiops.backtest.compare import Comparison, compare, incidents_of
+from aiops.backtest.compare import Comparison, compare, declared_in
 from aiops.backtest.question import Question
 from aiops.core.errors import FileError, SourceError
 from tests.backtest.carded import DAYS, STEP, recorded, write_card
@@ -89,8 +89,8 @@ def test_incidents_come_as_one_document_or_one_a_line(tmp_path: Path) -> None:
     one, two = ({"id": i, "started_at": START, "labels": {"a": "b"}} for i in "12")
     for content in (json.dumps({"incidents": [one, two]}), json.dumps(one) + "\n" + json.dumps(two) + "\n"):
         (tmp_path / "i.json").write_text(content)
-        assert [i.id for i in incidents_of(tmp_path / "i.json", END)] == ["1", "2"]
-    assert incidents_of(None, END) == []
+        assert [i.id for i in declared_in(tmp_path / "i.json", END)] == ["1", "2"]
+    assert declared_in(None, END) == []
 
 
 @pytest.mark.parametrize("content", ["nonsense", '{"started_at": "soon"}', None])
@@ -98,4 +98,4 @@ def test_a_file_of_incidents_that_is_none_is_a_mistake(content: str | None, tmp_
     if content is not None:
         (tmp_path / "i.json").write_text(content)
     with pytest.raises(FileError):
-        incidents_of(tmp_path / "i.json", END)
+        declared_in(tmp_path / "i.json", END)

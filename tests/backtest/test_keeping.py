@@ -52,6 +52,27 @@ def test_another_card_recording_or_time_is_another_backtest(change: str, asked: 
         resolved(asked, span, 0.0, tmp_path)
 
 
+def test_what_another_version_began_is_not_gone_on_with(
+    asked: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolved(asked, ("", ""), 0.0, tmp_path)
+    monkeypatch.setattr("aiops.backtest.keeping.__version__", "9.9")
+    with pytest.raises(BadQuestion, match=r"another backtest, which aiops .* began and this is 9\.9"):
+        resolved(asked, ("", ""), 0.0, tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"asked": 7}', '{"asked": {}, "since_s": null, "until_s": 1}'])
+def test_a_folder_whose_question_is_not_whole_is_refused(content: str, asked: Question, tmp_path: Path) -> None:
+    (tmp_path / "question.json").write_text(content)
+    with pytest.raises(BadQuestion, match="not whole"):
+        resolved(asked, ("", ""), 0.0, tmp_path)
+
+
+def test_a_file_of_incidents_that_is_not_there_is_a_mistake(asked: Question, tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"none\.json.*cannot be read"):
+        resolved(replace(asked, incidents=tmp_path / "none.json"), ("", ""), 0.0, tmp_path)
+
+
 def test_a_recording_that_is_not_there_is_said(asked: Question, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such folder"):
         resolved(replace(asked, data=tmp_path / "nowhere"), ("", ""), 0.0, tmp_path)

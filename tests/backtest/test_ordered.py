@@ -91,6 +91,23 @@ def test_an_incident_is_heard_when_it_was_declared_and_settles_what_warned_of_it
     close(rooms)
 
 
+def test_an_incident_from_before_the_first_turn_is_nobodys_failure(tmp_path: Path) -> None:
+    incidents = tuple(Incident(str(at), "pager", {"entity": "calm"}, at) for at in (START - 1, START + DAY))
+    rooms, _, found = passed(tmp_path, incidents, truth={"crossing": False, "incidents": ['entity="calm"']})
+    assert [(o.verdict, o.failed_s) for o in found.outcomes if o.entity["entity"] == "calm"] == [("missed", START + DAY)]
+    assert [one.at_s for one in declared(rooms, found.courses[0])] == [START + DAY]
+    close(rooms)
+
+
+def test_an_incident_that_is_declared_again_is_one_failure_to_us_and_to_baselines(tmp_path: Path) -> None:
+    times = (START + DAY, START + DAY + 1500, START + DAY + 3300)
+    incidents = tuple(Incident(str(at), "pager", {"entity": "calm"}, at) for at in times)
+    rooms, _, found = passed(tmp_path, incidents, truth={"crossing": False, "incidents": ['entity="calm"']})
+    assert [o.failed_s for o in found.outcomes if o.entity["entity"] == "calm"] == [times[0], times[2]]
+    assert [one.at_s for one in declared(rooms, found.courses[0])] == [times[0], times[2]]
+    close(rooms)
+
+
 def test_that_an_incident_is_over_is_heard_when_it_was(tmp_path: Path) -> None:
     over = Incident("1", "pager", {"entity": "full"}, START + DAY, end_s=START + 2 * DAY)
     rooms, _, _ = passed(tmp_path, (over, Incident("2", "pager", {"entity": "calm"}, START + DAY, end_s=END + DAY)))

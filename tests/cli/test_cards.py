@@ -52,7 +52,10 @@ def test_further_back_and_by_something_else(data: str) -> None:
 
 def test_one_of_them(data: str) -> None:
     assert len(aiops("a4", "--by", "entity", "--data-dir", data).stdout.splitlines()) == 2
-    assert aiops("none", "--data-dir", data).stdout == "no verdicts yet\n"
+    assert aiops("inode_exhaustion", "--data-dir", data).stdout.startswith("no verdicts yet\n")
+    assert aiops("none", "--by", "entity", "--data-dir", data).stdout == "no verdicts yet\n"
+    unknown = aiops("disk_ful", "--data-dir", data)
+    assert (unknown.exit_code, unknown.stderr) == (1, "no card 'disk_ful'; did you mean disk_full?\n")
 
 
 def test_what_confidence_and_intervals_of_a_card_rest_on(data: str) -> None:

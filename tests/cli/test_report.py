@@ -70,6 +70,26 @@ def test_what_cannot_be_asked_for(data: Path, arguments: list[str], said: str) -
     assert (done.exit_code, said in done.stderr) == (2, True)
 
 
+def test_a_pilot_of_a_card_that_there_is_not_is_refused(data: Path) -> None:
+    pilot = {"cards": ["disk_full", "disk_ful"], "owner": "sre", "since": "2026-01-01"}
+    (data / "aiops.yaml").write_text(json.dumps({"pilots": {"disks": pilot}}))
+    for which in ("disks", "all"):
+        done = aiops(data, "report", "--pilot", which)
+        assert (done.exit_code, done.stderr) == (2, "pilot disks: no card 'disk_ful'; did you mean disk_full?\n")
+    assert aiops(data, "report").exit_code == 0
+
+
+def test_a_pilot_that_has_not_begun_is_kept_and_says_when_it_does(data: Path) -> None:
+    pilot = {"cards": ["disk_full"], "owner": "sre", "since": "2099-01-01", "stop": {"precision_below": 0.5}}
+    (data / "aiops.yaml").write_text(json.dumps({"pilots": {"disks": pilot}}))
+    for output in ("text", "markdown", "html"):
+        done = aiops(data, "report", "--pilot", "disks", "-o", output)
+        assert (done.exit_code, "it begins in " in done.stdout) == (0, True), done.stdout
+        assert "(0s)" in done.stdout, "not a time below nothing"
+    found = json.loads(aiops(data, "report", "--pilot", "disks", "-o", "json").stdout)
+    assert (found["verdict"], found["until_s"] - found["since_s"]) == ("keep", 0)
+
+
 def test_who_looks_at_a_warning_says_so(data: Path) -> None:
     done = aiops(data, "warnings", "ack", "01", "--by", "ann")
     assert (done.exit_code, done.stdout) == (0, "01: acknowledged, by ann\n")

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from aiops.core.errors import StoreError
-from aiops.pipeline.stages import moves_of
+from aiops.models.card import ModelCard
+from aiops.pipeline.stages import moves_of, promote
 from tests.daemon.rig import START_S, Rig, card, falling
 from tests.store.samples import outcome
 
@@ -68,6 +69,21 @@ def test_by_itself_a_card_goes_up_where_the_configuration_lets_it(rig: Rig) -> N
     daemon._review_all()
     rig.turn()
     assert rig.watch("disk@made").stage == "ticket"
+
+
+def test_what_the_configuration_holds_in_shadow_gets_no_louder_by_the_rule_nor_by_another_process(rig: Rig) -> None:
+    rig.more = {"promote_up_to": "page", "stages": {"disk": "shadow"}}
+    held = card(promote_when={"settled": 3, "precision_at_least": 0.3})
+    daemon = rig.start(held)
+    with daemon.store.transaction() as tx:
+        for n in range(4):
+            at = int(rig.clock.now) - 86400 * n
+            tx.put_outcome(outcome(n, "hit", card="disk", settled_s=at, opened_s=at - 600, failed_s=at, lead_s=600.0))
+    daemon._review_all()
+    assert moves_of(daemon.store, "disk") == []
+    promote(daemon.store, ModelCard.model_validate(held), "ann", "no config at hand", rig.clock.now)
+    rig.turn()
+    assert rig.watch("disk@made").stage == "shadow"
 
 
 def test_a_store_that_fails_moves_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiops.core.labels import Matcher
-from aiops.outcomes.incidents import AT_MOST, Incident, claimed, incidents_in, instant
+from aiops.outcomes.incidents import AT_MOST, Incident, claimed, incidents_in, incidents_of, instant
 
 NOW = 1_800_000_000.0
 ALERT = {
@@ -79,6 +80,38 @@ def test_the_same_alert_has_the_same_id_and_another_firing_another() -> None:
 def test_what_is_refused_says_where(body: Any, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         incidents_in(body, NOW)
+
+
+def test_what_early_warnings_raise_themselves_is_no_incident() -> None:
+    ours = {**ALERT, "labels": {"alertname": "HighLatency", "severity": "page", "warning_id": "0123"}}
+    assert [one.labels["alertname"] for one in incidents_in({"alerts": [ours, ALERT]}, NOW)] == [ALERT["labels"]["alertname"]]
+    details = {"firing": "Labels:\n - alertname = Early_disk_full\n - warning_id = 0123\n"}
+    assert incidents_in({"event": {**PAGE, "data": {**PAGE["data"], "custom_details": details}}}, NOW) == []
+    assert len(incidents_in({"event": {**PAGE, "data": {**PAGE["data"], "custom_details": {"firing": "Labels"}}}}, NOW)) == 1
+
+
+def test_a_file_is_one_value_or_one_a_line() -> None:
+    one, two = ({"id": i, "started_at": AT, "labels": {"a": "b"}} for i in "12")
+    many = json.dumps([one, two], indent=1)
+    for content in (many, f"{json.dumps(one)}\n\n{json.dumps(two)}", "\ufeff" + many):
+        assert [i.id for i in incidents_of(content.encode(), NOW)] == ["1", "2"]
+
+
+ROW = json.dumps({"id": "1", "started_at": AT, "labels": {}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is empty"), (b" \n", "is empty"), (ROW + b"\n{\n", "line 2: is no JSON"), (b"nonsense", "line 1: is no JSON"),
+        (b'{"incidents": [\n{"id": 1,\n]}', "line 3: is no JSON"),
+        (ROW + b"\n\n7\n" + ROW, "line 3: the message must be an object"),
+        (ROW + b"\n" + ROW.replace(b'"1"', b'""'), "line 2: the incident.id must be a text"), (b"\xff\xfe", "line 1: is no JSON"),
+    ],
+)  # fmt: skip
+def test_a_bad_row_of_a_file_is_named_by_its_line(content: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        incidents_of(content, NOW)
 
 
 JSON = st.recursive(

@@ -86,6 +86,17 @@ def test_failures_and_false_warnings_are_told_for_a_month_and_a_week() -> None:
     assert value(short, "false_per_week") is None
 
 
+def test_weeks_and_months_are_counted_from_when_the_cards_were_watched() -> None:
+    some = [outcome("hit", 21, SINCE + 22 * DAY), outcome("false", 23)]
+    found = facts(*some, watched_s=SINCE + 20 * DAY)
+    assert (value(found, "incidents_per_month"), value(found, "false_per_week")) == (3, pytest.approx(0.7))
+    assert note(found, "false_per_week") == "over the 10d that they were watched"
+    young = facts(*some, watched_s=UNTIL - 6 * DAY)
+    assert (value(young, "false_per_week"), value(young, "incidents_per_month")) == (None, None)
+    assert note(young, "false_per_week") == "they were watched for less than a week"
+    assert note(facts(*some, watched_s=SINCE - DAY), "false_per_week") == ""
+
+
 def test_cpu_is_told_for_a_thousand_series_and_30_days() -> None:
     half = Spent(cpu_s=36_000, span_s=15 * DAY, series=500)
     found = facts(spent=half, prices=Prices(cpu_hour=0.05))

@@ -15,6 +15,7 @@ from aiops.outcomes.settle import (
     by_person,
     closes_s,
     deadline_s,
+    may_avert,
     missed,
     on_failure,
     required_lead_s,
@@ -239,6 +240,12 @@ def test_of_several_the_first_that_told_a_time_is_settled_and_the_others_cannot_
     found = on_failure(failure(30_000), [anomaly, second, warning(11_000, id="c")], 30_000)
     assert [(o.warning_id, o.verdict) for o in found] == [("a", "unjudgeable"), ("b", "unjudgeable"), ("c", "hit")]
     assert found[0].detail == "its failure was counted for warning c"
+
+
+@pytest.mark.parametrize(("at", "wanted"), [(14_999.0, True), (15_000.0, True), (15_001.0, False)])
+def test_what_is_done_after_it_was_taken_back_averts_nothing(at: float, wanted: bool) -> None:
+    assert may_avert(withdrawn(15_000), at) is wanted
+    assert may_avert(warning(), at)
 
 
 @pytest.mark.parametrize("given", ["hit", "late", "false", "unjudgeable"])

@@ -36,7 +36,8 @@ def desk(store: Store, *warnings: Any, outcomes: Any = ()) -> Desk:
 
 
 def judged(verdict: str, **more: Any) -> Any:
-    fields = {"warning_id": "w", "entity": {"instance": "a"}, "failed_s": None, "lead_s": None, "settled_s": 20_000, **more}
+    settled = more.get("failed_s") or 20_000  # never before it failed
+    fields = {"warning_id": "w", "entity": {"instance": "a"}, "failed_s": None, "lead_s": None, "settled_s": settled, **more}
     return outcome(1, verdict, **fields)
 
 
@@ -110,6 +111,45 @@ def test_an_action_is_kept_with_who_what_and_when_and_allows_averted(store: Stor
 def test_an_action_lies_between_the_opening_and_now(store: Store, at: int) -> None:
     with pytest.raises(Unsaid, match="after it opened and not in the future"):
         desk(store, warning()).acted("w", "x", "ann", at, 16_000)
+
+
+@pytest.mark.parametrize(("at", "verdict"), [(14_000, "hit"), (16_000, "missed")])
+def test_what_was_done_after_the_withdrawal_makes_no_hit_of_it(store: Store, at: int, verdict: str) -> None:
+    one = desk(store, withdrawn(15_000), outcomes=[judged("false")])
+    one.acted("w", "deleted old logs", "ann", at, 16_000)
+    assert [o.verdict for o in one.incident(incident(), "webhook", 31_000)] == [verdict]
+
+
+def test_what_was_done_after_the_withdrawal_is_no_ground_for_averted(store: Store) -> None:
+    one = desk(store, withdrawn(15_000), outcomes=[judged("false")])
+    one.acted("w", "deleted old logs", "ann", 16_000, 16_000)
+    with pytest.raises(Unsaid, match="while it stood"):
+        one.verdict("w", "averted", "ann", 40_000)
+
+
+def test_a_person_who_says_when_means_the_missed_failure_that_is_nearest(store: Store) -> None:
+    missed = [judged("missed", warning_id="", failed_s=at, truth="crossing") for at in (26_000, 28_100, 28_900, 40_000)]
+    one = desk(store, withdrawn(15_000), outcomes=missed)
+    one.verdict("w", "hit", "ann", 41_000, 28_000)
+    assert sorted((o.verdict, o.failed_s) for o in store.outcomes()) == [
+        ("hit", 28_000), ("missed", 26_000), ("missed", 28_900), ("missed", 40_000),
+    ]  # fmt: skip
+    assert ledger(store)[-1].detail["missed_before"] == {"entity": {"instance": "a"}, "failed_s": 28_100}
+
+
+@pytest.mark.parametrize(("word", "wanted"), [("hit", 28_000), ("late", 28_000), ("false", None)])
+def test_a_person_who_does_not_say_when_means_what_is_known(store: Store, word: Any, wanted: int | None) -> None:
+    one = desk(store, warning(), outcomes=[judged("late", failed_s=28_000, lead_s=18_000.0)])
+    found = one.verdict("w", word, "ann", 40_000)
+    assert (found.failed_s, found.lead_s) == (wanted, wanted and 18_000.0)
+
+
+@pytest.mark.parametrize(("since", "wanted"), [(None, ["missed"]), (30_000, ["missed"]), (30_001, [])])
+def test_an_incident_from_before_a_card_was_watched_is_not_missed(store: Store, since: int | None, wanted: list[str]) -> None:
+    for now in () if since is None else (since, since + 600):
+        with store.transaction() as tx:
+            tx.put_turn("disk_full", "prod", now)
+    assert [o.verdict for o in desk(store).incident(incident(), "webhook", 31_000)] == wanted
 
 
 def test_an_incident_settles_the_warning_of_the_card_that_claims_it(store: Store) -> None:

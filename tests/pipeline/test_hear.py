@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from aiops.config.shipped import runbooks_dir
+from aiops.core.records import GONE
 from aiops.models.card import ModelCard
 from aiops.outcomes.incidents import Incident
 from aiops.outcomes.ladder import Move
@@ -73,6 +74,37 @@ def test_an_action_is_taken_up_and_again_after_a_restart(warned: tuple[Rig, Desk
     rig.at(at - START_S + 600)
     rig.turn()
     assert rig.watch("disk@made").pending[one].acts == ((int(at), 3600.0),)
+
+
+def test_that_it_was_foreseen_anew_is_known_after_a_restart(warned: tuple[Rig, Desk, str]) -> None:
+    rig, desk, one = warned
+    at = rig.clock.now
+    desk.acted(one, "deleted logs", "ann", at, at)
+    assert rig.daemon is not None
+    first = rig.daemon.store.warning(one)
+    assert first is not None
+    ended = first.having(state="closed", closed_s=int(at) + 60, closed_why=GONE)
+    with rig.daemon.store.transaction() as tx:
+        tx.put_warning(ended)
+        tx.put_warning(first.having(id="later", opened_s=int(at) + 120))
+    rig.stop()
+    rig.start()
+    rig.at(at - START_S + 300)
+    rig.turn()
+    pending = rig.watch("disk@made").pending
+    assert (pending[one].again, pending["later"].again) == (True, False)
+
+
+def test_a_person_who_judges_anew_what_is_open_is_heard(warned: tuple[Rig, Desk, str]) -> None:
+    rig, desk, one = warned
+    assert rig.daemon is not None
+    watch, store = rig.watch("disk@made"), rig.daemon.store
+    for word, later in (("false", 300), ("hit", 600)):
+        desk.verdict(one, word, "ann", rig.clock.now)  # type: ignore[arg-type]
+        rig.at(8 * 3600 + 3600 + later)
+        rig.turn()
+        assert [w.verdict for w in watch.open.values()] == [word]
+        assert [w.verdict for w in store.open_warnings()] == [word]
 
 
 def test_what_is_said_twice_is_heard_once(warned: tuple[Rig, Desk, str]) -> None:

@@ -11,9 +11,14 @@ import numpy as np
 import pytest
 
 from aiops.core.records import GONE, Crossing, EarlyWarning, Lineage, Outcome, Symptom
+from aiops.early_warnings.episode import warning_fingerprint
+from aiops.models.card import ModelCard
+from aiops.outcomes.incidents import Incident
 from aiops.pipeline import Changes, Watch
 from aiops.pipeline.beyond import REARM_STEPS
 from aiops.pipeline.decide import _remember
+from aiops.pipeline.desk import Desk
+from aiops.pipeline.hear import hear
 from aiops.pipeline.judge import _left_course, crossed_rows, open_episode, settle
 from aiops.pipeline.mask import masked
 from aiops.pipeline.pending import Pending
@@ -119,6 +124,16 @@ def test_a_flapping_failure(store: Store) -> None:
     made.warn()
     made.live([IN] * 22 + [OUT, IN, OUT, IN, IN, OUT, *([IN] * (REARM_STEPS - 1)), OUT])
     assert made.verdicts == [("w1", "hit")]
+
+
+def test_an_incident_that_is_declared_again_and_again(store: Store) -> None:
+    desk = Desk(store, [ModelCard.model_validate(card(truth={"incidents": ['severity="page"']}))])
+    step = STEP_S
+    for at, wanted in ((0, 1), (4, 0), (10, 0), (11, 1), (12, 0), (40, 1)):
+        one = Incident(str(at), "alertmanager", {"severity": "page", "instance": "i0"}, START_S + at * step)
+        assert len(desk.incident(one, "webhook", START_S + 50 * step)) == wanted, at
+    elsewhere = Incident("x", "alertmanager", {"severity": "page", "instance": "i1"}, START_S + step)
+    assert len(desk.incident(elsewhere, "webhook", START_S + 50 * step)) == 1
 
 
 @pytest.mark.parametrize(("after", "wanted"), [(1, [("w1", "hit")]), (2, [("w1", "false"), ("", "missed")])])
@@ -227,6 +242,24 @@ def test_something_was_done_and_it_did_not_come(store: Store, acted: bool, stays
         made.warn(2)
     made.live([0.9] * 100)
     assert made.verdicts[0] == ("w1", wanted)
+
+
+@pytest.mark.parametrize(("late", "wanted"), [(False, [("w1", "false"), ("w1", "averted")]), (True, [("w1", "false")])])
+def test_something_was_done_after_the_withdrawal(store: Store, late: bool, wanted: list[tuple[str, str]]) -> None:
+    made = Made(store)
+    made.live([IN - 0.001 * k for k in range(40)])
+    mark = warning_fingerprint("disk", "exhaustion", {"instance": "i0"}, "made")
+    one = made.warn(1, 40, 60, fingerprint=mark)
+    done = made.now
+    made.live([0.9] * 2 if not late else [0.461] * 2)
+    made.close(one)
+    with store.transaction() as tx:
+        tx.put_warning(made.watch.pending["w1"].warning)
+    made.live([0.9 if not late else 0.461] * 11)
+    Desk(store).acted("w1", "deleted logs", "ann", made.now if late else done, made.now)
+    hear(made.watch, made.now, made.rooms, Changes("disk", "made", made.now))
+    made.live([0.9] * 100)
+    assert made.verdicts == wanted
 
 
 def test_what_was_done_changed_nothing(store: Store) -> None:

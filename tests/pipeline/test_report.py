@@ -149,6 +149,19 @@ def test_a_pilot_of_false_warnings_is_stopped(store: Store) -> None:
     assert "3 of 24 came true" in found.verdict.reasons[0]
 
 
+def test_a_pilot_that_was_written_down_long_before_it_was_watched_is_not_thinned_out(store: Store) -> None:
+    for i in range(20, 30):
+        put(store, i, "false")
+    with store.transaction() as tx:
+        tx.put_turn("disk_full", "prod", SINCE + 20 * DAY)
+    pilot = {"cards": ["disk_full"], "owner": "sre", "since": "2026-06-01", "stop": {"false_per_week_above": 3},
+             "baseline": {"pages_per_month": 6}}  # fmt: skip
+    found = pilot_report(store, settings(pilots={"disks": pilot}), "disks", NOW)
+    assert found.verdict is not None
+    assert by_name(found.numbers)["false_per_week"].value == pytest.approx(7.0)
+    assert (found.verdict.word, found.seen_s) == ("stop", 10 * DAY)
+
+
 def test_an_empty_store_knows_what_it_does_not_know(store: Store) -> None:
     found = values(store)
     assert (found["warnings_told"], found["precision"], found["cpu_hours"], found["cost_per_averted"]) == (0, None, None, None)

@@ -132,7 +132,7 @@ def test_never_more_than_some_turns_are_lived_again(card: ModelCard, tmp_path: P
     store, source = Store.open("sqlite://", None), Asked()
     lived(card, store, tmp_path, Asked())
     with store.transaction() as tx:
-        tx.put_turn(card.name, "made_up", LAST + 3 * AGAIN_AT_MOST * STEP_S, {})
+        tx.put_turn(card.name, "made_up", LAST + 3 * AGAIN_AT_MOST * STEP_S)
     after, turns = again(card, store, tmp_path, source), []
     fetch = source.fetch
     source.fetch = lambda *a, **k: turns.append(1) or fetch(*a, **k)  # type: ignore[method-assign,func-returns-value]

@@ -15,7 +15,7 @@ from aiops.core.records import STAGES, Stage
 from aiops.models.card import ModelCard
 from aiops.pipeline import stages
 from aiops.pipeline.desk import Desk
-from aiops.pipeline.stages import NotMoved, demote, enter, keep, moves_of, promote, review, why_not
+from aiops.pipeline.stages import NotMoved, demote, enter, held, keep, moves_of, promote, review, why_not
 from aiops.store import Store
 from tests.daemon.rig import card
 from tests.store.samples import outcome
@@ -126,6 +126,18 @@ def test_two_that_move_a_card_at_once_move_it_once(store: Store, monkeypatch: py
     with pytest.raises(NotMoved, match="in the meantime"):
         promote(store, CARD, "bob", "", NOW)
     assert len(store.statements(kind="stage")) == 1
+
+
+def test_what_the_configuration_holds_in_shadow_stays_there_whatever_its_record(store: Store) -> None:
+    came(store, *["hit"] * 8)
+    assert held({"disk_full": "shadow", "cpu": "ticket"}) == {"disk_full"}
+    assert review(store, CARD, "page", NOW, held=True) is None
+    with pytest.raises(NotMoved, match=r"stages of the configuration: shadow, needs .* \(not while it says so\)"):
+        promote(store, CARD, "ann", "", NOW, held=True)
+    assert store.statements(kind="stage") == []
+    stage, _, missing, _ = why_not(store, CARD, NOW, held=True)
+    assert (stage, [one.what for one in missing]) == ("shadow", ["stages of the configuration"])
+    assert review(store, CARD, "page", NOW) is not None, "without it the rule takes it up"
 
 
 def test_a_challenger_never_gets_louder(store: Store) -> None:

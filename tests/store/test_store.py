@@ -46,7 +46,7 @@ def everything(tx: Tx) -> None:
     tx.put_outcome(outcome())
     tx.enqueue("am", "g", "k", {"a": 1}, 1.0)
     tx.record("daemon", "warning.opened", "w", {}, 1.0)
-    tx.put_turn("disk_full", "prod", 60, {})
+    tx.put_turn("disk_full", "prod", 60)
 
 
 TABLES = ("warnings", "outcomes", "outbox", "ledger", "turns")
@@ -171,6 +171,47 @@ def test_a_verdict_given_beside_the_warning_is_seen_and_stays(store: Store) -> N
         tx.put_warning(warning(updated_s=120))
     assert [w.verdict for w in store.warnings()] == ["false"]
     assert store.unsettled("disk_full") == []
+
+
+def test_a_turn_that_has_not_heard_of_another_verdict_takes_none_back(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.put_warning(warning(verdict="false"))
+        tx.put_outcome(outcome(verdict="false", failed_s=None))
+        tx.put_outcome(outcome(verdict="hit", judged_by="ann"))
+    with store.transaction() as tx:
+        tx.put_warning(warning(verdict="false", updated_s=120))
+    assert [w.verdict for w in store.warnings()] == ["hit"]
+
+
+def test_what_a_failure_settled_time_does_not_judge_again(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.put_warning(warning())
+        tx.put_outcome(outcome(verdict="hit"))  # an incident, declared in the middle of a turn
+        assert not tx.put_outcome(outcome(verdict="false", failed_s=None, settled_s=500))
+        assert not tx.put_outcome(outcome(verdict="late", failed_s=300, settled_s=500))
+    assert [(o.verdict, o.failed_s) for o in store.outcomes()] == [("hit", 250)]
+    assert [w.verdict for w in store.warnings()] == ["hit"]
+    with store.transaction() as tx:
+        assert tx.put_outcome(outcome(verdict="false", failed_s=None, judged_by="ann"))
+
+
+def test_however_many_a_replay_gave_what_was_lived_is_told(store: Store) -> None:
+    with store.transaction() as tx:
+        tx.put_outcome(outcome(1))
+        for number in range(2, 6):
+            tx.put_outcome(outcome(number, origin="replay"))
+    found = store.outcomes(limit=3, replayed=True)
+    assert [o.warning_id[-1] for o in found] == ["1", "5", "4", "3"]
+    assert [o.warning_id[-1] for o in store.outcomes(limit=3)] == ["1"]
+
+
+def test_when_a_card_was_watched_first_is_kept(store: Store) -> None:
+    assert store.watched_since("disk_full") is None
+    for card, source, now in (("disk_full", "a", 120), ("disk_full", "a", 180), ("disk_full", "b", 60), ("cpu", "a", 30)):
+        with store.transaction() as tx:
+            tx.put_turn(card, source, now)
+    assert (store.watched_since("disk_full"), store.watched_since("disk_full", "cpu", "none")) == (60, 30)
+    assert store.watched_since() is None
 
 
 def test_the_same_verdict_twice_is_kept_once(store: Store) -> None:
@@ -308,8 +349,8 @@ def test_the_last_turn_of_each_watch_is_known(store: Store) -> None:
     assert store.last_turn("disk_full", "prod") is None
     for now in (60, 120):
         with store.transaction() as tx:
-            tx.put_turn("disk_full", "prod", now, {})
-            tx.put_turn("disk_full", "other", 10 * now, {})
+            tx.put_turn("disk_full", "prod", now)
+            tx.put_turn("disk_full", "other", 10 * now)
     assert (store.last_turn("disk_full", "prod"), store.last_turn("disk_full", "other")) == (120, 1200)
 
 

@@ -109,7 +109,9 @@ def cards(daemon: Daemon) -> dict[str, Any]:
     now, rows = daemon.clock(), []
     for row in view.cards(daemon):
         card = by_name[row["card"]]
-        stage, _, lacking, _ = ladder.why_not(daemon.store, card, now, [*by_name.values()])
+        stage, _, lacking, _ = ladder.why_not(
+            daemon.store, card, now, [*by_name.values()], card.name in daemon.rooms.held
+        )
         counts = ", ".join(f"{n} {state}" for state, n in row["series"].items() if n) or "no such series here"
         lacks = "; ".join(f"{one.what} {one.has}, needs {one.needs}" for one in lacking) or "nothing: see aiops cards promote"
         rows.append([

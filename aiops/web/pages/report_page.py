@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from aiops.core.durations import rfc3339, text
 from aiops.core.text import visible
-from aiops.outcomes.report import Number, by_name
+from aiops.outcomes.report import MONTH_S, WEEK_S, Number, by_name
 from aiops.pipeline.report import Report
 
 FOLDER = Path(__file__).parents[1]
@@ -82,7 +82,7 @@ def span_of(one: Report) -> str:
 def _before(one: Report) -> Iterator[str]:
     """How things were before, beside how they are."""
     found = by_name(one.numbers)
-    months = (one.until_s - one.since_s) / (30 * 86400)
+    months = one.seen_s / MONTH_S if one.seen_s >= WEEK_S else None  # a few days say nothing of a month
     now = {
         "incidents_per_month": found["incidents_per_month"].shown(one.currency),
         "pages_per_month": _monthly(found["pages_avoided"], months, "avoided"),
@@ -93,8 +93,8 @@ def _before(one: Report) -> Iterator[str]:
             yield f"{value:g} {BEFORE[name]} before the pilot; now {now[name]}"
 
 
-def _monthly(one: Number, months: float, what: str) -> str:
-    return "not known" if one.value is None else f"{one.value / months:.3g} of them {what}"
+def _monthly(one: Number, months: float | None, what: str) -> str:
+    return "not known" if one.value is None or months is None else f"{one.value / months:.3g} of them {what}"
 
 
 def markdown(one: Report) -> str:

@@ -142,7 +142,8 @@ def stages(daemon: Daemon, card: str) -> list[dict[str, Any]]:
     """The stage of each card, or of one."""
     cards = {watch.card.name: watch.card for watch in daemon.rooms.watches}
     some, now = sorted(name for name in cards if card in ("", name)), daemon.clock()
-    return [ladder.as_json(name, ladder.why_not(daemon.store, cards[name], now, [*cards.values()])) for name in some]
+    asked, held = [*cards.values()], daemon.rooms.held
+    return [ladder.as_json(name, ladder.why_not(daemon.store, cards[name], now, asked, name in held)) for name in some]
 
 
 def outcomes(daemon: Daemon, limit: int, sight: Sight) -> list[dict[str, Any]]:
