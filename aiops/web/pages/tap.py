@@ -1,9 +1,11 @@
-"""One tap: the link in a message leads to a page with the title of its warning and one button, that it was wrong.
+"""One tap: the link in a message leads to a page with the title of its warning and a button, that it was wrong; and other words.
 
 The link is the credential: it is made for one warning, is good for one word on it, once, for some days, and opens nothing else.
 """
 
 from __future__ import annotations
+
+from typing import Any, cast
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
@@ -14,12 +16,14 @@ from aiops.core.records import EarlyWarning
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.token import link_holds
 from aiops.notify.wording import title
+from aiops.outcomes.feedback import WORDS, Word
 from aiops.pipeline.desk import Desk, Unsaid
-from aiops.web.access.access import NOBODY, foreign
+from aiops.web.access.access import NOBODY, fields, foreign
 from aiops.web.access.sight import Sight, standing_of
 from aiops.web.access.ways import Render
+from aiops.web.pages.forms import words
 
-BY = "by link"
+BY, WRONG = "by link", "noise"
 GONE = "This link is not whole, or too old"
 
 
@@ -38,7 +42,8 @@ def add_tap(app: FastAPI, daemon: Daemon, render: Render) -> None:
         """What may be read where the reader stands; without a warning only why."""
         seen = None if warning is None else sight.warning(warning)
         what = "an early warning" if seen is None else title(seen, daemon.clock())
-        facts = {"id": "" if warning is None else warning.id, "key": key, "what": what, "why": why}
+        facts: dict[str, Any] = {"id": "" if warning is None else warning.id, "key": key, "what": what, "why": why}
+        facts["words"] = [(word, said) for word, said in words() if word != WRONG]
         return render("feedback.html", NOBODY, facts)
 
     @app.get("/feedback/{warning_id}", response_class=HTMLResponse, include_in_schema=False)
@@ -53,11 +58,15 @@ def add_tap(app: FastAPI, daemon: Daemon, render: Render) -> None:
             return HTMLResponse(page(None, "", sight, GONE), 401)
         if foreign(request, daemon.settings.web.external_url):
             raise HTTPException(403, "this form is not from a page of this service")
+        word = (await fields(request)).get("word", WRONG)
+        if word not in WORDS:
+            return HTMLResponse(page(found, key, sight, "There is no such word"), 422)
         try:
             desk = Desk(daemon.store, (), daemon.settings.hush)
-            said = await run_in_threadpool(desk.feedback, found.id, "noise", BY, daemon.clock(), "", True)
+            said = await run_in_threadpool(desk.feedback, found.id, cast(Word, word), BY, daemon.clock(), "", True)
         except Unsaid:
-            return HTMLResponse(page(found, "", sight, "This link was used: it has been called wrong"), 409)
+            return HTMLResponse(page(found, "", sight, "This link was used: a word was said of it"), 409)
         until = said.body.get("hush_until_s")
         quiet = "" if until is None else f". Nothing is told of this series until {rfc3339(until)}; its page takes that back"
-        return HTMLResponse(page(found, "", sight, f"Kept: it was wrong{quiet}"))
+        what = "it was wrong" if word == WRONG else word.replace("_", " ")
+        return HTMLResponse(page(found, "", sight, f"Kept: {what}{quiet}"))

@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from aiops.daemon.token import LINK_S, link_holds, link_key
+from aiops.outcomes.feedback import HUSHING, WORDS
 from aiops.web.app import make_app
 from tests.daemon.rig import Rig, card, falling
 
@@ -48,12 +49,25 @@ def said(rig: Rig) -> list[tuple[str, str]]:
 def test_a_tap_and_a_button_say_that_it_was_wrong(rig: Rig, client: TestClient) -> None:
     where = link(rig)
     page = client.get(where)
-    assert (page.status_code, page.text.count("<form"), page.text.count("<button")) == (200, 1, 1)
+    assert (page.status_code, page.text.count("<form"), page.text.count("<button")) == (200, 1, len(WORDS))
     assert "disk on &lt;b&gt;a expected in" in page.text
     assert said(rig) == []
     kept = client.post(where).text
     assert "Kept: it was wrong. Nothing is told of this series until 20" in kept
     assert said(rig) == [("by link", "noise")]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_any_word_may_be_said_and_no_other(rig: Rig, client: TestClient, word: str) -> None:
+    where = link(rig)
+    assert f'name="word" value="{word}"' in client.get(where).text
+    refused = client.post(where, data={"word": "hit"})
+    assert (refused.status_code, "no such word" in refused.text, "<form" in refused.text) == (422, True, True)
+    kept = client.post(where, data={"word": word})
+    assert kept.status_code == 200
+    assert ("Nothing is told of this series" in kept.text) is (word in HUSHING)
+    assert said(rig) == [("by link", word)]
+    assert client.post(where, data={"word": "useful"}).status_code == 409, "one word, once"
 
 
 def test_it_is_good_once_whoever_holds_it(rig: Rig, client: TestClient) -> None:
