@@ -15,7 +15,7 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from aiops.config.messages import message_of
-from aiops.config.yaml_strict import MAX_BYTES, PARSER_ERRORS, Loc, dotted, mended, read, refuse_hostile, yaml_mistake
+from aiops.config.yaml_strict import MAX_BYTES, PARSER_ERRORS, Loc, composed, dotted, mended, read, yaml_mistake
 from aiops.core.errors import FileError, Mistake
 
 M = TypeVar("M", bound=BaseModel)
@@ -134,8 +134,7 @@ def parsed(name: str, text: str) -> Document:
     if len(text) > MAX_BYTES:
         raise FileError([Mistake(name, 1, 1, "", f"has more than {MAX_BYTES} characters")])
     try:
-        refuse_hostile(name, text)
-        node = YAML(typ="safe", pure=True).compose(text)
+        node = composed(name, text)
         mistakes = mended(name, node)
         yaml = YAML(typ="safe", pure=True)
         yaml.Constructor = _Plain

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import stat
@@ -13,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, ScalarEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.parser import Parser
 from ruamel.yaml.reader import ReaderError
 
 from aiops.core.errors import FileError, Mistake
@@ -75,24 +77,43 @@ def _refused(path: Path, why: str) -> FileError:
     return FileError([Mistake(str(path), 1, 1, "", why)])
 
 
-def refuse_hostile(name: str, text: str) -> None:
-    """Walk the events, before anything is built. Raises FileError at the first that is refused."""
-    depth = nodes = documents = 0
-    for event in YAML(typ="safe", pure=True).parse(text):
-        documents += isinstance(event, DocumentStartEvent)
-        depth += isinstance(event, CollectionStartEvent)
-        depth -= isinstance(event, CollectionEndEvent)
-        nodes += isinstance(event, CollectionStartEvent | ScalarEvent)
+class _Watched(Parser):
+    """A parser whose events are looked at one by one. Raises FileError at the first that is refused."""
+
+    def __init__(self, name: str, loader: Any) -> None:
+        super().__init__(loader)
+        self._name = name
+        self._depth = self._nodes = self._documents = 0
+
+    def get_event(self) -> Any:
+        """The next event, which may be built on."""
+        event = super().get_event()
+        self._documents += isinstance(event, DocumentStartEvent)
+        self._depth += isinstance(event, CollectionStartEvent)
+        self._depth -= isinstance(event, CollectionEndEvent)
+        self._nodes += isinstance(event, CollectionStartEvent | ScalarEvent)
         why = _hostile(event)
-        if depth > MAX_DEPTH:
+        if self._depth > MAX_DEPTH:
             why = f"is nested more than {MAX_DEPTH} deep; flatten it"
-        elif nodes > MAX_NODES:
+        elif self._nodes > MAX_NODES:
             why = f"has more than {MAX_NODES} values; split the file"
-        elif documents > 1:
+        elif self._documents > 1:
             why = "holds more than one document; use one file each"
         if why:
             mark = event.start_mark
-            raise FileError([Mistake(name, mark.line + 1, mark.column + 1, "", why)])
+            raise FileError([Mistake(self._name, mark.line + 1, mark.column + 1, "", why)])
+        return event
+
+
+def composed(name: str, text: str) -> Node | None:
+    """The tree of the only document of a text, None of an empty one; nothing is built of an event that is refused.
+
+    Raises FileError at the first such event, and one of PARSER_ERRORS where it is no YAML.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Parser = functools.partial(_Watched, name)
+    node: Node | None = yaml.compose(text)
+    return node
 
 
 def _hostile(event: Any) -> str:
