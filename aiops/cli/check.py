@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 
+from aiops.cli.check_labels import label_hints
 from aiops.config import environment
 from aiops.config.judge import judged_file
 from aiops.config.messages import did_you_mean
@@ -32,19 +33,32 @@ DEFAULT_ROUTE = "default"
 
 
 def run_check(files: list[Path], config: Path | None, as_json: bool = False) -> tuple[int, list[str]]:
-    """(exit code, lines): 1 and one line a mistake, `path:line:column: field.path: what and what to do`, or 0."""
-    mistakes = check(files, config)
+    """(exit code, lines): 1 and one line a mistake, `path:line:column: field.path: what and what to do`, or 0; what only may be
+    one has `warning: ` before its message."""
+    found = check(files, config)
+    wrong = any(not isinstance(m, Hint) for m in found)
     if as_json:
-        return int(bool(mistakes)), [json.dumps(asdict(m), ensure_ascii=False) for m in mistakes]
-    if mistakes:
-        return 1, [str(m) for m in mistakes]
-    return 0, [f"ok: {len(yaml_files(files))} files" if files else "ok: config, cards and runbooks"]
+        rows = [{"level": "warning" if isinstance(m, Hint) else "mistake", **asdict(m)} for m in found]
+        return int(wrong), [json.dumps(row, ensure_ascii=False) for row in rows]
+    ok = f"ok: {len(yaml_files(files))} files" if files else "ok: config, cards and runbooks"
+    return int(wrong), [*map(str, found), *([] if wrong else [ok])]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Hint(Mistake):
+    """What may be a mistake, and what to do if so."""
+
+    def __str__(self) -> str:
+        where = f"{self.path}:{self.line}:{self.column}: "
+        return f"{where}{self.field}: warning: {self.message}"
 
 
 def check(files: Sequence[Path], config: Path | None) -> list[Mistake]:
-    """All mistakes, sorted. Each of `files` is judged on its own, and against `config` if given; without files, everything."""
-    found = _everything(config) if not files else _files(files, config)
-    return sorted(set(found))
+    """All mistakes, sorted, after them what may be one. Each of `files` is judged on its own, and against `config` if given;
+    without files, everything."""
+    found = set(_everything(config) if not files else _files(files, config))
+    hints = [one for one in found if isinstance(one, Hint)]
+    return [*sorted(one for one in found if not isinstance(one, Hint)), *sorted(hints)]
 
 
 def _files(files: Sequence[Path], config: Path | None) -> Iterator[Mistake]:
@@ -82,6 +96,7 @@ def _beside(settings: Settings, cards: list[ModelCard], runbooks: list[Runbook])
     others = [one for one in _loadable(runbook_paths, load_runbook) if one.name not in names]
     yield from _unmatched(runbooks, [*cards, *more])
     yield from _unanswered(cards, [*runbooks, *others])
+    yield from _labels(settings, runbooks, [*cards, *more])
 
 
 def _or_shipped(cards: Sequence[Path], runbooks: Sequence[Path]) -> tuple[Sequence[Path], Sequence[Path]]:
@@ -143,6 +158,7 @@ def _everything(config: Path | None) -> Iterator[Mistake]:
         except FileError as e:
             yield from e.mistakes
         yield from _references(settings, cards or [], runbooks or [])
+        yield from _labels(settings, runbooks or [], cards or [])
         yield from _config_references(config, settings, cards)
     elif cards is not None and config is not None:
         yield from _raw_references(config, cards)
@@ -295,6 +311,15 @@ def _unanswered(cards: list[ModelCard], runbooks: list[Runbook]) -> Iterator[Mis
             yield _at(
                 card.path, ("signal",), f"no runbook says what to do about {card.signal}; write one that matches it"
             )
+
+
+def _labels(settings: Settings, runbooks: Iterable[Runbook], cards: Sequence[ModelCard]) -> Iterator[Mistake]:
+    """Labels that runbooks look at and that warnings of the cards that lead to them may not have."""
+    external = [name for source in settings.sources.values() for name in source.labels]
+    for runbook in runbooks:
+        leading = [card for card in cards if runbook.enabled and not refusal(runbook, card)]
+        for loc, message in label_hints(runbook, leading, external):
+            yield Hint(*astuple(_at(runbook.path, loc, message)))
 
 
 def _nearest(runbook: Runbook, cards: list[ModelCard], signals: list[str]) -> str:

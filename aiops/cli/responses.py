@@ -18,13 +18,18 @@ from aiops.cli.said import ConfigPath, DataDir, Out, fail
 
 if TYPE_CHECKING:
     from aiops.config.settings import Settings
-    from aiops.responses.people import People, Word
+    from aiops.responses.people import People
+    from aiops.responses.words import Word
     from aiops.store.responses import Responses
 
 responses_app = typer.Typer(no_args_is_help=True, help="Responses: what runbooks do about warnings, and your word on it.")
 kill_app = typer.Typer(no_args_is_help=True, help="The kill switch: nothing more is begun, everywhere, from the next step on.")
 RunId = Annotated[str, typer.Argument(help="the id of a response, or the beginning of it")]
 Note = Annotated[str, typer.Option("--note", help="one sentence")]
+RESOLVES = (
+    "done: it took effect, go on; again: it did not, do it again; undo: it took effect, take it and what was before it back; "
+    "undo_before: it did not, take back what was done before; stop: leave it so. `show` names those that fit"
+)
 Why = Annotated[str, typer.Option("--why", help="one sentence")]
 
 
@@ -103,7 +108,7 @@ def cancel(run_id: RunId, config: ConfigPath = None, data_dir: DataDir = None) -
 @responses_app.command("resolve")
 def resolve(
     run_id: RunId,
-    word: Annotated[str, typer.Argument(metavar="WORD", help="done: it took effect; again: do it again; stop: leave it so")],
+    word: Annotated[str, typer.Argument(metavar="WORD", help=RESOLVES)],
     note: Note = "",
     config: ConfigPath = None,
     data_dir: DataDir = None,

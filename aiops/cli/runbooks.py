@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aiops.core.records import EarlyWarning
     from aiops.runbooks import Runbook
     from aiops.runbooks.match import Subject
+    from aiops.runbooks.reach import Reach
 
 runbooks_app = typer.Typer(no_args_is_help=True, help="Runbooks: list, explain, plan, try on the past, export.")
 Name = Annotated[str, typer.Argument(help="the runbook's name")]
@@ -59,19 +60,21 @@ def show(name: Name, config: ConfigPath = None, output: Out = "text") -> None:
 def explain(
     warning: About = "", symptom: SymptomFile = None, config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text"
 ) -> None:
-    """Say of every runbook whether it fits a warning, and if not, which line refuses and the two values."""
+    """Say of every runbook whether it fits a warning and how far it may go, by whose word; if not, which line refuses and the two
+    values."""
     from aiops.core.text import visible
     from aiops.runbooks.past import explained
 
     settings = _settings(config, data_dir)
-    subject = _subject(settings, warning, symptom)
+    subject, reach = _subject(settings, warning, symptom)
     for one, refused in explained(_loaded(settings), subject):
+        allowed = reach(one)
         lines = [{"line": r.line, "wanted": r.wanted, "got": r.got} for r in refused]
         if output == "json":
-            _emit({"runbook": one.name, "fits": not refused, "refused": lines})
+            _emit({"runbook": one.name, "fits": not refused, "refused": lines, **allowed.as_json()})
         else:
             why = "; ".join(f"{r.line} wants {r.wanted}, got {visible(r.got) or 'none'}" for r in refused)
-            typer.echo(f"{one.name}: {why or f'fits, mode {one.mode}'}")
+            typer.echo(f"{one.name}: {why or f'fits, {visible(allowed.words(), WHOLE)}'}")
 
 
 @runbooks_app.command("plan")
@@ -81,18 +84,19 @@ def plan(
 ) -> None:  # fmt: skip
     """Show exactly what a runbook would do about a warning; nothing is sent. Exit 1 when it does not fit."""
     from aiops.core.plan_text import plan_line
+    from aiops.core.text import visible
     from aiops.runbooks.match import context_of, refusals
     from aiops.runbooks.plan import plan as planned
 
     settings = _settings(config, data_dir)
-    one, subject = _named(_loaded(settings), name), _subject(settings, warning, symptom)
+    one, (subject, reach) = _named(_loaded(settings), name), _subject(settings, warning, symptom)
     refused = refusals(one, subject)
     steps, impact = planned(one, context_of(subject, one.target_by))
     if output == "json":
         for step in steps:
             _emit(step)
     else:
-        typer.echo(f"impact: {impact}")
+        typer.echo(f"impact: {impact}\n{visible(reach(one).words(), WHOLE)}")
         for i, step in enumerate(steps, 1):
             open_ = "" if step["known"] else "\n   not knowable before the steps that it looks at have run"
             typer.echo(f"{i}. would {plan_line(step, WHOLE)}{open_}")
@@ -105,7 +109,9 @@ def replay(
     since: Since = "30d", name: Annotated[str, typer.Option(help="only this runbook")] = "", config: ConfigPath = None,
     data_dir: DataDir = None, output: Out = "text",
 ) -> None:  # fmt: skip
-    """Say what the runbooks would have done about the warnings that were kept, with their limits counted over time."""
+    """Say what the runbooks would have done about the warnings that were kept, as far as configuration, stage and kill switch let
+    them, with their limits counted over time."""
+    from aiops.cli.reaching import Reaching
     from aiops.core.durations import rfc3339
     from aiops.core.text import visible
     from aiops.runbooks.past import replayed
@@ -113,7 +119,7 @@ def replay(
     settings = _settings(config, data_dir)
     books = _loaded(settings)
     chosen = [_named(books, name)] if name else books
-    found = replayed(chosen, _warnings(settings, since), "auto")
+    found = replayed(chosen, _warnings(settings, since), Reaching.of(settings).then)
     for one in found:
         if output == "json":
             _emit(one.as_json())
@@ -121,7 +127,9 @@ def replay(
         target = visible(" ".join(one.target.values()))
         unknown = f" (not known: {', '.join(one.unknown)})" if one.unknown else ""
         because = f": {one.because}" if one.because else ""
-        typer.echo(f"{rfc3339(one.at_s)}  {one.warning_id}  {one.runbook} on {target or '-'}  {one.would}{because}{unknown}")
+        by = f" (mode {one.mode} by {' and '.join(one.by)})"
+        said = f"{one.would}{visible(because, WHOLE) if because else by}{unknown}"
+        typer.echo(f"{rfc3339(one.at_s)}  {one.warning_id}  {one.runbook} on {target or '-'}  {said}")
     if not found and output != "json":
         typer.echo("no warning of that time fits a runbook")
 
@@ -199,24 +207,29 @@ def _named(runbooks: list[Runbook], name: str) -> Runbook:
     fail(f"no runbook {name!r}; `aiops runbooks list` names {len(runbooks)}", 1)
 
 
-def _subject(settings: Settings, warning: str, symptom: Path | None) -> Subject:
-    """What is asked about: a kept warning as it is now, or the symptom in a file."""
+def _subject(settings: Settings, warning: str, symptom: Path | None) -> tuple[Subject, Callable[[Runbook], Reach]]:
+    """What is asked about, a kept warning as it is now or the symptom in a file, and how far a runbook may go for it."""
+    from aiops.cli.reaching import Reaching
     from aiops.cli.warnings import reading_store
     from aiops.core.errors import AiopsError
     from aiops.runbooks.match import Subject
 
     if bool(warning) == (symptom is not None):
         fail("name a warning, or a file with --symptom", 2)
-    if symptom is not None:
-        return _given(symptom)
     try:
+        reaching = Reaching.of(settings)
+        if symptom is not None:
+            given = _given(symptom)
+            stage = reaching.stage_of(given.card)
+            return given, lambda runbook: reaching.of_symptom(runbook, given, stage)
         with reading_store(settings.store.url, settings.data_dir) as store:
             found = store.warning(warning)
     except AiopsError as e:
         fail(str(e), 1)
     if found is None:
         fail(f"no warning, or more than one, begins with {warning!r}; see `aiops warnings list`", 1)
-    return Subject.of(found, time.time() if found.state == "open" else found.updated_s)
+    subject = Subject.of(found, time.time() if found.state == "open" else found.updated_s)
+    return subject, lambda runbook: reaching.of_warning(runbook, found)
 
 
 def _given(file: Path) -> Subject:

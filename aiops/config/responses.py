@@ -43,7 +43,12 @@ class ResponseSettings(Strict):
 
     def ceiling_of(self, labels: Labels) -> Mode:
         """How far a runbook may go for a warning of which `labels` say everything that matchers see."""
-        return next((one.mode for one in self.ceilings if matches_all(one.matchers, labels)), self.ceiling)
+        return self.ceiling_for(labels)[1]
+
+    def ceiling_for(self, labels: Labels) -> tuple[str, Mode]:
+        """(where it is written, how far a runbook may go)."""
+        found = ((i, one.mode) for i, one in enumerate(self.ceilings) if matches_all(one.matchers, labels))
+        return next(((f"responses.ceilings[{i}]", mode) for i, mode in found), ("responses.ceiling", self.ceiling))
 
 
 class HasGroups(Protocol):

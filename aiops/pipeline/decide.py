@@ -24,6 +24,8 @@ from aiops.pipeline.rules_record import record_of
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.tell import tell
 from aiops.pipeline.watch import Watch
+from aiops.responses.procedure import lowest
+from aiops.runbooks.reach import MODE_OF_STAGE
 
 
 def stay(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
@@ -125,12 +127,13 @@ def _record(warning: EarlyWarning, of_rule: Mapping[str, Any], rooms: Rooms) -> 
 
 
 def _matched(rooms: Rooms, warning: EarlyWarning, now_s: int) -> tuple[Mapping[str, Any], ...]:
-    """The runbooks that fit, with their plans, as far as the configuration lets them go."""
+    """The runbooks that fit, with their plans, as far as the configuration and the stage let them go."""
     if not rooms.runbooks:
         return ()
 
     def ceiling(runbook: runbooks.Runbook) -> Mode:
-        return rooms.responses.ceiling_of({**facts_of(warning), "team": runbook.owner.team, "runbook": runbook.name})
+        most = rooms.responses.ceiling_of({**facts_of(warning), "team": runbook.owner.team, "runbook": runbook.name})
+        return lowest(most, MODE_OF_STAGE[warning.stage])
 
     return tuple(m.as_json() for m in runbooks.match(rooms.runbooks, warning, now_s, ceiling))
 

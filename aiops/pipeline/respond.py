@@ -15,7 +15,7 @@ from aiops.config.responses import Mode, ResponseSettings
 from aiops.config.routing import Route
 from aiops.core.errors import SourceError
 from aiops.core.labels import fingerprint, key, subset
-from aiops.core.records import EarlyWarning, Stage
+from aiops.core.records import EarlyWarning
 from aiops.core.text import visible
 from aiops.governance.gate import Gate
 from aiops.notify import wording
@@ -29,14 +29,13 @@ from aiops.responses.world import Situation, Spread
 from aiops.runbooks import Runbook
 from aiops.runbooks.expressions import query_for, render
 from aiops.runbooks.match import Subject, context_of, refusals
+from aiops.runbooks.reach import MODE_OF_STAGE
 from aiops.store import Store
 from aiops.store.codec import to_json
 from aiops.store.response_rows import Message, Run
 from aiops.store.responses import Responses
 from aiops.telemetry.link import Link
 
-MODE_OF_STAGE: Mapping[Stage, Mode] = {"shadow": "shadow", "ticket": "approve", "page": "auto"}
-"""What a card has earned: nobody acts on what is unproven, and nothing acts alone on what has not earned to page."""
 AHEAD_S = 300.0
 """A warning that opened further in the future than this comes from a clock that is wrong."""
 TOLD_FOR_S = 3600.0

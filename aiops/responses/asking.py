@@ -13,7 +13,7 @@ from aiops.responses.doing import Doing
 from aiops.responses.guarding import Guarding, Hindrance
 from aiops.responses.procedure import Asking, Unclear, at_least
 from aiops.responses.shown import found_lines
-from aiops.responses.view import ALL, View, changed, context_with, plan_hash
+from aiops.responses.view import ALL, View, changed, context_with, plan_hash, undo_lines
 from aiops.store.response_rows import Question, StepChange, StepRow
 
 LOOK_AGAIN_S = 10.0
@@ -36,11 +36,13 @@ class Asks:
         expires = self._expires_s(view, asking, now)
         if expires <= now:
             why = "there is no time left for a question before it is too late for the steps"
-            return tools.end(view, "approval_expired", why, tell=f"{view.run.runbook} was not approved", **more)
+            return self._unanswered(view, "approval_expired", why, f"{view.run.runbook} was not approved", **more)
         plan = self._plan(view, scope, context)
         refused = refused_in(plan)
         if refused is not None:  # nobody is asked for what would not be done
             why = f"{refused['id']}: {refused['refused']}"
+            if view.wrote():
+                return tools.give_up(view, why, str(refused["id"]), **more)
             return tools.end(view, "blocked", why, str(refused["id"]), f"{view.run.runbook}: {why}", **more)
         question = Question(len(view.questions), scope, plan_hash(view, plan), now, expires, asking.quorum, tuple(plan))
         who = ", ".join(asking.who)
@@ -70,7 +72,7 @@ class Asks:
         assert question is not None
         name = view.run.runbook
         if question.state == "denied":
-            return tools.end(view, "approval_denied", f"{question.votes[-1]} said no", tell=f"{name} was denied")
+            return self._unanswered(view, "approval_denied", f"{question.votes[-1]} said no", f"{name} was denied")
         if question.state == "approved" and now <= question.expires_s:
             return self._start(view, question)
         if now > question.expires_s:
@@ -78,7 +80,7 @@ class Asks:
             why = f"nobody answered until {rfc3339(question.expires_s)}"
             if question.votes:
                 why = f"{len(question.votes)} of {question.quorum} said yes until {rfc3339(question.expires_s)}"
-            return tools.end(view, "approval_expired", why, tell=f"{name} was not approved", question=late)
+            return self._unanswered(view, "approval_expired", why, f"{name} was not approved", question=late)
         situation = tools.world.situation(view.run)
         if situation is None or not situation.open:
             return self._hindered(view, question, Hindrance("cleared_before_action", "cleared", "the warning ended"))
@@ -88,6 +90,12 @@ class Asks:
                 view, view.run.state, messages=tools.told(view, f"reminder:{question.n}", title), body={"reminded": True}
             )
         return False
+
+    def _unanswered(self, view: View, state: str, why: str, tell: str, **more: Any) -> bool:
+        """Nobody lets it go on; whether what an earlier answer let it do stays is for a person to say."""
+        if undo_lines(view):
+            return self._tools.page(view, f"{why}, and part of it is done", "approval", **more)
+        return self._tools.end(view, state, why, tell=tell, **more)
 
     def _start(self, view: View, question: Question) -> bool:
         """Somebody said yes: is it still needed, allowed, and the same plan?"""
@@ -125,6 +133,8 @@ class Asks:
     def _hindered(self, view: View, question: Question, found: Hindrance) -> bool:
         """Nothing is done after all; who said yes is told."""
         void = (question, replace(question, state="void"))
+        if undo_lines(view):  # an earlier answer let it do something
+            return self._tools.page(view, f"{found.why}, and part of it is done", found.because, question=void)
         tell = f"{view.run.runbook} does nothing: {found.why}" if question.votes else ""
         return self._tools.end(view, found.state, found.why, found.because, tell, question=void)
 

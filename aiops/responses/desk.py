@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiops.responses.catalogue import Actions
 from aiops.responses.lease import Lease
 from aiops.responses.procedure import Unclear, at_least, lowest
-from aiops.responses.view import UNDO, View, changed
+from aiops.responses.view import UNDO, View, changed, undo_lines
+from aiops.responses.words import offers
 from aiops.responses.world import World
 from aiops.store.response_rows import Decision, Message, StepRow
 from aiops.store.responses import Responses
@@ -65,8 +66,26 @@ class Tools:
 
     def page(self, view: View, why: str, because: str = "", **more: Any) -> bool:
         """Hand over to a person, who is told."""
-        name = view.run.runbook
-        return self.end(view, "needs_a_person", why, because, f"{name} needs a person: {why}", **more)
+        run, rows = replace(view.run, state="needs_a_person"), dict(view.steps)
+        rows |= {change.new.idx: change.new for change in more.get("steps", ())}
+        lines = [why, *offers(run, [rows[idx] for idx in sorted(rows)])]
+        return self.end(view, run.state, why, because, f"{run.runbook} needs a person: {why}", lines, **more)
+
+    def give_up(self, view: View, why: str, because: str, **more: Any) -> bool:
+        """What will not come to its end, though nothing of it is in doubt, is not left half done: what was done before is taken
+        back; a person is called where nothing takes it back, or its mode lets nothing be changed any more."""
+        if undo_lines(view) and at_least(view.mode, "approve"):
+            return self.back(view, why, because, f"{view.run.runbook} cannot go on, and is taken back: {why}", **more)
+        return self.page(view, why, because, **more)
+
+    def back(self, view: View, why: str, because: str, title: str, **more: Any) -> bool:
+        """Begin to take back what was done, newest first, and tell so."""
+        until = deadline_s(view, "undoing", self.clock())
+        body = {"because": because, "back": why}
+        return self.decide(
+            view, "undoing", why, new_steps=tuple(undo_lines(view)), body=body, deadline_s=until,
+            messages=self.told(view, "undoing", title), **more,
+        )  # fmt: skip
 
     def told(self, view: View, event: str, title: str, lines: Sequence[str] = (), key: str = "") -> tuple[Message, ...]:
         """The messages to everybody who is to hear of something."""

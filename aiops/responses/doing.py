@@ -9,7 +9,7 @@ from typing import Any
 from aiops.responses.desk import Tools, asked
 from aiops.responses.interface import Call, Result
 from aiops.responses.procedure import Rendered, StepFacts, Unclear
-from aiops.responses.view import UNDO, View, changed
+from aiops.responses.view import UNDO, View, changed, undo_lines
 from aiops.store.response_rows import StepRow
 
 RECOVERIES = 5
@@ -18,6 +18,9 @@ CHECK_S, TRIES = 30.0, 3
 ENDS_S = 60.0
 """So long after its deadline the end of a step that goes on by itself is waited for."""
 Again = tuple[str, str]
+NOT_DONE = "not done"
+AGAIN = ("again", NOT_DONE)
+"""What lets a step be tried once more; the second is the word of its check."""
 
 
 class Doing:
@@ -82,26 +85,34 @@ class Doing:
     def record(self, view: View, row: StepRow, result: Result) -> bool:
         """Keep what came of a step, as its class allows."""
         facts, undoing = view.facts_of(row), row.idx >= UNDO
-        if result.end == "done":
+        if result.end == "done" and not (undoing and row.klass == "checked"):
             return self._done(view, row, result.output)
         if result.end == "gone" and not undoing:
             step = changed(row, state="FAILED", why=result.why)
+            if undo_lines(view):
+                return self._tools.give_up(view, f"{row.step_id}: the target is gone", row.step_id, steps=(step,))
             name = view.run.runbook
             return self._tools.end(view, "target_gone", result.why, row.step_id, f"{name}: the target is gone", steps=(step,))
-        again, why = self._again(view, row, facts, result)
+        if result.end == "done":  # nothing else verifies that something was taken back
+            again, why = self._checked(view, row, "it ended well")
+        else:
+            again, why = self._again(view, row, facts, result)
         if again == "done":
             return self._done(view, row, {"checked": True})
         if again == "unknown":
             return self._unknown(view, row, why)
-        if again == "again" and row.attempt < facts.attempts:
+        if again in AGAIN and row.attempt < facts.attempts:
             body = {"retry_at_s": self._tools.clock() + facts.backoff_s * 2 ** (row.attempt - 1)}
             return self._tools.decide(view, view.run.state, steps=(changed(row, state="PENDING", why=why),), body=body)
-        what = "taking it back failed" if undoing else "failed"
         failed = changed(row, state="FAILED", why=why, result={"output": dict(result.output)})
-        return self._tools.page(view, f"{row.step_id} {what}: {why}", row.step_id, steps=(failed,))
+        if undoing:
+            return self._tools.page(view, f"{row.step_id} taking it back failed: {why}", row.step_id, steps=(failed,))
+        nothing = row.klass == "pure" or not result.effect or again == NOT_DONE
+        ends = self._tools.give_up if nothing else self._tools.page  # what one that failed midway has left, a person must see
+        return ends(view, f"{row.step_id} failed: {why}", row.step_id, steps=(failed,))
 
     def _again(self, view: View, row: StepRow, facts: StepFacts, result: Result) -> Again:
-        """(done | again | unknown | failed, why) of a step that did not end well."""
+        """(done | again | not done | unknown | failed, why) of a step that did not end well."""
         why = result.why or result.end
         if not result.effect or row.klass in ("pure", "idempotent"):
             tried = row.attempt < facts.attempts
@@ -124,7 +135,7 @@ class Doing:
             if facts.repeatable:
                 return "again", why
             return "unknown", f"{why}; whether it is done cannot be told: {e}"
-        return ("done", why) if done else ("again", f"{why}; it is not done")
+        return ("done", why) if done else (NOT_DONE, f"{why}; it is not done")
 
     def _fence(self, view: View, row: StepRow, facts: StepFacts) -> bool:
         return self._tools.actions.of(facts.uses).fence(self._call(view, row, CHECK_S, facts.output))
@@ -166,7 +177,7 @@ class Doing:
             again, why = self._checked(view, row, died)
             if again == "done":
                 return self._done(view, row, {"checked": True})
-            return self._begin_again(view, row, facts) if again == "again" else self._unknown(view, row, why)
+            return self._begin_again(view, row, facts) if again in AGAIN else self._unknown(view, row, why)
         late = "" if fenced else "; it may still take effect, for its target cannot refuse it"
         return self._unknown(view, row, f"{died}{late}")
 

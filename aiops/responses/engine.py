@@ -148,7 +148,7 @@ class Engine:
             return self._pending(view, row)
         except Unclear as e:
             if view.wrote():
-                return self.tools.page(view, f"{row.step_id}: {e}", row.step_id)
+                return self.tools.give_up(view, f"{row.step_id}: {e}", row.step_id)
             return self.tools.end(view, "needs_a_person", f"{row.step_id}: {e}", row.step_id, f"{view.run.runbook}: {e}")
 
     def _all_done(self, view: View) -> bool:
@@ -173,6 +173,8 @@ class Engine:
         if facts.conditional and not row.attempt and not view.procedure.language.condition(row.idx, view.context):
             return tools.skip(view, row, "its condition is false")
         if facts.write and not at_least(view.mode, "approve"):
+            if view.wrote():  # taking it back would change something too
+                return tools.page(view, f"its mode is {view.mode} now, and part of it is done", row.step_id)
             return self._suggest(view, f"its mode is {view.mode}: what changes something is only shown")
         asking = view.asking_for(row)
         if asking is not None:
@@ -199,8 +201,9 @@ class Engine:
             return self._wait(view, row, facts.wait_s)
         rendered = language.given(row.idx, view.context)
         if rendered.refused:
-            state = "needs_a_person" if view.wrote() else "blocked"
-            return tools.end(view, state, rendered.refused, row.step_id, f"{view.run.runbook}: {rendered.refused}")
+            if view.wrote():
+                return tools.give_up(view, f"{row.step_id}: {rendered.refused}", row.step_id)
+            return tools.end(view, "blocked", rendered.refused, row.step_id, f"{view.run.runbook}: {rendered.refused}")
         if facts.uses == "compute":
             return tools.decide(view, "running", steps=(changed(row, state="DONE", result={"output": dict(rendered.given)}),))
         return self._doing.begin(view, row, rendered)

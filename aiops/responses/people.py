@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 from aiops.core.durations import rfc3339
 from aiops.core.errors import AiopsError
 from aiops.responses.view import UNDO
+from aiops.responses.words import WORDS, Word, doubtful, offered
 from aiops.store.response_rows import Decision, Question, Run, StepChange, StepRow
 from aiops.store.responses import Responses
 
-Word = Literal["done", "again", "stop"]
-WORDS: tuple[Word, ...] = ("done", "again", "stop")
-"""It took effect; it did not, do it again; leave it as it is."""
 GIVEN_S = 600.0
+_MEANT = {"done": "is done", "again": "is done again", "undo": "is taken back", "undo_before": "did not take effect"}
+_BECOMES = {"done": "DONE", "again": "PENDING", "undo": "DONE", "undo_before": "FAILED"}
 NOTE_AT_MOST = 500
 
 
@@ -83,7 +83,11 @@ class People:
     def resolve(
         self, run_id: str, word: Word, who: str, now_s: float, note: str = "", groups: Collection[str] = ()
     ) -> Run:
-        """Say what became of the step that needs a person: it is done, it is to be done again, or it stays so. Raises Unheard."""
+        """Say what became of the step that needs a person, and how it goes on: `offered` has the words. Raises Unheard.
+
+        By `undo` the step is taken back with all that was done before it, newest first; by `undo_before` only what was done
+        before: it did not take effect itself.
+        """
         run = self._run(run_id)
         if word not in WORDS:
             raise Unheard(f"{word!r} is none of {', '.join(WORDS)}", 422)
@@ -91,17 +95,13 @@ class People:
             raise Unheard(f"it needs nobody: {run.state}")
         self._may(run, who, groups)
         said = {"by": who, "word": word, **({"note": note[:NOTE_AT_MOST]} if note else {})}
+        rows = self._runs.steps(run.id)
+        may = offered(run, rows)
+        if word not in may:
+            raise Unheard(f"{word} would do nothing here; say {' or '.join(may)}")
         if word == "stop":
             return self._kept(run, Decision(run, "cancelled", f"{who} leaves it so", detail=said), now_s, who)
-        row = next((row for row in self._runs.steps(run.id) if row.state in ("UNKNOWN", "FAILED")), None)
-        if row is None:
-            raise Unheard("no step of it is in doubt; say stop")
-        state = "undoing" if row.idx >= UNDO else "running"
-        why = f"{who}: {row.step_id} {'is done' if word == 'done' else 'is done again'}"
-        rest = sum(one.idx >= row.idx for one in self._runs.steps(run.id))
-        until = now_s + GIVEN_S * (rest + 1)
-        d = Decision(run, state, why, steps=(StepChange(row, _resolved(row, word, why)),), deadline_s=until, detail=said)
-        return self._kept(run, d, now_s, who)
+        return self._kept(run, _resolved(run, rows, word, who, now_s, said), now_s, who)
 
     def _run(self, run_id: str) -> Run:
         run = self._runs.run(run_id)
@@ -187,7 +187,13 @@ def editor_of(run: Run) -> str:
     return str(owner.get("edited_by", ""))
 
 
-def _resolved(row: StepRow, word: Word, why: str) -> StepRow:
-    if word == "done":
-        return replace(row, state="DONE", why=why)
-    return replace(row, state="PENDING", why=why)
+def _resolved(run: Run, rows: Sequence[StepRow], word: Word, who: str, now_s: float, said: Mapping[str, Any]) -> Decision:
+    """What a person's word about a step makes of its response."""
+    row = doubtful(rows)
+    back = word in ("undo", "undo_before")
+    state = "undoing" if back or (row is not None and row.idx >= UNDO) else "running"
+    why = f"{who}: {'what was done is taken back' if row is None else f'{row.step_id} {_MEANT[word]}'}"
+    rest = sum(row is None or one.idx >= row.idx or back for one in rows)
+    steps = (StepChange(row, replace(row, state=_BECOMES[word], why=why)),) if row is not None else ()
+    body = {"because": who, "back": why} if back else {}
+    return Decision(run, state, why, steps=steps, body=body, deadline_s=now_s + GIVEN_S * (rest + 1), detail=said)

@@ -10,6 +10,7 @@ from aiops.core.durations import rfc3339
 from aiops.core.plan_text import plan_line
 from aiops.core.text import visible
 from aiops.responses.view import UNDO
+from aiops.responses.words import offered, offers
 from aiops.store.response_rows import Question, Run, StepRow
 
 TEXT_AT_MOST, FOUND_AT_MOST = 2000, 8
@@ -30,6 +31,7 @@ def whole_json(run: Run, steps: Sequence[StepRow], questions: Sequence[Question]
     return {
         **as_json(run, whole), "summary": run.facts["summary"], "asking": run.facts.get("asking"),
         "steps": [_step(row, whole) for row in steps], "questions": [_question(q, whole) for q in questions],
+        "words": dict(offered(run, steps)) if whole else {},
     }  # fmt: skip
 
 
@@ -76,6 +78,7 @@ def lines(run: Run, steps: Sequence[StepRow], questions: Sequence[Question]) -> 
     for q in questions:
         yield f"asked:    {', '.join(run.facts['asking']['who'])} until {rfc3339(q.expires_s)}: {_answer(q)}"
         yield from (f"          {plan_line(one)}" for one in q.plan)
+    yield from (f"say:      {line}" for line in offers(run, steps))
 
 
 def _call(given: Mapping[str, Any]) -> str:

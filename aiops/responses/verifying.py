@@ -66,14 +66,9 @@ class Verifies:
             return self._ended(view, "succeeded", "it is kept, though not all of it could be judged")
         first = (open_ or short)[0]
         why = found[first.name][1] or f"{first.name!r} did not hold for long enough"
-        lines = undo_lines(view)
-        if not lines:
+        if not undo_lines(view):
             return self._ended(view, "verify_failed", why, first.name)
-        body = {"because": first.name}
-        title = f"{view.run.runbook} did not help, and is taken back: {why}"
-        return self._tools.decide(
-            view, "undoing", why, new_steps=tuple(lines), body=body, messages=self._tools.told(view, "undoing", title)
-        )
+        return self._tools.back(view, why, first.name, f"{view.run.runbook} did not help, and is taken back: {why}")
 
     def _ended(self, view: View, state: str, why: str, because: str = "") -> bool:
         self._looked.pop(view.run.id, None)
@@ -83,10 +78,14 @@ class Verifies:
 
     def take_back(self, view: View) -> bool:
         """The next line of taking steps back; at the end it is undone."""
-        row = view.next_step()
+        row, body = view.next_step(), view.run.body
+        because, why = str(body.get("because", "")), str(body.get("back", ""))
+        if row is None and not view.backward():  # a person's word was the first of it
+            if not undo_lines(view):
+                return self._tools.page(view, "nothing of it can be taken back", because)
+            return self._tools.back(view, why, because, f"{view.run.runbook} is taken back: {why}")
         if row is None:
-            because, why = str(view.run.body.get("because", "")), str(view.run.body.get("why", ""))
-            return self._tools.end(view, "undone", why, because, f"{view.run.runbook} did not help and was taken back")
+            return self._tools.end(view, "undone", why, because, f"{view.run.runbook} was taken back: {why}")
         if row.state == "INTENT":
             return self._doing.recover(view, row)
         if view.run.body.get("retry_at_s", 0.0) > self._tools.clock() or self._tools.stopped():

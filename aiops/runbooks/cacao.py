@@ -7,7 +7,7 @@ import json
 import shlex
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -22,6 +22,13 @@ READS, WRITES, TELLS = "analyze-collected-data", "execute-operation", "identify-
 """What a command is for, in CACAO's words: a step that reads, one that writes, a person who is asked or told."""
 HOST, PROMETHEUS = "__host__", "__prometheus__"
 Part = dict[str, Any]
+_EXTENSION: Part = {
+    "type": "extension-definition",
+    "name": "aiops runbook",
+    "description": "What the runbook says that CACAO has no place for: times in seconds, look-ups as variables, secrets by name.",
+    "schema": "What `aiops schema runbook` prints: of a playbook the file without steps and tests, of a step the step.",
+    "version": "1.0",
+}
 
 
 def playbook(runbook: Runbook) -> Part:
@@ -29,12 +36,14 @@ def playbook(runbook: Runbook) -> Part:
 
     Look-ups are variables of the playbook, those of the warning given from outside; queries are commands to Prometheus' HTTP API;
     before the first step that writes stands a manual one that asks for the approval. Ids are the same in every export. A
-    condition stays CEL.
+    condition stays CEL. What CACAO has no place for stands in an extension, of the playbook and of each step, as in the file with
+    look-ups as variables and times in seconds: nothing is left out but the file's tests.
 
-    Source: OASIS, CACAO Security Playbooks Version 2.0 (CS01, 2023), sections 3, 4, 5, 7 and 10.
+    Source: OASIS, CACAO Security Playbooks Version 2.0 (CS01, 2023), sections 3, 4, 5, 7, 9 and 10.
     """
     made = _Made(runbook)
     made.build()
+    kept = made.kept(runbook.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"steps", "tests"}))
     reviewed = f"{runbook.owner.reviewed or FIRST_DAY}T00:00:00.000Z"
     activities = sorted({one["playbook_activity"] for part in made.workflow.values() for one in part.get("commands", ())})
     kinds = {WRITES: "mitigation", READS: "investigation", TELLS: "notification"}
@@ -51,6 +60,8 @@ def playbook(runbook: Runbook) -> Part:
         "modified": reviewed,
         "labels": [f"mode-{runbook.mode}", *([f"signal-{runbook.match.signal}"] if runbook.match.signal else [])],
         **({"external_references": [{"name": runbook.name, "url": runbook.docs}]} if runbook.docs else {}),
+        "extension_definitions": {made.extension: _EXTENSION | {"created_by": made.id("identity", runbook.owner.team)}},
+        "playbook_extensions": {made.extension: kept},
         **({"playbook_variables": made.variables} if made.variables else {}),
         "workflow_start": made.id("start", "start"),
         "workflow": made.workflow,
@@ -69,6 +80,12 @@ def _bounds(runbook: Runbook) -> Iterator[str]:
         yield f"At most once in {text(guards.cooldown)} for a target."
     if guards.max_runs:
         yield f"At most {guards.max_runs.count} runs in {text(guards.max_runs.per)} for a target."
+    most = guards.max_targets
+    if most:
+        share = f"{most.percent:g} % of {most.of or 'all'}" if most.count is None else str(most.count)
+        yield f"At most {share} targets in {text(most.per)}."
+    if guards.skip_during:
+        yield f"Not during {', '.join(guards.skip_during)}."
 
 
 @dataclass(slots=True)
@@ -84,6 +101,19 @@ class _Made:
         """Steps and agents must have ids in the form of version 4; ours come from the names, so that they stay."""
         digest = hashlib.sha256(f"{self.runbook.name}/{kind}/{name}".encode()).digest()
         return f"{kind}--{uuid.UUID(bytes=digest[:16], version=4)}"
+
+    @property
+    def extension(self) -> str:
+        """The id of our extension, the same in every playbook."""
+        return f"extension-definition--{uuid.uuid5(SPACE, 'extension')}"
+
+    def kept(self, value: Any) -> Any:
+        """What stands in the extension: as it is written, look-ups as variables."""
+        if isinstance(value, dict):
+            return {key: self.kept(one) for key, one in value.items()}
+        if isinstance(value, list):
+            return [self.kept(one) for one in value]
+        return self._variable(value) if isinstance(value, str) else value
 
     def build(self) -> None:
         """One chain from start to end; what stands under an if ends on its own."""
@@ -107,7 +137,7 @@ class _Made:
             if step.effect == "write" and not asked and runbook.approval is not None:
                 asked = True
                 yield self._by_hand("approval", f"Approve what is to be written: {', '.join(runbook.approval.from_)}", WRITES)
-            link = self._step(step)
+            link = self._whole(step, self._step(step))
             if step.if_:
                 condition: Part = {"type": "if-condition", "name": f"if {step.id}", "condition": step.if_}
                 link = _Link("if-condition", f"if {step.id}", condition, link)
@@ -120,6 +150,12 @@ class _Made:
         if not runbook.steps:
             yield self._by_hand("tell", f"Tell {runbook.owner.team}: {self._variable(runbook.notify.impact)}", TELLS)
 
+    def _whole(self, step: Step, link: _Link) -> _Link:
+        """With its time, which CACAO counts in milliseconds, and with everything that the file says of it."""
+        own: Part = {} if step.timeout is None else {"timeout": round(step.timeout * 1000)}
+        kept = self.kept(step.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True))
+        return replace(link, body={**link.body, **own, "step_extensions": {self.extension: kept}})
+
     def _step(self, step: Step) -> _Link:
         given, activity = step.with_, WRITES if step.effect == "write" else READS
         notes = [f"Cannot be undone: {step.irreversible}" if step.irreversible else "", self._undo(step)]
@@ -127,11 +163,15 @@ class _Made:
         if step.uses == "promql":
             return self._query(step.id, str(given["query"]), said)
         if step.uses == "http":
-            return self._http(step.id, str(given["method"]), self._variable(str(given["url"])), activity, said, given.get("json"))
+            return self._http(step.id, given, activity, said)
         if step.uses == "exec":
-            command = {"type": "ssh", "command": shlex.join(self._variable(one) for one in given["argv"])}
-            self.variables[HOST] = _outside("where programs run")
-            return self._action(step.id, command | {"playbook_activity": activity}, ("ssh", HOST, f"{HOST}:value"), said)
+            words = [*(f"{name}={value}" for name, value in (given.get("env") or {}).items()), *given["argv"]]
+            command = {"type": "ssh", "command": shlex.join(map(self._variable, ["env", *words] if given.get("env") else words))}
+            if not given.get("host"):
+                self.variables[HOST] = _outside("where programs run")
+            host = self._variable(str(given["host"])) if given.get("host") else f"{HOST}:value"
+            agent = ("ssh", host.removesuffix(":value"), host)
+            return self._action(step.id, command | {"playbook_activity": activity}, agent, said)
         shown = ", ".join(f"{name}: {self._variable(str(value))}" for name, value in given.items())
         return self._by_hand(step.id, f"{step.uses}: {shown}", activity)
 
@@ -148,12 +188,15 @@ class _Made:
         command = {"type": "http-api", "command": line, "playbook_activity": READS, "description": asked}
         return self._action(name, command, ("http-api", PROMETHEUS, f"{PROMETHEUS}:value"), said)
 
-    def _http(self, name: str, method: str, url: str, activity: str, said: str, body: Any) -> _Link:
+    def _http(self, name: str, given: Mapping[str, Any], activity: str, said: str) -> _Link:
+        url = self._variable(str(given["url"]))
         parts = urlsplit(url)
         path = url[len(f"{parts.scheme}://{parts.netloc}") :] or "/"
-        command: Part = {"type": "http-api", "command": f"{method} {path} HTTP/1.1", "playbook_activity": activity}
-        if body is not None:
-            command["content"] = self._variable(json.dumps(body))
+        command: Part = {"type": "http-api", "command": f"{given['method']} {path} HTTP/1.1", "playbook_activity": activity}
+        if given.get("headers"):
+            command["headers"] = {key: [self._variable(str(value))] for key, value in given["headers"].items()}
+        if given.get("json") is not None:
+            command["content"] = self._variable(json.dumps(given["json"]))
         return self._action(name, command, ("http-api", parts.netloc, parts.hostname or ""), said)
 
     def _by_hand(self, name: str, said: str, activity: str) -> _Link:

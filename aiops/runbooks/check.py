@@ -14,6 +14,12 @@ _SPANS: tuple[tuple[str, ...], ...] = (
     ("guards", "cooldown"), ("guards", "max_runs", "per"), ("guards", "max_targets", "per"), ("approval", "expires"),
     ("verify", "within"),
 )  # fmt: skip
+_GIVES: Mapping[str, Mapping[str, Any]] = {
+    "exec": {"rc": 1, "stdout": "a", "stderr": "a", "truncated": True},
+    "http": {"status": 1, "text": "a", "truncated": True},
+    "promql": {"value": 1.5, "values": [1.5]},
+}
+"""What actions give whatever comes of them, with a value of its type."""
 _NAMED = {"require": ("guards", "require"), "verify": ("verify", "all")}
 
 
@@ -25,7 +31,7 @@ def mistakes_in(raw: Mapping[str, Any]) -> Found:
     yield from _expressions(raw)
     yield from _queries(raw)
     for i, test in enumerate(items(raw, "tests")):
-        for loc, text in _test(raw, test):
+        for loc, text in (*_test(raw, test), *_earlier(raw, test)):
             yield ("tests", i, *loc), text
 
 
@@ -97,10 +103,21 @@ def _expressions(raw: Mapping[str, Any]) -> Found:
                 yield loc, why
         elif place == "cel":
             names = ["symptom", "steps", "target", *(["response"] if "check" in loc[2:4] else [])]
-            for why in cel_mistakes(text, names, before + own, targets):
+            computed = loc[3:4] != () and loc[2] == "with"
+            for why in cel_mistakes(text, names, before + own, targets, _outputs(raw, loc), truth=not computed):
                 yield loc, why
         elif place == "text" and "${{" in text:
             yield loc, "look-ups are not replaced here; write plain text"
+
+
+def _outputs(raw: Mapping[str, Any], loc: Loc) -> dict[str, Any]:
+    """A value of its type for each part of what steps give, and of what the check at `loc` is answered, that always has one."""
+    steps = ((at(step, "id"), at(step, "uses")) for step in items(raw, "steps"))
+    known = ((name, _GIVES.get(uses, {})) for name, uses in steps if isinstance(uses, str))
+    found = {f"steps.{name}.{part}": one for name, parts in known for part, one in parts.items()}
+    check = at(raw, *loc[:-1])
+    asks = next((uses for key, uses in (("argv", "exec"), ("promql", "promql")) if at(check, key) is not None), "")
+    return found | {f"response.{part}": one for part, one in _GIVES.get(asks, {}).items()}
 
 
 def _kind_of(loc: Loc, uses: Any, raw: Mapping[str, Any]) -> str:
@@ -160,6 +177,14 @@ def _test(raw: Mapping[str, Any], test: Any) -> Found:
             yield place, f"no step {name!r}{did_you_mean(str(name), ids)}"
     if at(test, "expect") == {}:
         yield ("expect",), "expects nothing; write for example {matched: true}"
+
+
+def _earlier(raw: Mapping[str, Any], test: Any) -> Found:
+    """Labels of other targets that no target has."""
+    for i, one in enumerate(items(test, "earlier")):
+        for name in at(one, "target") if isinstance(at(one, "target"), dict) else ():
+            if name not in _targets(raw):
+                yield ("earlier", i, "target", name), f"is not in target_by{did_you_mean(str(name), _targets(raw))}"
 
 
 def _texts_of(names: list[Any]) -> list[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from aiops.config.messages import did_you_mean
 from aiops.config.promql import mistake_in
 from aiops.core.labels import escape
+from aiops.runbooks.cel_types import type_mistakes
 
 LOOK_UP = re.compile(r"\$\{\{\s*((?:(?!\}\}|\$\{\{).)*?)\s*\}\}")
 _PATH = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*")
@@ -33,6 +36,13 @@ SYMPTOM_FIELDS = (
     "value",
     "limit",
 )
+_LOOKED_AT = re.compile(r"(?<![\w.])(symptom|steps|target|response)((?:\.[a-zA-Z_]\w*)*)")
+_SYMPTOM_TYPES: Mapping[str, Any] = {
+    **{f"symptom.{name}": "a" for name in ("kind", "signal", "severity", "card")},
+    **{f"symptom.{name}": 1.5 for name in ("lead_time", "confidence", "expected_at", "value", "limit")},
+}
+"""A value of the type of each part of a symptom; labels, and so targets, are text."""
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class NotKnown(Exception):
@@ -133,8 +143,14 @@ def plain(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def cel_mistakes(text: str, names: Collection[str], step_ids: Collection[str], target_by: Collection[str]) -> Iterator[str]:
-    """What is wrong with a CEL expression that may use `names`, and of `steps` those with `step_ids`."""
+def cel_mistakes(
+    text: str, names: Collection[str], step_ids: Collection[str], target_by: Collection[str],
+    outputs: Mapping[str, Any] = _NOTHING, truth: bool = False,
+) -> Iterator[str]:  # fmt: skip
+    """What is wrong with a CEL expression that may use `names`, and of `steps` those with `step_ids`.
+
+    `outputs`: values of the type that is known to stand at a path of a step's output; `truth`: it must give true or false.
+    """
     import cel
 
     if "${{" in text:
@@ -151,35 +167,75 @@ def cel_mistakes(text: str, names: Collection[str], step_ids: Collection[str], t
         yield f"{text!r} is no CEL: {where}; correct it here"
         return
     bare = "".join(part for i, part in enumerate(_QUOTED.split(text)) if not i % 2)
-    for name in sorted(set(program.variables()) - set(names) - set(_BOUND.findall(bare))):
+    wrong = [*_unknown_names(text, bare, set(program.variables()), names), *_wrong_paths(text, step_ids, target_by)]
+    yield from wrong or (f"in {text!r} {why}" for why in _types(text, bare, outputs, truth))
+
+
+def _unknown_names(text: str, bare: str, used: Collection[str], names: Collection[str]) -> Iterator[str]:
+    for name in sorted(set(used) - set(names) - set(_BOUND.findall(bare))):
         yield f"unknown name {name} in {text!r}{did_you_mean(name, list(names))}"
-    for root, rest in _REFERENCE.findall(bare):
-        parts = rest[1:].split(".")
+
+
+def _wrong_paths(text: str, step_ids: Collection[str], target_by: Collection[str]) -> Iterator[str]:
+    for found in references(text):
+        root, *parts = found.split(".")
+        if not parts:
+            continue  # a method of the whole
         path = ".".join([root, *(parts[:2] if root != "symptom" or parts[0] == "labels" else parts[:1])])
         why = path_mistake(path, step_ids, target_by)
         if why and not why.startswith("needs"):
             yield f"{path} in {text!r} {why}"
 
 
+def _types(text: str, bare: str, outputs: Mapping[str, Any], truth: bool) -> Iterator[str]:
+    """Types that can never fit. Of what steps give most is not known before."""
+    found = [(one.group(), bare[one.end() :].lstrip().startswith("(")) for one in _LOOKED_AT.finditer(bare)]
+    paths = sorted({path.rpartition(".")[0] if called else path for path, called in found})
+    known = {path: outputs.get(path, _SYMPTOM_TYPES.get(path, "a")) for path in paths if _is_known(path, outputs)}
+    unknown = tuple(path for path in paths if path not in known)
+    yield from type_mistakes(text, unknown, known, _evaluated, truth)
+
+
+def _is_known(path: str, outputs: Mapping[str, Any]) -> bool:
+    return path in outputs or path in _SYMPTOM_TYPES or path.startswith(("symptom.labels.", "target."))
+
+
 def _double_literals(text: str) -> str:
-    """Whole numbers as doubles, outside of quotes and indexes: every number in the context is a double."""
+    """Whole numbers as doubles, outside of quotes and indexes."""
     parts = _QUOTED.split(text)
     return "".join(part if i % 2 else _WHOLE.sub(r"\g<0>.0", part) for i, part in enumerate(parts))
 
 
 def evaluate_cel(text: str, context: Mapping[str, Any]) -> Any:
-    """The value of a CEL expression, whole numbers as int; CEL does not mix them, so that inside all are doubles.
+    """The value of a CEL expression, whole numbers as int. As CEL has it whole numbers stay whole: 5 / 2 is 2; where whole ones
+    and others are mixed, which CEL refuses, and where they grow too large, all are taken for doubles.
 
     Raises NotEvaluated when a name is missing in `context` or types do not fit.
     """
-    import cel
-
     try:
-        return _whole(cel.compile(_double_literals(text)).execute(_doubles(dict(context))))
+        return _whole(_evaluated(text, context))
     except KeyError as e:
         raise NotEvaluated(f"{text!r}: there is no {e.args[0]}") from e
     except (RuntimeError, TypeError, ValueError, ArithmeticError, IndexError) as e:
         raise NotEvaluated(f"{text!r}: {str(e).splitlines()[0]}") from e
+
+
+@lru_cache(maxsize=1024)
+def _compiled(text: str) -> Any:
+    import cel
+
+    return cel.compile(text)
+
+
+def _evaluated(text: str, context: Mapping[str, Any]) -> Any:
+    """Raises whatever CEL raises of the expression as it stands."""
+    try:
+        return _compiled(text).execute(dict(context))
+    except (TypeError, OverflowError) as e:
+        try:
+            return _compiled(_double_literals(text)).execute(_doubles(dict(context)))
+        except (RuntimeError, TypeError, ValueError, ArithmeticError, LookupError):
+            raise e from None
 
 
 def holds_true(text: str, context: Mapping[str, Any]) -> bool:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aiops.core.durations import text
-from aiops.core.labels import key
 from aiops.core.records import EarlyWarning
+from aiops.runbooks.held import Ran, held_back
 from aiops.runbooks.match import Refusal, Subject, context_of, refusals
 from aiops.runbooks.plan import plan
-from aiops.runbooks.schema import MODES, Mode, Runbook
+from aiops.runbooks.reach import Reach
+from aiops.runbooks.schema import Mode, Runbook
 
 Would = Literal["shadowed", "suggested", "asked", "started", "held back"]
 _WOULD: Mapping[Mode, Would] = {"shadow": "shadowed", "suggest": "suggested", "approve": "asked", "auto": "started"}
+
+
+Reaches = Callable[[Runbook, EarlyWarning, float], Reach]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What a runbook would have done about one warning at `at_s`, its opening and the runbook's `for` after it.
 
-    `because`: the limit that held it back. `unknown`: requirements that only the past could have answered.
+    `mode`: how far it might go then, `by` whose word. `because`: the limit that held it back. `unknown`: requirements that only
+    the past could have answered.
     """
 
     at_s: float
@@ -31,13 +35,15 @@ class Decision:
     runbook: str
     target: Mapping[str, str]
     would: Would
+    mode: Mode
+    by: tuple[str, ...] = ()
     because: str = ""
     unknown: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         own = {name: getattr(self, name) for name in self.__slots__}
-        return own | {"target": dict(self.target), "unknown": list(self.unknown)}
+        return own | {"target": dict(self.target), "by": list(self.by), "unknown": list(self.unknown)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +83,13 @@ def explained(runbooks: Iterable[Runbook], subject: Subject) -> Iterator[tuple[R
         yield runbook, off + refusals(runbook, subject)
 
 
-def replayed(runbooks: Sequence[Runbook], warnings: Iterable[EarlyWarning], ceiling: Mode) -> list[Decision]:
+def replayed(runbooks: Sequence[Runbook], warnings: Iterable[EarlyWarning], reach: Reaches) -> list[Decision]:
     """What would have been decided about each warning, oldest first, with cooldown and limits counted over those before it.
 
-    `ceiling` caps every runbook's mode. Queries under `require` cannot be asked any more: they are named as not known.
+    `reach`: how far a runbook might go for a warning at a time, and who decides that. Queries under `require` cannot be asked
+    any more: they are named as not known. How long a run took and how it ended is not known either: it counts, and ends at once.
     """
-    runs: list[Decision] = []
+    runs: dict[str, list[Ran]] = defaultdict(list)
     out = []
     for warning in sorted(warnings, key=lambda w: (w.opened_s, w.id)):
         subject = at_opening(warning)
@@ -91,34 +98,16 @@ def replayed(runbooks: Sequence[Runbook], warnings: Iterable[EarlyWarning], ceil
                 continue
             at_s = warning.opened_s + runbook.match.for_
             target = context_of(subject, runbook.target_by)["target"]
-            because = _held_back(runbook, target, at_s, runs)
-            mode = min(runbook.mode, ceiling, key=MODES.index)
+            allowed = reach(runbook, warning, at_s)
+            held = held_back(runbook, target, at_s, runs[runbook.name])
+            because = allowed.stopped or (held.why if held is not None else "")
             needs = tuple(one.name for one in runbook.guards.require) if runbook.guards else ()
-            would: Would = "held back" if because else _WOULD[mode]
-            out.append(Decision(at_s, warning.id, warning.card, runbook.name, target, would, because, needs))
+            would: Would = "held back" if because else _WOULD[allowed.mode]
+            found = (warning.id, warning.card, runbook.name, target, would, allowed.mode, allowed.by, because, needs)
+            out.append(Decision(at_s, *found))
             if not because:
-                runs.append(out[-1])
+                runs[runbook.name].append(Ran(target, at_s, at_s))
     return sorted(out, key=lambda d: (d.at_s, d.warning_id, d.runbook))
-
-
-def _held_back(runbook: Runbook, target: Mapping[str, str], at_s: float, runs: Sequence[Decision]) -> str:
-    """The limit that a run at `at_s` would have broken, in words; empty: none."""
-    guards = runbook.guards
-    if guards is None:
-        return ""
-    mine = [one for one in runs if one.runbook == runbook.name and one.at_s <= at_s]
-    here = [one for one in mine if key(one.target) == key(target)]
-    if guards.cooldown and here and at_s - here[-1].at_s < guards.cooldown:
-        return f"cooldown {text(guards.cooldown)}: it ran {text(at_s - here[-1].at_s)} before"
-    if guards.max_runs is not None:
-        lately = [one for one in here if at_s - one.at_s < guards.max_runs.per]
-        if len(lately) >= guards.max_runs.count:
-            return f"max_runs: {len(lately)} within {text(guards.max_runs.per)}"
-    if guards.max_targets is not None and guards.max_targets.count is not None:
-        others = {key(one.target) for one in mine if at_s - one.at_s < guards.max_targets.per} - {key(target)}
-        if len(others) >= guards.max_targets.count:
-            return f"max_targets: {len(others)} within {text(guards.max_targets.per)}"
-    return ""
 
 
 def compared(before: Sequence[Runbook], after: Sequence[Runbook], warnings: Iterable[EarlyWarning]) -> list[Change]:

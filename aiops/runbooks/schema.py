@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, WithJsonSchema
 
-from aiops.config.fields import Duration, Found, MatcherText, Strict, WholeFile
+from aiops.config.fields import Duration, Found, MatcherText, Strict, WholeFile, span
 from aiops.core.records import Severity
 from aiops.runbooks import check, check_action, shape
 
@@ -309,12 +309,30 @@ class Expectation(Strict):
     argv: dict[str, list[str]] = Field(default_factory=dict, description="rendered argv by step")
 
 
+class EarlierRun(Strict):
+    """A run of the runbook before the one that is tested."""
+
+    ago: Duration = Field(description="how long before it began")
+    took: Duration = Field(0.0, description="how long it lasted")
+    outcome: Outcome = Field("succeeded", description="how it ended")
+    came_back: bool = Field(False, description="its symptom was there again before its cooldown was over")
+    target: dict[str, str] = Field(default_factory=dict, description="labels of its target that are not those of the symptom")
+
+    @classmethod
+    def mistakes(cls, raw: Mapping[str, Any]) -> Found:
+        """A run that has not ended is no earlier one."""
+        ago, took = span(raw, "ago"), span(raw, "took")
+        if ago is not None and took is not None and took > ago:
+            yield ("took",), "is longer than ago, so that it has not ended; make it shorter"
+
+
 class RunbookTest(Strict):
     """A test inside a runbook."""
 
     name: str = Field(description="what is shown")
     mode: Mode | None = Field(None, description="instead of the file's mode")
     symptom: GivenSymptom = Field(description="the warning")
+    earlier: list[EarlierRun] = Field(default_factory=list, description="runs before, for cooldown, max_runs and max_targets")
     mocks: Mocks = Field(default_factory=lambda: Mocks(), description="what the world answers")
     approve_after: Duration | None = Field(None, description="somebody says yes then")
     approvers: int = Field(1, ge=1, description="how many different people say yes then")

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiops.core.durations import seconds, text
 from aiops.runbooks.expressions import NotEvaluated, evaluate_cel, holds_true
+from aiops.runbooks.held import Held, Ran, held_back
 from aiops.runbooks.match import Refusal, Subject, context_of, refusals
 from aiops.runbooks.plan import describe, rendered_argv, shown, unknown_given
 from aiops.runbooks.schema import MODES, Outcome, Runbook, RunbookTest, Step
@@ -82,8 +83,24 @@ def simulate(runbook: Runbook, test: RunbookTest) -> Run:
             got = "no data" if value is None else f"{value:g}"
             run.ends("blocked", need.name, f"{need.name!r} wants {need.expect} and got {got}")
             return run
-    _Steps(runbook, test, run, context_of(subject, runbook.target_by), MODES.index(mode)).go()
+    context = context_of(subject, runbook.target_by)
+    held = _held(runbook, test, context["target"]) if MODES.index(mode) >= _APPROVE else None
+    if held is not None:
+        run.ends("blocked", held.because, held.why)
+        return run
+    _Steps(runbook, test, run, context, MODES.index(mode)).go()
     return run
+
+
+def _held(runbook: Runbook, test: RunbookTest, target: Mapping[str, str]) -> Held | None:
+    """The limit that the test's earlier runs leave no room under. What only reads has none, a gone target costs nothing."""
+    if not any(step.effect == "write" for step in runbook.steps):
+        return None
+    runs = (one for one in test.earlier if one.outcome != "target_gone")
+    return held_back(
+        runbook, target, 0.0,
+        [Ran({**target, **r.target}, -r.ago, r.took - r.ago, r.outcome == "succeeded", r.came_back) for r in runs],
+    )  # fmt: skip
 
 
 def holds(value: float, expect: str) -> bool:
@@ -112,7 +129,7 @@ class _Steps:
                 if self.run.outcome is not None:
                     return
         except NotEvaluated as e:
-            self.run.ends("needs_a_person", why=str(e))
+            self._given_up("", str(e), "needs_a_person")
             return
         if self.mode < _APPROVE:
             self.run.ends("suggested")
@@ -156,7 +173,7 @@ class _Steps:
         for step in steps:
             one = shown(step, self.context)
             if one.get("refused") and (one["known"] or step.if_ is None) and not self._is_skipped(step):
-                self.run.ends("blocked", step.id, str(one["refused"]))
+                self._given_up(step.id, str(one["refused"]), "needs_a_person" if self.wrote else "blocked")
                 return
 
     def _is_skipped(self, step: Step) -> bool:
@@ -185,11 +202,15 @@ class _Steps:
         if answer == "yes":
             self.approved = True
         elif answer:
-            run.ends("approval_denied" if answer == "deny" else "cleared_before_action")
+            self._not_allowed("approval_denied" if answer == "deny" else "cleared_before_action")
         elif yes is None and self.test.approve_after is not None:
-            run.ends("approval_expired", why=f"{self.test.approvers} of {approval.quorum} said yes within {text(expires)}")
+            self._not_allowed("approval_expired", f"{self.test.approvers} of {approval.quorum} said yes within {text(expires)}")
         else:
-            run.ends("approval_expired", why=f"nobody answered within {text(expires)}")
+            self._not_allowed("approval_expired", f"nobody answered within {text(expires)}")
+
+    def _not_allowed(self, outcome: Outcome, why: str = "") -> None:
+        """Nobody lets it go on; whether what an earlier answer let it do stays is for a person to say."""
+        self.run.ends("needs_a_person" if self._undoable() else outcome, why=why)
 
     def _expires_s(self) -> float:
         """How long a question stands: as the file says, but never until it is too late for the steps that still write."""
@@ -209,7 +230,7 @@ class _Steps:
         if unknown or refused:
             why = f"{step.id}: {unknown} is not known" if unknown else refused
             self.run.argv.pop(step.id, None)
-            self.run.ends("needs_a_person" if unknown or self.wrote else "blocked", step.id, why)
+            self._given_up(step.id, why, "needs_a_person" if unknown or self.wrote else "blocked")
             return
         if step.uses == "compute":
             outputs[step.id] = {name: _computed(value, self.context) for name, value in step.with_.items()}
@@ -230,9 +251,11 @@ class _Steps:
         if step.id == self.test.crash_at and step.check is not None and not failed:
             outputs[step.id] = {"checked": True}
         if gone:
-            self.run.ends("target_gone", step.id, failed)
-        elif failed:
+            self._given_up(step.id, failed, "target_gone", but=step)
+        elif failed and step.effect == "write":  # what it has left, a person must see
             self.run.ends("needs_a_person", step.id, f"{step.id}: {failed}")
+        elif failed:
+            self._given_up(step.id, f"{step.id}: {failed}", "needs_a_person")
 
     def _verified(self) -> None:
         """Everything must hold for as long as it says, in time; what no data can tell is good only where the file says so."""
@@ -245,15 +268,21 @@ class _Steps:
                 good, got = False, f"{got}, not for {text(one.for_)} within {text(within)}"
             if not good:
                 self.run.at_s += within
-                self._taken_back(one.name, f"{one.name!r} got {'no data' if got is None else got}")
+                self._given_up(one.name, f"{one.name!r} got {'no data' if got is None else got}", "verify_failed")
                 return
             if one.for_ <= within:
                 self.run.at_s = max(self.run.at_s, one.for_)
         self.run.ends("succeeded")
 
-    def _taken_back(self, because: str, why: str) -> None:
-        """What did not help is taken back, newest first; a person is called where that cannot be."""
-        done = [step for step in reversed(self.runbook.steps) if step.undo is not None and step.id in self.run.ran]
+    def _undoable(self, but: Step | None = None) -> list[Step]:
+        """What was done and can be taken back, newest first."""
+        steps = reversed(self.runbook.steps)
+        return [step for step in steps if step.undo is not None and step.id in self.run.ran and step is not but]
+
+    def _given_up(self, because: str, why: str, otherwise: Outcome, but: Step | None = None) -> None:
+        """What did not help, or will surely not come to its end, is taken back, newest first; a person is called where that
+        cannot be, and where there is nothing to take back it ends as `otherwise`. `but`: a step that did nothing."""
+        done = self._undoable(but)
         for step in done:
             assert step.undo is not None
             unknown = next(unknown_given(step.undo, self.context), "")
@@ -262,7 +291,7 @@ class _Steps:
                 why = refused or f"{unknown} is not known"
                 self.run.ends("needs_a_person", step.id, f"{step.id} cannot be taken back: {why}")
                 return
-        self.run.ends("undone" if done else "verify_failed", because, why)
+        self.run.ends("undone" if done else otherwise, because, why)
 
 
 def _output(step: Step, mocked: Mapping[str, Any]) -> dict[str, Any]:

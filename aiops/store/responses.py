@@ -172,6 +172,14 @@ class Responses:
             row = connection.execute(sa.select(t).where(t.c.name == KILL, t.c.active == 1)).first()
         return None if row is None else {"who": row.who, "why": row.why, "at_s": row.at_ms / 1000}
 
+    def switched(self) -> list[tuple[float, str]]:
+        """When the kill switch was turned, oldest first, and why it was on from then on; empty = it was off."""
+        t = tables.ledger
+        query = sa.select(t).where(t.c.action.in_(["kill_switch.on", "kill_switch.off"])).order_by(t.c.seq)
+        with self.store._read() as connection:
+            rows = connection.execute(query).all()
+        return [(r.at_ms / 1000, f"{r.actor}: {r.detail.get('why', '')}" if r.action.endswith(".on") else "") for r in rows]
+
     def active(self) -> list[Run]:
         """Responses that have not ended, oldest first."""
         t = tables.responses

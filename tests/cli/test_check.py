@@ -23,6 +23,7 @@ owner: {team: web-sre}
 query: workers_free
 signal: workers_free
 forecast: {limit: {below: 1}, horizon: 1d}
+entity: [service]
 """
 CONFIG = "receivers: {}\nroutes: []\ncards: [cards]\nrunbooks: [runbooks]\nresponses: {groups: {web-sre: [ann]}}\n"
 

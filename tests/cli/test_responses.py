@@ -84,7 +84,7 @@ def test_what_became_of_a_step_is_said(rig: Rig) -> None:
     one.people.approve(rig.one().id, "ann", rig.clock.now, confirm="mend")
     one.tick(rig.clock.now)
     assert rig.one().state == "needs_a_person"
-    assert "is none of done, again, stop" in aiops(rig, "responses", "resolve", rig.one().id, "maybe", code=1)
+    assert "is none of done, again, undo, undo_before, stop" in aiops(rig, "responses", "resolve", rig.one().id, "maybe", code=1)
     assert aiops(rig, "responses", "resolve", rig.one().id, "done", "--note", "looked") == "running\n"
 
 

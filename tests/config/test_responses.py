@@ -23,6 +23,8 @@ def test_the_first_ceiling_that_matches_counts() -> None:
     one = made(ceilings=rules, ceiling="approve")
     warnings = {"env": "prod", "team": "sre"}, {"env": "stage", "team": "sre"}, {"env": "stage"}
     assert [one.ceiling_of(labels) for labels in warnings] == ["shadow", "auto", "approve"]
+    where = [one.ceiling_for(labels)[0] for labels in warnings]
+    assert where == ["responses.ceilings[0]", "responses.ceilings[1]", "responses.ceiling"]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from aiops.notify.relay import Relay
 from aiops.responses.interface import Call, Result
 from aiops.responses.people import Unheard
 from aiops.responses.view import UNDO
+from aiops.responses.words import WORDS, doubtful
 from aiops.runbooks import Runbook
 from aiops.store import Store
 from aiops.store.response_rows import Run
@@ -64,7 +65,7 @@ EDGES: dict[str, set[str]] = {
                 "needs_a_person", "cancelled", "target_gone"},
     "awaiting_approval": {"awaiting_approval", "running", "suggested", "blocked", "cleared_before_action", "approval_expired",
                           "approval_denied", "cancelled"},
-    "running": {"running", "awaiting_approval", "verifying", "needs_a_person", "target_gone", "suggested", "blocked",
+    "running": {"running", "awaiting_approval", "verifying", "undoing", "needs_a_person", "target_gone", "suggested", "blocked",
                 "cleared_before_action", "approval_expired", "cancelled"},
     "verifying": {"verifying", "succeeded", "verify_failed", "undoing", "cancelled"},
     "undoing": {"undoing", "undone", "needs_a_person", "cancelled"},
@@ -259,17 +260,17 @@ class Responding(RuleBasedStateMachine):
                 self.wrong.append("eve was heard")
             return
 
-    @rule(word=st.sampled_from(["done", "again", "stop"]))
+    @rule(word=st.sampled_from(WORDS))
     def resolves(self, word: Any) -> None:
         for run in self.rig.runs.newest(state="needs_a_person"):
-            row = next((r for r in self.rig.runs.steps(run.id) if r.state in ("UNKNOWN", "FAILED")), None)
+            row = doubtful(self.rig.runs.steps(run.id))
             try:
                 self.replicas["a"].people.resolve(run.id, word, "ann", self.rig.clock.now)
             except Unheard:
                 continue
             if row is not None and word == "again":
                 self.again[row.idem_key] += 1
-            if row is not None and word == "done":
+            if row is not None and word in ("done", "undo"):
                 self.said_done.add(row.idem_key)
             return
 

@@ -1,4 +1,4 @@
-"""CEL over data: numbers mix, texts stay texts, what cannot be evaluated says why."""
+"""CEL over data: whole numbers stay whole, numbers mix, texts stay texts, what cannot be evaluated says why."""
 
 from __future__ import annotations
 
@@ -25,7 +25,14 @@ DATA = {
     [
         ("steps.a.json.n + 2 > 8", True),
         ("steps.a.json.n + 2", 9),
-        ("steps.a.json.n / 2", 3.5),
+        ("steps.a.json.n / 2", 3),
+        ("steps.a.json.n % 2", 1),
+        ("steps.a.json.n * 1.5", 10.5),
+        ("steps.a.json.f / 2", 1.25),
+        ("steps.a.json.n >= 6.5", True),
+        ("size(steps.a.json.list) - 1", 2),
+        ("steps.a.json.list.map(i, i + 1)[2]", 4),
+        ("9223372036854775807 + steps.a.json.n > 1", True),
         ("steps.a.json.f * 2", 5),
         ("steps.a.json.list[1]", 2),
         ("size(steps.a.json.list) > 2", True),
@@ -66,6 +73,7 @@ def test_a_condition_is_true_or_false_and_nothing_that_looks_so(text: str) -> No
         ("${{ steps.a.x }} > 1", "without ${{ }}"),
         ("1 + " * MAX_CEL + "1", f"more than {MAX_CEL} characters"),
         ("(" * 900 + "1" + ")" * 900, "is no CEL"),
+        ("symptom.labels.x > 5", "symptom.labels.x, which is text, is compared with 5, which is a number"),
     ],
 )
 def test_mistakes_are_found_when_the_file_is_loaded(text: str, says: str) -> None:

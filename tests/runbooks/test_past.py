@@ -8,7 +8,9 @@ import pytest
 
 from aiops.core.records import Crossing, EarlyWarning
 from aiops.runbooks import Runbook, load_runbook
-from aiops.runbooks.past import Decision, at_opening, compared, explained, replayed
+from aiops.runbooks.past import Decision, Reaches, at_opening, compared, explained, replayed
+from aiops.runbooks.reach import Reach
+from aiops.runbooks.schema import MODES, Mode
 from tests.outcomes.made import warning
 
 HOUR = 3600
@@ -51,6 +53,11 @@ def opened(at_s: int, instance: str = "a", lead_s: float = 6 * HOUR, lasted_s: i
     return one.having(first_crossing=crossing, crossing=crossing, **ended)
 
 
+def within(ceiling: Mode) -> Reaches:
+    """As far as the file asks and the configuration lets."""
+    return lambda runbook, warning, at_s: Reach({"the file": runbook.mode, "responses.ceiling": ceiling})
+
+
 def would(found: list[Decision]) -> list[str]:
     return [one.would for one in found]
 
@@ -64,18 +71,28 @@ def test_a_warning_is_asked_about_as_it_stood_at_its_opening() -> None:
     ("mode", "ceiling", "said"),
     [("approve", "auto", "asked"), ("auto", "auto", "started"), ("auto", "suggest", "suggested"), ("shadow", "auto", "shadowed")],
 )
-def test_the_mode_says_what_it_would_have_come_to(tmp_path: Path, mode: str, ceiling: str, said: str) -> None:
-    (found,) = replayed([book(tmp_path, mode=mode)], [opened(0)], ceiling)  # type: ignore[arg-type]
+def test_the_mode_says_what_it_would_have_come_to(tmp_path: Path, mode: str, ceiling: Mode, said: str) -> None:
+    (found,) = replayed([book(tmp_path, mode=mode)], [opened(0)], within(ceiling))
     assert found.would == said
+    assert found.mode == min(mode, ceiling, key=MODES.index)
+
+
+def test_what_a_switch_stopped_is_held_back_and_counts_for_no_limit(tmp_path: Path) -> None:
+    on = {HOUR: "the kill switch was on (ann: drill)"}
+    reach: Reaches = lambda runbook, warning, at_s: Reach({"the file": runbook.mode}, on.get(int(at_s), ""))  # noqa: E731
+    found = replayed([book(tmp_path, guards=LIMITS)], [opened(HOUR), opened(2 * HOUR)], reach)
+    assert [(one.would, one.because, one.by) for one in found] == [
+        ("held back", "the kill switch was on (ann: drill)", ("the kill switch",)), ("asked", "", ("the file",)),
+    ]  # fmt: skip
 
 
 def test_it_waits_for_the_hold_and_what_did_not_last_is_left_alone(tmp_path: Path) -> None:
-    found = replayed([book(tmp_path, hold="10m")], [opened(0, lasted_s=300), opened(9000, lasted_s=900)], "auto")
+    found = replayed([book(tmp_path, hold="10m")], [opened(0, lasted_s=300), opened(9000, lasted_s=900)], within("auto"))
     assert [one.at_s for one in found] == [9600]
 
 
 def test_a_target_rests_after_a_run(tmp_path: Path) -> None:
-    found = replayed([book(tmp_path, guards=LIMITS)], [opened(0), opened(HOUR), opened(3 * HOUR)], "auto")
+    found = replayed([book(tmp_path, guards=LIMITS)], [opened(0), opened(HOUR), opened(3 * HOUR)], within("auto"))
     assert would(found) == ["asked", "held back", "asked"]
     assert found[1].because == "cooldown 2h: it ran 1h before"
     assert found[0].unknown == ("fresh",)
@@ -83,13 +100,13 @@ def test_a_target_rests_after_a_run(tmp_path: Path) -> None:
 
 def test_runs_of_a_target_are_counted_within_their_time(tmp_path: Path) -> None:
     times = [0, 3 * HOUR, 6 * HOUR, 25 * HOUR]
-    found = replayed([book(tmp_path, guards=LIMITS)], [opened(at) for at in times], "auto")
+    found = replayed([book(tmp_path, guards=LIMITS)], [opened(at) for at in times], within("auto"))
     assert would(found) == ["asked", "asked", "held back", "asked"]
     assert found[2].because.startswith("max_runs: 2 within")
 
 
 def test_targets_are_counted_together(tmp_path: Path) -> None:
-    found = replayed([book(tmp_path, guards=LIMITS)], [opened(i, instance) for i, instance in enumerate("abc")], "auto")
+    found = replayed([book(tmp_path, guards=LIMITS)], [opened(i, instance) for i, instance in enumerate("abc")], within("auto"))
     assert would(found) == ["asked", "asked", "held back"]
     assert found[2].because.startswith("max_targets: 2 within 1h")
 
@@ -97,7 +114,7 @@ def test_targets_are_counted_together(tmp_path: Path) -> None:
 def test_the_order_in_which_warnings_are_given_does_not_matter(tmp_path: Path) -> None:
     some = [opened(0), opened(HOUR), opened(3 * HOUR, "b")]
     books = [book(tmp_path, guards=LIMITS)]
-    assert replayed(books, some, "auto") == replayed(books, some[::-1], "auto")
+    assert replayed(books, some, within("auto")) == replayed(books, some[::-1], within("auto"))
 
 
 def test_every_runbook_says_which_line_refuses(tmp_path: Path) -> None:

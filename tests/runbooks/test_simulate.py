@@ -137,7 +137,7 @@ def test_what_a_checked_step_gave_is_not_known_after_a_crash_in_it(tmp_path: Pat
     text = POOL.replace("    approve_after: 3m", "    crash_at: grow\n    approve_after: 3m")
     after = "\n  - {id: after, uses: compute, if: steps.grow.status == 200, with: {n: '1'}}\nverify:"
     (verdict,) = run_tests(loaded(tmp_path, text.replace("\nverify:", after)))
-    assert (verdict.ok, "needs_a_person" in verdict.why) == (False, True)
+    assert (verdict.ok, "'undone' (" in verdict.why) == (False, True)
 
 
 def test_a_crash_in_no_step_is_a_mistake(tmp_path: Path) -> None:

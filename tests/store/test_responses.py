@@ -221,3 +221,10 @@ def test_on_postgresql_the_lease_stays_locked_until_the_transaction_has_ended() 
     """With a plain EXISTS somebody could take it, and commit, while an old holder's transaction is still open."""
     asked = sa.select(responses._leads(1)).compile(dialect=postgresql.dialect())
     assert "FOR SHARE" in str(asked)
+
+
+def test_when_the_switch_was_turned_and_why_is_known_from_the_ledger(runs: Responses) -> None:
+    assert runs.switched() == []
+    for i, (on, who, why) in enumerate([(True, "ann", "drill"), (False, "ann", ""), (True, "bob", "again")]):
+        runs.switch(on, who, why, 100.0 * i)
+    assert runs.switched() == [(0.0, "ann: drill"), (100.0, ""), (200.0, "bob: again")]

@@ -9,9 +9,10 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from pydantic import ConfigDict, Field
 
 from aiops.daemon.daemon import Daemon
-from aiops.responses.people import NOTE_AT_MOST, Unheard, Word
+from aiops.responses.people import NOTE_AT_MOST, Unheard
 from aiops.responses.shown import as_json, whole_json
 from aiops.responses.switch import turn, why_on
+from aiops.responses.words import Word
 from aiops.store.paging import Pages
 from aiops.store.response_rows import Run
 from aiops.web.access import approving
@@ -42,7 +43,10 @@ class NoteSaid(Said):
 class ResolvedSaid(NoteSaid):
     """What became of a step."""
 
-    word: Word = Field(description="done: it took effect; again: it did not, do it; stop: leave it so")
+    word: Word = Field(
+        description="done: it took effect, go on; again: it did not, do it; undo: it took effect, take it and what was before it "
+        "back; undo_before: it did not, take back what was done before; stop: leave it so. Those of `words` are heard"
+    )
 
 
 class SwitchSaid(Said):
@@ -106,6 +110,7 @@ class WholeResponse(ResponseRow):
     asking: dict[str, Any] | None
     steps: list[ResponseStep]
     questions: list[Question]
+    words: dict[str, str] = Field(description="what may be said by `resolve` where it needs a person, and what each would do")
 
 
 class Switch(Shape):

@@ -1,4 +1,5 @@
-"""The responses to a warning as its page shows them: what is asked, by when, with which plan; what was done."""
+"""The responses to a warning as its page shows them: what is asked, by when, with which plan; what was done and taken back; what
+may be said where a person is needed."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
 from aiops.responses.people import editor_of
 from aiops.responses.shown import found_lines
+from aiops.responses.view import UNDO
+from aiops.responses.words import offered
 from aiops.store.response_rows import Question, Run, StepRow
 
 SHOWN_AT_MOST = 5
@@ -33,6 +36,7 @@ def _response(daemon: Daemon, run: Run) -> dict[str, Any]:
         "id": run.id, "runbook": run.runbook, "state": run.state.replace("_", " "), "ended": run.ended,
         "why": visible(str(run.body.get("why", "")), 400), "waits": question is not None,
         "plan": list(_plan(question)), "hash": "" if question is None else question.plan_hash,
+        "words": list(offered(run, steps).items()),
         "who": visible(", ".join(asking.get("who", ())), 200), "votes": _votes(question),
         "alone": daemon.responding.people.alone, "editor": editor_of(run),
         "until": "" if question is None else _until(question, daemon.clock()), "steps": list(_steps(steps)),
@@ -53,7 +57,10 @@ def _until(question: Question, now_s: float) -> str:
 
 
 def _steps(rows: list[StepRow]) -> Iterator[str]:
+    """What was done, and what was or will be taken back; a step that has not begun stands in the plan."""
     for row in rows:
-        if row.state != "PENDING":
-            why = f": {visible(row.why, 200)}" if row.why else ""
-            yield f"{visible(row.step_id)}: {row.state.lower()}{why}"
+        back = row.idx >= UNDO
+        if back or row.state != "PENDING":
+            what = f"{visible(row.step_id)}{', taking it back' if back else ''}"
+            tried = f", tried {row.attempt} times" if row.attempt > 1 else ""
+            yield f"{what}: {row.state.lower()}{tried}{f': {visible(row.why, 200)}' if row.why else ''}"

@@ -17,7 +17,7 @@ from aiops.responses.people import Unheard
 from aiops.web.access import approving
 from aiops.web.access.access import Access, Caller, Needs, fields
 
-ANSWERS = ("approve", "deny", "cancel")
+ANSWERS = ("approve", "deny", "cancel", "resolve")
 SAID = {
     "noise": "Not real", "expected": "Known, planned", "early": "Too early", "late": "Too late", "duplicate": "Told twice",
     "wrong_target": "Wrong target", "unimportant": "Right but unimportant",
@@ -48,20 +48,27 @@ def add_forms(app: FastAPI, daemon: Daemon, access: Access) -> None:
     @app.post("/warnings/{warning_id}/responses/{run_id}", include_in_schema=False)
     async def answer(warning_id: str, run_id: str, request: Request, caller: Caller = answers) -> Response:
         given = await fields(request)
-        people, word, now = daemon.responding.people, given.get("answer", ""), daemon.clock()
+        word = given.get("answer", "")
         try:
-            if word == "approve":
-                typed = given.get("confirm", "")
-                await run_in_threadpool(approving.approve, daemon, caller, run_id, given.get("plan", ""), typed)
-            elif word == "deny":
-                await run_in_threadpool(people.deny, run_id, caller.name, now, given.get("note", ""), caller.groups)
-            elif word == "cancel":
-                await run_in_threadpool(people.cancel, run_id, caller.name, now)
+            await run_in_threadpool(_answer, daemon, caller, run_id, given)
         except approving.LogInAgain as e:
             return _again(warning_id) if access.guarded else _back(warning_id, str(e))
         except Unheard as e:
             return _back(warning_id, str(e))
         return _back(warning_id, f"{word}: heard" if word in ANSWERS else "nothing was said")
+
+
+def _answer(daemon: Daemon, caller: Caller, run_id: str, given: dict[str, str]) -> None:
+    """Take an answer about a response. Raises Unheard and LogInAgain."""
+    people, word, now, note = daemon.responding.people, given.get("answer", ""), daemon.clock(), given.get("note", "")
+    if word == "approve":
+        approving.approve(daemon, caller, run_id, given.get("plan", ""), given.get("confirm", ""))
+    elif word == "deny":
+        people.deny(run_id, caller.name, now, note, caller.groups)
+    elif word == "cancel":
+        people.cancel(run_id, caller.name, now)
+    elif word == "resolve":
+        people.resolve(run_id, cast(Any, given.get("word", "")), caller.name, now, note, caller.groups)
 
 
 def words() -> list[tuple[str, str]]:

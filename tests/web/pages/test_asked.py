@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+from aiops.responses.view import UNDO
 from aiops.store.response_rows import Question, Run, StepRow
 from aiops.web.pages.asked import asked
 from tests.notify.samples import OPENED_S, warning
@@ -31,9 +33,12 @@ class Runs:
 ALONE = SimpleNamespace(alone=True)
 
 
-def shown(state: str, questions: list[Question], steps: list[StepRow]) -> list[dict[str, Any]]:
+def shown(
+    state: str, questions: list[Question], steps: list[StepRow], snapshot: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
     facts = {"context": {"target": {"instance": "db1"}}, "asking": {"who": ["group:storage"]}}
-    run = Run("r1", "k", "clean-up", "abc", "t", warning().id, "disk_full", "approve", state, OPENED_S, OPENED_S, None, {}, facts)
+    about = ("clean-up", "abc", "t", warning().id, "disk_full", "approve", state)
+    run = Run("r1", "k", *about, OPENED_S, OPENED_S, None, snapshot or {}, facts)
     responding = SimpleNamespace(runs=Runs(run, questions, steps), people=ALONE)
     daemon = SimpleNamespace(responding=responding, clock=lambda: OPENED_S + 60.0)
     return asked(daemon, warning())  # type: ignore[arg-type]
@@ -87,3 +92,31 @@ def test_what_looking_found_stands_beside_what_is_asked() -> None:
     ]
     (one,) = shown("awaiting_approval", [question()], steps)
     assert one["found"] == ["look found: 12 GB\\x1b[31m of logs", "look found: /var/log"]
+
+
+def undo_of(step: str) -> dict[str, Any]:
+    return {"id": step, "undo": {"uses": "exec", "with": {"argv": ["back"]}}}
+
+
+def test_what_is_taken_back_is_told_from_what_was_done_and_what_is_still_to_be() -> None:
+    steps = [
+        StepRow(0, "up", "idempotent", "k", "DONE"), StepRow(1, "more", "once", "k1", "FAILED", attempt=2, why="exit code 1"),
+        StepRow(UNDO, "up", "once", "k2", "DONE"), StepRow(UNDO + 1, "first", "once", "k3"),
+    ]  # fmt: skip
+    (one,) = shown("undoing", [], steps)
+    back = ["up, taking it back: done", "first, taking it back: pending"]
+    assert one["steps"] == ["up: done", "more: failed, tried 2 times: exit code 1", *back]
+
+
+def test_a_plan_names_what_takes_a_step_back_and_why_it_would_be_refused() -> None:
+    plan = {"id": "up", "effect": "write", "what": "scale", "undo": "scale back", "refused": "the value --x is an option"}
+    (one,) = shown("awaiting_approval", [replace(question(), plan=[plan])], [])
+    assert one["plan"] == ["up [write] scale (undo: scale back) (it would be refused: the value --x is an option)"]
+
+
+def test_where_a_person_is_needed_every_word_stands_with_what_it_would_do() -> None:
+    steps = [StepRow(0, "up", "once", "k", "DONE"), StepRow(1, "more", "once", "k1", "UNKNOWN")]
+    (one,) = shown("needs_a_person", [], steps, {"runbook": {"steps": [undo_of("up"), undo_of("more")]}})
+    assert dict(one["words"])["undo"] == "it took effect, take back more, up"
+    assert [word for word, _ in one["words"]] == ["done", "again", "undo", "undo_before", "stop"]
+    assert shown("running", [], steps)[0]["words"] == []

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
+from aiops.store import tables
+from aiops.store.response_rows import Run, StepRow, run_row, step_row
 from aiops.web.app import make_app
 from tests.daemon.rig import Rig, card, falling
 
@@ -113,3 +115,27 @@ def test_an_answer_to_no_response_is_said_so(rig: Rig, client: TestClient) -> No
     answer = client.post(f"{page}/responses/none", data={"csrf": mark(client.get(page).text), "answer": "approve"})
     assert answer.status_code == 303
     assert "said=" in answer.headers["location"]
+
+
+def test_where_a_person_is_needed_a_tap_has_what_was_done_taken_back(rig: Rig, client: TestClient) -> None:
+    enter(client)
+    page = f"/warnings/{warned(rig)}"
+    assert rig.daemon is not None
+    store, now = rig.daemon.store, rig.clock.now
+    snapshot = {"sha": "abc", "runbook": {"name": "mend", "steps": [{"id": "up", "undo": {"uses": "exec"}}, {"id": "more"}]}}
+    facts = {"context": {"target": {}}, "team": "sre", "summary": "", "asking": None}
+    run = Run("r1", "k", "mend", "abc", "t", warned(rig), "disk", "auto", "needs_a_person", now, now, None, snapshot, facts)
+    lines = StepRow(0, "up", "idempotent", "k0", "DONE"), StepRow(1, "more", "once", "k1", "UNKNOWN")
+    with store.transaction() as tx:
+        tx._connection.execute(tables.responses.insert().values(run_row(run)))
+        tx._connection.execute(tables.steps.insert(), [{"run_id": run.id, **step_row(line)} for line in lines])
+    shown = client.get(page).text
+    assert '<button name="word" value="undo_before">Undo before</button> it did not, take back up' in shown
+    said = {"csrf": mark(shown), "answer": "resolve", "word": "undo_before"}
+    answer = client.post(f"{page}/responses/r1", data=said)
+    assert "resolve" in answer.headers["location"]
+    assert [(row.step_id, row.state) for row in rig.daemon.responding.runs.steps("r1")] == [("up", "DONE"), ("more", "FAILED")]
+    found = rig.daemon.responding.runs.run("r1")
+    assert found is not None
+    assert (found.state, found.body["why"]) == ("undoing", "operator: more did not take effect")
+    assert client.post(f"{page}/responses/r1", data=said).status_code == 303

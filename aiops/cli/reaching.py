@@ -1,0 +1,91 @@
+"""How far runbooks may go, as the author's commands say it: by file, configuration, stage of the card and kill switch."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiops.config.settings import Settings
+    from aiops.core.records import EarlyWarning, Stage
+    from aiops.runbooks import Runbook
+    from aiops.runbooks.match import Subject
+    from aiops.runbooks.reach import Reach
+    from aiops.store import Store
+
+OFF = "responses are switched off in the configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Reaching:
+    """What decides beside the runbook's file. `turned`: when the kill switch was turned, and why it was on from then on."""
+
+    settings: Settings
+    turned: tuple[tuple[float, str], ...]
+    now: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> Reaching:
+        """As configuration and store have it; without a store no daemon has run yet, and nothing was ever switched."""
+        from aiops.responses.switch import FILE, why_on
+        from aiops.store.responses import Responses
+
+        off = "" if settings.responses.enabled else OFF
+        with _store(settings) as store:
+            if store is None:
+                there = f"there is a file {FILE} in the data directory" if (settings.data_dir / FILE).exists() else ""
+                return cls(settings, (), off or there)
+            runs = Responses(store)
+            return cls(settings, tuple(runs.switched()), off or why_on(runs, settings.data_dir))
+
+    def of_warning(self, runbook: Runbook, warning: EarlyWarning) -> Reach:
+        """How far it may go now for a warning that is kept."""
+        from aiops.notify.message import facts_of
+
+        return self._reach(runbook, facts_of(warning), warning.stage, self.now)
+
+    def then(self, runbook: Runbook, warning: EarlyWarning, at_s: float) -> Reach:
+        """How far it might have gone at a time in the past: with the warning's stage and the switch as they were, and the
+        configuration as it is."""
+        from aiops.notify.message import facts_of
+
+        i = bisect.bisect_right(self.turned, at_s, key=lambda one: one[0])
+        was = self.turned[i - 1][1] if i else ""
+        stopped = OFF if not self.settings.responses.enabled else f"the kill switch was on ({was})" if was else ""
+        return self._reach(runbook, facts_of(warning), warning.stage, stopped)
+
+    def of_symptom(self, runbook: Runbook, subject: Subject, stage: Stage | None) -> Reach:
+        """How far it may go now for a symptom of a card at `stage`."""
+        kind = "exhaustion" if subject.kind == "forecast" else subject.kind
+        own = {"card": subject.card, "kind": kind, "signal": subject.signal, "severity": subject.severity}
+        facts = {**subject.labels, **own, **({} if stage is None else {"stage": str(stage)})}
+        return self._reach(runbook, facts, stage, self.now)
+
+    def _reach(self, runbook: Runbook, facts: Mapping[str, str], stage: Stage | None, stopped: str) -> Reach:
+        from aiops.runbooks.reach import reach
+
+        labels = {**facts, "team": runbook.owner.team, "runbook": runbook.name}
+        return reach(runbook.mode, self.settings.responses.ceiling_for(labels), stage, stopped)
+
+    def stage_of(self, card: str) -> Stage | None:
+        """Where a card stands; None where there is none of this name. Raises AiopsError for a mistake in a card."""
+        from aiops.cli.cards import stands_at
+        from aiops.config.shipped import models_dir
+        from aiops.models.card import load_cards
+
+        found = [one for one in load_cards(self.settings.cards or [models_dir()]) if one.name == card] if card else []
+        return stands_at(self.settings, found).get(card)
+
+
+@contextmanager
+def _store(settings: Settings) -> Iterator[Store | None]:
+    from aiops.cli.warnings import reading_store
+
+    if not settings.store.url and not (settings.data_dir / "aiops.db").exists():
+        yield None
+        return
+    with reading_store(settings.store.url, settings.data_dir) as store:
+        yield store
