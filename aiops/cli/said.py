@@ -63,8 +63,7 @@ def import_incidents(
     output: Out = "text",
 ) -> None:
     """Take in declared incidents; those of a card's `truth` settle its warnings. What was taken in before changes nothing."""
-    import orjson
-
+    from aiops.core.text import json_of
     from aiops.outcomes.incidents import incidents_of
     from aiops.store.codec import to_json
 
@@ -79,7 +78,7 @@ def import_incidents(
         for incident in found:
             for outcome in one.incident(incident, by or user(), now):
                 if output == "json":
-                    typer.echo(orjson.dumps(to_json(outcome)).decode())
+                    typer.echo(json_of(to_json(outcome)).decode())
                 else:
                     typer.echo(f"{outcome.card} {outcome.warning_id or '-'}: {outcome.verdict}")
     typer.echo(f"{len(found)} incidents read", err=True)
@@ -88,13 +87,11 @@ def import_incidents(
 @incidents_app.command("list")
 def list_incidents(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
     """List the incidents that were declared, and which cards they are a failure of."""
-    import orjson
-
     from aiops.cli.warnings import reading_store
     from aiops.config.settings import load_settings
     from aiops.core.durations import rfc3339
     from aiops.core.errors import AiopsError
-    from aiops.core.text import visible
+    from aiops.core.text import json_of, visible
 
     try:
         settings = load_settings(config, data_dir=data_dir)
@@ -105,7 +102,7 @@ def list_incidents(config: ConfigPath = None, data_dir: DataDir = None, output: 
     for one in said:
         body = one.body
         if output == "json":
-            typer.echo(orjson.dumps({**body, "by": one.who, "said_s": one.said_s}).decode())
+            typer.echo(json_of({**body, "by": one.who, "said_s": one.said_s}).decode())
         else:
             cards = ", ".join(body["cards"]) or "no card claims it"
             typer.echo(visible(f"{rfc3339(body['at_s'])}  {body['system']:12}  {body['title'] or body['id']}  [{cards}]"))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import codecs
+import json
+from typing import Any
+
+import orjson
 
 SHOWN = 200
 codecs.lookup("unicode_escape")  # its module is read now: where no file can be opened any more a log line needs it
@@ -26,6 +30,18 @@ def cut(text: str, most: int) -> str:
     """
     text = text.encode("utf-8", "replace").decode()
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def json_of(value: Any) -> bytes:
+    """JSON. Half of a surrogate pair, which text of others may hold, is written as an escape.
+
+    >>> json_of({"a": "\\ud800"})
+    b'{"a": "\\\\ud800"}'
+    """
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return json.dumps(value).encode()
 
 
 def times(count: int) -> str:

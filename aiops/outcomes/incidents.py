@@ -13,7 +13,7 @@ import orjson
 from aiops.core.labels import Labels, Matcher, matches_all
 from aiops.outcomes.settle import Failure
 
-AT_MOST, LABELS_AT_MOST, TEXT_AT_MOST = 1000, 64, 1024
+AT_MOST, FILE_AT_MOST, LABELS_AT_MOST, TEXT_AT_MOST = 1000, 100_000, 64, 1024
 OURS = "warning_id"
 """A label that early warnings carry, and no failure: what we foretell would make itself come true by being told."""
 ALERTS = "ALERTS"
@@ -40,7 +40,7 @@ def incidents_of(content: bytes, now_s: float) -> list[Incident]:
     in which line."""
     content, out, read = content.removeprefix(b"\xef\xbb\xbf"), list[Incident](), 0
     try:
-        return incidents_in(orjson.loads(content), now_s)
+        return incidents_in(orjson.loads(content), now_s, FILE_AT_MOST)
     except orjson.JSONDecodeError as e:
         whole = e
     for number, line in enumerate(content.splitlines(), 1):
@@ -48,7 +48,7 @@ def incidents_of(content: bytes, now_s: float) -> list[Incident]:
             continue
         try:
             body, read = orjson.loads(line), read + 1
-            out += incidents_in(body, now_s)
+            out += incidents_in(body, now_s, FILE_AT_MOST - len(out))
         except orjson.JSONDecodeError as e:
             where, why = (number, e.msg) if read else (whole.lineno, whole.msg)  # of many, or one value that goes over lines
             raise ValueError(f"line {where}: is no JSON: {why}") from None
@@ -59,8 +59,8 @@ def incidents_of(content: bytes, now_s: float) -> list[Incident]:
     return out
 
 
-def incidents_in(body: Any, now_s: float) -> list[Incident]:
-    """The incidents of one message or file.
+def incidents_in(body: Any, now_s: float, at_most: int = AT_MOST) -> list[Incident]:
+    """The incidents of one message, `at_most` of them.
 
     An Alertmanager webhook (`alerts`, each with `labels`, `startsAt`, `fingerprint`; `endsAt` once it is resolved), a PagerDuty
     webhook (`event` with `event_type` incident.triggered; any other type tells of none), or `incidents`, a list of {`id`,
@@ -71,8 +71,8 @@ def incidents_in(body: Any, now_s: float) -> list[Incident]:
         found = [one for part in _list(body, "the message") for one in _of(part, now_s)]
     else:
         found = list(_of(body, now_s))
-    if len(found) > AT_MOST:
-        raise ValueError(f"holds {len(found)} incidents; at most {AT_MOST} may come at once")
+    if len(found) > at_most:
+        raise ValueError(f"holds {len(found)} incidents; at most {at_most} may come at once")
     return found
 
 
@@ -98,7 +98,7 @@ def _alert(alert: Mapping[str, Any], where: str, now_s: float) -> Incident:
     labels, at = _labels(alert.get("labels"), f"{where}.labels"), _time(alert.get("startsAt"), f"{where}.startsAt", now_s)
     mark = _text(alert.get("fingerprint") or "".join(f"{k}={v};" for k, v in sorted(labels.items())), f"{where}.fingerprint")
     over = alert.get("status") == "resolved" and alert.get("endsAt")
-    end = _time(alert["endsAt"], f"{where}.endsAt", now_s) if over else None
+    end = _end(alert["endsAt"], f"{where}.endsAt", at, now_s) if over else None
     return Incident(f"{mark}@{at}", "alertmanager", labels, at, labels.get("alertname", ""), end)
 
 
@@ -119,11 +119,11 @@ def _pagerduty(event: Mapping[str, Any], now_s: float) -> Iterator[Incident]:
 
 
 def _plain(one: Mapping[str, Any], where: str, now_s: float) -> Incident:
-    title = one.get("title", "")
-    end = _time(one["ended_at"], f"{where}.ended_at", now_s) if one.get("ended_at") else None
+    title, at = one.get("title", ""), _time(one.get("started_at"), f"{where}.started_at", now_s)
+    end = _end(one["ended_at"], f"{where}.ended_at", at, now_s) if one.get("ended_at") else None
     return Incident(
-        _text(one.get("id"), f"{where}.id"), "incident", _labels(one.get("labels", {}), f"{where}.labels"),
-        _time(one.get("started_at"), f"{where}.started_at", now_s), _text(title, f"{where}.title") if title else "", end,
+        _text(one.get("id"), f"{where}.id"), "incident", _labels(one.get("labels", {}), f"{where}.labels"), at,
+        _text(title, f"{where}.title") if title else "", end,
     )  # fmt: skip
 
 
@@ -181,6 +181,14 @@ def _time(value: Any, where: str, now_s: float) -> int:
     if not math.isfinite(at) or not 0 <= at <= now_s + AHEAD_S:
         raise ValueError(f"{where} must not lie in the future")
     return int(at)
+
+
+def _end(value: Any, where: str, began_s: int, now_s: float) -> int:
+    """When it was over, not before it began."""
+    at = _time(value, where, now_s)
+    if at < began_s:
+        raise ValueError(f"{where} must not lie before it began")
+    return at
 
 
 def _rfc3339(value: str) -> float:

@@ -129,7 +129,7 @@ class Desk:
                 outcomes += self._failed(failure, now_s, REARM_STEPS * card.step_s)
         facts = {"system": incident.system, "id": incident.id, "labels": dict(incident.labels), "at_s": incident.at_s,
                  "title": incident.title, "cards": cards}  # fmt: skip
-        mark = f"{incident.system}:{hashlib.sha256(incident.id.encode()).hexdigest()[:32]}"
+        mark = f"{incident.system}:{_key(incident.id)}"
         said = Statement("incident", "", mark, "", now_s, _said(who, "who", WHO_AT_MOST), facts)
         kept = self._keep(said, outcomes, now_s)
         if incident.end_s is not None:

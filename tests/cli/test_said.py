@@ -12,6 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from aiops.cli.app import app
+from aiops.outcomes.incidents import Incident
+from aiops.pipeline.desk import Desk
 from aiops.store import Store
 from tests.daemon.rig import card
 from tests.outcomes.made import warning
@@ -92,6 +94,15 @@ def test_a_file_that_is_wrong_is_named(data: Store, tmp_path: Path, content: str
     done = aiops("incidents", "import", "i.json")
     assert (done.exit_code, "i.json: " in done.stderr, why in done.stderr) == (1, True, True)
     assert aiops("incidents", "import", "none.json").exit_code == 1
+
+
+def test_incidents_are_listed_whatever_they_are_called(data: Store, tmp_path: Path) -> None:
+    (tmp_path / "i.json").write_text('{"id": "\\ud800", "started_at": 1790020000, "labels": {"a": "\\u0000"}}')
+    assert aiops("incidents", "import", "i.json").exit_code == 1, "no JSON to us, though some programs write it"
+    Desk(data).incident(Incident("\ud800", "webhook", {"a": "\0"}, 1_790_020_000), "hook", 1_790_030_000.0)
+    (line,) = aiops("incidents", "list", "-o", "json").stdout.splitlines()
+    assert json.loads(line)["id"] == "\ud800"
+    assert "\\ud800" in aiops("incidents", "list").stdout
 
 
 def test_without_a_store_there_is_nothing_to_say(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ def test_what_is_over_says_when() -> None:
     over = {**ALERT, "status": "resolved", "endsAt": "2026-11-26T03:30:00Z"}
     plain = {"id": "7", "started_at": AT, "ended_at": AT + 60, "labels": {}}
     assert [one.end_s for one in incidents_in([{"alerts": [ALERT, over]}, plain], NOW)] == [None, AT + 1800, AT + 60]
+    with pytest.raises(ValueError, match="ended_at must not lie before it began"):
+        incidents_in({**plain, "ended_at": AT - 1}, NOW)
     with pytest.raises(ValueError, match="ended_at must be a time"):
         incidents_in({**plain, "ended_at": "soon"}, NOW)
 
@@ -95,6 +97,14 @@ def test_a_file_is_one_value_or_one_a_line() -> None:
     many = json.dumps([one, two], indent=1)
     for content in (many, f"{json.dumps(one)}\n\n{json.dumps(two)}", "\ufeff" + many):
         assert [i.id for i in incidents_of(content.encode(), NOW)] == ["1", "2"]
+
+
+def test_a_file_may_hold_the_incidents_of_years() -> None:
+    many = [{"id": str(i), "started_at": AT, "labels": {}} for i in range(AT_MOST + 1)]
+    assert len(incidents_of(json.dumps(many).encode(), NOW)) == AT_MOST + 1
+    lines = "\n".join(json.dumps(many[:600]) for _ in range(200)).encode()
+    with pytest.raises(ValueError, match="line 167: holds 600 incidents; at most 400"):
+        incidents_of(lines, NOW)
 
 
 ROW = json.dumps({"id": "1", "started_at": AT, "labels": {}}).encode()

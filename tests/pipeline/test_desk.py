@@ -198,6 +198,12 @@ def test_an_incident_no_card_claims_is_kept_and_settles_nothing(store: Store) ->
     assert [s.body["cards"] for s in store.statements()] == [[]]
 
 
+def test_whatever_an_incident_is_called_it_is_kept_once(store: Store) -> None:
+    for name in ("\ud800", "\ud800", "\0", "é"):
+        desk(store).incident(incident(number=name), "webhook", 31_000)
+    assert [s.body["id"] for s in store.statements(kind="incident") if "id" in s.body] == ["\ud800", "\0", "é"]
+
+
 def test_missed_is_missed_once(store: Store) -> None:
     one = desk(store)
     one.incident(incident(), "webhook", 31_000)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -10,10 +9,10 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Annotated, Any
 
-import orjson
 from fastapi import Header, Request
 from fastapi.responses import Response
 
+from aiops.core.text import json_of
 from aiops.web.api.problems import Trouble
 
 IfMatch = Annotated[
@@ -25,11 +24,8 @@ _CHANGING = threading.RLock()
 
 
 def encoded(value: Any) -> bytes:
-    """JSON. Half of a surrogate pair, which a label may hold, is written as an escape."""
-    try:
-        return orjson.dumps(value)
-    except orjson.JSONEncodeError:
-        return json.dumps(value).encode()
+    """JSON, whatever text of others it holds."""
+    return json_of(value)
 
 
 def tag_of(body: bytes) -> str:
