@@ -1,6 +1,7 @@
 """The API under load while turns run: how long its answers take, and whether a turn is late.
 
-Usage: python benchmarks/api_load.py [--rate 300] [--seconds 150] [--series 10000] [--warnings 1000] [--tokens 10] [--work DIR]
+Usage: python benchmarks/api_load.py [--rate 300] [--seconds 150] [--idle 60] [--series 10000] [--warnings 1000] [--tokens 10]
+       [--work DIR]
 
 A real Prometheus holds two hours of minutes of the series and scrapes their next points each minute; `aiops run` watches them
 with the default detector and forecaster, every 60 s, on the same cores as all else here. Its store holds warnings, each about one
@@ -8,7 +9,8 @@ of the series, every tenth of them open. The callers, each with a token of its o
 instants, whatever the answers take: 70 % lists, 20 % one warning, 10 % its series for a plot, of any of the stored ones. Of the
 lists, mixed anew for every caller, two of seven are the first page, one what is open, two a matcher on a label (of hundreds that
 differ) and two any later page of 100 rows. A time is from when a request was due to its last byte, so that a slow answer makes
-those behind it late too. CPU is user + system time of the daemon.
+those behind it late too. CPU is user + system time of the daemon; what it takes for a request is that less what it took in as
+long before anybody asked, its turns and all.
 """
 
 from __future__ import annotations
@@ -272,7 +274,8 @@ async def run(url: str, tokens: list[str], ids: list[str], rate: float, seconds:
     return seen
 
 
-def report(seen: Seen, took_s: float, cpu_s: float, own_s: float) -> None:
+def report(seen: Seen, took_s: float, cpu_s: float, idle: float, own_s: float) -> None:
+    """`idle`: seconds of CPU a second before anybody asked."""
     print(f"{'':12} {'answers':>8} {'p50 ms':>8} {'p95 ms':>8} {'p99 ms':>8} {'max ms':>8} {'not 200':>8}")
     for what in (*SHARES, "all"):
         some = [a for a in seen.answers if what in (a[0], "all")]
@@ -281,14 +284,15 @@ def report(seen: Seen, took_s: float, cpu_s: float, own_s: float) -> None:
         print(f"{what:12} {len(some):8d} {quantiles} {sum(a[2] != 200 for a in some):8d}")
     ended = len(seen.turns) - 1
     print(f"turns: {ended} ended meanwhile, the longest took {seen.longest_s:.1f} s; overdue by {seen.overdue_s:.0f} s at most")
-    used, own, each = 100 * cpu_s / took_s, 100 * own_s / took_s, 1000 * cpu_s / len(seen.answers)
-    print(f"in {took_s:.0f} s the daemon used {used:.0f} % of a core, {each:.2f} ms a request and its turns; callers {own:.0f} %")
+    used, own, each = cpu_s / took_s, own_s / took_s, 1000 * (cpu_s - idle * took_s) / len(seen.answers)
+    print(f"in {took_s:.0f} s the daemon used {used:.0%} of a core, before it {idle:.0%}: {each:.2f} ms of CPU a request")
+    print(f"the callers used {own:.0%} of a core")
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("rate", 300.0), ("seconds", 150.0)):
+    for name, default in (("rate", 300.0), ("seconds", 150.0), ("idle", 60.0)):
         parser.add_argument(f"--{name}", type=float, default=default)
     for name, count in (("series", 10_000), ("warnings", 1000), ("tokens", 10)):
         parser.add_argument(f"--{name}", type=int, default=count)
@@ -304,9 +308,12 @@ def main() -> None:
         with exporter(course, now - HOURS * 3600) as port, prometheus(folder, scrape=f"127.0.0.1:{port}") as server:
             tokens = write_config(folder, server.url, asked.tokens)
             with daemon(folder, tokens[0], asked.series) as (process, url):
+                begun, before = time.monotonic(), process.cpu()
+                time.sleep(asked.idle)
+                idle = (process.cpu() - before) / (time.monotonic() - begun)
                 begun, before, own = time.monotonic(), process.cpu(), cpu()
                 seen = asyncio.run(run(url, tokens, ids, asked.rate, asked.seconds))
-                report(seen, time.monotonic() - begun, process.cpu() - before, cpu() - own)
+                report(seen, time.monotonic() - begun, process.cpu() - before, idle, cpu() - own)
 
 
 if __name__ == "__main__":

@@ -42,9 +42,10 @@ class Pages:
         """Warnings, newest first, behind one that opened then and has that id; as they were read under this `as_of`, if any."""
         if as_of is None:
             return self._read_warnings(limit, after, state)
-        if self._read[0] != as_of:
-            self._read = as_of, {}
-        read = self._read[1]
+        known = self._read
+        if known[0] != as_of:
+            known = self._read = as_of, {}
+        read = known[1]
         found = read.get((limit, after, state))
         if found is None:
             found = self._read_warnings(limit, after, state)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from fastapi import Request
 
@@ -21,6 +22,7 @@ ABOUT = (("rule", "alertname"), ("service", "service"))
 """Which label each part of `Outcome.about` was taken from."""
 
 
+@lru_cache(1024)  # asked of every request, of its host and of whoever sends it
 def is_loopback(host: str) -> bool:
     """Whether a host, an IPv6 address in brackets or not, is this machine's loopback."""
     try:

@@ -9,42 +9,66 @@ from typing import TypeVar
 from fastapi.concurrency import run_in_threadpool
 
 from aiops.daemon.daemon import Daemon
+from aiops.store.paging import Pages
 
 T = TypeVar("T")
-KEPT_AT_MOST = 512
+AsOf = tuple[Hashable, ...]
+BYTES_AT_MOST, EACH = 32 << 20, 2000
+"""Of the answers that are kept, and of each beside its body; one that is larger than a twentieth of it all is not."""
+MINUTE_S = 60
 
 
 class Kept:
-    """Until this process writes to the store, or a second of the daemon's clock has passed: what another process wrote, and what
-    is told of the present time, is at most so old.
+    """Until this process writes to the store, takes up other files or masks, or a minute of the daemon's clock has passed. For
+    what another process wrote the ledger is looked at each second, as everything that is decided or said stands there.
 
     To be used on one event loop at a time. Who asks while an answer is being made waits for that one.
     """
 
     def __init__(self, daemon: Daemon) -> None:
-        self._daemon = daemon
-        self._as_of: tuple[int, int] = (-1, -1)
+        self._daemon, self._pages = daemon, Pages(daemon.store)
+        self._looked_s, self._head = -1, 0
+        self._as_of: AsOf = ()
         self._made: dict[Hashable, asyncio.Task[object]] = {}
+        self._bytes = 0
 
     @property
-    def as_of(self) -> tuple[int, int]:
+    def as_of(self) -> AsOf:
         """What is as it was while this is the same."""
-        return self._daemon.store.revision, int(self._daemon.clock())
+        daemon = self._daemon
+        minute = int(daemon.clock()) // MINUTE_S
+        return daemon.store.revision, self._head, id(daemon.rooms), daemon.rooms.masks.version, minute
 
     async def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` gives, called on a thread where it is not known. Raises what it raises, and keeps nothing then."""
+        second = int(self._daemon.clock())
+        if second != self._looked_s:
+            self._looked_s, self._head = second, await run_in_threadpool(self._pages.head)
         as_of = self.as_of
         if as_of != self._as_of:
-            self._as_of, self._made = as_of, {}
+            self._as_of, self._made, self._bytes = as_of, {}, 0
         made = self._made
         task = made.get(key)
         if task is None:
-            task = asyncio.get_running_loop().create_task(run_in_threadpool(make))
-            if len(made) < KEPT_AT_MOST:
-                made[key] = task
-        try:
-            found: T = await asyncio.shield(task)  # type: ignore[arg-type]
-        except BaseException:
-            made.pop(key, None)
-            raise
+            task = made[key] = asyncio.get_running_loop().create_task(run_in_threadpool(make))
+            task.add_done_callback(lambda done: self._weigh(made, key, done))
+        found: T = await asyncio.shield(task)  # type: ignore[arg-type]
         return found
+
+    def _weigh(self, made: dict[Hashable, asyncio.Task[object]], key: Hashable, done: asyncio.Task[object]) -> None:
+        """Forget what failed, what is too large to be kept, and everything once there is too much of it."""
+        failed = done.cancelled() or done.exception() is not None
+        size = 0 if failed else EACH + _length(done.result())
+        if failed or 20 * size > BYTES_AT_MOST:
+            made.pop(key, None)
+        elif made is self._made:
+            self._bytes += size
+            if self._bytes > BYTES_AT_MOST:
+                made.clear()
+                self._bytes = 0
+
+
+def _length(answer: object) -> int:
+    """The bytes of an answer, whatever stands beside them."""
+    body = answer[0] if isinstance(answer, tuple) else answer
+    return len(body) if isinstance(body, bytes) else 0

@@ -56,17 +56,14 @@ class Filter:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._plain: list[Matcher] = []
-        self._regex: list[tuple[str, bool, Any]] = []
-        options = re2.Options()
-        options.log_errors = False
+        self._regex: list[tuple[str, bool, Any, dict[str, bool]]] = []
         for text in texts:
             try:
                 found = Matcher.parse(text)
                 if found.op in ("=", "!="):
                     self._plain.append(found)
                 else:
-                    pattern = re2.compile(found.value.encode(), options)
-                    self._regex.append((found.name, found.op == "=~", pattern))
+                    self._regex.append((found.name, found.op == "=~", _compiled(found.value), {}))
             except (ValueError, re2.error) as e:
                 raise Trouble(422, "no-matcher", f"match: {visible(str(e), 300)}") from None
 
@@ -75,10 +72,23 @@ class Filter:
 
     def fits(self, labels: Labels) -> bool:
         """Whether a label set fulfils all of them; an absent label is empty."""
-        if not all(one.matches(labels) for one in self._plain):
-            return False
-        texts = ((labels.get(name, "").encode("utf-8", "surrogatepass"), wanted, one) for name, wanted, one in self._regex)
-        return all((one.fullmatch(text) is not None) == wanted for text, wanted, one in texts)
+        for matcher in self._plain:
+            if not matcher.matches(labels):
+                return False
+        for name, wanted, pattern, known in self._regex:
+            value = labels.get(name, "")
+            matched = known.get(value)  # many have the same value: it is looked at once
+            if matched is None:
+                matched = known[value] = pattern.fullmatch(value.encode("utf-8", "surrogatepass")) is not None
+            if matched != wanted:
+                return False
+        return True
+
+
+def _compiled(pattern: str) -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    return re2.compile(pattern.encode(), options)
 
 
 def cursor_of(name: str, key: Key) -> str:
@@ -165,8 +175,8 @@ class Asked:
     sight: Sight
 
     def body(self, rows: Iterable[Any], cursor: str) -> tuple[bytes, dict[str, str]]:
-        """A page as it is sent, with its mark and the link to the next one."""
-        query, body = self.request.query_params.multi_items(), encoded(list(rows))
+        """A page as it is sent, with its mark and the link to the next one; rows that are bytes are JSON already."""
+        query, body = self.request.query_params.multi_items(), b"[" + b",".join(map(_written, rows)) + b"]"
         return body, {"ETag": tag_of(body), **link(self.request.url.path, query, cursor)}
 
     def walked(
@@ -192,11 +202,16 @@ class Asked:
     @property
     def same(self) -> tuple[Any, ...]:
         """What two who ask must share to be answered the same."""
-        return (self.request.url.path, self.request.url.query, *self.sight.same)
+        scope = self.request.scope
+        return (scope["path"], scope["query_string"], *self.sight.same)
 
     def answer(self, body: bytes, headers: Mapping[str, str]) -> Response:
         """The page, or that it is known already."""
         return answer(self.request, body, headers)
+
+
+def _written(row: Any) -> bytes:
+    return row if isinstance(row, bytes) else encoded(row)
 
 
 def asking(daemon: Daemon, many: int) -> Any:

@@ -10,7 +10,6 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from aiops.core.records import EarlyWarning
 from aiops.daemon.daemon import Daemon
 from aiops.notify.evidence import told
-from aiops.notify.message import facts_of
 from aiops.notify.wording import sure, title
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.arrays import arrays
@@ -23,6 +22,7 @@ from aiops.web.api.answers import answer, encoded
 from aiops.web.api.kept import Kept
 from aiops.web.api.paged import Asked, asking
 from aiops.web.api.policy_view import about
+from aiops.web.api.rows import Rows
 from aiops.web.api.schema import Reads, reader
 from aiops.web.pages import view
 
@@ -33,19 +33,19 @@ SERIES_AT_ONCE = 20
 
 def add_api(app: FastAPI, daemon: Daemon, access: Access) -> None:
     """Add the routes."""
-    pages, kept, lists = Pages(daemon.store), Kept(daemon), asking(daemon, 100)
+    pages, rows, kept, lists = Pages(daemon.store), Rows(daemon), Kept(daemon), asking(daemon, 100)
     see, read = Depends(sight_of(daemon)), reader(app, "warnings", Needs(access, "viewer", scope="team"))
 
     @read("/api/v1/warnings", list[EarlyWarning], "Early warnings, newest first")
     async def warnings(asked: Asked = lists, state: State = "") -> Response:
-        def keep(one: EarlyWarning) -> Any:
-            if asked.filter and asked.sight.everything and not asked.filter.fits(facts_of(one)):
-                return None  # as it is seen, and so without asking the policy of each
-            seen = asked.sight.warning(one)
-            return to_json(seen) if seen is not None and asked.filter.fits(facts_of(seen)) else None
+        row_of, fits = rows.of(asked.sight), asked.filter.fits
+
+        def keep(one: EarlyWarning) -> bytes | None:
+            row = row_of(one)
+            return row.body if row is not None and fits(row.facts) else None
 
         def page() -> tuple[bytes, dict[str, str]]:
-            as_of = kept.as_of if asked.filter else None  # searches read the same rows, whatever they look for
+            as_of = kept.as_of  # whatever lists are made meanwhile, they read the stored rows once
             return asked.walked("warnings", (int, str), lambda after, n: pages.warnings(n, after, state, as_of), keep)
 
         return asked.answer(*await kept.get(asked.same, page))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,14 +14,29 @@ from aiops.web.api import kept
 from aiops.web.api.kept import Kept
 
 
-def over(revision: int = 1, now: float = 5.0) -> Any:
-    return SimpleNamespace(store=SimpleNamespace(revision=revision), clock=lambda: daemon_now[0] or now)
+class Daemon(SimpleNamespace):
+    """As much of a daemon as what is kept depends on."""
+
+    def __init__(self) -> None:
+        super().__init__(now=5.0, store=SimpleNamespace(revision=1), rooms=SimpleNamespace(masks=SimpleNamespace(version=0)))
+
+    def clock(self) -> float:
+        return float(self.now)
 
 
-daemon_now = [0.0]
+@pytest.fixture
+def head(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The number of the ledger's newest row."""
+    found = [7]
+    monkeypatch.setattr(kept.Pages, "head", lambda pages: found[0])
+    return found
 
 
-def test_many_who_ask_at_once_are_answered_by_one_making() -> None:
+def over() -> Any:
+    return Daemon()
+
+
+def test_many_who_ask_at_once_are_answered_by_one_making(head: list[int]) -> None:
     made: list[int] = []
     gate = threading.Event()
 
@@ -39,20 +55,38 @@ def test_many_who_ask_at_once_are_answered_by_one_making() -> None:
     assert asyncio.run(ask()) == [1] * 21
 
 
-def test_a_write_or_a_second_makes_it_anew() -> None:
+def test_a_write_a_reload_a_mask_or_a_minute_makes_it_anew(head: list[int]) -> None:
     daemon, made = over(), iter(range(9))
 
     async def ask() -> list[int]:
         one, found = Kept(daemon), []
-        for revision, now in ((1, 5.0), (1, 5.9), (2, 5.9), (2, 6.0), (2, 5.0)):
-            daemon.store.revision, daemon_now[0] = revision, now
+        changes: list[Callable[[], None]] = [
+            lambda: None, lambda: setattr(daemon, "now", 5.9), lambda: setattr(daemon.store, "revision", 2),
+            lambda: setattr(daemon, "rooms", SimpleNamespace(masks=daemon.rooms.masks)),
+            lambda: setattr(daemon.rooms.masks, "version", 1), lambda: setattr(daemon, "now", 60.0),
+        ]  # fmt: skip
+        for change in changes:
+            change()
             found.append(await one.get("k", lambda: next(made)))
         return found
 
-    assert asyncio.run(ask()) == [0, 0, 1, 2, 3]
+    assert asyncio.run(ask()) == [0, 0, 1, 2, 3, 4]
 
 
-def test_what_fails_is_not_kept_and_other_keys_are_others() -> None:
+def test_what_another_process_wrote_is_seen_in_the_next_second(head: list[int]) -> None:
+    daemon, made = over(), iter(range(9))
+
+    async def ask() -> list[int]:
+        one, found = Kept(daemon), []
+        for seq, now in ((7, 5.0), (8, 5.9), (8, 6.0), (8, 7.0)):
+            head[0], daemon.now = seq, now
+            found.append(await one.get("k", lambda: next(made)))
+        return found
+
+    assert asyncio.run(ask()) == [0, 0, 1, 1]
+
+
+def test_what_fails_is_not_kept_and_other_keys_are_others(head: list[int]) -> None:
     async def ask() -> list[str]:
         one = Kept(over())
         with pytest.raises(ZeroDivisionError):
@@ -62,13 +96,15 @@ def test_what_fails_is_not_kept_and_other_keys_are_others() -> None:
     assert asyncio.run(ask()) == ["a", "b"]
 
 
-def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept, "KEPT_AT_MOST", 2)
+def test_what_is_kept_is_bounded(head: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "BYTES_AT_MOST", 60_000)
 
-    async def ask() -> list[int]:
-        one, made = Kept(over()), iter(range(9))
-        for key in "abca":
-            last = await one.get(key, lambda: next(made))
-        return [last, await one.get("c", lambda: next(made))]
+    async def ask() -> list[bytes]:
+        one, made = Kept(over()), iter(range(99))
+        sizes = {"small": 100, "large": 5000, **{str(i): 100 for i in range(40)}}
+        for key in ("small", "small", "large", "large", *map(str, range(40)), "small"):
+            last = await one.get(key, lambda key=key: (bytes([next(made)]) * sizes[key], {}))  # type: ignore[misc]
+        return [last[0], (await one.get("small", lambda: (b"other", {})))[0]]
 
-    assert asyncio.run(ask()) == [0, 3]
+    last, again = asyncio.run(ask())
+    assert last == again == b"\x2b" * 100  # the large one was made twice, the small one was forgotten with all others once
