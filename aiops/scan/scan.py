@@ -37,8 +37,9 @@ ALERTS = f'max_over_time(ALERTS{{alertstate="firing"}}[{STEP_S}s])'
 """Of every 5 min whether it fired in them, however shortly."""
 ALERTS_SPANS = 7
 """Pieces in which it is asked for where one is too much for the server."""
-READING, DEEPER, REPLAYED = 0.55, 0.8, 0.95
-"""Shares of the time by which the day is read, by which more days are, and by which they are replayed."""
+READING, DEEPER, REPLAYED = 0.55, 0.75, 0.88
+"""Shares of the time by which the day is read, by which more days are, and by which they are replayed; a query that is on its way
+then, a start and the output need the rest."""
 BATCH_SERIES = MOST_SERIES = 300
 """Series replayed together; 14 days of a rule with more are asked for in spans of time."""
 FIRST_BATCH = 4
