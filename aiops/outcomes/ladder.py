@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 from aiops.core.durations import rfc3339, text
 from aiops.core.records import ASIDE, CAME, STAGES, Outcome, Stage
-from aiops.outcomes.scorecard import WEEK_S, wilson
+from aiops.outcomes.scorecard import WEEK_S, apart, wilson
 
 BETWEEN_MOVES_S = WEEK_S
 RECORD_S = 90 * 86400.0
@@ -199,17 +199,19 @@ def lacks(found: Standing, gate: Gate, moves: Sequence[Move], now_s: float) -> l
         out.append(Lack("settled incidents", f"{found.settled}{lent}", str(gate.settled), when, never=none))
     if found.low < gate.precision_at_least:
         share = found.came / found.settled if found.settled else 0.0
-        has = f"{found.came} of {found.settled} came true, at least {found.low:.0%}"
+        low = apart(found.low, gate.precision_at_least)
+        has = f"{found.came} of {found.settled} came true, at least {low}"
         when = _after(now_s, _more_needed(share, found.settled, gate.precision_at_least), found.per_week)
         out.append(Lack("precision", has, f"{gate.precision_at_least:.0%}", when, never=none))
     if gate.median_lead_s > 0 and (found.median_lead_s or 0.0) < gate.median_lead_s:
         has = "no hit" if found.median_lead_s is None else text(found.median_lead_s)
         out.append(Lack("median lead", has, text(gate.median_lead_s), None, never=none))
     if found.false_per_week > gate.false_per_week_at_most:
-        out.append(Lack("false a week", f"{found.false_per_week:.2g}", f"at most {gate.false_per_week_at_most:g}",
+        often = next((s for n in (2, 4) if (s := f"{found.false_per_week:.{n}g}") != f"{gate.false_per_week_at_most:g}"), "more")
+        out.append(Lack("false a week", often, f"at most {gate.false_per_week_at_most:g}",
                         _thinned(found, gate, now_s), "if no more are false"))  # fmt: skip
     if found.aside > ASIDE_AT_MOST:
-        out.append(Lack("averted, expired, unjudgeable", f"{found.aside:.0%}", f"at most {ASIDE_AT_MOST:.0%}",
+        out.append(Lack("averted, expired, unjudgeable", apart(found.aside, ASIDE_AT_MOST), f"at most {ASIDE_AT_MOST:.0%}",
                         _outweighed(found, now_s), "if all that follow are settled", none))  # fmt: skip
     if moves and now_s < moves[-1].at_s + BETWEEN_MOVES_S:
         has, free = text(now_s - moves[-1].at_s), moves[-1].at_s + BETWEEN_MOVES_S
@@ -300,7 +302,8 @@ def breach(
     found = standing(lived(outcomes), moves, now_s)
     why = ""
     if found.settled and found.high < gate.precision_at_least:
-        why = f"{found.came} of {found.settled} came true: at most {found.high:.0%}, the gate is {gate.precision_at_least:.0%}"
+        most = apart(found.high, gate.precision_at_least)
+        why = f"{found.came} of {found.settled} came true: at most {most}, the gate is {gate.precision_at_least:.0%}"
     elif found.false_recent > gate.false_per_week_at_most:
         why = f"{found.false_recent} false warnings within 7 days, at most {gate.false_per_week_at_most:g} are allowed"
     elif budget is not None and found.false_recent > max(1.0, budget):

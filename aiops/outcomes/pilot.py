@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from aiops.core.durations import text
 from aiops.outcomes.report import Number, by_name
+from aiops.outcomes.scorecard import apart
 
 Word = Literal["scale", "keep", "stop"]
 WORDS: tuple[Word, ...] = ("scale", "keep", "stop")
@@ -94,7 +95,7 @@ def _targets(figures: Mapping[str, Number], goal: Mapping[str, float | None], cu
         number = figures[name]
         bound = Number(name, "", wanted, number.unit).shown(currency)
         met = None if number.value is None else (number.value - wanted) * side >= 0
-        has = f"not known ({number.note})" if number.value is None else number.shown(currency)
+        has = f"not known ({number.note})" if number.value is None else _beside(number, wanted, currency)
         yield Target(key, number.label, has, f"at {'least' if side > 0 else 'most'} {bound}", met)
 
 
@@ -106,4 +107,12 @@ def _broken(figures: Mapping[str, Number], stop: Mapping[str, float | None], cur
         bound = Number(name, "", wanted, number.unit).shown(currency)
         note = figures["precision"].note if name == "precision_high" else number.note
         told = f" ({note})" if note else ""
-        yield f"{number.label}: {number.shown(currency)}{told}, {'below' if side > 0 else 'above'} the {bound} at which it stops"
+        has, side_of = _beside(number, wanted, currency), "below" if side > 0 else "above"
+        yield f"{number.label}: {has}{told}, {side_of} the {bound} at which it stops"
+
+
+def _beside(number: Number, wanted: float, currency: str) -> str:
+    """A value as it is read beside what is wanted of it: not the same where it is not."""
+    if number.unit == "share" and number.value is not None and number.value != wanted:
+        return apart(number.value, wanted).replace("%", " %")
+    return number.shown(currency)

@@ -127,6 +127,16 @@ def wilson(came: float, settled: int, z: float = Z90) -> tuple[float, float]:
     return low if came else 0.0, high if came < settled else 1.0
 
 
+def apart(share: float, bound: float) -> str:
+    """A share as people read it beside a bound that it misses: with as many digits as it takes to tell them apart.
+
+    >>> apart(0.62, 0.7), apart(0.6996, 0.7), apart(0.7, 0.7)
+    ('62%', '69.96%', '70%')
+    """
+    digits = next((n for n in range(4) if f"{share:.{n}%}" != f"{bound:.{n}%}"), 0)
+    return f"{share:.{digits}%}"
+
+
 def scorecard(
     outcomes: Iterable[Outcome], by: By, now_s: float, since_s: float, about: Mapping[str, About], parts: Parts | None = None
 ) -> list[Figures]:

@@ -19,6 +19,7 @@ from aiops.outcomes.ladder import (
     Gate,
     Move,
     Refused,
+    Standing,
     breach,
     declare,
     demote,
@@ -79,6 +80,12 @@ def test_too_many_false_ones_a_week() -> None:
     many = [outcome("hit", NOW - DAY * n / 4) for n in range(1, 100)]
     many += [outcome("false", NOW - DAY * (n + 0.1)) for n in range(8)]
     assert missing(many) == ["false a week"]
+
+
+def test_what_misses_the_gate_by_little_is_not_shown_as_if_it_met_it() -> None:
+    near = Standing(30, 25, 0.6996, 0.92, 9000.0, 2.04, 0, 0.304, 8.0)
+    said = [(one.has, one.needs) for one in lacks(near, Gate(20, 0.7, 7200.0, 2.0), [], NOW)]
+    assert said == [("25 of 30 came true, at least 69.96%", "70%"), ("2.04", "at most 2"), ("30.4%", "at most 30%")]
 
 
 def test_seven_days_lie_between_moves() -> None:

@@ -44,6 +44,11 @@ def test_precision_counts_by_its_lower_bound() -> None:
     assert (found.word, found.reasons) == ("keep", ("Came true, lower 90 % bound: 75 %, needs at least 80 %",))
 
 
+def test_what_misses_its_goal_by_little_is_not_shown_as_if_it_met_it() -> None:
+    found = verdict({"precision_at_least": 0.7}, precision_low=0.6996)
+    assert (found.word, [(t.has, t.needs) for t in found.targets]) == ("keep", [("69.96 %", "at least 70 %")])
+
+
 def test_too_few_settled_scale_nothing() -> None:
     found = verdict({"precision_at_least": 0.7}, settled=4)
     assert (found.word, found.reasons) == ("keep", ("4 warnings came true or not; it takes 10",))
