@@ -205,7 +205,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             np.where(speaks, np.clip(0.45 + 0.1 * count, 0.3, 0.9), np.nan),
             np.where(speaks, state["slope"], np.nan),
             np.where(speaks, state["window_s"], np.nan),
-            _reasons(state, seen, best, evidence, speaks, now_s),
+            _reasons(state, seen, best, evidence, middle > horizon_s, speaks, now_s),
         )
 
     def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
@@ -313,11 +313,12 @@ def _bounds(path: paths.Path) -> tuple[float, float]:
 
 
 def _reasons(
-    state: State, seen: Evidence, best: Ints, evidence: Bools, speaks: Bools, now_s: Ints
+    state: State, seen: Evidence, best: Ints, evidence: Bools, later: Bools, speaks: Bools, now_s: Ints
 ) -> NDArray[np.object_]:
     texts = np.array([f"{p.name} over {_span(p.window_s)}" for p in seen.paths], dtype=object)
     silent = np.maximum.reduce([p.why for p in seen.paths])
     out = np.where(seen.note == "", np.array(paths.WHY, dtype=object)[silent], seen.note)
+    out = np.where(later, "on its way to the limit, and there only after the horizon", out)
     out = np.where(evidence, texts[best], out)
     out = np.where(speaks & ~evidence, "the rise paused", out)
     held = evidence & ~speaks

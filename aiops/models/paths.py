@@ -43,13 +43,13 @@ PEAKS, COURSE, CLOCK = "daily peaks nearer to the limit", "today's course passes
 
 NOTHING, FAR, YOUNG, BEFORE, UNEVEN, LEVELS, HALTED, SAWTOOTH = range(8)
 WHY = (
-    "no steady rise",
-    "rises, but the limit is too far away to tell",
-    "rises, but its history is too short to tell from a daily rhythm",
-    "rises, but not above where it has been before",
-    "a step or a few, not a steady rise",
-    "levels off below the limit",
-    "rose, and stands still now",
+    "no steady way to the limit",
+    "comes nearer, but the limit is too far away to tell",
+    "comes nearer, but its history is too short to tell from a daily rhythm",
+    "comes nearer, but no nearer than it has been before",
+    "a step or a few, not a steady way to the limit",
+    "levels off before the limit",
+    "came nearer, and stands still now",
     "sawtooth, floor flat",
 )
 

@@ -77,18 +77,18 @@ def test_what_is_on_its_way_to_the_limit_is_told_with_an_interval(name: str, dow
 
 
 QUIET = {
-    "constant": (np.full(865, 0.5), "no steady rise"),
-    "noise": (0.5 + noise(2000, 0.02), "no steady rise"),
-    "receding": (0.9 - 0.004 * (hours(96) + 96), "no steady rise"),
+    "constant": (np.full(865, 0.5), "no steady way to the limit"),
+    "noise": (0.5 + noise(2000, 0.02), "no steady way to the limit"),
+    "receding": (0.9 - 0.004 * (hours(96) + 96), "no steady way to the limit"),
     "a daily rhythm": (0.3 + 0.6 * daily(hours(240) + 3), ""),
     "a sawtooth on a flat floor": (0.3 + 0.5 * saw(hours(96), 2.0), "sawtooth, floor flat"),
     "a step": (0.3 + 0.4 * (hours(96) > -5), ""),
-    "a rise that levels off": (0.9 - 0.5 * np.exp(-np.clip(hours(96) + 20, 0, None) / 6), "levels off below the limit"),
+    "a rise that levels off": (0.9 - 0.5 * np.exp(-np.clip(hours(96) + 20, 0, None) / 6), "levels off before the limit"),
     "a plateau": (0.3 + 0.4 * np.clip((hours(96) + 20) / 10, 0, 1), ""),
-    "a slow rise far from the limit": (0.2 + 0.0005 * (hours(96) + 96), "rises, but the limit is too far away to tell"),
+    "a slow rise far from the limit": (0.2 + 0.0005 * (hours(96) + 96), "comes nearer, but the limit is too far away to tell"),
     "a rise to less than there was before": (
         np.where(hours(96) < -40, 0.8 - 0.01 * np.abs(hours(96) + 60), 0.3 + 0.03 * np.clip(hours(96) + 12, 0, None)),
-        "rises, but not above where it has been before",
+        "comes nearer, but no nearer than it has been before",
     ),
 }
 
@@ -99,6 +99,14 @@ def test_look_alikes_stay_unsaid_and_say_why(name: str) -> None:
     answer = told(values[None] + noise(len(values), 0.001), above(1))
     assert np.isnan(answer.time_s).all()
     assert answer.reason[0] == why or (not why and answer.reason[0])
+
+
+def test_what_is_on_its_way_beyond_the_horizon_is_said_to_be() -> None:
+    values = 0.6 + 0.002 * (hours(240) + 120) + noise(2881, 0.001)
+    assert np.isfinite(told(values[None], above(1)).time_s).all()
+    answer = told(values[None], above(1), horizon=6 * HOUR)
+    assert np.isnan(answer.time_s).all()
+    assert answer.reason[0] == "on its way to the limit, and there only after the horizon"
 
 
 def test_gaps_and_lone_spikes_do_not_hide_a_fill() -> None:

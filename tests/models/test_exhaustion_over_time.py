@@ -80,7 +80,7 @@ def test_a_row_that_stood_still_says_so() -> None:
     t = np.arange(-24 * 4 * 12, 9 * 12) / 12
     level = 0.75 + 0.005 * np.minimum(t, 0.0) + 0.0005 * np.random.default_rng(1).normal(size=len(t))
     last = answers(level, 24 * 12, Limit.uniform(1, 1.0, True))[-1]
-    assert str(last.reason[0]) == "rose, and stands still now"
+    assert str(last.reason[0]) == "came nearer, and stands still now"
 
 
 def test_a_quota_that_starts_again_first_is_silent_with_that_reason() -> None:

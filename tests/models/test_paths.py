@@ -31,7 +31,7 @@ def test_a_run_tells_how_long_a_straight_rise_takes() -> None:
 def test_a_run_looks_only_so_many_windows_ahead() -> None:
     path = paths.run(scene(0.6 + 0.004 * hours(96)), 48, 1.3, 1.0)
     assert np.isnan(path.eta_s[0])
-    assert why(path) == "rises, but the limit is too far away to tell"
+    assert why(path) == "comes nearer, but the limit is too far away to tell"
 
 
 @pytest.mark.parametrize("begins", [1.0, 2.5, 4.0, 6.0, 9.0])
@@ -49,7 +49,7 @@ def test_a_young_row_speaks_early_where_even_a_daily_rhythm_would_go_that_far() 
     assert np.isfinite(paths.run(scene(near), 4, 0.5, 1.0).eta_s[0])
     silent = paths.run(scene(far), 4, 1.0, 1.0)
     assert np.isnan(silent.eta_s[0])
-    assert why(silent) == "rises, but its history is too short to tell from a daily rhythm"
+    assert why(silent) == "comes nearer, but its history is too short to tell from a daily rhythm"
 
 
 def test_a_noisy_fill_of_nine_hours_speaks_and_the_middle_of_a_daily_rhythm_does_not() -> None:
@@ -63,8 +63,8 @@ def test_what_a_course_says_keeps_a_run_silent_with_its_reason() -> None:
     rising = scene(0.6 + 0.01 * hours(96))
     stands, few = paths.run(rising, 48, 1.3, 1.0, np.array([True])), paths.run(rising, 48, 1.3, 1.0, carried=np.array([False]))
     assert np.isnan([stands.eta_s[0], few.eta_s[0]]).all()
-    assert why(stands) == "rose, and stands still now"
-    assert why(few) == "a step or a few, not a steady rise"
+    assert why(stands) == "came nearer, and stands still now"
+    assert why(few) == "a step or a few, not a steady way to the limit"
 
 
 def test_a_run_of_hours_wants_a_day_before_it_to_know_the_rhythm() -> None:
@@ -117,7 +117,7 @@ def test_a_run_must_stand_above_what_was_before_it() -> None:
     t = hours(120)
     path = paths.run(scene(np.where(t < -30, 0.75 + 0.001 * np.sin(t), 0.2 + 0.07 * np.clip(t + 8, 0, None))), 8, 1.3, 1.0)
     assert np.isnan(path.eta_s[0])
-    assert why(path) == "rises, but not above where it has been before"
+    assert why(path) == "comes nearer, but no nearer than it has been before"
 
 
 def test_a_lone_hours_spike_is_no_record_but_two_hours_are() -> None:
@@ -132,11 +132,11 @@ def test_a_lone_hours_spike_is_no_record_but_two_hours_are() -> None:
 @pytest.mark.parametrize(
     ("shape", "reason"),
     [
-        (np.where(hours(96) > -3, 0.7, 0.2) + 0.001 * hours(96), "a step or a few, not a steady rise"),
-        (0.8 - 0.5 * np.exp(-np.clip(hours(96) + 12, 0, None) / 4), "levels off below the limit"),
-        (np.full(96 * 12, 0.4), "no steady rise"),
-        (0.9 + 0.005 * -hours(96), "no steady rise"),
-        (np.full(96 * 12, np.nan), "no steady rise"),
+        (np.where(hours(96) > -3, 0.7, 0.2) + 0.001 * hours(96), "a step or a few, not a steady way to the limit"),
+        (0.8 - 0.5 * np.exp(-np.clip(hours(96) + 12, 0, None) / 4), "levels off before the limit"),
+        (np.full(96 * 12, 0.4), "no steady way to the limit"),
+        (0.9 + 0.005 * -hours(96), "no steady way to the limit"),
+        (np.full(96 * 12, np.nan), "no steady way to the limit"),
     ],
 )
 def test_a_silent_run_says_why(shape: Array, reason: str) -> None:
