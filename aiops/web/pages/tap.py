@@ -5,7 +5,7 @@ The link is the credential: it is made for one warning, is good for one word on 
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
@@ -16,7 +16,7 @@ from aiops.core.records import EarlyWarning
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.token import link_holds
 from aiops.notify.wording import title
-from aiops.outcomes.feedback import WORDS, Word
+from aiops.outcomes.feedback import WORDS
 from aiops.pipeline.desk import Desk, Unsaid
 from aiops.web.access.access import NOBODY, fields, foreign
 from aiops.web.access.sight import Sight, standing_of
@@ -63,7 +63,7 @@ def add_tap(app: FastAPI, daemon: Daemon, render: Render) -> None:
             return HTMLResponse(page(found, key, sight, "There is no such word"), 422)
         try:
             desk = Desk(daemon.store, (), daemon.settings.hush)
-            said = await run_in_threadpool(desk.feedback, found.id, cast(Word, word), BY, daemon.clock(), "", True)
+            said = await run_in_threadpool(desk.feedback, found.id, word, BY, daemon.clock(), "", True)
         except Unsaid:
             return HTMLResponse(page(found, "", sight, "This link was used: a word was said of it"), 409)
         until = said.body.get("hush_until_s")
