@@ -32,7 +32,8 @@ def label_hints(runbook: Runbook, cards: Sequence[ModelCard], external: Iterable
             names = ", ".join(card.name for card in lacking[:SHOWN])
             more = f" and {len(lacking) - SHOWN} more cards" if len(lacking) > SHOWN else ""
             entity = ", ".join(lacking[0].entity)
-            yield place, f"warnings of {names}{more} may have no label {label}: the entity is {entity}, and the query does not name it"
+            what = f"the entity is {entity}, and the query does not name it"
+            yield place, f"warnings of {names}{more} may have no label {label}: {what}"
 
 
 def _gives(card: ModelCard, label: str) -> bool:
