@@ -15,7 +15,7 @@ from aiops.rules.labels import UnsupportedTemplate, template
 from aiops.rules.names import collide
 from aiops.rules.parse import Unsupported, parse
 from aiops.rules.quantity import in_steps
-from aiops.rules.rewrite import as_evaluated, passed_already, unwrapped
+from aiops.rules.rewrite import any_of, as_evaluated, passed_already, unwrapped
 from aiops.rules.target import aims, target_of, without_prediction
 from aiops.rules.tree import (
     COMPARISONS,
@@ -175,6 +175,9 @@ def _comparison(node: Binary, alone: bool) -> _Side:
         return _gate(node, "always_fires", "`bool` returns 0 or 1 for each series, and 0 fires too")
     if (passed := passed_already(node)) is not None:
         return _side(passed, alone)
+    some = any_of(node)
+    if some is not None and (side := _aggregate(some)).margin is not None:
+        return side
     meant = unwrapped(node)
     left, op, right, matching = meant.left, meant.op, meant.right, meant.matching
     limit = constant(right)

@@ -12,6 +12,7 @@ from aiops.rules.quantity import (
     falls_to_zero,
     grows,
     happenings,
+    is_failure,
     is_info,
     is_signed,
     is_state,
@@ -86,7 +87,14 @@ def _apart(rule: Node) -> Solved | None:
 
 def _of_two(apart: Binary, op: str) -> str | None:
     """Of a comparison of two quantities, by their difference."""
-    return "event_counter" if restarts(apart, op, 0) or _at_rest(apart) else None
+    return "event_counter" if restarts(apart, op, 0) or _at_rest(apart) or _jumps(apart, op) else None
+
+
+def _jumps(quantity: Node, op: str) -> bool:
+    """Whether it asks if something failed later than something else happened: that moves at once, when it fails."""
+    if not isinstance(quantity, Binary) or quantity.op != "-":
+        return False
+    return is_failure(quantity.left if op in (">", ">=") else quantity.right)
 
 
 def _at_rest(quantity: Node) -> bool:
@@ -113,7 +121,7 @@ def _ordered(quantity: Node, op: str, limit: float) -> str | None:
         return "event_counter" if _adds_up(quantity) or (rising and counts_bad_things(quantity)) else "binary"
     if is_info(quantity) and rising and (limit < 1 or (limit == 1 and op == ">=")):
         return "presence"
-    if happenings(quantity) or (at_zero and _at_rest(quantity)):
+    if happenings(quantity) or (at_zero and _at_rest(quantity)) or _jumps(quantity, op):
         return "event_counter"
     if rising and _first_one(quantity, op, limit) and not _difference(quantity):
         return "event_counter"
@@ -133,7 +141,8 @@ def _first_one(quantity: Node, op: str, limit: float) -> bool:
     """
     window_s = rate_window_s(quantity)
     if window_s is not None:
-        return 0 < limit * window_s < 1
+        events = limit * window_s
+        return 0 < events < 1 or (op == ">=" and math.isclose(events, 1))
     if not whole(quantity):
         return False
     if (grows(quantity) or counted(quantity)) and 0 < limit < 1:

@@ -30,6 +30,7 @@ from aiops.rules.words import (
     BAD_COUNTS,
     CODES,
     COUNTED,
+    FAILURES,
     INSTANTS,
     KEPT,
     NO_PLURALS,
@@ -140,6 +141,15 @@ def is_info(node: Node) -> bool:
         return True
     below = inner(node)
     return below is not None and is_info(below)
+
+
+def is_failure(node: Node) -> bool:
+    """Whether it is the instant at which something failed: `backup_last_failure_timestamp_seconds`."""
+    if isinstance(node, Selector):
+        found = set(words(name_of(node)))
+        return bool(found & INSTANTS and found & FAILURES)
+    below = inner(node)
+    return below is not None and is_failure(below)
 
 
 def is_signed(node: Node) -> bool:

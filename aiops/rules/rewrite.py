@@ -11,6 +11,7 @@ from aiops.rules.constants import constant, fixed
 from aiops.rules.parse import Unsupported
 from aiops.rules.tree import (
     COMPARISONS,
+    Aggregate,
     Binary,
     Call,
     Negative,
@@ -71,6 +72,25 @@ def passed_already(node: Binary) -> Node | None:
         return None
     further = known > limit if outer.op[0] == ">" else known < limit
     return outer.left if further or (known == limit and (inner.op == outer.op or outer.op.endswith("="))) else None
+
+
+def any_of(node: Binary) -> Aggregate | None:
+    """The count whose first one is asked for, as what fires where any passes: of `count(x > 9) > 0` it is `count(x > 9)`.
+
+    So it is of the 0 and 1 of a comparison that are added up, `sum(x > bool 9) >= 1`.
+    """
+    outer = in_order(node)
+    counted, limit = outer.left, constant(outer.right)
+    if not isinstance(counted, Aggregate) or limit is None or not _by_the_first(outer.op, limit):
+        return None
+    if counted.op == "count":
+        return counted
+    truths = counted.op == "sum" and isinstance(counted.of, Binary) and counted.of.to_bool and not is_scalar(counted.of)
+    return replace(counted, op="count", of=replace(counted.of, to_bool=False)) if truths else None
+
+
+def _by_the_first(op: str, limit: float) -> bool:
+    return (op == ">" and 0 <= limit < 1) or (op == ">=" and 0 < limit <= 1)
 
 
 def unwrapped(node: Binary) -> Binary:

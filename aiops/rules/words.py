@@ -35,6 +35,8 @@ COUNTED = _set(
 """Words of names that take many values."""
 INSTANTS = _set("timestamp last latest time date heartbeat epoch")
 """Words of instants: 0 there means never."""
+FAILURES = _set("failed failure failures fail error errors")
+"""Words of what went wrong."""
 REALS = _set(
     """bytes byte seconds milliseconds ms ratio percent percentage pct celsius fahrenheit volts watts amperes hertz mb gb kb usage
     utilization utilisation pressure load score latency duration lag delay age weight fraction fragmentation"""

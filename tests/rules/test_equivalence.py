@@ -124,6 +124,10 @@ quantile by (zone) (0.5, tank_used < 3)
 clamp_min(tank_used > 3, 5)
 sum by (zone) (tank_used > bool 1) > 1
 (tank_used > 3 and tank_size) > 0
+count by (zone) (tank_used > 3) > 0
+count(tank_used / tank_size < 0.5 and tank_size > 2) >= 1
+sum by (zone) (tank_used > bool 3) >= 1
+sum(tank_used{pump=~"a|b"} > bool on(instance) group_left() tank_size) > 0
 (tank_used > 3) >= 3
 (tank_used >= 3) > 3
 4 > (tank_used < 3 unless on(instance) tank_temp > 4)

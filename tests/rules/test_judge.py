@@ -58,6 +58,10 @@ clamp_max(tank_level_litres > 3, 9)
 (tank_level_litres > 90 and pump_seen) > 0
 increase(valve_open_seconds_total[5m]) > 0.2
 pump_age_seconds > 900
+count(pump_level < 3) > 0
+count(tank_level_litres > 90) >= 1
+sum(tank_level_litres > bool 90) > 0.5
+time() - last_failure_timestamp_seconds > 900
 tank_level_litres > 90 and time() - pump_start_time_seconds > 600
 """
 REFUSED = """
@@ -86,7 +90,6 @@ event_counter   resets(strokes_total[1h]) > 2
 event_counter   pumps_broken > 0
 event_counter   delta(level[5m]) < 0
 event_counter   leaks_total - leaks_total offset 10m >= 1
-event_counter   count(pump_level < 3) > 0
 event_counter   sum(pump_failed) > 0
 event_counter   pump_uptime_seconds < 60
 event_counter   time() - pump_start_time_seconds < 300
@@ -109,9 +112,13 @@ event_counter   increase(leaks_total[1h]) * 60 > 30
 event_counter   idelta(leaks_total[5m]) >= 1
 event_counter   rate(leaks_total[5m]) > 1e-9
 event_counter   sum(rate(leaks_total[5m])) * 300 > 0.9
-event_counter   sum(tank_level_litres > bool 90) >= 1
-event_counter   count(tank_level_litres > 90) >= 1
 event_counter   sum(pump_up == bool 0) > 0
+event_counter   count(pump_up == 0) > 0
+event_counter   count(pump_up == 0) >= 1
+event_counter   last_failed_time - last_done_time > 1
+event_counter   max(last_failure_timestamp_seconds) > max(last_success_timestamp_seconds)
+event_counter   last_success_timestamp_seconds < last_failure_timestamp_seconds
+event_counter   sum(rate(leaks_total[5m])) * 300 >= 1
 event_counter   (leaks_total > bool 0) == 1
 event_counter   sgn(leaks_total) > 0
 event_counter   (rate(leaks_total[5m]) > 0) > 0

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from aiops.rules.parse import Unsupported, parse
-from aiops.rules.rewrite import as_evaluated, in_order, passed_already, solved, unwrapped
+from aiops.rules.rewrite import any_of, as_evaluated, in_order, passed_already, solved, unwrapped
 from aiops.rules.tree import Binary, write
 
 
@@ -81,6 +81,26 @@ def test_a_comparison_that_asks_for_less_than_the_one_before_says_nothing(expr: 
 )  # fmt: skip
 def test_any_other_comparison_says_something(expr: str) -> None:
     assert passed_already(comparison(expr)) is None
+
+
+@pytest.mark.parametrize(
+    ("expr", "some"),
+    [
+        ("count by (x) (a > 9) > 0", "count by (x) (a > 9)"), ("0.5 < count(a > 9)", "count(a > 9)"),
+        ("sum without (x) (a > bool 9) >= 1", "count without (x) (a > 9)"), ("sum(a > bool on (x) b) > 0", "count(a > on (x) b)"),
+    ],
+)  # fmt: skip
+def test_the_first_of_a_count_is_whether_any_passes(expr: str, some: str) -> None:
+    found = any_of(comparison(expr))
+    assert found is not None
+    assert write(found) == some
+
+
+@pytest.mark.parametrize(
+    "expr", ["count(a > 9) > 1", "count(a > 9) >= 0", "count(a > 9) < 1", "sum(a > 9) > 0", "max(a > bool 9) > 0", "count(a) > b"]
+)
+def test_more_of_a_count_is_a_count(expr: str) -> None:
+    assert any_of(comparison(expr)) is None
 
 
 @pytest.mark.parametrize(
