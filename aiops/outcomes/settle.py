@@ -228,6 +228,8 @@ def by_person(
         raise ValueError("a time of failure goes with hit or late")
     if failed_s is not None and failed_s < warning.opened_s:
         raise ValueError("it failed before the warning opened: then it was not warned of")
+    if failed_s is not None and failed_s > now_s:
+        raise ValueError("it failed in the future: say when it did once it has")
     if now_s > closes_s(warning):
         raise ValueError("its verdict stands for good: 30 days have passed since its horizon")
     detail = detail or f"judged by {who}"

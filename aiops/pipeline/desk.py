@@ -29,6 +29,10 @@ SAME_FAILURE_S = 3600
 """What two kinds of truth say of one entity within this time is one failure."""
 VERDICTS_AT_MOST = 10_000
 WHO_AT_MOST, WHAT_AT_MOST = 100, 500
+MISSED = "missed"
+"""In the body of a person's verdict: the failure that counted as missed until then, as `Missed`."""
+Missed = dict[str, Any]
+"""Its `entity` and `failed_s`."""
 HUSH_S = 86400.0
 """How long nothing is told of a series that was called wrong, where nobody says otherwise."""
 
@@ -58,10 +62,20 @@ class Desk:
             outcome = law.by_person(warning, verdict, who, int(now_s), failed_s, why, acted)
         except ValueError as e:
             raise Unsaid(str(e)) from None
-        facts = {"verdict": verdict, "failed_s": failed_s, "why": why}
+        missed, back = self._missed_by(warning, outcome)
+        facts = {"verdict": verdict, "failed_s": failed_s, "why": why} | ({} if missed is None else {MISSED: missed})
         said = Statement("verdict", warning.card, _key(warning.id, now_s, who, verdict), warning.id, now_s, who, facts)
-        self._keep(said, [outcome], now_s)
+        self._keep(said, [outcome], now_s, missed, back)
         return outcome
+
+    def _missed_by(self, warning: EarlyWarning, outcome: Outcome) -> tuple[Missed | None, Missed | None]:
+        """(the failure that counted as missed and that a verdict of a person is of, the one that an earlier verdict was of and
+        this one is not: it is missed again)."""
+        before = self._store.statements(kind="verdict", warning_id=warning.id)
+        known: Missed | None = before[-1].body.get(MISSED) if before else None
+        if known is not None and outcome.failed_s is not None and abs(known["failed_s"] - outcome.failed_s) <= SAME_FAILURE_S:
+            return known, None
+        return None if outcome.failed_s is None else self._missed(outcome), known
 
     def acted(
         self, warning_id: str, what: str, who: str, at_s: float, now_s: float, within_s: float | None = None
@@ -206,29 +220,37 @@ class Desk:
             raise Unsaid("it lists others or foretells nothing, so it has no verdict; name one of those it lists")
         return found
 
-    def _missed(self, outcome: Outcome) -> Outcome | None:
+    def _missed(self, outcome: Outcome) -> Missed | None:
         """The failure that counted as missed and that a verdict is of: at that instant, or by another truth the nearest to it."""
         at = outcome.failed_s or 0
         near = [
             o for o in _near(self._store, outcome.card, outcome.entity, at)
             if o.verdict == "missed" and (o.truth != outcome.truth or (o.failed_s, o.entity) == (at, outcome.entity))
         ]  # fmt: skip
-        return min(near, key=lambda o: abs((o.failed_s or 0) - at), default=None)
+        found = min(near, key=lambda o: abs((o.failed_s or 0) - at), default=None)
+        return None if found is None else {"entity": dict(found.entity), "failed_s": found.failed_s}
 
-    def _keep(self, said: Statement, outcomes: Sequence[Outcome], now_s: float) -> bool:
-        """All of it in one transaction; False when it was said before."""
+    def _keep(
+        self, said: Statement, outcomes: Sequence[Outcome], now_s: float, missed: Missed | None = None, back: Missed | None = None
+    ) -> bool:
+        """All of it in one transaction; False when it was said before. `missed`: a failure that counted as missed and does not
+        any more, `back`: one that does again."""
         before = {o.warning_id: self._store.outcome_of(o.warning_id) for o in outcomes if o.warning_id}
-        missed = {o.warning_id: self._missed(o) for o in outcomes if o.warning_id and o.failed_s is not None}
         with self._store.transaction() as tx:
             if not tx.put_statement(said):
                 return False
             tx.record(said.who, f"said.{said.kind}", said.warning_id or said.key, said.body, now_s)
             for outcome in outcomes:
-                if (gone := missed.get(outcome.warning_id)) is not None:
-                    tx.retract_missed(gone.card, gone.entity, gone.failed_s or 0)
+                if outcome.failed_s is not None and outcome.warning_id:
+                    tx.retract_missed(outcome.card, outcome.entity, outcome.failed_s)
+                if missed is not None:
+                    tx.retract_missed(outcome.card, missed["entity"], missed["failed_s"])
+                if back is not None:
+                    tx.restore_missed(outcome.card, back["entity"], back["failed_s"])
                 if tx.put_outcome(outcome):
                     old = before.get(outcome.warning_id)
-                    tx.record(outcome.judged_by, "outcome", outcome.warning_id, _facts(outcome, old, gone), now_s)
+                    more = {name: one for name, one in (("missed_before", missed), ("missed_again", back)) if one is not None}
+                    tx.record(outcome.judged_by, "outcome", outcome.warning_id, _facts(outcome, old) | more, now_s)
             for card in sorted({o.card for o in outcomes} - {said.card}):
                 tx.put_statement(Statement("incident", card, f"{said.key}:{card}", "", now_s, said.who, {"of": said.key}))
         return True
@@ -259,11 +281,10 @@ def _acted(warnings: Iterable[EarlyWarning], said: Iterable[Statement]) -> set[s
     return {s.warning_id for s in said if s.warning_id in of and law.may_avert(of[s.warning_id], float(s.body["at_s"]))}
 
 
-def _facts(outcome: Outcome, old: Outcome | None, missed: Outcome | None) -> dict[str, Any]:
-    more = {} if missed is None else {"missed_before": {"entity": dict(missed.entity), "failed_s": missed.failed_s}}
+def _facts(outcome: Outcome, old: Outcome | None) -> dict[str, Any]:
     supersedes = None if old is None else {"verdict": old.verdict, "settled_s": old.settled_s, "judged_by": old.judged_by}
     return {"card": outcome.card, "entity": dict(outcome.entity), "verdict": outcome.verdict, "lead_s": outcome.lead_s,
-            "why": outcome.detail, "supersedes": supersedes, **more}  # fmt: skip
+            "why": outcome.detail, "supersedes": supersedes}  # fmt: skip
 
 
 def _said(text: str, what: str, at_most: int) -> str:

@@ -122,6 +122,14 @@ class Tx:
         mine = (t.c.key == missed_key(card, entity, failed_s)) & (t.c.current == 1)
         return bool(self._connection.execute(sa.update(t).where(mine).values(current=0)).rowcount)
 
+    def restore_missed(self, card: str, entity: Labels, failed_s: int) -> None:
+        """A failure that a verdict was of after all, until that was taken back, counts as missed again."""
+        t = tables.outcomes
+        mine = t.c.key == missed_key(card, entity, failed_s)
+        last = self._connection.execute(sa.select(t.c.seq, t.c.current).where(mine).order_by(t.c.seq.desc()).limit(1)).first()
+        if last is not None and not last.current:
+            self._connection.execute(sa.update(t).where(t.c.seq == last.seq).values(current=1))
+
     def drop_replayed(self, card: str) -> None:
         """What an earlier replay of the past gave for a card is no current verdict any more."""
         t = tables.outcomes

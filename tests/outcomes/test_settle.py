@@ -265,6 +265,7 @@ def test_a_person_may_say_when_it_failed() -> None:
     [
         ("missed", {}, "is hit, late, false"), ("averted", {}, "record that first"),
         ("false", {"failed_s": 20_000}, "goes with hit or late"), ("hit", {"failed_s": 9_999}, "before the warning opened"),
+        ("hit", {"failed_s": 60_001}, "in the future"),
     ],
 )  # fmt: skip
 def test_what_a_person_cannot_say(given: Any, more: dict[str, Any], why: str) -> None:

@@ -137,6 +137,26 @@ def test_a_person_who_says_when_means_the_missed_failure_that_is_nearest(store: 
     assert ledger(store)[-1].detail["missed_before"] == {"entity": {"instance": "a"}, "failed_s": 28_100}
 
 
+def test_a_failure_counts_as_missed_again_when_a_person_takes_back_that_it_was_foretold(store: Store) -> None:
+    missed = [judged("missed", warning_id="", failed_s=at, truth="crossing") for at in (28_100, 34_000)]
+    one = desk(store, withdrawn(15_000), outcomes=missed)
+
+    def stands() -> list[tuple[str, int | None]]:
+        return sorted((o.verdict, o.failed_s) for o in store.outcomes())
+
+    one.verdict("w", "hit", "ann", 41_000, 28_000)
+    one.verdict("w", "late", "ann", 41_100)
+    assert stands() == [("late", 28_000), ("missed", 34_000)], "still the same failure"
+    one.verdict("w", "hit", "bob", 41_200, 34_500)
+    assert stands() == [("hit", 34_500), ("missed", 28_100)]
+    one.verdict("w", "false", "ann", 41_300)
+    assert sorted(o.verdict for o in store.outcomes()) == ["false", "missed", "missed"]
+    one.verdict("w", "unjudgeable", "ann", 41_400)
+    assert sorted(o.verdict for o in store.outcomes()) == ["missed", "missed", "unjudgeable"]
+    assert ledger(store)[-3].detail["missed_again"]["failed_s"] == 34_000
+    assert store.verify_ledger().ok
+
+
 @pytest.mark.parametrize(("word", "wanted"), [("hit", 28_000), ("late", 28_000), ("false", None)])
 def test_a_person_who_does_not_say_when_means_what_is_known(store: Store, word: Any, wanted: int | None) -> None:
     one = desk(store, warning(), outcomes=[judged("late", failed_s=28_000, lead_s=18_000.0)])
