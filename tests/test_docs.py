@@ -162,7 +162,7 @@ def test_yaml_is_strict_yaml(snippet: Snippet, tmp_path: Path) -> None:
 def test_yaml_that_is_shown_as_right_is_right(snippet: Snippet, tmp_path: Path) -> None:
     path = tmp_path / "snippet.yaml"
     path.write_text(snippet.body)
-    assert run_check([path], None) == (0, ["ok: 1 files"])
+    assert run_check([path], None) == (0, ["ok: 1 file"])
 
 
 @pytest.mark.parametrize("snippet", [s for s in snippets("yaml", note="check") if "\ntests:\n" in s.body], ids=str)

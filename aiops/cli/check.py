@@ -40,7 +40,8 @@ def run_check(files: list[Path], config: Path | None, as_json: bool = False) -> 
     if as_json:
         rows = [{"level": "warning" if isinstance(m, Hint) else "mistake", **asdict(m)} for m in found]
         return int(wrong), [json.dumps(row, ensure_ascii=False) for row in rows]
-    ok = f"ok: {len(yaml_files(files))} files" if files else "ok: config, cards and runbooks"
+    count = len(yaml_files(files))
+    ok = f"ok: {count} file{'s' * (count != 1)}" if files else "ok: config, cards and runbooks"
     return int(wrong), [*map(str, found), *([] if wrong else [ok])]
 
 

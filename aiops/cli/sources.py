@@ -28,13 +28,15 @@ def listed(settings: Settings) -> Iterator[Row]:
     gate = Gate(load_policy(settings.policy), Masker(key_of(None)))
     for name, one in settings.sources.items():
         data = gate.dataset(origin_of(settings, name))
+        said = gate.policy.sources.get(name)
+        owner = (said and said.owner) or one.owner
         own = {} if one.limits is None else one.limits.model_dump(exclude_none=True)
         limits = settings.limits.model_dump() | own
         yield {
             "source": name, "kind": one.kind, "url": _bare(str(one.params.get("url", ""))), "labels": dict(one.labels),
             "priority": one.priority, "step_s": one.step, "lateness_s": one.lateness, "class": class_of(data, gate.policy),
             "classified": bool(data.data_class), "residency": list(data.residency), "purpose": list(data.purpose),
-            "owner": one.owner, "failure_domain": one.failure_domain or name, "limits": {k: limits[k] for k in LIMITS},
+            "owner": owner, "failure_domain": one.failure_domain or name, "limits": {k: limits[k] for k in LIMITS},
         }  # fmt: skip
 
 

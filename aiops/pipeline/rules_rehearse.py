@@ -12,10 +12,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from aiops.core.records import Floats, History, Ints, Resolution
+from aiops.core.records import Bools, Floats, History, Ints, Resolution
 from aiops.pipeline.evaluate import CHUNK_ROWS, FORECAST_EVERY_S, look
 from aiops.pipeline.rules_find import count_values, follow
-from aiops.pipeline.rules_watch import RulesWatch
+from aiops.pipeline.rules_truth import compared
+from aiops.pipeline.rules_watch import Built, RulesWatch
 from aiops.telemetry.window import Window
 from aiops.telemetry.window_recovery import MID_COUNT
 
@@ -39,6 +40,7 @@ def rehearse(watch: RulesWatch, now_s: int) -> None:
     built = watch.build()
     count_values(watch, built, now_s)
     looks = _looks(watch, now_s, max(LEAST, ROW_LOOKS // max(1, int(built.forecast.sum()))), lived_s)
+    was = watch.state["active"].copy()
     kept_s = watch.window.end_s - watch.window.fine_count * watch.step_s
     beat_s = max(QUICK_S, watch.step_s)
     for at in sorted({*looks, *range(-(-min(looks, default=now_s) // beat_s) * beat_s, now_s, beat_s)}):
@@ -47,6 +49,16 @@ def rehearse(watch: RulesWatch, now_s: int) -> None:
             look(watch, at, _latest(watch.window, at), lambda rows, at_s: history_at(watch.window, rows, at_s))
         if at > kept_s:
             follow(watch, built, at, None)
+    _forget_gone(watch, built, was, now_s)
+
+
+def _forget_gone(watch: RulesWatch, built: Built, was: Bools, now_s: int) -> None:
+    """Of alerts that only these looks took for symptoms, let go of those whose series are not there now: whoever was there all
+    along told of them when they rose, and that they were gone; a first word on what is gone already helps nobody."""
+    latest = watch.window.latest(now_s)
+    present = built.program.holding(np.isfinite(latest)) | built.program.holding(compared(built, latest))
+    gone = watch.state["active"] & ~was & ~present
+    watch.state["active"][gone], watch.state["bits"][gone] = False, 0
 
 
 def rehearse_rows(watch: RulesWatch, rows: Ints, now_s: int) -> None:

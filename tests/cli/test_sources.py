@@ -97,6 +97,14 @@ def test_the_list_says_what_is_configured_and_what_is_not_classified(tmp_path: P
     assert len({line.index("http://prom:9090") if "http" in line else line.index("url") for line in text[:2]}) == 1
 
 
+def test_the_owner_that_the_policy_names_counts(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text("sources: {host: {class: internal, owner: sre}}\n")
+    sources = "sources: {host: {kind: host, owner: web}, other: {kind: host, owner: web}}"
+    (tmp_path / "aiops.yaml").write_text(f"{sources}\npolicy: policy.yaml\n")
+    found = CliRunner().invoke(app, ["sources", "list", "--config", str(tmp_path / "aiops.yaml"), "-o", "json"])
+    assert [json.loads(line)["owner"] for line in found.stdout.splitlines()] == ["sre", "web"]
+
+
 def test_a_clock_that_is_off_is_told() -> None:
     row = {
         "source": "p", "ok": True, "product": "P", "version": "", "oldest_s": None, "newest_s": None, "series": None,

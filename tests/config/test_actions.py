@@ -30,7 +30,7 @@ def said(folder: Path, text: str) -> list[str]:
     path = folder / "aiops.yaml"
     path.write_text(text)
     code, lines = run_check([path], None)
-    assert (code == 0) == (lines == ["ok: 1 files"]), lines
+    assert (code == 0) == (lines == ["ok: 1 file"]), lines
     return [line.partition("aiops.yaml:")[2] for line in lines if "aiops.yaml:" in line]
 
 

@@ -66,6 +66,19 @@ def test_it_tells_in_its_first_turn() -> None:
     assert run.told() == [("opened", BEGIN_H + 8)]
 
 
+def test_of_what_is_gone_when_it_starts_it_tells_nothing() -> None:
+    world, rise = Ruled(), rising(BEGIN_H, 0.07)
+    gone_h = BEGIN_H + 7.5
+    world.add("tank_used_ratio", {"tank": "gone"}, lambda t: np.where(t > START_S + gone_h * HOUR, np.nan, rise(t)))
+    world.add("tank_used_ratio", {"tank": "there"}, rising(BEGIN_H, 0.075))
+    world.rule("tank_used_ratio > 0.9")
+    along = Run.of(watch_of(world)).until(gone_h, gone_h)
+    assert len(opened(along)) == 2, "it was told while it was there"
+    late = Run.of(watch_of(world)).until(gone_h + 0.5, gone_h + 0.25)
+    assert ["there" in name for name in opened(late)] == [True]
+    assert [what for what, _ in late.told()] == ["opened"]
+
+
 def test_a_symptom_says_since_when_it_would_have_been_seen() -> None:
     world, _ = tank(BEGIN_H)
     along = Run.of(watch_of(world)).until(BEGIN_H + 8, BEGIN_H - 6)
