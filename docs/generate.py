@@ -59,7 +59,7 @@ def fields(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, Field
     """Every key that a person can write, dotted, in order; `<name>` is a name that people choose, `[]` one of a list."""
     for name, field in model.model_fields.items():
         key, inner = f"{above}{field.alias or name}", model_in(field.annotation)
-        if name == "params":
+        if name == "params" and hasattr(model, "_gather"):  # they stand beside the other keys
             continue
         yield key, field
         if inner is not None and inner is not model:  # a tree has the same keys all the way down
