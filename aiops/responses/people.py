@@ -91,12 +91,12 @@ class People:
         run = self._run(run_id)
         if word not in WORDS:
             raise Unheard(f"{word!r} is none of {', '.join(WORDS)}", 422)
-        if run.state != "needs_a_person":
+        rows = self._runs.steps(run.id)
+        may = offered(run, rows)
+        if not may:
             raise Unheard(f"it needs nobody: {run.state}")
         self._may(run, who, groups)
         said = {"by": who, "word": word, **({"note": note[:NOTE_AT_MOST]} if note else {})}
-        rows = self._runs.steps(run.id)
-        may = offered(run, rows)
         if word not in may:
             raise Unheard(f"{word} would do nothing here; say {' or '.join(may)}")
         if word == "stop":

@@ -12,6 +12,8 @@ from aiops.store.response_rows import Run, StepRow
 Word = Literal["done", "again", "undo", "undo_before", "stop"]
 WORDS: tuple[Word, ...] = ("done", "again", "undo", "undo_before", "stop")
 DOUBTFUL = ("UNKNOWN", "FAILED")
+SPEAKABLE = ("needs_a_person", "cancelled")
+"""States in which a word may be said."""
 
 
 def doubtful(rows: Sequence[StepRow]) -> StepRow | None:
@@ -22,8 +24,9 @@ def doubtful(rows: Sequence[StepRow]) -> StepRow | None:
 
 
 def offered(run: Run, rows: Sequence[StepRow]) -> dict[Word, str]:
-    """Every word that would be heard, with what it would do; empty where nobody is needed."""
-    if run.state != "needs_a_person":
+    """Every word that would be heard, with what it would do; empty where nobody is needed. What was cancelled midway can still be
+    taken back."""
+    if run.state not in SPEAKABLE:
         return {}
     row, said = doubtful(rows), dict[Word, str]()
     effect = "it was taken back" if row is not None and row.idx >= UNDO else "it took effect"
@@ -36,6 +39,8 @@ def offered(run: Run, rows: Sequence[StepRow]) -> dict[Word, str]:
             said["undo"] = f"{effect}, take back {', '.join([*own, *before])}"
         if before:
             said["undo_before"] = f"{'it did not, ' if row is not None else ''}take back {', '.join(before)}"
+    if run.state == "cancelled":
+        return {word: meaning for word, meaning in said.items() if word in ("undo", "undo_before")}
     return {**said, "stop": "leave it as it is"}
 
 

@@ -130,8 +130,7 @@ class Responses:
             tx._connection.execute(sa.insert(tables.approvals).values(run_id=d.run.id, **rows_of.question_row(d.ask)))
         if d.question is not None:
             _change_question(tx, d.run.id, *d.question)
-        if d.state in ENDED:
-            _settle_charge(tx, d, now_s)
+        _settle_charge(tx, d, now_s)
         _tell(tx, d.messages, now_s)
         for said in d.said:
             tx.put_statement(said)
@@ -299,9 +298,14 @@ def _change_question(tx: Tx, run_id: str, old: Question, new: Question) -> None:
 
 
 def _settle_charge(tx: Tx, d: Decision, now_s: float) -> None:
-    """A response that ended: well, or for a target that is gone, which costs nothing."""
+    """A response that ended: well, or for a target that is gone, which costs nothing. One that goes on after its end, by a person's
+    word, acts on its target again."""
     t = tables.charges
-    values = {"ended_ms": ms(now_s), "good": int(d.state == "succeeded"), "waived": int(d.state == "target_gone")}
+    values: dict[str, int | None] = {"ended_ms": None}
+    if d.state in ENDED:
+        values = {"ended_ms": ms(now_s), "good": int(d.state == "succeeded"), "waived": int(d.state == "target_gone")}
+    elif not d.run.ended:
+        return
     tx._connection.execute(sa.update(t).where(t.c.run_id == d.run.id).values(values))
 
 

@@ -70,6 +70,7 @@ EDGES: dict[str, set[str]] = {
     "verifying": {"verifying", "succeeded", "verify_failed", "undoing", "cancelled"},
     "undoing": {"undoing", "undone", "needs_a_person", "cancelled"},
     "needs_a_person": {"running", "undoing", "cancelled"},
+    "cancelled": {"undoing"},
 }  # fmt: skip
 
 
@@ -262,7 +263,7 @@ class Responding(RuleBasedStateMachine):
 
     @rule(word=st.sampled_from(WORDS))
     def resolves(self, word: Any) -> None:
-        for run in self.rig.runs.newest(state="needs_a_person"):
+        for run in [*self.rig.runs.newest(state="needs_a_person"), *self.rig.runs.newest(state="cancelled")]:
             row = doubtful(self.rig.runs.steps(run.id))
             try:
                 self.replicas["a"].people.resolve(run.id, word, "ann", self.rig.clock.now)

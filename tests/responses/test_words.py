@@ -61,6 +61,15 @@ def test_what_took_effect_is_taken_back_with_all_before_it_newest_first(rig: Rig
     assert rig.told()[-2:] == ["mend is taken back: ann: more is taken back", "mend was taken back: ann: more is taken back"]
 
 
+def test_what_goes_on_by_a_persons_word_keeps_others_from_its_target(rig: Rig) -> None:
+    one = needs_a_person(rig, ONCE)
+    assert rig.runs.charges()[0].ended_s is not None
+    one.people.resolve(rig.one().id, "undo", "ann", rig.clock.now)
+    assert rig.runs.charges()[0].ended_s is None
+    pass_time(rig, one, 120)
+    assert rig.runs.charges()[0].ended_s is not None
+
+
 def test_of_what_did_not_take_effect_only_what_was_before_is_taken_back(rig: Rig) -> None:
     one = needs_a_person(rig, ONCE)
     assert say(rig, one, "undo_before") == "undone"
@@ -100,6 +109,18 @@ def test_while_steps_are_taken_back_a_word_is_about_that(rig: Rig) -> None:
     assert offered(rig.one(), rig.runs.steps(rig.one().id))["done"] == "it was taken back, go on"
     del rig.count.does["fix"]
     assert say(rig, one, "again") == "undone"
+
+
+def test_what_was_cancelled_midway_can_still_be_taken_back(rig: Rig) -> None:
+    rest = {"id": "rest", "uses": "wait", "with": {"for": "1h"}}
+    rig.write(book(BACK, rest, mode="auto"))
+    rig.warn(early())
+    one = rig.replica()
+    one.tick(rig.clock.now)
+    one.people.cancel(rig.one().id, "ann", rig.clock.now)
+    assert (rig.one().state, words(rig)) == ("cancelled", ["undo_before"])
+    assert say(rig, one, "undo_before") == "undone"
+    assert (rig.count.steps, words(rig)) == (["fix", "fix"], [])
 
 
 def test_nobody_is_offered_anything_where_nobody_is_needed(rig: Rig) -> None:
