@@ -298,8 +298,8 @@ def _change_question(tx: Tx, run_id: str, old: Question, new: Question) -> None:
 
 
 def _settle_charge(tx: Tx, d: Decision, now_s: float) -> None:
-    """A response that ended: well, or for a target that is gone, which costs nothing. One that goes on after its end, by a person's
-    word, acts on its target again."""
+    """A response that ended: well, or for a target that is gone, which costs nothing. One that goes on after its end, by a
+    person's word, acts on its target again."""
     t = tables.charges
     values: dict[str, int | None] = {"ended_ms": None}
     if d.state in ENDED:
