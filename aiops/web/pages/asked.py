@@ -12,6 +12,7 @@ from aiops.core.records import EarlyWarning
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
 from aiops.responses.people import editor_of
+from aiops.responses.procedure import Unclear
 from aiops.responses.shown import found_lines
 from aiops.responses.view import UNDO
 from aiops.responses.words import offered
@@ -35,7 +36,7 @@ def _response(daemon: Daemon, run: Run) -> dict[str, Any]:
     return {
         "id": run.id, "runbook": run.runbook, "state": run.state.replace("_", " "), "ended": run.ended,
         "why": visible(str(run.body.get("why", "")), 400), "waits": question is not None,
-        "plan": list(_plan(question)), "hash": "" if question is None else question.plan_hash,
+        "plan": list(_plan(question)) or list(_would(daemon, run)), "hash": "" if question is None else question.plan_hash,
         "words": list(offered(run, steps).items()),
         "who": visible(", ".join(asking.get("who", ())), 200), "votes": _votes(question),
         "alone": daemon.responding.people.alone, "editor": editor_of(run),
@@ -46,6 +47,18 @@ def _response(daemon: Daemon, run: Run) -> dict[str, Any]:
 
 def _plan(question: Question | None) -> Iterator[str]:
     yield from map(plan_line, question.plan if question is not None else ())
+
+
+def _would(daemon: Daemon, run: Run) -> Iterator[str]:
+    """What is only suggested, as its message has it: the steps that were not done, with what looking found in them."""
+    if run.state != "suggested":
+        return
+    try:
+        view = daemon.responding.engine.tools.view(run.id)
+    except Unclear:  # another version of the program kept it
+        return
+    if view is not None:
+        yield from (f"would {plan_line(one)}" for one in view.procedure.language.plan(view.open_indexes(), view.context))
 
 
 def _votes(question: Question | None) -> str:

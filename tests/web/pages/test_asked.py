@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from aiops.responses.interface import Result
 from aiops.responses.view import UNDO
 from aiops.store.response_rows import Question, Run, StepRow
 from aiops.web.pages.asked import asked
 from tests.notify.samples import OPENED_S, warning
+from tests.responses import rig as responses
 
 PLAN = [{"id": "clean", "effect": "write", "what": "on db1: rm \x1b[31m-- /var/x", "irreversible": "files are gone"}]
 
@@ -120,3 +123,18 @@ def test_where_a_person_is_needed_every_word_stands_with_what_it_would_do() -> N
     assert dict(one["words"])["undo"] == "it took effect, take back more, up"
     assert [word for word, _ in one["words"]] == ["done", "again", "undo", "undo_before", "stop"]
     assert shown("running", [], steps)[0]["words"] == []
+
+
+def test_what_is_suggested_stands_with_what_looking_found_in_it(tmp_path: Path) -> None:
+    with responses.made(tmp_path) as rig:
+        fix = {**responses.WRITE, "with": {"at": "${{ steps.look.host }}"}}
+        rig.write(responses.book(responses.READ, fix, mode="suggest"))
+        rig.warn(responses.early())
+        rig.count.does["look"] = lambda call: Result("done", {"rc": 0, "host": "db1"})
+        replica = rig.replica()
+        replica.tick(rig.clock.now)
+        responding = SimpleNamespace(runs=rig.runs, people=replica.people, engine=replica.engine)
+        daemon = SimpleNamespace(responding=responding, clock=rig.clock)
+        (one,) = asked(daemon, responses.early())  # type: ignore[arg-type]
+    assert (one["state"], one["waits"]) == ("suggested", False)
+    assert one["plan"] == ["would fix [write] plugin.count at: db1 (cannot be undone: What is gone is gone for good.)"]
