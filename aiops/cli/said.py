@@ -48,10 +48,14 @@ def acted(
     data_dir: DataDir = None,
 ) -> None:
     """Record what was done about an early warning: without that it cannot count as averted."""
+    from aiops.pipeline.desk import TOO_LATE
+
     now = time.time()
     with desk(config, data_dir) as one:
         found = one.acted(warning_id, what, by or user(), _instant(at, "--at") if at else now, now)
     typer.echo(f"{found.warning_id}: recorded, by {found.who}")
+    if found.body.get(TOO_LATE):
+        typer.echo("it had been taken back before, so this averted nothing; if it was done earlier, say when: --at", err=True)
 
 
 @incidents_app.command("import")

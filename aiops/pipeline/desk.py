@@ -29,6 +29,8 @@ SAME_FAILURE_S = 3600
 """What two kinds of truth say of one entity within this time is one failure."""
 VERDICTS_AT_MOST = 10_000
 WHO_AT_MOST, WHAT_AT_MOST = 100, 500
+TOO_LATE = "too_late"
+"""In the body of an action: its warning had been taken back before, so it averted nothing."""
 MISSED = "missed"
 """In the body of a person's verdict: the failure that counted as missed until then, as `Missed`."""
 Missed = dict[str, Any]
@@ -91,7 +93,9 @@ class Desk:
             raise Unsaid("what was done about a warning was done after it opened and not in the future")
         if now_s > law.closes_s(warning):
             raise Unsaid("its verdict stands for good: 30 days have passed since its horizon")
-        facts = {"what": what, "at_s": at_s} | ({} if within_s is None else {"within_s": within_s})
+        facts: dict[str, Any] = {"what": what, "at_s": at_s} | ({} if within_s is None else {"within_s": within_s})
+        if not law.may_avert(warning, at_s):
+            facts[TOO_LATE] = True
         said = Statement("action", warning.card, _key(warning.id, at_s, who, what), warning.id, now_s, who, facts)
         self._keep(said, [], now_s)
         return said
@@ -278,7 +282,12 @@ def _near(store: Store, card: str, entity: Labels, at_s: int) -> list[Outcome]:
 def _acted(warnings: Iterable[EarlyWarning], said: Iterable[Statement]) -> set[str]:
     """Ids of those about which something was done that may have averted them."""
     of = {w.id: w for w in warnings}
-    return {s.warning_id for s in said if s.warning_id in of and law.may_avert(of[s.warning_id], float(s.body["at_s"]))}
+    return {s.warning_id for s in said if s.warning_id in of and law.may_avert(of[s.warning_id], begun_s(s))}
+
+
+def begun_s(said: Statement) -> float:
+    """When something was begun that was done, epoch seconds: a step of a runbook says that beside when it had succeeded."""
+    return float(said.body.get("begun_s", said.body["at_s"]))
 
 
 def _facts(outcome: Outcome, old: Outcome | None) -> dict[str, Any]:

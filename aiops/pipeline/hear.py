@@ -10,6 +10,7 @@ from aiops.early_warnings.episode import warning_fingerprint
 from aiops.outcomes.settle import may_avert, until_s
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes
+from aiops.pipeline.desk import begun_s
 from aiops.pipeline.hush import take
 from aiops.pipeline.judge import open_episode
 from aiops.pipeline.pending import Pending
@@ -84,16 +85,16 @@ def _is_own(watch: Watch, warning: EarlyWarning) -> bool:
 
 
 def _acted(watch: Watch, said: Statement, now_s: int, rooms: Rooms) -> None:
-    warning_id, at_s = said.warning_id, float(said.body["at_s"])
+    warning_id, begun = said.warning_id, begun_s(said)
     pending = watch.pending.get(warning_id)
-    if pending is not None and not may_avert(pending.warning, at_s):
+    if pending is not None and not may_avert(pending.warning, begun):
         return
     if pending is None:
         warning, outcome = rooms.store.warning(warning_id), rooms.store.outcome_of(warning_id)
         free = outcome is None or _open_to_more(outcome)
         if warning is None or warning.kind not in FORETELLING or not free or now_s > until_s(warning):
             return
-        if not may_avert(warning, at_s):
+        if not may_avert(warning, begun):
             return
         number = watch.entity_number(key(warning.entity))
         if number is None or not _is_own(watch, warning):
@@ -101,7 +102,7 @@ def _acted(watch: Watch, said: Statement, now_s: int, rooms: Rooms) -> None:
         limits = watch.limit.value[watch.rows_of(number)].tolist() if warning.kind == "exhaustion" else ()
         pending = watch.pending[warning_id] = Pending(warning, tuple(limits))
     within = float(said.body.get("within_s") or verified_within(said, pending.warning, rooms.runbooks))
-    pending.act(int(at_s), within)
+    pending.act(int(said.body["at_s"]), within)
     pending.again |= _came_back(pending.warning, now_s, rooms)
 
 

@@ -95,7 +95,7 @@ class Tools:
         """What says that something was done about the warning: its verdict may depend on it."""
         run, now = view.run, self.clock()
         what = f"{run.runbook}: {row.step_id}{' taken back' if row.idx >= UNDO else ''}"
-        body = {"what": what, "at_s": now, "response": run.id}
+        body = {"what": what, "at_s": now, "begun_s": now if row.begun_s is None else row.begun_s, "response": run.id}
         return (Statement("action", run.card, f"{run.id}:{row.idx}", run.warning_id, now, f"{run.runbook}@{run.sha}", body),)
 
     def skip(self, view: View, row: StepRow, why: str) -> bool:

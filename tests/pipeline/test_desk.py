@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from aiops.models.card import ModelCard
 from aiops.outcomes.incidents import Incident
 from aiops.pipeline.desk import Desk, Unsaid
-from aiops.store import Store, tables
+from aiops.store import Statement, Store, tables
 from tests.daemon.rig import card
 from tests.outcomes.made import warning, withdrawn
 from tests.store.samples import outcome
@@ -120,9 +120,17 @@ def test_what_was_done_after_the_withdrawal_makes_no_hit_of_it(store: Store, at:
     assert [o.verdict for o in one.incident(incident(), "webhook", 31_000)] == [verdict]
 
 
+def test_a_step_that_was_begun_before_the_withdrawal_may_have_averted_it(store: Store) -> None:
+    one = desk(store, withdrawn(15_000), outcomes=[judged("false")])
+    body = {"what": "clean: delete", "at_s": 15_300.0, "begun_s": 14_900.0, "response": "r"}
+    with store.transaction() as tx:
+        tx.put_statement(Statement("action", "disk_full", "r:0", "w", 15_300.0, "clean@1f", body))
+    assert [o.verdict for o in one.incident(incident(), "webhook", 31_000)] == ["hit"], "it was waited for to the horizon's end"
+
+
 def test_what_was_done_after_the_withdrawal_is_no_ground_for_averted(store: Store) -> None:
     one = desk(store, withdrawn(15_000), outcomes=[judged("false")])
-    one.acted("w", "deleted old logs", "ann", 16_000, 16_000)
+    assert one.acted("w", "deleted old logs", "ann", 16_000, 16_000).body["too_late"]
     with pytest.raises(Unsaid, match="while it stood"):
         one.verdict("w", "averted", "ann", 40_000)
 
