@@ -337,6 +337,7 @@ def table(found: Sequence[Figures]) -> Iterator[str]:
 
 def _line(one: Figures, name: str, width: int) -> str:
     from aiops.core.durations import text
+    from aiops.core.quantity import rough
 
     def share(value: float | None) -> str:
         return "-" if value is None else f"{value:.0%}"
@@ -347,12 +348,14 @@ def _line(one: Figures, name: str, width: int) -> str:
     off = "-" if one.off_s is None else text(one.off_s)
     alone = "-" if one.cleared_alone is None else f"{one.cleared} of {one.untouched}"
     return (
-        f"{name:{width}}  {one.settled:7}  {bounds:17}  {share(one.recall):6}  {leads:22}  {one.false_per_week:10.2g}  "
+        f"{name:{width}}  {one.settled:7}  {bounds:17}  {share(one.recall):6}  {leads:22}  {rough(one.false_per_week):>10}  "
         f"{_per_100(one):16}  {share(one.promised):4}  {inside:11}  {off:8}  {share(one.aside):5}  {alone}"
     )
 
 
 def _per_100(one: Figures) -> str:
     """False warnings a week for a hundred series, and how many the card allows."""
-    allowed = "" if one.budget is None else f" ({one.budget:.3g})"
-    return "-" if one.false_per_100 is None else f"{one.false_per_100:.2g}{allowed}"
+    from aiops.core.quantity import rough
+
+    allowed = "" if one.budget is None else f" ({rough(one.budget)})"
+    return "-" if one.false_per_100 is None else f"{rough(one.false_per_100)}{allowed}"

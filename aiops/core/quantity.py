@@ -31,5 +31,14 @@ def quantity(value: Any, unit: str) -> str:
     return f"{shown:.4g} {_BYTES[power]}B{unit[2:]}"
 
 
+def rough(value: float) -> str:
+    """A number with two digits, whole from ten on.
+
+    >>> rough(100.0), rough(12.5), rough(0.666), rough(0.0)
+    ('100', '12', '0.67', '0')
+    """
+    return f"{value:.0f}" if abs(value) >= 10 else f"{value:.2g}"
+
+
 def _digits(value: float) -> str:
     return f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value:.4g}"

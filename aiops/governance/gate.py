@@ -134,6 +134,8 @@ class Gate:
         names = {name for one in _label_sets(warning) for name in one}
         if decision.effect != "mask":
             names = {name for name in names if self._too_high(name, lineages, action, location)}
+        if warning.kind == "rule" and self.policy.label("alertname") is None:
+            names.discard("alertname")  # the rule's name is its author's, as a card's is: it says what will happen
         return (masked(warning, self.masker, names) if names else warning), decision
 
     def _too_high(self, name: str, lineages: Sequence[Lineage], action: Action, location: str) -> bool:

@@ -16,14 +16,18 @@ from aiops.notify.fates import PENDING, Fate, leading, lines, said, tally, title
 
 TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
 CARDS_AT_MOST = 5
+PLACES = ("cluster", "namespace", "instance", "node", "pod", "container", "service", "queue", "topic", "mountpoint")
+"""Labels that say where something is."""
 _STATE = {"absence": "silent", "conflict": "told differently by its sources"}
 _OVER = {"absence": "is silent no longer, or taken to be gone", "conflict": "is told alike again"}
 
 
 def subject(warning: EarlyWarning) -> str:
     """What it is about in a few words: the kind of failure, or the alert, and where."""
-    own = rule_labels(warning)
-    where = visible(" ".join(v for k, v in warning.entity.items() if v and k not in own), TITLE_ENTITY_AT_MOST)
+    own, places = rule_labels(warning), warning.entity.items()
+    if warning.kind == "rule":  # all labels of an alert: first those that say where, for the end is cut
+        places = sorted(places, key=lambda one: PLACES.index(one[0]) if one[0] in PLACES else len(PLACES))
+    where = visible(" ".join(v for k, v in places if v and k not in own), TITLE_ENTITY_AT_MOST)
     if warning.members:
         where = f"{len(warning.members)} entities" + (f" of {where}" if where else "")
     name = visible(own["alertname"], TITLE_ENTITY_AT_MOST) if "alertname" in own else warning.card.replace("_", " ")

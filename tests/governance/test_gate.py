@@ -111,6 +111,18 @@ def test_the_entities_that_a_warning_of_many_lists_are_masked_too() -> None:
     assert seen.members[0]["entity"]["instance"].startswith("masked:")
 
 
+def test_the_name_of_a_rule_stays_unless_the_policy_speaks_of_it() -> None:
+    entity = {"alertname": "DiskFull", "instance": "db-1"}
+    found = classified("restricted", alertname="DiskFull").having(kind="rule", entity=entity)
+    seen, _ = gate().outbound(found, "notify", "")
+    assert seen is not None
+    assert seen.entity["alertname"] == "DiskFull"
+    assert "db-1" not in str(seen)
+    seen, _ = gate(labels={"alert*": {"class": "restricted"}}).outbound(found, "notify", "")
+    assert seen is not None
+    assert "DiskFull" not in str(seen)
+
+
 def test_the_record_of_a_masked_warning_does_not_name_its_service() -> None:
     record = {"text": "new: unproven; service shop 9 of 12", "groups": [{"of": "service shop", "settled": 12}]}
     found = classified("restricted", service="shop").having(record=record)

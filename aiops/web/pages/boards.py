@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiops.core.durations import rfc3339, text
+from aiops.core.quantity import rough
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
 from aiops.outcomes.report import by_name
@@ -95,8 +96,8 @@ def _figure(f: Figures, stage: str) -> list[Cell]:
         Cell("new: unproven" if not f.settled else f"{f.came_true} of {f.settled}", bounds),
         Cell("-" if f.recall is None else f"{f.recall:.0%}", f"{missed} missed" if missed else ""),
         Cell("-" if f.median_lead_s is None else text(f.median_lead_s), "" if leads is None else f"nine in ten {text(leads)}"),
-        Cell(f"{f.false_per_week:.2g}"),
-        Cell("-" if f.budget is None or f.false_per_100 is None else f"{f.false_per_100:.2g} of {f.budget:.2g}",
+        Cell(rough(f.false_per_week)),
+        Cell("-" if f.budget is None or f.false_per_100 is None else f"{rough(f.false_per_100)} of {rough(f.budget)}",
              "a week for 100 series" if f.budget is not None else "", mark="bad" if over else ""),
         Cell("-" if f.coverage is None else f"{f.coverage:.0%}", f"of {f.timed}; 80 % promised" if f.timed else ""),
         Cell("-" if f.off_s is None else text(f.off_s)),
