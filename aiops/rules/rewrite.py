@@ -85,8 +85,10 @@ def any_of(node: Binary) -> Aggregate | None:
         return None
     if counted.op == "count":
         return counted
-    truths = counted.op == "sum" and isinstance(counted.of, Binary) and counted.of.to_bool and not is_scalar(counted.of)
-    return replace(counted, op="count", of=replace(counted.of, to_bool=False)) if truths else None
+    truths = counted.of
+    if counted.op != "sum" or not isinstance(truths, Binary) or not truths.to_bool or is_scalar(truths):
+        return None
+    return replace(counted, op="count", of=replace(truths, to_bool=False))
 
 
 def _by_the_first(op: str, limit: float) -> bool:
