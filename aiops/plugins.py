@@ -6,7 +6,8 @@ Nothing is imported until it is named, so that nobody pays for what is not used.
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
+from functools import cache
+from importlib import metadata
 from typing import Any
 
 from aiops.core.errors import AiopsError
@@ -58,10 +59,16 @@ BUILT_IN: dict[str, dict[str, str]] = {
 }
 
 
+@cache
+def entry_points(group: str) -> metadata.EntryPoints:
+    """What third parties offer to a group, as installed when the process first asked: a file of every distribution is read."""
+    return metadata.entry_points(group=group)
+
+
 def catalogue(group: str) -> dict[str, str]:
     """Name to `module:Class` of a group, ours and third parties'. Raises AiopsError when a name is defined twice."""
     found = dict(BUILT_IN[group])
-    for point in entry_points(group=f"aiops.{group}"):
+    for point in entry_points(f"aiops.{group}"):
         if point.name in found:
             raise AiopsError(
                 f"{group}: {point.name!r} is defined twice: {found[point.name]} and {point.value}; rename one"

@@ -1,12 +1,15 @@
-"""Which file is run first; what one test configures of the process is not left to the next."""
+"""Which file is run first, what is worked out once a process; what one test configures of it is not left to the next."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 import structlog
+
+from aiops.config import yaml_file
 
 LONGEST = (
     "acceptance/test_response_drill.py", "acceptance/test_fill.py", "acceptance/test_existing_alerts.py", "backtest/test_run.py",
@@ -24,6 +27,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {TESTS / name: number for number, name in enumerate(LONGEST)}
     assert all(path.is_file() for path in place), "a file that takes long has another name now"
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def what_is_shipped_is_parsed_once() -> Iterator[None]:
+    """A thousand tests begin with the shipped cards and runbooks; one text always gives the same document."""
+    parsed = yaml_file.parsed
+    once, tree = cache(parsed), f"{TESTS.parent}/"
+
+    def remembered(name: str, text: str) -> yaml_file.Document:
+        return once(name, text) if name.startswith(tree) else parsed(name, text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml_file, "parsed", remembered)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from aiops.backtest.card_tests import failure, seen
-from aiops.config.shipped import models_dir, shelves
-from aiops.models.card import ModelCard, load_cards
+from aiops.config.shipped import models_dir
+from aiops.models.card import ModelCard
 from aiops.models.card_parts import CardTest
+from tests import shipped
 
-CARDS = {card.name: card for card in load_cards(shelves(models_dir()))}
-HOSTS = {card.name: card for card in load_cards([models_dir()])}
+CARDS = {card.name: card for card in shipped.CARDS}
+HOSTS = {card.name: card for card in shipped.HOST_CARDS}
 NAMES = {
     "disk_full": "filesystem_free_ratio",
     "inode_exhaustion": "filesystem_inodes_free_ratio",

@@ -9,15 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from aiops.config.shipped import runbooks_dir, shelves
 from aiops.core.programs import WRITTEN
 from aiops.pipeline.procedures import klass_of, procedure_of, rendered, runbook_of, snapshot_of
 from aiops.responses.procedure import Procedure, Unclear
-from aiops.runbooks import Runbook, load_runbooks
+from aiops.runbooks import Runbook
 from tests.responses.rig import READ, WRITE, book, load
 from tests.runbooks.hostile import VALUES
+from tests.shipped import BOOKS
 
-BOOKS = load_runbooks(shelves(runbooks_dir()))
 CONTEXT: dict[str, Any] = {
     "symptom": {"labels": {"instance": "db1", "bad": "--all"}, "confidence": 0.9},
     "target": {"instance": "db1"},

@@ -10,9 +10,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from aiops.config.shipped import runbooks_dir, shelves
-from aiops.runbooks import Runbook, load_runbook, load_runbooks
+from aiops.runbooks import Runbook, load_runbook
 from aiops.runbooks.cacao import playbook
+from tests.shipped import BOOKS
 
 ID = re.compile(r"^[a-z][a-z0-9-]+[a-z0-9]--[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 VARIABLE = re.compile(r"__[a-zA-Z][a-zA-Z0-9_-]{0,199}?__(?=:value)")
@@ -87,7 +87,7 @@ def whole(found: dict[str, Any]) -> None:
     assert "${{" not in json.dumps(found)
 
 
-@pytest.mark.parametrize("book", load_runbooks(shelves(runbooks_dir())), ids=lambda one: one.name)
+@pytest.mark.parametrize("book", BOOKS, ids=lambda one: one.name)
 def test_every_shipped_runbook_becomes_a_whole_playbook(book: Runbook) -> None:
     whole(playbook(book))
     assert playbook(book) == playbook(book)
@@ -134,3 +134,50 @@ def test_what_the_format_has_no_place_for_stands_in_words(grows: Runbook) -> Non
     assert "At most once in 6h for a target." in found["description"]
     assert "fresh" in found["description"]
     assert found["created"] == "2026-11-01T00:00:00.000Z"
+    assert "At most 3 targets in 1h." in found["description"]
+
+
+def flat(value: Any, place: str = "") -> dict[str, Any]:
+    """Every plain value by its place."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found: dict[str, Any] = {}
+    for key, one in inside:
+        found |= flat(one, f"{place}.{key}")
+    return found if isinstance(value, dict | list) and value else {place: value}
+
+
+@pytest.mark.parametrize("book", BOOKS, ids=lambda one: one.name)
+def test_no_key_of_a_runbook_is_left_out_but_its_tests(book: Runbook) -> None:
+    found = playbook(book)
+    (extension,) = found["extension_definitions"]
+    kept = dict(found["playbook_extensions"][extension])
+    actions = [part for part in found["workflow"].values() if extension in part.get("step_extensions", {})]
+    kept["steps"] = [part["step_extensions"][extension] for part in actions]
+    kept["steps"].sort(key=lambda step: [one.id for one in book.steps].index(step["id"]))
+    written = book.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"tests"})
+    written["steps"] = [one.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True) for one in book.steps]
+    assert flat(kept).keys() == flat(written).keys()
+    plain = {place: value for place, value in flat(written).items() if not (isinstance(value, str) and "${{" in value)}
+    assert {place: flat(kept)[place] for place in plain} == plain
+
+
+def test_a_program_has_its_host_its_environment_and_its_time(tmp_path: Path) -> None:
+    file = tmp_path / "volume-grows.yaml"
+    file.write_text(GROWS.replace("argv: [report, --,", 'env: {AT: "${{ symptom.labels.mountpoint }}"}, argv: [report, --,'))
+    found = playbook(load_runbook(file))
+    whole(found)
+    (inspect,) = (part for part in found["workflow"].values() if part.get("name") == "inspect")
+    assert inspect["commands"][0]["command"] == "env AT=__mountpoint__:value report -- __mountpoint__:value"
+    assert found["agent_definitions"][inspect["agent"]]["address"] == {"dname": ["__instance__:value"]}
+    assert inspect["timeout"] == 30_000
+
+
+def test_secrets_are_exported_by_their_names_alone(tmp_path: Path) -> None:
+    file = tmp_path / "volume-grows.yaml"
+    more = "auth: {bearer: {secret: volumes}}, headers: {X-Team: storage}"
+    file.write_text(GROWS.replace("with: {method: PUT,", f"with: {{method: PUT, {more},"))
+    found = playbook(load_runbook(file))
+    (grow,) = (part for part in found["workflow"].values() if part.get("name") == "grow")
+    (kept,) = grow["step_extensions"].values()
+    assert kept["with"]["auth"] == {"bearer": {"secret": "volumes"}}
+    assert grow["commands"][0]["headers"] == {"X-Team": ["storage"]}

@@ -10,24 +10,17 @@ import pytest
 
 from aiops.backtest.card_tests import failure
 from aiops.cli.check import refusal
-from aiops.config.shipped import models_dir, runbooks_dir, shelves
-from aiops.models.card import ModelCard, load_cards
+from aiops.models.card import ModelCard
 from aiops.models.card_parts import CardTest
-from aiops.runbooks import Runbook, load_runbooks
 from aiops.telemetry.host import HostParams, HostSource
 from aiops.telemetry.source import ReadLimits
+from tests.shipped import BOOKS, CARDS, HOST_CARDS
 
-CARDS = load_cards(shelves(models_dir()))
-HOSTS = {card.name for card in load_cards([models_dir()])}
+HOSTS = {card.name for card in HOST_CARDS}
 every = pytest.mark.parametrize("card", CARDS, ids=lambda c: c.name)
 each_case = pytest.mark.parametrize(
     ("card", "test"), [(c, t) for c in CARDS for t in c.tests], ids=lambda x: x.name.replace(" ", "_")
 )
-
-
-@cache
-def books() -> list[Runbook]:
-    return load_runbooks(shelves(runbooks_dir()))
 
 
 @cache
@@ -42,7 +35,7 @@ def host() -> tuple[HostSource, int]:
 
 @every
 def test_some_runbook_says_what_to_do(card: ModelCard) -> None:
-    assert [b.name for b in books() if not refusal(b, card)]
+    assert [b.name for b in BOOKS if not refusal(b, card)]
 
 
 @every
@@ -69,5 +62,5 @@ def test_the_host_source_can_evaluate_its_query(card: ModelCard) -> None:
 def test_on_this_host_a_card_watches_something_and_a_runbook_answers_it() -> None:
     source, now = host()
     watched = [c for c in CARDS if c.name in HOSTS and source.fetch(c.query, now - 30, now, 5).block.labels]
-    answered = [c.name for c in watched if any(not refusal(b, c) for b in books())]
+    answered = [c.name for c in watched if any(not refusal(b, c) for b in BOOKS)]
     assert {"disk_full", "memory_exhaustion", "load_anomaly"} <= set(answered)

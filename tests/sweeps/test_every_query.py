@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from aiops.config.shipped import models_dir, shelves
-from aiops.models.card import ModelCard, load_cards
+from aiops.models.card import ModelCard
+from tests import shipped
 from tests.servers import binary
 
-CARDS = load_cards(shelves(models_dir())[1:])
+CARDS = [card for card in shipped.CARDS if card not in shipped.HOST_CARDS]
 POD = 'namespace="shop",pod="cart-0"'
 DB, CACHE, MQ, PROM = 'instance="db1:9187"', 'instance="cache1:9121"', 'instance="mq1:15692"', 'instance="prom1:9090"'
 HEAP = 'job="shop",instance="app1:8080"'

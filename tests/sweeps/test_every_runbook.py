@@ -12,17 +12,16 @@ import pytest
 from hypothesis import given, settings
 
 from aiops.backtest.card_tests import open_warnings
-from aiops.config.shipped import models_dir, runbooks_dir, shelves
+from aiops.config.shipped import runbooks_dir
 from aiops.core.text import visible
-from aiops.models.card import load_cards
-from aiops.runbooks import Runbook, load_runbooks
+from aiops.runbooks import Runbook
 from aiops.runbooks.expressions import LOOK_UP, query_for
 from aiops.runbooks.match import Subject, context_of
 from aiops.runbooks.plan import plan, rendered_argv
 from aiops.runbooks.simulate import run_tests
 from tests.runbooks.hostile import VALUES
+from tests.shipped import BOOKS, CARDS
 
-BOOKS = load_runbooks(shelves(runbooks_dir()))
 every = pytest.mark.parametrize("book", BOOKS, ids=lambda b: b.name)
 
 
@@ -30,7 +29,7 @@ every = pytest.mark.parametrize("book", BOOKS, ids=lambda b: b.name)
 def reached() -> dict[str, set[str]]:
     """Runbook to the cards whose firing tests reach it through the live turn."""
     out: dict[str, set[str]] = {}
-    for card in load_cards(shelves(models_dir())):
+    for card in CARDS:
         for test in card.tests:
             if test.expect.symptom != "none":
                 for warning in open_warnings(card, test, BOOKS)[0]:
@@ -104,7 +103,7 @@ def test_its_file_is_called_as_it_is_and_says_who_answers(book: Runbook) -> None
 def test_every_label_it_looks_up_is_one_its_warnings_have(book: Runbook) -> None:
     texts = [text for s in book.steps for text in _texts(s.with_)] + [book.notify.impact]
     names = {found[1].split(".")[2] for text in texts for found in LOOK_UP.finditer(text) if "labels" in found[1]}
-    entities = [set(card.entity) for card in load_cards(shelves(models_dir())) if card.name in reached()[book.name]]
+    entities = [set(card.entity) for card in CARDS if card.name in reached()[book.name]]
     assert entities
     assert all(names | set(book.target_by) <= entity for entity in entities)
 

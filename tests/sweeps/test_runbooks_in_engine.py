@@ -14,8 +14,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from aiops.config.responses import ResponseSettings
-from aiops.config.shipped import runbooks_dir, shelves
 from aiops.core.durations import seconds
+from aiops.core.labels import fingerprint, key, subset
 from aiops.core.records import Crossing, EarlyWarning
 from aiops.governance.gate import Gate
 from aiops.governance.masking import Masker, key_of
@@ -32,9 +32,10 @@ from aiops.runbooks import Runbook, load_runbooks
 from aiops.runbooks.schema import Outcome, RunbookTest
 from aiops.runbooks.simulate import Run as Simulated
 from aiops.runbooks.simulate import run_tests, simulate
-from aiops.store import Store
-from aiops.store.response_rows import Run
+from aiops.store import Store, tables
+from aiops.store.response_rows import Charge, Run, charge_row
 from aiops.store.responses import Responses
+from tests import shipped
 from tests.responses.rig import READ, START_S, WRITE, Clock, CountParams, book
 from tests.store.samples import warning as sample
 
@@ -42,7 +43,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT.parent / "shared" / "spec" / "runbooks"
 OWN = Path(__file__).parent / "runbooks"
 """Runbooks that write, with every way to end."""
-BOOKS = [*load_runbooks(shelves(runbooks_dir())), *load_runbooks([OWN])]
+BOOKS = [*shipped.BOOKS, *load_runbooks([OWN])]
 BOOKS += load_runbooks([EXAMPLES]) if EXAMPLES.is_dir() else []
 CASES = [pytest.param(book, test, id=f"{book.name}: {test.name}") for book in BOOKS for test in book.tests]
 TICK_S, AT_MOST_S = 30.0, 3 * 86400.0
@@ -114,6 +115,19 @@ def early(book: Runbook, test: RunbookTest) -> EarlyWarning:
     )  # fmt: skip
 
 
+def charged(book: Runbook, test: RunbookTest) -> list[Charge]:
+    """The earlier runs of a test, as the engine counts them."""
+    kind, labels = ",".join(sorted(book.target_by)), subset(test.symptom.labels, book.target_by)
+    cooldown = (book.guards.cooldown if book.guards else None) or 0.0
+    return [
+        Charge(
+            f"earlier {i}", book.name, fingerprint(kind, key({**labels, **one.target})), kind, START_S - one.ago, cooldown,
+            START_S - one.ago + one.took, one.outcome == "succeeded", one.came_back, one.outcome == "target_gone",
+        )
+        for i, one in enumerate(test.earlier)
+    ]  # fmt: skip
+
+
 def lived(folder: Path, book: Runbook, test: RunbookTest) -> Simulated:
     """What the engine makes of a test."""
     if test.mode is not None:
@@ -125,6 +139,8 @@ def lived(folder: Path, book: Runbook, test: RunbookTest) -> Simulated:
         clock, warning = Clock(START_S), early(book, test)
         with store.transaction() as tx:
             tx.put_warning(warning)
+            for one in charged(book, test):
+                tx._connection.execute(tables.charges.insert().values(charge_row(one)))
         runs = Responses(store)
         settings = ResponseSettings.model_validate({"ceiling": "auto"})
         gate = Gate(Policy(), Masker(key_of(None)))

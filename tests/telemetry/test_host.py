@@ -16,16 +16,15 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from aiops.config.shipped import models_dir
-from aiops.models.card import load_cards
 from aiops.telemetry import host, mounts
 from aiops.telemetry.host import Host, HostParams, HostSource
 from aiops.telemetry.mounts import Mounts, watched
 from aiops.telemetry.source import ReadLimits
 from tests.servers import node_exporter
+from tests.shipped import HOST_CARDS
 
 NOW = 1_800_000_000
-CARDS = {card.name: card for card in load_cards([models_dir()])}
+CARDS = {card.name: card for card in HOST_CARDS}
 
 
 def source(every: int = 5) -> HostSource:

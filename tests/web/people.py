@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,24 @@ PEOPLE: dict[str, Any] = {
 }  # fmt: skip
 
 
+@cache
+def known() -> tuple[Accounts, dict[str, str]]:
+    """Accounts of everybody, the token of each. ann has a password too, the hash of which is slow to make."""
+    accounts = Accounts()
+    made = {name: accounts.new_token(name) for name in PEOPLE}
+    accounts.set_password("ann", PASSWORD)
+    return accounts, made
+
+
 @pytest.fixture
 def tokens(rig: Rig, tmp_path: Path) -> dict[str, str]:
-    """A daemon with four people; the token of each. ann has a password too."""
-    accounts, made = Accounts(), {}
-    for name in PEOPLE:
-        made[name] = accounts.new_token(name)
-    accounts.set_password("ann", PASSWORD)
+    """A daemon with people; the token of each."""
+    accounts, made = known()
     accounts.write(tmp_path / "accounts")
     rig.more["web"] = {"people": PEOPLE, "accounts_file": str(tmp_path / "accounts")}
     rig.world.add("free", {"instance": "a"}, calm())
     rig.start(card())
-    return made
+    return dict(made)
 
 
 @pytest.fixture
