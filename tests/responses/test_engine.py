@@ -155,6 +155,21 @@ def test_a_query_is_a_step_too(rig: Rig) -> None:
     assert rig.count.calls[-1].given == {"n": 0.3}
 
 
+def test_where_nothing_may_be_changed_a_look_that_is_not_possible_is_left_out(rig: Rig) -> None:
+    rig.count.does["look"] = lambda call: Result("failed", why="df is not listed", effect=False)
+    begun(rig, book({**READ, "id": "look"}, {**READ, "id": "more"}, WRITE, mode="suggest"))
+    assert (rig.one().state, rig.count.steps) == ("suggested", ["look", "more"])
+    assert rig.step_states() == {"look": "SKIPPED", "more": "DONE", "fix": "PENDING"}
+    (row,) = [row for row in rig.runs.steps(rig.one().id) if row.step_id == "look"]
+    assert row.why == "df is not listed"
+
+
+def test_a_look_that_failed_calls_a_person_all_the_same(rig: Rig) -> None:
+    rig.count.does["look"] = lambda call: Result("failed", why="exit code 1")
+    begun(rig, book(READ, WRITE, mode="suggest"))
+    assert rig.one().state == "needs_a_person"
+
+
 def test_a_step_that_fails_before_it_began_is_tried_as_often_as_it_says(rig: Rig) -> None:
     rig.count.does["look"] = lambda call: Result("failed", why="no route", effect=False)
     one = begun(rig, book({**READ, "retry": {"attempts": 3, "backoff": "10s"}}, WRITE, mode="auto"))
@@ -248,6 +263,7 @@ def test_the_warning_hears_of_what_was_done_about_it(rig: Rig) -> None:
     begun(rig, book(mode="auto"))
     (said,) = rig.store.statements(kind="action", warning_id="0" * 15 + "1")
     assert (said.who, said.body["what"]) == (f"mend@{rig.books[0].sha}", "mend: fix")
+    assert said.body["begun_s"] <= said.body["at_s"] == said.said_s
 
 
 def test_everything_that_was_decided_stands_in_the_ledger(rig: Rig) -> None:
