@@ -138,12 +138,13 @@ def _number(value: float) -> float | int:
 def _margin_text(found: list[Compared]) -> Iterator[str]:
     from aiops.core.text import visible
     from aiops.rules.formula import compared
+    from aiops.rules.judge import REASONS
 
     for rule, compiled in found:
         yield f"{visible(rule.file, 400)}:{rule.line}: {visible(rule.alert, 200)}"
         if not compiled.forecastable:
             detail = f" ({visible(compiled.detail, 300)})" if compiled.detail else ""
-            yield f"  cannot be anticipated: {compiled.reason}{detail}"
+            yield f"  cannot be anticipated: {compiled.reason}, {REASONS[compiled.reason or '']}{detail}"
             continue
         yield f"  margin    {visible(compiled.margin or '', 20_000)}"
         if compiled.target is not None:

@@ -33,6 +33,7 @@ from aiops.rules.words import (
     FAILURES,
     INSTANTS,
     KEPT,
+    MOMENTS,
     NO_PLURALS,
     NUMBERED,
     PLAIN_STATES,
@@ -147,7 +148,7 @@ def is_failure(node: Node) -> bool:
     """Whether it is the instant at which something failed: `backup_last_failure_timestamp_seconds`."""
     if isinstance(node, Selector):
         found = set(words(name_of(node)))
-        return bool(found & INSTANTS and found & FAILURES)
+        return bool(found & MOMENTS and found & FAILURES)
     below = inner(node)
     return below is not None and is_failure(below)
 

@@ -33,8 +33,9 @@ COUNTED = _set(
     replicas"""
 )
 """Words of names that take many values."""
-INSTANTS = _set("timestamp last latest time date heartbeat epoch")
-"""Words of instants: 0 there means never."""
+MOMENTS = _set("timestamp time date epoch")
+INSTANTS = MOMENTS | _set("last latest heartbeat")
+"""Words of instants, where 0 means never; those of MOMENTS say so by themselves."""
 FAILURES = _set("failed failure failures fail error errors")
 """Words of what went wrong."""
 REALS = _set(

@@ -99,7 +99,7 @@ def test_margin_as_text_shows_leaves_and_reasons(good: Path) -> None:
     assert "  margin    tank_used / tank_size - 0.9 - 1e-300 and tank_size > 0" in text
     assert "  gate      tank_size > 0" in text
     assert "  target    0 - tank_litres" in text
-    assert "  cannot be anticipated: binary (pump_up == 0)" in text
+    assert "  cannot be anticipated: binary, a state of two or a few values does not approach its limit (pump_up == 0)" in text
 
 
 def test_text_keeps_brackets_and_digits(tmp_path: Path) -> None:
