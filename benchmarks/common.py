@@ -44,6 +44,18 @@ def prometheus(folder: pathlib.Path, rules: str = "", scrape: str = "") -> Itera
 
 
 @contextlib.contextmanager
+def alertmanager(folder: pathlib.Path) -> Iterator[str]:
+    """Debian's Alertmanager on a free loopback port, which tells nobody; its URL."""
+    (folder / "alertmanager.yml").write_text(json.dumps({"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}))
+    url = f"http://127.0.0.1:{free_port()}"
+    command = ["prometheus-alertmanager", f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/alertmanager",
+               f"--web.listen-address={url.removeprefix('http://')}", "--cluster.listen-address=",
+               "--log.level=error"]  # fmt: skip
+    with _running(command, url, "/-/ready", folder / "alertmanager.log") as server:
+        yield server.url
+
+
+@contextlib.contextmanager
 def victoria_metrics(folder: pathlib.Path, samples: pathlib.Path) -> Iterator[Server]:
     """Debian's VictoriaMetrics on a free loopback port, with the `samples` of a file in Prometheus' text format (ms)."""
     port = free_port()

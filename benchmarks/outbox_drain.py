@@ -1,15 +1,17 @@
-"""How fast a backlog of messages leaves the outbox for a webhook of this machine, and that all arrived once, in order.
+"""How fast a backlog of messages leaves the outbox for a receiver of this machine, and that all arrived once, in order.
 
-Usage: python benchmarks/outbox_drain.py [--messages 10000] [--episodes 5000] [--slow] [--work DIR]
+Usage: python benchmarks/outbox_drain.py [--messages 10000] [--episodes 5000] [--slow] [--alertmanager] [--work DIR]
 
-A store on disk (SQLite, every commit synced), messages of as many early warnings as `--episodes`, a receiver in a process of its
-own that answers at once. The relay is the daemon's, called as the daemon calls it, until nothing waits. `--slow`: a second
-receiver that takes ten seconds for each of its hundred messages, to see that it holds up nobody.
+A store on disk (SQLite, every commit synced), messages of as many early warnings as `--episodes`, a webhook in a process of its
+own that answers at once, or with `--alertmanager` Debian's Alertmanager, which is asked which alerts it holds. The relay is the
+daemon's, called as the daemon calls it, until nothing waits. `--slow`: a second receiver that takes ten seconds for each of its
+hundred messages, to see that it holds up nobody.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.server
 import json
 import multiprocessing
@@ -17,14 +19,23 @@ import pathlib
 import resource
 import tempfile
 import time
+import urllib.request
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
+from typing import Any
 
+from common import alertmanager
+
+from aiops.core.records import Crossing, EarlyWarning, Lineage, Symptom
+from aiops.notify.alertmanager import AlertmanagerNotifier, AlertmanagerParams
+from aiops.notify.interface import Notifier
+from aiops.notify.message import payload_of
 from aiops.notify.relay import Relay
 from aiops.notify.webhook import WebhookNotifier, WebhookParams
 from aiops.store import Store
 
-NOW = 1_790_000_000.0
-TEXT = "What: forecast of filesystem_free_ratio on instance=db1, mountpoint=/var; severity warning, stage ticket\n" * 15
+Arrived = Callable[[], list[str]]
+"""The keys of what arrived, in order; of an Alertmanager the ids of the warnings that it holds."""
 
 
 def receiver(link: Connection, takes_s: float) -> None:
@@ -52,13 +63,55 @@ def receiver(link: Connection, takes_s: float) -> None:
     link.send(ids)
 
 
-def fill(store: Store, name: str, messages: int, episodes: int) -> None:
-    """Messages of the size of real ones, some of them of one episode."""
+@contextlib.contextmanager
+def webhook(name: str, takes_s: float) -> Iterator[tuple[Notifier[Any], Arrived]]:
+    """One that takes so long for each message."""
+    link, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=receiver, args=(theirs, takes_s), daemon=True)
+    process.start()
+
+    def arrived() -> list[str]:
+        link.send("ids")
+        return list(link.recv())
+
+    try:
+        yield WebhookNotifier(name, WebhookParams(url=f"http://127.0.0.1:{link.recv()}/", timeout=15.0)), arrived
+    finally:
+        process.kill()
+
+
+@contextlib.contextmanager
+def real_alertmanager(name: str, folder: pathlib.Path) -> Iterator[tuple[Notifier[Any], Arrived]]:
+    """Debian's."""
+    with alertmanager(folder) as url:
+
+        def arrived() -> list[str]:
+            with urllib.request.urlopen(f"{url}/api/v2/alerts", timeout=60) as answer:
+                return [one["labels"]["warning_id"] for one in json.load(answer)]
+
+        yield AlertmanagerNotifier(name, AlertmanagerParams(url=url, timeout=15.0)), arrived
+
+
+def early(number: int, now_s: int) -> EarlyWarning:
+    """A disk that fills."""
+    labels = {"instance": f"db{number}", "mountpoint": "/var"}
+    crossing, lineage = Crossing(now_s + 19800.0, now_s + 22200.0, now_s + 25200.0), Lineage("prom", "free", now_s - 10800, now_s)
+    evidence = {"now": 0.18, "limit": 0.05, "above": False, "unit": "1", "slope_per_hour": -0.021, "window_s": 10800.0}
+    symptom = Symptom("disk", "free", labels, "exhaustion", now_s - 300, "warning", 0.9, 0.0, crossing, evidence, lineage)
+    return EarlyWarning(
+        f"{number:016x}", f"{number:016x}", "disk", "free", "exhaustion", labels, labels, "open", "ticket", now_s, now_s,
+        "warning", 0.9, 0.0, crossing, crossing, crossing.latest_s, crossing.earliest_s, (symptom,),
+        record={"text": "36 of 40 came true"},
+    )  # fmt: skip
+
+
+def fill(store: Store, name: str, messages: int, episodes: int, now_s: float) -> None:
+    """Messages as a turn makes them, some of them of one episode."""
     with store.transaction() as tx:
         for n in range(messages):
-            warning = f"{n % episodes:016x}"
-            payload = {"event": "opened", "at_s": NOW, "title": "disk full on db1", "text": TEXT, "warning": {"id": warning}}
-            tx.enqueue(name, warning, f"{warning}:worsened:{n}", payload, NOW)
+            one = early(n % episodes, int(now_s))
+            payload = payload_of("worsened", one, now_s, 60.0, None)
+            tx.enqueue(name, one.id, f"{one.id}:worsened:{n}", payload, now_s)
 
 
 def main() -> None:
@@ -66,37 +119,41 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=10_000)
     parser.add_argument("--episodes", type=int, default=5_000)
     parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--alertmanager", action="store_true")
     parser.add_argument("--work")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.work) as folder:
-        store = Store.open("", pathlib.Path(folder))
-        links, notifiers, processes = {}, {}, []
-        for name, takes_s in (("fast", 0.0), *([("slow", 10.0)] if given.slow else [])):
-            links[name], theirs = multiprocessing.Pipe()
-            processes.append(multiprocessing.Process(target=receiver, args=(theirs, takes_s), daemon=True))
-            processes[-1].start()
-            params = WebhookParams(url=f"http://127.0.0.1:{links[name].recv()}/", timeout=15.0)
-            notifiers[name] = WebhookNotifier(name, params)
+    with tempfile.TemporaryDirectory(dir=given.work) as name, contextlib.ExitStack() as stack:
+        folder, now = pathlib.Path(name), time.time()
+        store = Store.open("", folder)
+        to = real_alertmanager("fast", folder) if given.alertmanager else webhook("fast", 0.0)
+        fast, arrived = stack.enter_context(to)
+        notifiers = {"fast": fast} | ({"slow": stack.enter_context(webhook("slow", 10.0))[0]} if given.slow else {})
         began = time.perf_counter()
-        fill(store, "fast", given.messages, given.episodes)
+        fill(store, "fast", given.messages, given.episodes, now)
         filled = time.perf_counter() - began
         if given.slow:
-            fill(store, "slow", 100, 100)
+            fill(store, "slow", 100, 100, now)
         relay, sent, began = Relay(store, notifiers), 0, time.perf_counter()
         while sent < given.messages:
-            sent += relay.run_once(NOW + time.perf_counter() - began).sent
+            sent += relay.run_once(now + time.perf_counter() - began).sent
         took = time.perf_counter() - began
-        links["fast"].send("ids")
-        got = links["fast"].recv()
-        in_order = all(int(a.rpartition(":")[2]) < int(b.rpartition(":")[2]) for a, b in _pairs(got))
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"durable: {given.messages:,} messages in one transaction in {filled:.1f} s")
-        print(f"sent: {sent:,} in {took:.1f} s, {sent / took:.0f} a second; {len(set(got)):,} different ones arrived, "
-              f"{len(got) - len(set(got))} twice, each episode's in order: {in_order}; peak memory {memory:.0f} MB")  # fmt: skip
-        for process in processes:
-            process.kill()
+        print(f"sent: {sent:,} in {took:.1f} s, {sent / took:.0f} a second")
+        report(arrived(), given.episodes if given.alertmanager else 0)
         relay.close()
         store.close()
+
+
+def report(got: list[str], episodes: int) -> None:
+    """`episodes`: of how many an Alertmanager must hold an alert; 0: it was a webhook."""
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if episodes:
+        print(f"Alertmanager holds {len(got):,} alerts, {len(set(got)):,} different ones of {episodes:,}; "
+              f"peak memory {memory:.0f} MB")  # fmt: skip
+        return
+    in_order = all(int(a.rpartition(":")[2]) < int(b.rpartition(":")[2]) for a, b in _pairs(got))
+    print(f"{len(set(got)):,} different ones arrived, {len(got) - len(set(got))} twice, each episode's in order: {in_order}; "
+          f"peak memory {memory:.0f} MB")  # fmt: skip
 
 
 def _pairs(got: list[str]) -> list[tuple[str, str]]:

@@ -104,7 +104,7 @@ outbox = Table(
     Column("error", String(512), nullable=False),
     UniqueConstraint("receiver", "dedup_key"),
     Index("outbox_state_next", "state", "next_ms"),
-    Index("outbox_group", "receiver", "grp"),
+    Index("outbox_group", "receiver", "grp", "state"),
     Index("outbox_key", "dedup_key"),
     sqlite_autoincrement=True,
 )

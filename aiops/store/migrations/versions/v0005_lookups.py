@@ -14,7 +14,7 @@ def upgrade() -> None:
     if database == "postgresql":
         for column in ("grp", "dedup_key"):
             op.execute(f'ALTER TABLE outbox ALTER COLUMN {column} TYPE TEXT COLLATE "C"')
-    op.create_index("outbox_group", "outbox", ["receiver", "grp"])
+    op.create_index("outbox_group", "outbox", ["receiver", "grp", "state"])
     op.create_index("outbox_key", "outbox", ["dedup_key"])
     thread = sa.Text() if database == "postgresql" else sa.String(32)
     op.add_column("warnings", sa.Column("thread", thread, nullable=False, server_default=sa.text("''")))
