@@ -120,7 +120,9 @@ def body(
     out += _data(warning, clock)
     verdict = leading(fates) if warning.members else warning.verdict
     if not ended or verdict in CAME:  # what did not come needs no response
-        out += [line for book in warning.runbooks for line in _do(book)] or ["Do: no runbook matches this warning"]
+        own = warning.kind == "rule" and not warning.members and _evidence(warning).get("runbook_url")
+        none = "what the rule's own runbook says" if own else "no runbook matches this warning"
+        out += [line for book in warning.runbooks for line in _do(book)] or [f"Do: {none}"]
     return "\n".join([*out, f"More: aiops warnings show {warning.id}"])
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiops.responses.desk import Tools, asked
 from aiops.responses.interface import Call, Result
-from aiops.responses.procedure import Rendered, StepFacts, Unclear
+from aiops.responses.procedure import Rendered, StepFacts, Unclear, at_least
 from aiops.responses.view import UNDO, View, changed, undo_lines
 from aiops.store.response_rows import StepRow
 
@@ -104,12 +104,20 @@ class Doing:
         if again in AGAIN and row.attempt < facts.attempts:
             body = {"retry_at_s": self._tools.clock() + facts.backoff_s * 2 ** (row.attempt - 1)}
             return self._tools.decide(view, view.run.state, steps=(changed(row, state="PENDING", why=why),), body=body)
+        if self._unequipped(view, row, facts, result):
+            return self._tools.skip(view, row, why)
         failed = changed(row, state="FAILED", why=why, result={"output": dict(result.output)})
         if undoing:
             return self._tools.page(view, f"{row.step_id} taking it back failed: {why}", row.step_id, steps=(failed,))
         nothing = row.klass == "pure" or not result.effect or again == NOT_DONE
         ends = self._tools.give_up if nothing else self._tools.page  # what one that failed midway has left, a person must see
         return ends(view, f"{row.step_id} failed: {why}", row.step_id, steps=(failed,))
+
+    def _unequipped(self, view: View, row: StepRow, facts: StepFacts, result: Result) -> bool:
+        """Whether a look that never began can be left out: where nothing may be changed, what cannot be looked at here (a program
+        that the configuration does not list) keeps nobody from what is suggested, and calls nobody."""
+        looks = row.klass == "pure" and not facts.write and facts.uses != "promql" and row.idx < UNDO
+        return looks and not result.effect and not at_least(view.mode, "approve") and not view.wrote()
 
     def _again(self, view: View, row: StepRow, facts: StepFacts, result: Result) -> Again:
         """(done | again | not done | unknown | failed, why) of a step that did not end well."""
