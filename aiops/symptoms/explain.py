@@ -78,11 +78,14 @@ def against(
     before = reached_before(history, sign)
     out = []
     for i in range(len(slope)):
-        said = []
+        said, slow = [], False
         for span, p in zip(SPANS_S, pace[i].tolist(), strict=True):
             if np.isfinite(p) and np.isfinite(slope[i]) and p * sign[i] < SLOW * slope[i] * sign[i]:
-                moved = "the other way" if p * sign[i] < 0 else f"at {p / slope[i]:.0%} of that pace"
-                said.append(f"over the last {text(span)} it moved {moved}")
+                back = p * sign[i] < 0
+                if back or not slow:  # of what began a moment ago all longer spans are slow: once is enough
+                    moved = "the other way" if back else f"at {p / slope[i]:.0%} of that pace"
+                    said.append(f"over the last {text(span)} it moved {moved}")
+                slow |= not back
         if np.isfinite(before[i]) and before[i] >= BACK_S:
             said.append(f"it stood there {text(float(before[i]))} ago and did not go on")
         if coverage[i] < FEW:

@@ -69,6 +69,11 @@ def test_a_rise_that_slowed_down_is_said() -> None:
     assert found == ["over the last 1h it moved at 10% of that pace"]
 
 
+def test_of_a_rise_that_just_began_the_shortest_slow_span_is_said_alone() -> None:
+    found = said(lambda h: np.where(h < -2, 50.0, 50 + 2 * (h + 2)), 2.0)
+    assert [line for line in found if "of that pace" in line] == ["over the last 6h it moved at 31% of that pace"]
+
+
 def test_a_turn_back_is_said() -> None:
     assert said(lambda h: np.where(h < -1, 50 + 2 * h, 50 - 2 * h - 4), 2.0)[0] == "over the last 1h it moved the other way"
 
