@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from aiops.config.yaml_strict import Loc
 from aiops.models.card import ModelCard
 from aiops.runbooks import Runbook
+from aiops.runbooks.check import texts_in
 from aiops.runbooks.expressions import LOOK_UP
 
 SHOWN = 3
@@ -49,17 +49,9 @@ def _used(runbook: Runbook) -> dict[str, Loc]:
     for i, name in enumerate(runbook.target_by):
         found.setdefault(name, ("target_by", i))
     whole = runbook.model_dump(mode="json", by_alias=True, include={"steps", "notify"}, exclude_none=True)
-    for loc, text in _texts(whole, ()):
+    for loc, text in texts_in(whole, ()):
         cel = loc[-1] in ("if", "expect") or (loc[0] == "steps" and whole["steps"][loc[1]]["uses"] == "compute" and "with" in loc)
         for part in [text] if cel else LOOK_UP.findall(text):
             for name in _LABEL.findall(part):
                 found.setdefault(name, loc)
     return found
-
-
-def _texts(value: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
-    if isinstance(value, str):
-        yield loc, value
-    inside = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    for key, one in inside:
-        yield from _texts(one, (*loc, key))

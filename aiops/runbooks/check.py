@@ -93,7 +93,7 @@ def _twice(raw: Mapping[str, Any]) -> Found:
 def _expressions(raw: Mapping[str, Any]) -> Found:
     """Look-ups where they are replaced and where they are not, and CEL."""
     targets, ids = _targets(raw), _ids(raw)
-    for loc, text in _texts({key: value for key, value in raw.items() if key != "tests"}, ()):
+    for loc, text in texts_in({key: value for key, value in raw.items() if key != "tests"}, ()):
         step = loc[1] if loc[0] == "steps" and len(loc) > 1 and isinstance(loc[1], int) else None
         before = [name for name in ids[:step] if name]
         own = [ids[step]] if step is not None and loc[2:3] == ("undo",) else []
@@ -136,21 +136,21 @@ def _kind_of(loc: Loc, uses: Any, raw: Mapping[str, Any]) -> str:
     return "look-ups" if within else "text"
 
 
-def _texts(value: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
+def texts_in(value: Any, loc: Loc) -> Iterator[tuple[Loc, str]]:
     """Every text in a JSON-like value, with its place."""
     if isinstance(value, str):
         yield loc, value
     elif isinstance(value, Mapping):
         for key, one in value.items():
-            yield from _texts(one, (*loc, key))
+            yield from texts_in(one, (*loc, key))
     elif isinstance(value, list):
         for i, one in enumerate(value):
-            yield from _texts(one, (*loc, i))
+            yield from texts_in(one, (*loc, i))
 
 
 def _queries(raw: Mapping[str, Any]) -> Found:
     targets = _targets(raw)
-    for loc, text in _texts({key: value for key, value in raw.items() if key != "tests"}, ()):
+    for loc, text in texts_in({key: value for key, value in raw.items() if key != "tests"}, ()):
         uses = at(raw, *loc[:2], "uses") if loc[0] == "steps" else None
         if _kind_of(loc, uses, raw) == "query":
             for why in query_mistakes(text, targets):
