@@ -91,7 +91,7 @@ def _call(given: Mapping[str, Any]) -> str:
 def output_lines(output: Mapping[str, Any]) -> list[str]:
     """What a step put out, in lines."""
     text = str(output.get("stdout", output.get("text", ""))) or ", ".join(f"{k}: {v}" for k, v in output.items())
-    return [visible(line) for line in text[:TEXT_AT_MOST].splitlines()[:20]]
+    return [visible(line.expandtabs()) for line in text[:TEXT_AT_MOST].splitlines()[:20]]
 
 
 def found_lines(rows: Iterable[StepRow]) -> list[str]:

@@ -33,7 +33,10 @@ HOSTILE = (
 EVIL = "".join(HOSTILE)
 SCRIPTS_AT_MOST = 60_000
 PAGES = ("/", "/scorecard", "/cards", "/runbooks", "/runbooks/mend", "/sources", "/rules", "/report", "/ledger", "/login")
-KEPT = {"id", "fingerprint", "state", "stage", "kind", "severity", "verdict", "card", "unit", "mode", "effect", "source", "event"}
+KEPT = {
+    "id", "thread", "fingerprint", "state", "stage", "kind", "severity", "verdict", "card", "unit", "mode", "effect", "source",
+    "event",
+}  # fmt: skip
 """Fields that nobody outside can fill."""
 
 

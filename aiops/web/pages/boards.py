@@ -203,7 +203,8 @@ def ledger(daemon: Daemon, before: int | None) -> dict[str, Any]:
     found = daemon.store.ledger_rows(ROWS_AT_MOST, before)
     rows = [
         [
-            Cell(str(row.seq), row.hash[:12]), Cell(rfc3339(row.at_s)), Cell(visible(row.actor, 80)), Cell(row.action),
+            Cell(str(row.seq), row.hash[:12]), Cell(rfc3339(row.at_s) if row.at_s else "at the beginning"),
+            Cell(visible(row.actor, 80)), Cell(row.action),
             Cell(visible(row.object, 80), "", f"/warnings/{row.object}" if row.action.startswith("warning.") else ""),
             Cell(visible(json.dumps(row.detail, ensure_ascii=False), DETAIL_AT_MOST)),
         ]

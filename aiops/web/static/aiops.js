@@ -32,7 +32,8 @@
       }
       var utc = document.createElement("span");
       utc.className = "quiet";
-      utc.textContent = " (" + shown.slice(day(at) === shown.slice(0, 10) ? 11 : 0) + ")";
+      var date = shown.slice(0, 10), today = day(at) === day(now()) && date === now().toISOString().slice(0, 10);
+      utc.textContent = " (" + shown.slice(today || day(at) === date ? 11 : 0) + ")";
       one.setAttribute("data-local", zone);
       one.title = zone;
       one.textContent = local(at);
