@@ -24,7 +24,7 @@ _OVER = {"absence": "is silent no longer, or taken to be gone", "conflict": "is 
 
 def subject(warning: EarlyWarning) -> str:
     """What it is about in a few words: the kind of failure, or the alert, and where."""
-    own, places = rule_labels(warning), warning.entity.items()
+    own, places = rule_labels(warning), list(warning.entity.items())
     if warning.kind == "rule":  # all labels of an alert: first those that say where, for the end is cut
         places = sorted(places, key=lambda one: PLACES.index(one[0]) if one[0] in PLACES else len(PLACES))
     where = visible(" ".join(v for k, v in places if v and k not in own), TITLE_ENTITY_AT_MOST)

@@ -21,7 +21,10 @@ HOSTS = 3
 def told(rig: Rig, tmp_path: Path, pictures: bool = True) -> list[tuple[str, Mapping[str, Any]]]:
     (tmp_path / "urls").write_text("json://127.0.0.1:9/")
     rig.more = {
-        "receivers": {"chat": {"kind": "apprise", "urls_file": str(tmp_path / "urls"), "pictures": pictures}, "hook": {"kind": "webhook", "url": "http://127.0.0.1:9/"}},
+        "receivers": {
+            "chat": {"kind": "apprise", "urls_file": str(tmp_path / "urls"), "pictures": pictures},
+            "hook": {"kind": "webhook", "url": "http://127.0.0.1:9/"},
+        },
         "routes": [{"receiver": "chat", "continue": True}, {"receiver": "hook"}],
         "stages": {"disk": "ticket"},
         "episodes": {"together": 99},
