@@ -7,6 +7,7 @@ import math
 import re
 import shutil
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from aiops.models.card_parts import Promotion
 from aiops.rules.served import Served
 from aiops.runbooks import load_runbooks
 from aiops.scan.ask import Reader
-from aiops.scan.cards import Seen, look, scraped_every_s, together
+from aiops.scan.cards import NO_SERIES, Seen, look, scraped_every_s, together
 from aiops.scan.cards import Worth as CardWorth
 from aiops.scan.limits import team_limit
 from aiops.scan.record import Judged
@@ -201,7 +202,9 @@ def _config(found: Found, source: Mapping[str, Any], worths: Mapping[str, CardWo
     if found.every_s is not None and found.every_s > USUAL_STEP_S * 1.2:
         step = f"    step: {math.ceil(found.every_s / 60)}m"
         own += f"{step:<43}# it is scraped about every {found.every_s:.0f} s\n"
-    missing = ", ".join(seen.card.name for seen in found.cards if not seen.series)
+    absent = ", ".join(seen.card.name for seen in found.cards if not seen.series)
+    missing = "".join(f"{line}\n" for line in textwrap.wrap(f"# No series there for: {absent}", 118, subsequent_indent="#   "))
+    missing = missing if absent else ""
     offers = list(_offers(found.watched, [worths[alert] for alert in foreseen]))
     stages = "".join(f"#   {line}\n" for line in offers)
     rules = "".join(f"#   {visible(alert, 60)}: {worth.sentence()}\n" for alert, worth in worths.items())
@@ -232,7 +235,7 @@ routes:                                    # the first that matches wins, unless
   #   receiver: alertmanager
   - receiver: stdout
 
-cards: [{MODELS}]{f"                            # no series there: {missing}" if missing else ""}
+{missing}cards: [{MODELS}]
 runbooks: [{RUNBOOKS}]
 
 # Every card begins in shadow: it is judged, and nobody is told. {OFFER if offers else NO_OFFER}
@@ -294,13 +297,17 @@ def as_objects(files: Sequence[Path], found: Found) -> Iterator[dict[str, Any]]:
 
 def as_lines(folder: Path, files: Sequence[Path], found: Found) -> Iterator[str]:
     """What was found and written, for people."""
+    nowhere = [seen.card.name for seen in found.cards if not seen.series and seen.why == NO_SERIES]
     for seen in found.cards:
         if not seen.series:
-            yield f"  {seen.card.name}: {seen.why}"
+            if seen.why != NO_SERIES:
+                yield f"  {seen.card.name}: {seen.why}"
             continue
         said = seen.worth.sentence() if seen.worth is not None else seen.why
         offer = "; offered as ticket" if seen.worth is not None and seen.worth.passes(seen.card.promote_when) else ""
         yield f"  {seen.card.name}: {seen.series} series; {said}{offer}"
+    if nowhere:
+        yield from textwrap.wrap(f"no series there for: {', '.join(nowhere)}", 118, initial_indent="  ", subsequent_indent="    ")
     every = f", scraped every {text(round(found.every_s))}" if found.every_s is not None else ""
     yield f"rules: {_counts(found)}{every}"
     cards = sum(path.parent.name == MODELS for path in files)

@@ -99,7 +99,7 @@ def plan(
         typer.echo(f"impact: {impact}\n{visible(reach(one).words(), WHOLE)}")
         for i, step in enumerate(steps, 1):
             open_ = "" if step["known"] else "\n   not knowable before the steps that it looks at have run"
-            typer.echo(f"{i}. would {plan_line(step, WHOLE)}{open_}")
+            typer.echo(f"{i}. {plan_line(step, WHOLE)}{open_}")
     if refused:
         fail("; ".join(f"it does not fit: {r.line} wants {r.wanted}, got {r.got or 'none'}" for r in refused), 1)
 

@@ -103,6 +103,8 @@ def list_incidents(config: ConfigPath = None, data_dir: DataDir = None, output: 
             said = [one for one in store.statements(kind="incident") if "id" in one.body]
     except AiopsError as e:
         fail(str(e), 1)
+    if not said and output == "text":
+        typer.echo("no incidents yet")
     for one in said:
         body = one.body
         if output == "json":

@@ -160,7 +160,7 @@ class Engine:
         """Nothing is changed; what was found by looking is told with what would be done."""
         found = found_lines(view.looked())
         plan = view.procedure.language.plan(view.open_indexes(), view.context)
-        would = [f"would {plan_line(one)}" for one in plan]
+        would = [f"would do {plan_line(one)}" for one in plan]
         suggests = f" and suggests {', '.join(one['id'] for one in plan)}" if plan else ""
         tell = f"{view.run.runbook} looked{suggests}" if found else ""
         return self.tools.end(view, "suggested", why, tell=tell, lines=[*found, *would])

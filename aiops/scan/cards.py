@@ -28,6 +28,9 @@ from aiops.scan.scan import DAY, MOST_SERIES, RECORD_S, Progress, columns_of
 WEEK_S = 7 * DAY
 SCRAPES_S = 600
 
+NO_SERIES = "no series"
+"""Why a card is not written: nothing of it is there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Worth:
@@ -114,7 +117,7 @@ def _seen(
     if not isinstance(newest, Block):
         return Seen(card, why="there was no time to look" if newest is None else f"{newest.kind}: {newest.message}")
     if not len(newest.labels):
-        return Seen(card, why="no series")
+        return Seen(card, why=NO_SERIES)
     seen = Seen(card, len(newest.labels))
     if card.forecast is None:
         return replace(seen, why="what is unlike usual is judged while it runs")

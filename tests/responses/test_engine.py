@@ -87,7 +87,7 @@ def test_what_looking_found_is_told_with_what_would_be_done(rig: Rig) -> None:
         (payload,) = c.exec_driver_sql("SELECT payload FROM outbox").fetchone()
     assert json.loads(payload)["text"].splitlines()[:2] == [
             "look found: 12 GB of logs",
-            "would fix [write] plugin.count at: a1 (cannot be undone: What is gone is gone for good.)",
+            "would do fix [write] plugin.count at: a1 (cannot be undone: What is gone is gone for good.)",
         ]
 
 

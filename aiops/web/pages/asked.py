@@ -58,7 +58,7 @@ def _would(daemon: Daemon, run: Run) -> Iterator[str]:
     except Unclear:  # another version of the program kept it
         return
     if view is not None:
-        yield from (f"would {plan_line(one)}" for one in view.procedure.language.plan(view.open_indexes(), view.context))
+        yield from (f"would do {plan_line(one)}" for one in view.procedure.language.plan(view.open_indexes(), view.context))
 
 
 def _votes(question: Question | None) -> str:

@@ -137,4 +137,4 @@ def test_what_is_suggested_stands_with_what_looking_found_in_it(tmp_path: Path) 
         daemon = SimpleNamespace(responding=responding, clock=rig.clock)
         (one,) = asked(daemon, responses.early())  # type: ignore[arg-type]
     assert (one["state"], one["waits"]) == ("suggested", False)
-    assert one["plan"] == ["would fix [write] plugin.count at: db1 (cannot be undone: What is gone is gone for good.)"]
+    assert one["plan"] == ["would do fix [write] plugin.count at: db1 (cannot be undone: What is gone is gone for good.)"]
