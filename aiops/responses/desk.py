@@ -9,7 +9,7 @@ from typing import Any
 from aiops.responses.catalogue import Actions
 from aiops.responses.lease import Lease
 from aiops.responses.procedure import Unclear, at_least, lowest
-from aiops.responses.view import UNDO, View, changed, undo_lines
+from aiops.responses.view import View, acted, changed, undo_lines
 from aiops.responses.words import offers
 from aiops.responses.world import World
 from aiops.store.response_rows import Decision, Message, StepRow
@@ -93,10 +93,7 @@ class Tools:
 
     def acted(self, view: View, row: StepRow) -> tuple[Statement, ...]:
         """What says that something was done about the warning: its verdict may depend on it."""
-        run, now = view.run, self.clock()
-        what = f"{run.runbook}: {row.step_id}{' taken back' if row.idx >= UNDO else ''}"
-        body = {"what": what, "at_s": now, "begun_s": now if row.begun_s is None else row.begun_s, "response": run.id}
-        return (Statement("action", run.card, f"{run.id}:{row.idx}", run.warning_id, now, f"{run.runbook}@{run.sha}", body),)
+        return (acted(view.run, row, self.clock()),)
 
     def skip(self, view: View, row: StepRow, why: str) -> bool:
         """A step that is not to be done."""

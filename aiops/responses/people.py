@@ -12,7 +12,7 @@ from typing import Any
 
 from aiops.core.durations import rfc3339
 from aiops.core.errors import AiopsError
-from aiops.responses.view import UNDO
+from aiops.responses.view import UNDO, acted
 from aiops.responses.words import WORDS, Word, doubtful, offered
 from aiops.store.response_rows import Decision, Question, Run, StepChange, StepRow
 from aiops.store.responses import Responses
@@ -196,4 +196,7 @@ def _resolved(run: Run, rows: Sequence[StepRow], word: Word, who: str, now_s: fl
     rest = sum(row is None or one.idx >= row.idx or back for one in rows)
     steps = (StepChange(row, replace(row, state=_BECOMES[word], why=why)),) if row is not None else ()
     body = {"because": who, "back": why} if back else {}
-    return Decision(run, state, why, steps=steps, body=body, deadline_s=now_s + GIVEN_S * (rest + 1), detail=said)
+    took = row is not None and _BECOMES[word] == "DONE" and row.klass != "pure"
+    heard = (acted(run, row, now_s),) if row is not None and took else ()
+    until = now_s + GIVEN_S * (rest + 1)
+    return Decision(run, state, why, steps=steps, body=body, deadline_s=until, said=heard, detail=said)

@@ -12,6 +12,7 @@ from aiops.config.responses import Mode
 from aiops.responses.procedure import Asking, Procedure, StepFacts
 from aiops.store.codec import to_json
 from aiops.store.response_rows import Question, Run, StepChange, StepRow
+from aiops.store.tx import Statement
 
 UNDO = 1000
 """Journal lines from here on take steps back."""
@@ -115,6 +116,13 @@ def undo_lines(view: View) -> list[StepRow]:
     return [
         StepRow(UNDO + i, row.step_id, undo.klass, idem_key(view.run.id, UNDO + row.idx)) for i, (row, undo) in enumerate(back)
     ]
+
+
+def acted(run: Run, row: StepRow, now_s: float) -> Statement:
+    """What the warning hears of a step that changed something: its verdict may depend on it."""
+    what = f"{run.runbook}: {row.step_id}{' taken back' if row.idx >= UNDO else ''}"
+    body = {"what": what, "at_s": now_s, "begun_s": now_s if row.begun_s is None else row.begun_s, "response": run.id}
+    return Statement("action", run.card, f"{run.id}:{row.idx}", run.warning_id, now_s, f"{run.runbook}@{run.sha}", body)
 
 
 def changed(row: StepRow, **to: Any) -> StepChange:

@@ -251,6 +251,7 @@ def test_a_person_says_it_is_done_and_it_goes_on(rig: Rig) -> None:
     one.people.resolve(rig.one().id, "done", "ann", rig.clock.now)
     one.tick(rig.clock.now)
     assert (rig.one().state, rig.step_states(), rig.count.steps) == ("verifying", {"fix": "DONE"}, ["fix"])
+    assert [one.body["what"] for one in rig.store.statements(kind="action")] == ["mend: fix"], "its verdict may depend on it"
 
 
 def test_a_person_says_it_is_not_and_it_is_done_again_with_the_same_key(rig: Rig) -> None:

@@ -59,6 +59,8 @@ def test_what_took_effect_is_taken_back_with_all_before_it_newest_first(rig: Rig
     assert rig.count.steps == ["fix", "more", "more", "fix"]
     assert rig.step_states() == {"fix": "DONE", "more": "DONE", "more~": "DONE", "fix~": "DONE"}
     assert rig.told()[-2:] == ["mend is taken back: ann: more is taken back", "mend was taken back: ann: more is taken back"]
+    heard = [one.body["what"] for one in rig.store.statements(kind="action")]
+    assert heard == ["mend: fix", "mend: more", "mend: more taken back", "mend: fix taken back"]
 
 
 def test_what_goes_on_by_a_persons_word_keeps_others_from_its_target(rig: Rig) -> None:
@@ -74,6 +76,7 @@ def test_of_what_did_not_take_effect_only_what_was_before_is_taken_back(rig: Rig
     one = needs_a_person(rig, ONCE)
     assert say(rig, one, "undo_before") == "undone"
     assert (rig.count.steps, rig.step_states()["more"]) == (["fix", "more", "fix"], "FAILED")
+    assert [one.body["what"] for one in rig.store.statements(kind="action")] == ["mend: fix", "mend: fix taken back"]
 
 
 def test_what_failed_midway_is_left_to_a_person_who_may_have_what_was_before_taken_back(rig: Rig) -> None:
