@@ -190,7 +190,7 @@ def test_shell_is_shell(snippet: Snippet) -> None:
 
 
 def _calls(snippet: Snippet, programs: tuple[str, ...]) -> Iterator[list[str]]:
-    for line in snippet.body.splitlines():
+    for line in snippet.body.replace("\\\n", " ").splitlines():
         words = shlex.split(line, comments=True)
         if words and words[0] in programs:
             yield words[1:]
