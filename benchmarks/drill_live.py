@@ -25,6 +25,8 @@ DAY_S = 240.0
 """A day on the drills' clock: what happens every night happens every four minutes."""
 HISTORY_S = 30 * int(DAY_S)
 FOR_S = 30
+SETTLES_S = 15.0
+"""After so long an exporter has its port, or has ended."""
 RECORDING_S = 5
 """What recording one drill may take, on a machine that does other things too."""
 CARD = {
@@ -58,12 +60,18 @@ def watch(
     """Go on live where the record ends, until every failure has fired."""
     with contextlib.ExitStack() as stack:
         targets = {}
-        for drill in drills.values():
-            port = 0 if drill.failure == "filesystem" else free_port()
-            command = exporter(drill, mounts.get(drill.name, folder), "--listen", port)
-            stack.callback(_stop, subprocess.Popen(command))
-            if port:
-                targets[drill.name] = (drill.failure, f"127.0.0.1:{port}")
+        waiting = list(drills.values())
+        while waiting:  # a port may be taken by somebody else before it is used: then another
+            begun = []
+            for drill in waiting:
+                port = 0 if drill.failure == "filesystem" else free_port()
+                process = subprocess.Popen(exporter(drill, mounts.get(drill.name, folder), "--listen", port))
+                stack.callback(_stop, process)
+                begun.append((drill, process))
+                if port:
+                    targets[drill.name] = (drill.failure, f"127.0.0.1:{port}")
+            time.sleep(SETTLES_S)
+            waiting = [drill for drill, process in begun if process.poll() is not None]
         node = stack.enter_context(node_exporter(folder))
         targets["host"] = ("node", node.url.removeprefix("http://"))
         time.sleep(max(0.0, start_s - time.time()))
