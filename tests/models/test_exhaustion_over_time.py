@@ -15,20 +15,22 @@ Array = np.ndarray
 
 
 def answers(values: Array, looks: int, limit: Limit, level: float = 0.8) -> list[Crossings]:
-    """What is said at the last `looks` samples of `values` (t,), 5 min apart."""
-    window, model = Window.open(None, 300, 1), Exhaustion(ExhaustionParams(level=level), 300)
-    rows, state = window.rows_for([{"row": "0"}]), model.initial(1)
-    times = NOON + 300 * np.arange(len(values), dtype=np.int64)
-    window.append(rows, times[:-looks], values[None, :-looks])
+    """What is said at the last `looks` samples of `values` (t,) or (n, t), 5 min apart."""
+    values = np.atleast_2d(values)
+    n, count = values.shape
+    window, model = Window.open(None, 300, n), Exhaustion(ExhaustionParams(level=level), 300)
+    rows, state = window.rows_for([{"row": str(row)} for row in range(n)]), model.initial(n)
+    times = NOON + 300 * np.arange(count, dtype=np.int64)
+    window.append(rows, times[:-looks], values[:, :-looks])
     out = []
-    for i in range(len(values) - looks, len(values)):
-        window.append(rows, times[i : i + 1], values[None, i : i + 1])
+    for i in range(count - looks, count):
+        window.append(rows, times[i : i + 1], values[:, i : i + 1])
         out.append(model.crossings(state, window.history(rows, int(times[i])), limit, 14 * DAY))
     return out
 
 
-def speaks(said: list[Crossings]) -> Array:
-    return np.array([bool(np.isfinite(one.time_s[0, 1])) for one in said])
+def speaks(said: list[Crossings], row: int = 0) -> Array:
+    return np.array([bool(np.isfinite(one.time_s[row, 1])) for one in said])
 
 
 def test_a_certificate_is_told_to_the_hour_as_soon_as_the_horizon_reaches_its_end() -> None:
@@ -145,10 +147,10 @@ def test_what_failed_and_was_mended_is_told_again_when_it_goes_the_same_way() ->
 
 def test_every_tooth_of_a_sawtooth_that_goes_beyond_the_limit_is_told() -> None:
     t = np.arange(0, 24 * 12 * 12) / 12
-    rng = np.random.default_rng(3)
-    for height, told in ((0.8, True), (0.55, False)):
-        level = 0.2 + height * (t % 30) / 30 + 0.003 * rng.normal(size=len(t))
-        said = speaks(answers(level, 24 * 7 * 12, Limit.uniform(1, 0.95, True)))
-        teeth = said.reshape(-1, 12 * 6)[: 24 * 7 // 30 * 5].reshape(-1, 5 * 12 * 6)
+    rng, heights = np.random.default_rng(3), (0.8, 0.55)
+    level = np.stack([0.2 + height * (t % 30) / 30 + 0.003 * rng.normal(size=len(t)) for height in heights])
+    answered = answers(level, 24 * 7 * 12, Limit.uniform(2, 0.95, True))
+    for row, told in enumerate((True, False)):
+        teeth = speaks(answered, row).reshape(-1, 12 * 6)[: 24 * 7 // 30 * 5].reshape(-1, 5 * 12 * 6)
         assert teeth.any(axis=1).all() == told
         assert teeth.any() == told
