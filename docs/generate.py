@@ -239,7 +239,7 @@ def doors() -> str:
     from fastapi.routing import APIRoute
 
     from aiops.daemon.daemon import Daemon
-    from aiops.web.access.access import Needs
+    from aiops.web.access.access import LEAVES, Needs
     from aiops.web.app import make_app
 
     about = {"open": "", "team": "their teams", "all": "every team"}
@@ -257,7 +257,8 @@ def doors() -> str:
             rows.append((name, "nothing", "", ""))
         else:
             whole = "every team" if needs.auditor else about[needs.scope]
-            rows.append((name, "auditor" if needs.auditor else needs.role, whole, f"`{needs.audit}`" if needs.audit else ""))
+            kept = needs.audit and needs.audit != LEAVES
+            rows.append((name, "auditor" if needs.auditor else needs.role, whole, f"`{needs.audit}`" if kept else ""))
     return table(("route", "asks for", "of", "in the ledger"), sorted(rows, key=lambda row: row[0].split()[-1]))
 
 

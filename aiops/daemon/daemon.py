@@ -15,7 +15,7 @@ from aiops.core import compiled
 from aiops.core.errors import AiopsError, FileError, Mistake, SourceError, StoreError
 from aiops.core.records import Outcome
 from aiops.core.text import visible
-from aiops.daemon import unkept
+from aiops.daemon import reloads, unkept
 from aiops.daemon.board import Board, WatchState
 from aiops.daemon.receivers import relay_of
 from aiops.daemon.responding import JOBS, Responding
@@ -155,17 +155,19 @@ class Daemon:
             if self._schedule is not None:
                 self._schedule.mind_the_clock()
 
-    def reload(self) -> str:
-        """Take up the changed files; what is wrong with them, or empty. A bad file leaves everything as it was."""
+    def reload(self, who: str = "daemon") -> str:
+        """Take up the changed files; what is wrong with them, or empty. A bad file leaves everything as it was. `who` asks."""
         with self._changing:
             try:
-                error = "it is stopping" if self._stopped else self._reload()
+                error = "it is stopping" if (stopped := self._stopped) else self._reload()
             except AiopsError as e:
                 error = str(e)
             except Exception as e:  # whatever a plug-in or the disk comes up with: the old configuration goes on
                 log.error("reload failed", exc_info=True)
                 error = visible(f"{type(e).__name__}: {e}")
         self.board.reloaded(self.clock(), error)
+        if not stopped:
+            reloads.keep(self.store, who, error, self.clock())
         if error:
             log.error("reload refused, the old configuration stays", error=error)
         else:

@@ -11,8 +11,9 @@ from fastapi.responses import PlainTextResponse, Response
 from aiops import __version__
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.metrics import exposition, make_registry
+from aiops.daemon.reloads import RELOAD
 from aiops.store.answers import Answers
-from aiops.web.access.access import Access, Needs
+from aiops.web.access.access import Access, Caller, Needs
 from aiops.web.access.guard import HEADERS, Guard
 from aiops.web.access.sight import is_loopback
 from aiops.web.api import events, problems, said, schema
@@ -76,11 +77,11 @@ def _health(app: FastAPI, daemon: Daemon, access: Access) -> None:
         body, content_type = exposition(registry, accept)
         return Response(body, media_type=content_type)
 
-    reloads = [Depends(Needs(access, "admin", "config.reload", scope="all"))]
+    reloads: Any = Depends(Needs(access, "admin", RELOAD, scope="all"))
 
-    @app.post("/-/reload", dependencies=reloads, summary="Take up changed files", tags=["health"])
-    async def reload() -> dict[str, Any]:
-        error = await asyncio.to_thread(daemon.reload)
+    @app.post("/-/reload", summary="Take up changed files", tags=["health"])
+    async def reload(caller: Caller = reloads) -> dict[str, Any]:
+        error = await asyncio.to_thread(daemon.reload, caller.name)
         if error:
             raise HTTPException(500, error)
         access.reread()

@@ -151,7 +151,7 @@ def _until_stopped(daemon: Daemon, web: _Web, signals: Signals) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):
             return
         if number == signal.SIGHUP:
-            daemon.reload()
+            daemon.reload("SIGHUP")
         daemon.mind_the_clock()
         now = _progress(daemon)
         if now != told:

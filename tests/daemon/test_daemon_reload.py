@@ -18,6 +18,15 @@ from tests.daemon.rig import START_S, WORLDS, Rig, anomaly_card, calm, card
 from tests.daemon.test_daemon import only_open, warned
 
 
+def test_a_reload_stands_in_the_ledger_with_who_asked_and_what_came_of_it(rig: Rig) -> None:
+    daemon = rig.start(card())
+    assert daemon.reload("ann") == ""
+    (rig.folder / "cards" / "bad.yaml").write_text("kind: ModelCard\n")
+    assert daemon.reload() != ""
+    rows = [row for row in daemon.store.ledger_rows() if row.action == "config.reload"]
+    assert [(row.actor, row.detail["ok"], "why" in row.detail) for row in rows] == [("daemon", False, True), ("ann", True, False)]
+
+
 def test_a_reload_takes_up_new_cards_and_keeps_windows_and_warnings(rig: Rig) -> None:
     daemon = warned(rig)
     before, token = only_open(daemon), daemon.token

@@ -258,6 +258,9 @@ def test_reload(rig: Rig, client: TestClient) -> None:
     rig.write(card(), card("inode", "inodes"))
     answer = client.post("/-/reload", headers=token_of(rig))
     assert (answer.status_code, answer.json()) == (200, {"reloaded": True})
+    assert rig.daemon is not None
+    (row,) = [row for row in rig.daemon.store.ledger_rows() if row.action == "config.reload"]
+    assert row.actor == rig.daemon.settings.responses.token_user, "whoever asked, by the proof"
     assert {c["card"] for c in client.get("/api/v1/cards").json()} == {"disk", "inode"}
 
 

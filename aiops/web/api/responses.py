@@ -154,7 +154,7 @@ def add_responses(app: FastAPI, daemon: Daemon, access: Access) -> None:
 
 def _switch(app: FastAPI, daemon: Daemon, access: Access) -> None:
     read = reader(app, "responses", Needs(access, "viewer"))
-    may: Any = Depends(Needs(access, "responder", "responses.kill_switch", scope="all"))
+    may: Any = Depends(Needs(access, "responder", "kill_switch.on, kill_switch.off", scope="all"))
     runs = daemon.responding.runs
 
     def body() -> bytes:
@@ -175,7 +175,7 @@ def _switch(app: FastAPI, daemon: Daemon, access: Access) -> None:
 
 def _words(app: FastAPI, daemon: Daemon, access: Access) -> None:
     actions = ("approve", "deny", "cancel", "resolve")
-    may = {action: Depends(Needs(access, "responder", f"response.{action}", scope="team")) for action in actions}
+    may = {action: Depends(Needs(access, "responder", "response.…", scope="team")) for action in actions}
 
     see: Any = Depends(sight_of(daemon))
 

@@ -21,6 +21,9 @@ from aiops.web.api.answers import IfMatch, changed, unchanged
 from aiops.web.api.shapes import Shape
 from aiops.web.api.warnings import whole
 
+LEDGER = {"acted": "action"}
+"""What a statement is called in the ledger, where that is another word."""
+
 By = Annotated[str, Field(max_length=WHO_AT_MOST, description="who says so, with the daemon's token; else whoever logged in")]
 
 
@@ -116,7 +119,8 @@ def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
     see: Any = Depends(sight_of(daemon))
     actions = ("verdict", "acted", "ack", "feedback", "unhush", "incident")
     scopes: dict[str, Scope] = {"incident": "all"}
-    may = {action: Depends(Needs(access, "responder", f"said.{action}", scope=scopes.get(action, "team"))) for action in actions}
+    needs = {name: Needs(access, "responder", f"said.{LEDGER.get(name, name)}", scope=scopes.get(name, "team")) for name in actions}
+    may = {name: Depends(one) for name, one in needs.items()}
 
     def desk() -> Desk:
         return Desk(daemon.store, {watch.card.name: watch.card for watch in daemon.rooms.watches}.values(), daemon.settings.hush)

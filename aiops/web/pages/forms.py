@@ -27,7 +27,7 @@ SAID = {
 
 def add_forms(app: FastAPI, daemon: Daemon, access: Access) -> None:
     """Add what the forms post to."""
-    says, answers = (Depends(Needs(access, "responder", action, scope="team")) for action in ("said.feedback", "response.answer"))
+    says, answers = (Depends(Needs(access, "responder", action, scope="team")) for action in ("said.…", "response.…"))
 
     @app.post("/warnings/{warning_id}/said", include_in_schema=False)
     async def said(warning_id: str, request: Request, caller: Caller = says) -> Response:
