@@ -119,8 +119,8 @@ def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
     see: Any = Depends(sight_of(daemon))
     actions = ("verdict", "acted", "ack", "feedback", "unhush", "incident")
     scopes: dict[str, Scope] = {"incident": "all"}
-    needs = {name: Needs(access, "responder", f"said.{LEDGER.get(name, name)}", scope=scopes.get(name, "team")) for name in actions}
-    may = {name: Depends(one) for name, one in needs.items()}
+    kept = {name: f"said.{LEDGER.get(name, name)}" for name in actions}
+    may = {name: Depends(Needs(access, "responder", kept[name], scope=scopes.get(name, "team"))) for name in actions}
 
     def desk() -> Desk:
         return Desk(daemon.store, {watch.card.name: watch.card for watch in daemon.rooms.watches}.values(), daemon.settings.hush)
