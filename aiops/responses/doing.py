@@ -20,7 +20,7 @@ ENDS_S = 60.0
 Again = tuple[str, str]
 NOT_DONE = "not done"
 AGAIN = ("again", NOT_DONE)
-"""What lets a step be tried once more; the second is the word of its check."""
+"""What lets a step be tried once more; the second is the word of a check that knows it for sure."""
 
 
 class Doing:
@@ -85,7 +85,7 @@ class Doing:
     def record(self, view: View, row: StepRow, result: Result) -> bool:
         """Keep what came of a step, as its class allows."""
         facts, undoing = view.facts_of(row), row.idx >= UNDO
-        if result.end == "done" and not (undoing and row.klass == "checked"):
+        if result.end == "done":
             return self._done(view, row, result.output)
         if result.end == "gone" and not undoing:
             step = changed(row, state="FAILED", why=result.why)
@@ -93,10 +93,7 @@ class Doing:
                 return self._tools.give_up(view, f"{row.step_id}: the target is gone", row.step_id, steps=(step,))
             name = view.run.runbook
             return self._tools.end(view, "target_gone", result.why, row.step_id, f"{name}: the target is gone", steps=(step,))
-        if result.end == "done":  # nothing else verifies that something was taken back
-            again, why = self._checked(view, row, "it ended well")
-        else:
-            again, why = self._again(view, row, facts, result)
+        again, why = self._again(view, row, facts, result)
         if again == "done":
             return self._done(view, row, {"checked": True})
         if again == "unknown":
@@ -143,7 +140,8 @@ class Doing:
             if facts.repeatable:
                 return "again", why
             return "unknown", f"{why}; whether it is done cannot be told: {e}"
-        return ("done", why) if done else (NOT_DONE, f"{why}; it is not done")
+        no = "again" if uses == "promql" else NOT_DONE  # what a query sees is a scrape old: to be sure, it would have to wait
+        return ("done", why) if done else (no, f"{why}; it is not done")
 
     def _fence(self, view: View, row: StepRow, facts: StepFacts) -> bool:
         return self._tools.actions.of(facts.uses).fence(self._call(view, row, CHECK_S, facts.output))

@@ -13,6 +13,7 @@ from aiops.responses.interface import Result
 from aiops.responses.people import Unheard
 from aiops.responses.words import offered
 from tests.responses.rig import READ, WRITE, Replica, Rig, book, early, made
+from tests.responses.test_doing import Program
 from tests.responses.test_engine import pass_time
 from tests.responses.test_verifying import BACK
 
@@ -133,6 +134,7 @@ def test_nobody_is_offered_anything_where_nobody_is_needed(rig: Rig) -> None:
     assert words(rig) == []
 
 
+ASKED = {"argv": ["grep", "-q", "done"], "expect": "response.rc == 0"}
 UNCLEAR = {**READ, "id": "then", "with": {"at": "${{ steps.fix.nowhere }}"}}
 REFUSED = Result("failed", why="not listed", effect=False)
 
@@ -143,7 +145,7 @@ REFUSED = Result("failed", why="not listed", effect=False)
         ({**READ, "id": "then"}, FAILED, ["fix", "more", "then", "more", "fix"]),
         ({**READ, "id": "then"}, Result("gone", why="no such host"), ["fix", "more", "then", "more", "fix"]),
         ({**WRITE, "id": "then"}, REFUSED, ["fix", "more", "then", "more", "fix"]),
-        (LAST | {"id": "then"}, FAILED, ["fix", "more", "then", "more", "fix"]),
+        (LAST | {"id": "then", "check": ASKED}, FAILED, ["fix", "more", "then", "more", "fix"]),
         (UNCLEAR, None, ["fix", "more", "more", "fix"]),
         ({**READ, "id": "then", "if": "steps.look.nothing > 1"}, None, ["look", "fix", "more", "more", "fix"]),
     ],
@@ -158,12 +160,22 @@ def test_what_will_surely_not_come_to_its_end_is_taken_back_newest_first(
     if ends is not None:
         rig.count.does["then"] = lambda call: ends
     one = rig.replica()
-    one.world.numbers["done{$target}"] = [0.0]
+    one.engine.tools.actions._open["exec"] = Program(1)
     one.tick(rig.clock.now)
     pass_time(rig, one, 60)
     assert (rig.one().state, rig.count.steps) == ("undone", calls)
     assert rig.told()[-2].startswith("mend cannot go on, and is taken back: then")
     assert [charge.good for charge in rig.runs.charges()] == [False]
+
+
+def test_a_query_that_has_not_seen_it_yet_takes_nothing_back_by_itself(rig: Rig) -> None:
+    rig.write(book(BACK, LAST, mode="auto"))
+    rig.warn(early())
+    rig.count.does["last"] = lambda call: LOST
+    one = rig.replica()
+    one.world.numbers["done{$target}"] = [0.0]
+    one.tick(rig.clock.now)
+    assert (rig.one().state, words(rig)) == ("needs_a_person", ["done", "again", "undo_before", "stop"])
 
 
 def test_a_failing_step_is_tried_as_often_as_it_says_before_anything_is_taken_back(rig: Rig) -> None:
