@@ -37,6 +37,8 @@ ALIKE = 0.8
 """Days are alike when as many carried the rise, by `carriers`, as this share of them."""
 EVERY_DAY = 0.25
 """From week to week all days but one must gain this share of what the median day gains: a jump amid the week is no growth."""
+WITHIN = 0.5
+"""Growth from week to week is growth within a week as well: at least this share of it must be seen there where it is large."""
 STEPPED = 0.5
 """Two levels fit better than a line where they leave less than this share of its squared rest: a step, no growth."""
 QUOTA_DAYS = 7
@@ -120,9 +122,13 @@ def weekly(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
     The mean gain must be 3 times as large as its scatter over the week allows, 6 times beyond half of `reach` weeks; all days
     but one must gain EVERY_DAY of the median day's gain; and the last three days must have gained half of what the first three
     did, or the weeks stand still. Nor is anything said of a row whose days bend to a level (`levels`: see `Growth`).
+
+    Two weeks cannot tell growth from a step between them, but for its size: a week that adds more than the days of the week
+    before differ by is a step, unless that week itself had risen at WITHIN of that pace.
     """
     means, peaks = scene.day_mean, scene.day_peak
-    gains = means[:, -7:] - means[:, -14:-7]
+    before = means[:, -14:-7]
+    gains = means[:, -7:] - before
     peak, old_peak = peaks[:, -7:].max(axis=1), peaks[:, -14:-7].max(axis=1)
     known = np.isfinite(peaks[:, -14:]).all(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -133,7 +139,8 @@ def weekly(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
         shrinks = gains[:, -3:].mean(axis=1) < 0.5 * gains[:, :3].mean(axis=1)
         ordered = np.sort(gains, axis=1)
         every = ordered[:, 1] >= EVERY_DAY * ordered[:, 3]
-        clear = known & ~shrinks & every & (mean * np.sqrt(7) > needed * scatter) & (gain > 0) & (ordered[:, 1] > 0)
+        grew = (mean <= before.max(axis=1) - before.min(axis=1)) | (7 * line(before)[0] >= WITHIN * mean)
+        clear = known & ~shrinks & every & (mean * np.sqrt(7) > needed * scatter) & (gain > 0) & (ordered[:, 1] > 0) & grew
         coming = peaks[:, -7:, None] + gain[:, None, None] * np.arange(1, WEEKS + 1)
         coming = coming.transpose(0, 2, 1).reshape(len(peak), -1)  # one column a day, from the next 24 h on
         day = np.argmax(coming >= scene.top[:, None], axis=1)

@@ -56,10 +56,14 @@ BOUNDS: dict[str, tuple[float, float, float, float]] = {
     paths.CLOCK: (0.99, 1.01, 0.99, 1.01),
 }
 """By way: about 80 % of the crossings come within these shares of the time first told; windows up to a day, then longer ones.
+What `run` says by windows of PART_OF_DAY has BOUNDS_OF_PART instead.
 
 The 10 and 90 % quantiles by way, early ones drawn in and late ones widened a little, on the corpora of `benchmarks/exhaustion.py`
 with seeds 0-3, and with seeds 200-205 of `exhaustion_kinds`; how well they hold elsewhere is in docs/models/exhaustion.md.
 """
+PART_OF_DAY, BOUNDS_OF_PART = (8 * 3600.0, 24 * 3600.0), (0.7, 2.0)
+"""A window longer than the first, up to the second, holds the busy or the quiet hours of one day and no others to compare
+with: what rises by day may rest by night, so its time may be far off, mostly too early."""
 PATIENT_S, STANDS = (43200.0, 86400.0), 1.1
 """How long, at most, a row speaks on without evidence; the second where what is left is no more than STANDS of what it was."""
 
@@ -308,6 +312,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
 
 
 def _bounds(path: paths.Path) -> tuple[float, float]:
+    if path.name == paths.RISES and PART_OF_DAY[0] < path.window_s <= PART_OF_DAY[1]:
+        return BOUNDS_OF_PART
     short_early, short_late, early, late = BOUNDS[path.name]
     return (short_early, short_late) if path.window_s <= paths.DAY else (early, late)
 

@@ -17,7 +17,7 @@ GIVEN_BACK, SOON_S = 1.5, 600.0
 evidence it speaks on no longer than this. The teeth of a saw go as far back, and not below."""
 MOVED = 0.1
 """A limit that moves by more than this share of the way that is left makes a new way of it."""
-RESUMED, HALTS_S = 0.95, (36 * 3600.0, 14 * 86400.0)
+RESUMED, HALTS_S, SLOWER = 0.9, (36 * 3600.0, 14 * 86400.0), 0.5
 """What `kept` asks; see there."""
 
 
@@ -68,8 +68,10 @@ def kept(state: State, seen: Evidence, speaks: Bools, left: Array, now_s: Ints) 
     """Rows that speak and keep the pace they told of; one that does not falls silent until it has come CLOSER to the limit.
 
     Judged from TRIED of the first told time on (not before TRIED_S), against the highest level of the last 24 h: it must have
-    covered as much of the way as KEPT[0] of the pace, KEPT[0] + KEPT[1] when the told time is over. One that a window of
-    HALTS_S spoke for and that stands still (`Course.halted`) falls silent until it has come RESUMED closer.
+    covered as much of the way as KEPT[0] of the pace, KEPT[0] + KEPT[1] when the told time is over. One that covered at least
+    SLOWER of that, and of which a window speaks at this very look, is slower and not over: it speaks on, and is judged anew by
+    what it tells now. One that a window of HALTS_S spoke for and that stands still (`Course.halted`) falls silent until it has
+    come RESUMED closer.
     """
     long = (state["window_s"] >= HALTS_S[0]) & (state["window_s"] < HALTS_S[1])
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -85,8 +87,13 @@ def kept(state: State, seen: Evidence, speaks: Bools, left: Array, now_s: Ints) 
         judged = speaks & (tried >= np.maximum(TRIED * state["opened_left_s"], np.minimum(TRIED_S, state["opened_left_s"])))
         judged &= state["window_s"] < 14 * paths.DAY
         needed = (KEPT[0] + KEPT[1] * np.minimum(share, 1.0)) * np.minimum(share, 1.0)
-        broken = judged & (1.0 - room / state["opened_room"] < needed)
+        covered = 1.0 - room / state["opened_room"]
+        broken = judged & (covered < needed)
+        slower = broken & (covered >= SLOWER * needed) & (state["last_s"] == now_s)
+        broken &= ~slower
         halted = speaks & seen.halted & long & ~broken
+    for name, value in (("opened_s", now_s), ("opened_left_s", left), ("opened_room", room)):
+        state[name][slower] = value[slower]
     state["doubt_room"][broken] = CLOSER * room[broken]
     state["doubt_room"][halted] = RESUMED * room[halted]
     broken |= halted

@@ -28,8 +28,8 @@ FADES = 1.2
 WHOLE, YOUNG_NOISE = 1.35, 0.05
 """A window is a row's whole history up to this age; its parts lie this close to a line, as a share of the rise."""
 SLACK = 0.85
-SOON_S = 4.0 * HOUR
-"""What is this near does not wait for its share of the way."""
+SOON_S = 2.0 * HOUR
+"""What is this near does not wait for its share of the way: waiting would cost the time that people need."""
 TEETH = 2.5
 LONG_REACH, STILL_TO_COME = 1.2, 2.0
 """Who looks farther ahead than so many windows asks of gains that shrink that they would, summed up, go so many times as far."""

@@ -158,3 +158,11 @@ def test_weeks_whose_last_days_gained_little_stand_still() -> None:
     stopped = 0.3 + 0.2 * rhythm(t) + 0.02 * np.minimum(t / 24, -5) + NOISE[: len(t)]
     assert np.isfinite(days.weekly(scene(growing, 0.75), 4.0).eta_s[0])
     assert np.isnan(days.weekly(scene(stopped, 0.6), 4.0).eta_s[0])
+
+
+def test_a_lift_between_two_weeks_is_no_growth_unless_the_days_differ_by_more() -> None:
+    t = hours(24 * 15)
+    lifted = 0.3 + 0.2 * rhythm(t) + 0.15 * (t > -24 * 7) + NOISE[: len(t)]
+    busy = np.where((NOON / 3600 + t) // 24 % 7 == 1, 0.3, 0.0)
+    assert np.isnan(days.weekly(scene(lifted, 0.8), 4.0).eta_s[0])
+    assert np.isfinite(days.weekly(scene(lifted + busy, 1.1), 4.0).eta_s[0])

@@ -82,7 +82,7 @@ def test_users_that_join_until_all_are_there_are_not_told_as_growth_without_end(
     joined = 1 / (1 + np.exp(-(T + 72) / 24))
     times, reason = said((0.4 + 0.35 * joined) * (0.6 + 0.4 * RHYTHM), 0.95)
     assert np.isnan(times).all()
-    assert reason == "levels off below the limit"
+    assert reason == "levels off before the limit"
 
 
 def test_growth_alike_from_day_to_day_is_told_from_farther_away() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aiops.models.exhaustion import Exhaustion, ExhaustionParams
+from aiops.models.kept import Evidence, kept
 from tests.models.test_exhaustion import PER_LOOK, RISE, Turns, above
 
 
@@ -32,3 +34,24 @@ def test_one_sample_far_down_ends_nothing() -> None:
     level = 0.7 + PER_LOOK * 8 + PER_LOOK * np.arange(1, 21)
     level[5] = -0.5
     assert all(turns.look(float(x)) for x in level)
+
+
+@pytest.mark.parametrize(
+    ("covered", "spoken_s_ago", "stays"), [(0.6, 600, True), (0.4, 0, True), (0.4, 600, False), (0.2, 0, False)]
+)
+def test_who_comes_nearer_slower_than_told_is_judged_anew_as_long_as_it_does(
+    covered: float, spoken_s_ago: int, stays: bool
+) -> None:
+    now, told = 10 * 3600, np.array([36000.0])
+    state = Exhaustion(ExhaustionParams(), 300).initial(1)
+    state["opened_s"][:], state["opened_left_s"][:], state["opened_room"][:] = 0.0, told, 1.0
+    state["window_s"][:], state["up"][:], state["last_s"][:] = 86400.0, True, now - spoken_s_ago
+    one, yes, no = np.ones(1), np.ones(1, bool), np.zeros(1, bool)
+    seen = Evidence(
+        [], np.zeros((1, 0)), covered * one, one, yes, yes, 0 * one, one, covered * one, no, np.full(1, "", object),
+        np.zeros((1, 1), np.float32), 300,
+    )  # fmt: skip
+    assert kept(state, seen, yes, 0.5 * told, np.array([now])).tolist() == [stays]
+    anew = stays and covered < 0.55
+    assert state["opened_room"][0] == pytest.approx(1.0 - covered if anew else 1.0)
+    assert np.isfinite(state["doubt_room"][0]) == (not stays)
