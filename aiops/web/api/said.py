@@ -15,7 +15,7 @@ from aiops.outcomes.feedback import Word
 from aiops.outcomes.incidents import incidents_in
 from aiops.pipeline.desk import WHAT_AT_MOST, WHO_AT_MOST, Desk
 from aiops.store.codec import to_json
-from aiops.web.access.access import Access, Caller, Needs, Scope
+from aiops.web.access.access import Access, Caller, Needs
 from aiops.web.access.sight import Sight, sight_of
 from aiops.web.api.answers import IfMatch, changed, unchanged
 from aiops.web.api.shapes import Shape
@@ -117,13 +117,11 @@ def who(caller: Caller, said: str) -> str:
 def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
     """Add the routes."""
     see: Any = Depends(sight_of(daemon))
-    actions = ("verdict", "acted", "ack", "feedback", "unhush", "incident")
-    scopes: dict[str, Scope] = {"incident": "all"}
-    kept = {name: f"said.{LEDGER.get(name, name)}" for name in actions}
-    may = {name: Depends(Needs(access, "responder", kept[name], scope=scopes.get(name, "team"))) for name in actions}
+    kept = {name: f"said.{LEDGER.get(name, name)}" for name in ("verdict", "acted", "ack", "feedback", "unhush")}
+    may = {name: Depends(Needs(access, "responder", audit, scope="team")) for name, audit in kept.items()}
 
     def desk() -> Desk:
-        return Desk(daemon.store, {watch.card.name: watch.card for watch in daemon.rooms.watches}.values(), daemon.settings.hush)
+        return _desk(daemon)
 
     def still(warning_id: str, sight: Sight, if_match: str) -> AbstractContextManager[None]:
         return unchanged(if_match, lambda: whole(daemon, warning_id, sight))
@@ -174,12 +172,22 @@ def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
             found = desk().unhush(warning_id, who(caller, said.by), daemon.clock())
         return changed({"warning_id": found.warning_id, "by": found.who})
 
+    _incidents(app, daemon, access)
+
+
+def _desk(daemon: Daemon) -> Desk:
+    return Desk(daemon.store, {watch.card.name: watch.card for watch in daemon.rooms.watches}.values(), daemon.settings.hush)
+
+
+def _incidents(app: FastAPI, daemon: Daemon, access: Access) -> None:
+    may: Any = Depends(Needs(access, "responder", "said.incident", scope="all"))
+
     @app.post("/api/v1/incidents", response_model=Declared, summary="Declare incidents", tags=["warnings"])
-    def incidents(body: Incidents, caller: Caller = may["incident"]) -> Response:
+    def incidents(body: Incidents, caller: Caller = may) -> Response:
         now = daemon.clock()
         try:
             found = incidents_in(body, now)
         except ValueError as e:
             raise HTTPException(422, str(e)) from None
-        outcomes = [to_json(o) for incident in found for o in desk().incident(incident, caller.name, now)]
+        outcomes = [to_json(o) for incident in found for o in _desk(daemon).incident(incident, caller.name, now)]
         return changed({"incidents": len(found), "outcomes": outcomes})
