@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import structlog
 
 from aiops.config import yaml_file
+from tests.telemetry import kernels
 
 LONGEST = (
     "acceptance/test_response_drill.py", "acceptance/test_fill.py", "acceptance/test_existing_alerts.py", "backtest/test_run.py",
@@ -41,6 +43,13 @@ def what_is_shipped_is_parsed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(yaml_file, "parsed", remembered)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def kernels_are_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """By one of the processes that run side by side, each of which has a folder inside of what is theirs together."""
+    own = tmp_path_factory.getbasetemp()
+    kernels.folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "compiled"
 
 
 @pytest.fixture(autouse=True)

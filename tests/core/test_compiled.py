@@ -12,8 +12,8 @@ import pytest
 
 from aiops.core import compiled
 from aiops.telemetry.fast_decode import Grid, Memory, decode_grid
+from tests.telemetry import kernels
 from tests.telemetry.hostile import success
-from tests.telemetry.kernels import loaded
 
 ROOT = Path(__file__).parents[2]
 NAME = "aiops.telemetry.fast_json"
@@ -66,8 +66,8 @@ def test_the_first_large_answer_has_them_loaded_once_while_the_plain_way_serves(
     assert asked == [Path("kept")]
 
 
-def test_warm_gives_the_modules_it_names_once(anew: Any, tmp_path: Path) -> None:
-    compiled.warm(tmp_path / "kept")
+def test_warm_gives_the_modules_it_names_once(anew: Any) -> None:
+    compiled.warm(kernels.folder)
     found = compiled.module(NAME, 0)
     assert found is sys.modules[NAME]
     compiled.warm(None)
@@ -128,5 +128,4 @@ def test_a_folder_is_made_for_us_alone(tmp_path: Path) -> None:
 
 
 def test_kernels_do_not_hold_the_interpreter_s_lock() -> None:
-    kernels = loaded()
-    assert kernels.read.targetoptions["nogil"]
+    assert kernels.loaded().read.targetoptions["nogil"]

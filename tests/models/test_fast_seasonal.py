@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import date
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,8 +12,8 @@ import pytest
 from aiops.core import compiled
 from aiops.models import seasonal
 from aiops.models.seasonal import Seasonal, SeasonalParams
+from tests.telemetry.kernels import loaded
 
-NAME = "aiops.models.fast_seasonal"
 START = 1_711_843_200 - 3 * 86400
 """Three days before the clocks of Europe are set forward, on a Thursday."""
 FIELDS = ("p", "expected", "lower", "upper", "recent")
@@ -23,12 +21,7 @@ FIELDS = ("p", "expected", "lower", "upper", "recent")
 
 @pytest.fixture(scope="module")
 def kernels() -> ModuleType:
-    with tempfile.TemporaryDirectory() as folder:
-        why = compiled.warm(Path(folder) / "compiled")
-    found = compiled.module(NAME, 0)
-    if found is None:
-        pytest.skip(f"no kernels here: {why}")
-    return found
+    return loaded("models.fast_seasonal") or pytest.skip("no kernels here")
 
 
 def hostile(t: int, seed: int = 0) -> np.ndarray:

@@ -1,16 +1,17 @@
-"""The compiled kernels, loaded once for all tests of a process."""
+"""The compiled kernels, compiled once for all processes of a run of tests."""
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from aiops.core import compiled
 
+folder: Path | None = None
+"""Where what was compiled is kept as long as the tests run; `tests/conftest.py` says where."""
 
-def loaded(name: str = "fast_json") -> Any:
-    """The module of kernels, compiled by the first who asks; what is kept of it is thrown away at once."""
-    with tempfile.TemporaryDirectory() as folder:
-        compiled.warm(Path(folder) / "compiled")
-    return compiled.module(f"aiops.telemetry.{name}", 0)
+
+def loaded(name: str = "telemetry.fast_json") -> Any:
+    """A module of kernels; None where there are none. The first process that asks compiles them all."""
+    compiled.warm(folder)
+    return compiled.module(f"aiops.{name}", 0)

@@ -27,7 +27,7 @@ EVENTS = st.one_of(
 
 @pytest.fixture(scope="module")
 def kernels() -> Any:
-    return loaded("fast_chunks") or pytest.skip("no kernels here")
+    return loaded("telemetry.fast_chunks") or pytest.skip("no kernels here")
 
 
 @st.composite

@@ -22,7 +22,7 @@ HUGE = [*map(varint, (2**31, 2**32, 2**62, 2**63 - 1, 2**63, 2**64 - 60, 2**64 -
 
 @pytest.fixture(scope="module", params=["plain", "kernels"])
 def way(request: pytest.FixtureRequest) -> Any:
-    return (plain_chunks if request.param == "plain" else loaded("fast_chunks")) or pytest.skip("no kernels here")
+    return (plain_chunks if request.param == "plain" else loaded("telemetry.fast_chunks")) or pytest.skip("no kernels here")
 
 
 def test_the_checksum_is_castagnolis(way: Any) -> None:

@@ -39,7 +39,7 @@ RANGES = [(0, 7200, 60), (1000 // 15 * 15, 6000, 15), (300, 9000, 60), (240, 384
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Each way in which chunks are read."""
     if request.param == "kernels":
-        return loaded("fast_chunks") or pytest.skip("no kernels here")
+        return loaded("telemetry.fast_chunks") or pytest.skip("no kernels here")
     monkeypatch.setattr(compiled, "module", lambda name, size: None)
     return plain_chunks
 
@@ -320,7 +320,7 @@ def test_whatever_is_done_to_real_frames_is_read_or_refused_by_name(real: list[b
         stream = stream[: data.draw(st.integers(0, len(stream)))] + data.draw(st.sampled_from(HOSTILE))
     grid, limits = Grid(START, 60, 120), ReadLimits(series=data.draw(st.sampled_from([1, 1000])), samples=50_000)
     outcomes = []
-    for kernels in (loaded("fast_chunks"), None):
+    for kernels in (loaded("telemetry.fast_chunks"), None):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(compiled, "module", lambda name, size, kernels=kernels: kernels)
             memory = remote_read.Memory()
