@@ -32,7 +32,7 @@ class Rows:
 
     def of(self, sight: Sight) -> Callable[[EarlyWarning], Row | None]:
         """A function: the row of a warning for a caller, None where it must not be seen. What is the same object is as it was."""
-        if self._rooms is not self._daemon.rooms or sum(map(len, self._made.values())) >= ROWS_AT_MOST:
+        if self._rooms is not self._daemon.rooms:
             self._rooms, self._made = self._daemon.rooms, {}
         mine = self._made.setdefault(sight.same, {})
 
@@ -42,6 +42,9 @@ class Rows:
                 return known[1]
             seen = sight.warning(one)
             made = None if seen is None else Row(facts_of(seen), encoded(to_json(seen)))
+            if known is None and sum(map(len, self._made.values())) >= ROWS_AT_MOST:
+                for some in list(self._made.values()):
+                    some.clear()
             mine[one.id] = one, made
             return made
 
