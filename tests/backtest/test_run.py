@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,22 +35,45 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return mixed(tmp_path_factory.mktemp("mixed"))
 
 
+@dataclass(frozen=True)
+class Replayed:
+    """What a replay in one process wrote, counted and reported of its progress."""
+
+    lines: Lines
+    verdicts: Counter[str]
+    shares: list[float]
+
+
 @pytest.fixture(scope="module")
-def warned(recording: Path) -> Lines:
+def without_floor(recording: Path) -> Replayed:
+    return replayed(recording)
+
+
+@pytest.fixture(scope="module")
+def with_floor(recording: Path) -> Replayed:
+    return replayed(recording, score_floor=0.0)
+
+
+@pytest.fixture(scope="module")
+def warned(without_floor: Replayed) -> Lines:
     """The lines of the finished warnings."""
-    return run(recording)
+    return without_floor.lines
 
 
 @pytest.fixture(scope="module")
-def scored(recording: Path) -> Lines:
+def scored(with_floor: Replayed) -> Lines:
     """Every score there is, and the exhaustion lines."""
-    return run(recording, score_floor=0.0)
+    return with_floor.lines
+
+
+def replayed(folder: Path, **options: Any) -> Replayed:
+    out, shares = folder / "out.jsonl", list[float]()
+    found = backtest(folder, out, Options(**{"workers": 1} | options), shares.append)
+    return Replayed(lines_of(out), found.verdicts, shares)
 
 
 def run(folder: Path, **options: Any) -> Lines:
-    out = folder / "out.jsonl"
-    backtest(folder, out, Options(**{"workers": 1} | options))
-    return lines_of(out)
+    return replayed(folder, **options).lines
 
 
 def by_entity(lines: Lines) -> dict[str, Lines]:
@@ -69,9 +93,23 @@ def test_the_recording_shows_both_kinds_of_line_at_every_step(warned: Lines) -> 
 
 
 @pytest.mark.parametrize("which", ["warned", "scored"])
-def test_lines_have_the_fields_of_the_contract_and_stand_in_time_order(which: str, request: pytest.FixtureRequest) -> None:
+def test_lines_have_the_fields_of_the_contract_and_stand_in_time_order(
+    which: str, request: pytest.FixtureRequest
+) -> None:
     lines: Lines = request.getfixturevalue(which)
-    names = ["entity", "metric", "kind", "at", "end", "score", "confidence", "expected_at", "earliest", "latest", "metrics"]
+    names = [
+        "entity",
+        "metric",
+        "kind",
+        "at",
+        "end",
+        "score",
+        "confidence",
+        "expected_at",
+        "earliest",
+        "latest",
+        "metrics",
+    ]
     assert all(list(line) == names for line in lines)
     assert [line["at"] for line in lines] == sorted(line["at"] for line in lines)
     assert all(isinstance(line["at"], int) and isinstance(line["end"], int) for line in lines)
@@ -158,9 +196,10 @@ def test_the_future_has_no_part_in_a_line(
 
 @pytest.mark.parametrize("floor", [0.0, None])
 def test_neighbours_have_no_part_in_a_line_nor_in_a_verdict(
-    floor: float | None, recording: Path, warned: Lines, scored: Lines, tmp_path: Path
+    floor: float | None, recording: Path, without_floor: Replayed, with_floor: Replayed, tmp_path: Path
 ) -> None:
-    together = by_entity(scored if floor is not None else warned)
+    all_of_them = without_floor if floor is None else with_floor
+    together = by_entity(all_of_them.lines)
     limits = json.loads((recording / "limits.json").read_text())
     verdicts: Counter[str] = Counter()
     for path in sorted((recording / "series").iterdir()):
@@ -171,7 +210,7 @@ def test_neighbours_have_no_part_in_a_line_nor_in_a_verdict(
         (alone / "labels.json").write_text((recording / "labels.json").read_text())
         verdicts += backtest(alone, alone / "out.jsonl", Options(score_floor=floor, workers=1)).verdicts
         assert lines_of(alone / "out.jsonl") == together[path.stem], path.stem
-    assert verdicts == backtest(recording, tmp_path / "all.jsonl", Options(score_floor=floor, workers=1)).verdicts
+    assert verdicts == all_of_them.verdicts
     assert verdicts["hit"] >= 3
 
 
@@ -186,11 +225,9 @@ def test_two_processes_write_what_one_writes(
     assert all(0 <= share <= 1 for share in shares)
 
 
-def test_progress_reaches_the_end_in_one_process(recording: Path, tmp_path: Path) -> None:
-    shares: list[float] = []
-    backtest(recording, tmp_path / "out.jsonl", Options(workers=1), shares.append)
-    assert shares == sorted(shares)
-    assert shares[-1] > 0.8
+def test_progress_reaches_the_end_in_one_process(without_floor: Replayed) -> None:
+    assert without_floor.shares == sorted(without_floor.shares)
+    assert without_floor.shares[-1] > 0.8
 
 
 def test_a_limit_may_be_read_only_from_its_time_on(tmp_path: Path) -> None:
@@ -218,7 +255,9 @@ def test_a_limit_below_is_a_limit(tmp_path: Path) -> None:
 def test_strange_numbers_are_gaps_or_anomalies_and_spoil_nothing(bad: float, tmp_path: Path) -> None:
     x = noisy(900, 1)
     x[400:410] = bad
-    write_series(tmp_path, "a", START + 60 * np.arange(900), {"x": x, "empty": np.full(900, np.nan), "same": np.ones(900)})
+    write_series(
+        tmp_path, "a", START + 60 * np.arange(900), {"x": x, "empty": np.full(900, np.nan), "same": np.ones(900)}
+    )
     write_json(tmp_path, "limits.json", {"a": {"x": {"above": 1e6}, "empty": {"below": 1}, "same": {"above": 2}}})
     lines = run(tmp_path, score_floor=0.0)
     assert np.isfinite([line["score"] for line in lines]).all()
@@ -231,7 +270,9 @@ def test_instants_before_1970_are_instants(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("out", "said"), [("", "is a folder"), ("no/where/out.jsonl", "there is no folder")])
-def test_a_place_that_cannot_be_written_is_said_before_anything_is_replayed(out: str, said: str, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_said_before_anything_is_replayed(
+    out: str, said: str, tmp_path: Path
+) -> None:
     with pytest.raises(FileError, match=said):
         backtest(tmp_path / "nothing", tmp_path / out, Options())
 
