@@ -13,7 +13,6 @@ from aiops.config.settings import load_settings
 from aiops.store import Store
 from aiops.store.responses import Responses
 from tests.cli.test_runbooks import SYMPTOM, aiops, lines, place
-from tests.runbooks.test_past import opened
 
 __all__ = ["place"]
 
@@ -25,8 +24,9 @@ def configure(place: Path, responses: str) -> None:
 def earned(place: Path, stage: str) -> None:
     """The kept warning is of a card at this stage."""
     store = Store.open("", place / "data")
+    (kept,) = store.warnings(limit=10)
     with store.transaction() as tx:
-        tx.put_warning(opened(int(time.time()) - 3600).having(stage=stage))
+        tx.put_warning(kept.having(stage=stage))
     store.close()
 
 
