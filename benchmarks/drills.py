@@ -34,7 +34,6 @@ from drill_stage import alerts, drill_of, drills_of, file_systems, put_alerts, r
 from drill_turns import by_daemon
 
 from aiops.core.durations import seconds
-from aiops.models.alerts_card import FORECAST
 from aiops.rules.program import program
 from aiops.rules.served import served_in
 from aiops.scan.past import STEP_S, Past, grid, replay
@@ -60,7 +59,7 @@ def by_scan(server: Server, now_s: int, days: float, horizon_s: float, drills: d
     blocks = {leaf.expr: source.fetch(leaf.expr, first, last, STEP_S).block for leaf in leaves}
     past = Past.of(leaves, blocks, time_s)
     columns = np.arange(len(time_s) - JUDGED_S // STEP_S, len(time_s))
-    told = replay(past, columns, horizon_s, params=FORECAST)
+    told = replay(past, columns, horizon_s)
     assert told is not None
     view = View.of(past, told, columns, frozenset())
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)

@@ -78,7 +78,6 @@ class ExhaustionParams(Params):
     calm_times: float = Field(
         0, ge=0, le=2, description="a steady rise out of calm is told once no more than this many times of what it lasted is left"
     )
-    soon_s: float = Field(paths.SOON_S, ge=0, description="what is this near does not wait for its share of the way, s")
     settle_s: float = Field(
         3000, ge=0, description="silence after a limit was changed, s; 0, as where a query gives it: it is timed anew at once"
     )
@@ -231,11 +230,11 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         growth = Growth.of(scene)
         enough, farther = far_enough(scene) | growth.alike, np.where(growth.alike, FARTHER, 1.0)
         found = [
-            paths.run(scene, hours, reach, YOUNG_REACH, stopped, carried.get(hours, True), enough, farther, self.params.soon_s)
+            paths.run(scene, hours, reach, YOUNG_REACH, stopped, carried.get(hours, True), enough, farther)
             for hours, reach in RUNS
         ]
         found += [
-            paths.envelope(scene, hours, reach, stopped, carried.get(hours, True), enough, farther, self.params.soon_s)
+            paths.envelope(scene, hours, reach, stopped, carried.get(hours, True), enough, farther)
             for hours, reach in ENVELOPES
         ]
         by_day = stopped, course.carried_daily, growth.levels, farther

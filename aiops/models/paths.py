@@ -28,7 +28,7 @@ FADES = 1.2
 WHOLE, YOUNG_NOISE = 1.35, 0.05
 """A window is a row's whole history up to this age; its parts lie this close to a line, as a share of the rise."""
 SLACK = 0.85
-SOON_S = 2.0 * HOUR
+SOON_S = 4.0 * HOUR
 """What is this near does not wait for its share of the way: waiting would cost the time that people need."""
 TEETH = 2.5
 LONG_REACH, STILL_TO_COME = 1.2, 2.0
@@ -151,7 +151,7 @@ def rhythm_left(hours: float) -> float:
 
 def run(
     scene: Scene, hours: float, reach: float, young_reach: float, stopped: Bools | bool = False, carried: Bools | bool = True,
-    enough: Bools | bool = True, farther: Array | float = 1.0, soon_s: float = SOON_S,
+    enough: Bools | bool = True, farther: Array | float = 1.0,
 ) -> Path:  # fmt: skip
     """A steady rise of the means of eight parts of the last `hours`, above everything before, most of it new today.
 
@@ -159,7 +159,7 @@ def run(
     rhythm would have been seen; a younger row speaks only when its whole history is one line: a tight one (12 h; 6 and 8 h if
     nearly as by a ruler), and then up to `young_reach` windows ahead; or from 3 h on where even a daily rhythm, caught in
     the middle of its rise, would still go that far (`rhythm_left`). `stopped`, `carried`: what `Course` says of the window;
-    `enough`: what `far_enough` says of the row, not asked where less than `soon_s` is left, nor of a younger row; `farther` (n,)
+    `enough`: what `far_enough` says of the row, not asked where less than SOON_S is left, nor of a younger row; `farther` (n,)
     times `reach` is how far it looks.
     """
     window_s, k = hours * HOUR, round(hours * HOUR / scene.mid_step_s)
@@ -179,7 +179,7 @@ def run(
             good &= ~(found.total - (yesterday[:, -1] - yesterday[:, 0]) < NEW * found.total)
         near = eta <= reach * farther * window_s
         eta = found.parts_to(scene.room) * (window_s / BLOCKS)
-        near &= enough | (eta <= soon_s)
+        near &= enough | (eta <= SOON_S)
         if hours >= 36:
             good &= np.logical_not(stopped)
         line = (scene.age_s < WHOLE * window_s) & (found.late > 0.8 * found.early)
@@ -202,12 +202,12 @@ def _last_day(scene: Scene, late: Array, part_s: float) -> Array:
 
 def envelope(
     scene: Scene, hours: int, reach: float, stopped: Bools | bool = False, carried: Bools | bool = True,
-    enough: Bools | bool = True, farther: Array | float = 1.0, soon_s: float = SOON_S,
+    enough: Bools | bool = True, farther: Array | float = 1.0,
 ) -> Path:  # fmt: skip
     """Floor and ceiling of a sawtooth rise together, as steadily as `run` asks of means; the ceiling meets the limit.
 
-    `stopped`, `carried`, `enough`, `farther`, `soon_s` as in `run`; `enough` is not asked of what swings by more than TEETH of
-    what a part gains: a job that ends by itself has no teeth.
+    `stopped`, `carried`, `enough`, `farther` as in `run`; `enough` is not asked of what swings by more than TEETH of what a part
+    gains: a job that ends by itself has no teeth.
     """
     n, k, window_s = len(scene.now), hours * HOUR // scene.mid_step_s // PARTS * PARTS, float(hours * HOUR)
     if scene.low.shape[1] < k:
@@ -232,7 +232,7 @@ def envelope(
         near = eta <= reach * farther * window_s
         eta = 0.5 * (low.parts_to(room) + high.parts_to(room)) * (window_s / PARTS)
         teeth = np.sort(ceiling - floor, axis=1)[:, PARTS // 2] > TEETH * high.total / (PARTS - 1)
-        near &= enough | teeth | (eta <= soon_s)
+        near &= enough | teeth | (eta <= SOON_S)
         saw = (np.abs(low.total) < 0.15 * swing) & (swing > 0.35 * scene.room) & np.isfinite(swing)
     return path_of(
         good & near, eta, pace, window_s, EDGES, np.where(saw, SAWTOOTH, NOTHING)

@@ -139,22 +139,20 @@ class Told:
     reason: NDArray[np.object_]
 
 
-def default_forecaster(params: Mapping[str, Any] | None = None) -> Forecaster[Any]:
-    """The exhaustion forecaster for the grid's step; `params` where they are not its defaults."""
+def default_forecaster() -> Forecaster[Any]:
+    """The default exhaustion forecaster for the grid's step."""
     kind = plugins.load("forecasters", "exhaustion")
-    made: Forecaster[Any] = kind(kind.Params(**(params or {})), STEP_S)
+    made: Forecaster[Any] = kind(kind.Params(), STEP_S)
     return made
 
 
-def replay(
-    past: Past, columns: Ints, horizon_s: float, until: float = np.inf, params: Mapping[str, Any] | None = None
-) -> Told | None:
+def replay(past: Past, columns: Ints, horizon_s: float, until: float = np.inf) -> Told | None:
     """Ask the forecaster at each of `columns`, from the second hour on, knowing nothing newer.
 
     None when it would not be done by the monotonic instant `until`.
     """
     n, began = len(past.leaves), time.monotonic()
-    forecaster = default_forecaster(params)
+    forecaster = default_forecaster()
     state = forecaster.initial(n)
     told = Told(
         past.time_s[columns], np.full((len(columns), n, 3), np.nan), np.full(n, np.nan), np.full(n, np.nan),

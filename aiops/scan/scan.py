@@ -15,7 +15,6 @@ from aiops.core.errors import SourceError
 from aiops.core.labels import key
 from aiops.core.records import Block, Bools
 from aiops.core.text import visible
-from aiops.models.alerts_card import FORECAST
 from aiops.rules.compiler import Leaf
 from aiops.rules.formula import Formula, members
 from aiops.rules.program import program
@@ -219,7 +218,7 @@ def _view(run: _Scan, some: Sequence[int], blocks: Mapping[str, Block], recent: 
     first, last = grid(run.now_s, DAY if recent else RECORD_S)
     past = Past.of(_leaves(run, some), blocks, np.arange(first, last + 1, STEP_S))
     columns = columns_of(len(past.time_s), recent)
-    told = replay(past, columns, run.options.horizon_s, math.inf if recent else run.until(REPLAYED), FORECAST)
+    told = replay(past, columns, run.options.horizon_s, math.inf if recent else run.until(REPLAYED))
     return None if told is None else View.of(past, told, columns, _targets(run, some))
 
 

@@ -83,7 +83,7 @@ def test_the_table_fits_120_columns_in_a_pipe_and_says_the_main_things(text: Res
 
 def test_nothing_of_a_reason_is_cut_off_by_a_narrow_column() -> None:
     row = Row(
-        _served("avail_bytes < 10"), "silent", {"mountpoint": "/var/lib/postgresql/" + "x" * 40}, "levels off below the limit",
+        _served("avail_bytes < 10"), "silent", {"mountpoint": "/var/lib/postgresql/" + "x" * 40}, "levels off before the limit",
         guards=(Guard('node_filesystem_readonly{fstype!="",job="node"} == 0', True, 1),),
     )  # fmt: skip
     console = Console(file=io.StringIO(), width=80)
@@ -91,7 +91,7 @@ def test_nothing_of_a_reason_is_cut_off_by_a_narrow_column() -> None:
     said = console.file.getvalue()  # type: ignore[attr-defined]
     column = "".join(line[said.index("why,") :].strip() for line in said.splitlines())
     assert max(map(len, said.splitlines())) <= 80
-    assert "levelsoffbelowthelimit;lets:node_filesystem_readonly" in column.replace(" ", "")
+    assert "levelsoffbeforethelimit;lets:node_filesystem_readonly" in column.replace(" ", "")
     assert '{fstype!="",job="node"}==0(changedonceinaday)' in column.replace(" ", "")
 
 

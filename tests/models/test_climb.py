@@ -22,7 +22,7 @@ def enough(values: Array) -> bool:
 
 
 @pytest.mark.parametrize("lasted_h", [4, 8, 16])
-def test_a_rise_of_hours_must_have_most_of_its_way_behind_it(lasted_h: float) -> None:
+def test_a_rise_of_hours_must_have_half_of_its_way_behind_it(lasted_h: float) -> None:
     assert not enough(ramp(lasted_h, JOB - 0.1))
     assert enough(ramp(lasted_h, JOB + 0.06))
 
@@ -34,7 +34,7 @@ def test_a_rise_of_days_speaks_earlier(lasted_h: float) -> None:
 
 
 def test_days_without_calm_before_them_count_less() -> None:
-    share = 0.5
+    share = GROWTH + 0.02
     assert enough(ramp(52, share))
     assert not enough(ramp(52, share, calm_h=1))
 
