@@ -81,7 +81,7 @@ def test_a_forecast_tells_what_is_usual_at_this_hour_and_what_else_of_the_entity
     assert [(other["labels"]["disk"], other["now"] > 0.8) for other in one.evidence["also"]] == [("jumps", True)]
     (told_,) = told([one], now_s)
     assert "here at this hour" in dict(told_.facts)["usual"]
-    assert told_.also[0].startswith("disk=jumps, instance=db1: now 0.9")
+    assert told_.also[0].startswith("disk=jumps, instance=db1: now 0.8")
     assert ", usual 0.6" in told_.also[0] or ", usual 0.7" in told_.also[0]
 
 
