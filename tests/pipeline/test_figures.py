@@ -23,7 +23,7 @@ def test_a_budget_is_told_a_week_for_a_hundred_series() -> None:
 def test_what_was_superseded_does_not_count_and_what_may_not_be_seen_neither() -> None:
     store = Store.open("sqlite://", None)
     with store.transaction() as tx:
-        for found in (outcome(1, "false", failed_s=None), outcome(1, "hit"), outcome(2, "hit"), outcome(3, "false", settled_s=10)):
+        for found in (outcome(1, "false", failed_s=None), outcome(1, "hit"), outcome(2), outcome(3, "false", settled_s=10)):
             tx.put_outcome(found)
     (one,) = figures(store, CARDS, ["card"], 500.0, 100.0)
     assert (one.name, dict(one.verdicts)) == ("disk_full", {"hit": 2})
