@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -124,6 +125,14 @@ def test_hostile_labels_are_not_refused(chain: Chain) -> None:
     assert labels["stage"] == "ticket"
 
 
+def looks(url: str) -> float:
+    """How often a group looked into Alertmanager's log of what was told; it does so after the one before has been logged."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=5) as answer:
+        found = re.search(r"^alertmanager_nflog_queries_total (\S+)", answer.read().decode(), re.MULTILINE)
+    assert found is not None
+    return float(found[1])
+
+
 def test_what_happens_while_it_is_away_arrives_when_it_is_back(tmp_path: Path) -> None:
     """Nothing is lost, the order is kept, and what still goes on is told as such, however old its opening is."""
     port = servers.free_port()
@@ -131,9 +140,11 @@ def test_what_happens_while_it_is_away_arrives_when_it_is_back(tmp_path: Path) -
         hook = stack.enter_context(servers.webhook())
         chain = chain_to(stack, f"http://127.0.0.1:{port}", hook)
         goes_on, over = named(8), named(9, opened_s=int(time.time()) - 600)
-        with servers.alertmanager(tmp_path, hook.url, port=port):
+        with servers.alertmanager(tmp_path, hook.url, port=port) as url:
             chain.tell("opened", over)
             until(lambda: chain.told(over, "firing"))
+            looked = looks(url)
+            until(lambda: looks(url) > looked)  # only then what it told is in its log, which says later that an end is owed
         ended = int(time.time()) - 1
         enqueue(chain.store, "opened", goes_on, now_s=time.time() - 300, step_s=1)  # its three turns are long over
         enqueue(chain.store, "closed", closed(ended, id=over.id, entity=over.entity, opened_s=over.opened_s), now_s=ended)
