@@ -46,9 +46,10 @@ def scene_of(history: History, limit: Limit) -> tuple[Scene, Bools, Array]:
         mid_high, mid_low, mid_mean = (_since(a, history.mid, history, again, begin) for a in (mid_high, mid_low, mid_mean))
         high, low, mean = (_since(a, history.long, history, again, begin) for a in (high, low, mean))
     top = sign * (limit.value - history.offset)
-    all_low = np.fmin.reduce(_lasting(low, np.fmax), axis=1)
+    floor, ever = _lasting(low, np.fmax), low
+    all_low = np.fmin.reduce(floor, axis=1)
     high, low = _since_crossed(high, low, mean, top)
-    record, floor = _lasting(high, np.fmin), _lasting(low, np.fmax)
+    record, floor = _lasting(high, np.fmin), floor if low is ever else _lasting(low, np.fmax)
     margin = _margin(high, low)
     day_mean, day_peak, peak_hour = _days(mean, record)
     record, floor = _older(record, np.fmax), _older(floor, np.fmin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, Depends, FastAPI, HTTPException
@@ -120,8 +121,7 @@ def take(app: FastAPI, daemon: Daemon, access: Access) -> None:
     kept = {name: f"said.{LEDGER.get(name, name)}" for name in ("verdict", "acted", "ack", "feedback", "unhush")}
     may = {name: Depends(Needs(access, "responder", audit, scope="team")) for name, audit in kept.items()}
 
-    def desk() -> Desk:
-        return _desk(daemon)
+    desk = partial(_desk, daemon)
 
     def still(warning_id: str, sight: Sight, if_match: str) -> AbstractContextManager[None]:
         return unchanged(if_match, lambda: whole(daemon, warning_id, sight))
