@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,10 @@ _VERDICT_ON = sa.select(tables.outcomes.c.body).where(tables.outcomes.c.key == s
 """By the verdict's key, which is the warning's id: there is an index of it. Both are asked often, and so are made once."""
 
 
+WRITTEN = "written"
+"""Where a connection keeps the names of the tables that its transaction has written to."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
     """A message that waits."""
@@ -40,14 +45,20 @@ class OutboxRow:
     created_s: float
 
 
+def _note_written(connection: sa.Connection, statement: Any, *_: Any) -> None:
+    """Called by the engine behind every statement, whoever made it, so that no table is written to unnoticed."""
+    if getattr(statement, "is_dml", False) and WRITTEN in connection.info:
+        connection.info[WRITTEN].add(statement.table.name)
+
+
 class Store:
     """Warnings, outcomes, outbox, ledger. Open it with `Store.open`."""
 
     def __init__(self, writer: sa.Engine, reader: sa.Engine, lock: DirectoryLock | None) -> None:
         self._writer, self._reader, self._lock = writer, reader, lock
         self._mutex = threading.Lock()
-        self.revision = 0
-        """Grows with everything that is written through this store; what others write does not count."""
+        self._revisions: Counter[str] = Counter()
+        sa.event.listen(writer, "after_execute", _note_written)
 
     @classmethod
     def open(cls, url: str, data_dir: Path | None, lock: bool = True, alone: bool = True) -> Store:
@@ -96,16 +107,21 @@ class Store:
         with self.transaction() as tx:  # a row that another process put there since is no harm: that one is the first then
             tx.record("daemon", "genesis", install_id(), {}, 0.0)
 
+    def revision(self, *names: str) -> tuple[int, ...]:
+        """How often each of these tables was written to through this store; what others write does not count."""
+        return tuple(self._revisions[name] for name in names)
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Tx]:
         """Everything written through the Tx is kept when the block ends, nothing when it raises. Raises StoreError."""
         try:
             with self._mutex:
                 with self._writer.begin() as connection:
+                    written = connection.info[WRITTEN] = set[str]()
                     tx = Tx(connection)
                     yield tx
                     tx.finish()
-                self.revision += 1
+                self._revisions.update(written)
         except sa.exc.SQLAlchemyError as e:
             raise StoreError(f"store: {said(e)}; nothing of this transaction was kept; {advice(e)}") from e
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ def store(tmp_path: Path, url: str) -> Iterator[Store]:
     one.close()
 
 
-@contextmanager
+@contextlib.contextmanager
 def another_program(store: Store) -> Iterator[sa.Connection]:
     """A connection to the same database that knows nothing of ours; what it does is kept."""
     engine = sa.create_engine(store._writer.url)
@@ -116,6 +116,22 @@ def test_the_ledger_goes_on_after_a_restart(tmp_path: Path) -> None:
         found = store.verify_ledger()
         store.close()
         assert (found.ok, found.rows) == (True, 1 + 2 * (i + 1))
+
+
+def test_every_table_that_was_written_to_has_another_revision_and_no_other(store: Store) -> None:
+    names = ("warnings", "outcomes", "ledger", "outbox", "turns")
+    before = store.revision(*names)
+    with store.transaction() as tx:
+        tx.put_warning(warning())
+        tx.record("daemon", "said", "x", {}, 1.0)
+    after = store.revision(*names)
+    assert [a - b for a, b in zip(after, before, strict=True)] == [1, 0, 1, 0, 0]
+    with contextlib.suppress(ZeroDivisionError), store.transaction() as tx:
+        tx.put_turn("card", "source", 60)
+        raise ZeroDivisionError
+    with store.transaction() as tx:
+        tx._connection.execute(sa.update(sa.table("turns", sa.column("card"))).where(sa.false()).values(card="x"))
+    assert store.revision(*names) == (*after[:4], after[4] + 1)
 
 
 def test_two_threads_that_write_wait_for_each_other(store: Store) -> None:

@@ -13,31 +13,35 @@ from aiops.store.paging import Pages
 
 T = TypeVar("T")
 AsOf = tuple[Hashable, ...]
-BYTES_AT_MOST, EACH = 32 << 20, 2000
+BYTES_AT_MOST, EACH = 16 << 20, 2000
 """Of the answers that are kept, and of each beside its body; one that is larger than a twentieth of it all is not."""
+AT_ONCE = 2
+"""How many are made at a time: with more, the loop that answers everybody else would come to its turn more seldom."""
 MINUTE_S = 60
 
 
 class Kept:
-    """Until this process writes to the store, takes up other files or masks, or a minute of the daemon's clock has passed. For
-    what another process wrote the ledger is looked at each second, as everything that is decided or said stands there.
+    """Until this process writes to the tables that the answers are about or takes up other files or masks, or, `by_minute`, a
+    minute of the daemon's clock has passed. For what another process wrote the ledger is looked at each second, as everything
+    that is decided or said stands there.
 
     To be used on one event loop at a time. Who asks while an answer is being made waits for that one.
     """
 
-    def __init__(self, daemon: Daemon) -> None:
-        self._daemon, self._pages = daemon, Pages(daemon.store)
+    def __init__(self, daemon: Daemon, *tables: str, by_minute: bool = False) -> None:
+        self._daemon, self._pages, self._tables, self._by_minute = daemon, Pages(daemon.store), tables, by_minute
         self._looked_s, self._head = -1, 0
         self._as_of: AsOf = ()
         self._made: dict[Hashable, asyncio.Task[object]] = {}
         self._bytes = 0
+        self._at_once = asyncio.Semaphore(AT_ONCE)
 
     @property
     def as_of(self) -> AsOf:
         """What is as it was while this is the same."""
         daemon = self._daemon
-        minute = int(daemon.clock()) // MINUTE_S
-        return daemon.store.revision, self._head, id(daemon.rooms), daemon.rooms.masks.version, minute
+        minute = int(daemon.clock()) // MINUTE_S if self._by_minute else 0
+        return *daemon.store.revision(*self._tables), self._head, id(daemon.rooms), daemon.rooms.masks.version, minute
 
     async def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` gives, called on a thread where it is not known. Raises what it raises, and keeps nothing then."""
@@ -46,14 +50,18 @@ class Kept:
             self._looked_s, self._head = second, await run_in_threadpool(self._pages.head)
         as_of = self.as_of
         if as_of != self._as_of:
-            self._as_of, self._made, self._bytes = as_of, {}, 0
+            self._as_of, self._made, self._bytes, self._at_once = as_of, {}, 0, asyncio.Semaphore(AT_ONCE)
         made = self._made
         task = made.get(key)
         if task is None:
-            task = made[key] = asyncio.get_running_loop().create_task(run_in_threadpool(make))
+            task = made[key] = asyncio.get_running_loop().create_task(self._make(make))
             task.add_done_callback(lambda done: self._weigh(made, key, done))
         found: T = await asyncio.shield(task)  # type: ignore[arg-type]
         return found
+
+    async def _make(self, make: Callable[[], T]) -> T:
+        async with self._at_once:
+            return await run_in_threadpool(make)
 
     def _weigh(self, made: dict[Hashable, asyncio.Task[object]], key: Hashable, done: asyncio.Task[object]) -> None:
         """Forget what failed, what is too large to be kept, and everything once there is too much of it."""

@@ -29,11 +29,14 @@ from aiops.web.pages import view
 T = TypeVar("T")
 State = Annotated[Literal["", "open", "closed"], Query(description="only those that are open, or closed")]
 SERIES_AT_ONCE = 20
+TOLD = ("warnings", "outcomes")
+"""The tables that answers about warnings are made from; a turn of any watch is marked in another."""
 
 
 def add_api(app: FastAPI, daemon: Daemon, access: Access) -> None:
     """Add the routes."""
-    pages, rows, kept, lists = Pages(daemon.store), Rows(daemon), Kept(daemon), asking(daemon, 100)
+    pages, rows, lists = Pages(daemon.store), Rows(daemon), asking(daemon, 100)
+    kept, ones = Kept(daemon, *TOLD), Kept(daemon, *TOLD, by_minute=True)
     see, read = Depends(sight_of(daemon)), reader(app, "warnings", Needs(access, "viewer", scope="team"))
 
     @read("/api/v1/warnings", list[EarlyWarning], "Early warnings, newest first")
@@ -52,10 +55,10 @@ def add_api(app: FastAPI, daemon: Daemon, access: Access) -> None:
 
     @read("/api/v1/warnings/{warning_id}", shapes.WholeWarning, "One early warning with its verdict")
     async def warning(request: Request, warning_id: str, sight: Sight = see) -> Response:
-        body = await kept.get(("warning", warning_id, *sight.same), lambda: whole(daemon, warning_id, sight))
+        body = await ones.get((warning_id, *sight.same), lambda: whole(daemon, warning_id, sight))
         return answer(request, found(body))
 
-    _more(daemon, read, kept)
+    _more(daemon, read, Kept(daemon, *TOLD, "turns", by_minute=True))
 
 
 def _more(daemon: Daemon, read: Reads[Any], kept: Kept) -> None:
