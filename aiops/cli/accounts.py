@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aiops.cli.said import Out, fail
+from aiops.cli.said import Out, fail, tell
 
 if TYPE_CHECKING:
     from aiops.web.access.accounts import Accounts
@@ -20,15 +20,16 @@ Name = Annotated[str, typer.Argument(help="the name under web.people")]
 
 @accounts_app.command("set")
 def set_password(
-    name: Name, file: File, stdin: Annotated[bool, typer.Option("--stdin", help="read the password from standard input")] = False
-) -> None:
+    name: Name, file: File, stdin: Annotated[bool, typer.Option("--stdin", help="read the password from standard input")] = False,
+    output: Out = "text",
+) -> None:  # fmt: skip
     """Give somebody a password; it is asked for twice, or read from standard input."""
     import sys
 
     accounts = _read(file)
     typed = sys.stdin.readline().rstrip("\n") if stdin else typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     _kept(accounts, file, lambda: accounts.set_password(name, typed))
-    typer.echo(f"{name}: password kept in {file}")
+    tell(output, f"{name}: password kept in {file}", name=name, kind="password", file=str(file))
 
 
 @accounts_app.command("token")
@@ -36,6 +37,7 @@ def make_token(
     name: Name, file: File,
     role: Annotated[str, typer.Option(help="no more than this role; default: theirs")] = "",
     team: Annotated[list[str] | None, typer.Option(help="only this team's warnings; may be given again; default: theirs")] = None,
+    output: Out = "text",
 ) -> None:  # fmt: skip
     """Make a token for a program; it is shown once. It never reaches further than whose it is."""
     from aiops.config.access import ROLES
@@ -48,17 +50,17 @@ def make_token(
     accounts, made = _read(file), list[str]()
     _kept(accounts, file, lambda: made.append(accounts.new_token(name, reach)))
     typer.echo(f"{name}: token kept in {file}; it is shown only now", err=True)
-    typer.echo(made[0])
+    tell(output, made[0], name=name, kind="token", file=str(file), token=made[0])
 
 
 @accounts_app.command("drop")
-def drop(name: Name, file: File) -> None:
+def drop(name: Name, file: File, output: Out = "text") -> None:
     """Take password and token from somebody; a running daemon heeds it after its next reload."""
     accounts = _read(file)
     if not accounts.drop(name):
         fail(f"{file}: nothing is known of {name!r}", 1)
     _kept(accounts, file, lambda: None)
-    typer.echo(f"{name}: dropped from {file}")
+    tell(output, f"{name}: dropped from {file}", name=name, dropped=True, file=str(file))
 
 
 @accounts_app.command("list")

@@ -64,7 +64,7 @@ def backtest(
     from aiops.core.durations import seconds
 
     cards = bool(card) or config is not None
-    _check_usage(data, cards, html, series, score_floor, horizon, [since, until, incidents, outcomes, resume], output)
+    _check_usage(data, cards, html, series, score_floor, horizon, [since, until, incidents, outcomes, resume])
     try:
         gates = Gates(min_precision, seconds(min_lead) if min_lead is not None else None)
         lines_only = warnings is not None and report is None
@@ -98,11 +98,8 @@ class _Job:
 
 
 def _check_usage(
-    data: Path | None, cards: bool, html: Path | None, series: str, score_floor: float | None, horizon: str, more: list[Any],
-    output: str,
-) -> None:  # fmt: skip
-    if output not in ("text", "json"):
-        fail(f"-o: {output!r} is neither text nor json", 2)
+    data: Path | None, cards: bool, html: Path | None, series: str, score_floor: float | None, horizon: str, more: list[Any]
+) -> None:
     if data is None and not cards:
         fail("give --data with a recording, or --config with sources that keep a past", 2)
     if series and html is None:

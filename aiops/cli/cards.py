@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Out, Who, fail, user
+from aiops.cli.said import ConfigPath, DataDir, Out, Who, fail, tell, user
 
 if TYPE_CHECKING:
     from aiops.config.settings import Settings
     from aiops.core.records import Stage
     from aiops.models.card import ModelCard
+    from aiops.outcomes.ladder import Move
     from aiops.outcomes.scorecard import Figures
     from aiops.store import Store
 
@@ -144,14 +145,14 @@ def _masks(config: Path | None, data_dir: Path | None, name: str) -> Iterator[st
 
 @cards_app.command("promote")
 def promote(
-    card: CardName, by: Who = "", why: Why = "", config: ConfigPath = None, data_dir: DataDir = None
+    card: CardName, by: Who = "", why: Why = "", config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text"
 ) -> None:  # fmt: skip
     """Take a card one rung up, if its record passes `promote_when`; else exit 1 and say what is missing."""
     from aiops.pipeline.stages import promote as up
 
     with _ladder(config, data_dir, card) as (store, found, cards):
         move = up(store, found, by or user(), why or "promoted", time.time(), cards, _held(config, card))
-    typer.echo(f"{card}: {move.before} -> {move.after}, by {move.who}")
+    _moved(output, card, move)
 
 
 @cards_app.command("demote")
@@ -162,6 +163,7 @@ def demote(
     why: Why = "",
     config: ConfigPath = None,
     data_dir: DataDir = None,
+    output: Out = "text",
 ) -> None:
     """Take a card down; its record begins anew."""
     from aiops.pipeline.stages import demote as down
@@ -170,7 +172,12 @@ def demote(
         fail(f"--to: {to!r}; known: shadow, ticket", 2)
     with _ladder(config, data_dir, card) as (store, found, _):
         move = down(store, found.name, cast(Any, to), by or user(), why or "demoted", time.time())
-    typer.echo(f"{card}: {move.before} -> {move.after}, by {move.who}")
+    _moved(output, card, move)
+
+
+def _moved(output: str, card: str, move: Move) -> None:
+    said = f"{card}: {move.before} -> {move.after}, by {move.who}"
+    tell(output, said, card=card, before=move.before, stage=move.after, who=move.who, why=move.why)
 
 
 @cards_app.command("why-not")
@@ -239,6 +246,7 @@ def record(
     by: Who = "",
     config: ConfigPath = None,
     data_dir: DataDir = None,
+    output: Out = "text",
 ) -> None:
     """Take the outcomes of a backtest of your own past into the record: they count up to ticket, and teach calibration."""
     from aiops.cli.said import writing
@@ -255,8 +263,8 @@ def record(
     with writing(config, data_dir) as (store, cards):
         kept = Desk(store, cards).replayed(found, by or user(), time.time())
     for card, count in kept.items():
-        typer.echo(f"{card}: {count} outcomes of a replay")
-    if not kept:
+        tell(output, f"{card}: {count} outcomes of a replay", card=card, outcomes=count)
+    if not kept and output != "json":
         typer.echo("nothing new")
 
 

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Who, desk, fail, user
+from aiops.cli.said import ConfigPath, DataDir, Out, Who, desk, fail, tell_statement, user
 
 if TYPE_CHECKING:
     from aiops.pipeline.report import Report
 
 FORMATS = ("text", "json", "markdown", "html")
 EXIT_STOP = 1
+USUAL_S = 30 * 86400.0
 
 
 def report(
-    since: Annotated[str, typer.Option(help="how far back, for example 30d; a pilot is told since it began")] = "30d",
+    since: Annotated[str, typer.Option(help="how far back, for example 7d; default: 30d, and a pilot since it began")] = "",
     pilot: Annotated[str, typer.Option(help="a pilot of the config, or all; none: all cards")] = "",
     output: Annotated[str, typer.Option("-o", "--output", help="text, json (one object a line), markdown or html")] = "text",
     out: Annotated[Path | None, typer.Option(help="write to this file instead of the terminal")] = None,
@@ -32,7 +33,7 @@ def report(
     if output not in FORMATS:
         fail(f"-o: {output!r}; known: {', '.join(FORMATS)}", 2)
     try:
-        span = seconds(since)
+        span = seconds(since) if since else None
     except ValueError as e:
         fail(f"--since: {e}", 2)
     found = _found(config, data_dir, span, pilot)
@@ -53,14 +54,15 @@ def ack(
     by: Who = "",
     config: ConfigPath = None,
     data_dir: DataDir = None,
+    output: Out = "text",
 ) -> None:
     """Say that you look at an early warning from now on: how long that takes is counted in `aiops report`."""
     with desk(config, data_dir) as one:
         found = one.ack(warning_id, by or user(), time.time())
-    typer.echo(f"{found.warning_id}: acknowledged, by {found.who}")
+    tell_statement(output, f"{found.warning_id}: acknowledged, by {found.who}", found)
 
 
-def _found(config: Path | None, data_dir: Path | None, span_s: float, pilot: str) -> list[Report]:
+def _found(config: Path | None, data_dir: Path | None, span_s: float | None, pilot: str) -> list[Report]:
     from aiops.cli.warnings import reading_store
     from aiops.config.settings import load_settings
     from aiops.config.shipped import models_dir
@@ -79,8 +81,8 @@ def _found(config: Path | None, data_dir: Path | None, span_s: float, pilot: str
             _check_cards(name, settings.pilots[name].cards, [card.name for card in cards])
         with reading_store(settings.store.url, settings.data_dir) as store:
             if not pilot:
-                return [of_all(store, settings, cards, now, now - span_s)]
-            return [pilot_report(store, settings, name, now) for name in names]
+                return [of_all(store, settings, cards, now, now - (span_s or USUAL_S))]
+            return [pilot_report(store, settings, name, now, None if span_s is None else now - span_s) for name in names]
     except AiopsError as e:
         fail(str(e), 1)
 

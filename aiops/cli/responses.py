@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Out, fail
+from aiops.cli.said import ConfigPath, DataDir, Out, fail, tell
 
 if TYPE_CHECKING:
     from aiops.config.settings import Settings
@@ -81,28 +81,32 @@ def approve(
     confirm: Annotated[str, typer.Option(help="the runbook's name: where nobody else looks at it")] = "",
     config: ConfigPath = None,
     data_dir: DataDir = None,
+    output: Out = "text",
 ) -> None:
     """Say yes to the plan that is asked about; it is looked at once more before it starts."""
     with _people(config, data_dir) as people:
         found = people.approve(run_id, user(), time.time(), plan_hash, confirm)
     left = found.quorum - len(found.votes) if found.state == "waiting" else 0
-    typer.echo(f"{found.state}{f'; {left} more must say yes' if left > 0 else ''}")
+    said = f"{found.state}{f'; {left} more must say yes' if left > 0 else ''}"
+    tell(output, said, id=run_id, state=found.state, more_must_say_yes=left)
 
 
 @responses_app.command("deny")
-def deny(run_id: RunId, note: Note = "", config: ConfigPath = None, data_dir: DataDir = None) -> None:
+def deny(
+    run_id: RunId, note: Note = "", config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text"
+) -> None:
     """Say no: one is enough."""
     with _people(config, data_dir) as people:
-        people.deny(run_id, user(), time.time(), note)
-    typer.echo("denied")
+        found = people.deny(run_id, user(), time.time(), note)
+    tell(output, "denied", id=run_id, state=found.state)
 
 
 @responses_app.command("cancel")
-def cancel(run_id: RunId, config: ConfigPath = None, data_dir: DataDir = None) -> None:
+def cancel(run_id: RunId, config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
     """End a response before its next step; what runs now comes to its end."""
     with _people(config, data_dir) as people:
         run = people.cancel(run_id, user(), time.time())
-    typer.echo(run.state if run.ended else "it ends before its next step")
+    tell(output, run.state if run.ended else "it ends before its next step", id=run.id, state=run.state, ended=run.ended)
 
 
 @responses_app.command("resolve")
@@ -112,23 +116,24 @@ def resolve(
     note: Note = "",
     config: ConfigPath = None,
     data_dir: DataDir = None,
+    output: Out = "text",
 ) -> None:
     """Say what became of the step that needs a person; then the response goes on, or ends."""
     with _people(config, data_dir) as people:
         run = people.resolve(run_id, cast("Word", word), user(), time.time(), note)
-    typer.echo(run.state)
+    tell(output, run.state, id=run.id, state=run.state, ended=run.ended)
 
 
 @kill_app.command("on")
-def on(why: Why = "", config: ConfigPath = None, data_dir: DataDir = None) -> None:
+def on(why: Why = "", config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
     """Begin nothing more. Steps that run come to their end; warnings are told as ever."""
-    _turn(True, why, config, data_dir)
+    _turn(True, why, config, data_dir, output)
 
 
 @kill_app.command("off")
-def off(why: Why = "", config: ConfigPath = None, data_dir: DataDir = None) -> None:
+def off(why: Why = "", config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
     """Go on with what waits, as far as it is still in time."""
-    _turn(False, why, config, data_dir)
+    _turn(False, why, config, data_dir, output)
 
 
 @kill_app.command("show")
@@ -146,7 +151,7 @@ def show_switch(config: ConfigPath = None, data_dir: DataDir = None, output: Out
         typer.echo(f"on: {why}" if why else "off")
 
 
-def _turn(to: bool, why: str, config: Path | None, data_dir: Path | None) -> None:
+def _turn(to: bool, why: str, config: Path | None, data_dir: Path | None, output: str) -> None:
     from aiops.responses.switch import turn
 
     with _kept(config, data_dir, writes=True) as (runs, settings):
@@ -154,7 +159,7 @@ def _turn(to: bool, why: str, config: Path | None, data_dir: Path | None) -> Non
             changed = turn(runs, settings.data_dir, to, user(), why, time.time())
         except OSError as e:
             fail(f"{settings.data_dir}: {e.strerror}", 1)
-    typer.echo(f"{'on' if to else 'off'}{'' if changed else ', as it was'}")
+    tell(output, f"{'on' if to else 'off'}{'' if changed else ', as it was'}", on=to, changed=changed)
 
 
 @contextmanager

@@ -163,8 +163,9 @@ def diff(
 
 @runbooks_app.command("export")
 def export(
-    name: Name, cacao: Annotated[bool, typer.Option("--cacao", help="as a CACAO 2.0 playbook")] = False, config: ConfigPath = None
-) -> None:
+    name: Name, cacao: Annotated[bool, typer.Option("--cacao", help="as a CACAO 2.0 playbook")] = False,
+    config: ConfigPath = None, output: Out = "json",
+) -> None:  # fmt: skip
     """Write a runbook as JSON for other systems: a CACAO playbook with --cacao, else its own keys."""
     from aiops.runbooks.cacao import playbook
 

@@ -13,12 +13,21 @@ import typer
 if TYPE_CHECKING:
     from aiops.models.card import ModelCard
     from aiops.pipeline.desk import Desk
-    from aiops.store import Store
+    from aiops.store import Statement, Store
 
 incidents_app = typer.Typer(no_args_is_help=True, help="Incidents that other systems declared: take them in, list them.")
 WarningId = Annotated[str, typer.Argument(help="the id of an early warning, or the beginning of it")]
 Who = Annotated[str, typer.Option("--by", help="who says so; default: the user of this machine")]
-Out = Annotated[str, typer.Option("-o", "--output", help="text for people, json: one object a line")]
+FORMS = ("text", "json")
+
+
+def _form(word: str) -> str:
+    if word not in FORMS:
+        raise typer.BadParameter(f"{word!r} is neither text nor json")
+    return word
+
+
+Out = Annotated[str, typer.Option("-o", "--output", callback=_form, help="text for people, json: one object a line")]
 ConfigPath = Annotated[Path | None, typer.Option("--config", help="the config file; without it the embedded default")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="where state, database and token live")]
 
@@ -31,12 +40,14 @@ def verdict(
     why: Annotated[str, typer.Option(help="one sentence")] = "",
     config: ConfigPath = None,
     data_dir: DataDir = None,
+    output: Out = "text",
 ) -> None:
     """Judge an early warning yourself; that stands above the daemon's verdict."""
     failed_s = None if not failed_at else int(_instant(failed_at, "--failed-at"))
     with desk(config, data_dir) as one:
         found = one.verdict(warning_id, cast(Any, word), by or user(), time.time(), failed_s, why)
-    typer.echo(f"{found.warning_id}: {found.verdict} (judged by {found.judged_by})")
+    said = f"{found.warning_id}: {found.verdict} (judged by {found.judged_by})"
+    tell(output, said, id=found.warning_id, verdict=found.verdict, judged_by=found.judged_by, failed_s=found.failed_s)
 
 
 def acted(
@@ -46,6 +57,7 @@ def acted(
     at: Annotated[str, typer.Option(help="when it was done: RFC 3339 or epoch seconds; default: now")] = "",
     config: ConfigPath = None,
     data_dir: DataDir = None,
+    output: Out = "text",
 ) -> None:
     """Record what was done about an early warning: without that it cannot count as averted."""
     from aiops.pipeline.desk import TOO_LATE
@@ -53,7 +65,7 @@ def acted(
     now = time.time()
     with desk(config, data_dir) as one:
         found = one.acted(warning_id, what, by or user(), _instant(at, "--at") if at else now, now)
-    typer.echo(f"{found.warning_id}: recorded, by {found.who}")
+    tell_statement(output, f"{found.warning_id}: recorded, by {found.who}", found)
     if found.body.get(TOO_LATE):
         typer.echo("it had been taken back before, so this averted nothing; if it was done earlier, say when: --at", err=True)
 
@@ -91,18 +103,11 @@ def import_incidents(
 @incidents_app.command("list")
 def list_incidents(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
     """List the incidents that were declared, and which cards they are a failure of."""
-    from aiops.cli.warnings import reading_store
-    from aiops.config.settings import load_settings
     from aiops.core.durations import rfc3339
-    from aiops.core.errors import AiopsError
     from aiops.core.text import json_of, visible
 
-    try:
-        settings = load_settings(config, data_dir=data_dir)
-        with reading_store(settings.store.url, settings.data_dir) as store:
-            said = [one for one in store.statements(kind="incident") if "id" in one.body]
-    except AiopsError as e:
-        fail(str(e), 1)
+    with stored(config, data_dir) as store:
+        said = [one for one in store.statements(kind="incident") if "id" in one.body]
     if not said and output == "text":
         typer.echo("no incidents yet")
     for one in said:
@@ -147,6 +152,21 @@ def writing(config: Path | None, data_dir: Path | None) -> Iterator[tuple[Store,
         fail(str(e), 1)
 
 
+@contextmanager
+def stored(config: Path | None, data_dir: Path | None) -> Iterator[Store]:
+    """The store that a configuration names, for reading; a mistake ends the command with exit 1."""
+    from aiops.cli.warnings import reading_store
+    from aiops.config.settings import load_settings
+    from aiops.core.errors import AiopsError
+
+    try:
+        settings = load_settings(config, data_dir=data_dir)
+        with reading_store(settings.store.url, settings.data_dir) as store:
+            yield store
+    except AiopsError as e:
+        fail(str(e), 1)
+
+
 def user() -> str:
     """Who is at this machine."""
     import getpass
@@ -164,6 +184,18 @@ def _instant(text: str, option: str) -> float:
         return instant(text)
     except ValueError:
         fail(f"{option}: {text!r} is no time; write RFC 3339 or epoch seconds", 2)
+
+
+def tell(output: str, sentence: str, **facts: Any) -> None:
+    """Say what was done: a sentence for people, the facts as one JSON object."""
+    import orjson
+
+    typer.echo(orjson.dumps(facts).decode() if output == "json" else sentence)
+
+
+def tell_statement(output: str, sentence: str, said: Statement) -> None:
+    """Say what was kept of what somebody said of a warning."""
+    tell(output, sentence, id=said.warning_id, kind=said.kind, who=said.who, said_s=said.said_s, **said.body)
 
 
 def fail(message: str, code: int) -> NoReturn:

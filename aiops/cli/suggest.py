@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Out, WarningId, Who, desk, fail, user, writing
+from aiops.cli.said import ConfigPath, DataDir, Out, WarningId, Who, desk, fail, tell_statement, user, writing
 
 if TYPE_CHECKING:
     from aiops.backtest.trial import Trial
@@ -28,6 +28,7 @@ def feedback(
     note: Annotated[str, typer.Option(help="one sentence")] = "",
     config: ConfigPath = None,
     data_dir: DataDir = None,
+    output: Out = "text",
 ) -> None:
     """Say what you think of an early warning; `aiops suggest` makes proposals of it.
 
@@ -39,14 +40,16 @@ def feedback(
         found = one.feedback(warning_id, cast(Any, word), by or user(), time.time(), note)
     until = found.body.get("hush_until_s")
     quiet = "" if until is None else f"; nothing is told of its series until {rfc3339(until)} (aiops warnings unhush)"
-    typer.echo(f"{found.warning_id}: {found.body['word']}, by {found.who}{quiet}")
+    tell_statement(output, f"{found.warning_id}: {found.body['word']}, by {found.who}{quiet}", found)
 
 
-def unhush(warning_id: WarningId, by: Who = "", config: ConfigPath = None, data_dir: DataDir = None) -> None:
+def unhush(
+    warning_id: WarningId, by: Who = "", config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text"
+) -> None:
     """Let the series of a warning that was called wrong be told again at once."""
     with desk(config, data_dir) as one:
         found = one.unhush(warning_id, by or user(), time.time())
-    typer.echo(f"{found.warning_id}: told again, by {found.who}")
+    tell_statement(output, f"{found.warning_id}: told again, by {found.who}", found)
 
 
 def suggest(

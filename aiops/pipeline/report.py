@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,14 +60,19 @@ def report(store: Store, settings: Settings, cards: Iterable[ModelCard], now_s: 
     return Report("", names, since_s, now_s, tuple(numbers(facts)), settings.costs.currency, watched_s=facts.watched_s)
 
 
-def pilot_report(store: Store, settings: Settings, name: str, now_s: float) -> Report:
-    """The figures of a pilot since it began, and what they mean. Raises KeyError when there is no such pilot."""
+def pilot_report(store: Store, settings: Settings, name: str, now_s: float, after_s: float | None = None) -> Report:
+    """The figures of a pilot since it began, and what they mean. `after_s`: the figures of the time after it alone; the verdict
+    is that of the whole pilot all the same, and says so. Raises KeyError when there is no such pilot."""
     one = settings.pilots[name]
     since_s = datetime.fromisoformat(one.since).replace(tzinfo=UTC).timestamp()
     facts = facts_of(store, settings, one.cards, since_s, now_s)
     found, settled = numbers(facts), 0 if facts.record is None else facts.record.settled
     goal, stop = one.goal.model_dump(exclude={"settled"}), one.stop.model_dump()
     verdict = law.judged(found, goal, stop, settled, one.goal.settled, now_s - since_s, settings.costs.currency)
+    if after_s is not None and after_s > since_s:
+        since_s, facts = after_s, facts_of(store, settings, one.cards, after_s, now_s)
+        found = numbers(facts)
+        verdict = replace(verdict, reasons=(*verdict.reasons, f"by all figures since {one.since}, when it began"))
     return Report(
         name, tuple(one.cards), min(since_s, now_s), now_s, tuple(found), settings.costs.currency, one.owner, _before(one),
         verdict, facts.watched_s,

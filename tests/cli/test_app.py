@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -49,6 +50,28 @@ def test_every_command_says_what_it_does() -> None:
     walk(get_command(app))
 
 
+def test_every_command_but_the_daemon_answers_in_json_and_takes_no_other_form() -> None:
+    def walk(command: object, path: tuple[str, ...]) -> list[tuple[str, ...]]:
+        below = getattr(command, "commands", None)
+        if below is not None:
+            return [found for name, one in below.items() for found in walk(one, (*path, name))]
+        return [] if any("--output" in one.opts for one in command.params) else [path]  # type: ignore[attr-defined]
+
+    assert walk(get_command(app), ()) == [("run",)]  # it prints where it serves, and logs
+    for words in (["accounts", "list", "--file", "x"], ["cards", "list"], ["warnings", "ack", "x"], ["rules", "list", "x"]):
+        code, out, err = aiops(*words, "-o", "xml")
+        assert (code, out, "neither text nor json" in err) == (2, "", True)
+
+
+def test_help_lists_first_what_one_begins_with() -> None:
+    names = list(get_command(app).commands)  # type: ignore[attr-defined]
+    assert names[:5] == ["run", "demo", "scan", "backtest", "init"]
+
+
+def test_a_schema_is_one_line_of_json_where_that_is_asked_for() -> None:
+    assert len(aiops("schema", "policy", "-o", "json")[1].splitlines()) == 1 < len(aiops("schema", "policy")[1].splitlines())
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -85,5 +108,9 @@ def test_backtest_of_nothing_is_told(tmp_path: Path) -> None:
 
 
 def test_healthcheck_of_nobody_ends_with_1() -> None:
-    code, _, _ = aiops("healthcheck", f"http://127.0.0.1:{free_port()}")
-    assert code == 1
+    url = f"http://127.0.0.1:{free_port()}"
+    code, out, err = aiops("healthcheck", url)
+    assert (code, out) == (1, "")
+    assert url in err
+    code, out, _ = aiops("healthcheck", url, "-o", "json")
+    assert (code, json.loads(out)["ok"]) == (1, False)

@@ -54,6 +54,17 @@ def test_a_pilot_that_must_stop_is_exit_1_with_the_reason(data: Path) -> None:
     assert "0 of 12 came true" in done.stdout
 
 
+def test_a_part_of_a_pilot_has_its_own_figures_and_the_verdict_of_the_whole(data: Path) -> None:
+    (line,) = aiops(data, "report", "--pilot", "disks", "--since", "7d", "-o", "json").stdout.splitlines()
+    found = json.loads(line)
+    assert found["figures"]["warnings_told"]["value"] == 6
+    assert (found["verdict"], found["until_s"] - found["since_s"]) == ("stop", pytest.approx(7 * DAY))
+    assert any("0 of 12 came true" in one for one in found["reasons"])
+    assert found["reasons"][-1].startswith("by all figures since ")
+    (line,) = aiops(data, "report", "--pilot", "disks", "--since", "90d", "-o", "json").stdout.splitlines()
+    assert json.loads(line)["figures"]["warnings_told"]["value"] == 12  # it began later
+
+
 def test_it_is_written_as_a_page_or_as_markdown(data: Path) -> None:
     page = data / "report.html"
     aiops(data, "report", "--pilot", "all", "-o", "html", "--out", str(page))

@@ -102,3 +102,11 @@ def test_the_kill_switch_is_turned_and_shown(rig: Rig) -> None:
     assert rig.replica().engine.tools.stopped() == f"the kill switch is on ({ME}: drill)"
     assert aiops(rig, "kill-switch", "off") == "off\n"
     assert rig.replica().engine.tools.stopped() == ""
+
+
+def test_what_was_said_is_told_in_json_too(rig: Rig) -> None:
+    run = rig.one().id
+    assert json.loads(aiops(rig, "kill-switch", "on", "-o", "json")) == {"on": True, "changed": True}
+    assert json.loads(aiops(rig, "kill-switch", "off", "-o", "json")) == {"on": False, "changed": True}
+    assert json.loads(aiops(rig, "responses", "deny", run, "-o", "json")) == {"id": run, "state": "denied"}
+    assert json.loads(aiops(rig, "responses", "cancel", run, "-o", "json"))["ended"] is True
