@@ -19,10 +19,10 @@ from aiops.pipeline.desk import known_already
 from aiops.pipeline.mask import masked_at, may_mask
 from aiops.pipeline.pending import Pending
 from aiops.pipeline.reading import Reading
+from aiops.pipeline.rules_lost import GONE_S, GONE_STEPS, lost_alerts, why_lost
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.watch import Watch
 
-GONE_S, GONE_STEPS = 300, 3
 LOOKS = 500
 """Instants at which it is looked whether a card excluded a span of time."""
 NO_SERIES = "its series is gone"
@@ -75,6 +75,8 @@ def settle(watch: Watch, failed: Mapping[int, int], now_s: int, rooms: Rooms, ch
         if outcome is not None:
             _settled(watch, outcome, pending.warning, rooms, changes)
             _end_if_gone(watch, pending, now_s, changes)
+    if isinstance(watch, RulesWatch):
+        _end_lost(watch, now_s, changes)
 
 
 def _failed(watch: Watch, number: int, name: str, at_s: int, now_s: int, rooms: Rooms, changes: Changes) -> None:
@@ -106,7 +108,7 @@ def _by_time(watch: Watch, pending: Pending, now_s: int, rooms: Rooms) -> Outcom
         index = None if isinstance(watch, RulesWatch) else watch.index  # rules come and go by themselves
         rows = pending.rows(index, partial(watch.rows_of, number))
     shift = here - now_s
-    if not at_last and not (_gone(watch, rows, now_s) and np.all(watch.window.newest_s[rows] < (over or 0.0) - shift)):
+    if not at_last and (_there(watch, number, rows, now_s) or _has(watch, number, rows, (over or 0.0) - shift)):
         return None
     end = law.withdrawn_s(warning) if not acted else None
     end = min(now_s, int(law.until_s(warning) if end is None else end) - shift)
@@ -114,8 +116,8 @@ def _by_time(watch: Watch, pending: Pending, now_s: int, rooms: Rooms) -> Outcom
     alerts = bool(truth.alerts) and watch.alerts.asked_s is not None  # a source without rules says nothing
     declared = alerts or bool(truth.incidents) or (truth.crossing and warning.first_crossing is not None)
     evidence = law.Evidence(
-        present(watch, rows, warning, shift, end), _gone(watch, rows, end), changed, declared, acted,
-        pending.warning.turned_s is not None, pending.again,
+        present(watch, _measured(watch, rows), warning, shift, end), not _there(watch, number, rows, end), changed, declared,
+        acted, pending.warning.turned_s is not None, pending.again,
         rooms.cleared_alone(watch.card.name) if acted else (0, 0),
     )  # fmt: skip
     return law.at_deadline(warning, here, evidence)
@@ -175,9 +177,26 @@ def _left_course(watch: Watch, number: int, warning: EarlyWarning, at_s: int, wi
     return left_course(time_s, one.mean[0].astype(np.float64), above, at_s, within_s)
 
 
-def _gone(watch: Watch, rows: Ints, at_s: int) -> bool:
-    """Whether no series of an entity had a sample at the shared instant `at_s`, or shortly before it, or later."""
-    return bool(np.all(watch.window.newest_s[rows] < at_s - max(GONE_STEPS * watch.step_s, GONE_S)))
+def _there(watch: Watch, number: int | None, rows: Ints, at_s: int) -> bool:
+    """Whether an entity had a sample at the shared instant `at_s`, or shortly before it, or later."""
+    return _has(watch, number, rows, at_s - max(GONE_STEPS * watch.step_s, GONE_S))
+
+
+def _has(watch: Watch, number: int | None, rows: Ints, since_s: float) -> bool:
+    """Whether an entity has a sample of a shared instant or a later one: any of its series, of an alert as many as it needs to
+    fire, for a guard that is still there says nothing of what it guards."""
+    newest = watch.window.newest_s
+    if isinstance(watch, RulesWatch):
+        return number is not None and watch.could_fire(number, newest[: watch.n] >= since_s)
+    return bool(np.any(newest[rows] >= since_s))
+
+
+def _measured(watch: Watch, rows: Ints) -> Ints:
+    """Of the rows of an entity those that are forecast: of an alert not its guards."""
+    if not isinstance(watch, RulesWatch) or watch.built is None:
+        return rows
+    found = rows[watch.built.forecast[rows]]
+    return found if len(found) else rows
 
 
 def _end_if_gone(watch: Watch, pending: Pending, now_s: int, changes: Changes) -> None:
@@ -185,12 +204,27 @@ def _end_if_gone(watch: Watch, pending: Pending, now_s: int, changes: Changes) -
     number, current = watch.entity_number(pending.name), open_episode(watch, pending.warning)
     if current is None or number is None:
         return
-    rows = watch.rows_of(number)
-    if not _gone(watch, rows, now_s):
-        return
+    if not _there(watch, number, watch.rows_of(number), now_s):
+        _end(watch, current, number, NO_SERIES, now_s, changes)
+
+
+def _end_lost(watch: RulesWatch, now_s: int, changes: Changes) -> None:
+    """Alerts whose series are long gone end before their verdict, which is given once every time that was told has passed: nobody
+    is told for hours of what cannot fire. Should it come back and fire, it was warned of."""
+    gone = lost_alerts(watch) if watch.open else frozenset()
+    for current in [w for w in watch.open.values() if w.kind == "rule"] if gone else ():
+        number = watch.entity_number(key(current.entity))
+        if number is not None and number in gone:
+            _end(watch, current, number, why_lost(watch), now_s, changes)
+
+
+def _end(watch: Watch, current: EarlyWarning, number: int, why: str, now_s: int, changes: Changes) -> None:
+    """End an episode, for the reason given."""
     watch.quieten(current.kind, number)
     here = watch.entity_now(number, now_s)
-    ended = watch.open.pop(current.fingerprint).having(state="closed", updated_s=here, closed_s=here, closed_why=NO_SERIES)
+    ended = watch.open.pop(current.fingerprint).having(state="closed", updated_s=here, closed_s=here, closed_why=why)
+    if current.id in watch.pending:
+        watch.pending[current.id].warning = ended
     changes.warnings[:] = [w for w in changes.warnings if w.id != ended.id] + [ended]
     changes.event("closed", ended)
 

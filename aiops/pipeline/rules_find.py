@@ -11,6 +11,7 @@ from aiops.core.records import Bools, Crossing, Floats, Ints, Symptom
 from aiops.pipeline.explain import explain_crossings
 from aiops.pipeline.find import unsure
 from aiops.pipeline.mask import masked, masked_labels, may_mask
+from aiops.pipeline.rules_lost import count_silence, lost, said_silent
 from aiops.pipeline.rules_truth import compared, true_of
 from aiops.pipeline.rules_watch import Built, Row, RulesWatch
 from aiops.rules.compiler import Leaf
@@ -45,27 +46,31 @@ def follow(watch: RulesWatch, built: Built, now_s: int, held: Bools | None) -> t
     since[:] = np.where(true, np.where(np.isnan(since), now_s, since), np.nan)
     pending = true & state["active"]
     state["told_s"][pending] = np.maximum(now_s, since + built.hold_s)[pending, None]
+    free = _free(watch, built, now_s, held)
+    present = built.program.there(np.isfinite(latest)) | true
+    count_silence(watch, present, free)
     if watch.looked:
         _look(watch, built, holds, true, now_s)
-        ahead = np.isfinite(state["told_s"][:, 1]) & state["speaks"] & ~true
+        ahead = np.isfinite(state["told_s"][:, 1]) & state["speaks"] & ~true & ~lost(watch)
         firing = ahead | pending
-        present = built.program.holding(np.isfinite(latest)) | true
         silent = np.flatnonzero(state["active"] & ~firing & (state["lead"] >= 0))
         lacking = unsure(watch, state["lead"][silent], now_s)[state["lead"][silent]]
         present[silent] &= ~lacking
-        _step(watch, firing, present, now_s, held, masked_alerts(watch, built, now_s))
+        _step(watch, firing, present, now_s, free)
     over = watch.fires[built.entity] & ~built.predicts | state["over"] & built.predicts
     state["active"][over], state["bits"][over] = False, 0
     return holds, latest
 
 
-def _step(watch: RulesWatch, firing: Bools, present: Bools, now_s: int, held: Bools | None, hidden: Bools) -> None:
-    """One turn of the gates; alerts that are `hidden`, or whose series are `held`, stay as they were."""
+def _free(watch: RulesWatch, built: Built, now_s: int, held: Bools | None) -> Bools:
+    """Alerts of which something can be known: neither masked, nor are their series held."""
+    free = ~masked_alerts(watch, built, now_s)
+    return free if held is None or not held.any() else free & built.program.there(~held)
+
+
+def _step(watch: RulesWatch, firing: Bools, present: Bools, now_s: int, free: Bools) -> None:
+    """One turn of the gates; alerts that are not `free` stay as they were."""
     state = watch.state
-    free = ~hidden
-    if held is not None and held.any():
-        assert watch.built is not None
-        free &= watch.built.program.holding(~held)
     before = {name: state[name][~free] for name in ("bits", "active", "since_s")}
     guards.step(state, firing, present, watch.guards, now_s)
     for name, array in before.items():
@@ -93,7 +98,7 @@ def masked_alerts(watch: RulesWatch, built: Built, now_s: int) -> Bools:
     if not may_mask(watch):
         return np.zeros(len(built.rows), bool)
     named = masked_labels(watch, watch.entities, now_s)
-    return ~built.program.holding(~masked(watch, now_s)) | (named[built.entity] if len(named) else False)
+    return ~built.program.there(~masked(watch, now_s)) | (named[built.entity] if len(named) else False)
 
 
 def count_values(watch: RulesWatch, built: Built, now_s: int) -> None:
@@ -140,6 +145,7 @@ def _symptom(watch: RulesWatch, built: Built, i: int, holds: Bools, latest: Floa
         confidence = float(held.confidence[lead]) if np.isfinite(held.confidence[lead]) else confidence
     if np.isfinite(state["since_s_true"][i]):
         evidence["reason"] = "its condition holds; `for` runs"
+    evidence |= said_silent(watch, i, now_s)
     return Symptom(
         watch.card.name, watch.card.signal, watch.entities[row.entity], "rule", int(state["since_s"][i]),
         symptoms.severity(watch.naming, expected - now_s), confidence * symptoms.trust(lineage), 0.0,

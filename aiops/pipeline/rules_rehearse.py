@@ -56,7 +56,7 @@ def _forget_gone(watch: RulesWatch, built: Built, was: Bools, now_s: int) -> Non
     """Of alerts that only these looks took for symptoms, let go of those whose series are not there now: whoever was there all
     along told of them when they rose, and that they were gone; a first word on what is gone already helps nobody."""
     latest = watch.window.latest(now_s)
-    present = built.program.holding(np.isfinite(latest)) | built.program.holding(compared(built, latest))
+    present = built.program.there(np.isfinite(latest)) | built.program.holding(compared(built, latest))
     gone = watch.state["active"] & ~was & ~present
     watch.state["active"][gone], watch.state["bits"][gone] = False, 0
 

@@ -91,7 +91,7 @@ def reached(watch: RulesWatch, built: Built, reading: Reading) -> dict[int, int]
     for j, at in enumerate(reading.time_s.tolist()):
         values = reading.values[:, j]
         true = some.holding(compared(built, values))
-        there = some.holding(np.isfinite(values))
+        there = some.there(np.isfinite(values))
         begins = true & ~over & known
         inside = np.where(true, 0, inside + 1)
         over = np.where(true, True, over & (inside < REARM_STEPS))

@@ -35,10 +35,11 @@ class Row(NamedTuple):
 
 def _fresh(n: int) -> State:
     """What is remembered of n rows. `since_s`: since when the condition holds, NaN = it does not. `told_s` (n, 3): the firing as
-    last told, from `lead`, the series that decides. `over`, `inside`, `known`: as `beyond` of a limit, of rules that predict."""
+    last told, from `lead`, the series that decides. `silent_s`: for how long
+    what it needs has had no sample. `over`, `inside`, `known`: as `beyond` of a limit, of rules that predict."""
     return {
         **guards.initial(n), "since_s_true": np.full(n, np.nan), "told_s": np.full((n, 3), np.nan),
-        "lead": np.full(n, -1, np.int64), "speaks": np.zeros(n, bool),
+        "lead": np.full(n, -1, np.int64), "speaks": np.zeros(n, bool), "silent_s": np.zeros(n, np.int64),
         "over": np.zeros(n, bool), "inside": np.zeros(n, np.int32), "known": np.zeros(n, bool),
     }  # fmt: skip
 
@@ -120,11 +121,18 @@ class RulesWatch(Watch):
         mine = np.flatnonzero(self.built.entity == number).tolist()
         return np.array(sorted({one for i in mine for one in members(self.built.rows[i].formula)}), np.int64)
 
+    def could_fire(self, number: int, there: Bools) -> bool:
+        """Whether there is what an alert needs to fire, of `there` (n,) whether each series is."""
+        if self.built is None:
+            return False
+        mine = self.built.program.only(np.flatnonzero(self.built.entity == number))
+        return bool(mine.there(there[: mine.n]).any())
+
     def held_entities(self, held: Bools) -> Bools:
         """(entities,) whether all series of an alert are held."""
         out = np.zeros(len(self.entities), bool)
         if self.built is not None and held.any():
-            free = self.built.program.holding(~held)
+            free = self.built.program.there(~held)
             out[self.built.entity] = True
             out[self.built.entity[free]] = False
         return out

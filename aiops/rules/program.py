@@ -43,6 +43,13 @@ class Program:
         nodes[: self.n] = holds
         return self._through(nodes, np.logical_and, np.logical_or, _and_not)
 
+    def there(self, there: Bools) -> Bools:
+        """(R, …) whether there is what each formula needs, of `there` (n, …) whether each series is: as `holding`, but what
+        follows `unless` need not be there, and bars nothing when it is."""
+        nodes = np.zeros((self._nodes, *there.shape[1:]), bool)
+        nodes[: self.n] = there
+        return self._through(nodes, np.logical_and, np.logical_or, lambda one, parts: parts[one.starts])
+
     def crossing(self, times: Floats) -> Floats:
         """(R, …, 3) when each formula becomes true, earliest, expected, latest, of `times` (n, …, 3); NaN = never.
 

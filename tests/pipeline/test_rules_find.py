@@ -120,3 +120,13 @@ def test_a_mask_of_another_alert_masks_nothing() -> None:
     world, at = tank(BEGIN_H)
     run = Run.of(watch_of(world, exclude=[{**NIGHTS[0], "match": ['alertname="Other"']}])).until(at - 1, at - 4)
     assert [kind for kind, _ in run.told()] == ["opened"]
+
+
+@pytest.mark.parametrize(("level", "kinds"), [(0.0, ["opened"]), (1.0, [])])
+def test_what_follows_unless_may_be_there_as_long_as_it_is_not_true(level: float, kinds: list[str]) -> None:
+    world = Ruled()
+    world.add("tank_used_ratio", {"tank": "a"}, rising(BEGIN_H, 0.07))
+    world.add("tank_open", {"tank": "a"}, lambda t: np.full(len(t), level))
+    world.rule("tank_used_ratio > 0.9 unless on (tank) tank_open == 1")
+    run = Run.of(watch_of(world)).until(BEGIN_H + 9, BEGIN_H - 12)
+    assert [kind for kind, _ in run.told()] == kinds

@@ -195,18 +195,21 @@ def line(warning: EarlyWarning, now_s: float) -> dict[str, Any]:
     """One warning as a row of a table."""
     crossing = warning.crossing
     ahead = None if crossing is None or warning.state != "open" else crossing.expected_s - now_s
+    evidence = warning.symptoms[0].evidence if warning.symptoms else {}
+    silent_s = evidence.get("silent_since_s") if warning.state == "open" else None
     return {
         "id": warning.id, "card": warning.card, "kind": warning.kind, "state": warning.state, "stage": warning.stage,
         "subject": subject(warning), "act_before": "" if warning.act_before_s is None else clock(warning.act_before_s, warning),
         "entity": visible(" ".join(v for v in warning.entity.values() if v)), "severity": warning.severity,
         "opened": rfc3339(warning.opened_s), "left": "" if ahead is None else text(ahead),
         "over": "" if ahead is None or ahead > 0 else text(-ahead), "lasts": text(max(0.0, now_s - warning.opened_s)),
+        "silent": "" if silent_s is None else text(max(0.0, now_s - float(silent_s))),
         "confidence": f"{warning.confidence:.0%}",
         "expected": "" if crossing is None else clock(crossing.expected_s, warning),
         "interval": "" if crossing is None else " to ".join(clock(t, warning) for t in (crossing.earliest_s, crossing.latest_s)),
         "record": str(warning.record.get("text", "new: unproven")), "verdict": warning.verdict or "",
         "runbooks": [str(r.get("name", "")) for r in warning.runbooks],
-        "why": warning.closed_why or (str(warning.symptoms[0].evidence.get("reason", "")) if warning.symptoms else ""),
+        "why": warning.closed_why or str(evidence.get("reason", "")),
     }  # fmt: skip
 
 
