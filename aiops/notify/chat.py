@@ -15,12 +15,10 @@ from aiops.core.params import Params
 from aiops.core.text import cut
 from aiops.notify.arrays import Arrays
 from aiops.notify.interface import Notifier
-from aiops.notify.message import OVER
+from aiops.notify.message import CALLS, OVER
 from aiops.notify.png import png
 
 TITLE_AT_MOST, TEXT_AT_MOST = 250, 6000
-ASKS = ("asked", "reminder")
-"""What a response says when somebody must answer."""
 _CALLS = re.compile(r"@(?=\w)|<(?=[!@#])")
 
 
@@ -95,7 +93,7 @@ def mark(message: Mapping[str, Any]) -> str:
     if event in OVER:
         return {"hit": "failure", "late": "failure", "averted": "success"}.get(verdict, "info")
     if event == "response":
-        return "warning" if message["response"]["event"] in ASKS else "info"
+        return "warning" if message["response"]["event"] in CALLS else "info"
     if event == "bundle" and all(one["event"] in OVER for one in message["messages"]):
         return "info"
     return "failure" if event == "worsened" or severity == "critical" else "warning"
@@ -121,16 +119,22 @@ def _threads(services: Any) -> list[Any]:
 
 def _thread(service: Any, message: Mapping[str, Any]) -> None:
     """Say which episode a message is of: mail by its references, PagerDuty by the key of its incident, which ends with the
-    episode, holds the whole text and leads to its page. Messages leave one at a time, so it may be set for each."""
+    episode, holds the whole text and leads to its page; what a response calls a person for is an incident of its own, which
+    ends when it does not any more. Messages leave one at a time, so it may be set for each."""
     about = str(message["response"]["id"] if "response" in message else message["warning"]["id"])
     alone = message["event"] != "bundle"
     if hasattr(service, "dedup"):
-        service.dedup, service.action = about if alone else None, "resolve" if message["event"] in OVER else "trigger"
+        service.dedup, service.action = about if alone else None, "resolve" if _settled(message) else "trigger"
         service.details = {**service.details, "text": cut(defused(str(message["text"])), TEXT_AT_MOST)}
         service.click = message.get("episode_url")
         return
     first = {name: f"<{message['warning']['id']}@aiops>" for name in ("References", "In-Reply-To")} if alone else {}
     service.headers = {k: v for k, v in service.headers.items() if not v.endswith("@aiops>")} | first
+
+
+def _settled(message: Mapping[str, Any]) -> bool:
+    """Whether nobody is called any more: the episode is over, or a response has what it asked for, or has ended."""
+    return message["event"] in OVER or ("response" in message and message["response"]["event"] not in CALLS)
 
 
 def _services(apprise: Any, name: str, file: Path) -> Any:

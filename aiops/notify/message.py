@@ -18,11 +18,17 @@ from aiops.store.codec import to_json
 Event = Literal["opened", "updated", "worsened", "repeated", "closed", "judged"]
 OVER: tuple[Event, ...] = ("closed", "judged")
 """What is told of an episode that is over: to whoever was told of its beginning."""
+ASKS = ("asked", "reminder")
+"""What a response says when somebody must answer."""
+CALLS = (*ASKS, "needs_a_person")
+"""What a response says when it goes on only with somebody's word."""
 JUDGED_FOR_S = 3600.0
 """How long a verdict is news, for a receiver that keeps what it is told for a time."""
 OWN = ("card", "kind", "signal", "severity", "stage")
 """What a warning itself says; no label of the telemetry can say otherwise."""
 TURNS_UNTIL_STALE = 3
+_AGAIN: dict[Event, str] = {"worsened": "now {}: ", "repeated": "still open: "}
+"""What stands before the title of what was told before, so that nobody wonders why it comes again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +182,7 @@ def payload_of(
         "event": event,
         "at_s": now_s,
         "ends_at_s": now_s + lasts,
-        "title": title(warning, now_s, clock, outcome, fates),
+        "title": _AGAIN.get(event, "").format(warning.severity) + title(warning, now_s, clock, outcome, fates),
         "text": body(warning, now_s, judged_at_s, clock, outcome, fates),
         "record": record(warning),
         "impact": impact(warning),

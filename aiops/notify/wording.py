@@ -18,6 +18,10 @@ TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
 CARDS_AT_MOST = 5
 PLACES = ("cluster", "namespace", "instance", "node", "pod", "container", "service", "queue", "topic", "mountpoint")
 """Labels that say where something is."""
+_MODE = {
+    "shadow": "shown alone, nobody is asked", "suggest": "for you to do",
+    "approve": "it asks for a yes first", "auto": "it begins by itself",
+}  # fmt: skip
 _STATE = {"absence": "silent", "conflict": "told differently by its sources"}
 _OVER = {"absence": "is silent no longer, or taken to be gone", "conflict": "is told alike again"}
 
@@ -37,8 +41,8 @@ def subject(warning: EarlyWarning) -> str:
 def title(
     warning: EarlyWarning, now_s: float, clock: Clock = UTC_CLOCK, outcome: Outcome | None = None, fates: Sequence[Fate] = ()
 ) -> str:
-    """One sentence that fits a phone: what, where, when; the date only where it is another day than today. `outcome`: what
-    became of it, for one that had ended before that was known; `fates`: of those it spoke for."""
+    """One sentence that fits a phone: what, where, when, how sure; the date only where it is another day than today. `outcome`:
+    what became of it, for one that had ended before that was known; `fates`: of those it spoke for."""
     what = subject(warning)
     if outcome is not None:
         return f"{what} {_judged(warning, outcome, now_s, clock)}"
@@ -47,9 +51,15 @@ def title(
     c = warning.crossing
     if c is None:
         since = warning.symptoms[0].since_s if warning.kind == "absence" and warning.symptoms else warning.opened_s
-        return f"{what}: {_STATE.get(warning.kind, 'unusual')} since {_at(since, now_s, clock)}"
+        sureness = _in_short(warning) if warning.kind in FORETELLING else ""
+        return f"{what}: {_STATE.get(warning.kind, 'unusual')} since {_at(since, now_s, clock)}{sureness}"
     left = text(max(0.0, c.expected_s - now_s))
-    return f"{what} expected {'first ' if warning.members else ''}in {left} ({_interval(c, now_s, clock)})"
+    return f"{what} {'first ' if warning.members else ''}in {left} ({_interval(c, now_s, clock)}){_in_short(warning)}"
+
+
+def _in_short(warning: EarlyWarning) -> str:
+    """How sure, for a title: never a number alone where no record stands behind it."""
+    return f", {warning.confidence:.0%} sure" + (", unproven" if "unproven" in _record(warning) else "")
 
 
 def _interval(c: Crossing, now_s: float, clock: Clock) -> str:
@@ -141,8 +151,12 @@ def stated(warning: EarlyWarning) -> str:
 
 def record(warning: EarlyWarning) -> str:
     """The record of earlier warnings of this card; shadow is unproven by definition."""
-    said = str(warning.record.get("text", "new: unproven"))
+    said = _record(warning)
     return said if warning.stage != "shadow" or "unproven" in said else f"shadow: unproven; {said}"
+
+
+def _record(warning: EarlyWarning) -> str:
+    return str(warning.record.get("text", "new: unproven"))
 
 
 def impact(warning: EarlyWarning) -> str:
@@ -238,7 +252,7 @@ def _own_end(warning: EarlyWarning, judged_at_s: float | None, clock: Clock, out
     if outcome is not None:
         yield from _verdict(outcome, clock)
     elif warning.verdict is not None:
-        yield f"Verdict: {warning.verdict}"
+        yield f"Verdict: {said(warning.verdict)}"
     elif warning.members or warning.kind not in FORETELLING:
         return
     elif judged_at_s is not None:
@@ -252,7 +266,7 @@ def _verdict(outcome: Outcome, clock: Clock) -> Iterator[str]:
     if outcome.failed_s is not None:
         yield f"Failed: {clock.whole(outcome.failed_s)}"
     why = f": {visible(outcome.detail)}" if outcome.detail else ""
-    yield f"Verdict: {outcome.verdict}{why}; judged {clock.whole(outcome.settled_s)}{by}"
+    yield f"Verdict: {said(outcome.verdict)}{why}; judged {clock.whole(outcome.settled_s)}{by}"
 
 
 def _beside(warning: EarlyWarning, clock: Clock) -> Iterator[str]:
@@ -279,7 +293,8 @@ def _data(warning: EarlyWarning, clock: Clock) -> Iterator[str]:
 
 
 def _do(book: Mapping[str, Any]) -> list[str]:
-    capped = f", capped from {book['capped_from']}" if book.get("capped_from") else ""
-    lines = [f"Impact: {book['impact']}", f"Do: {book['name']} ({book['mode']}{capped}): {book['summary']}"]
+    further = f"; its file asks for {book['capped_from']}" if book.get("capped_from") else ""
+    how = f"{book['mode']}: {_MODE.get(str(book['mode']), '')}{further}"
+    lines = [f"Impact: {book['impact']}", f"Do: {book['name']} ({how}): {book['summary']}"]
     docs = [f"Read: {visible(str(book['docs']))}"] if book.get("docs") else []
     return [*lines, *(f"  {line}" for line in plan(book)), *docs]

@@ -13,14 +13,15 @@ import numpy as np
 
 from aiops.config.responses import Mode, ResponseSettings
 from aiops.config.routing import Route
+from aiops.core.durations import rfc3339, text
 from aiops.core.errors import SourceError
 from aiops.core.labels import fingerprint, key, subset
-from aiops.core.records import EarlyWarning
+from aiops.core.records import CROSSED, GONE, EarlyWarning
 from aiops.core.text import visible
 from aiops.governance.gate import Gate
 from aiops.notify import wording
 from aiops.notify.clock import UTC_CLOCK, Clock
-from aiops.notify.message import facts_of, routed, wrong_line
+from aiops.notify.message import ASKS, facts_of, routed, wrong_line
 from aiops.pipeline.procedures import procedure_of, runbook_of, snapshot_of
 from aiops.responses import switch
 from aiops.responses.procedure import Procedure, Unclear, lowest
@@ -28,7 +29,7 @@ from aiops.responses.view import lines_of
 from aiops.responses.world import Situation, Spread
 from aiops.runbooks import Runbook
 from aiops.runbooks.expressions import query_for, render
-from aiops.runbooks.match import Subject, context_of, refusals
+from aiops.runbooks.match import Refusal, Subject, context_of, refusals
 from aiops.runbooks.reach import MODE_OF_STAGE
 from aiops.store import Store
 from aiops.store.codec import to_json
@@ -38,6 +39,8 @@ from aiops.telemetry.link import Link
 
 AHEAD_S = 300.0
 """A warning that opened further in the future than this comes from a clock that is wrong."""
+UNSEEN_S, UNSEEN_STEPS = 1800.0, 10
+"""A warning of which no turn has said anything for so long, and so many turns of its card, is not acted on."""
 TOLD_FOR_S = 3600.0
 REMEMBERED, IMPACT_SHOWN = 256, 400
 
@@ -81,7 +84,7 @@ class Around:
                 self._known.popitem(last=False)
         return self._known[name]
 
-    def situation(self, run: Run) -> Situation | None:
+    def situation(self, run: Run, now_s: float) -> Situation | None:
         """What its warning is like now."""
         warning = self._a.store.warning(run.warning_id)
         if warning is None:
@@ -89,8 +92,8 @@ class Around:
         said = self._a.store.statements(kind="action", warning_id=warning.id)
         by = next((one.who for one in said if "response" not in one.body), "")
         expected = None if warning.crossing is None else warning.crossing.expected_s
-        is_open = warning.state == "open"
-        return Situation(is_open, not is_open or (warning.kind != "anomaly" and expected is None), expected, by)
+        unseen = unseen_s(warning, now_s)
+        return Situation(warning.state == "open", _clear(warning, unseen), expected, by, unseen, warning.closed_why)
 
     def values(self, promql: str, run: Run, now_s: float) -> list[float]:
         """What a query gives for its target at the first of its sources that has an answer. Raises Unclear, also where the
@@ -116,6 +119,11 @@ class Around:
         if failed:
             raise Unclear(failed)
         return []
+
+    def late_s(self, run: Run) -> float:
+        """The lateness of the slowest of its sources."""
+        links = (self._a.links.get(name) for name in run.facts["sources"])
+        return max((link.lateness_s for link in links if link is not None), default=0.0)
 
     def mode(self, run: Run) -> Mode:
         """How far it may go now: the configuration's ceiling, and what its card has earned by now."""
@@ -160,7 +168,8 @@ class Around:
         warning = a.store.warning(run.warning_id)
         why = switch.why_on(Responses(a.store), a.data_dir)
         stopped = [f"The kill switch is on, nothing is begun: {visible(why)}"] if why else []
-        page = [f"Episode: {a.episode_url(run.warning_id)}"] if a.episode_url is not None else []
+        links = {} if a.episode_url is None else {"episode_url": a.episode_url(run.warning_id)}
+        page = [f"{'Answer' if event.startswith(ASKS) else 'Episode'}: {one}" for one in links.values()]
         wrong = [f"Wrong: {wrong_line(run.warning_id) if a.wrong_url is None else a.wrong_url(run.warning_id)}"]
         for name in routed(warning, a.routes) if warning is not None else ():
             if warning is None or (warning.stage == "shadow" and name not in a.local_receivers):
@@ -171,9 +180,10 @@ class Around:
             whole = seen is warning  # a single label that was masked may stand anywhere in what is said
             clock = a.clocks.get(name, UTC_CLOCK)
             told = clock.told(title) if whole else f"{run.runbook}: {event.partition(':')[0].replace('_', ' ')}"
+            told = f"{wording.subject(seen)}: {told}"  # whoever is woken by it reads first what it is about
             about = [*_about(seen, now_s, clock), *(wrong if seen.state == "open" else ())]
             text = [*(lines if whole else ()), *about, *stopped, *page, f"response {run.id}: aiops responses show {run.id}"]
-            payload = payload_of(run, event, told, text, seen, now_s)
+            payload = payload_of(run, event, told, text, seen, now_s) | links
             out.append(Message(name, run.id, key or f"{run.id}:{event}:{run.version}", payload))
         return tuple(out)
 
@@ -218,7 +228,7 @@ class Responder:
         wanted: dict[str, tuple[Runbook, EarlyWarning, Subject]] = {}
         for warning in warnings:
             subject = Subject.of(warning, now_s)
-            if not _may_be_acted_on(warning, subject, now_s):
+            if why_not(warning, now_s) is not None:
                 continue
             for runbook in self.runbooks:
                 if not refusals(runbook, subject):
@@ -241,7 +251,7 @@ class Responder:
         asking = None if (a := runbook.approval) is None else {"who": list(a.from_), "quorum": a.quorum}
         facts = {
             "context": context, "team": runbook.owner.team, "kind": warning.kind, "entity": dict(warning.entity),
-            "sources": list(dict.fromkeys(s.lineage.source for s in warning.symptoms)), "opened_s": warning.opened_s,
+            "sources": _sources(warning), "opened_s": warning.opened_s,
             "summary": runbook.summary, "asking": asking,
             "impact": visible(str(render(runbook.notify.impact, context)), IMPACT_SHOWN),
         }  # fmt: skip
@@ -253,10 +263,42 @@ class Responder:
         )  # fmt: skip
 
 
-def _may_be_acted_on(warning: EarlyWarning, subject: Subject, now_s: float) -> bool:
-    """Whether it is about one thing, of which something new is known, in time, by a clock that is right."""
-    in_time = subject.lead_s is None or subject.lead_s > 0
-    return not warning.members and warning.stale_since_s is None and in_time and warning.opened_s <= now_s + AHEAD_S
+def why_not(warning: EarlyWarning, now_s: float) -> Refusal | None:
+    """Why no runbook begins anything about an open warning now, whatever it matches: it is about several things, nothing new is
+    known of it, its time is over, or a clock is wrong. None: it may."""
+    unseen, lead_s = unseen_s(warning, now_s), Subject.of(warning, now_s).lead_s
+    if warning.members:
+        return Refusal("one target", "a warning of one entity", f"a cause of {len(warning.members)}: its members are acted on")
+    if unseen is not None:
+        return Refusal("stale", "a warning that is looked at", f"nothing new since {rfc3339(unseen)}")
+    if lead_s is not None and lead_s <= 0:
+        return Refusal("lead_time", "a crossing ahead", f"expected {text(-lead_s)} ago")
+    if warning.opened_s > now_s + AHEAD_S:
+        return Refusal("opened", "not in the future", rfc3339(warning.opened_s))
+    return None
+
+
+def unseen_s(warning: EarlyWarning, now_s: float) -> float | None:
+    """Since when nothing new is known of an open warning: its sources are away, or nobody has taken a turn for long, as after a
+    long sleep. None while it is looked at."""
+    if warning.state != "open":
+        return None
+    if warning.stale_since_s is not None:
+        return warning.stale_since_s
+    return warning.updated_s if now_s - warning.updated_s > max(UNSEEN_S, UNSEEN_STEPS * warning.step_s) else None
+
+
+def _clear(warning: EarlyWarning, unseen: float | None) -> bool | None:
+    """Whether its forecast no longer crosses: what has come true is not clear, and of what nobody sees it cannot be told."""
+    if warning.state == "open":
+        clear = warning.kind != "anomaly" and warning.crossing is None
+        return clear if unseen is None else None
+    return {GONE: True, CROSSED: False}.get(warning.closed_why)
+
+
+def _sources(warning: EarlyWarning) -> list[str]:
+    """The names of its sources; what was made of several has them joined."""
+    return list(dict.fromkeys(name for s in warning.symptoms for name in s.lineage.source.split("+")))
 
 
 def run_key(runbook: Runbook, warning: EarlyWarning) -> str:

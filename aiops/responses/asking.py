@@ -46,9 +46,9 @@ class Asks:
             return tools.end(view, "blocked", why, str(refused["id"]), f"{view.run.runbook}: {why}", **more)
         question = Question(len(view.questions), scope, plan_hash(view, plan), now, expires, asking.quorum, tuple(plan))
         who = ", ".join(asking.who)
-        title = f"{view.run.runbook} asks {who} until {rfc3339(expires)}{': ' + difference if difference else ''}"
+        title = f"{view.run.runbook} asks {who} for a yes until {rfc3339(expires)}{': ' + difference if difference else ''}"
         lines = [*map(plan_line, plan), *_found(view, more.get("steps", ())), *_impact(view)]
-        lines.append(f"aiops responses approve {view.run.id}")
+        lines.append(f"Approve: aiops responses approve {view.run.id}")
         messages = tools.told(view, f"asked:{question.n}", title, lines)
         body = {"reminded": False}
         return tools.decide(
@@ -58,13 +58,13 @@ class Asks:
 
     def _expires_s(self, view: View, asking: Asking, now_s: float) -> float:
         """As the runbook says, but never until it is too late for the steps that change something."""
-        situation = self._tools.world.situation(view.run)
+        situation = self._tools.world.situation(view.run, now_s)
         breach = situation.expected_s if situation is not None else None
         return now_s + asking.expires_s if breach is None else min(now_s + asking.expires_s, breach - view.needed_s())
 
     def _plan(self, view: View, scope: int, context: Mapping[str, Any]) -> list[dict[str, Any]]:
         indexes = [scope] if scope != ALL else view.open_indexes()
-        return view.procedure.language.plan(indexes, context)
+        return self._tools.plan(view, indexes, context)
 
     def wait(self, view: View) -> bool:
         """A response that waits for an answer."""
@@ -81,7 +81,7 @@ class Asks:
             if question.votes:
                 why = f"{len(question.votes)} of {question.quorum} said yes until {rfc3339(question.expires_s)}"
             return self._unanswered(view, "approval_expired", why, f"{name} was not approved", question=late)
-        situation = tools.world.situation(view.run)
+        situation = tools.world.situation(view.run, now)
         if situation is None or not situation.open:
             return self._hindered(view, question, Hindrance("cleared_before_action", "cleared", "the warning ended"))
         if not view.run.body.get("reminded") and now >= (question.asked_s + question.expires_s) / 2:

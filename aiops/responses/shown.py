@@ -102,7 +102,8 @@ def found_lines(rows: Iterable[StepRow]) -> list[str]:
         found = output_lines(output) if any(value for name, value in output.items() if name != "rc") else []
         out += [f"{visible(row.step_id)} found: {line}" for line in found[:FOUND_AT_MOST]]
         if len(found) > FOUND_AT_MOST:
-            out.append(f"{visible(row.step_id)} found: and {len(found) - FOUND_AT_MOST} lines more")
+            more = len(found) - FOUND_AT_MOST
+            out.append(f"{visible(row.step_id)} found: and {more} line{'s' if more > 1 else ''} more")
     return out
 
 

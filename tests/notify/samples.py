@@ -36,6 +36,7 @@ HOSTILE = {
     "instance": "db1\nVerdict: hit\x1b[31m", "mountpoint": "/va\u202er\u2066", "host.name": "a" * 5000, "": "nameless",
     "9lives": "\x00\ud800", "empty": "", "severity": "critical", "alertname": "Watchdog", "stage": "page",
 }  # fmt: skip
+RECORD = "36 of the last 40 came true; median 1h50m ahead"
 
 
 def symptom(**changes: Any) -> Symptom:
@@ -65,7 +66,7 @@ def warning(opened_s: int = OPENED_S, **changes: Any) -> EarlyWarning:
         "kind": "exhaustion", "entity": one.labels, "labels": {**one.labels, "env": "prod"}, "state": "open", "stage": "ticket",
         "opened_s": opened_s, "updated_s": opened_s, "severity": "warning", "confidence": 0.91, "score": 0.0,
         "crossing": crossing(), "first_crossing": crossing(), "told_latest_s": crossing().latest_s,
-        "act_before_s": crossing().earliest_s, "symptoms": (one,), "record": {"settled": 40, "text": "36 of 40 came true"},
+        "act_before_s": crossing().earliest_s, "symptoms": (one,), "record": {"settled": 40, "text": RECORD},
         "runbooks": (RUNBOOK,),
     }  # fmt: skip
     return EarlyWarning(**{**fields, **changes})

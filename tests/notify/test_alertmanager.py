@@ -20,7 +20,7 @@ from aiops.core.errors import NotifyError, RetryLater
 from aiops.core.records import Crossing
 from aiops.notify.alertmanager import AlertmanagerNotifier, AlertmanagerParams, alert_of
 from tests.notify.hostile import answering, plain
-from tests.notify.samples import HOSTILE, HOUR_S, OPENED_S, anomaly, closed, message, warning
+from tests.notify.samples import HOSTILE, HOUR_S, OPENED_S, RECORD, anomaly, closed, message, warning
 from tests.servers import free_port
 
 JUDGED_S = OPENED_S + 8.0 * HOUR_S
@@ -51,11 +51,11 @@ def test_it_is_the_same_alert_from_opening_to_end() -> None:
 
 def test_times_confidence_record_and_plan_are_annotations() -> None:
     notes = alert_of(message("opened", warning()), OPENED_S)["annotations"]
-    assert notes["summary"] == "disk full on db1 /var expected in 6h10m (14:20 UTC, 13:40 to 15:10)"
+    assert notes["summary"] == "disk full on db1 /var in 6h10m (14:20 UTC, 13:40 to 15:10), 91% sure"
     assert [notes[name] for name in ("earliest", "expected", "latest", "act_before")] == [
         "2026-03-02T13:40:00Z", "2026-03-02T14:20:00Z", "2026-03-02T15:10:00Z", "2026-03-02T13:40:00Z",
     ]  # fmt: skip
-    assert (notes["confidence"], notes["severity"], notes["record"]) == ("0.91", "warning", "36 of 40 came true")
+    assert (notes["confidence"], notes["severity"], notes["record"]) == ("0.91", "warning", RECORD)
     assert notes["impact"] == "Writes to /var on db1 will fail."
     assert (notes["runbook"], notes["runbook_url"]) == ("disk-filling-up", "https://runbooks.example.org/disk")
     assert notes["plan"].splitlines()[0] == "1. [read] on db1: du -x /var"

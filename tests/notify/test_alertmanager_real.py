@@ -75,7 +75,7 @@ def test_an_opening_arrives_with_the_time_at_which_it_was_noticed(chain: Chain) 
     assert alert["startsAt"] == rfc3339(about.opened_s)
     assert alert["labels"]["alertname"] == "Early_disk_full"
     assert alert["labels"]["instance"] == "db1"
-    assert alert["annotations"]["record"] == "36 of 40 came true"
+    assert alert["annotations"]["record"] == "36 of the last 40 came true; median 1h50m ahead"
     assert "2. [write] on db1: journalctl --vacuum-size=1G" in alert["annotations"]["description"]
 
 

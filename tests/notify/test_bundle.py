@@ -25,7 +25,7 @@ def test_many_are_one_with_the_most_urgent_first() -> None:
     found = bundled([about(1, 7200), about(2, 3600), about(3, 9000, severity="critical")])
     assert [one["warning_id"] for one in found["messages"]] == ["id3", "id2", "id1"]
     assert found["event"] == "bundle"
-    assert found["title"].startswith("3 early warnings of prod: disk full on db1 /var expected in 2h30m")
+    assert found["title"].startswith("3 early warnings of prod: disk full on db1 /var in 2h30m")
     assert [line.split()[0] for line in found["text"].splitlines()] == ["-", "Act", "Wrong:"] * 3
     assert found["warning"]["id"] == "id3"
 

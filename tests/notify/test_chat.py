@@ -17,6 +17,8 @@ from aiops.notify.png import png
 from tests.notify.hostile import Hostile, answering, plain
 from tests.notify.samples import OPENED_S, closed, message, warning
 from tests.notify.sinks import wire
+from tests.notify.test_alertmanager_responses import RUN
+from tests.notify.test_alertmanager_responses import message as response
 from tests.notify.test_plot import made
 
 # Apprise imports a module of the standard library that Python 3.13 leaves out
@@ -127,6 +129,14 @@ def test_one_episode_is_one_incident_that_ends_with_it(tmp_path: Path) -> None:
     assert [(one["event_action"], one["dedup_key"]) for one in got] == [
         ("trigger", warning().id), ("trigger", warning().id), ("resolve", warning().id),
     ]  # fmt: skip
+
+
+def test_what_a_response_calls_for_is_an_incident_that_ends_with_the_call(tmp_path: Path) -> None:
+    told = [response(event) for event in ("asked:0", "reminder:0", "succeeded", "needs_a_person", "undone")]
+    got = sent(chat(tmp_path, PAGER), *told)
+    assert [one["event_action"] for one in got] == ["trigger", "trigger", "resolve", "trigger", "resolve"]
+    assert {one["dedup_key"] for one in got} == {RUN.id}
+    assert [mark(one) for one in told] == ["warning", "warning", "info", "warning", "info"]
 
 
 def test_a_long_text_stands_whole_in_the_details_of_one_incident(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_local_time_stands_first_and_is_unmistakable(zone: str, time_s: float, t
 
 def test_a_title_tells_both_and_fits_a_phone() -> None:
     said = title(warning(), OPENED_S, BERLIN)
-    assert said == "disk full on db1 /var expected in 6h10m (15:20 CET, 14:40 to 16:10; 14:20 UTC)"
+    assert said == "disk full on db1 /var in 6h10m (15:20 CET, 14:40 to 16:10; 14:20 UTC), 91% sure"
     for about in (warning(), anomaly(), closed(OPENED_S + HOUR_S)):
         assert len(title(about, OPENED_S + HOUR_S, BERLIN)) <= 80
 
@@ -51,13 +51,14 @@ def test_a_title_tells_both_and_fits_a_phone() -> None:
 def test_an_interval_over_the_change_of_the_clock_names_both() -> None:
     now = at(2026, 3, 28, 22, 0)
     c = Crossing(at(2026, 3, 29, 0, 30), at(2026, 3, 29, 1, 30), at(2026, 3, 29, 3, 0))
-    assert title(warning(crossing=c), now, BERLIN).endswith("(29 Mar 03:30 CEST, 01:30 CET to 05:00; 01:30 UTC)")
+    assert title(warning(crossing=c), now, BERLIN).endswith("(29 Mar 03:30 CEST, 01:30 CET to 05:00; 01:30 UTC), 91% sure")
 
 
 def test_the_day_is_the_readers() -> None:
     tokyo = Clock(ZoneInfo("Asia/Tokyo"))
     late = Crossing(*(OPENED_S + hours * HOUR_S for hours in (7.5, 8, 9)))  # 16:10 UTC is 01:10 of the next day there
-    assert title(warning(crossing=late), OPENED_S, tokyo).endswith("in 8h (03 Mar 01:10 JST, 00:40 to 02:10; 02 Mar 16:10 UTC)")
+    said = title(warning(crossing=late), OPENED_S, tokyo)
+    assert said.endswith("in 8h (03 Mar 01:10 JST, 00:40 to 02:10; 02 Mar 16:10 UTC), 91% sure")
 
 
 def test_every_time_of_a_text_is_on_the_readers_clock() -> None:

@@ -39,7 +39,7 @@ HOME = "https://aiops.example"
 RUN = Run("r1", "k", "mend", "4f2c", "t", warning().id, "disk_full", "approve", "running", 0.0, 0.0, None, {}, {})
 PLAN = [
     "fix [write] on db1: journalctl --vacuum-size=1G (cannot be undone: Logs older than 7 d are gone.)",
-    "look found: 12 GB of logs", "Impact: Writes to /var on db1 will fail.", "aiops responses approve r1",
+    "look found: 12 GB of logs", "Impact: Writes to /var on db1 will fail.", "Approve: aiops responses approve r1",
 ]  # fmt: skip
 WORSE = warning(severity="critical", updated_s=OPENED_S + HOUR_S, told_s=OPENED_S)
 OTHER = warning(id="0" * 16, entity={"instance": "db2", "mountpoint": "/var"}, severity="critical")
@@ -103,7 +103,8 @@ def asked(receiver: str) -> dict[str, Any]:
             episode_url=lambda one: f"{HOME}/warnings/{one}", wrong_url=lambda one: f"{HOME}/feedback/{one}?key=2",
             clocks=rooms.clocks,
         )  # fmt: skip
-        told = Around(around).messages(RUN, "asked:0", f"mend asks group:sre until {rfc3339(OPENED_S + 1200)}", PLAN, OPENED_S)
+        asks = f"mend asks group:sre for a yes until {rfc3339(OPENED_S + 1200)}"
+        told = Around(around).messages(RUN, "asked:0", asks, PLAN, OPENED_S)
         return dict(next(one.payload for one in told if one.receiver == receiver))
 
 

@@ -38,9 +38,9 @@ def out() -> StdoutNotifier:
 def test_a_message_is_a_block_of_lines(capsys: pytest.CaptureFixture[str]) -> None:
     out().send(message("opened", warning()), "k", OPENED_S)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("2026-03-02T08:10:00Z EARLY WARNING disk full on db1 /var expected in 6h10m")
+    assert lines[0].startswith("2026-03-02T08:10:00Z EARLY WARNING disk full on db1 /var in 6h10m")
     assert all(line.startswith("    ") for line in lines[1:])
-    assert "    How sure: 91%; 36 of 40 came true" in lines
+    assert "    How sure: 91%; 36 of the last 40 came true; median 1h50m ahead" in lines
 
 
 def test_what_happened_stands_in_the_first_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,7 +48,7 @@ def test_what_happened_stands_in_the_first_line(capsys: pytest.CaptureFixture[st
     out().send(message("closed", closed(OPENED_S + 60), OPENED_S + 60), "k", OPENED_S)
     out().send(message("opened", warning(stage="shadow")), "k", OPENED_S)
     heads = [line.split(" ", 1)[1] for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
-    assert [head.split(" disk")[0] for head in heads] == ["WORSENED", "ENDED", "EARLY WARNING [shadow: unproven]"]
+    assert [head.split(" disk")[0] for head in heads] == ["WORSENED now critical:", "ENDED", "EARLY WARNING [shadow: unproven]"]
 
 
 def test_it_is_there_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,7 +44,7 @@ def test_a_message_is_a_cloud_event_that_any_sdk_reads(tmp_path: Path) -> None:
     assert event.get_time() is not None
     data = event.get_data()
     assert isinstance(data, dict)
-    assert data["title"] == "disk full on db1 /var expected in 6h10m (14:20 UTC, 13:40 to 15:10)"
+    assert data["title"] == "disk full on db1 /var in 6h10m (14:20 UTC, 13:40 to 15:10), 91% sure"
 
 
 @pytest.mark.parametrize("event", list(TYPES))

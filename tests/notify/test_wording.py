@@ -107,13 +107,13 @@ def test_a_title_fits_a_phone(about: EarlyWarning) -> None:
 def test_a_title_says_the_day_when_it_is_not_today() -> None:
     far = Crossing(OPENED_S + 6 * HOUR_S, OPENED_S + 24 * HOUR_S, OPENED_S + 48 * HOUR_S)
     said = title(warning(crossing=far), OPENED_S)
-    assert said == "disk full on db1 /var expected in 1d (03 Mar 08:10 UTC, 14:10 to 04 Mar 08:10)"
+    assert said == "disk full on db1 /var in 1d (03 Mar 08:10 UTC, 14:10 to 04 Mar 08:10), 91% sure"
 
 
 def test_a_title_says_another_day_once_when_it_is_the_same() -> None:
     tomorrow = Crossing(OPENED_S + 20 * HOUR_S, OPENED_S + 21 * HOUR_S, OPENED_S + 23 * HOUR_S)
     said = title(warning(crossing=tomorrow), OPENED_S)
-    assert said == "disk full on db1 /var expected in 21h (03 Mar 05:10 UTC, 04:10 to 07:10)"
+    assert said == "disk full on db1 /var in 21h (03 Mar 05:10 UTC, 04:10 to 07:10), 91% sure"
 
 
 def test_a_window_that_the_reason_names_is_not_named_again() -> None:
@@ -122,7 +122,7 @@ def test_a_window_that_the_reason_names_is_not_named_again() -> None:
 
 
 def test_a_crossing_that_is_overdue_is_expected_at_once() -> None:
-    assert " expected in 0s " in title(warning(), OPENED_S + 6.5 * HOUR_S)
+    assert " in 0s " in title(warning(), OPENED_S + 6.5 * HOUR_S)
 
 
 def test_a_time_to_act_that_has_passed_is_now() -> None:
@@ -130,7 +130,7 @@ def test_a_time_to_act_that_has_passed_is_now() -> None:
 
 
 def test_a_warning_about_everything_needs_no_place() -> None:
-    assert title(anomaly(entity={}), OPENED_S) == "load anomaly: unusual since 08:10 UTC"
+    assert title(anomaly(entity={}), OPENED_S) == "load anomaly: unusual since 08:10 UTC, 95% sure, unproven"
 
 
 def test_confidence_and_interval_say_what_they_rest_on() -> None:

@@ -25,13 +25,13 @@ def foreseen(name: str = "DiskFull") -> EarlyWarning:
 
 
 def test_the_title_is_the_alert_and_where() -> None:
-    assert title(foreseen(), OPENED_S).startswith("DiskFull on db1 expected in ")
+    assert title(foreseen(), OPENED_S).startswith("DiskFull on db1 in ")
 
 
 def test_of_many_labels_those_that_say_where_stand_first() -> None:
     entity = {"alertname": "DiskFull", "device": "/dev/vg0-data", "fstype": "ext4", "instance": "db1", "mountpoint": "/srv"}
     said = title(foreseen().having(entity=entity), OPENED_S)
-    assert said.startswith("DiskFull on db1 /srv /dev/vg0-data ext4 expected in ")
+    assert said.startswith("DiskFull on db1 /srv /dev/vg0-data ext4 in ")
 
 
 def test_the_text_says_whose_it_is_and_what_else_must_hold() -> None:

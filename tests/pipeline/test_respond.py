@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from aiops.governance.gate import Gate
 from aiops.governance.masking import Masker, key_of
 from aiops.governance.policy import Policy
 from aiops.notify.clock import Clock
-from aiops.pipeline.respond import Around, run_key
+from aiops.pipeline.respond import Around, run_key, why_not
 from aiops.responses.procedure import Unclear
 from aiops.telemetry.evaluate import evaluate
 from aiops.telemetry.link import Link
@@ -87,6 +88,23 @@ def begun(rig: Rig, **warning: Any) -> list[str]:
 )
 def test_only_what_fits_is_about_one_thing_is_fresh_and_in_time_is_answered(rig: Rig, warning: Any, wanted: list[str]) -> None:
     assert begun(rig, **warning) == wanted
+
+
+@pytest.mark.parametrize(
+    ("warning", "line", "got"),
+    [
+        ({}, "", ""),
+        ({"members": ({"id": "x"}, {"id": "y"})}, "one target", "a cause of 2: its members are acted on"),
+        ({"stale_since_s": int(START_S)}, "stale", "nothing new since 2025-06-15T15:10:00Z"),
+        ({"updated_s": int(START_S - 1801)}, "stale", "nothing new since 2025-06-15T14:39:59Z"),
+        ({"updated_s": int(START_S - 1801), "step_s": 300}, "", ""),
+        ({"opened_s": int(START_S + 3600)}, "opened", "2025-06-15T16:10:00Z"),
+        ({"now_s": START_S - LEAD_S - 60, "updated_s": int(START_S)}, "lead_time", "expected 1m ago"),
+    ],
+)
+def test_why_no_runbook_begins_anything_is_said_with_the_two_values(warning: Any, line: str, got: str) -> None:
+    found = why_not(early(**warning), START_S)
+    assert ("", "") == (line, got) if found is None else (found.line, found.got) == (line, got)
 
 
 def test_it_must_have_been_open_as_long_as_the_runbook_says(rig: Rig) -> None:
@@ -168,16 +186,31 @@ def test_the_next_source_is_asked_where_the_first_is_away_and_no_data_is_told_fr
         world.values("free{$target}", run, START_S)
 
 
+def test_of_what_was_made_of_several_sources_each_is_asked(rig: Rig) -> None:
+    rig.warn(early(symptoms=(replace(SYMPTOM, lineage=replace(SYMPTOM.lineage, source="east+prod")),)))
+    east, prod = Fixed("east"), Fixed("prod", FREE)
+    world, run = around(rig, east, prod)
+    assert run.facts["sources"] == ["east", "prod"]
+    assert world.values("free{$target}", run, START_S) == [pytest.approx(0.3)]
+    assert (east.asked, prod.asked) == (['free{instance="a1"}'], ['free{instance="a1"}'])
+
+
+def test_queries_are_asked_about_as_late_as_the_slowest_source(rig: Rig) -> None:
+    world, run = around(rig, Fixed("prod", FREE))
+    world._a.links["prod"].lateness_s = 45.0
+    assert world.late_s(run) == 45.0
+
+
 def test_what_a_warning_is_like_now_is_asked_of_the_store(rig: Rig) -> None:
     world, run = around(rig)
-    found = world.situation(run)
+    found = world.situation(run, START_S)
     assert found is not None
     assert (found.open, found.clear, found.expected_s, found.handled_by) == (True, False, START_S + LEAD_S, "")
     rig.clear()
-    found = world.situation(run)
+    found = world.situation(run, START_S)
     assert found is not None
     assert (found.open, found.clear) == (False, True)
-    assert world.situation(type(run)(**{**{f: getattr(run, f) for f in run.__slots__}, "warning_id": "none"})) is None
+    assert world.situation(type(run)(**{**{f: getattr(run, f) for f in run.__slots__}, "warning_id": "none"}), START_S) is None
 
 
 def outbox(rig: Rig) -> list[dict[str, Any]]:
@@ -200,11 +233,11 @@ def asks(rig: Rig, policy: str = "") -> Replica:
 def test_people_are_told_the_plan_and_how_to_say_yes(rig: Rig) -> None:
     asks(rig)
     (message,) = outbox(rig)
-    assert message["title"].startswith("mend asks group:sre until 2025-06-15T")
+    assert message["title"].startswith("disk full on a1: mend asks group:sre for a yes until 2025-06-15T")
     lines = message["text"].splitlines()
     assert lines[:3] == [
         "fix [write] plugin.count at: a1 (cannot be undone: What is gone is gone for good.)",
-        "Impact: Writes there will fail.", f"aiops responses approve {rig.one().id}",
+        "Impact: Writes there will fail.", f"Approve: aiops responses approve {rig.one().id}",
     ]  # fmt: skip
     assert [line.partition(": ")[0] for line in lines[3:-2]] == ["About", "Act before", "How sure"]
     assert lines[-2:] == [
@@ -235,5 +268,5 @@ def test_where_labels_must_not_be_seen_none_is_told(rig: Rig) -> None:
     """One label is of a class that may not leave, and the receiver stands elsewhere."""
     asks(rig, policy=json.dumps({"labels": {"instance": {"class": "restricted"}}}))
     (message,) = outbox(rig)
-    assert "a1" not in json.dumps(message)
-    assert message["title"] == "mend: asked"
+    assert re.search(r"\ba1\b", json.dumps(message)) is None  # its pseudonym may hold these letters
+    assert re.fullmatch(r"disk full on \S+: mend: asked", message["title"])
