@@ -6,12 +6,21 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from aiops.core.labels import Labels
 from aiops.core.records import FORETELLING, SEVERITIES, STAGES, EarlyWarning
 
 SOONER = 0.75
 """A time is sooner than another one, not the same told again, where at most this share of the time is left until it."""
 Heard = Mapping[str, Any]
 """The worst that was told of an episode: `severity`, and `expected_s`, the soonest time; None = none was."""
+
+
+def place(warning: EarlyWarning) -> Labels:
+    """What a warning is about: its entity, of an alert without what its rule calls it."""
+    if warning.kind != "rule" or not warning.symptoms:
+        return warning.entity
+    own = {"alertname", *warning.symptoms[0].evidence.get("rule_sets", ())}
+    return {name: value for name, value in warning.entity.items() if name not in own}
 
 
 def urgency(warning: EarlyWarning) -> tuple[int, int, float, int, str]:

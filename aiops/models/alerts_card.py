@@ -16,6 +16,8 @@ FIRING = 'ALERTS{alertstate="firing"}'
 FORECAST: Mapping[str, Any] = {"calm_times": 1.2}
 """What the forecaster does otherwise for rules than for a card with a query, where `params` do not say: their limit is the
 team's own word for a failure."""
+RULES_OWN = "the rule's own"
+"""Who answers for a card of rules that names nobody: the `team` that a rule sets, and where it sets none, nobody."""
 
 
 class AlertsRule(Strict):
@@ -34,7 +36,7 @@ class AlertsCard(Strict):
     name: CardName = Field(description="unique among cards, best the file's stem")
     summary: str = Field("An alert of the team's own rules will fire.", min_length=10, description="what will happen")
     owner: Owner = Field(
-        default_factory=lambda: Owner(team="the rule's own", contact=""), description="who answers for it; rules have labels"
+        default_factory=lambda: Owner(team=RULES_OWN, contact=""), description="who answers for it; rules have labels"
     )
     alerts: AlertsRule = Field(description="which alerting rules of its sources are forecast")
     horizon: Duration = Field(6 * 3600.0, gt=0, description="how far ahead a crossing is announced")

@@ -10,7 +10,7 @@ from typing import Any
 from aiops.core.labels import Labels
 from aiops.core.records import EarlyWarning
 from aiops.early_warnings.cause import Pair
-from aiops.early_warnings.voice import Heard, heard, urgency, worse
+from aiops.early_warnings.voice import Heard, heard, place, urgency, worse
 from aiops.pipeline.meeting import Meeting
 
 NAMED = 5
@@ -52,14 +52,14 @@ def beside(meeting: Meeting) -> None:
     watch, changes = meeting.watch, meeting.changes
     ended = [e.warning for e in changes.events if e.kind == "closed" and e.warning is not None and not e.warning.members]
     here = [*watch.open.values(), *ended]
-    apart = len({w.kind for w in here}) < 2 and not any(w.cause for w in here)
+    apart = len({w.kind for w in here}) < 2 and not any(w.cause for w in here) and sum(w.kind == "rule" for w in here) < 2
     if not here or (apart and not any(one.open for one in meeting.watches if one is not watch)):
         return
     opened = {e.warning.id for e in changes.events if e.kind == "opened" and e.warning is not None}
     order = sorted(watch.open.values(), key=lambda w: (w.id not in opened, *urgency(w)))
     waiting = opened & {w.id for w in order}
-    places = {pair for w in here for pair in w.entity.items()}
-    index = Index((w.id, w.entity) for w in meeting.open() if not places.isdisjoint(w.entity.items()))
+    places = {pair for w in here for pair in place(w).items()}
+    index = Index((w.id, place(w)) for w in meeting.open() if not places.isdisjoint(place(w).items()))
     for warning in order:
         waiting.discard(warning.id)
         found = _found(meeting, index, warning)
@@ -78,9 +78,10 @@ def beside(meeting: Meeting) -> None:
 
 
 def _found(meeting: Meeting, index: Index, warning: EarlyWarning) -> list[EarlyWarning]:
-    """What else is open on the entity of a warning, as it is now, the oldest first."""
-    found = (meeting.now(one) for one in index.on(warning.entity) if one != warning.id)
-    return sorted((w for w in found if w is not None), key=lambda w: (w.opened_s, w.id))
+    """What else is open on the entity of a warning, as it is now: what is about the same thing first, then the oldest."""
+    found = (meeting.now(one) for one in index.on(place(warning)) if one != warning.id)
+    others = [w for w in found if w is not None]
+    return sorted(others, key=lambda w: (not meeting.one_entity(warning, w), w.opened_s, w.id))
 
 
 def _met(meeting: Meeting, warning: EarlyWarning, met: Iterable[EarlyWarning]) -> EarlyWarning:

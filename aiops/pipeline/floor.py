@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from aiops.core.labels import key
 from aiops.core.records import STAGES, EarlyWarning, Stage
 from aiops.early_warnings.cause import Pair
 from aiops.models.entity import EntityIndex
+from aiops.pipeline.rules_watch import Built, RulesWatch
 from aiops.pipeline.watch import Watch
 
 
@@ -24,6 +26,7 @@ class Floor:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _told: deque[tuple[float, Stage]] | None = None
     _crowds: dict[str, tuple[EntityIndex | None, Counter[Pair]]] = field(default_factory=dict)
+    _places: dict[str, tuple[Built | None, Counter[Pair]]] = field(default_factory=dict)
 
     @contextmanager
     def taken(self, watch: Watch) -> Iterator[None]:
@@ -61,4 +64,15 @@ class Floor:
         if index is not watch.index or index is None:
             found = Counter(pair for labels in watch.entity_labels() for pair in labels.items())
             self._crowds[watch.name] = watch.index, found
+        return found
+
+    def places(self, watch: Watch) -> Counter[Pair]:
+        """How many things of a watch have each label: its entities, of rules what they are about, however many there are."""
+        if not isinstance(watch, RulesWatch):
+            return self.crowd(watch)
+        built, found = self._places.get(watch.name, (None, Counter[Pair]()))
+        if (built is not watch.built or built is None) and watch.built is not None:
+            things = {key(row.labels): row.labels for row in watch.built.rows}
+            found = Counter(pair for labels in things.values() for pair in labels.items())
+            self._places[watch.name] = watch.built, found
         return found

@@ -6,15 +6,17 @@ transaction, and one that fails takes nothing from the others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from aiops.core.labels import Labels
 from aiops.core.records import EarlyWarning
 from aiops.early_warnings import voice
+from aiops.models.alerts_card import RULES_OWN
 from aiops.notify.message import is_urgent, routed
 from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.watch import Watch
+from aiops.rules.same import same
 
 ONE_AT_MOST = 20
 """What holds more entities of a card than this is a crowd, not one of them: a cluster never speaks for its hosts."""
@@ -37,7 +39,7 @@ class Meeting:
                 self._open[warning.id], self._watch_of[warning.id] = warning, one
         unkept = (w for one in told if one not in self.watches for w in (*list(one.open.values()), *list(one.causes.values())))
         self.ids = {*self._open, *(w.id for w in unkept)}
-        self._teams = {one.card.name: one.card.owner.team for one in told}
+        self._teams = {one.card.name: one.card.owner.team for one in told if one.card.owner.team != RULES_OWN}
         self._changed = dict[str, EarlyWarning]()
         self._audiences: dict[str, tuple[EarlyWarning, frozenset[str]]] = {}
         self._recall()
@@ -58,8 +60,8 @@ class Meeting:
         return (w for w in list(self._open.values()) if w.members)
 
     def owner(self, warning: EarlyWarning) -> Watch:
-        """The watch of something that is open."""
-        return self._watch_of[warning.id]
+        """The watch of something that is open, or has just ended in this one."""
+        return self._watch_of.get(warning.id, self.watch)
 
     def now(self, warning_id: str) -> EarlyWarning | None:
         """Something that is open as it is now."""
@@ -108,7 +110,8 @@ class Meeting:
         hush = self.rooms.hushes.get(speaker.fingerprint)
         if hush is not None and hush.holds(speaker, self.now_s):
             return False  # nobody is told of it
-        if not voice.may_speak(speaker, warning) or self.team(speaker) != self.team(warning):
+        teams = {self.team(speaker), self.team(warning)} - {""}  # what is nobody's is told with anybody's
+        if not voice.may_speak(speaker, warning) or len(teams) > 1:
             return False
         return self.audience(warning) <= self.audience(speaker)
 
@@ -130,17 +133,24 @@ class Meeting:
                 yield name
 
     def team(self, warning: EarlyWarning) -> str:
-        """Whose it is: of a service its owner, else what the label `team` says, else the card's owner."""
+        """Whose it is: of a service its owner, else what the label `team` says, else the card's owner; empty: nobody says."""
         labels: Labels = {**warning.labels, **warning.entity}
         known = self.watch.services.known
         owned = (one.owner for name, one in known.items() if one.owner and one.means(name, labels))
         return next(owned, "") or labels.get("team", "") or self._teams.get(warning.card, "")
 
     def one_entity(self, warning: EarlyWarning, other: EarlyWarning) -> bool:
-        """Whether two that share an entity, or one of which holds the other, are about one thing and not about a crowd."""
-        mine, its = ({k: v for k, v in one.entity.items() if v} for one in (warning, other))
+        """Whether two that share an entity, or one of which holds the other, are about one thing and not about a crowd; of two
+        alerts each tells of another failure, unless they compare one quantity."""
+        if warning.kind == other.kind == "rule" and not same(_quantity(warning), _quantity(other)):
+            return False
+        mine, its = ({k: v for k, v in voice.place(one).items() if v} for one in (warning, other))
         if len(mine) == len(its):
             return True
         broad, narrow = (mine, other) if len(mine) < len(its) else (its, warning)
-        crowd = self.rooms.floor.crowd(self.owner(narrow))
+        crowd = self.rooms.floor.places(self.owner(narrow))
         return bool(broad) and min(crowd.get(pair, 0) for pair in broad.items()) <= ONE_AT_MOST
+
+
+def _quantity(warning: EarlyWarning) -> Collection[str]:
+    return warning.symptoms[0].evidence.get("quantity", ()) if warning.symptoms else ()

@@ -17,6 +17,7 @@ from aiops.pipeline.rules_watch import Built, Row, RulesWatch
 from aiops.rules.compiler import Leaf
 from aiops.rules.followed import RUNBOOK
 from aiops.rules.formula import Formula, Many, Missing, One, leading, shown
+from aiops.rules.same import quantity
 from aiops.rules.steps import few
 from aiops.rules.unit import unit_of
 from aiops.symptoms import build as symptoms
@@ -140,7 +141,7 @@ def _symptom(watch: RulesWatch, built: Built, i: int, holds: Bools, latest: Floa
             "unit": unit_of(leaf.expr),
             "slope_per_hour": symptoms.plain(held.slope[lead] * 3600), "window_s": symptoms.plain(window),
             "trend_start_s": symptoms.plain(now_s - window), "level": held.level, "reason": str(held.reason[lead]),
-            "comparison": shown(leaf), **watch.explained.get(lead, {}),
+            "comparison": shown(leaf), "quantity": quantity(leaf.expr, row.labels), **watch.explained.get(lead, {}),
         }  # fmt: skip
         confidence = float(held.confidence[lead]) if np.isfinite(held.confidence[lead]) else confidence
     if np.isfinite(state["since_s_true"][i]):
@@ -164,7 +165,8 @@ def _about(row: Row) -> dict[str, Any]:
     said = {name: row.rule.annotation(name, labels) for name in (RUNBOOK, "summary", "description")}
     return {
         "rule": row.rule.name, "alert": rule.alert, "group": rule.group, "expr": rule.expr, "for_s": rule.for_s,
-        "rule_labels": dict(row.rule.own), **{name: text for name, text in said.items() if text},
+        "rule_labels": dict(row.rule.own), "rule_sets": [name for name, _ in rule.labels],
+        **{name: text for name, text in said.items() if text},
     }  # fmt: skip
 
 
