@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from aiops.config.settings import Settings
-from aiops.config.shipped import models_dir, runbooks_dir
 from aiops.core import compiled
-from aiops.core.errors import AiopsError, FileError, Mistake, SourceError, StoreError
+from aiops.core.errors import AiopsError, SourceError, StoreError
 from aiops.core.records import Outcome
 from aiops.core.text import visible
-from aiops.daemon import reloads, unkept
+from aiops.daemon import heap, reloads, unkept
+from aiops.daemon import witness as witnesses
 from aiops.daemon.board import Board, WatchState
+from aiops.daemon.loading import load_all
 from aiops.daemon.receivers import relay_of
 from aiops.daemon.responding import JOBS, Responding
 from aiops.daemon.schedule import Schedule
 from aiops.daemon.spending import Spending
 from aiops.daemon.token import link_key, token_of
 from aiops.daemon.writing import Writing
-from aiops.governance.policy import load_policy
-from aiops.models.card import ModelCard, load_cards
+from aiops.models.card import ModelCard
 from aiops.models.second_tier import pool as pools
 from aiops.outcomes.scorecard import By, Figures
 from aiops.pipeline import Rooms, TurnResult, Watch, assemble, keep, turn
@@ -33,7 +33,7 @@ from aiops.pipeline.assemble import open_watch
 from aiops.pipeline.calibrations import allowance
 from aiops.pipeline.figures import SINCE_S, figures
 from aiops.pipeline.states import series_states
-from aiops.runbooks import Runbook, load_runbooks
+from aiops.runbooks import Runbook
 from aiops.store import Store
 
 RELAY_EVERY_S, RELAY_LANE = 1.0, "notify"
@@ -45,28 +45,6 @@ FIXED = ("data_dir", "store", "web")
 """Settings that a reload cannot change: the process must be started again."""
 
 log = structlog.get_logger()
-
-
-def load_all(settings: Settings) -> tuple[list[ModelCard], list[Runbook]]:
-    """Cards and runbooks of a configuration. Raises FileError with every mistake in all of them."""
-    mistakes: list[Mistake] = []
-    cards: list[ModelCard] = []
-    runbooks: list[Runbook] = []
-    try:
-        cards = load_cards(settings.cards or [models_dir()])
-    except FileError as e:
-        mistakes += e.mistakes
-    try:
-        runbooks = load_runbooks(settings.runbooks or [runbooks_dir()])
-    except FileError as e:
-        mistakes += e.mistakes
-    try:
-        load_policy(settings.policy)
-    except FileError as e:
-        mistakes += e.mistakes
-    if mistakes:
-        raise FileError(mistakes)
-    return cards, runbooks
 
 
 class Daemon:
@@ -89,6 +67,7 @@ class Daemon:
             self.rooms = self._assemble(settings, cards, runbooks)
             self.relay = relay_of(settings, self.store, self.dry_run, self.board.works)
             self.responding = Responding(settings, self.store, self.rooms, clock)
+            self.witness = witnesses.Witness(self.store, settings.data_dir)
         except BaseException:
             self.store.close()
             raise
@@ -115,7 +94,8 @@ class Daemon:
         unkept.say(self.settings, self.rooms)
         self.mind_masks(unread=True)  # no turn begins unmasked because it was quicker than the first reading
         lanes = {_lane(watch): watch.at_once for watch in self.rooms.watches}
-        schedule = Schedule({RELAY_LANE: 1, WRITING_LANE: 1, **dict.fromkeys(JOBS, 1), MASKS_LANE: 1, **lanes}, self._ran)
+        own = dict.fromkeys((RELAY_LANE, WRITING_LANE, witnesses.LANE, *JOBS, MASKS_LANE), 1)
+        schedule = Schedule({**own, **lanes}, self._ran)
         for watch in self.rooms.watches:
             name = f"turn {watch.name}"
             schedule.every(watch.step_s, _lane(watch), name, self.tick, watch.name, first_s=now)
@@ -126,8 +106,10 @@ class Daemon:
         schedule.every(MASKS_EVERY_S, MASKS_LANE, "masks", self.mind_masks, first_s=now)
         for name, (every_s, job) in {} if self.dry_run else self.responding.jobs.items():
             schedule.every(every_s, name, name, self._respond, name, job, first_s=now)
+        schedule.every(witnesses.LOOK_EVERY_S, witnesses.LANE, witnesses.LANE, self._witness, first_s=now)
         schedule.every(PRUNE_EVERY_S, RELAY_LANE, "prune", self._prune, first_s=now + PRUNE_EVERY_S)
         schedule.every(PRUNE_EVERY_S, RELAY_LANE, "review", self._review_all, first_s=now + PRUNE_EVERY_S)
+        schedule.every(heap.EVERY_S, MASKS_LANE, "heap", heap.settle, first_s=now + heap.FIRST_S)
         schedule.start()
         self._schedule = schedule
 
@@ -342,6 +324,9 @@ class Daemon:
         except StoreError as e:
             error = str(e)
         self._store_said(name, error)
+
+    def _witness(self) -> None:
+        self._respond(witnesses.LANE, lambda: self.witness.look(self.clock()))
 
     def send(self) -> None:
         """Send what waits in the outbox."""
