@@ -42,6 +42,8 @@ SOURCE = "prometheus"
 RULES_SHARE = 0.5
 """Of the time, for the rules; the rest is for the cards."""
 USUAL_STEP_S = 60
+RULES_TOLD = 20
+"""Rules of which the configuration tells what they would have been worth, the best first."""
 NO_OFFER = """None has yet shown over its last
 # 14 days what it takes to become louder; `aiops init --dir` elsewhere looks again."""
 OFFER = """These have shown over the last 14
@@ -202,12 +204,14 @@ def _config(found: Found, source: Mapping[str, Any], worths: Mapping[str, CardWo
     if found.every_s is not None and found.every_s > USUAL_STEP_S * 1.2:
         step = f"    step: {math.ceil(found.every_s / 60)}m"
         own += f"{step:<43}# it is scraped about every {found.every_s:.0f} s\n"
-    absent = ", ".join(seen.card.name for seen in found.cards if not seen.series)
-    missing = "".join(f"{line}\n" for line in textwrap.wrap(f"# No series there for: {absent}", 118, subsequent_indent="#   "))
-    missing = missing if absent else ""
+    absent = sum(not seen.series for seen in found.cards)
+    said = f"{absent} of the {len(found.cards)} cards that come with aiops found no series here, and are not in {MODELS}/"
+    missing = f"# {said}.\n" if absent else ""
     offers = list(_offers(found.watched, [worths[alert] for alert in foreseen]))
     stages = "".join(f"#   {line}\n" for line in offers)
-    rules = "".join(f"#   {visible(alert, 60)}: {worth.sentence()}\n" for alert, worth in worths.items())
+    rules = "".join(f"#   {visible(alert, 60)}: {worth.sentence()}\n" for alert, worth in list(worths.items())[:RULES_TOLD])
+    left = len(worths) - RULES_TOLD
+    rules += f"#   and {left} more that fired, or would have been warned of\n" if left > 0 else ""
     return f"""\
 # Written by `aiops init` on {datetime.now(UTC):%Y-%m-%d}. `aiops check --config {CONFIG}` finds every mistake in it,
 # `aiops plan --config {CONFIG}` says what it costs, `aiops run --config {CONFIG}` starts it.

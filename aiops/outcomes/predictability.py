@@ -27,7 +27,8 @@ DAYS, NEARLY = 14, 0.9
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How often a rule's comparisons crossed their limit in `days`, and how many of these crossings were sudden."""
+    """How often a rule's comparisons crossed their limit in `days`, and how many of these crossings were sudden: the rule itself
+    may be newer."""
 
     crossings: int = 0
     sudden: int = 0
@@ -77,19 +78,20 @@ class RuleRecord:
     def sentence(self) -> str:
         """As people read it.
 
-        >>> RuleRecord(course=Course(9, 8, 14.0)).sentence()
-        'crossed its limit 9 times in 14 days, 8 of them within 30m of its usual level; no warning would have been ahead: shadow'
+        >>> RuleRecord(course=Course(9, 8, 14.0)).sentence().partition("; ")[0]
+        'what it compares crossed its limit 9 times in 14 days, 8 of them within 30m of its usual level'
         """
         course = self.course
         if course.noise:
-            often = f"crossed its limit {course.crossings} times in {course.span()}"
+            often = f"what it compares crossed its limit {course.crossings} times in {course.span()}"
             quickly = f"{course.sudden} of them within {text(SUDDEN_S)} of its usual level"
             return f"{often}, {quickly}; no warning would have been ahead: shadow"
         said = f"{self.hits + self.late} of {self.settled} came true" if self.settled else "new: unproven"
         said += f", median {text(self.median_lead_s)} ahead" if self.median_lead_s is not None else ""
         said += f"; fired {times(self.missed)} without a warning" if self.missed else ""
         if course.crossings:
-            said += f"; crossed its limit {times(course.crossings)} in {course.span()}, {course.sudden} of these suddenly"
+            crossed = f"what it compares crossed its limit {times(course.crossings)} in {course.span()}"
+            said += f"; {crossed}, {course.sudden} of these suddenly"
         return said + (": shadow" if self.quiet else "")
 
     def as_json(self) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 from aiops.core.durations import text
 from aiops.core.records import Bools, Floats, Ints
 from aiops.core.text import times
+from aiops.outcomes.predictability import Course
 from aiops.scan.past import STEP_S
 
 GAP_S = 1800
@@ -37,9 +38,9 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The record of one row; `own` None: not computed, `why` says why. `days` were looked at.
+    """The record of one row; `own` None: not computed, `why` says why. Of `days` something is known.
 
-    `before`: how many warnings are left out because the rule was not there yet.
+    `before`, `held`: how many warnings are left out because the rule was not there yet, and how often its condition held then.
     """
 
     own: Judged | None = None
@@ -48,6 +49,7 @@ class Record:
     days: float = 14.0
     why: str = "--full"
     before: int = 0
+    held: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """As an object."""
@@ -56,6 +58,7 @@ class Record:
         return {
             "computed": True, "days": round(self.days, 2), "firings": self.firings, "warned": self.own.warned,
             "hits": self.own.hits, "false": self.own.false, "before_rule": self.before,
+            "held_before_rule": self.held,
             "median_lead_s": statistics.median(self.own.leads_s) if self.own.leads_s else None,
             "predict_linear": {"warned": self.baseline.warned, "hits": self.baseline.hits, "false": self.baseline.false},
         }  # fmt: skip
@@ -73,9 +76,10 @@ class Record:
         lead = f", median {text(statistics.median(own.leads_s))} ahead" if own.leads_s else ""
         open_ = f", {own.warned - own.hits - own.false} open" if own.warned > own.hits + own.false else ""
         fired = "it did not fire" if not self.firings else f"it fired {times(self.firings)}"
-        said = f"in the last {self.days:.3g} days {fired}; it would have warned {times(own.warned)}"
+        said = f"in the last {Course(days=self.days).span()} {fired}; it would have warned {times(own.warned)}"
         said += f": {_count(own.hits, 'hit')}, {own.false} false{open_}{lead}" if own.warned else ""
-        said += f"; {times(self.before)} before the rule was there" if self.before else ""
+        early = f"its condition held {times(self.held)}, and it would have warned {times(self.before)}"
+        said += f"; before the rule was there {early}" if self.before or self.held else ""
         return f"{said}; predict_linear: {times(base.warned)}, {_count(base.hits, 'hit')}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiops.core.durations import text
 from aiops.core.records import Bools
 from aiops.rules.compiler import Leaf
 from aiops.rules.formula import Formula, Many, Missing, One, leading, members, rows_of, shown
@@ -23,6 +24,8 @@ from aiops.scan.record import Record
 DAY = 86400
 STATES = ("firing", "pending", "expected", "silent")
 TREND_S = 6 * 3600
+GONE_COLUMNS = 3
+"""Without a sample in so many a series is gone: an alert on it cannot fire as things are."""
 SILENT_SHOWN = 5
 """Silent rows of one rule that people are shown; programs get all."""
 FARTHEST_S = 14 * DAY
@@ -114,6 +117,12 @@ class View:
         assert served.compiled.condition is not None
         yield from rows_of(served.compiled.condition, self.past.series_of).values()
 
+    def known_s(self, formula: Formula) -> float:
+        """How far back something is known of what is forecast in a row, seconds."""
+        own = _forecast_members(formula, self.past)
+        first = min((int(self.past.first_s[one]) for one in own), default=int(self.past.time_s[0]))
+        return float(self.past.time_s[-1] - first)
+
 
 def rows(view: View, served: Served, now_s: float) -> Iterator[tuple[Row, Formula]]:
     """The rows of one rule, each with what makes it fire."""
@@ -122,9 +131,25 @@ def rows(view: View, served: Served, now_s: float) -> Iterator[tuple[Row, Formul
     found = list(view.formulas(served))
     all_rows = program([formula for _, formula in found], len(view.past.leaves))
     true, told = all_rows.holding(view.holds[-1]), all_rows.crossing(view.times[-1])
+    there = all_rows.there(np.isfinite(view.past.values[:, -GONE_COLUMNS:]).any(axis=1))
     for i, (labels, formula) in enumerate(found):
         known = active.get(naming.of_series(labels))
-        yield _row(view, served, labels, formula, _state(served, bool(true[i]), told[i], known, now_s), now_s), formula
+        state = _state(served, bool(true[i]), told[i], known, now_s)
+        why = "" if there[i] or state[0] not in ("expected", "silent") else _gone(view, formula, state[0] == "silent")
+        if why:
+            state = "silent", None, why
+        yield _row(view, served, labels, formula, state, now_s), formula
+
+
+def _gone(view: View, formula: Formula, every: bool) -> str:
+    """What is said of a row where series of what is forecast are not there any more, `every` one of them; else nothing."""
+    there = np.isfinite(view.past.values[_forecast_members(formula, view.past)])
+    lacks = ~there[:, -GONE_COLUMNS:].any(axis=1)
+    if not lacks.any() or (every and not lacks.all()):
+        return ""
+    seen = np.flatnonzero(there[lacks].any(axis=0))
+    silent_s = int(view.past.time_s[-1] - view.past.time_s[seen[-1]]) if len(seen) else DAY
+    return f"no sample for {text(silent_s)}: what became of it is unknown"
 
 
 def _row(

@@ -337,7 +337,8 @@ def _records(run: _Scan, view: View, some: Sequence[int], only: frozenset[str] |
         since = _there_since(view, served, past.true[mine], fires)
         for k, those, since_s in zip(mine, fires, since, strict=True):
             row = wanted[k][1]
-            run.found[i, key(row.labels)] = replace(row, record=_record(view, served, past, k, those, since_s))
+            days = view.known_s(wanted[k][2]) / DAY
+            run.found[i, key(row.labels)] = replace(row, record=_record(view, served, past, k, those, since_s, days))
 
 
 class _Past:
@@ -379,8 +380,9 @@ def _fired(run: _Scan, served: Served) -> Callable[[Mapping[str, str]], NDArray[
     return fired
 
 
-def _record(view: View, served: Served, past: _Past, k: int, fired: Bools, since_s: float) -> Record:
-    """The record of row k. A rule that predicts by itself is its own baseline, and the truth is what it predicts."""
+def _record(view: View, served: Served, past: _Past, k: int, fired: Bools, since_s: float, days: float) -> Record:
+    """The record of row k, of which `days` are known. A rule that predicts by itself is its own baseline, and the truth is what
+    it predicts."""
     time_s, hold_s = view.past.time_s, served.hold_s
     true, told = past.true[k], past.told[k]
     predicts = served.compiled.target is not None
@@ -391,4 +393,5 @@ def _record(view: View, served: Served, past: _Past, k: int, fired: Bools, since
     before = judged(view.told.look_s, latest, came).warned - own.warned
     says = fired & ~true if predicts else past.foretold[k] & ~true & ~fired
     baseline = judged(time_s, np.where(says, time_s + BASELINE_AHEAD_S + hold_s, np.nan), came, since_s)
-    return Record(own, baseline, len(came), float(time_s[-1] - time_s[0]) / DAY, before=before)
+    held = sum(at <= since_s for at in starts(true, time_s))
+    return Record(own, baseline, len(came), days, before=before, held=held)

@@ -44,7 +44,7 @@ def test_a_rule_on_noise_stays_in_shadow(course: Course, quiet: bool) -> None:
 
 def test_the_sentence_explains_it() -> None:
     said = record(course=Course(40, 38, 13.8)).sentence()
-    assert said.startswith("crossed its limit 40 times in 14 days, 38 of them within 30m of its usual level")
+    assert said.startswith("what it compares crossed its limit 40 times in 14 days, 38 of them within 30m of its usual level")
     assert "no warning would have been ahead" in said
 
 
@@ -61,7 +61,7 @@ def test_as_an_object() -> None:
 
 def test_it_says_how_much_of_two_weeks_was_not_there() -> None:
     said = record(course=Course(40, 38, 3.02)).sentence()
-    assert said.startswith("crossed its limit 40 times in 3 days (of 14 no more is known), 38 of them within 30m")
+    assert said.startswith("what it compares crossed its limit 40 times in 3 days (of 14 no more is known), 38 of them within 30m")
     few = record(course=Course(2, 1, 0.42)).sentence()
-    assert few == "new: unproven; crossed its limit 2 times in 0.42 days (of 14 no more is known), 1 of these suddenly"
+    assert few == "new: unproven; what it compares crossed its limit 2 times in 0.42 days (of 14 no more is known), 1 of these suddenly"
     assert record(course=Course(0, 0, 14)).sentence() == "new: unproven"

@@ -142,3 +142,22 @@ def test_one_that_fires_though_its_value_is_back_says_so() -> None:
     (row,) = made(served("used > 0.9", 0.0, Active({"alertname": "Full", "x": "a"}, "firing", NOW - 60.0)), used=np.full(N, 0.4))
     assert row.state == "firing"
     assert row.reason == "it fires, though its newest value is not beyond the limit"
+
+
+def _until(values: np.ndarray, columns: int) -> np.ndarray:
+    out = values.copy()
+    out[-columns:] = np.nan
+    return out
+
+
+@pytest.mark.parametrize(("columns", "state"), [(2, "expected"), (8, "silent")])
+@pytest.mark.parametrize("expr", ["used > 0.9", "used > 0.9 and open == 1"])
+def test_a_row_whose_series_are_gone_is_not_expected(expr: str, columns: int, state: str) -> None:
+    (row,) = made(served(expr), used=_until(RAMP, columns), open=np.ones(N))
+    assert row.state == state
+    assert (row.reason == "no sample for 40m: what became of it is unknown") is (state == "silent")
+
+
+def test_a_row_at_rest_that_is_gone_says_so_and_not_what_its_guard_does() -> None:
+    (row,) = made(served("used > 0.9 and open == 1"), used=_until(np.full(N, 0.4), 8), open=_until(np.ones(N), 8))
+    assert (row.state, row.reason) == ("silent", "no sample for 40m: what became of it is unknown")

@@ -202,7 +202,8 @@ def test_warnings_from_before_a_rule_was_there_are_not_counted(server: Tanks, re
     assert record.own is not None
     assert record.before >= 1
     assert (record.own.hits, record.own.false) == (0, 0)
-    assert "before the rule was there" in record.sentence()
+    assert "before the rule was there its condition held 2 times, and it would have warned " in record.sentence()
+    assert (record.held, record.as_json()["held_before_rule"]) == (2, 2)
     assert record.as_json()["before_rule"] == record.before
 
 
