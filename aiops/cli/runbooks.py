@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from aiops.config.settings import Settings
     from aiops.core.records import EarlyWarning
     from aiops.runbooks import Runbook
-    from aiops.runbooks.match import Subject
+    from aiops.runbooks.match import Refusal, Subject
+    from aiops.runbooks.plan import Refuses
     from aiops.runbooks.reach import Reach
 
 runbooks_app = typer.Typer(no_args_is_help=True, help="Runbooks: list, explain, plan, try on the past, export.")
@@ -60,21 +61,26 @@ def show(name: Name, config: ConfigPath = None, output: Out = "text") -> None:
 def explain(
     warning: About = "", symptom: SymptomFile = None, config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text"
 ) -> None:
-    """Say of every runbook whether it fits a warning and how far it may go, by whose word; if not, which line refuses and the two
-    values."""
+    """Say of every runbook whether it fits a warning, how far it may go, by whose word, which of its steps would be refused; if
+    it does not fit, which line refuses and the two values."""
     from aiops.core.text import visible
+    from aiops.runbooks.match import context_of
     from aiops.runbooks.past import explained
+    from aiops.runbooks.plan import plan as planned
 
     settings = _settings(config, data_dir)
-    subject, reach = _subject(settings, warning, symptom)
+    (subject, reach, against), refuses = _subject(settings, warning, symptom), _refuses(settings)
     for one, refused in explained(_loaded(settings), subject):
-        allowed = reach(one)
+        allowed, refused = reach(one), [*against, *refused]
         lines = [{"line": r.line, "wanted": r.wanted, "got": r.got} for r in refused]
+        steps = [] if refused else planned(one, context_of(subject, one.target_by), refuses)[0]
+        not_done = {step["id"]: step["refused"] for step in steps if step.get("refused")}
         if output == "json":
-            _emit({"runbook": one.name, "fits": not refused, "refused": lines, **allowed.as_json()})
+            _emit({"runbook": one.name, "fits": not refused, "refused": lines, "steps_refused": not_done, **allowed.as_json()})
         else:
             why = "; ".join(f"{r.line} wants {r.wanted}, got {visible(r.got) or 'none'}" for r in refused)
-            typer.echo(f"{one.name}: {why or f'fits, {visible(allowed.words(), WHOLE)}'}")
+            but = "".join(f"\n  step {name} would be refused: {visible(said)}" for name, said in not_done.items())
+            typer.echo(f"{one.name}: {why or f'fits, {visible(allowed.words(), WHOLE)}'}{but}")
 
 
 @runbooks_app.command("plan")
@@ -89,17 +95,21 @@ def plan(
     from aiops.runbooks.plan import plan as planned
 
     settings = _settings(config, data_dir)
-    one, (subject, reach) = _named(_loaded(settings), name), _subject(settings, warning, symptom)
-    refused = refusals(one, subject)
-    steps, impact = planned(one, context_of(subject, one.target_by))
+    one, (subject, reach, against) = _named(_loaded(settings), name), _subject(settings, warning, symptom)
+    refused = [*against, *refusals(one, subject)]
+    steps, impact = planned(one, context_of(subject, one.target_by), _refuses(settings))
+    allowed = reach(one)
+    for step in steps:
+        step["why_not_executed"] = step.get("refused") or _held(one, step, allowed) or step["why_not_executed"]
     if output == "json":
         for step in steps:
             _emit(step)
     else:
-        typer.echo(f"impact: {impact}\n{visible(reach(one).words(), WHOLE)}")
+        typer.echo(f"impact: {impact}\n{visible(allowed.words(), WHOLE)}")
         for i, step in enumerate(steps, 1):
             open_ = "" if step["known"] else "\n   not knowable before the steps that it looks at have run"
-            typer.echo(f"{i}. {plan_line(step, WHOLE)}{open_}")
+            held = "" if step.get("refused") else _held(one, step, allowed)
+            typer.echo(f"{i}. {plan_line(step, WHOLE)}{f' ({visible(held)})' if held else ''}{open_}")
     if refused:
         fail("; ".join(f"it does not fit: {r.line} wants {r.wanted}, got {r.got or 'none'}" for r in refused), 1)
 
@@ -208,11 +218,31 @@ def _named(runbooks: list[Runbook], name: str) -> Runbook:
     fail(f"no runbook {name!r}; `aiops runbooks list` names {len(runbooks)}", 1)
 
 
-def _subject(settings: Settings, warning: str, symptom: Path | None) -> tuple[Subject, Callable[[Runbook], Reach]]:
-    """What is asked about, a kept warning as it is now or the symptom in a file, and how far a runbook may go for it."""
+def _refuses(settings: Settings) -> Refuses:
+    """What the configuration does not let actions do."""
+    from aiops.responses.catalogue import Actions
+
+    return Actions(settings.responses.actions).refuses
+
+
+def _held(one: Runbook, step: Mapping[str, Any], allowed: Reach) -> str:
+    """What stands between a step that changes something and its being done."""
+    if step["effect"] != "write" or allowed.mode == "auto":
+        return ""
+    if allowed.mode == "approve" and one.approval is not None:
+        return f"{', '.join(one.approval.from_)} must say yes first"
+    return f"only shown: mode {allowed.mode} by {' and '.join(allowed.by)}"
+
+
+def _subject(
+    settings: Settings, warning: str, symptom: Path | None
+) -> tuple[Subject, Callable[[Runbook], Reach], list[Refusal]]:
+    """What is asked about, a kept warning as it is now or the symptom in a file, how far a runbook may go for it, and what stands
+    against every runbook."""
     from aiops.cli.reaching import Reaching
     from aiops.cli.warnings import reading_store
     from aiops.core.errors import AiopsError
+    from aiops.pipeline.respond import why_not
     from aiops.runbooks.match import Subject
 
     if bool(warning) == (symptom is not None):
@@ -222,15 +252,16 @@ def _subject(settings: Settings, warning: str, symptom: Path | None) -> tuple[Su
         if symptom is not None:
             given = _given(symptom)
             stage = reaching.stage_of(given.card)
-            return given, lambda runbook: reaching.of_symptom(runbook, given, stage)
+            return given, lambda runbook: reaching.of_symptom(runbook, given, stage), []
         with reading_store(settings.store.url, settings.data_dir) as store:
             found = store.warning(warning)
     except AiopsError as e:
         fail(str(e), 1)
     if found is None:
         fail(f"no warning, or more than one, begins with {warning!r}; see `aiops warnings list`", 1)
-    subject = Subject.of(found, time.time() if found.state == "open" else found.updated_s)
-    return subject, lambda runbook: reaching.of_warning(runbook, found)
+    now = time.time() if found.state == "open" else found.updated_s
+    against = why_not(found, now) if found.state == "open" else None
+    return Subject.of(found, now), lambda runbook: reaching.of_warning(runbook, found), [against] if against else []
 
 
 def _given(file: Path) -> Subject:

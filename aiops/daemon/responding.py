@@ -73,6 +73,7 @@ class Responding:
         self.people = People(self.runs, members(settings.responses.groups, settings.web.people), settings.web.alone)
         self._responder = Responder(self.runs, world, rooms.runbooks)
         rooms.killed = lambda: why_on(self.runs, settings.data_dir)
+        rooms.refuses = self.engine.tools.actions.refuses
         self._watch, self._matched_s = ClockWatch(settings.responses.clock_jump), float("-inf")
 
     def _actions(self, settings: Settings) -> Actions:

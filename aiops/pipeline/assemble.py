@@ -38,6 +38,7 @@ from aiops.pipeline.services import Services
 from aiops.pipeline.stages import family_of, held
 from aiops.pipeline.watch import Watch
 from aiops.runbooks import Runbook
+from aiops.runbooks.plan import Refuses, anything
 from aiops.store import Store
 from aiops.symptoms.build import Naming
 from aiops.symptoms.guards import Guards
@@ -57,7 +58,8 @@ class Rooms:
     `episode_url`, `wrong_url`: of a warning's id, where its page is, and where its reader calls it wrong; None: nowhere.
     `runbook_url`: of a runbook's name, where its page is.
     `clocks`: on whose clock a receiver reads times. `hushes`: what is not told for a while, by fingerprint.
-    `killed`: why nothing may be done about warnings now; empty: it may.
+    `killed`: why nothing may be done about warnings now; empty: it may. `refuses`: what the configuration
+    does not let actions do.
     `together`: when episodes have one cause; None where entities share nothing, as in a replay of recordings. `calibrations`:
     what verdicts teach of the next warnings; None where what the models say is told as it is. `failing`: of each watch the
     entities (their keys) that are beyond a limit now, where a mask asks for them. `floor`: what the watches have in common.
@@ -86,6 +88,7 @@ class Rooms:
     wrong_url: Callable[[str], str] | None = None
     runbook_url: Callable[[str], str] | None = None
     killed: Callable[[], str] = lambda: ""
+    refuses: Refuses = anything
     gate: Gate = field(default_factory=lambda: Gate(Policy(), Masker(key_of(None))))
     masks: MaskBook = field(default_factory=MaskBook)
     failing: dict[str, frozenset[str]] = field(default_factory=dict)

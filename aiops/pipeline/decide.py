@@ -135,7 +135,7 @@ def _matched(rooms: Rooms, warning: EarlyWarning, now_s: int) -> tuple[Mapping[s
         most = rooms.responses.ceiling_of({**facts_of(warning), "team": runbook.owner.team, "runbook": runbook.name})
         return lowest(most, MODE_OF_STAGE[warning.stage])
 
-    return tuple(m.as_json() for m in runbooks.match(rooms.runbooks, warning, now_s, ceiling))
+    return tuple(m.as_json() for m in runbooks.match(rooms.runbooks, warning, now_s, ceiling, rooms.refuses))
 
 
 def _remember(watch: Watch, warning: EarlyWarning, number: int) -> None:

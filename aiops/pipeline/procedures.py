@@ -23,13 +23,14 @@ from aiops.responses.procedure import (
 from aiops.runbooks.check_action import NO_EFFECT
 from aiops.runbooks.check_exec import written
 from aiops.runbooks.expressions import LOOK_UP, NotEvaluated, NotKnown, evaluate_cel, holds_true, render, resolve
-from aiops.runbooks.plan import rendered_argv, rendered_host, rendered_url, shown
+from aiops.runbooks.plan import Refuses, anything, asks, rendered_argv, rendered_host, rendered_url, shown
 from aiops.runbooks.schema import Runbook, Step, Undo, Verification
 from aiops.runbooks.simulate import holds
 
 READ_TIMEOUT_S, UNDO_TIMEOUT_S = 30.0, 300.0
 """Of a step that says none, and of one that takes another back and says none."""
-GET = "GET"
+SETTLES_S = 120.0
+"""What a query sees is as old as the last scrape: two of them at the interval that Prometheus has by default."""
 
 
 def snapshot_of(runbook: Runbook) -> dict[str, Any]:
@@ -90,7 +91,7 @@ def _step(step: Step) -> StepFacts:
     return StepFacts(
         step.id, step.uses, step.effect == "write", klass_of(step), step.timeout or READ_TIMEOUT_S,
         retry.attempts if retry else 1, retry.backoff if retry else 1.0, step.output, step.if_ is not None, bool(step.idempotent),
-        wait, None if step.undo is None else _undo(step.id, step.undo),
+        wait, _settles_s(step), None if step.undo is None else _undo(step.id, step.undo),
     )  # fmt: skip
 
 
@@ -99,7 +100,12 @@ def _undo(step_id: str, undo: Undo) -> StepFacts:
     return StepFacts(
         step_id, undo.uses, writes, _klass(undo, writes), undo.timeout or UNDO_TIMEOUT_S,
         retry.attempts if retry else 1, retry.backoff if retry else 1.0, repeatable=bool(undo.idempotent),
+        settles_s=_settles_s(undo),
     )  # fmt: skip
+
+
+def _settles_s(one: Step | Undo) -> float:
+    return SETTLES_S if one.check is not None and one.check.promql is not None else 0.0
 
 
 def _verification(one: Verification) -> Requirement:
@@ -134,18 +140,10 @@ class Reading:
 
     def check(self, index: int, context: Mapping[str, Any], undo: bool = False) -> tuple[str, Rendered]:
         """(`uses`, what it is given) of the question whether a step is done, or taken back, already. Raises Unclear."""
-        step = self._action(index, undo)
-        check = step.check
-        if check is None:
+        uses, given = asks(self._action(index, undo))
+        if not uses:
             raise Unclear("it has no check")
-        if check.promql is not None:
-            return "promql", Rendered({"query": check.promql})
-        if check.url is not None:
-            given: dict[str, Any] = {"method": GET, "url": check.url}
-            given |= {key: step.with_[key] for key in ("auth", "headers") if key in step.with_}
-            return "http", rendered("http", given, context)
-        given = {"argv": check.argv, **({"host": step.with_["host"]} if "host" in step.with_ else {})}
-        return "exec", rendered("exec", given, context)
+        return uses, rendered(uses, given, context)
 
     def checked(self, index: int, context: Mapping[str, Any], response: Any, undo: bool = False) -> bool:
         """Whether the answer says that it is. Raises Unclear."""
@@ -158,13 +156,13 @@ class Reading:
         """Whether a number fulfils an expectation such as `>= 0.20`; NaN fulfils none."""
         return value == value and holds(value, expect)
 
-    def plan(self, indexes: Sequence[int], context: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def plan(self, indexes: Sequence[int], context: Mapping[str, Any], refuses: Refuses = anything) -> list[dict[str, Any]]:
         """These steps as they would be done now, in words and whole; what depends on a later step's output is named so."""
-        return [self._shown(self._steps[index], context) for index in indexes]
+        return [self._shown(self._steps[index], context, refuses) for index in indexes]
 
-    def _shown(self, step: Step, context: Mapping[str, Any]) -> dict[str, Any]:
+    def _shown(self, step: Step, context: Mapping[str, Any], refuses: Refuses) -> dict[str, Any]:
         if not self._skipped(step, context):
-            return {**shown(step, context), "with": render(step.with_, context)}
+            return {**shown(step, context, refuses), "with": render(step.with_, context)}
         what = "skipped: its condition is false"
         return {"id": step.id, "uses": step.uses, "effect": step.effect or "read", "what": what, "known": True, "skipped": True}
 

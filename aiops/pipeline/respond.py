@@ -18,6 +18,7 @@ from aiops.core.errors import SourceError
 from aiops.core.labels import fingerprint, key, subset
 from aiops.core.records import CROSSED, GONE, EarlyWarning
 from aiops.core.text import visible
+from aiops.governance.decide import Decision
 from aiops.governance.gate import Gate
 from aiops.notify import wording
 from aiops.notify.clock import UTC_CLOCK, Clock
@@ -163,7 +164,7 @@ class Around:
     def messages(
         self, run: Run, event: str, title: str, lines: Sequence[str], now_s: float, key: str = ""
     ) -> tuple[Message, ...]:
-        """One message for every receiver of its warning; where labels must not be seen, none stands in it."""
+        """One message for every receiver of its warning; where labels must not be seen, none stands in it, as the ledger says."""
         a, out = self._a, []
         warning = a.store.warning(run.warning_id)
         why = switch.why_on(Responses(a.store), a.data_dir)
@@ -174,18 +175,26 @@ class Around:
         for name in routed(warning, a.routes) if warning is not None else ():
             if warning is None or (warning.stage == "shadow" and name not in a.local_receivers):
                 continue
-            seen, _ = a.gate.outbound(warning, "notify", a.gate.location(name, name in a.local_receivers))
-            if seen is None:
-                continue
+            seen, decision = a.gate.outbound(warning, "notify", a.gate.location(name, name in a.local_receivers))
             whole = seen is warning  # a single label that was masked may stand anywhere in what is said
+            held = {} if whole else withheld(name, decision, a.gate.policy.version, event)
+            if seen is None:
+                out.append(Message(name, run.id, "", {}, held))
+                continue
             clock = a.clocks.get(name, UTC_CLOCK)
             told = clock.told(title) if whole else f"{run.runbook}: {event.partition(':')[0].replace('_', ' ')}"
             told = f"{wording.subject(seen)}: {told}"  # whoever is woken by it reads first what it is about
             about = [*_about(seen, now_s, clock), *(wrong if seen.state == "open" else ())]
             text = [*(lines if whole else ()), *about, *stopped, *page, f"response {run.id}: aiops responses show {run.id}"]
             payload = payload_of(run, event, told, text, seen, now_s) | links
-            out.append(Message(name, run.id, key or f"{run.id}:{event}:{run.version}", payload))
+            out.append(Message(name, run.id, key or f"{run.id}:{event}:{run.version}", payload, held))
         return tuple(out)
+
+
+def withheld(receiver: str, decision: Decision, policy: str, event: str) -> dict[str, str]:
+    """What the ledger says of a message of which a receiver may not see everything."""
+    about = event.partition(":")[0]
+    return {"receiver": receiver, "event": about, "rule": decision.rule, "why": decision.reason, "policy": policy}
 
 
 def _about(warning: EarlyWarning, now_s: float, clock: Clock) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from aiops.core.errors import AiopsError
 from aiops.core.text import visible
-from aiops.pipeline.respond import Surroundings, payload_of
+from aiops.pipeline.respond import Surroundings, payload_of, withheld
 from aiops.store.responses import Responses
 
 TITLE = 120
@@ -32,6 +32,9 @@ def say(
         raise AiopsError(f"{receiver} is not told of warnings in shadow")
     seen, decision = around.gate.outbound(warning, "notify", around.gate.location(receiver, local))
     if seen != warning:
+        held = withheld(receiver, decision, around.gate.policy.version, "said")
+        with around.store.transaction() as tx:
+            tx.record("daemon", "notify.denied", run.id, held, now_s)
         raise AiopsError(f"{receiver} may not see every label of this warning: {decision.reason}")
     first, *lines = message.splitlines()
     payload = payload_of(run, "said", visible(first, TITLE), [first, *lines], warning, now_s)

@@ -15,6 +15,9 @@ from aiops.responses.actions.around import NOTHING, Around
 from aiops.responses.interface import Action
 from aiops.responses.procedure import Unclear
 
+BUILT_IN = ("compute", "promql", "wait")
+"""What the engine does by itself."""
+
 
 class Actions:
     """Actions by `uses`. `params`: their parameters by name; `ready`: actions that are there already; `around`: what those get
@@ -36,9 +39,22 @@ class Actions:
                     kind = plugins.load("actions", name)
                     params = kind.Params.model_validate(self._given(name))
                     self._open[name] = kind(params, self._around) if "around" in signature(kind).parameters else kind(params)
-                except (AiopsError, ValidationError, ImportError, AttributeError) as e:
+                except ValidationError as e:
+                    first = e.errors()[0]
+                    place = ".".join(map(str, ("responses", "actions", name.partition(".")[0], *first["loc"])))
+                    raise Unclear(f"the action {name} cannot be had: {place}: {first['msg']}") from e
+                except (AiopsError, ImportError, AttributeError) as e:
                     raise Unclear(f"the action {name} cannot be had: {str(e).splitlines()[0]}") from e
             return self._open[name]
+
+    def refuses(self, uses: str, given: Mapping[str, Any]) -> str:
+        """Why the configuration would not let an action be done with what it is given; empty = it may. Nobody is asked."""
+        if uses in BUILT_IN:
+            return ""
+        try:
+            return self.of(uses).refuses(given)
+        except Unclear as e:
+            return str(e)
 
     def _given(self, name: str) -> Mapping[str, Any]:
         """The parameters of an action: its own, else those of its family, `kubernetes` of `kubernetes.scale`."""

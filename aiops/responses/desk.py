@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -49,6 +49,10 @@ class Tools:
         steps = {row.idx: row for row in self.runs.steps(run_id)}
         mode = lowest(run.mode, self.world.mode(run))  # type: ignore[arg-type]
         return View(run, self.world.procedure(run.snapshot), steps, self.runs.questions(run_id), mode)
+
+    def plan(self, view: View, indexes: Sequence[int], context: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Steps as they would be done now, with what the configuration says against them."""
+        return view.procedure.language.plan(indexes, context, self.actions.refuses)
 
     def decide(self, view: View, state: str, why: str = "", **more: Any) -> bool:
         """Keep a decision under this replica's lease; False when it was not kept. The deadline of a state that lasts stays."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from aiops.responses.desk import Tools, asked
 from aiops.responses.interface import Call, Result
 from aiops.responses.procedure import Rendered, StepFacts, Unclear, at_least
+from aiops.responses.settling import LOOKS_EVERY_S, LOOKS_FOR_S, Settling
 from aiops.responses.view import UNDO, View, changed, undo_lines
 from aiops.store.response_rows import StepRow
 
@@ -20,7 +22,7 @@ ENDS_S = 60.0
 Again = tuple[str, str]
 NOT_DONE = "not done"
 AGAIN = ("again", NOT_DONE)
-"""What lets a step be tried once more; the second is the word of a check that knows it for sure."""
+"""What lets a step be tried once more; the second is the word of its check."""
 
 
 class Doing:
@@ -28,6 +30,7 @@ class Doing:
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+        self._asked: dict[str, float] = {}
 
     def begin(self, view: View, row: StepRow, rendered: Rendered, recovered: bool = False) -> bool:
         """Keep the intent under this replica's epoch, then do it and record what came of it."""
@@ -35,7 +38,7 @@ class Doing:
         limit = view.facts_of(row).timeout_s
         intent = changed(
             row, state="INTENT", epoch=tools.lease.epoch, attempt=row.attempt + 1, begun_s=now, deadline_s=now + limit,
-            given=rendered.given, why="begun again after a crash" if recovered else "",
+            given=rendered.given, result={}, why="begun again after a crash" if recovered else "",
         )  # fmt: skip
         state = "undoing" if row.idx >= UNDO else "running"
         if not tools.decide(view, state, steps=(intent,), unless_killed=True):
@@ -85,8 +88,12 @@ class Doing:
     def record(self, view: View, row: StepRow, result: Result) -> bool:
         """Keep what came of a step, as its class allows."""
         facts, undoing = view.facts_of(row), row.idx >= UNDO
+        settling = Settling.of(row)
+        if settling is None and _to_settle(row, facts, result):
+            return self._settle(view, row, facts, result)
         if result.end == "done":
-            return self._done(view, row, result.output)
+            seen = settling is None or not undoing
+            return self._done(view, row, result.output) if seen else self._taken_back(view, row, result)
         if result.end == "gone" and not undoing:
             step = changed(row, state="FAILED", why=result.why)
             if undo_lines(view):
@@ -109,6 +116,36 @@ class Doing:
         nothing = row.klass == "pure" or not result.effect or again == NOT_DONE
         ends = self._tools.give_up if nothing else self._tools.page  # what one that failed midway has left, a person must see
         return ends(view, f"{row.step_id} failed: {why}", row.step_id, steps=(failed,))
+
+    def _settle(self, view: View, row: StepRow, facts: StepFacts, known: Result | None) -> bool:
+        """Let nothing late begin, and put the check off until what it sees is younger than the step."""
+        with suppress(Unclear):
+            self._fence(view, row, facts)
+        now, late = self._tools.clock(), self._tools.world.late_s(view.run)
+        asks = now + facts.settles_s + late if facts.settles_s else now
+        off = Settling(asks, max(row.deadline_s or now, asks + LOOKS_FOR_S), known)
+        return self._tools.decide(view, view.run.state, steps=(off.put_off(row),))
+
+    def _due(self, row: StepRow, settling: Settling) -> bool:
+        """Whether it is time to ask, again where what was taken back is not seen yet."""
+        now, last = self._tools.clock(), self._asked.get(row.idem_key)
+        if now < settling.from_s or (last is not None and 0 <= now - last < LOOKS_EVERY_S and now < settling.until_s):
+            return False
+        self._asked[row.idem_key] = now
+        return True
+
+    def _taken_back(self, view: View, row: StepRow, result: Result) -> bool:
+        """What takes a step back has ended well: it is taken back when its check says so, in time."""
+        settling, (again, why) = Settling.of(row), self._checked(view, row, "it ended well")
+        if again != "done" and settling is not None and self._tools.clock() < settling.until_s:
+            return False
+        self._asked.pop(row.idem_key, None)
+        if again == "done":
+            return self._done(view, row, {**result.output, "checked": True})
+        if again != NOT_DONE:
+            return self._unknown(view, row, why)
+        failed = changed(row, state="FAILED", why=why, result={"output": dict(result.output)})
+        return self._tools.page(view, f"{row.step_id} taking it back failed: {why}", row.step_id, steps=(failed,))
 
     def _unequipped(self, view: View, row: StepRow, facts: StepFacts, result: Result) -> bool:
         """Whether a look that never began can be left out: where nothing may be changed, what cannot be looked at here (a program
@@ -140,8 +177,7 @@ class Doing:
             if facts.repeatable:
                 return "again", why
             return "unknown", f"{why}; whether it is done cannot be told: {e}"
-        no = "again" if uses == "promql" else NOT_DONE  # what a query sees is a scrape old: to be sure, it would have to wait
-        return ("done", why) if done else (no, f"{why}; it is not done")
+        return ("done", why) if done else (NOT_DONE, f"{why}; its check says that it is not {'taken back' if undo else 'done'}")
 
     def _fence(self, view: View, row: StepRow, facts: StepFacts) -> bool:
         return self._tools.actions.of(facts.uses).fence(self._call(view, row, CHECK_S, facts.output))
@@ -164,6 +200,11 @@ class Doing:
         tools, facts = self._tools, view.facts_of(row)
         if facts.uses in ("promql",):
             return self._begin_again(view, row, facts)
+        settling = Settling.of(row)
+        if settling is not None and not self._due(row, settling):
+            return False
+        if settling is not None and settling.known is not None:
+            return self.record(view, row, settling.known)
         try:
             fenced = self._fence(view, row, facts)
             action = tools.actions.of(facts.uses)
@@ -176,9 +217,15 @@ class Doing:
             return self._unknown(view, row, str(e))
         if found is not None:
             return self.record(view, row, found)
+        if row.klass == "checked" and settling is None and facts.settles_s:
+            return self._settle(view, row, facts, None)
+        return self._by_class(view, row, facts, fenced)
+
+    def _by_class(self, view: View, row: StepRow, facts: StepFacts, fenced: bool) -> bool:
+        """What is done with a step that left no result."""
+        died = "the process died while it ran"
         if row.klass in ("pure", "idempotent"):
             return self._begin_again(view, row, facts)
-        died = "the process died while it ran"
         if row.klass == "checked":
             again, why = self._checked(view, row, died)
             if again == "done":
@@ -206,3 +253,13 @@ class Doing:
         what = "was taken back" if row.idx >= UNDO else "took effect"
         what = f"whether {row.step_id} {what} is not known: {why}; look, then say so"
         return self._tools.page(view, what, row.step_id, steps=(changed(row, state="UNKNOWN", why=why),))
+
+
+def _to_settle(row: StepRow, facts: StepFacts, result: Result) -> bool:
+    """Whether a check is to be asked that cannot tell yet: a query of a step that did not end well, any of what took one back."""
+    if row.klass != "checked":
+        return False
+    undoing = row.idx >= UNDO
+    if result.end == "done":
+        return undoing
+    return facts.settles_s > 0 and result.effect and (undoing or result.end != "gone")

@@ -159,7 +159,7 @@ class Engine:
     def _suggest(self, view: View, why: str) -> bool:
         """Nothing is changed; what was found by looking is told with what would be done."""
         found = found_lines(view.looked())
-        plan = view.procedure.language.plan(view.open_indexes(), view.context)
+        plan = self.tools.plan(view, view.open_indexes(), view.context)
         would = [f"would do {plan_line(one)}" for one in plan]
         suggests = f" and suggests {', '.join(one['id'] for one in plan)}" if plan else ""
         tell = f"{view.run.runbook} looked{suggests}" if found else ""
@@ -189,7 +189,7 @@ class Engine:
             return Hindrance("suggested", "approval", "it names nobody who may approve it")
         if view.wrote():
             return None
-        refused = refused_in(view.procedure.language.plan(view.open_indexes(), view.context))
+        refused = refused_in(self.tools.plan(view, view.open_indexes(), view.context))
         if refused is not None:  # nothing is begun that could not be ended
             return Hindrance("blocked", str(refused["id"]), f"{refused['id']}: {refused['refused']}")
         return self._guarding.outside(view) or self._guarding.required(view)

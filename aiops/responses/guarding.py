@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aiops.core.durations import rfc3339
 from aiops.responses import limits
 from aiops.responses.desk import Tools, asked
 from aiops.responses.procedure import Requirement, Unclear, at_least
@@ -56,9 +57,11 @@ class Guarding:
 
     def outside(self, view: View) -> Hindrance | None:
         """What the warning, people and the calendar say against it."""
-        situation = self._tools.world.situation(view.run)
+        situation = self._tools.world.situation(view.run, self._tools.clock())
         if situation is None or not situation.open:
             return Hindrance("cleared_before_action", "cleared", "the warning ended before anything was done")
+        if situation.unseen_s is not None:
+            return Hindrance("blocked", "stale", f"nothing new is known of the warning since {rfc3339(situation.unseen_s)}")
         if situation.handled_by:
             return Hindrance("blocked", "handled", f"{situation.handled_by} has taken it over")
         mask = self._tools.world.masked(view.run, self._tools.clock()) if view.mode == "auto" else ""

@@ -55,6 +55,11 @@ class Action(ABC, Generic[P]):
     def run(self, call: Call, now_s: float) -> Result:
         """Do it, within `call.left_s`. Never raises for what the world does: that is a Result."""
 
+    def refuses(self, given: Mapping[str, Any]) -> str:
+        """Why the configuration does not let it be done with what it is given, told without asking anybody; empty = it may. What
+        is not known yet is left out of `given`."""
+        return ""
+
     def fence(self, call: Call) -> bool:
         """Make the target refuse calls of the step with an epoch below `call.epoch`; whether it can and did."""
         return False

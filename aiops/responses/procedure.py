@@ -5,7 +5,7 @@ The engine knows no file format: who reads runbooks hands them over in this form
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -50,13 +50,17 @@ class Language(Protocol):
     def holds(self, value: float, expect: str) -> bool:
         """Whether a number fulfils an expectation such as `>= 0.20`."""
 
-    def plan(self, indexes: Sequence[int], context: Context) -> list[dict[str, Any]]:
-        """These steps as they would be done now: what people are shown and what their yes is bound to."""
+    def plan(
+        self, indexes: Sequence[int], context: Context, refuses: Callable[[str, Mapping[str, Any]], str] = ...
+    ) -> list[dict[str, Any]]:
+        """These steps as they would be done now: what people are shown and what their yes is bound to. `refuses`: why the
+        configuration would not let an action be done with what is known of what it is given; empty = it may."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
-    """One step, or what takes it back: that is its `undo`, None when nothing does. `attempts`: tries in all."""
+    """One step, or what takes it back: that is its `undo`, None when nothing does. `attempts`: tries in all. `settles_s`: for so
+    long what its check asks may still show what was before."""
 
     id: str
     uses: str
@@ -69,12 +73,13 @@ class StepFacts:
     conditional: bool = False
     repeatable: bool = False
     wait_s: float | None = None
+    settles_s: float = 0.0
     undo: StepFacts | None = None
 
     @property
     def longest_s(self) -> float:
         """How long all its tries together may take."""
-        return self.attempts * (self.timeout_s + self.backoff_s) + (self.wait_s or 0.0)
+        return self.attempts * (self.timeout_s + self.backoff_s + self.settles_s) + (self.wait_s or 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,12 @@ class Verifies:
     def _judge(self, view: View, one: Requirement) -> tuple[str, str]:
         """(good, bad or unknown; the words)."""
         if one.forecast:
-            situation = self._tools.world.situation(view.run)
+            situation = self._tools.world.situation(view.run, self._tools.clock())
             if situation is None:
                 return UNKNOWN, f"{one.name!r} is not known: the warning is gone"
-            return (GOOD, "") if situation.clear else (BAD, f"{one.name!r}: the forecast still crosses")
+            if situation.clear is None:
+                return UNKNOWN, f"{one.name!r} is not known: {situation.ended or 'nothing new is known of the warning'}"
+            return (GOOD, "") if situation.clear else (BAD, f"{one.name!r}: {situation.ended or 'the forecast still crosses'}")
         try:
             values = asked(self._tools, one.promql, view)
         except Unclear as e:

@@ -13,12 +13,15 @@ from aiops.store.response_rows import Message, Run
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A warning as it is now. `clear`: its forecast no longer crosses; `handled_by`: the person who has taken it over."""
+    """A warning as it is now. `clear`: its forecast no longer crosses, None = that cannot be told; `handled_by`: the person who
+    has taken it over; `unseen_s`: since when nothing new is known of it, None while it is looked at; `ended`: why it ended."""
 
     open: bool
-    clear: bool
+    clear: bool | None
     expected_s: float | None = None
     handled_by: str = ""
+    unseen_s: float | None = None
+    ended: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,14 @@ class World(Protocol):
     def procedure(self, snapshot: Mapping[str, Any]) -> Procedure:
         """The runbook of a response, as it was when it was matched."""
 
-    def situation(self, run: Run) -> Situation | None:
+    def situation(self, run: Run, now_s: float) -> Situation | None:
         """What its warning is like now; None when that is no longer known."""
 
     def values(self, promql: str, run: Run, now_s: float) -> list[float]:
         """What a query gives for its target, empty = no data. Raises Unclear when it cannot be asked."""
+
+    def late_s(self, run: Run) -> float:
+        """So long before now its queries are asked about: samples come so late."""
 
     def mode(self, run: Run) -> Mode:
         """How far it may go now: file, ceiling of the configuration, stage of the card."""

@@ -10,7 +10,7 @@ from typing import Any
 from aiops.core.durations import text
 from aiops.core.labels import subset
 from aiops.core.records import EarlyWarning
-from aiops.runbooks.plan import plan
+from aiops.runbooks.plan import Refuses, anything, plan
 from aiops.runbooks.schema import MODES, Confidence, LeadTime, Mode, Runbook
 
 CEILING: Mode = "suggest"
@@ -131,11 +131,15 @@ def _outside(
 
 
 def match(
-    runbooks: Iterable[Runbook], warning: EarlyWarning, now_s: float, ceiling: Callable[[Runbook], Mode] = lambda runbook: CEILING
+    runbooks: Iterable[Runbook],
+    warning: EarlyWarning,
+    now_s: float,
+    ceiling: Callable[[Runbook], Mode] = lambda runbook: CEILING,
+    refuses: Refuses = anything,
 ) -> list[Match]:
     """The runbooks that fit a warning, with their plans. `for` is not waited for here: what is shown is not done by it.
 
-    `ceiling`: how far a runbook may go for this warning.
+    `ceiling`: how far a runbook may go for this warning; `refuses`: what the configuration does not let be done.
     """
     subject = Subject.of(warning, now_s)
     out = []
@@ -143,7 +147,7 @@ def match(
         refused = [r for r in refusals(runbook, subject) if r.line != "for"]
         if runbook.enabled and not refused:
             context = context_of(subject, runbook.target_by)
-            steps, impact = plan(runbook, context)
+            steps, impact = plan(runbook, context, refuses)
             out.append(Match(runbook, steps, impact, ceiling(runbook)))
     return out
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from aiops.core.text import visible
 from aiops.runbooks.expressions import LOOK_UP, NotKnown, plain, query_for, references, render, resolve
-from aiops.runbooks.schema import Action, Runbook, Step
+from aiops.runbooks.schema import Action, Runbook, Step, Undo
 
 NOT_EXECUTED = "shown only: what was done stands with its response"
+Refuses = Callable[[str, Mapping[str, Any]], str]
+"""Why the configuration would not let an action be done with what is known of what it is given; empty = it may."""
 MAX_ARGUMENT_BYTES = 131_071
 """The longest argument that Linux passes to a program."""
 SENT_SHOWN = 1000
@@ -22,21 +24,28 @@ _UP = re.compile(r"(?:^|[/=:@])\.\.(?=/|$)")
 _DOTS = re.compile(r"/\.{1,2}(?=[/?#]|$)")
 
 
-def plan(runbook: Runbook, context: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
+def anything(uses: str, given: Mapping[str, Any]) -> str:
+    """Refuses nothing: where no configuration is known."""
+    return ""
+
+
+def plan(runbook: Runbook, context: Mapping[str, Any], refuses: Refuses = anything) -> tuple[list[dict[str, Any]], str]:
     """(steps as `shown`, impact) with every look-up that can be known replaced."""
-    steps = [shown(step, context) for step in runbook.steps]
+    steps = [shown(step, context, refuses) for step in runbook.steps]
     for one in steps:
         one["why_not_executed"] = one.get("refused") or NOT_EXECUTED
     return steps, visible(str(render(runbook.notify.impact, context)))
 
 
-def shown(step: Step, context: Mapping[str, Any]) -> dict[str, Any]:
+def shown(step: Step, context: Mapping[str, Any], refuses: Refuses = anything) -> dict[str, Any]:
     """One step of a plan: {id, uses, effect, what, known} and, where it has them, if, undo, irreversible, refused.
 
     `known`: whether all that it is given can be told now, and whether it is done at all. `undo`: what would take it back.
-    `refused`: why it would not be done as it stands.
+    `refused`: why it would not be done as it stands, by what it is given or by the configuration (`refuses`): a step that could
+    not be taken back, or asked for after a crash, is not begun either.
     """
     what, refused = describe(step, context)
+    refused = refused or next(_refusals(step, context, refuses), "")
     one: dict[str, Any] = {"id": step.id, "uses": step.uses, "effect": step.effect or "read", "what": what}
     one["known"] = not any(unknown_in(step, context))
     if step.if_:
@@ -50,6 +59,46 @@ def shown(step: Step, context: Mapping[str, Any]) -> dict[str, Any]:
     return one
 
 
+def _refusals(step: Step, context: Mapping[str, Any], refuses: Refuses) -> Iterator[str]:
+    """What the configuration says against a step, against what takes it back, and against what asks whether it is done."""
+    for action, where in ((step, ""), (step.undo, "its undo: ")):
+        if action is not None and (why := refuses(action.uses, _settled(action.uses, action.with_, context))):
+            yield f"{where}{why}"
+    for one, where in ((step, "its check: "), (step.undo, "the check of its undo: ")):
+        if one is not None and one.check is not None:
+            uses, given = asks(one)
+            if why := refuses(uses, _settled(uses, given, context)):
+                yield f"{where}{why}"
+
+
+def asks(one: Step | Undo) -> tuple[str, dict[str, Any]]:
+    """(action, what it is given) of the question whether a step is done, or taken back, already; look-ups are not replaced."""
+    check, given = one.check, one.with_
+    if check is None:
+        return "", {}
+    if check.promql is not None:
+        return "promql", {"query": check.promql}
+    if check.url is not None:
+        asked: dict[str, Any] = {"method": "GET", "url": check.url}
+        return "http", asked | {key: given[key] for key in ("auth", "headers") if key in given}
+    return "exec", {"argv": check.argv, **({"host": given["host"]} if "host" in given else {})}
+
+
+def _settled(uses: str, given: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+    """What an action is given as far as it can be told now. Program and host stand in every file as they are."""
+    if uses in ("compute", "promql"):
+        return {}
+    open_ = {key for key, value in given.items() if any(_unknown(_look_ups(value), context)) and key not in ("argv", "url")}
+    out = {key: render(value, context) for key, value in given.items() if key not in open_}
+    if "url" in out:
+        out["url"] = rendered_url(LOOK_UP.sub("x", given["url"]), context)[0]
+    return out
+
+
+def _look_ups(value: Any) -> list[str]:
+    return [found for text in _texts(value) for found in LOOK_UP.findall(text)]
+
+
 def unknown_in(step: Step, context: Mapping[str, Any]) -> Iterator[str]:
     """What a step looks at, in its condition, in CEL and in what it is given, that nobody knows yet."""
     cel = [step.if_ or ""] + ([str(v) for v in step.with_.values()] if step.uses == "compute" else [])
@@ -60,7 +109,7 @@ def unknown_in(step: Step, context: Mapping[str, Any]) -> Iterator[str]:
 def unknown_given(action: Action, context: Mapping[str, Any]) -> Iterator[str]:
     """Look-ups of what an action is given that find nothing: of a step that was skipped, or of what a step did not give."""
     if action.uses not in ("compute", "promql"):
-        yield from _unknown([found for text in _texts(action.with_) for found in LOOK_UP.findall(text)], context)
+        yield from _unknown(_look_ups(action.with_), context)
 
 
 def _unknown(paths: Iterable[str], context: Mapping[str, Any]) -> Iterator[str]:

@@ -106,12 +106,14 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message for the outbox."""
+    """A message for the outbox. `withheld`: what the data policy held back of it, for the ledger; of all of it where there is no
+    payload, and then nothing is sent."""
 
     receiver: str
     group: str
     dedup_key: str
     payload: Mapping[str, Any]
+    withheld: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

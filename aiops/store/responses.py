@@ -316,8 +316,11 @@ def _running_cooldown(found: Sequence[Charge], new: Charge) -> Charge | None:
 
 
 def _tell(tx: Tx, messages: Iterable[Message], now_s: float) -> None:
+    """Into the outbox; what was held back of them into the ledger."""
     for one in messages:
-        tx.enqueue(one.receiver, one.group, one.dedup_key, one.payload, now_s)
+        fresh = not one.payload or tx.enqueue(one.receiver, one.group, one.dedup_key, one.payload, now_s)
+        if one.withheld and fresh:
+            tx.record("daemon", f"notify.{'masked' if one.payload else 'denied'}", one.group, one.withheld, now_s)
 
 
 def _facts(run: Run, why: str, detail: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aiops.cli.app import app
+from aiops.runbooks.plan import NOT_EXECUTED
 from aiops.store import Store
 from tests.runbooks.test_past import book, opened
 
@@ -72,6 +73,64 @@ def test_a_plan_is_exact_and_sends_nothing(place: Path) -> None:
     assert step["what"] == "df -- --db1"
     assert step["known"] is True
     assert " [read] df -- --db1" in aiops("plan", "fills", "--symptom", "symptom.json").stdout
+
+
+def test_it_says_what_the_configuration_would_refuse(place: Path) -> None:
+    said = "df is not listed under responses.actions.exec.programs"
+    (step,) = lines("plan", "fills", "--symptom", "symptom.json")
+    assert (step["refused"], step["why_not_executed"]) == (said, said)
+    assert f"(it would be refused: {said})" in aiops("plan", "fills", "--symptom", "symptom.json").stdout
+    assert lines("explain", "--symptom", "symptom.json")[0]["steps_refused"] == {"look": said}
+    assert f"\n  step look would be refused: {said}\n" in aiops("explain", "--symptom", "symptom.json").stdout
+    with (place / "aiops.yaml").open("a") as config:
+        config.write("responses: {actions: {exec: {programs: {df: /bin/df}}}}\n")
+    assert "refused" not in lines("plan", "fills", "--symptom", "symptom.json")[0]
+    assert lines("explain", "--symptom", "symptom.json")[0]["steps_refused"] == {}
+
+
+CHANGES = """
+  - id: grow
+    uses: exec
+    effect: write
+    with: {argv: [grow]}
+    timeout: 1m
+    idempotent: true
+    irreversible: What has grown does not shrink.
+guards: {cooldown: 1h, max_runs: {count: 2, per: 24h}, max_targets: {count: 3, per: 1h}}
+verify: {within: 30m, all: [{name: clear, forecast: clear}]}
+tests: [{name: it fits, symptom: {kind: forecast, signal: free, lead_time: 6h, labels: {}}, expect: {matched: true}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("ceiling", "held"),
+    [
+        ("suggest", "only shown: mode suggest by responses.ceiling"), ("shadow", "only shown: mode shadow by responses.ceiling"),
+        ("approve", "group:storage must say yes first"), ("auto", "group:storage must say yes first"),
+    ],
+)  # fmt: skip
+def test_it_says_what_stands_between_a_change_and_its_being_done(place: Path, ceiling: str, held: str) -> None:
+    path = next((place / "books").glob("*.yaml"))
+    path.write_text(path.read_text().replace("\nnotify:", f"{CHANGES}notify:"))
+    (place / "aiops.yaml").write_text(
+        f"runbooks: [{place / 'books'}]\ndata_dir: {place / 'data'}\n"
+        f"responses: {{ceiling: {ceiling}, actions: {{exec: {{programs: {{df: /bin/df, grow: /bin/true}}}}}}}}\n"
+    )
+    look, grow = lines("plan", "fills", "--symptom", "symptom.json")
+    assert (look["why_not_executed"], grow["why_not_executed"]) == (NOT_EXECUTED, held)
+    assert f"({held})" in aiops("plan", "fills", "--symptom", "symptom.json").stdout
+
+
+def test_a_kept_warning_that_nothing_is_begun_about_is_explained(place: Path) -> None:
+    store = Store.open("", place / "data")
+    one = store.warnings()[0]
+    with store.transaction() as tx:
+        tx.put_warning(one.having(state="open", closed_s=None, stale_since_s=one.opened_s))
+    store.close()
+    (said,) = lines("explain", "a")
+    assert [line["line"] for line in said["refused"]] == ["stale"]
+    assert "stale wants a warning that is looked at, got nothing new since" in aiops("explain", "a").stdout
+    assert "it does not fit: stale" in aiops("plan", "fills", "a", code=1).stderr
 
 
 def test_a_plan_of_what_does_not_fit_ends_with_1(place: Path) -> None:

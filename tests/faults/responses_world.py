@@ -32,7 +32,7 @@ from tests.faults.forks import obey
 from tests.faults.response_mutants import MUTANTS
 from tests.faults.world import Receiver
 
-T0_S, STEP_S, TURNS = 1_750_000_200, 20, 40
+T0_S, STEP_S, TURNS = 1_750_000_200, 20, 60
 SETTLE_S = 60.0
 
 

@@ -130,7 +130,7 @@ def slept(folder: Path, at: int | None, url: str = "") -> tuple[list[str], int]:
                 pass
             rig.clock.now += TAKES_S
             second = ready(other, target, "b", lambda: rig.clock.now)
-            to_the_end(rig, second, errors)
+            to_the_end(rig, second, errors, 16)  # a check waits until its query sees what is so since
         sleeper.wake.set()
         thread.join(60)
         if at is not None:

@@ -104,7 +104,7 @@ def test_only_what_fits_is_about_one_thing_is_fresh_and_in_time_is_answered(rig:
 )
 def test_why_no_runbook_begins_anything_is_said_with_the_two_values(warning: Any, line: str, got: str) -> None:
     found = why_not(early(**warning), START_S)
-    assert ("", "") == (line, got) if found is None else (found.line, found.got) == (line, got)
+    assert (line, got) == ("", "") if found is None else (found.line, found.got) == (line, got)
 
 
 def test_it_must_have_been_open_as_long_as_the_runbook_says(rig: Rig) -> None:
@@ -270,3 +270,24 @@ def test_where_labels_must_not_be_seen_none_is_told(rig: Rig) -> None:
     (message,) = outbox(rig)
     assert re.search(r"\ba1\b", json.dumps(message)) is None  # its pseudonym may hold these letters
     assert re.fullmatch(r"disk full on \S+: mend: asked", message["title"])
+    assert withheld(rig) == [("notify.masked", {"receiver": "pager", "event": "asked"})]
+
+
+def withheld(rig: Rig) -> list[tuple[str, dict[str, Any]]]:
+    rows = [row for row in rig.store.ledger_rows(100) if row.action.startswith("notify.")]
+    assert all(row.object == rig.one().id and row.detail["rule"] and row.detail["why"] for row in rows)
+    return [(row.action, {key: row.detail[key] for key in ("receiver", "event")}) for row in rows]
+
+
+def test_what_a_receiver_must_not_hear_stands_in_the_ledger_in_its_place(rig: Rig) -> None:
+    rule = {"id": "R1", "action": "notify", "when": {"class": ">=public"}, "effect": "deny"}
+    one = asks(rig, policy=json.dumps({"rules": [rule]}))
+    assert (outbox(rig), rig.one().state) == ([], "awaiting_approval")
+    assert withheld(rig) == [("notify.denied", {"receiver": "pager", "event": "asked"})]
+    one.tick(rig.clock.now)
+    assert len(withheld(rig)) == 1, "once for each thing that happened"
+
+
+def test_what_may_be_told_whole_leaves_no_row_beside_it(rig: Rig) -> None:
+    asks(rig)
+    assert (len(outbox(rig)), withheld(rig)) == (1, [])

@@ -12,7 +12,7 @@ from typing import Any
 from aiops.config.responses import ResponseSettings
 from aiops.config.routing import Route
 from aiops.core.params import Params
-from aiops.core.records import Crossing, EarlyWarning
+from aiops.core.records import GONE, Crossing, EarlyWarning
 from aiops.governance.gate import Gate
 from aiops.governance.masking import Masker, key_of
 from aiops.governance.policy import Policy
@@ -175,10 +175,10 @@ class Rig:
             for one in warnings:
                 tx.put_warning(one)
 
-    def clear(self, number: int = 1) -> None:
+    def clear(self, number: int = 1, why: str = GONE) -> None:
         one = self.store.warning(f"{number:016x}")
         assert one is not None
-        self.warn(one.having(state="closed", closed_s=int(self.clock.now), crossing=None))
+        self.warn(one.having(state="closed", closed_s=int(self.clock.now), crossing=None, closed_why=why))
 
     def replica(self, owner: str = "a", at_once: bool = False, monotonic: Callable[[], float] | None = None) -> Replica:
         routes = [Route.model_validate({"receiver": "pager"})]
@@ -200,12 +200,20 @@ class Rig:
         (run,) = self.runs.newest()
         return run
 
+    def settled(self, one: Replica, for_s: float = 130.0) -> None:
+        """What a query sees is younger than what was done."""
+        self.clock.now += for_s
+        self.monotonic.now += for_s
+        one.tick(self.clock.now)
+
     def step_states(self) -> dict[str, str]:
         return {f"{row.step_id}{'~' if row.idx >= 1000 else ''}": row.state for row in self.runs.steps(self.one().id)}
 
     def told(self) -> list[str]:
+        """The titles of what was told, behind what they are about."""
         with self.store._read() as c:
-            return [json.loads(row[0])["title"] for row in c.exec_driver_sql("SELECT payload FROM outbox ORDER BY seq")]
+            rows = c.exec_driver_sql("SELECT payload FROM outbox ORDER BY seq").fetchall()
+        return [json.loads(row[0])["title"].partition(": ")[2] for row in rows]
 
 
 @contextmanager

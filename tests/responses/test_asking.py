@@ -105,3 +105,39 @@ def test_nothing_is_asked_or_begun_where_a_later_step_would_be_refused(rig: Rig,
 )
 def test_a_step_that_may_never_be_reached_refuses_nothing_yet(step: dict[str, Any], found: bool) -> None:
     assert (refused_in([{"id": "a", **step}]) is not None) == found
+
+
+CLEAN = {"id": "clean", "uses": "exec", "effect": "write", "with": {"argv": ["clean"]}, "timeout": "1m", "idempotent": True}
+GONE = {"irreversible": "What is gone is gone for good."}
+ASK = {"argv": ["is-clean"], "expect": "response.rc == 0"}
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ({**CLEAN, **GONE, "with": {"argv": ["wipe"]}}, "clean: wipe is not listed under responses.actions.exec.programs"),
+        ({**CLEAN, "undo": {"uses": "exec", "with": {"argv": ["fill"]}}}, "clean: its undo: fill is not listed under"),
+        ({**CLEAN, **GONE, "check": ASK}, "clean: its check: is-clean is not listed under"),
+        ({**CLEAN, **GONE, "with": {"argv": ["clean"], "host": "${{ target.instance }}"}}, "clean: a1 is not listed under"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["approve", "auto"])
+def test_nobody_is_asked_for_what_the_configuration_does_not_let_be_done(
+    rig: Rig, step: dict[str, Any], why: str, mode: str
+) -> None:
+    """Nor is anything begun that could not be ended, taken back, or asked for after a crash."""
+    rig.write(book(WRITE, step, mode=mode))
+    rig.warn(early())
+    one = rig.replica()
+    one.engine.tools.actions._params["exec"] = {"programs": {"clean": "/bin/true"}}
+    one.tick(rig.clock.now)
+    assert (rig.one().state, rig.one().body["because"], rig.count.calls) == ("blocked", "clean", [])
+    assert rig.one().body["why"].startswith(why)
+
+
+def test_what_is_only_suggested_says_what_would_be_refused(rig: Rig) -> None:
+    rig.count.does["look"] = lambda call: Result("done", {"stdout": "9 GB"})
+    begun(rig, book(READ, {**CLEAN, **GONE}, mode="suggest"))
+    assert rig.one().state == "suggested"
+    said = "(it would be refused: clean is not listed under responses.actions.exec.programs)"
+    assert any(line.startswith("would do clean [write]") and line.endswith(said) for line in asked_text(rig))

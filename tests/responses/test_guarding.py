@@ -72,6 +72,25 @@ def test_a_mask_that_no_runbook_names_stops_what_acts_alone_and_not_who_is_asked
     assert rig.count.steps == []
 
 
+@pytest.mark.parametrize(
+    ("unseen", "why"),
+    [
+        ({"stale_since_s": START_S + 60}, "nothing new is known of the warning since 2025-06-15T15:11:00Z"),
+        ({"updated_s": START_S - 1801}, "nothing new is known of the warning since 2025-06-15T14:39:59Z"),
+        ({"updated_s": START_S - 1700}, ""),
+    ],
+)
+def test_nothing_is_changed_on_evidence_that_nobody_renews(rig: Rig, unseen: dict[str, float], why: str) -> None:
+    """Its sources went away, or the daemon that watched it slept, while somebody was asked."""
+    one = ready(rig, mode="approve")
+    one.tick(rig.clock.now)
+    rig.warn(early(**{key: int(value) for key, value in unseen.items()}))
+    one.people.approve(rig.one().id, "ann", rig.clock.now)
+    one.tick(rig.clock.now)
+    assert (rig.one().body.get("why", ""), rig.count.steps) == (why, [] if why else ["fix"])
+    assert (rig.one().state, rig.one().body.get("because", "")) == (("blocked", "stale") if why else ("verifying", ""))
+
+
 def test_what_it_requires_is_asked_again_before_the_first_change_after_a_wait(rig: Rig) -> None:
     pause = {"id": "pause", "uses": "wait", "with": {"for": "5m"}}
     one = ready(rig, steps=[pause, WRITE], guards={**GUARDS, "require": [NEED]})

@@ -40,6 +40,8 @@ from aiops.store.response_rows import Run
 from tests.responses.rig import READ, WRITE, Count, CountParams, Replica, Rig, book, early, load, no_answer
 
 TTL_S, REVISIONS = 15.0, 3
+SCRAPE_S = 60.0
+"""What queries see is as old as the last scrape."""
 CHECK = {"promql": "done{$target}", "expect": "response.value >= 1"}
 BACK = {"uses": "plugin.count", "with": {"at": "${{ target.instance }}"}, "timeout": "1m"}
 PLAIN = {k: v for k, v in WRITE.items() if k not in ("idempotent", "irreversible")}
@@ -90,6 +92,7 @@ class Target(Count):
     def __init__(self) -> None:
         super().__init__()
         self.effects: Counter[str] = Counter()
+        self.at_s: defaultdict[str, list[float]] = defaultdict(list)
         self.misbehaves: list[str] = []
         self.before: list[Any] = []
         self.machine: Any = None
@@ -110,6 +113,7 @@ class Target(Count):
         if how == "lost before":
             return Result("unknown", why="the connection broke")
         self.effects[call.idem_key] += 1
+        self.at_s[call.idem_key].append(self.machine.rig.clock.now)
         self.machine.took_effect(call)
         if how == "dies after":
             raise Died
@@ -175,11 +179,12 @@ class Responding(RuleBasedStateMachine):
         return one
 
     def effects(self, run: Run, back: bool = False) -> list[float]:
-        """How often the steps of a response took effect, or were taken back, where the target tells."""
+        """How often the steps of a response had taken effect, or were taken back, at the last scrape, where the target tells."""
         if not self.tells:
             raise no_answer()
         rows = [row for row in self.rig.runs.steps(run.id) if (row.idx >= UNDO) == back]
-        return [float(sum(self.target.effects[row.idem_key] for row in rows))]
+        scraped = self.rig.clock.now // SCRAPE_S * SCRAPE_S
+        return [float(sum(at <= scraped for row in rows for at in self.target.at_s[row.idem_key]))]
 
     def took_effect(self, call: Call) -> None:
         run = self.rig.runs.run(call.run_id)

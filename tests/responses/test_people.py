@@ -105,7 +105,7 @@ def test_nobody_answers_and_it_says_so_at_half_time_and_at_the_end(rig: Rig) -> 
     pass_time(rig, one, 25 * MINUTE)
     assert (rig.one().state, rig.count.steps) == ("approval_expired", ["look"])
     assert [title.partition(" until")[0] for title in rig.told()] == [
-        "mend asks group:sre", "mend still waits for a yes,", "mend was not approved",
+        "mend asks group:sre for a yes", "mend still waits for a yes,", "mend was not approved",
     ]  # fmt: skip
 
 
@@ -235,6 +235,7 @@ def unknown(rig: Rig) -> Replica:
     one = rig.replica()
     one.world.numbers |= GOOD
     one.tick(rig.clock.now)
+    rig.settled(one)
     assert (rig.one().state, rig.step_states()) == ("needs_a_person", {"fix": "UNKNOWN"})
     return one
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aiops.core.records import CROSSED
 from aiops.responses.interface import Result
 from tests.responses.rig import READ, WRITE, Replica, Rig, book, early, made, no_answer
 from tests.responses.test_engine import pass_time
@@ -71,6 +73,26 @@ def test_the_forecast_must_no_longer_cross(rig: Rig) -> None:
     rig.clear()
     pass_time(rig, one, 60)
     assert rig.one().state == "succeeded"
+
+
+def test_what_came_true_did_not_help_and_of_what_nobody_sees_it_is_not_known(rig: Rig) -> None:
+    one = done(rig, verify={"within": "30m", "all": [CLEAR]})
+    rig.clear(why=CROSSED)
+    pass_time(rig, one, 31 * 60)
+    assert (rig.one().state, rig.one().body["why"]) == ("verify_failed", "'clear': the limit was crossed")
+
+
+@pytest.mark.parametrize(("keep", "state"), [(False, "verify_failed"), (True, "succeeded")])
+def test_no_data_is_not_a_clear_forecast(rig: Rig, keep: bool, state: str) -> None:
+    """P23: its series are gone, or its sources are away."""
+    one = done(rig, verify={"within": "30m", "keep_if_unknown": keep, "all": [CLEAR]})
+    rig.clear(why="the series is gone")
+    pass_time(rig, one, 31 * 60)
+    assert rig.one().state == state
+    rig.warn(early(2, stale_since_s=int(rig.clock.now), crossing=None))
+    situation = one.world.situation(replace(rig.one(), warning_id=f"{2:016x}"), rig.clock.now)
+    assert situation is not None
+    assert (situation.clear, situation.unseen_s) == (None, rig.clock.now)
 
 
 def test_what_could_not_be_judged_is_kept_where_the_author_says_so(rig: Rig) -> None:

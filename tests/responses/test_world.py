@@ -18,4 +18,4 @@ def test_every_question_can_be_asked_as_it_is_meant(name: str) -> None:
 
 
 def test_there_is_something_to_ask() -> None:
-    assert len(ASKED) == 9
+    assert len(ASKED) == 10

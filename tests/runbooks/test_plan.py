@@ -219,3 +219,31 @@ def test_every_named_hostile_value_gives_a_plan(tmp_path: Path) -> None:
         steps, _ = plan(POOL_BOOK, context(service=value, instance=value))
         assert len(steps) == len(POOL_BOOK.steps)
         assert not any(re.search(LOOK_UP, str(s["what"])) for s in steps if "${{" not in value)
+
+
+def test_what_is_asked_of_the_configuration_is_what_is_known_by_then(tmp_path: Path) -> None:
+    """A value that an earlier step finds is left out, but for a URL, whose host stands in the file."""
+    seen: list[tuple[str, dict[str, Any]]] = []
+    steps = [
+        {
+            "id": "look", "uses": "exec", "effect": "read", "timeout": "30s",
+            "with": {"argv": ["df", "--", "${{ target.service }}"], "host": "${{ target.service }}"},
+        },
+        {
+            "id": "grow", "uses": "http", "effect": "write", "timeout": "1m", "irreversible": "What has grown stays so.",
+            "with": {"method": "PUT", "url": "https://v.example.net/${{ steps.look.json.id }}", "json": ["${{ steps.look.rc }}"]},
+            "check": {"url": "https://v.example.net/${{ steps.look.json.id }}", "expect": "response.n > 1"},
+        },
+    ]  # fmt: skip
+
+    def refuses(uses: str, given: Any) -> str:
+        seen.append((uses, dict(given)))
+        return "not listed" if given.get("method") == "GET" else ""
+
+    found = [shown(Step.model_validate(one), context(service="db1"), refuses) for one in steps]
+    assert seen == [
+        ("exec", {"argv": ["df", "--", "db1"], "host": "db1"}),
+        ("http", {"method": "PUT", "url": "https://v.example.net/x"}),
+        ("http", {"method": "GET", "url": "https://v.example.net/x"}),
+    ]
+    assert [one.get("refused") for one in found] == [None, "its check: not listed"]

@@ -98,8 +98,8 @@ class MockedWorld(Around):
         found = self._numbers.get(run.state, self._else).get(promql)
         return [float(found)] if isinstance(found, int | float) else []
 
-    def situation(self, run: Run) -> Situation | None:
-        found = super().situation(run)
+    def situation(self, run: Run, now_s: float) -> Situation | None:
+        found = super().situation(run, now_s)
         return None if found is None else Situation(found.open, self._clear, found.expected_s)
 
 

@@ -92,7 +92,7 @@ class Egress:
         scheme, host = found["scheme"], found["host"].strip("[]").lower()
         port, target = int(found["port"] or USUAL[scheme]), found["target"] or "/"
         if not any(fnmatchcase(host, name) and port == (own or USUAL[scheme]) for name, own in self._hosts):
-            raise Blocked(f"{host}:{port} is not listed under hosts")
+            raise Blocked(f"{host}:{port} is not listed under responses.actions.http.hosts")
         return Place(scheme, host, port, target if target.startswith("/") else f"/{target}")
 
     def addresses(self, place: Place, left_s: float) -> list[str]:

@@ -137,9 +137,20 @@ class Exec(Action[ExecParams]):
             return Result("unknown", {}, "its keeper was ended before it could tell")
         return _judged(found, call, job.remote)
 
+    def refuses(self, given: Mapping[str, Any]) -> str:
+        """A program or another host that is not listed."""
+        try:
+            self._path(given["argv"][0])
+            host = self._host(given)
+            if host is not None:
+                self._reached(given, host)
+        except _Refused as e:
+            return str(e)
+        return ""
+
     def fence(self, call: Call) -> bool:
         """Let no lower epoch begin here, and wait for the end of one that has begun, at most `left_s`. Not through ssh."""
-        if self._around.folder is None or self._host(call) is not None:
+        if self._around.folder is None or self._host(call.given) is not None:
             return False
         desk = self._desk(call)
         try:
@@ -157,7 +168,7 @@ class Exec(Action[ExecParams]):
                 found = desk.result() if lock is not None else None
         except (OSError, ValueError):
             return None
-        return None if found is None else _judged(found, call, self._host(call) is not None)
+        return None if found is None else _judged(found, call, self._host(call.given) is not None)
 
     def busy(self, call: Call) -> bool:
         """Whether its keeper, or a program that it began, is alive on this host."""
@@ -173,18 +184,30 @@ class Exec(Action[ExecParams]):
             raise _Refused("there is no folder for what programs leave")
         return Desk(self._around.folder, call.idem_key)
 
-    def _host(self, call: Call) -> str | None:
+    def _host(self, given: Mapping[str, Any]) -> str | None:
         """The other host; None for this one; empty for none at all, as a label that is not there: that is not this one."""
-        if "host" not in call.given:
+        if "host" not in given:
             return None
-        host = remote_shell.host_of(as_text(call.given["host"]) or "")
+        host = remote_shell.host_of(as_text(given["host"]) or "")
         return None if host.lower() in self._local else host
 
-    def _job(self, call: Call) -> _Job:
-        argv, host = _arguments(call.given.get("argv")), self._host(call)
-        path = self.params.programs.get(argv[0])
+    def _path(self, program: str) -> Path:
+        path = self.params.programs.get(program)
         if path is None:
-            raise _Refused(f"{visible(argv[0])} is not listed under responses.actions.exec.programs")
+            raise _Refused(f"{visible(program)} is not listed under responses.actions.exec.programs")
+        return path
+
+    def _reached(self, given: Mapping[str, Any], host: str) -> remote_shell.SshParams:
+        ssh = self.params.ssh
+        if ssh is None or not host or not remote_shell.may_reach(ssh, host):
+            raise _Refused(f"{visible(str(given['host']))} is not listed under responses.actions.exec.ssh.hosts")
+        if given.get("secrets_env"):
+            raise _Refused("secrets_env does not go to another host: it would stand in an argument there")
+        return ssh
+
+    def _job(self, call: Call) -> _Job:
+        argv, host = _arguments(call.given.get("argv")), self._host(call.given)
+        path = self._path(argv[0])
         why = as_data.why_not(call.given, argv, path, host is not None)
         if why:
             raise _Refused(why)
@@ -192,15 +215,11 @@ class Exec(Action[ExecParams]):
         stdin = _stdin(call)
         if host is None:
             return _Job(str(path), argv, env, stdin, secrets, [], False)
-        if not host or not remote_shell.may_reach(self.params.ssh, host):
-            raise _Refused(f"{visible(str(call.given['host']))} is not listed under responses.actions.exec.ssh.hosts")
-        if secrets:
-            raise _Refused("secrets_env does not go to another host: it would stand in an argument there")
-        assert self.params.ssh is not None
+        ssh = self._reached(call.given, host)
         line = remote_shell.command_line(str(path), argv, env, call.left_s, self.params.grace)
         if len(line.encode()) > MAX_ARGUMENT_BYTES:
             raise _Refused("the command is longer than ssh can pass")
-        there, with_room = remote_shell.arguments(self.params.ssh, host, line)
+        there, with_room = remote_shell.arguments(ssh, host, line)
         return _Job("/usr/bin/ssh", there, {}, stdin, [], with_room, True)
 
     def _env(self, call: Call) -> tuple[dict[str, str], list[str]]:

@@ -134,6 +134,7 @@ class HandOver(Action[P], Generic[P]):
     """
 
     other: ClassVar[Other]
+    family: ClassVar[str]
 
     def __init__(self, params: P, around: Around = NOTHING) -> None:
         super().__init__(params)
@@ -151,6 +152,10 @@ class HandOver(Action[P], Generic[P]):
             return e.result
         except (TypeError, KeyError, AttributeError):
             return Result("unknown", {}, "the answer is not what this server is known to give")
+
+    def refuses(self, given: Mapping[str, Any]) -> str:
+        """A job that is not listed."""
+        return "" if given.get("job") in self.params.jobs else self._unlisted(str(given.get("job") or ""))
 
     def harvest(self, call: Call) -> Result | None:
         """What came of a job that carries the key; None when there is none, or it runs still."""
@@ -177,8 +182,11 @@ class HandOver(Action[P], Generic[P]):
     def _job(self, call: Call) -> str:
         name = str(call.given.get("job") or "")
         if name not in self.params.jobs:
-            raise _refused(f"{visible(name)} is not listed under jobs")
+            raise _refused(self._unlisted(name))
         return self.params.jobs[name]
+
+    def _unlisted(self, name: str) -> str:
+        return f"{visible(name)} is not listed under responses.actions.{self.family}.jobs"
 
     def _variables(self, call: Call) -> dict[str, Any]:
         given = call.given.get("variables") or {}
@@ -262,7 +270,7 @@ class Awx(HandOver[HandOverParams]):
     """
 
     Params = HandOverParams
-    other = AWX
+    other, family = AWX, "awx"
 
 
 class Rundeck(HandOver[HandOverParams]):
@@ -278,7 +286,7 @@ class Rundeck(HandOver[HandOverParams]):
     """
 
     Params = HandOverParams
-    other = RUNDECK
+    other, family = RUNDECK, "rundeck"
 
 
 class StackStorm(HandOver[HandOverParams]):
@@ -293,7 +301,7 @@ class StackStorm(HandOver[HandOverParams]):
     """
 
     Params = HandOverParams
-    other = STACKSTORM
+    other, family = STACKSTORM, "stackstorm"
 
 
 def _texts(value: Any) -> Iterator[str]:

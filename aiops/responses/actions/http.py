@@ -86,6 +86,24 @@ class Http(Action[HttpParams]):
             return may_sent(e)
         return _judged(method, reply, hide, call)
 
+    def refuses(self, given: Mapping[str, Any]) -> str:
+        """A host that is not listed, or not for the secret."""
+        url = str(given.get("url"))
+        try:
+            self._web.egress.place(url)
+            for named in (given.get("auth") or {}).values():
+                self._bound(str(named["secret"]), url)
+        except (Blocked, NotSent) as e:
+            return str(e)
+        return ""
+
+    def _bound(self, secret: str, url: str) -> None:
+        """A secret goes nowhere but to its hosts. Raises NotSent."""
+        try:
+            self._for_secret.get(secret, Egress([], [])).place(url)
+        except Blocked:
+            raise NotSent(f"the secret {secret} is not listed under responses.actions.http.secrets for this host") from None
+
     def _proof(self, call: Call, url: str) -> tuple[dict[str, str], Hidden]:
         """The header Authorization, and what must not show."""
         auth = call.given.get("auth")
@@ -95,10 +113,7 @@ class Http(Action[HttpParams]):
         name, value = str(named["secret"]), secret_of(call, named)
         if not value:
             raise NotSent(f"there is no secret {name}")
-        try:
-            self._for_secret.get(name, Egress([], [])).place(url)
-        except Blocked:
-            raise NotSent(f"the secret {name} is not listed under responses.actions.http.secrets for this host") from None
+        self._bound(name, url)
         if not value.isascii() or not value.isprintable():
             raise NotSent(f"the secret {name} cannot stand in a header")
         if kind == "bearer":

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from aiops.core.durations import rfc3339
+from aiops.core.text import visible
 from aiops.responses.actions.api import Stopped, Talk
 from aiops.responses.actions.around import NOTHING, Around
 from aiops.responses.actions.cluster import (
@@ -98,15 +99,32 @@ class OnCluster(Action[P], Generic[P]):
             return None
         return Result("done", dict(mark.get("output") or {})) if mark.get("done") else None
 
+    def refuses(self, given: Mapping[str, Any]) -> str:
+        """A namespace that is not listed."""
+        try:
+            self._allowed(self._with_kind(given))
+        except Stopped as e:
+            return e.result.why
+        return ""
+
+    def _with_kind(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"kind": self.kinds[0], **given} if len(self.kinds) == 1 else given
+
     def _path(self, call: Call) -> str:
-        given = {"kind": self.kinds[0], **call.given} if len(self.kinds) == 1 else call.given
+        given = self._with_kind(call.given)
         path = path_of(given, dict.fromkeys(self.kinds))
-        allowed = self.params.namespaces
-        if given["kind"] not in WITHOUT_NAMESPACE and "*" not in allowed and given["namespace"] not in allowed:
-            raise refusal(f"{given['namespace']} is not listed under responses.actions.kubernetes.namespaces")
-        if given["kind"] in WITHOUT_NAMESPACE and "*" not in allowed:
-            raise refusal(f"a {given['kind']} is in no namespace: it needs * under responses.actions.kubernetes.namespaces")
+        self._allowed(given)
         return path
+
+    def _allowed(self, given: Mapping[str, Any]) -> None:
+        """Raises Stopped where the configuration lets no object of this kind there be changed."""
+        kind, namespace, allowed = given.get("kind"), given.get("namespace"), self.params.namespaces
+        if "*" in allowed:
+            return
+        if kind in WITHOUT_NAMESPACE:
+            raise refusal(f"a {kind} is in no namespace: it needs * under responses.actions.kubernetes.namespaces")
+        if namespace is not None and namespace not in allowed:
+            raise refusal(f"{visible(str(namespace))} is not listed under responses.actions.kubernetes.namespaces")
 
     def _changed(self, call: Call, talk: Talk, path: str, now_s: float) -> Result:
         for _ in range(TURNS):

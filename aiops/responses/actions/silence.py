@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -57,6 +58,14 @@ class Silence(Action[SilenceParams]):
             return Result("unknown", {}, "the answer is not that of Alertmanager")
         return Result("done", found)
 
+    def refuses(self, given: Mapping[str, Any]) -> str:
+        """A silence that would last too long."""
+        try:
+            self._lasts_s(given)
+        except Stopped as e:
+            return e.result.why
+        return ""
+
     def harvest(self, call: Call) -> Result | None:
         """The silence that an earlier call made."""
         try:
@@ -73,13 +82,7 @@ class Silence(Action[SilenceParams]):
         for name, value in labels.items():
             if not _NAME.fullmatch(str(name)) or value is None or not _is_unicode(value):
                 raise _refused(f"the label {visible(str(name))} cannot be silenced")
-        try:
-            lasts_s = seconds(str(call.given.get("for")))
-        except ValueError:
-            raise _refused("for must be a duration") from None
-        if not 0 < lasts_s <= self.params.longest:
-            most = f"{self.params.longest:g} s"
-            raise _refused(f"a silence may last {most} at most, as responses.actions.alertmanager.longest says")
+        lasts_s = self._lasts_s(call.given)
         return {
             "matchers": [{"name": n, "value": v, "isRegex": False, "isEqual": True} for n, v in labels.items()],
             "startsAt": rfc3339(now_s),
@@ -87,6 +90,16 @@ class Silence(Action[SilenceParams]):
             "createdBy": self.params.created_by,
             "comment": f"{visible(str(comment))} {_mark(call)}",
         }
+
+    def _lasts_s(self, given: Mapping[str, Any]) -> float:
+        try:
+            lasts_s = seconds(str(given.get("for")))
+        except ValueError:
+            raise _refused("for must be a duration") from None
+        if not 0 < lasts_s <= self.params.longest:
+            most = f"{self.params.longest:g} s"
+            raise _refused(f"a silence may last {most} at most, as responses.actions.alertmanager.longest says")
+        return lasts_s
 
 
 class Expire(Action[SilenceParams]):

@@ -54,11 +54,11 @@ def _would(daemon: Daemon, run: Run) -> Iterator[str]:
     if run.state != "suggested":
         return
     try:
-        view = daemon.responding.engine.tools.view(run.id)
+        view = (tools := daemon.responding.engine.tools).view(run.id)
     except Unclear:  # another version of the program kept it
         return
     if view is not None:
-        yield from (f"would do {plan_line(one)}" for one in view.procedure.language.plan(view.open_indexes(), view.context))
+        yield from (f"would do {plan_line(one)}" for one in tools.plan(view, view.open_indexes(), view.context))
 
 
 def _votes(question: Question | None) -> str:
