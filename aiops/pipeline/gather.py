@@ -107,8 +107,13 @@ def _begin(meeting: Meeting, fresh: list[EarlyWarning], worse: Sequence[EarlyWar
 
 
 def _found(meeting: Meeting, fresh: Sequence[EarlyWarning]) -> Iterator[tuple[Labels, list[EarlyWarning]]]:
-    """Labels that so many of these and of what began shortly before, by whatever card, share that it is no chance."""
-    rules, ids = _rules(meeting), {w.id for w in fresh}
+    """Labels that so many of these and of what began shortly before, by whatever card, share that it is no chance.
+
+    What goes on for longer, and is first seen by a daemon that has just started, did not begin with the others.
+    """
+    rules = _rules(meeting)
+    fresh = [w for w in fresh if not w.symptoms or meeting.now_s - w.symptoms[0].since_s <= rules.within_s]
+    ids = {w.id for w in fresh}
     if not fresh:
         return
     sort = _sort(meeting, fresh[0])

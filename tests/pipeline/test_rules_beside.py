@@ -106,3 +106,17 @@ def test_when_the_alert_of_the_one_that_speaks_fires_the_other_goes_on_in_its_pl
     (left,) = lived(store, made, fires_h + 1)
     assert left.entity["alertname"] == "DiskCritical"
     assert left.cause == ""
+
+
+def test_what_rose_long_before_the_daemon_started_did_not_begin_together(store: Store) -> None:
+    made = Ruled()
+    for k in range(4):
+        made.add("disk_used_ratio", {"instance": str(k), "job": "node"}, rising(BEGIN_H + 0.7 * k, 0.07))
+    made.rule("disk_used_ratio > 0.9", "DiskLow")
+    watch = watch_of(made)
+    rooms = rooms_for(store)
+    rooms.watches.append(watch)
+    for now_s in range(START_S + int(38.8 * HOUR), START_S + int(39.2 * HOUR), STEP_S):
+        turn(watch, now_s, rooms)
+    assert len(watch.open) == 4
+    assert told(store) == [("opened", 0)] * 4
