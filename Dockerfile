@@ -4,15 +4,16 @@ ARG PYTHON=3.11
 
 FROM python:${PYTHON}-slim AS build
 WORKDIR /src
-COPY requirements.txt ./
-RUN python -m venv /opt/aiops
+COPY requirements.txt requirements-build.txt ./
+RUN python -m venv /opt/aiops && python -m venv /opt/build
 RUN /opt/aiops/bin/pip install --no-cache-dir --no-compile --require-hashes --only-binary :all: -r requirements.txt
+RUN /opt/build/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements-build.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY aiops ./aiops
 COPY models ./models
 COPY runbooks ./runbooks
 COPY deploy ./deploy
-RUN /opt/aiops/bin/pip install --no-cache-dir --no-compile --no-deps .
+RUN /opt/build/bin/python -m hatchling build -t wheel -d /dist && /opt/aiops/bin/pip install --no-cache-dir --no-compile --no-deps /dist/*.whl
 RUN /opt/aiops/bin/python -m compileall -q -j 0 /opt/aiops/lib
 
 FROM python:${PYTHON}-slim

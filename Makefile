@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
-LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--no-emit-index-url --no-emit-find-links --constraint .ci/constraints.txt --custom-compile-command 'make lock' --quiet $(UPGRADE)
 ARGS ?=
 JOBS ?= 5
@@ -44,8 +44,9 @@ docs: $(VENV)/dev.stamp ## write the generated parts of docs/ again; ARGS=--demo
 	$(BIN)/python docs/generate.py $(ARGS)
 
 lock: $(VENV)/dev.stamp ## pin what pyproject.toml asks for, with hashes; UPGRADE=--upgrade takes newer versions
-	$(LOCK) -o requirements.txt
-	$(LOCK) --group dev --constraint requirements.txt -o requirements-dev.txt
+	$(LOCK) pyproject.toml -o requirements.txt
+	$(LOCK) pyproject.toml --group dev --constraint requirements.txt -o requirements-dev.txt
+	$(LOCK) --group build --constraint requirements-dev.txt -o requirements-build.txt
 
 clean: ## remove the environment, caches and build output; the data directory stays
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -59,12 +60,15 @@ $(BIN)/python:
 		|| { echo "$(PYTHON) has no pip: install it first (Debian: apt-get install python3-pip)" >&2; exit 1; }
 	$(PYTHON) -m venv --clear --without-pip $(VENV)
 
-$(VENV)/run.stamp: requirements.txt pyproject.toml | $(BIN)/python
+# What builds the package is pinned too, and nothing else is fetched to do it.
+$(VENV)/run.stamp: requirements.txt requirements-build.txt pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --require-hashes -r requirements.txt
-	$(PIP) install --quiet --no-deps --editable .
+	$(PIP) install --quiet --require-hashes -r requirements-build.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(VENV)/dev.stamp: requirements-dev.txt pyproject.toml | $(BIN)/python
+$(VENV)/dev.stamp: requirements-dev.txt requirements-build.txt pyproject.toml | $(BIN)/python
 	$(PIP) install --quiet --require-hashes -r requirements-dev.txt
-	$(PIP) install --quiet --no-deps --editable .
+	$(PIP) install --quiet --require-hashes -r requirements-build.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/run.stamp

@@ -214,11 +214,15 @@ def pins(file: str) -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+LOCKS = ["requirements.txt", "requirements-dev.txt", "requirements-build.txt"]
+
+
+@pytest.mark.parametrize("file", LOCKS)
 def test_the_lock_fits_what_the_project_asks_for(file: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    asked = list(project["project"]["dependencies"])
-    asked += project["dependency-groups"]["dev"] if file == "requirements-dev.txt" else []
+    groups, backend = project["dependency-groups"], project["build-system"]["requires"]
+    own = list(project["project"]["dependencies"])
+    asked = {"requirements-dev.txt": own + groups["dev"], "requirements-build.txt": groups["build"] + backend}.get(file, own)
     locked = pins(file)
     for one in map(Requirement, asked):
         versions = locked.get(canonicalize_name(one.name), set())
@@ -226,7 +230,7 @@ def test_the_lock_fits_what_the_project_asks_for(file: str) -> None:
         assert all(one.specifier.contains(v) for v in versions), f"{one} is locked at {versions}: make lock"
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize("file", LOCKS)
 def test_every_pin_has_hashes_and_no_address(file: str) -> None:
     lines = (ROOT / file).read_text().replace("\\\n", " ").splitlines()
     for line in lines:
@@ -234,9 +238,18 @@ def test_every_pin_has_hashes_and_no_address(file: str) -> None:
         assert "://" not in line
 
 
-def test_both_locks_pin_the_same_versions() -> None:
-    runtime, dev = pins("requirements.txt"), pins("requirements-dev.txt")
+def test_all_locks_pin_the_same_versions() -> None:
+    runtime, dev, build = (pins(file) for file in LOCKS)
     assert {n: v for n, v in dev.items() if n in runtime} == runtime
+    assert {n: v for n, v in dev.items() if n in build} == {n: v for n, v in build.items() if n in dev}
+
+
+def test_nothing_is_installed_that_the_locks_do_not_pin() -> None:
+    for file in ("Makefile", "Dockerfile", "deploy/aiops.service"):
+        for line in re.findall(r"^.*(?:pip|PIP\)) install.*$", (ROOT / file).read_text(), re.M):
+            for one in line.split("pip install")[1:] or [line]:
+                alone = "--no-deps" in one and ("--no-build-isolation" in one or ".whl" in one)
+                assert alone or "--require-hashes" in one, line
 
 
 def test_the_workflow_runs_the_same_commands_as_a_person() -> None:

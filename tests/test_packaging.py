@@ -101,7 +101,10 @@ def installed() -> Iterator[Installed]:
         python, by_anybody = interpreter()
         _do([*UV, "venv", "--python", python, home])
         _install(home, "--require-hashes", "--only-binary", ":all:", "-r", src / "requirements.txt")
-        _do([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder / "dist"], cwd=src)
+        tools = folder / "opt" / "build"
+        _do([*UV, "venv", "--python", python, tools])
+        _install(tools, "--require-hashes", "--only-binary", ":all:", "-r", src / "requirements-build.txt")
+        _do([tools / "bin" / "python", "-m", "hatchling", "build", "-t", "wheel", "-d", folder / "dist"], cwd=src)
         (wheel,) = (folder / "dist").glob("*.whl")
         _install(home, "--no-deps", wheel)
         for name in ("data", "empty"):

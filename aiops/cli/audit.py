@@ -1,35 +1,59 @@
-"""`aiops audit`: the ledger, verified and exported, beside a running daemon or without one."""
+"""`aiops audit`: the ledger, verified, exported and proven, beside a running daemon or without one."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from aiops.cli.said import ConfigPath, DataDir, Out, fail, stored, tell
 
-audit_app = typer.Typer(no_args_is_help=True, help="The ledger: verify it, export it.")
+if TYPE_CHECKING:
+    from aiops.governance.checkpoint import Checkpoint
+    from aiops.store import Store
+
+audit_app = typer.Typer(no_args_is_help=True, help="The ledger: verify it, export it, prove one row of it.")
+Key = Annotated[Path | None, typer.Option(help="the public key that must have signed: a copy of ledger.pub")]
 
 
 @audit_app.command("verify")
 def verify(
-    against: Annotated[Path | None, typer.Option(help="what `verify -o json` printed earlier: those rows must be there")] = None,
-    config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text",
+    against: Annotated[
+        Path | None, typer.Option(help="what `verify -o json` printed earlier, or a checkpoint: those rows must be there")
+    ] = None,
+    key: Key = None, config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text",
 ) -> None:  # fmt: skip
-    """Recompute the hash chain of the ledger; exit 1 and name the first bad row when it was changed."""
-    from aiops.cli.warnings import kept_check
-    from aiops.core.errors import AiopsError
+    """Recompute the hash chain of the ledger, and hold it against its newest checkpoint.
 
+    Exit 1, and the first bad row, when it was changed; 2 when what it is held against is nothing of the kind.
+    """
+    from aiops.core.errors import AiopsError
+    from aiops.governance.checkpoint import Tree
+
+    folder, tree, roots = _folder(config, data_dir), Tree(), dict[int, str]()
     try:
-        kept = None if against is None else kept_check(against)
+        kept = _kept(against, folder, key)
     except AiopsError as e:
         fail(str(e), 2)
+
+    def seen(row: str) -> None:
+        tree.add(row)
+        if kept is not None and tree.size == kept.size:
+            roots[kept.size] = tree.root()
+
     with stored(config, data_dir) as store:
-        found = store.verify_ledger(kept)
-    said = f"{found.rows} rows, unchanged" if found.ok else f"row {found.first_bad}: {found.why}"
-    tell(output, said, ok=found.ok, rows=found.rows, head=found.head, first_bad=found.first_bad, why=found.why)
-    raise typer.Exit(0 if found.ok else 1)
+        found = store.verify_ledger(None if kept is None else (kept.size, kept.head), seen)
+    ok, why = found.ok, found.why
+    if ok and kept is not None and kept.root and roots.get(kept.size) != kept.root:
+        ok, why = False, "the root over the rows is not that of the checkpoint"
+    beside = "" if kept is None else f"; the first {kept.size} are those of {kept.name}"
+    said = f"{found.rows} rows, unchanged{beside}" if ok else f"row {found.first_bad}: {why}" if found.first_bad else why
+    held = None if kept is None else kept.size
+    facts = {"ok": ok, "rows": found.rows, "head": found.head, "merkle_root": tree.root(), "first_bad": found.first_bad}
+    tell(output, said, **facts, why=why, held=held)
+    raise typer.Exit(0 if ok else 1)
 
 
 @audit_app.command("export")
@@ -50,3 +74,128 @@ def export(
     with stored(config, data_dir) as store:
         for line in ledger_lines(store, begin, output == "json"):
             typer.echo(line)
+
+
+@audit_app.command("prove")
+def prove(
+    seq: Annotated[int, typer.Argument(min=1, help="the number of a row, as `audit export` names it")],
+    config: ConfigPath = None, data_dir: DataDir = None,
+    output: Out = "json",
+) -> None:  # fmt: skip
+    """Print one row with what shows that it is in the ledger of the newest checkpoint, and nothing of the others."""
+    import orjson
+
+    from aiops.cli.warnings import ledger_json
+    from aiops.governance.checkpoint import FILE, proof
+    from aiops.store.ledger import GENESIS
+    from aiops.store.paging import Pages
+
+    with stored(config, data_dir) as store:
+        held = _newest(_folder(config, data_dir) / FILE)
+        if held is None or seq > held.size:
+            fail("no checkpoint holds that row yet; a running daemon makes one every five minutes", 1)
+        row, hashes = Pages(store).ledger_after(seq - 1, 1)[0], _hashes(store, held.size)
+    if len(hashes) < held.size:
+        fail("the ledger has fewer rows than its newest checkpoint; see `aiops audit verify`", 1)
+    prev = hashes[seq - 2] if seq > 1 else GENESIS
+    shown = orjson.loads(ledger_json(row, prev))
+    typer.echo(orjson.dumps({"row": shown, "path": proof(hashes, seq), "checkpoint": held.as_json()}).decode())
+
+
+@audit_app.command("check-proof")
+def check_proof(
+    file: Annotated[Path, typer.Argument(help="what `audit prove` printed")], key: Key = None, output: Out = "text"
+) -> None:
+    """Check a row that `audit prove` printed: its own hash, the way to the root, the signature. No ledger is needed."""
+    import orjson
+
+    from aiops.core.errors import AiopsError
+    from aiops.governance.checkpoint import checkpoint_of, proven
+    from aiops.store.ledger import row_hash
+
+    try:
+        whole = orjson.loads(file.read_bytes())
+        row, path, held = whole["row"], whole["path"], checkpoint_of(whole["checkpoint"])
+        facts = (row["at_ms"], row["actor"], row["action"], row["object"], row["detail"])
+        same = row_hash(row["prev_hash"], *facts) == row["hash"]
+        wanted = _public(key)
+    except OSError as e:
+        fail(f"{file}: cannot be read: {e.strerror}", 2)
+    except AiopsError as e:
+        fail(str(e), 2)
+    except (KeyError, TypeError, ValueError):
+        fail(f"{file}: is not what `aiops audit prove` printed", 2)
+    why = "" if same else "the row was changed"
+    why = why or ("" if proven(row["hash"], row["seq"], held.size, path, held.merkle_root) else "the row is not under that root")
+    why = why or ("" if held.holds(wanted) else "the checkpoint is not signed by that key")
+    tell(output, why or f"row {row['seq']} is one of the {held.size} of the checkpoint", ok=not why, seq=row["seq"], why=why)
+    raise typer.Exit(1 if why else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the ledger is held against: the number of its rows, the hash of the last, the root over them; empty: not known."""
+
+    name: str
+    size: int
+    head: str
+    root: str = ""
+
+
+def _kept(against: Path | None, folder: Path, key: Path | None) -> _Held | None:
+    """What was kept of the ledger; None: nothing was. Raises AiopsError."""
+    from aiops.cli.warnings import kept_check
+    from aiops.core.errors import AiopsError
+    from aiops.governance.checkpoint import FILE
+
+    path = against or folder / FILE
+    held = _newest(path)
+    if held is not None:
+        if not held.holds(_public(key)):
+            raise AiopsError(f"{path}: its last checkpoint is not signed by {key or 'the key that it names'}")
+        return _Held(f"the checkpoint in {path}", held.size, held.head, held.merkle_root)
+    if against is None:
+        return None
+    return _Held(str(against), *kept_check(against))
+
+
+def _newest(path: Path) -> Checkpoint | None:
+    from aiops.daemon.witness import newest
+
+    return newest(path)
+
+
+def _public(key: Path | None) -> str:
+    """The public key of a file in hex; empty: any. Raises AiopsError."""
+    from aiops.core.errors import AiopsError
+
+    if key is None:
+        return ""
+    try:
+        found = key.read_text("ascii").strip()
+        if len(bytes.fromhex(found)) == 32:
+            return found
+    except OSError as e:
+        raise AiopsError(f"{key}: cannot be read: {e.strerror}") from e
+    except ValueError:
+        pass
+    raise AiopsError(f"{key}: is no public key; `ledger.pub` of the data directory is one")
+
+
+def _hashes(store: Store, size: int) -> list[Any]:
+    from aiops.store.paging import Pages
+
+    pages, found = Pages(store), list[str]()
+    while len(found) < size and (more := pages.ledger_hashes(len(found), 10_000)):
+        found += more
+    return found[:size]
+
+
+def _folder(config: Path | None, data_dir: Path | None) -> Path:
+    from aiops.config.settings import load_settings
+    from aiops.core.errors import AiopsError
+
+    try:
+        return load_settings(config, data_dir=data_dir).data_dir
+    except AiopsError as e:
+        fail(str(e), 1)

@@ -159,11 +159,12 @@ def ledger_lines(store: Store, since_s: float, as_json: bool) -> Iterator[str]:
     while rows := pages.ledger_after(seq, LEDGER_PAGE):
         for row in rows:
             if row.at_s >= since_s:
-                yield _ledger_json(row, prev) if as_json else _ledger_text(row)
+                yield ledger_json(row, prev) if as_json else _ledger_text(row)
             prev, seq = row.hash, row.seq
 
 
-def _ledger_json(row: LedgerRow, prev: str) -> str:
+def ledger_json(row: LedgerRow, prev: str) -> str:
+    """A row with all that its hash is made of."""
     fields = {"seq": row.seq, "prev_hash": prev, "hash": row.hash, "at_ms": ms(row.at_s), "actor": row.actor}
     return orjson.dumps({**fields, "action": row.action, "object": row.object, "detail": row.detail}).decode()
 

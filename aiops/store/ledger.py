@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,12 +47,15 @@ def row_hash(prev: str, at_ms: int, actor: str, action: str, object_: str, detai
     return hashlib.sha256(b"\0" + bytes.fromhex(prev) + body.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def verify(rows: Iterable[Any], kept: tuple[int, str] | None = None) -> LedgerCheck:
+def verify(
+    rows: Iterable[Any], kept: tuple[int, str] | None = None, seen: Callable[[str], None] = lambda _: None
+) -> LedgerCheck:
     """Check rows (seq, prev_hash, hash, at_ms, actor, action, object, detail) in order of seq, from the first one.
 
     `detail` is JSON as it is stored: that it says the same in other bytes is a change too. None in place of a row means that
     the database could not give it. `kept`: (number of rows, hash of the last) of an earlier check that was kept elsewhere; that
-    row must still be there and be the same, so rows that were cut off and a ledger made anew are found up to it.
+    row must still be there and be the same, so rows that were cut off and a ledger made anew are found up to it. `seen` hears
+    the hash of each row that fits.
     """
     prev, count, expected = GENESIS, 0, 1
     for row in rows:
@@ -65,6 +68,7 @@ def verify(rows: Iterable[Any], kept: tuple[int, str] | None = None) -> LedgerCh
         if not _fits(row, prev):
             return LedgerCheck(False, count, row.seq, "its content was changed", prev)
         prev, count, expected = row.hash, count + 1, expected + 1
+        seen(prev)
         if kept is not None and count == kept[0] and prev != kept[1]:
             return LedgerCheck(False, count, row.seq, "is not the row that was there when the earlier check was made", prev)
     if kept is not None and count < kept[0]:

@@ -97,6 +97,11 @@ class Pages:
         rows = self._rows(sa.select(t).where(t.c.seq > seq).order_by(t.c.seq).limit(limit))
         return [LedgerRow(r.seq, r.hash, r.at_ms / 1000, r.actor, r.action, r.object, r.detail) for r in rows]
 
+    def ledger_hashes(self, seq: int, limit: int) -> list[str]:
+        """The hashes of the rows of the ledger behind row `seq`, oldest first."""
+        t = tables.ledger
+        return [str(r.hash) for r in self._rows(sa.select(t.c.hash).where(t.c.seq > seq).order_by(t.c.seq).limit(limit))]
+
     def head(self) -> int:
         """The number of the ledger's newest row; 0 while there is none."""
         return int(self._rows(sa.select(sa.func.max(tables.ledger.c.seq)))[0][0] or 0)

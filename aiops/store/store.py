@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -345,14 +345,14 @@ class Store:
             rows = connection.execute(query).all()
         return [LedgerRow(r.seq, r.hash, r.at_ms / 1000, r.actor, r.action, r.object, r.detail) for r in rows]
 
-    def verify_ledger(self, kept: tuple[int, str] | None = None) -> LedgerCheck:
-        """Recompute the whole chain, and hold it against an earlier check: see `ledger.verify`."""
+    def verify_ledger(self, kept: tuple[int, str] | None = None, seen: Callable[[str], None] = lambda _: None) -> LedgerCheck:
+        """Recompute the whole chain, and hold it against an earlier check: see `ledger.verify`. `seen` hears each good hash."""
         t = tables.ledger
         columns = [sa.cast(c, sa.Text).label(c.name) if c is t.c.detail else c for c in t.c]  # as it is stored
         with self._read() as connection:
             query = sa.select(*columns).order_by(t.c.seq)
             with connection.execution_options(stream_results=True).execute(query) as rows:
-                return verify(_unless_unreadable(rows), kept)
+                return verify(_unless_unreadable(rows), kept, seen)
 
     def counts(self) -> dict[str, int]:
         """How many rows there are of each kind, for metrics and the page; of verdicts only the current ones."""

@@ -12,7 +12,7 @@ import pytest
 
 from aiops.config.settings import load_settings
 from aiops.core.errors import AiopsError, FileError, StoreError
-from aiops.daemon.daemon import Daemon, load_all
+from aiops.daemon.daemon import Daemon
 from aiops.pipeline import assemble
 from tests.daemon.rig import START_S, WORLDS, Rig, anomaly_card, calm, card
 from tests.daemon.test_daemon import only_open, warned
@@ -187,15 +187,6 @@ def test_a_daemon_that_cannot_begin_lets_go_of_the_folder(rig: Rig, monkeypatch:
         rig.start()
     monkeypatch.setattr("aiops.daemon.daemon.assemble", assemble)
     rig.start()
-
-
-def test_mistakes_in_cards_and_in_runbooks_are_told_together(rig: Rig) -> None:
-    (rig.folder / "bad.yaml").write_text("kind: Runbook\n")
-    rig.more = {"runbooks": ["bad.yaml"]}
-    rig.write(card() | {"unit": ""})
-    with pytest.raises(FileError) as found:
-        load_all(load_settings(rig.config, data_dir=rig.data_dir))
-    assert {Path(m.path).name for m in found.value.mistakes} == {"disk.yaml", "bad.yaml"}
 
 
 def test_the_daemon_imports_no_heavy_library() -> None:
