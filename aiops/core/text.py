@@ -44,6 +44,15 @@ def json_of(value: Any) -> bytes:
         return json.dumps(value).encode()
 
 
+def several(count: int, what: str) -> str:
+    """How many of something, in words.
+
+    >>> several(1, "run"), several(3, "run")
+    ('1 run', '3 runs')
+    """
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def times(count: int) -> str:
     """How often, in words.
 

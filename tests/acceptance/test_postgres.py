@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,6 +43,15 @@ def is_ready(daemon: Aiops) -> bool:
         return False
 
 
+def status(daemon: Aiops, path: str) -> tuple[int, str]:
+    """What a path is answered with, whatever that is."""
+    try:
+        return 200, daemon.get(path, text=True)
+    except urllib.error.HTTPError as e:
+        return e.code, e.read().decode()
+
+
+@pytest.mark.row("A18")
 def test_another_machine_goes_on_where_one_stopped(tmp_path: Path, server: Server) -> None:
     url = server.database()
     first_folder, second_folder = tmp_path / "first", tmp_path / "second"
@@ -59,6 +69,11 @@ def test_another_machine_goes_on_where_one_stopped(tmp_path: Path, server: Serve
         until(lambda: "is PostgreSQL running" in two.output(), 60, "the outage is told")
         assert two.process is not None
         assert two.process.poll() is None
+        for path in ("/api/v1/warnings?match=a=b", "/api/v1/outcomes?match=a=b", "/warnings/x"):
+            code, said = status(two, path)
+            assert (code, "PostgreSQL" in said) == (503, True), (path, said)
+        assert status(two, "/-/healthy") == (200, "healthy\n")
+        until(lambda: status(two, "/-/ready")[0] == 503, 60, "not ready without a store")
         server.start()
         before = last_success(two)
         until(lambda: last_success(two) > before, 60, "it goes on")

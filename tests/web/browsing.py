@@ -43,7 +43,7 @@ def chromium() -> Iterator[Any]:
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
+def serving(app: Any) -> Iterator[str]:
     """An application on a free port; its address."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
@@ -52,7 +52,8 @@ def serving(app: FastAPI) -> Iterator[str]:
         assert wait_for(lambda: server.started)
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
-        app.state.feed.close()
+        if isinstance(app, FastAPI):
+            app.state.feed.close()
         server.should_exit = True
         thread.join(20)
 

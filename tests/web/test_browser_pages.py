@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
 
 from aiops import plugins
 from aiops.core.errors import SourceError
@@ -98,6 +99,18 @@ def test_axe_finds_nothing_on_any_page_by_day_and_night_on_phone_and_desk(rig: R
     assert {where: said for where, said in found.items() if said} == {}
 
 
+def test_on_a_phone_every_page_is_in_sight_of_the_navigation(rig: Rig, app: FastAPI, url: str) -> None:
+    with chromium() as browser, tab(browser, PHONE) as one:
+        enter(one, url, app)
+        for path in ("/", "/ledger"):
+            one.page.goto(url + path)
+            found = one.page.locator("nav a, nav button")
+            ends = found.evaluate_all("them => them.map(one => one.getBoundingClientRect().right)")
+            assert len(ends) == 9
+            assert max(ends) <= PHONE[0]
+            assert one.page.locator("nav").bounding_box()["height"] < 110, "two lines"
+
+
 def test_no_page_loads_more_than_it_may_and_nothing_from_elsewhere(rig: Rig, app: FastAPI, url: str) -> None:
     with chromium() as browser:
         for path in (*PAGES, f"/warnings/{open_one(rig).id}"):
@@ -127,6 +140,7 @@ def evil(value: Any, name: str = "") -> Any:
     return value
 
 
+@pytest.mark.row("A9")
 def test_nothing_executes_and_nothing_breaks_whatever_labels_say(rig: Rig, app: FastAPI, url: str) -> None:
     daemon = rig.daemon
     assert daemon is not None
@@ -290,3 +304,33 @@ def test_a_page_of_somebody_else_cannot_put_ours_in_a_frame(rig: Rig, app: FastA
         assert "frame-ancestors 'none'" in one.said[0], "the browser says why it refuses"
         assert frame.locator("nav").count() == 0
         assert not frame.url.startswith(url)
+
+
+TRAP = """<form id=f method=post action="{url}/warnings/{id}/said">
+<input name=word value=noise><input name=csrf value={mark}></form>
+<script>
+Promise.allSettled(["text/plain", "application/x-www-form-urlencoded"].map(kind => fetch("{url}/api/v1/warnings/{id}/feedback",
+  {{method: "POST", mode: "no-cors", credentials: "include", headers: {{"Content-Type": kind}}, body: '{{"word": "noise"}}'}})))
+  .then(() => document.getElementById("f").submit());
+</script>"""
+
+
+@pytest.mark.row("A7")
+def test_a_page_of_somebody_else_changes_nothing_with_the_login_of_who_opens_it(
+    rig: Rig, app: FastAPI, url: str, tmp_path: Path
+) -> None:
+    """Even one that knows the mark of the session: the browser says where a form comes from."""
+    assert rig.daemon is not None
+    about = open_one(rig).id
+    before = [row.action for row in rig.daemon.store.ledger_rows(50)]
+    with chromium() as browser, tab(browser, DESK) as one:
+        enter(one, url, app)
+        mark = one.page.locator("nav input[name=csrf]").get_attribute("value")
+        (tmp_path / "trap.html").write_text(TRAP.format(url=url, id=about, mark=mark))
+        with serving(StaticFiles(directory=tmp_path)) as elsewhere:
+            foreign = elsewhere, elsewhere.replace("127.0.0.1", "localhost"), f"file://{tmp_path}"
+            for trap in (f"{origin}/trap.html" for origin in foreign):
+                with one.page.expect_response(lambda r: r.url.endswith("/said")) as answer:
+                    one.page.goto(trap)
+                assert answer.value.status in (401, 403), trap
+    assert [row.action for row in rig.daemon.store.ledger_rows(50)] == before

@@ -1,8 +1,7 @@
-"""The pages that are tables: scorecard, cards, runbooks, sources, responses, ledger. An empty one says what it would show."""
+"""The pages that are tables: scorecard, cards, runbooks, sources, responses. An empty one says what it would show."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from aiops.store.response_rows import Run
 from aiops.web.access.sight import Sight
 from aiops.web.pages import view
 
-DETAIL_AT_MOST, ROWS_AT_MOST = 400, 200
+ROWS_AT_MOST, WORD_AT_MOST = 200, 28
 PILOT = ("averted", "pages_avoided_net", "manual_minutes", "cost_per_averted")
 """Figures of a pilot that stand beside its verdict; all of them are on the report."""
 
@@ -35,6 +34,16 @@ class Cell:
     below: str = ""
     to: str = ""
     mark: str = ""
+
+    @property
+    def long(self) -> bool:
+        """Whether a word of it is longer than a column may be made for: it is broken wherever it must."""
+        return any(len(word) > WORD_AT_MOST for word in f"{self.said} {self.below}".split())
+
+    @property
+    def none(self) -> bool:
+        """Whether it says that there is nothing."""
+        return self.said in ("", "-") and not self.below
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,7 @@ def runbooks(daemon: Daemon, sight: Sight) -> dict[str, Any]:
     runs = daemon.responding.runs.newest(ROWS_AT_MOST)
     counted = Counter((run.runbook, run.state) for run in runs)
     rows = [_runbook(one, counted) for one in sorted(daemon.rooms.runbooks, key=lambda one: one.name)]
-    columns = ("Runbook", "For", "Mode", "Steps", "Guards", "Tests", "Runs of late", "Owner")
+    columns = ("Runbook", "For", "Mode", "Steps", "Guards", "Tests", "Runs", "Owner")
     empty = "No runbook is loaded: name a folder under `runbooks` in the configuration."
     says = "Mode is how far the file wants to go; the configuration, the card's stage and the kill switch may hold it back."
     boards = [Board("All runbooks", columns, rows, empty, says), responses_board(runs, daemon, sight)]
@@ -196,21 +205,3 @@ def sources(daemon: Daemon) -> dict[str, Any]:
     columns = ("Source", "Health", "Class", "May be in", "Cards", "Cost since the start")
     says = "All sources are one plane: copies of a series count once; a lasting difference between them is a warning of its own."
     return {"heading": "Sources", "boards": [Board("All sources", columns, rows, "No source is configured.", says)]}
-
-
-def ledger(daemon: Daemon, before: int | None) -> dict[str, Any]:
-    """The newest rows of the ledger, or those before one."""
-    found = daemon.store.ledger_rows(ROWS_AT_MOST, before)
-    rows = [
-        [
-            Cell(str(row.seq), row.hash[:12]), Cell(rfc3339(row.at_s) if row.at_s else "at the beginning"),
-            Cell(visible(row.actor, 80)), Cell(row.action),
-            Cell(visible(row.object, 80), "", f"/warnings/{row.object}" if row.action.startswith("warning.") else ""),
-            Cell(visible(json.dumps(row.detail, ensure_ascii=False), DETAIL_AT_MOST)),
-        ]
-        for row in found
-    ]  # fmt: skip
-    more = f"/ledger?before={found[-1].seq}" if len(found) == ROWS_AT_MOST else ""
-    says = "It only grows, and every row holds the hash of the one before it: `aiops audit verify` recomputes the whole chain."
-    board = Board("Ledger", ("Row", "When", "Who", "What", "About", "Detail"), rows, "Nothing was decided yet.", says)
-    return {"heading": "Ledger", "boards": [board], "more": more}

@@ -16,7 +16,7 @@ from aiops.daemon.daemon import Daemon
 from aiops.web.access.access import Access, Caller, Needs
 from aiops.web.access.login import Render, add_login
 from aiops.web.access.sight import Sight, sight_of
-from aiops.web.pages import boards, episode, forms, report_page, rules_view, runbook_page, view
+from aiops.web.pages import boards, episode, forms, ledger_page, report_page, rules_view, runbook_page, view
 from aiops.web.pages.static_files import add_static
 from aiops.web.pages.tap import add_tap
 from aiops.web.pages.templating import environment
@@ -113,4 +113,4 @@ def _boards(app: FastAPI, daemon: Daemon, access: Access, render: Render) -> Non
 
     @app.get("/ledger", response_class=HTMLResponse, include_in_schema=False)
     def ledger(before: Before = None, caller: Caller = audits) -> str:
-        return render("board.html", caller, boards.ledger(daemon, before))
+        return render("board.html", caller, ledger_page.ledger(daemon, before))

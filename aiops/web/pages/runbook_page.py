@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from aiops.core.durations import rfc3339, text
-from aiops.core.text import visible
+from aiops.core.text import several, visible
 from aiops.daemon.daemon import Daemon
 from aiops.runbooks import Runbook
 from aiops.runbooks.plan import plan
@@ -72,10 +72,10 @@ def _guards(book: Runbook) -> Iterator[str]:
     if guards.cooldown:
         yield f"rests {text(guards.cooldown)} after a run on the same target"
     if guards.max_runs is not None:
-        yield f"at most {guards.max_runs.count} runs per target in {text(guards.max_runs.per)}"
+        yield f"at most {several(guards.max_runs.count, 'run')} per target in {text(guards.max_runs.per)}"
     if guards.max_targets is not None:
         t = guards.max_targets
-        share = f"{t.percent:g} % of {t.of or 'all targets'}" if t.percent is not None else f"{t.count} targets"
+        share = f"{t.percent:g} % of {t.of or 'all targets'}" if t.percent is not None else several(t.count or 0, "target")
         yield f"at most {share} in {text(t.per)}"
     yield from (f"not during {visible(one)}" for one in guards.skip_during)
     yield from (f"needs: {visible(one.name)} ({visible(one.promql, TEXT_AT_MOST)} {one.expect})" for one in guards.require)

@@ -11,7 +11,7 @@ from aiops.core.text import times, visible
 from aiops.daemon.daemon import Daemon
 from aiops.store import Statement
 from aiops.store.about import Told, messages_about
-from aiops.store.response_rows import Run
+from aiops.store.response_rows import Question, Run, StepRow
 from aiops.web.pages.view import clock
 
 SAID_AT_MOST = 300
@@ -87,16 +87,28 @@ def _said(one: Statement, whole: bool) -> Happened:
     return Happened(float(body.get("at_s", one.said_s)), f"{who} {visible(shown, SAID_AT_MOST)}")
 
 
+def _answer(one: Question) -> str:
+    """What people said to a question; a no is the last vote."""
+    who = visible(", ".join(one.votes), SAID_AT_MOST)
+    if one.state == "denied":
+        return f"; {visible(one.votes[-1], 80)} said no" if one.votes else "; it was denied"
+    return f"; {who} said yes" if who else {"expired": "; nobody answered"}.get(one.state, "")
+
+
+def _step(run: Run, row: StepRow, whole: bool) -> Happened:
+    why = f": {visible(row.why, SAID_AT_MOST)}" if row.why and whole else ""
+    mark = "good" if row.state == "DONE" else "bad" if row.state in ("FAILED", "UNKNOWN") else ""
+    return Happened(row.begun_s or 0.0, f"{run.runbook}, step {visible(row.step_id)}: {row.state.lower()}{why}", mark)
+
+
 def _run(daemon: Daemon, run: Run, whole: bool) -> Iterator[Happened]:
     runs = daemon.responding.runs
+    steps = runs.steps(run.id)
     yield Happened(run.made_s, f"{run.runbook} matched ({run.mode})")
-    for one in runs.questions(run.id):
-        yield Happened(one.asked_s, f"{run.runbook}: asked for a yes until {rfc3339(one.expires_s)}")
-    for row in runs.steps(run.id):
-        if row.begun_s is not None:
-            why = f": {visible(row.why, SAID_AT_MOST)}" if row.why and whole else ""
-            mark = "good" if row.state == "DONE" else "bad" if row.state in ("FAILED", "UNKNOWN") else ""
-            yield Happened(row.begun_s, f"{run.runbook}, step {visible(row.step_id)}: {row.state.lower()}{why}", mark)
+    yield from (_step(run, row, whole) for row in steps if row.klass == "pure" and row.begun_s is not None)
+    for one in runs.questions(run.id):  # at one instant: after what was looked at, before what a yes lets it do
+        yield Happened(one.asked_s, f"{run.runbook}: asked for a yes until {rfc3339(one.expires_s)}{_answer(one)}")
+    yield from (_step(run, row, whole) for row in steps if row.klass != "pure" and row.begun_s is not None)
     if run.ended:
         why = visible(str(run.body.get("why", "")), SAID_AT_MOST) if whole else ""
         mark = {"succeeded": "good", "needs_a_person": "bad", "verify_failed": "bad"}.get(run.state, "")

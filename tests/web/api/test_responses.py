@@ -142,3 +142,20 @@ def test_it_says_where_people_see_it_once_that_is_known(client: TestClient, daem
     daemon_rig.daemon.rooms.episode_url = lambda one: f"https://aiops.example/warnings/{one}"
     one = client.get(f"/api/v1/responses/{row['id']}").json()
     assert one["episode_url"] == f"https://aiops.example/warnings/{row['warning_id']}"
+
+
+@pytest.mark.row("A6")
+@pytest.mark.parametrize(
+    ("word", "more"),
+    [("approve", {"approved_by": "x"}), ("approve", {"state": "done"}), ("deny", {"status": "x"})],
+)
+def test_what_nobody_asks_for_is_refused_and_changes_nothing(
+    client: TestClient, daemon_rig: Rig, word: str, more: dict[str, str]
+) -> None:
+    (row,) = client.get("/api/v1/responses", headers=token(daemon_rig)).json()
+    answer = client.post(f"/api/v1/responses/{row['id']}/{word}", json=more, headers=token(daemon_rig))
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:aiops:problem:not-as-described")
+    about = client.post(f"/api/v1/warnings/{row['warning_id']}/ack", json=more, headers=token(daemon_rig))
+    assert about.status_code == 422
+    (again,) = client.get("/api/v1/responses", headers=token(daemon_rig)).json()
+    assert again == row

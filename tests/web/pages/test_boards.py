@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 from aiops.core.records import Crossing
 from aiops.runbooks import Runbook
 from aiops.web.app import make_app
+from aiops.web.pages.boards import Cell
 from aiops.web.pages.view import by_time_left
 from tests.daemon.rig import Rig, anomaly_card, calm, card, falling
 from tests.daemon.test_business import PILOT
@@ -137,3 +138,16 @@ def test_of_very_many_warnings_the_soonest_are_shown_and_all_are_counted(rig: Ri
     assert page.count("<article") == 200
     assert "101 more are open" in said(page)
     assert one.id in page
+
+
+def test_a_word_stands_unbroken_unless_a_column_cannot_be_made_for_it() -> None:
+    assert not Cell("filesystem_inodes_free_ratio", "two words").long
+    assert Cell("a" * 29).long
+    assert Cell("ok", "b" * 400).long
+    assert [Cell("-").none, Cell("").none, Cell("-", "why").none, Cell("0").none] == [True, True, False, False]
+
+
+def test_where_nobody_has_an_account_the_login_says_how_to_answer(client: TestClient) -> None:
+    text = " ".join(said(client.get("/login").text).split())
+    assert "open the address that the daemon prints at its start" in text
+    assert "aiops accounts set" in text

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from aiops.core.records import EarlyWarning
 from aiops.daemon.daemon import Daemon
 from aiops.pipeline.desk import Desk
 from aiops.web.pages.thread import Happened, thread
-from tests.daemon.rig import Rig, card, falling
+from tests.daemon.rig import Rig, calm, card, falling
 from tests.store.samples import outcome
+from tests.web.api.test_responses import asking
 
 
 @pytest.fixture
@@ -77,3 +80,23 @@ def test_it_ends_with_what_came_and_the_verdict(warned: tuple[Daemon, EarlyWarni
     ]  # fmt: skip
     assert found[-1].mark == "good"
     assert found[-1].at.endswith("Z")
+
+
+@pytest.mark.parametrize(("says", "words"), [("approve", "operator said yes"), ("deny", "operator said no")])
+def test_what_was_looked_at_asked_answered_and_done_stands_in_its_order(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, says: str, words: str
+) -> None:
+    rig.world.add("free", {"instance": "a"}, calm())
+    daemon = asking(rig, monkeypatch)
+    (run,) = daemon.responding.runs.newest()
+    about = daemon.store.warning(run.warning_id)
+    assert about is not None
+    people, own = daemon.responding.people, {"confirm": run.runbook} if says == "approve" else {}
+    getattr(people, says)(run.id, "operator", daemon.clock(), **own)
+    daemon.responding.look()
+    assert daemon.responding.engine.settle(30)
+    mine = [one.said for one in thread(daemon, about, None, whole=True) if re.match("mend[ ,:]", one.said)]
+    assert mine[:2] == ["mend matched (approve)", "mend, step look: done"]
+    assert mine[2].startswith("mend: asked for a yes until ")
+    assert mine[2].endswith(f"; {words}")
+    assert any(one.startswith("mend, step fix: done") for one in mine[3:]) == (says == "approve")
