@@ -58,13 +58,14 @@ def turn(watch: Watch, now_s: int, rooms: Rooms) -> TurnResult:
         )
     fired = not_masked(watch, firings(watch, now_s)) if isinstance(watch, RulesWatch) else {}
     seen = sense(watch, reading, now_s)
+    if isinstance(watch, RulesWatch):
+        count_crossings(watch, now_s)
     conclude(watch, seen.symptoms, {**seen.failed, **fired}, now_s, rooms, changes, reading.held)
     declare_alerts(watch, now_s, rooms)
     watch.judged_s = now_s
     notes = fill_in(watch)
     if isinstance(watch, RulesWatch):
         notes += catch_up(watch, now_s)
-        count_crossings(watch, now_s)
     return TurnResult(
         watch.name, now_s, time.perf_counter() - started, series_states(watch, now_s), tuple(changes.events),
         seen.scores if np.size(seen.scores) else None, None, (*reading.partial, *notes), watch.failed, missing(watch),

@@ -116,3 +116,12 @@ def test_all_rows_have_their_turn() -> None:
     world.rule("tank_used_ratio > 0.9", for_s=0)
     run = Run.of(watch_of(world)).until(3.5, 3)
     assert (run.watch.crossed[:, 2] > 0).all()
+
+
+def test_a_rule_on_noise_is_in_shadow_from_the_first_turn_on() -> None:
+    world, at = tank(36)
+    world.add("tank_used_ratio", {"tank": "spiky"}, spikes)
+    run = Run.of(watch_of(world, stage="ticket")).until(at - 1, at - 1)
+    (opened,) = [e.warning for e in run.results[0].events if e.kind == "opened" and e.warning is not None]
+    assert opened.stage == "shadow"
+    assert "no warning would have been ahead" in opened.record["text"]
