@@ -8,7 +8,7 @@ import pytest
 from aiops.core.records import Floats, Ints
 from aiops.pipeline.rules_record import course_of, record_of
 from tests.daemon.rig import START_S, Course
-from tests.pipeline.ruled import HOUR, Ruled, Run, tank, watch_of
+from tests.pipeline.ruled import HOUR, STEP_S, Ruled, Run, tank, watch_of
 
 DAY = 86400
 
@@ -95,7 +95,7 @@ def test_a_rule_that_cannot_be_foreseen_is_told_to_nobody() -> None:
     run = Run.of(watch_of(world, stage="ticket")).until(38, 18)
     (warning,) = run.watch.open.values()
     assert warning.stage == "ticket"
-    run.watch.crossed[:] = 40, 38, 3.0
+    run.watch.crossed[:], run.watch.counted_s = (40, 38, 3.0), run.results[-1].now_s + STEP_S  # not counted anew in the next turn
     run.until(38.1)
     (warning,) = run.watch.open.values()
     assert warning.stage == "shadow"
