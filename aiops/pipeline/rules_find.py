@@ -149,8 +149,8 @@ def _symptom(watch: RulesWatch, built: Built, i: int, holds: Bools, latest: Floa
     evidence |= said_silent(watch, i, now_s)
     return Symptom(
         watch.card.name, watch.card.signal, watch.entities[row.entity], "rule", int(state["since_s"][i]),
-        symptoms.severity(watch.naming, expected - now_s), confidence * symptoms.trust(lineage), 0.0,
-        Crossing(earliest, expected, latest_s), evidence, lineage,
+        symptoms.severity(watch.naming, expected - evidence.get("silent_since_s", now_s)),
+        confidence * symptoms.trust(lineage), 0.0, Crossing(earliest, expected, latest_s), evidence, lineage,
     )  # fmt: skip
 
 

@@ -58,6 +58,14 @@ def test_its_episode_ends_once_its_series_are_long_gone_whatever_guards_are_ther
     assert closed.closed_why == "its series is gone: no sample for 50m, what became of it is unknown"
 
 
+def test_what_is_silent_does_not_get_worse_by_the_clock() -> None:
+    run = Run.of(watch_of(vanishing(), severity={"critical_within": "190m"})).until(GONE_H + 0.7, BEGIN_H - 12)
+    warning = the_open(run)
+    assert warning.crossing is not None
+    assert warning.crossing.expected_s - run.results[-1].now_s < 190 * 60 < warning.crossing.expected_s - START_S - GONE_H * HOUR
+    assert warning.severity == "warning"
+
+
 def test_nobody_knows_what_became_of_it() -> None:
     run = lived(vanishing(), 60)
     assert run.verdicts() == ["unjudgeable"]
