@@ -165,13 +165,18 @@ def impact(warning: EarlyWarning) -> str:
 
 
 def plan(book: Mapping[str, Any]) -> Iterator[str]:
-    """The exact steps of a runbook, one a line."""
+    """The exact steps of a runbook, one a line; what the configuration does not let be done here is said once for all."""
+    unlisted = [(i, visible(str(step["refused"]))) for i, step in enumerate(book["plan"], 1) if step.get("unlisted")]
     for i, step in enumerate(book["plan"], 1):
         only = f" (only if {visible(str(step['if']))})" if step.get("if") else ""
         warned = f" (irreversible: {visible(str(step['irreversible']))})" if step.get("irreversible") else ""
         undo = f" (undo: {visible(str(step['undo']))})" if step.get("undo") else ""
-        refused = f" (it would be refused: {visible(str(step['refused']))})" if step.get("refused") else ""
+        wrong = step.get("refused") and not step.get("unlisted")
+        refused = f" (it would be refused: {visible(str(step['refused']))})" if wrong else ""
         yield f"{i}. [{step['effect']}] {step['what']}{only}{undo}{warned}{refused}"
+    if unlisted:
+        more = f", and {len(unlisted) - 1} more" if len(unlisted) > 1 else ""
+        yield f"Not done from here: step {unlisted[0][0]}, for {unlisted[0][1]}{more}"
 
 
 def _what(warning: EarlyWarning) -> Iterator[str]:

@@ -41,11 +41,11 @@ def shown(step: Step, context: Mapping[str, Any], refuses: Refuses = anything) -
     """One step of a plan: {id, uses, effect, what, known} and, where it has them, if, undo, irreversible, refused.
 
     `known`: whether all that it is given can be told now, and whether it is done at all. `undo`: what would take it back.
-    `refused`: why it would not be done as it stands, by what it is given or by the configuration (`refuses`): a step that could
-    not be taken back, or asked for after a crash, is not begun either.
+    `refused`: why it would not be done as it stands, by what it is given or, then `unlisted`, by the configuration (`refuses`): a
+    step that could not be taken back, or asked for after a crash, is not begun either.
     """
     what, refused = describe(step, context)
-    refused = refused or next(_refusals(step, context, refuses), "")
+    unlisted = "" if refused else next(_refusals(step, context, refuses), "")
     one: dict[str, Any] = {"id": step.id, "uses": step.uses, "effect": step.effect or "read", "what": what}
     one["known"] = not any(unknown_in(step, context))
     if step.if_:
@@ -54,8 +54,10 @@ def shown(step: Step, context: Mapping[str, Any], refuses: Refuses = anything) -
         one["undo"] = describe(step.undo, context)[0]
     if step.irreversible:
         one["irreversible"] = step.irreversible
-    if refused:
-        one["refused"] = refused
+    if refused or unlisted:
+        one["refused"] = refused or unlisted
+    if unlisted:
+        one["unlisted"] = True
     return one
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from aiops.core.records import Crossing, EarlyWarning
 from aiops.notify.fates import Fate
-from aiops.notify.wording import body, title
+from aiops.notify.wording import body, plan, title
 from tests.notify.samples import HOSTILE, HOUR_S, LINEAGE, OPENED_S, anomaly, closed, symptom, warning
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -138,3 +138,14 @@ def test_confidence_and_interval_say_what_they_rest_on() -> None:
     lines = body(one, OPENED_S, None).splitlines()
     assert any(line.endswith("(80% interval, family prior, 6 crossings)") for line in lines)
     assert any(line.startswith("How sure: 91% (calibrated on 42 outcomes); ") for line in lines)
+
+
+def test_what_the_configuration_does_not_let_be_done_is_said_once_for_all_steps() -> None:
+    def step(name: str, **more: object) -> dict[str, object]:
+        return {"id": name, "effect": "read", "what": name, **more}
+
+    said = {"refused": "df is not listed", "unlisted": True}
+    found = list(plan({"plan": [step("a", **said), step("b"), step("c", refused="du is not listed", unlisted=True)]}))
+    assert found == ["1. [read] a", "2. [read] b", "3. [read] c", "Not done from here: step 1, for df is not listed, and 1 more"]
+    assert list(plan({"plan": [step("a", **said)]}))[-1] == "Not done from here: step 1, for df is not listed"
+    assert list(plan({"plan": [step("a", refused="no argument")]})) == ["1. [read] a (it would be refused: no argument)"]

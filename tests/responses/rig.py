@@ -210,6 +210,7 @@ class Rig:
         return {f"{row.step_id}{'~' if row.idx >= 1000 else ''}": row.state for row in self.runs.steps(self.one().id)}
 
     def told(self) -> list[str]:
+        """The titles of all messages, without what they are about."""
         """The titles of what was told, behind what they are about."""
         with self.store._read() as c:
             rows = c.exec_driver_sql("SELECT payload FROM outbox ORDER BY seq").fetchall()

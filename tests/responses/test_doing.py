@@ -102,9 +102,10 @@ BACKS: dict[str, dict[str, Any]] = {
 }
 
 
-def taken_back(rig: Rig, undo: dict[str, Any], back: Any = ()) -> Replica:
-    """A replica whose next look takes back what did not help."""
+def taken_back(rig: Rig, undo: dict[str, Any], back: Any = (), program: Count | None = None) -> Replica:
+    """A replica whose next look takes back what did not help. `program`: what stands for all programs."""
     one = begun(rig, {**PLAIN, "idempotent": True, "undo": undo})
+    one.engine.tools.actions._open |= {} if program is None else {"exec": program}
     one.tick(rig.clock.now)
     rig.clock.now += 1801
     one.lease._monotonic = lambda: rig.clock.now
@@ -344,8 +345,8 @@ def test_what_took_a_step_back_is_verified_by_its_check(rig: Rig, back: Any, sta
 @pytest.mark.parametrize(("rc", "state"), [(0, "DONE"), (1, "FAILED"), (127, "UNKNOWN")])
 def test_a_program_that_says_whether_it_was_taken_back_is_asked_at_once(rig: Rig, rc: int, state: str) -> None:
     check = {"argv": ["grep", "-q", "back"], "expect": "response.rc == 0"}
-    one = taken_back(rig, {**UNDO, "check": check})
-    program = one.engine.tools.actions._open["exec"] = Program(rc)
+    program = Program(rc)
+    one = taken_back(rig, {**UNDO, "check": check}, program=program)
     one.tick(rig.clock.now)
     assert (rig.step_states()["fix~"], len(program.calls)) == ("DONE" if rc == 0 else "INTENT", 1)
     for _ in range(30):

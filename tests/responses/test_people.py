@@ -128,7 +128,7 @@ def test_the_question_ends_before_it_is_too_late_for_the_steps(rig: Rig) -> None
 
 def test_where_no_time_is_left_nobody_is_asked(rig: Rig) -> None:
     rig.write(book())
-    rig.warn(early(now_s=rig.clock.now - 6 * 3600 + 300, opened_s=int(rig.clock.now)))
+    rig.warn(early(now_s=rig.clock.now - 6 * 3600 + 300, opened_s=int(rig.clock.now), updated_s=int(rig.clock.now)))
     rig.replica().tick(rig.clock.now)
     assert (rig.one().state, rig.runs.questions(rig.one().id)) == ("approval_expired", [])
 
