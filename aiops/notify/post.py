@@ -51,8 +51,9 @@ class Post:
         self._trusted: ssl.SSLContext | None = None
 
     def send(self, where: str, content: bytes, headers: Mapping[str, str], now_s: float) -> None:
-        """Post `content` to the address `where`. Raises NotifyError or RetryLater; messages name the receiver's own url."""
-        url = self._params.url
+        """Post `content` to the address `where`. Raises NotifyError or RetryLater; messages name the receiver's host and no more
+        of its address, for the rest of it may be a key."""
+        url = "/".join(self._params.url.split("/", 3)[:3]).partition("?")[0]
         try:
             status, after, said = asyncio.run(self._post(where, content, headers))
         except TimeoutError as e:

@@ -29,7 +29,7 @@ BOOK = {
 def data(tmp_path: Path) -> Iterator[Path]:
     """A data directory with three warnings, held open as by a running daemon."""
     store = Store.open("", tmp_path)
-    hostile = {"instance": "a3\n00000000 FAKE line", "empty": ""}
+    hostile = {"instance": "a3\n00000000 FAKE line\x1b[31m\x1b]0;title\x07\u202e", "empty": ""}
     with store.transaction() as tx:
         tx.put_warning(warning(1, opened_s=60, verdict="hit", state="closed", closed_s=300, closed_why="the limit was crossed"))
         tx.put_outcome(outcome(1))
@@ -53,6 +53,14 @@ def test_warnings_are_listed_newest_first_with_verdict_and_record(data: Path) ->
     assert "hit" in lines[2]
     assert "[shadow: unproven]" in lines[1]
     assert "[ticket; new: unproven]" in lines[2]
+
+
+@pytest.mark.row("A10")
+@pytest.mark.parametrize("command", [("list",), ("show", f"{3:016x}")])
+def test_what_a_label_holds_moves_no_cursor_and_colours_nothing(data: Path, command: tuple[str, ...]) -> None:
+    shown = aiops("warnings", *command, "--data-dir", str(data)).stdout
+    assert "FAKE line" in shown
+    assert all(line.isprintable() for line in shown.split("\n"))
 
 
 def test_label_text_makes_no_line_of_its_own(data: Path) -> None:

@@ -102,7 +102,7 @@ def test_axe_finds_nothing_on_any_page_by_day_and_night_on_phone_and_desk(rig: R
 def test_on_a_phone_every_page_is_in_sight_of_the_navigation(rig: Rig, app: FastAPI, url: str) -> None:
     with chromium() as browser, tab(browser, PHONE) as one:
         enter(one, url, app)
-        for path in ("/", "/ledger"):
+        for path in ("/", "/scorecard", "/ledger"):
             one.page.goto(url + path)
             found = one.page.locator("nav a, nav button")
             ends = found.evaluate_all("them => them.map(one => one.getBoundingClientRect().right)")

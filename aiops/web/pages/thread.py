@@ -56,7 +56,8 @@ def _own(warning: EarlyWarning, outcome: Outcome | None) -> Iterator[Happened]:
     if outcome is not None and outcome.failed_s is not None:
         yield Happened(outcome.failed_s, "what it warned of came", "bad")
     if warning.closed_s is not None:
-        yield Happened(warning.closed_s, f"ended: {visible(warning.closed_why, SAID_AT_MOST)}")
+        why = visible(warning.closed_why, SAID_AT_MOST)
+        yield Happened(warning.closed_s, f"ended{why and ': ' + why}")
     if outcome is not None:
         lead = "" if outcome.lead_s is None else f", {text(outcome.lead_s)} ahead"
         by = "" if outcome.judged_by == BY_DAEMON else f" by {visible(outcome.judged_by, 80)}"
