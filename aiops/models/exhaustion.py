@@ -326,7 +326,7 @@ def _reasons(
     out = np.where(seen.note == "", np.array(paths.WHY, dtype=object)[silent], seen.note)
     out = np.where(later, "on its way to the limit, and there only after the horizon", out)
     out = np.where(evidence, texts[best], out)
-    out = np.where(speaks & ~evidence, "the rise paused", out)
+    out = np.where(speaks & ~evidence, "it comes no nearer for now", out)
     held = evidence & ~speaks
     out = np.where(held, "too early to say", out)
     with np.errstate(invalid="ignore"):

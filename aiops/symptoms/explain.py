@@ -90,8 +90,8 @@ def against(
             said.append(f"it stood there {text(float(before[i]))} ago and did not go on")
         if coverage[i] < FEW:
             said.append(f"{1 - coverage[i]:.0%} of the samples of its {text(float(window_s[i]))} are missing")
-        if why[i] == "the rise paused":
-            said.append("the rise has paused")
+        if why[i] == "it comes no nearer for now":
+            said.append("of late it came no nearer")
         out.append(said)
     return out
 
