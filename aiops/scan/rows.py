@@ -131,7 +131,7 @@ def rows(view: View, served: Served, now_s: float) -> Iterator[tuple[Row, Formul
     found = list(view.formulas(served))
     all_rows = program([formula for _, formula in found], len(view.past.leaves))
     true, told = all_rows.holding(view.holds[-1]), all_rows.crossing(view.times[-1])
-    there = all_rows.there(np.isfinite(view.past.values[:, -GONE_COLUMNS:]).any(axis=1))
+    there = all_rows.there(np.asarray(np.isfinite(view.past.values[:, -GONE_COLUMNS:]).any(axis=1)))
     for i, (labels, formula) in enumerate(found):
         known = active.get(naming.of_series(labels))
         state = _state(served, bool(true[i]), told[i], known, now_s)
