@@ -78,3 +78,27 @@ def test_some_rows_alone() -> None:
 def test_nothing_at_all() -> None:
     assert program([], 0).holding(np.zeros(0, bool)).shape == (0,)
     assert program([], 0).crossing(np.zeros((0, 3))).shape == (0, 3)
+
+
+def there(formula: Formula, has: Bools) -> bool:
+    """Whether there is what one formula needs, as it stands."""
+    if isinstance(formula, One):
+        return bool(has[formula.series])
+    if isinstance(formula, Missing):
+        return False
+    parts = [there(part, has) for part in formula.parts]
+    return {"and": all(parts), "or": any(parts), "unless": parts[0]}[formula.op]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_needed_is_there_as_formula_by_formula(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    formulas = [made(rng, 4) for _ in range(60)]
+    has = rng.random(N) < 0.6
+    assert program(formulas, N).there(has).tolist() == [there(one, has) for one in formulas]
+
+
+def test_what_follows_unless_bars_nothing_by_being_there() -> None:
+    both = program([Many("unless", (One(0), One(1)))], 2)
+    assert both.there(np.array([True, True])).tolist() == [True]
+    assert both.holding(np.array([True, True])).tolist() == [False]
