@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from aiops.config.fields import Found, at, items, repeated, span
 from aiops.config.messages import did_you_mean
-from aiops.runbooks.expressions import cel_mistakes, look_up_mistakes, query_mistakes
+from aiops.runbooks.check_action import HAND_OVERS
+from aiops.runbooks.expressions import LOOK_UP, cel_mistakes, look_up_mistakes, query_mistakes, references
 
 Loc = tuple[str | int, ...]
 _SPANS: tuple[tuple[str, ...], ...] = (
@@ -20,6 +21,13 @@ _GIVES: Mapping[str, Mapping[str, Any]] = {
     "promql": {"value": 1.5, "values": [1.5]},
 }
 """What actions give whatever comes of them, with a value of its type."""
+_PARTS: Mapping[str, tuple[str, ...]] = {
+    **{uses: tuple(parts) for uses, parts in _GIVES.items()},
+    "wait": (), "notify": ("message",), "alertmanager.silence": ("id", "until"), "alertmanager.expire": ("id",),
+    "kubernetes.get": ("json",), "kubernetes.scale": ("replicas", "before"), "kubernetes.restart": ("restarted_at",),
+    "kubernetes.cordon": ("unschedulable", "before"), **dict.fromkeys(HAND_OVERS, ("id", "status")),
+}  # fmt: skip
+"""All that actions can give; of plug-ins nothing is known."""
 _NAMED = {"require": ("guards", "require"), "verify": ("verify", "all")}
 
 
@@ -98,6 +106,9 @@ def _expressions(raw: Mapping[str, Any]) -> Found:
         before = [name for name in ids[:step] if name]
         own = [ids[step]] if step is not None and loc[2:3] == ("undo",) else []
         place = _kind_of(loc, at(raw, *loc[:2], "uses") if loc[0] == "steps" else None, raw)
+        if place in ("look-ups", "cel"):
+            for why in _no_such_part(raw, LOOK_UP.findall(text) if place == "look-ups" else references(text), before + own):
+                yield loc, why
         if place == "look-ups":
             for why in look_up_mistakes(text, before + own, targets):
                 yield loc, why
@@ -108,6 +119,33 @@ def _expressions(raw: Mapping[str, Any]) -> Found:
                 yield loc, why
         elif place == "text" and "${{" in text:
             yield loc, "look-ups are not replaced here; write plain text"
+
+
+def _no_such_part(raw: Mapping[str, Any], paths: Iterable[str], before: Collection[str]) -> Iterator[str]:
+    """Parts that a step `before` never gives: what looks at them would find nothing once it has run."""
+    steps = {name: step for name, step in zip(_ids(raw), items(raw, "steps"), strict=True) if name in before}
+    for path in paths:
+        root, name, part = (*path.split(".")[:3], "", "")[:3]
+        step = steps.get(name) if root == "steps" and part else None
+        given = None if step is None else _parts(step)
+        if given is None or part in given:
+            continue
+        if part == "json" and at(step, "uses") in ("exec", "http"):
+            yield f"{name} gives json only where its step says output: json; add that, or look at {', '.join(given)}"
+        else:
+            yield f"{name} gives no {part}{did_you_mean(part, list(given))}"
+
+
+def _parts(step: Any) -> tuple[str, ...] | None:
+    """What a step can give; None where that is not known."""
+    uses, given = at(step, "uses"), at(step, "with")
+    if uses == "compute":
+        return tuple(given) if isinstance(given, dict) else None
+    parts = _PARTS.get(uses) if isinstance(uses, str) else None
+    if parts is None:
+        return None
+    json = ("json",) if uses in ("exec", "http") and at(step, "output") == "json" else ()
+    return (*parts, *json, *(("checked",) if at(step, "check") is not None else ()))
 
 
 def _outputs(raw: Mapping[str, Any], loc: Loc) -> dict[str, Any]:

@@ -47,6 +47,7 @@ steps:
     uses: exec
     effect: write
     with: {argv: [workers, --drop-idle, --of, "${{ target.service }}"]}
+    output: json
     idempotent: true
     irreversible: Idle workers lose what they have cached.
     timeout: 1m
@@ -62,6 +63,7 @@ steps:
     undo:
       uses: http
       with: {method: PUT, url: "https://pool.example.org/v1/size", json: {workers: "${{ steps.look.json.workers }}"}}
+    output: json
     timeout: 2m
 verify:
   within: 30m

@@ -150,6 +150,34 @@ def test_one_change_gives_one_mistake(tmp_path: Path) -> None:
     assert len(told(tmp_path, "if: steps.look.json.idle > 3", "if: steps.lok.json.idle > 3")) == 1
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "field", "says"),
+    [
+        ("${{ steps.wanted.workers }}", "${{ steps.wanted.worker }}", "steps[3].with.json.workers",
+         "wanted gives no worker; did you mean workers?"),
+        (">= steps.wanted.workers}", ">= steps.wanted.wrkers}", "steps[3].check.expect",
+         "wanted gives no wrkers; did you mean workers?"),
+        ("{workers: \"${{ steps.look.json.workers }}\"}", "{workers: \"${{ steps.look.body }}\"}",
+         "steps[3].undo.with.json.workers", "look gives no body; known: json, rc, stderr, stdout, truncated"),
+        ("    output: json\n    timeout: 30s\n", "    timeout: 30s\n", "steps[1].with.workers",
+         "look gives json only where its step says output: json; add that, or look at rc, stdout, stderr, truncated"),
+    ],
+)  # fmt: skip
+def test_what_a_step_never_gives_is_told_before_it_has_run(tmp_path: Path, old: str, new: str, field: str, says: str) -> None:
+    assert says in [message for at, _, message in told(tmp_path, old, new) if at == field]
+
+
+def test_a_step_with_a_check_may_be_found_done_and_of_a_plug_in_nothing_is_known(tmp_path: Path) -> None:
+    later = """\
+  - {id: after, uses: wait, with: {for: 1s}, if: has(steps.grow.checked) || steps.grow.status == 200}
+  - {id: own, uses: plugin.mine, effect: read, timeout: 5s}
+  - {id: last, uses: notify, with: {route: web, message: "${{ steps.own.anything }}"}}
+verify:"""
+    loaded(tmp_path, POOL.replace("verify:", later, 1))
+    with pytest.raises(FileError, match=r"steps\[5\].if: after gives no end; remove it"):
+        loaded(tmp_path, POOL.replace("verify:", later.replace("plugin.mine", "plugin.mine, if: steps.after.end > 1"), 1))
+
+
 def test_undo_may_use_what_its_own_step_gave_and_other_places_may_not(tmp_path: Path) -> None:
     loaded(
         tmp_path,
