@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from aiops.core.labels import Labels
-from aiops.core.records import EarlyWarning
+from aiops.core.records import CROSSED, EarlyWarning
 from aiops.early_warnings.cause import Pair
 from aiops.early_warnings.voice import Heard, heard, place, urgency, worse
 from aiops.pipeline.meeting import Meeting
@@ -58,6 +58,7 @@ def beside(meeting: Meeting) -> None:
     opened = {e.warning.id for e in changes.events if e.kind == "opened" and e.warning is not None}
     order = sorted(watch.open.values(), key=lambda w: (w.id not in opened, *urgency(w)))
     waiting = opened & {w.id for w in order}
+    fired = {w.id for w in ended if w.kind == "rule" and w.closed_why == CROSSED}
     places = {pair for w in here for pair in place(w).items()}
     index = Index((w.id, place(w)) for w in meeting.open() if not places.isdisjoint(place(w).items()))
     for warning in order:
@@ -68,7 +69,7 @@ def beside(meeting: Meeting) -> None:
         if warning.id in opened:
             now = _met(meeting, now, met)
         elif now.cause:
-            now = _spoken_for(meeting, now, met)
+            now = _spoken_for(meeting, now, met, now.cause in fired)
         else:
             now = _leading(meeting, now, met)
         if now != warning:
@@ -101,11 +102,12 @@ def _met(meeting: Meeting, warning: EarlyWarning, met: Iterable[EarlyWarning]) -
     return warning.having(heard=heard(warning, said))
 
 
-def _spoken_for(meeting: Meeting, warning: EarlyWarning, met: Iterable[EarlyWarning]) -> EarlyWarning:
-    """One that another speaks for: told itself once it is worse, or the other may not speak for it any more, or has ended."""
+def _spoken_for(meeting: Meeting, warning: EarlyWarning, met: Iterable[EarlyWarning], fired: bool) -> EarlyWarning:
+    """One that another speaks for: told itself once it is worse, or the other may not speak for it any more, or has ended;
+    `fired`: by its alert."""
     if warning.cause not in meeting.ids:
         before = [w for w in met if not w.cause and w.thread == warning.thread]  # has gone on in its place already
-        return _take_over(meeting, warning, before or [w for w in met if w.cause == warning.cause], bool(before))
+        return _take_over(meeting, warning, before or [w for w in met if w.cause == warning.cause], bool(before), fired)
     direct = meeting.now(warning.cause)
     speaker = None if direct is None else meeting.speaker(direct)
     if direct is None or speaker is None:
@@ -128,14 +130,16 @@ def _still_speaks(meeting: Meeting, speaker: EarlyWarning, warning: EarlyWarning
     return meeting.may_speak(speaker.having(stale_since_s=None), warning)
 
 
-def _take_over(meeting: Meeting, warning: EarlyWarning, mates: Sequence[EarlyWarning], taken: bool) -> EarlyWarning:
+def _take_over(
+    meeting: Meeting, warning: EarlyWarning, mates: Sequence[EarlyWarning], taken: bool, fired: bool
+) -> EarlyWarning:
     """The one that spoke has ended: the most urgent of those it spoke for goes on in its place, or one has already (`taken`);
-    untold unless it is worse."""
+    untold unless it is worse, or the first alert has `fired` and it tells of the next."""
     first = min(mates if taken else [warning, *mates], key=urgency)
     if first.id != warning.id and meeting.may_speak(first, warning):
         return warning.having(cause=first.id)
     said = warning.heard or heard(warning)
-    return _speaks(meeting, warning, said) if worse(warning, said, meeting.now_s) else warning.having(cause="")
+    return _speaks(meeting, warning, said) if fired or worse(warning, said, meeting.now_s) else warning.having(cause="")
 
 
 def _leading(meeting: Meeting, warning: EarlyWarning, met: Iterable[EarlyWarning]) -> EarlyWarning:

@@ -96,7 +96,7 @@ def test_two_rules_and_a_card_about_one_disk_are_told_once(store: Store) -> None
     assert {other["id"] for other in speaker.beside} == {w.id for w in found} - {speaker.id}
 
 
-def test_when_the_alert_of_the_one_that_speaks_fires_the_other_goes_on_in_its_place(store: Store) -> None:
+def test_when_the_alert_of_the_one_that_speaks_fires_the_next_is_told(store: Store) -> None:
     made = world()
     made.rule("disk_used_ratio > 0.85", "DiskLow", for_s=0)
     made.rule("disk_used_ratio > 1.2", "DiskCritical", for_s=0)
@@ -106,6 +106,14 @@ def test_when_the_alert_of_the_one_that_speaks_fires_the_other_goes_on_in_its_pl
     (left,) = lived(store, made, fires_h + 1)
     assert left.entity["alertname"] == "DiskCritical"
     assert left.cause == ""
+    said = []
+    while rows := store.due(2.0**40):
+        for row in rows:
+            said.append((row.payload["event"], row.payload["warning"]["entity"]["alertname"]))
+            store.mark_sent(row.seq, 2.0**40)
+    assert sorted(one for one in said if one[0] != "updated") == [
+        ("closed", "DiskLow"), ("opened", "DiskLow"), ("worsened", "DiskCritical"),
+    ]  # fmt: skip
 
 
 def test_what_rose_long_before_the_daemon_started_did_not_begin_together(store: Store) -> None:
