@@ -90,7 +90,7 @@ def test_a_dry_run_starts_no_program_and_turns_to_nobody(tmp_path: Path, dry: bo
         config = str(world(tmp_path, there, port))
         kept = Store.reading("", tmp_path / "data")
         with traced(calls, "run", *(["--dry-run"] if dry else []), "--config", config), contextlib.closing(kept):
-            until(lambda: health.check(f"http://127.0.0.1:{port}") == 0, WITHIN_S)
+            until(lambda: health.ask(f"http://127.0.0.1:{port}")[0], WITHIN_S)
             if dry:
                 time.sleep(LOOKS_S)
             else:
