@@ -13,6 +13,7 @@ from aiops.cli.accounts import accounts_app
 from aiops.cli.audit import audit_app
 from aiops.cli.backtest import backtest
 from aiops.cli.cards import cards_app
+from aiops.cli.explain import explain
 from aiops.cli.export import export_app
 from aiops.cli.init import init
 from aiops.cli.report import ack, report
@@ -290,7 +291,7 @@ def _progress(what: str) -> Any:
 
 COMMANDS: tuple[tuple[str, Any], ...] = (
     ("run", run), ("demo", demo), ("scan", scan), ("backtest", backtest), ("init", init), ("check", check),
-    ("test", author_tests), ("plan", plan), ("suggest", suggest), ("report", report), ("schema", schema),
+    ("test", author_tests), ("plan", plan), ("explain", explain), ("suggest", suggest), ("report", report), ("schema", schema),
     ("healthcheck", healthcheck),
 )  # fmt: skip
 GROUPS = (

@@ -49,7 +49,10 @@ class Remark(str):
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Where a block came from and what may be done with it; carried by everything computed from it."""
+    """Where a block came from and what may be done with it; carried by everything computed from it.
+
+    `card`: which edition of which card made something of it (name@sha), `code`: by which version of this program.
+    """
 
     source: str
     query: str
@@ -61,6 +64,7 @@ class Lineage:
     card: str = ""
     partial: tuple[str, ...] = ()
     policy: str = ""
+    code: str = ""
 
     @property
     def whole(self) -> bool:

@@ -24,6 +24,7 @@ from aiops.daemon.schedule import Schedule
 from aiops.daemon.spending import Spending
 from aiops.daemon.token import link_key, token_of
 from aiops.daemon.writing import Writing
+from aiops.models import proof
 from aiops.models.card import ModelCard
 from aiops.models.second_tier import pool as pools
 from aiops.outcomes.scorecard import By, Figures
@@ -40,6 +41,7 @@ RELAY_EVERY_S, RELAY_LANE = 1.0, "notify"
 MASKS_EVERY_S, MASKS_LANE = 10.0, "masks"
 WRITING_LANE = "remote write"
 PRUNE_EVERY_S, KEEP_SENT_S = 3600.0, 7 * 86400.0
+SAMPLES_S = 35 * 86400.0
 POLICY_CHANGED = "policy.changed"
 FIXED = ("data_dir", "store", "web")
 """Settings that a reload cannot change: the process must be started again."""
@@ -361,6 +363,7 @@ class Daemon:
             now_s = self.clock()
             self.spending.keep(self.store, now_s)
             self.store.prune_outbox(now_s - KEEP_SENT_S)
+            proof.prune(self.settings.data_dir / proof.EVIDENCE, now_s - (self.rooms.gate.policy.retention.samples or SAMPLES_S))
             kept_s = self.rooms.gate.policy.retention.symptoms
             if kept_s is not None:
                 self.store.prune_warnings(now_s - kept_s, now_s)

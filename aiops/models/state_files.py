@@ -94,6 +94,12 @@ def saved_at(folder: Path, name: str) -> int:
     return 0 if isinstance(note, StateLoss) else int(note["meta"].get("end_s", 0))
 
 
+def read_meta(folder: Path, name: str) -> dict[str, Any]:
+    """What a readable state was saved with; empty when there is none."""
+    note = _note(folder / f"{name}.json")
+    return {} if isinstance(note, StateLoss) else dict(note["meta"])
+
+
 def _note(path: Path) -> dict[str, Any] | StateLoss:
     if path.stat().st_size > MAX_NOTE_BYTES:
         return StateLoss(f"{path.name} is larger than {MAX_NOTE_BYTES} bytes")

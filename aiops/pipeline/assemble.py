@@ -20,6 +20,7 @@ from aiops.governance.gate import Gate, open_gate
 from aiops.governance.masking import Masker, key_of
 from aiops.governance.policy import Policy
 from aiops.models.card import ModelCard, with_challengers
+from aiops.models.proof import EVIDENCE, Proofs
 from aiops.notify.clock import Clock
 from aiops.outcomes.predictability import Predictability
 from aiops.outcomes.tally import Tally, with_family, with_groups
@@ -214,6 +215,7 @@ def open_watch(
     watch.agreement = Agreement(settings.plane.tolerance, settings.plane.conflict_after)
     watch.join, watch.stage, watch.mask.book = rooms.gate.joined, rooms.stage_of(card), rooms.masks
     watch.services = Services(settings.services)
+    watch.proofs = None if data_dir is None else Proofs(data_dir / EVIDENCE)
     restore(watch, rooms.store, data_dir)
     return watch
 

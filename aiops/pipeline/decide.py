@@ -20,6 +20,7 @@ from aiops.pipeline.calibrations import allowance, telling
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.find import Found
 from aiops.pipeline.pending import Pending
+from aiops.pipeline.proving import keep
 from aiops.pipeline.rules_record import record_of
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.tell import tell
@@ -82,7 +83,8 @@ def decide(
             _remember(watch, warning, number)
             if event in ("opened", "worsened", "closed") or rooms.marks_turns:
                 changes.warnings.append(warning)
-            changes.event(event, warning)
+            proof = keep(watch, warning, number) if event == "opened" else {}
+            changes.event(event, warning, **proof)
 
 
 def rules_of(watch: Watch, rooms: Rooms) -> Rules:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aiops.core.records import Crossings, Floats, History, Ints, Scores, State
 from aiops.models.local_hours import localised
 from aiops.models.together import Moves
-from aiops.pipeline import limits
+from aiops.pipeline import limits, proving
 from aiops.pipeline.join_cohort import columns_at_once, start_entities, start_rows
 from aiops.pipeline.mask_history import Unmasked
 from aiops.pipeline.opinions import ask, joined, take_due
@@ -41,6 +41,7 @@ def score(watch: Watch, reading: Reading) -> Floats:
     newest = int(reading.time_s[-1])
     take_due(watch, newest)
     state = watch.detector_state
+    before = proving.before_scoring(watch, values.shape[1]) if reading.whole and len(values) == watch.n else []
     if reading.whole:
         found = learn(watch, state, rows, reading.time_s, values, partial(_spend, watch, rows))
     else:
@@ -59,6 +60,7 @@ def score(watch: Watch, reading: Reading) -> Floats:
     moves = watch.detector.moves(state)
     of_entities = _of_entities(watch, rows, found, None if moves is None else moves[rows])
     scores = joined(watch, of_entities[:, -1], newest)
+    proving.scored(watch, before, values, found, scores, newest)
     ask(watch, scores, newest)
     return scores
 
@@ -140,7 +142,9 @@ def look(watch: Watch, now_s: int, latest: NDArray[np.float64], history_of: Call
         history = unmasked.history(part, history_of(part, now_s))
         if not watch.limit.resets.any():  # the days of a quota begin by its own clock
             history = localised(history, watch.card.time_zone or "UTC")
-        _put(found, part, watch.forecaster.crossings(state, history, watch.limit.take(part), horizon_s))
+        told = watch.forecaster.crossings(state, history, watch.limit.take(part), horizon_s)
+        proving.looked(watch, part, history, horizon_s, told)
+        _put(found, part, told)
         for name, array in state.items():
             watch.forecaster_state[name][part] = array
     limits.looked(watch, found)

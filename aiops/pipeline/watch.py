@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from aiops import __version__
 from aiops.core.errors import SourceError
 from aiops.core.labels import Labels, key, subset
 from aiops.core.records import Bools, Crossings, EarlyWarning, Floats, Ints, Limit, Lineage, State, Symptom, SymptomKind
@@ -17,6 +18,7 @@ from aiops.models.card import ModelCard
 from aiops.models.cohort import Cohorts
 from aiops.models.entity import EntityIndex
 from aiops.models.interface import Detector, Forecaster, Opinion
+from aiops.models.proof import Proofs
 from aiops.pipeline.feed import Feed, joined
 from aiops.pipeline.mask_rows import MaskRows
 from aiops.pipeline.pending import Alerts, Pending
@@ -51,7 +53,7 @@ class Watch:
     instant that the models of a row have seen: rows whose sources are away stand still. `again`: the turns since the last save
     that an earlier life took in. `stood`: of each entity with a forecast, from when to when the last warning of one stood open.
     `heard`: the number of the last statement that was taken in. `limits`: where a query gives the limit, what it last said of
-    each row, and when.
+    each row, and when. `proofs`: what warnings that may open next rest on; None: nothing is held.
     """
 
     card: ModelCard
@@ -116,6 +118,7 @@ class Watch:
     services: Services = field(default_factory=Services)
     intake: Intake | None = None
     again: list[Kept] = field(default_factory=list)
+    proofs: Proofs | None = None
     opinion: Opinion | None = field(init=False, default=None)
     opinion_state: State = field(default_factory=dict)
     rows_of_labels: Remembered[Ints] = field(init=False)
@@ -173,7 +176,7 @@ class Watch:
     def trace(self) -> None:
         """Bring `lineage` up to the feeds' last answers."""
         self._lineages.clear()
-        self.lineage = self.join([one for feed in self.feeds for one in feed.lineages])
+        self.lineage = self._traced(self.join([one for feed in self.feeds for one in feed.lineages]))
 
     def lineage_of(self, row: int) -> Lineage:
         """The lineage of one row: joined over the feeds that deliver it."""
@@ -182,8 +185,12 @@ class Watch:
         who = tuple(i for i, feed in enumerate(self.feeds) if row < len(feed.seen) and feed.seen[row])
         if who not in self._lineages:
             parts = [one for i in who for one in self.feeds[i].lineages]
-            self._lineages[who] = self.join(parts) if parts else self.lineage
+            self._lineages[who] = self._traced(self.join(parts)) if parts else self.lineage
         return self._lineages[who]
+
+    def _traced(self, lineage: Lineage) -> Lineage:
+        """A lineage with what was made of it: by which edition of which card, by which code."""
+        return replace(lineage, card=f"{self.card.name}@{self.card.sha}", code=__version__)
 
     def _rows_of_labels(self, labels: LabelSets) -> Ints:
         return self.window.rows_for(labels, self.shift_s(list(labels)) if self.shift_s else 0)

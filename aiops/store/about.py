@@ -61,6 +61,15 @@ def told_end(store: Store, receiver: str, warning_id: str, before: int) -> tuple
     return ("", {}) if found is None else (str(found["verdict"]), dict(found.get("verdicts", {})))
 
 
+def recorded(store: Store, action: str, object_: str) -> dict[str, Any] | None:
+    """The detail of the first row of the ledger in which this was done to that; None: it never was. Every row is looked at."""
+    t = tables.ledger
+    query = sa.select(t.c.detail).where(t.c.action == action, t.c.object == object_).order_by(t.c.seq).limit(1)
+    with store._read() as connection:
+        found = connection.execute(query).scalar()
+    return None if found is None else dict(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """A warning that was told with another. `alone`: somebody was told of it as itself as well."""

@@ -9,11 +9,8 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 
 from aiops.core.records import EarlyWarning
 from aiops.daemon.daemon import Daemon
-from aiops.notify.evidence import told
-from aiops.notify.wording import sure, title
-from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.arrays import arrays
-from aiops.store.codec import to_json
+from aiops.pipeline.why import why
 from aiops.store.paging import Pages
 from aiops.web.access.access import Access, Needs
 from aiops.web.access.sight import Sight, sight_of
@@ -110,17 +107,6 @@ def _explained(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] 
     one = None if stored is None else sight.warning(stored)
     if one is None:
         return None
-    now, clear = daemon.clock(), one == stored  # what people wrote may name what is masked
-    evidence = [
-        {"series": t.series, "facts": [{"name": n, "said": s} for n, s in t.facts], "also": t.also, "windows": t.windows,
-         "against": t.against}
-        for t in told(one.symptoms, now)
-    ]  # fmt: skip
-    lineage = {one.digest + one.query + one.source: to_json(one) for one in (s.lineage for s in one.symptoms)}
-    said = daemon.store.statements(warning_id=one.id)
-    return {
-        "id": one.id, "title": title(one, now), "sure": sure(one), "record": to_json(one.record),
-        "calibration": dict(one.calibration), "evidence": evidence, "lineage": [*lineage.values()],
-        "masked": [m.as_json() for m in view.masked(daemon, one)], "judged_at": deadline_s(one), "policy": about(daemon, one),
-        "said": [{"kind": s.kind, "who": s.who, "said_s": s.said_s, "body": dict(s.body) if clear else {}} for s in said],
-    }  # fmt: skip
+    clear, said = one == stored, daemon.store.statements(warning_id=one.id)  # what people wrote may name what is masked
+    facts = why(one, said, daemon.clock(), clear)
+    return {**facts, "masked": [m.as_json() for m in view.masked(daemon, one)], "policy": about(daemon, one)}
