@@ -16,7 +16,7 @@ from aiops.config.routing import Route
 from aiops.core.durations import rfc3339, text
 from aiops.core.errors import SourceError
 from aiops.core.labels import fingerprint, key, subset
-from aiops.core.records import CROSSED, GONE, EarlyWarning
+from aiops.core.records import CROSSED, GONE, TIMED, EarlyWarning
 from aiops.core.text import visible
 from aiops.governance.decide import Decision
 from aiops.governance.gate import Gate
@@ -300,7 +300,7 @@ def unseen_s(warning: EarlyWarning, now_s: float) -> float | None:
 def _clear(warning: EarlyWarning, unseen: float | None) -> bool | None:
     """Whether its forecast no longer crosses: what has come true is not clear, and of what nobody sees it cannot be told."""
     if warning.state == "open":
-        clear = warning.kind != "anomaly" and warning.crossing is None
+        clear = warning.kind in TIMED and warning.crossing is None
         return clear if unseen is None else None
     return {GONE: True, CROSSED: False}.get(warning.closed_why)
 

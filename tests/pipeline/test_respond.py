@@ -213,6 +213,17 @@ def test_what_a_warning_is_like_now_is_asked_of_the_store(rig: Rig) -> None:
     assert world.situation(type(run)(**{**{f: getattr(run, f) for f in run.__slots__}, "warning_id": "none"}), START_S) is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "clear"), [("exhaustion", True), ("rule", True), ("anomaly", False), ("absence", False), ("conflict", False)]
+)
+def test_only_what_told_a_time_is_clear_while_it_is_open(rig: Rig, kind: str, clear: bool) -> None:
+    world, run = around(rig)
+    rig.warn(early(kind=kind, crossing=None))
+    found = world.situation(run, START_S)
+    assert found is not None
+    assert (found.open, found.clear) == (True, clear)
+
+
 def outbox(rig: Rig) -> list[dict[str, Any]]:
     with rig.store._read() as c:
         return [json.loads(row[0]) for row in c.exec_driver_sql("SELECT payload FROM outbox ORDER BY seq")]
