@@ -13,7 +13,7 @@ from aiops.models.card_parts import Budget, CardName, Exclude, GuardRules, Owner
 
 FIRING = 'ALERTS{alertstate="firing"}'
 """What says that an alert fires; the query of such a card."""
-FORECAST: Mapping[str, Any] = {"calm_times": 1.2}
+FORECAST: Mapping[str, Any] = {"calm_times": 1.5}
 """What the forecaster does otherwise for rules than for a card with a query, where `params` do not say: their limit is the
 team's own word for a failure."""
 RULES_OWN = "the rule's own"
@@ -41,7 +41,7 @@ class AlertsCard(Strict):
     alerts: AlertsRule = Field(description="which alerting rules of its sources are forecast")
     horizon: Duration = Field(6 * 3600.0, gt=0, description="how far ahead a crossing is announced")
     params: dict[str, Any] = Field(
-        default_factory=dict, description="the forecaster's own parameters; for rules `calm_times` is 1.2 where it is not given"
+        default_factory=dict, description="the forecaster's own parameters; for rules `calm_times` is 1.5 where it is not given"
     )
     sources: list[str] = Field(default_factory=list, description="which sources; none: all that serve rules")
     signal: str = Field("", description="what runbooks match; default: the name")
