@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from aiops.runbooks.match import Refusal, Subject
     from aiops.runbooks.plan import Refuses
     from aiops.runbooks.reach import Reach
+    from aiops.store.response_rows import Run
 
 runbooks_app = typer.Typer(no_args_is_help=True, help="Runbooks: list, explain, plan, try on the past, export.")
 Name = Annotated[str, typer.Argument(help="the runbook's name")]
@@ -69,17 +71,22 @@ def explain(
     from aiops.runbooks.plan import plan as planned
 
     settings = _settings(config, data_dir)
-    (subject, reach, against), refuses = _subject(settings, warning, symptom), _refuses(settings)
-    for one, refused in explained(_loaded(settings), subject):
-        allowed, refused = reach(one), [*against, *refused]
+    about, refuses = _about(settings, warning, symptom), _refuses(settings)
+    for one, refused in explained(_loaded(settings), about.subject):
+        allowed, refused, run = about.reach(one), [*about.against, *refused], about.answers.get(one.name)
         lines = [{"line": r.line, "wanted": r.wanted, "got": r.got} for r in refused]
-        steps = [] if refused else planned(one, context_of(subject, one.target_by), refuses)[0]
+        steps = [] if refused else planned(one, context_of(about.subject, one.target_by), refuses)[0]
         not_done = {step["id"]: step["refused"] for step in steps if step.get("refused")}
         if output == "json":
-            _emit({"runbook": one.name, "fits": not refused, "refused": lines, "steps_refused": not_done, **allowed.as_json()})
+            answer = None if run is None else {"id": run.id, "state": run.state, **_why(run)}
+            said = {"runbook": one.name, "fits": not refused, "refused": lines, "steps_refused": not_done, "response": answer}
+            _emit({**said, **allowed.as_json()})
         else:
             why = "; ".join(f"{r.line} wants {r.wanted}, got {visible(r.got) or 'none'}" for r in refused)
             but = "".join(f"\n  step {name} would be refused: {visible(said)}" for name, said in not_done.items())
+            if run is not None:
+                came = _why(run)["why"]
+                but += f"\n  response {run.id} is {run.state}{f': {visible(came, WHOLE)}' if came else ''}"
             typer.echo(f"{one.name}: {why or f'fits, {visible(allowed.words(), WHOLE)}'}{but}")
 
 
@@ -95,10 +102,10 @@ def plan(
     from aiops.runbooks.plan import plan as planned
 
     settings = _settings(config, data_dir)
-    one, (subject, reach, against) = _named(_loaded(settings), name), _subject(settings, warning, symptom)
-    refused = [*against, *refusals(one, subject)]
-    steps, impact = planned(one, context_of(subject, one.target_by), _refuses(settings))
-    allowed = reach(one)
+    one, about = _named(_loaded(settings), name), _about(settings, warning, symptom)
+    refused = [*about.against, *refusals(one, about.subject)]
+    steps, impact = planned(one, context_of(about.subject, one.target_by), _refuses(settings))
+    allowed = about.reach(one)
     for step in steps:
         step["why_not_executed"] = step.get("refused") or _held(one, step, allowed) or step["why_not_executed"]
     if output == "json":
@@ -234,16 +241,29 @@ def _held(one: Runbook, step: Mapping[str, Any], allowed: Reach) -> str:
     return f"only shown: mode {allowed.mode} by {' and '.join(allowed.by)}"
 
 
-def _subject(
-    settings: Settings, warning: str, symptom: Path | None
-) -> tuple[Subject, Callable[[Runbook], Reach], list[Refusal]]:
-    """What is asked about, a kept warning as it is now or the symptom in a file, how far a runbook may go for it, and what stands
-    against every runbook."""
+def _why(run: Run) -> dict[str, str]:
+    """Which guard stopped a response, or what else became of it, and the two values."""
+    return {"because": str(run.body.get("because", "")), "why": str(run.body.get("why", ""))}
+
+
+class _About(NamedTuple):
+    """What is asked about, a kept warning as it is now or the symptom in a file. `reach`: how far a runbook may go for it;
+    `against`: what stands against every runbook; `answers`: what has begun about it already, by runbook."""
+
+    subject: Subject
+    reach: Callable[[Runbook], Reach]
+    against: Sequence[Refusal] = ()
+    answers: Mapping[str, Run] = MappingProxyType({})
+
+
+def _about(settings: Settings, warning: str, symptom: Path | None) -> _About:
+    """What is asked about."""
     from aiops.cli.reaching import Reaching
     from aiops.cli.warnings import reading_store
     from aiops.core.errors import AiopsError
     from aiops.pipeline.respond import why_not
     from aiops.runbooks.match import Subject
+    from aiops.store.responses import Responses
 
     if bool(warning) == (symptom is not None):
         fail("name a warning, or a file with --symptom", 2)
@@ -252,16 +272,20 @@ def _subject(
         if symptom is not None:
             given = _given(symptom)
             stage = reaching.stage_of(given.card)
-            return given, lambda runbook: reaching.of_symptom(runbook, given, stage), []
+            return _About(given, lambda runbook: reaching.of_symptom(runbook, given, stage))
         with reading_store(settings.store.url, settings.data_dir) as store:
             found = store.warning(warning)
+            begun = Responses(store).newest(warning_id=found.id) if found is not None else []
     except AiopsError as e:
         fail(str(e), 1)
     if found is None:
         fail(f"no warning, or more than one, begins with {warning!r}; see `aiops warnings list`", 1)
     now = time.time() if found.state == "open" else found.updated_s
     against = why_not(found, now) if found.state == "open" else None
-    return Subject.of(found, now), lambda runbook: reaching.of_warning(runbook, found), [against] if against else []
+    answers = {run.runbook: run for run in reversed(begun)}
+    return _About(
+        Subject.of(found, now), lambda runbook: reaching.of_warning(runbook, found), [against] if against else [], answers
+    )
 
 
 def _given(file: Path) -> Subject:

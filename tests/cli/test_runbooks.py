@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from aiops.cli.app import app
 from aiops.runbooks.plan import NOT_EXECUTED
 from aiops.store import Store
+from aiops.store.response_rows import Decision, Run
+from aiops.store.responses import Responses
 from tests.runbooks.test_past import book, opened
 
 SYMPTOM = {"kind": "forecast", "signal": "free", "lead_time": "6h", "confidence": 0.9, "labels": {"instance": "--db1"}}
@@ -131,6 +133,23 @@ def test_a_kept_warning_that_nothing_is_begun_about_is_explained(place: Path) ->
     assert [line["line"] for line in said["refused"]] == ["stale"]
     assert "stale wants a warning that is looked at, got nothing new since" in aiops("explain", "a").stdout
     assert "it does not fit: stale" in aiops("plan", "fills", "a", code=1).stderr
+
+
+def test_what_has_begun_about_a_kept_warning_says_which_guard_stopped_it(place: Path) -> None:
+    why = "it ran 10m ago, and its cooldown is 1h"
+    store = Store.open("", place / "data")
+    one = store.warnings()[0]
+    run = Run("r1", "r1", "fills", "4f2c", "t", one.id, one.card, "auto", "matched", 0.0, 0.0, None, {}, {})
+    runs = Responses(store)
+    epoch = runs.take_lease("a", 60.0, 0.0)
+    assert epoch is not None
+    assert runs.begin(run, (), (), epoch, 0.0)
+    assert runs.decide(Decision(run, "blocked", why, body={"because": "cooldown"}), epoch, 1.0)
+    store.close()
+    (said,) = lines("explain", "a")
+    assert said["response"] == {"id": "r1", "state": "blocked", "because": "cooldown", "why": why}
+    assert f"\n  response r1 is blocked: {why}\n" in aiops("explain", "a").stdout
+    assert lines("explain", "--symptom", "symptom.json")[0]["response"] is None
 
 
 def test_a_plan_of_what_does_not_fit_ends_with_1(place: Path) -> None:
