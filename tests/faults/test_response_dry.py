@@ -57,7 +57,7 @@ def world(folder: Path, there: Web, port: int) -> Path:
 @contextlib.contextmanager
 def traced(calls: Path, *command: str) -> Iterator[subprocess.Popen[bytes]]:
     """A command of the program with the programs that it starts and the addresses that it turns to written down."""
-    strace = ("strace", "-f", "-qq", "-e", "trace=execve,connect", "-o", str(calls))
+    strace = ("strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=execve,connect", "-o", str(calls))
     with open(calls.with_suffix(".log"), "wb") as log:
         process = subprocess.Popen(
             [*strace, sys.executable, "-m", "aiops", *command], cwd=ROOT, stdout=log, stderr=log, start_new_session=True
