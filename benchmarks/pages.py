@@ -26,7 +26,7 @@ READY = """() => document.readyState === 'complete' && performance.getEntriesByT
 MS = """() => Math.max(performance.getEntriesByType('navigation')[0].loadEventEnd,
   ...performance.getEntriesByName('drawn').map(e => e.startTime))"""
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-WIDE, HIGH = 860, 1700
+WIDE, HIGH = 860, 2600
 
 
 def warned(show: Show) -> str:
@@ -72,7 +72,9 @@ def shots(browser: Any, show: Show, warning_id: str, folder: pathlib.Path) -> No
         page.goto(show.url + path)
         page.wait_for_function(READY)
         page.wait_for_timeout(300)
-        high = page.locator(below).bounding_box()["y"] - 8
+        while (box := page.locator(below).bounding_box()) is None:  # the page is just showing itself anew
+            page.wait_for_timeout(50)
+        high = box["y"] - 8
         shot = page.screenshot(full_page=True, clip={"x": 0, "y": 0, "width": WIDE, "height": high})
         (folder / f"{name}.png").write_bytes(small(shot))
     context.close()

@@ -200,25 +200,6 @@ def test_what_is_refused_for_good_goes_to_the_fallback_and_is_counted(store: Sto
     assert rows == [("notify.dead", first, "am")]
 
 
-@pytest.mark.parametrize("status", [404, 503])
-@pytest.mark.row("X15")
-def test_a_secret_of_a_receiver_is_kept_nowhere(
-    tmp_path: Path, store: Store, receiver: Receiver, capfd: pytest.CaptureFixture[str], status: int
-) -> None:
-    canary, file = "c4n4ry-of-a-receiver", tmp_path / "secret"
-    file.write_text(canary)
-    put(store, 1, NOW)
-    receiver.answer = lambda handler, key: said(handler, status)
-    params = WebhookParams(url=f"{receiver.url}{canary}?key={canary}", secret_file=file, bearer_token_file=file)
-    relay = Relay(store, {"am": WebhookNotifier("am", params)})
-    result = relay.run_once(NOW)
-    assert result.dead + result.retried == 1
-    kept = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
-    assert f"HTTP {status}".encode() in kept
-    assert canary.encode() not in kept
-    assert canary not in "".join(capfd.readouterr())
-
-
 @pytest.mark.row("N5")
 def test_one_bad_receiver_of_three_costs_the_others_nothing(store: Store, receiver: Receiver) -> None:
     let_go = threading.Event()

@@ -8,6 +8,12 @@ import pytest
 
 from aiops.core.errors import NotifyError, RetryLater
 from aiops.notify.post import WAIT_AT_MOST_S, Post, PostParams
+from aiops.notify.relay import Relay
+from aiops.notify.webhook import WebhookNotifier, WebhookParams
+from aiops.store import Store
+from tests.faults.test_notify_n import NOW, Receiver, put, said
+from tests.faults.test_notify_n import receiver as receiver
+from tests.faults.test_notify_n import store as store
 from tests.notify.hostile import answering, plain
 
 
@@ -55,3 +61,22 @@ def test_nobody_there_is_tried_again() -> None:
 def test_a_login_is_whole_and_an_address_is_one(given: dict[str, str], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         PostParams.model_validate({"url": "http://x", **given})
+
+
+@pytest.mark.parametrize("status", [404, 503])
+@pytest.mark.row("X15")
+def test_a_secret_of_a_receiver_is_kept_nowhere(
+    tmp_path: Path, store: Store, receiver: Receiver, capfd: pytest.CaptureFixture[str], status: int
+) -> None:
+    canary, file = "c4n4ry-of-a-receiver", tmp_path / "secret"
+    file.write_text(canary)
+    put(store, 1, NOW)
+    receiver.answer = lambda handler, key: said(handler, status)
+    params = WebhookParams(url=f"{receiver.url}{canary}?key={canary}", secret_file=file, bearer_token_file=file)
+    relay = Relay(store, {"am": WebhookNotifier("am", params)})
+    result = relay.run_once(NOW)
+    assert result.dead + result.retried == 1
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
+    assert f"HTTP {status}".encode() in kept
+    assert canary.encode() not in kept
+    assert canary not in "".join(capfd.readouterr())

@@ -76,7 +76,7 @@ def _approved_on_the_phone(show: Show, tabs: list[Tab]) -> None:
     phone.locator(".ask input[name=confirm]").tap()
     phone.keyboard.type(RUNBOOK)
     phone.locator(".ask button", has_text="Approve").tap()
-    phone.locator("[role=status]", has_text="approve: heard").wait_for()
+    phone.locator("[role=status]", has_text="Your yes was heard").wait_for()
     until(show, "response", state="verifying")
     spare = show.daemon.shop.parents[1] / "spare" / "import"
     assert len(list(spare.iterdir())) == FILES, "what the plan says was really done"
@@ -110,12 +110,12 @@ def test_where_several_look_one_tap_approves_and_two_say_what_was_wrong(show: Sh
         enter(phone, show.url, show.app)
         phone.page.goto(f"{show.url}/warnings/{warning_id}")  # as a message leads there
         phone.page.locator(".bar button", has_text="Approve").tap()
-        phone.page.locator("[role=status]", has_text="approve: heard").wait_for()
+        phone.page.locator("[role=status]", has_text="Your yes was heard").wait_for()
         phone.page.locator(".bar a", has_text="Wrong").tap()
         button = phone.page.locator("button", has_text="Not real")
         assert phone.page.evaluate("b => b.getBoundingClientRect().top < innerHeight", button.element_handle())
         button.tap()
-        phone.page.locator("[role=status]", has_text="noise: kept").wait_for()
+        phone.page.locator("[role=status]", has_text="Kept: not real").wait_for()
         assert "operator said: noise" in phone.page.locator(".thread").inner_text()
     assert [one.body["word"] for one in show.daemon.store.statements(kind="feedback")] == ["noise"]
 

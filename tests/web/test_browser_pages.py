@@ -229,7 +229,7 @@ def test_without_a_script_all_of_it_is_there_and_the_forms_work(rig: Rig, app: F
         assert "UTC" in one.page.locator(".when time").inner_text()
         assert 'http-equiv="refresh"' in one.page.content()
         one.page.locator("button", has_text="Told twice").tap()
-        assert "duplicate: kept" in one.page.locator("[role=status]").inner_text()
+        assert "Kept: told twice" in one.page.locator("[role=status]").inner_text()
 
 
 def test_times_are_told_in_the_readers_zone_beside_utc(rig: Rig, app: FastAPI, url: str) -> None:

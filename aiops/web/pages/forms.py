@@ -17,7 +17,10 @@ from aiops.responses.people import Unheard
 from aiops.web.access import approving
 from aiops.web.access.access import Access, Caller, Needs, fields
 
-ANSWERS = ("approve", "deny", "cancel", "resolve")
+HEARD = {
+    "approve": "Your yes was heard; what comes of it stands below", "deny": "Your no was heard",
+    "cancel": "Heard: it ends before its next step", "resolve": "Your word was heard; what comes of it stands below",
+}  # fmt: skip
 SAID = {
     "noise": "Not real", "expected": "Known, planned", "early": "Too early", "late": "Too late", "duplicate": "Told twice",
     "wrong_target": "Wrong target", "unimportant": "Right but unimportant",
@@ -37,13 +40,13 @@ def add_forms(app: FastAPI, daemon: Daemon, access: Access) -> None:
         try:
             if word in ("ack", "unhush"):
                 await run_in_threadpool(getattr(desk, word), warning_id, caller.name, now)
-                return _back(warning_id, "ack: kept" if word == "ack" else "it is told again")
+                return _back(warning_id, "Kept: you look at it" if word == "ack" else "It is told again")
             found = await run_in_threadpool(desk.feedback, warning_id, cast(Any, word), caller.name, now, note)
         except Unsaid as e:
             return _back(warning_id, str(e))
         until = found.body.get("hush_until_s")
         quiet = "" if until is None else f"; nothing is told of this series until {rfc3339(until)}"
-        return _back(warning_id, f"{word.replace('_', ' ')}: kept{quiet}")
+        return _back(warning_id, f"Kept: {shown(word).lower()}{quiet}")
 
     @app.post("/warnings/{warning_id}/responses/{run_id}", include_in_schema=False)
     async def answer(warning_id: str, run_id: str, request: Request, caller: Caller = answers) -> Response:
@@ -55,7 +58,7 @@ def add_forms(app: FastAPI, daemon: Daemon, access: Access) -> None:
             return _again(warning_id) if access.guarded else _back(warning_id, str(e))
         except Unheard as e:
             return _back(warning_id, str(e))
-        return _back(warning_id, f"{word}: heard" if word in ANSWERS else "nothing was said")
+        return _back(warning_id, HEARD.get(word, "Nothing was said"))
 
 
 def _answer(daemon: Daemon, caller: Caller, run_id: str, given: dict[str, str]) -> None:
@@ -71,9 +74,14 @@ def _answer(daemon: Daemon, caller: Caller, run_id: str, given: dict[str, str]) 
         people.resolve(run_id, cast(Any, given.get("word", "")), caller.name, now, note, caller.groups)
 
 
+def shown(word: str) -> str:
+    """What stands on the button of a word."""
+    return SAID.get(word, word.replace("_", " ").capitalize())
+
+
 def words() -> list[tuple[str, str]]:
     """(what is posted, what stands on the button)."""
-    return [(word, SAID.get(word, word.replace("_", " ").capitalize())) for word in WORDS]
+    return [(word, shown(word)) for word in WORDS]
 
 
 def _again(warning_id: str) -> Response:

@@ -47,8 +47,8 @@ def _about(row: LedgerRow) -> Cell:
 def detail(said: Mapping[str, Any]) -> str:
     """What a row holds, as people read it: its times as times, long hashes cut, nothing that is empty.
 
-    >>> detail({"runbook": "mend@4f2c", "expires_s": 60.5, "why": None, "steps": [{"id": "look", "state": "DONE"}]})
-    'runbook: mend@4f2c; expires: 1970-01-01T00:01:00Z; steps: id: look, state: DONE'
+    >>> detail({"runbook": "mend@4f2c", "expires_s": 1790000000.5, "why": None, "steps": [{"id": "look", "state": "DONE"}]})
+    'runbook: mend@4f2c; expires: 2026-09-21T14:13:20Z; steps: id: look, state: DONE'
     """
     return "; ".join(_pairs(said, DEPTH))
 
