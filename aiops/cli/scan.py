@@ -190,6 +190,7 @@ def _show(report: Report, most: int, output: str) -> None:
 def _print_text(report: Report, most: int) -> None:
     from rich.console import Console
 
+    from aiops.core.text import several
     from aiops.scan.rows import SILENT_SHOWN, nearest
 
     wide = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
@@ -206,7 +207,7 @@ def _print_text(report: Report, most: int) -> None:
     told = ", ".join(f"{states[state]} {state}" for state in ("firing", "pending", "expected", "silent"))
     of_each = f", of each rule {SILENT_SHOWN} silent ones at most" if calm else ""
     more = f"; the table has the {len(shown)} nearest{of_each}" if len(found) > len(shown) else ""
-    console.print(f"{len(found)} rows: {told}{more}" if report.rules else "the server has no alerting rules")
+    console.print(f"{several(len(found), 'row')}: {told}{more}" if report.rules else "the server has no alerting rules")
     for text in (*_records(shown), *_others(report.rows)):
         console.print(text, soft_wrap=True)
 
@@ -282,7 +283,7 @@ def number(value: float | None, unit: str = "1") -> str:
 
 
 def _records(found: Sequence[Row]) -> Iterator[str]:
-    from aiops.core.text import visible
+    from aiops.core.text import several, visible
 
     known = [row for row in found if row.record.own is not None]
     telling = [row for row in known if row.record.telling]
@@ -291,10 +292,11 @@ def _records(found: Sequence[Row]) -> Iterator[str]:
     for row in telling:
         yield f"  {visible(row.served.rule.alert, 60)} {entity(row.labels)}: {row.record.sentence()}"
     if len(telling) < len(known):
-        yield f"  {len(known) - len(telling)} rows: in that time neither did they fire, nor would anything have warned"
+        calm = several(len(known) - len(telling), "row")
+        yield f"  {calm}: in that time nothing fired, nor would anything have warned"
     if len(known) < len(found):
         why = Counter(row.record.why for row in found if row.record.own is None)
-        yield "\n" + "; ".join(f"records of {count} rows: not computed; {visible(one, 200)}" for one, count in why.items())
+        yield "\n" + "; ".join(f"records of {several(count, 'row')}: not computed; {visible(one, 200)}" for one, count in why.items())
 
 
 def _others(every: Sequence[Row]) -> Iterator[str]:
