@@ -296,7 +296,8 @@ def _records(found: Sequence[Row]) -> Iterator[str]:
         yield f"  {calm}: in that time nothing fired, nor would anything have warned"
     if len(known) < len(found):
         why = Counter(row.record.why for row in found if row.record.own is None)
-        yield "\n" + "; ".join(f"records of {several(count, 'row')}: not computed; {visible(one, 200)}" for one, count in why.items())
+        said = (f"records of {several(count, 'row')}: not computed; {visible(one, 200)}" for one, count in why.items())
+        yield "\n" + "; ".join(said)
 
 
 def _others(every: Sequence[Row]) -> Iterator[str]:
