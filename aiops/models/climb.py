@@ -17,7 +17,7 @@ WIDTHS = (1, 6, 12)
 SHORT, DAYS = np.arange(1, 24), 24 * np.arange(1, 14)
 """Hours ago a rise may have begun: within a day, compared with what the same hours of yesterday gained; else whole days."""
 JOB_H, GROWTH_H, YOUNG_H = 24.0, 48.0, 72.0
-JOB, GROWTH = 0.5, 0.42
+JOB, GROWTH = 0.47, 0.4
 """The share of the way that must lie behind a rise of up to JOB_H, and of GROWTH_H and more (YOUNG_H where there was no calm as
 long before it); between them a straight line."""
 

@@ -15,6 +15,8 @@ STILL_H, STILL, SETTLED_H = 6, 0.3, 12
 PER_CARRIER, PER_SHORT, CARRIERS = 5.0, 3.0, 11
 """Of a rise one in so many hours carries it, up to SHORT_H one in so many half hours; from day to day so many of 72 hours."""
 SHORT_H = 16
+FLAT, STAIRS = 1e-6, 0.5
+"""Hours that moved by less than this share of the range did not move at all; this share of the known ones makes stairs."""
 
 
 def carriers(gains: Array) -> Array:
@@ -32,10 +34,14 @@ def carriers(gains: Array) -> Array:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Course:
-    """Gains, oldest first: `gains` (n, HOURS - 1) from hour to hour, `short` (n, 2 SHORT_H - 1) from half hour to half hour."""
+    """Gains, oldest first: `gains` (n, HOURS - 1) from hour to hour, `short` (n, 2 SHORT_H - 1) from half hour to half hour.
+
+    `stairs` (n,): in STAIRS of the known hours nothing moved at all, as with whole percents; `halted` (n,) see `_halted`.
+    """
 
     gains: Array
     short: Array
+    stairs: Bools
     halted: Bools
 
     @classmethod
@@ -43,7 +49,8 @@ class Course:
         """The course of a scene; hours without samples say nothing."""
         means = scene.mid.means(HOURS * HOUR // scene.mid_step_s, HOURS)
         halves = scene.mid.means(SHORT_H * HOUR // scene.mid_step_s, 2 * SHORT_H)
-        return cls(np.diff(means, axis=1), np.diff(halves, axis=1), _halted(means))
+        gains, stairs = np.diff(means, axis=1), _stairs(means)
+        return cls(gains, np.diff(halves, axis=1), stairs, _halted(means) & ~stairs)
 
     def carried(self, hours: int) -> Bools:
         """(n,) whether the rise of the last `hours`, up to HOURS, was carried by many of them: not by a step or a few."""
@@ -56,12 +63,22 @@ class Course:
         return np.asarray(carriers(self.gains) >= np.minimum(CARRIERS, np.isfinite(self.gains).sum(axis=1)))
 
 
+def _stairs(means: Array) -> Bools:
+    """(n,) rows whose hourly `means` (n, HOURS) stand on whole steps; rows without samples do not."""
+    gains = np.diff(means, axis=1)
+    span = np.fmax.reduce(means, axis=1) - np.fmin.reduce(means, axis=1)
+    with np.errstate(invalid="ignore"):
+        flat = (np.abs(gains) <= FLAT * span[:, None]).sum(axis=1)
+    known = np.isfinite(gains).sum(axis=1)
+    return np.asarray((known > 0) & (flat >= STAIRS * known))
+
+
 def _halted(means: Array) -> Bools:
     """(n,) rows of hourly `means` (n, HOURS) that moved, in the last 6 h, by less than a third of what they gained in the same
     hours on each of the two days before, and by less than in any 6 h of the days before the last 12 h.
 
-    A sawtooth still moves, a daily rhythm moves or is as still at this hour as on other days, a rise of whole percents was as
-    still before.
+    A sawtooth still moves, a daily rhythm moves or is as still at this hour as on other days. Whole percents may stand as long
+    between any two of them: of stairs nothing is said.
     """
     now = means[:, -STILL_H - 1 :]
     last = HOURS - 1

@@ -219,8 +219,11 @@ def _sen(values: Array) -> tuple[Array, Array, Array, Array]:
     return slope, end, 1.4826 * _median(np.abs(rest - end[:, None])), z
 
 
-def clock(scene: Scene) -> Path:
-    """What comes nearer by the same amount in each of the last four half days (a certificate's time left), however far it is."""
+def clock(scene: Scene, stairs: Bools | bool = False) -> Path:
+    """What comes nearer by the same amount in each of the last four half days (a certificate's time left), however far it is.
+
+    Whole percents may do so by chance: of `stairs` (see `Course`) nothing is said.
+    """
     marks = np.stack([scene.level(12 * i, 1) for i in range(4, -1, -1)], axis=1)
     gains = np.diff(marks, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -229,7 +232,7 @@ def clock(scene: Scene) -> Path:
         record = above_record(scene.now, scene.top, scene.before(48), scene.margin, 0.0)
         pace = mean / (12 * HOUR)
         eta = scene.room / pace
-    return path_of(exact & record & (eta > 0), eta, pace, 2.0 * DAY, CLOCK, np.zeros(len(eta)))
+    return path_of(exact & record & (eta > 0) & np.logical_not(stairs), eta, pace, 2.0 * DAY, CLOCK, np.zeros(len(eta)))
 
 
 def quota(

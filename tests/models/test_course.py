@@ -63,6 +63,20 @@ def test_what_still_moves_or_never_did_does_not_stand_still(values: Array) -> No
     assert not course(values).halted[0]
 
 
+def test_stairs_are_whole_steps_and_stand_as_long_as_they_like() -> None:
+    rise = 50 + hours(120) / 4.5 + 0.05  # a whole percent in four and a half hours, and none for the last seven
+    held = np.minimum(rise, rise[-1] - 7 / 4.5)
+    whole, smooth = course(np.floor(held)), course(held)
+    assert whole.stairs[0]
+    assert not whole.halted[0]
+    assert smooth.halted[0]
+    assert not smooth.stairs[0]
+
+
+def test_a_row_without_samples_is_no_stairs() -> None:
+    assert not course(np.full(12 * 80, np.nan)).stairs[0]
+
+
 def test_a_short_history_says_neither() -> None:
     young = course(0.2 + 0.02 * (hours(20) + 20))
     assert not young.halted[0]

@@ -7,11 +7,21 @@ import pytest
 
 from aiops.core.records import Limit
 from aiops.models import days, paths
+from aiops.models.course import Course
 from aiops.models.quota import hours_since
 from aiops.models.scene import oriented, scene_of
 from tests.models.ways import NOON, Array, eta_hours, history, hours, scene
 
 NOISE = 0.0005 * np.random.default_rng(0).normal(size=12 * 24 * 16)
+
+
+# --- a clock ----------------------------------------------------------------------------------------------------------
+
+
+def test_whole_percents_are_no_clock_though_their_half_days_gained_the_same() -> None:
+    seen = scene(np.floor(20 + hours(96) / 6 + 0.01), 100.0)
+    assert np.isfinite(days.clock(seen).eta_s[0])
+    assert np.isnan(days.clock(seen, Course.of(seen).stairs).eta_s[0])
 
 
 # --- days and weeks ---------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 from aiops.core.records import Limit
 from aiops.models.exhaustion import Exhaustion, ExhaustionParams
 from aiops.models.growth import Growth
+from aiops.models.paths import PEAKS, RISES, Path
 from aiops.models.scene import scene_of
 from tests.models.ways import Array, history, hours, scene
 
@@ -76,6 +77,51 @@ def said(values: Array, limit: float = 1.0) -> tuple[Array, str]:
     seen = history(values[None])
     told = model.crossings(model.initial(1), seen, Limit.uniform(1, limit, True), 21 * 86400.0)
     return (told.time_s[0] - seen.now_s[0]) / 3600, str(told.reason[0])
+
+
+# --- growth that quickens ---------------------------------------------------------------------------------------------
+
+SQUARE = 0.9 * (np.clip(T + 84, 0, None) / 120) ** 2
+"""It began three and a half days ago and reaches 0.9 in one and a half."""
+
+
+def bend(values: Array) -> float:
+    return float(Growth.of(scene(values)).bend[0])
+
+
+@pytest.mark.parametrize("swing", [0.0, 0.02])
+def test_a_day_gains_more_than_the_day_before_where_growth_is_a_square(swing: float) -> None:
+    assert bend(SQUARE + swing * RHYTHM) == pytest.approx(2 * 0.9 * (24 / 120) ** 2, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        0.3 + 0.005 * np.clip(T + 100, 0, None),  # straight
+        0.3 + 0.002 * np.clip(T + 100, 0, None) + 0.01 * np.clip(T + 11, 0, None),  # another pace since eleven hours
+        0.3 + 0.005 * np.clip(T + 20, 0, None),  # began yesterday
+        to_a_level(3),
+        0.5 + 0.3 * RHYTHM,
+        np.full(len(T), np.nan),
+    ],
+)
+def test_what_goes_on_jumps_begins_bends_or_swings_does_not_quicken(values: Array) -> None:
+    assert bend(values) == 0
+
+
+def test_growth_that_quickens_is_told_sooner_by_its_bend() -> None:
+    noise = 0.0005 * np.random.default_rng(0).normal(size=len(T))
+    times, reason = said(SQUARE + 0.02 * RHYTHM + noise, 0.9)
+    assert times[1] == pytest.approx(36, rel=0.1), reason
+    steady, _ = said(0.9 / 120 * np.clip(T + 84, 0, None) + noise, 0.9)
+    assert steady[1] == pytest.approx(36, rel=0.05)
+
+
+def test_ways_of_part_of_a_day_and_of_peaks_are_told_as_they_are_and_none_by_less_than_its_share() -> None:
+    found, one = Growth.of(scene(SQUARE)), np.ones(1)
+    for name, window_h, share in ((RISES, 24, 1.0), (PEAKS, 336, 1.0), (RISES, 48, 0.6)):
+        path = found.sooner(Path(1e7 * one, one, window_h * 3600.0, name, np.zeros(1, np.int8)), 10 * one)
+        assert path.eta_s[0] == pytest.approx(share * 1e7)
 
 
 def test_users_that_join_until_all_are_there_are_not_told_as_growth_without_end() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aiops.core.records import Limit
 from aiops.models.exhaustion import Exhaustion, ExhaustionParams
 from aiops.models.kept import Evidence, kept
+from aiops.models.paths import FROM_DAY_TO_DAY, Path
 from tests.models.test_exhaustion import PER_LOOK, RISE, Turns, above
 
 
@@ -55,3 +57,23 @@ def test_who_comes_nearer_slower_than_told_is_judged_anew_as_long_as_it_does(
     anew = stays and covered < 0.55
     assert state["opened_room"][0] == pytest.approx(1.0 - covered if anew else 1.0)
     assert np.isfinite(state["doubt_room"][0]) == (not stays)
+
+
+@pytest.mark.parametrize(("reached", "hours", "stays"), [(0.85, 18, True), (0.85, 25, False), (0.6, 18, False), (0.6, 11, True)])
+def test_a_pause_ends_after_half_a_day_and_after_a_day_where_the_peak_of_the_day_still_stands(
+    reached: float, hours: int, stays: bool
+) -> None:
+    """Told at 0.8; the rhythm of its day has it at 0.5 now."""
+    now, model = 48 * 3600, Exhaustion(ExhaustionParams(), 300)
+    state = model.initial(1)
+    state["opened_s"][:], state["opened_left_s"][:], state["opened_room"][:] = 0.0, 30 * 86400.0, 0.2
+    state["window_s"][:], state["up"][:], state["last_s"][:] = 7 * 86400.0, True, now - hours * 3600.0
+    state["expected_s"][:], state["limit"][:] = 30 * 86400.0, 1.0
+    one, yes, no = np.ones(1), np.ones(1, bool), np.zeros(1, bool)
+    path = Path(np.full(1, np.nan), one, 7 * 86400.0, FROM_DAY_TO_DAY, np.zeros(1, np.int8))
+    seen = Evidence(
+        [path], np.full((1, 1), np.nan), 0.5 * one, one, yes, yes, 0 * one, one, reached * one, no, np.full(1, "", object),
+        np.zeros((1, 288), np.float32), 300,
+    )  # fmt: skip
+    told = model.told(state, seen, np.array([now]), Limit.uniform(1, 1.0, True), 40 * 86400.0)
+    assert np.isfinite(told.time_s[0, 1]) == stays
