@@ -28,6 +28,8 @@ SPREAD_LEADS = 12
 ORIGINS_APART = 3
 ORIGINS = (0, 2, 4, 6)
 """Which of the rolling origins a slow model is tried from."""
+LEAST_DAYS = {"pca": FEWEST_DAYS}
+"""Days that must lie before an origin for a model to be tried from it, where two are not enough."""
 
 
 def fitted(values: Floats, kind: str, season: int, step_s: int) -> Floats:
@@ -36,7 +38,9 @@ def fitted(values: Floats, kind: str, season: int, step_s: int) -> Floats:
     `values` (t,) float32 as in `Past`. Raises ValueError when it is too short.
     """
     past = Past(np.zeros(1, np.int64), values[None], np.zeros(1), np.ones(1), step_s, season)
-    found = conformal.fitted({kind: KINDS[kind]}, past, [past.ends[i] for i in ORIGINS if i < len(past.ends)])
+    ends = [past.ends[i] for i in ORIGINS if i < len(past.ends)]
+    known = [end for end in ends if end >= LEAST_DAYS.get(kind, 2) * season]
+    found = conformal.fitted({kind: KINDS[kind]}, past, known)
     if found is None:
         raise ValueError("too short for a rolling origin")
     return np.concatenate([found.path[0], found.scales[0], found.quantiles[0]])

@@ -109,7 +109,7 @@ class Pca(tier.SecondTier[PcaParams]):
     Fitted by a worker process (under 0.01 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
     nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
     split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
-    hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
+    hourly means, at least six days, for an origin needs five before it; NaN, constant and short rows stay with `combined`.
 
     Source: Hyndman & Ullah 2007, Robust forecasting of mortality and fertility rates: a functional data approach;
     scikit-learn, PCA.

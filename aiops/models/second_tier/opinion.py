@@ -7,6 +7,7 @@ from pydantic import Field
 
 from aiops.core.records import Bools, Floats, History, Ints, State
 from aiops.models.interface import Opinion
+from aiops.models.local_hours import localised
 from aiops.models.seasonal import SeasonalParams
 from aiops.models.second_tier.features import departures
 from aiops.models.second_tier.pool import Job, shared
@@ -62,7 +63,7 @@ class SecondOpinion(Opinion):
 
     def ask(self, state: State, rows: Ints, history: History) -> None:
         """See the interface."""
-        away = departures(history)
+        away = departures(localised(history, self.params.time_zone))
         if away is None:
             return
         key = shared().ask(Job(JUDGED, away.ravel(), {"kind": self.name, "own": len(rows), "rows": len(away)}))

@@ -34,6 +34,7 @@ HANGS_S = 1800.0
 LOOK_S = 5.0
 """How often one who waits patiently looks whether there is still somebody to wait for."""
 MINUTE = 60.0
+ENDED = "the worker ended"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,8 +102,8 @@ class Pool:
     order of asking. Processes start with the first job and end with the pool, or when the daemon is gone. Thread-safe.
 
     What comes of a job depends on the job alone, not on the number of workers or on other jobs; whether it comes in time does.
-    A `patient` pool has neither deadline nor budget, and `take` waits: what comes of a replay, where minutes pass at once, then
-    depends neither on the machine nor on what else it does.
+    A `patient` pool has neither deadline nor budget, `take` waits, and a job whose worker was killed is done once more: what
+    comes of a replay, where minutes pass at once, then depends neither on the machine nor on what else it does.
     """
 
     def __init__(
@@ -250,14 +251,19 @@ class _Lane:
 
     def _run(self) -> None:
         while (ticket := self.pool.next_job()) is not None:
-            begun = time.monotonic()
-            try:
-                found, error, cpu = self._done(ticket)
-            except (EOFError, OSError) as e:
-                found, error, cpu = None, f"the worker ended: {type(e).__name__}", time.monotonic() - begun
-                self._stop()
+            found, error, cpu = self._answer(ticket)
+            if self.pool.patient and error.startswith(ENDED):  # perhaps somebody else took the memory: no reason to say less
+                found, error, cpu = self._answer(ticket)
             self.pool.finished(ticket, found, error, cpu)
         self._stop()
+
+    def _answer(self, ticket: _Ticket) -> tuple[Floats | None, str, float]:
+        begun = time.monotonic()
+        try:
+            return self._done(ticket)
+        except (EOFError, OSError) as e:
+            self._stop()
+            return None, f"{ENDED}: {type(e).__name__}", time.monotonic() - begun
 
     def _done(self, ticket: _Ticket) -> tuple[Floats | None, str, float]:
         connection = self._start()

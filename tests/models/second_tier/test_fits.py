@@ -34,8 +34,19 @@ def test_a_day_with_a_trend_is_carried_on(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_series_gives_the_same_numbers(kind: str) -> None:
     y = np.random.default_rng(1).normal(size=144)
-    one, two = asked(kind, y)[1], asked(kind, y)[1]
+    (head, one), (_, two) = asked(kind, y), asked(kind, y)
+    assert head["error"] == ""
     np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("hours", [144, 168, 192])
+def test_days_of_a_kind_need_five_before_an_origin_and_no_more(hours: int) -> None:
+    """Of the origins those count that have five days before them: six days are enough to speak of a week."""
+    t = np.arange(hours + 72.0)
+    y = 0.3 * np.sin(2 * np.pi * t / 24) + 0.01 * np.random.default_rng(0).normal(size=len(t))
+    head, found = asked("pca", (y - y[hours - 1])[:hours])
+    assert head["error"] == ""
+    assert np.abs(found[:72] - (y - y[hours - 1])[hours:]).max() < 0.1
 
 
 @pytest.mark.parametrize("kind", KINDS)

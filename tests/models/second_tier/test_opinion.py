@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from aiops.models.second_tier.opinion import OpinionParams, SecondOpinion
 from aiops.models.second_tier.pool import Pool
 from aiops.models.second_tier.tier import KEEPS, TAKEN_AFTER_S
 from tests.models.hours import NOW, history_of
+from tests.models.second_tier.test_features import T_HOURS, T_SMALL
 
 EVERY_S = 600
 
@@ -24,7 +27,7 @@ def pool() -> Iterator[Pool]:
     pools.share(Pool(patient=True))
 
 
-def opinion(**params: float | bool) -> SecondOpinion:
+def opinion(**params: float | bool | str) -> SecondOpinion:
     return SecondOpinion("pca", OpinionParams(**params))
 
 
@@ -52,6 +55,34 @@ def test_an_answer_is_used_from_when_it_is_due_until_it_is_old() -> None:
     assert np.isnan(model.said(state, now + KEEPS * EVERY_S)).all()
     assert model.busy(state, now + EVERY_S - 1)[:3].all()
     assert not model.busy(state, now + EVERY_S).any()
+
+
+def test_a_course_that_follows_people_is_usual_after_the_clocks_changed(pool: Pool) -> None:
+    """Those of New York were set back a week before: half of what is known is of another hour of the day in UTC."""
+    zone, noise = ZoneInfo("America/New_York"), np.random.default_rng(0)
+
+    def ahead_s(at: int) -> float:
+        offset = datetime.fromtimestamp(at, zone).utcoffset()
+        assert offset is not None
+        return offset.total_seconds()
+
+    assert ahead_s(NOW - 12 * 86400) == ahead_s(NOW) + 3600
+
+    def course(t: np.ndarray) -> np.ndarray:
+        offset_s = np.array([ahead_s(one) for one in t.tolist()])
+        return 50 + 10 * np.exp(-((((t + offset_s) % 86400) - 9 * 3600) ** 2) / (2 * 5400**2))
+
+    seen = history_of(
+        course(T_HOURS) + 0.1 * noise.normal(size=(4, len(T_HOURS))), course(T_SMALL) + 0.1 * noise.normal(size=(4, len(T_SMALL)))
+    )
+    farthest = {}
+    for name in ("UTC", "America/New_York"):
+        model, state = opinion(time_zone=name), opinion().initial(4)
+        model.ask(state, np.arange(4), seen)
+        asked = pool.kept(state["key"][0].tobytes())
+        assert asked is not None
+        farthest[name] = float(np.abs(asked[0].values).max())
+    assert farthest["America/New_York"] < 9 < 15 < farthest["UTC"]
 
 
 def test_it_decides_what_is_in_doubt_and_nothing_else() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -140,6 +141,18 @@ def test_a_patient_pool_waits_whatever_its_deadline_and_budget_are() -> None:
         keys = [pool.ask(job("burn", seconds=0.2, label=i)) for i in range(3)]
         assert all(pool.take(key) is not None for key in keys)
         assert (pool.counts.answered, pool.counts.late, pool.counts.failed) == (3, 0, 0)
+    finally:
+        pool.close()
+
+
+def test_what_a_replay_says_does_not_depend_on_a_worker_that_somebody_killed(tmp_path: Path) -> None:
+    pool = Pool(patient=True)
+    try:
+        killed = pool.ask(Job(FAULTY + "crash_at_first", VALUES, {"mark": str(tmp_path / "mark")}))
+        always = pool.ask(job("crash"))
+        np.testing.assert_array_equal(pool.take(killed), 2.0 * VALUES)
+        assert pool.take(always) is None
+        assert (pool.counts.answered, pool.counts.failed) == (1, 1)
     finally:
         pool.close()
 
