@@ -25,7 +25,9 @@ from aiops.core.durations import text
 from aiops.core.errors import FileError, Mistake
 from aiops.governance.policy import Policy, load_policy
 from aiops.models.card import ModelCard, load_card, load_cards
+from aiops.responses.catalogue import Actions
 from aiops.runbooks import Runbook, load_runbook, load_runbooks
+from aiops.runbooks.plan import refusals_by
 
 T = TypeVar("T")
 DEFAULT_ROUTE = "default"
@@ -98,6 +100,7 @@ def _beside(settings: Settings, cards: list[ModelCard], runbooks: list[Runbook])
     yield from _unmatched(runbooks, [*cards, *more])
     yield from _unanswered(cards, [*runbooks, *others])
     yield from _labels(settings, runbooks, [*cards, *more])
+    yield from _unlisted(settings, runbooks)
 
 
 def _or_shipped(cards: Sequence[Path], runbooks: Sequence[Path]) -> tuple[Sequence[Path], Sequence[Path]]:
@@ -160,6 +163,7 @@ def _everything(config: Path | None) -> Iterator[Mistake]:
             yield from e.mistakes
         yield from _references(settings, cards or [], runbooks or [])
         yield from _labels(settings, runbooks or [], cards or [])
+        yield from _unlisted(settings, runbooks or [])
         yield from _config_references(config, settings, cards)
     elif cards is not None and config is not None:
         yield from _raw_references(config, cards)
@@ -321,6 +325,19 @@ def _labels(settings: Settings, runbooks: Iterable[Runbook], cards: Sequence[Mod
         leading = [card for card in cards if runbook.enabled and not refusal(runbook, card)]
         for loc, message in label_hints(runbook, leading, external):
             yield Hint(*astuple(_at(runbook.path, loc, message)))
+
+
+def _unlisted(settings: Settings, runbooks: Iterable[Runbook]) -> Iterator[Mistake]:
+    """Steps of runbooks that are to act, as far as the configuration lets any, whose program, host, namespace or job it does not
+    list."""
+    s, acts = settings.responses, ("approve", "auto")
+    if not any(mode in acts for mode in (s.ceiling, *(one.mode for one in s.ceilings))):
+        return
+    refuses = Actions(s.actions).refuses
+    for runbook in (one for one in runbooks if one.enabled and one.mode in acts):
+        for i, step in enumerate(runbook.steps):
+            for why in refusals_by(refuses, step, None):
+                yield Hint(*astuple(_at(runbook.path, ("steps", i, "uses"), f"it would be refused: {why}")))
 
 
 def _nearest(runbook: Runbook, cards: list[ModelCard], signals: list[str]) -> str:

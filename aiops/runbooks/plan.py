@@ -45,7 +45,7 @@ def shown(step: Step, context: Mapping[str, Any], refuses: Refuses = anything) -
     step that could not be taken back, or asked for after a crash, is not begun either.
     """
     what, refused = describe(step, context)
-    unlisted = "" if refused else next(_refusals(step, context, refuses), "")
+    unlisted = "" if refused else next(refusals_by(refuses, step, context), "")
     one: dict[str, Any] = {"id": step.id, "uses": step.uses, "effect": step.effect or "read", "what": what}
     one["known"] = not any(unknown_in(step, context))
     if step.if_:
@@ -61,8 +61,9 @@ def shown(step: Step, context: Mapping[str, Any], refuses: Refuses = anything) -
     return one
 
 
-def _refusals(step: Step, context: Mapping[str, Any], refuses: Refuses) -> Iterator[str]:
-    """What the configuration says against a step, against what takes it back, and against what asks whether it is done."""
+def refusals_by(refuses: Refuses, step: Step, context: Mapping[str, Any] | None) -> Iterator[str]:
+    """What the configuration says against a step, against what takes it back, and against what asks whether it is done; without a
+    `context`, by what stands in the file as it is."""
     for action, where in ((step, ""), (step.undo, "its undo: ")):
         if action is not None and (why := refuses(action.uses, _settled(action.uses, action.with_, context))):
             yield f"{where}{why}"
@@ -86,14 +87,15 @@ def asks(one: Step | Undo) -> tuple[str, dict[str, Any]]:
     return "exec", {"argv": check.argv, **({"host": given["host"]} if "host" in given else {})}
 
 
-def _settled(uses: str, given: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+def _settled(uses: str, given: Mapping[str, Any], context: Mapping[str, Any] | None) -> dict[str, Any]:
     """What an action is given as far as it can be told now. Program and host stand in every file as they are."""
     if uses in ("compute", "promql"):
         return {}
-    open_ = {key for key, value in given.items() if any(_unknown(_look_ups(value), context)) and key not in ("argv", "url")}
-    out = {key: render(value, context) for key, value in given.items() if key not in open_}
-    if "url" in out:
-        out["url"] = rendered_url(LOOK_UP.sub("x", given["url"]), context)[0]
+    out = {}
+    for key, value in given.items():
+        found = _look_ups(value)
+        if key in ("argv", "url") or not (found if context is None else any(_unknown(found, context))):
+            out[key] = LOOK_UP.sub("x", value) if key == "url" else render(value, context or {})
     return out
 
 
