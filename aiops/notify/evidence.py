@@ -84,7 +84,7 @@ def _pace(known: Mapping[str, Any], unit: str) -> str:
     said = [f"{quantity(known['slope_per_hour'], unit)} an hour"] if "slope_per_hour" in known else []
     if "window_s" in known and " over " not in str(known.get("reason")):  # some reasons name their window
         said.append(f"seen over {text(float(known['window_s']))}")
-    said += [f"the trend began {rfc3339(float(known['trend_start_s']))}"] if "trend_start_s" in known else []
+    said += [f"the trend began before {rfc3339(float(known['trend_start_s']))}"] if "trend_start_s" in known else []
     return ", ".join(said)
 
 

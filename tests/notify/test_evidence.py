@@ -25,7 +25,7 @@ def test_a_crossing_is_told_with_its_slope_and_since_when() -> None:
     )  # fmt: skip
     assert found == {
         "why": "steadily nearer", "now": "0.2", "limit": "not below 0.05", "since": "1970-01-01T00:01:00Z (1h ago)",
-        "slope": "-0.06 an hour, seen over 8h, the trend began 1970-01-01T00:00:00Z",
+        "slope": "-0.06 an hour, seen over 8h, the trend began before 1970-01-01T00:00:00Z",
     }  # fmt: skip
 
 
