@@ -272,7 +272,7 @@ def _policy_names(settings: Settings, policy: Policy) -> Iterator[Mistake]:
     """Names in the policy that are almost one of the config of which it says nothing. Others may be those of another daemon."""
     told = (
         ("sources", "source", policy.sources, [*settings.sources]),
-        ("locations", "receiver", policy.locations, [*settings.receivers, "web", "remote_write"]),
+        ("locations", "receiver", policy.locations, [*settings.receivers, "web", "remote_write", "lineage"]),
     )
     for part, what, named, known in told:
         unnamed = [name for name in known if name not in named]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aiops.cli.said import ConfigPath, Out, fail, tell
+from aiops.cli.said import ConfigPath, DataDir, Out, fail, stored, tell
 
 export_app = typer.Typer(no_args_is_help=True, help="Files for other tools: rules for Prometheus and Alertmanager, dashboards.")
 Into = Annotated[Path | None, typer.Option("--dir", help="the folder to write into; default: to the terminal")]
@@ -48,6 +48,44 @@ def dashboards(into: Into = None, output: Out = "text") -> None:
     from aiops.daemon.dashboards import dashboards as made
 
     _out(into, {f"{uid}.json": json.dumps(one, indent=None if into is None else 2) + "\n" for uid, one in made()}, output)
+
+
+@export_app.command("lineage")
+def lineage(
+    since: Annotated[str, typer.Option(help="how far back, for example 30d; none: from the first row on")] = "",
+    config: ConfigPath = None, data_dir: DataDir = None, output: Out = "json",
+) -> None:  # fmt: skip
+    """Which data each warning was made of and which runbook acted on it, as OpenLineage events, one a line."""
+    import time
+
+    import orjson
+
+    from aiops.config.settings import load_settings
+    from aiops.config.shipped import models_dir
+    from aiops.core.durations import seconds
+    from aiops.core.errors import AiopsError
+    from aiops.governance.gate import Gate
+    from aiops.governance.masking import Masker
+    from aiops.governance.policy import load_policy
+    from aiops.models.card import load_cards
+    from aiops.pipeline.lineages import about_of, told
+    from aiops.store.paging import Pages
+
+    try:
+        begin = time.time() - seconds(since) if since else 0.0
+        settings = load_settings(config, data_dir=data_dir)
+        gate = Gate(load_policy(settings.policy), Masker(b""))  # nothing that it could mask is told
+        about = about_of(settings, gate, load_cards(settings.cards or [models_dir()]))
+    except ValueError as e:
+        fail(f"--since: {e}", 2)
+    except AiopsError as e:
+        fail(str(e), 1)
+    with stored(config, data_dir) as store:
+        pages, seq = Pages(store), 0
+        while rows := pages.ledger_after(seq, 1000):
+            for _, event in told(store, [row for row in rows if row.at_s >= begin], about):
+                typer.echo(orjson.dumps(event).decode())
+            seq = rows[-1].seq
 
 
 def _out(into: Path | None, files: dict[str, str], output: str) -> None:

@@ -214,7 +214,7 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
             out[key] = str(folder / out[key])
     if isinstance(out.get("masks"), dict):
         out["masks"] = {name: _anchored_files(one, _MASK_PATHS, folder) for name, one in out["masks"].items()}
-    out |= {key: _anchored_files(out[key], _LOGIN_PATHS, folder) for key in ("remote_write",) if key in out}
+    out |= {key: _anchored_files(out[key], _MASK_PATHS, folder) for key in ("remote_write", "lineage") if key in out}
     if isinstance(out.get("web"), dict):
         out["web"] = _anchored_web(out["web"], folder)
     for group, plugin_group in _GROUPS.items():

@@ -21,6 +21,7 @@ from aiops.config import environment
 from aiops.config.access import WebSettings
 from aiops.config.fields import Duration, Step, Strict
 from aiops.config.judge import judged, judged_file, judged_raw
+from aiops.config.lineage import LineageSettings
 from aiops.config.masks import MaskSettings
 from aiops.config.pilots import Costs, PilotSettings, ServiceSettings
 from aiops.config.remote_write import RemoteWrite
@@ -208,6 +209,9 @@ class Settings(BaseSettings):
     store: StoreSettings = Field(default_factory=lambda: StoreSettings(), description="where decisions are kept")
     remote_write: RemoteWrite | None = Field(
         None, description="a server of metrics to which scores, bands and crossings of every series are written; none: nowhere"
+    )
+    lineage: LineageSettings | None = Field(
+        None, description="where it is told, as OpenLineage, what was made of which data; none: nowhere"
     )
     web: WebSettings = Field(default_factory=lambda: WebSettings(), description="where the daemon serves")
     data_dir: Path = Field(

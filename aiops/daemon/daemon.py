@@ -14,7 +14,7 @@ from aiops.core import compiled
 from aiops.core.errors import AiopsError, SourceError, StoreError
 from aiops.core.records import Outcome
 from aiops.core.text import visible
-from aiops.daemon import heap, reloads, unkept
+from aiops.daemon import heap, lineages, reloads, unkept
 from aiops.daemon import witness as witnesses
 from aiops.daemon.board import Board, WatchState
 from aiops.daemon.loading import load_all
@@ -28,7 +28,7 @@ from aiops.models import proof
 from aiops.models.card import ModelCard
 from aiops.models.second_tier import pool as pools
 from aiops.outcomes.scorecard import By, Figures
-from aiops.pipeline import Rooms, TurnResult, Watch, assemble, keep, turn
+from aiops.pipeline import Rooms, TurnResult, Watch, assemble, keep, rulings, turn
 from aiops.pipeline import stages as ladder
 from aiops.pipeline.assemble import open_watch
 from aiops.pipeline.calibrations import allowance
@@ -42,7 +42,6 @@ MASKS_EVERY_S, MASKS_LANE = 10.0, "masks"
 WRITING_LANE = "remote write"
 PRUNE_EVERY_S, KEEP_SENT_S = 3600.0, 7 * 86400.0
 SAMPLES_S = 35 * 86400.0
-POLICY_CHANGED = "policy.changed"
 FIXED = ("data_dir", "store", "web")
 """Settings that a reload cannot change: the process must be started again."""
 
@@ -96,7 +95,7 @@ class Daemon:
         unkept.say(self.settings, self.rooms)
         self.mind_masks(unread=True)  # no turn begins unmasked because it was quicker than the first reading
         lanes = {_lane(watch): watch.at_once for watch in self.rooms.watches}
-        own = dict.fromkeys((RELAY_LANE, WRITING_LANE, witnesses.LANE, *JOBS, MASKS_LANE), 1)
+        own = dict.fromkeys((RELAY_LANE, WRITING_LANE, witnesses.LANE, lineages.LANE, *JOBS, MASKS_LANE), 1)
         schedule = Schedule({**own, **lanes}, self._ran)
         for watch in self.rooms.watches:
             name = f"turn {watch.name}"
@@ -105,6 +104,9 @@ class Daemon:
         if self.settings.remote_write is not None and not self.dry_run:
             writing = Writing(self.settings.remote_write, self.rooms, self.clock, lambda name: self._turning[name])
             schedule.every(self.settings.remote_write.every, WRITING_LANE, WRITING_LANE, writing.write, first_s=now)
+        told = None if self.dry_run else lineages.lineages_of(self.settings, self.store, self.rooms)
+        if told is not None:
+            schedule.every(lineages.EVERY_S, lineages.LANE, lineages.LANE, self._lineage, told, first_s=now)
         schedule.every(MASKS_EVERY_S, MASKS_LANE, "masks", self.mind_masks, first_s=now)
         for name, (every_s, job) in {} if self.dry_run else self.responding.jobs.items():
             schedule.every(every_s, name, name, self._respond, name, job, first_s=now)
@@ -184,12 +186,8 @@ class Daemon:
 
     def _enter(self) -> None:
         """Take up what was assembled: what is decided by another policy from now on stands in the ledger."""
-        now, policy = self.clock(), self.rooms.gate.policy.version
-        last = self.store.last_recorded(POLICY_CHANGED)
-        before = None if last is None else last.get("to")
-        if before != policy:
-            with self.store.transaction() as tx:
-                tx.record("daemon", POLICY_CHANGED, policy, {"from": before, "to": policy}, now)
+        now = self.clock()
+        rulings.keep(self.store, self.settings, self.rooms, now)
         domains = {name: one.failure_domain or name for name, one in self.settings.sources.items()}
         self.board.enter({watch.name: _state(watch, self.rooms, now) for watch in self.rooms.watches}, domains)
 
@@ -329,6 +327,9 @@ class Daemon:
 
     def _witness(self) -> None:
         self._respond(witnesses.LANE, lambda: self.witness.look(self.clock()))
+
+    def _lineage(self, told: lineages.Lineages) -> None:
+        self._respond(lineages.LANE, lambda: told.write(self.clock()))
 
     def send(self) -> None:
         """Send what waits in the outbox."""

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from aiops.cli.app import app
 from aiops.config.shipped import deploy_dir
+from aiops.store import Store
 from tests.servers import binary
+from tests.store.samples import warning
 
 
 def test_rules_come_with_tests_that_promtool_passes(tmp_path: Path) -> None:
@@ -60,3 +65,20 @@ def test_inhibit_rules_of_a_config_that_is_wrong_say_where(tmp_path: Path) -> No
     (tmp_path / "aiops.yaml").write_text("cards: [none.yaml]\n")
     done = CliRunner().invoke(app, ["export", "inhibit", "--config", str(tmp_path / "aiops.yaml")])
     assert (done.exit_code, "none.yaml" in done.stderr) == (1, True)
+
+
+def test_lineage_of_the_past_is_told_an_event_a_line(tmp_path: Path) -> None:
+    with closing(Store.open("", tmp_path)) as store, store.transaction() as tx:
+        for number, at_s in ((1, 60.0), (2, time.time())):
+            tx.put_warning(one := warning(number))
+            tx.record("daemon", "warning.opened", one.id, {}, at_s)
+
+    def told(*more: str) -> list[dict[str, Any]]:
+        done = CliRunner().invoke(app, ["export", "lineage", "--data-dir", str(tmp_path), *more])
+        assert done.exit_code == 0, done.output
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    assert [one["eventType"] for one in told()] == ["START", "COMPLETE"] * 4
+    assert len(told("--since", "1d")) == 4
+    wrong = CliRunner().invoke(app, ["export", "lineage", "--data-dir", str(tmp_path), "--since", "soon"])
+    assert (wrong.exit_code, "--since: " in wrong.stderr) == (2, True)

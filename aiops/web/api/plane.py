@@ -9,12 +9,12 @@ from fastapi import FastAPI, HTTPException, Request, Response
 
 from aiops.daemon.daemon import Daemon
 from aiops.pipeline.plane import origin_of
+from aiops.pipeline.rulings import decisions
 from aiops.runbooks import Runbook
 from aiops.web.access.access import Access, Needs, Scope
 from aiops.web.api import shapes
 from aiops.web.api.answers import answer, encoded
 from aiops.web.api.paged import Asked, asking, texts
-from aiops.web.api.policy_view import decisions
 from aiops.web.api.schema import Reads, reader
 from aiops.web.pages import rules_view, view
 
@@ -66,7 +66,8 @@ def add_plane(app: FastAPI, daemon: Daemon, access: Access) -> None:
     def policy(asked: Asked = lists) -> Response:
         labels = ("source", "data_class", "action", "place", "location", "effect", "rule")
         key = ("source", "action", "place")
-        return asked.listed("decisions", decisions(daemon), lambda r: tuple(r[k] for k in key), lambda r: texts(r, *labels))
+        found = decisions(daemon.settings, daemon.rooms)
+        return asked.listed("decisions", found, lambda r: tuple(r[k] for k in key), lambda r: texts(r, *labels))
 
     _runbooks(daemon, read)
 

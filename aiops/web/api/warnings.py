@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from aiops.core.records import EarlyWarning
 from aiops.daemon.daemon import Daemon
 from aiops.pipeline.arrays import arrays
+from aiops.pipeline.rulings import about
 from aiops.pipeline.why import why
 from aiops.store.paging import Pages
 from aiops.web.access.access import Access, Needs
@@ -18,7 +19,6 @@ from aiops.web.api import shapes
 from aiops.web.api.answers import answer, encoded
 from aiops.web.api.kept import Kept
 from aiops.web.api.paged import Asked, asking
-from aiops.web.api.policy_view import about
 from aiops.web.api.rows import Rows
 from aiops.web.api.schema import Reads, reader
 from aiops.web.pages import view
@@ -108,5 +108,5 @@ def _explained(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] 
     if one is None:
         return None
     clear, said = one == stored, daemon.store.statements(warning_id=one.id)  # what people wrote may name what is masked
-    facts = why(one, said, daemon.clock(), clear)
-    return {**facts, "masked": [m.as_json() for m in view.masked(daemon, one)], "policy": about(daemon, one)}
+    facts = {**why(one, said, daemon.clock(), clear), "masked": [m.as_json() for m in view.masked(daemon, one)]}
+    return {**facts, "policy": about(daemon.settings, daemon.rooms, one)}
