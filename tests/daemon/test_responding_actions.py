@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from aiops.config.settings import Settings
 from aiops.daemon.only import ResponsesOnly
 from aiops.store import Store
+from aiops.store.responses import Responses
 from tests.responses.actions.samples import CANARY, Web, everything_in, script, web
 from tests.responses.rig import START_S, book, early
 
@@ -98,9 +100,13 @@ def test_a_secret_is_kept_nowhere(tmp_path: Path, server: Web, capfd: pytest.Cap
     assert CANARY not in "".join(capfd.readouterr())
 
 
-def test_what_the_configuration_does_not_list_is_not_done(tmp_path: Path, server: Web) -> None:
+def test_what_the_configuration_does_not_list_is_not_begun(tmp_path: Path, server: Web) -> None:
     chosen = settings(tmp_path, server, *STEPS[:3], grow(server))
     chosen.responses.actions["exec"]["programs"].pop("clean")
-    assert carried_on(chosen) == {"report": "DONE", "plan": "DONE", "clean": "FAILED", "grow": "PENDING"}
+    assert carried_on(chosen) == {"report": "DONE", "plan": "DONE", "clean": "PENDING", "grow": "PENDING"}
+    with contextlib.closing(Store.reading("", chosen.data_dir)) as store:
+        (run,) = Responses(store).newest()
+    why = "clean: clean is not listed under responses.actions.exec.programs"
+    assert (run.state, run.body["why"]) == ("blocked", why)
     assert not (tmp_path / "cleaned").exists()
     assert server.seen == []
