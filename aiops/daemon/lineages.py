@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,10 @@ class Lineages:
         self._post = Post(PostParams(**login)) if settings.url else None
         self._settings, self._store, self._about = settings, store, about
         self._path, self._pages, self._trouble = data_dir / CURSOR, Pages(store), ""
-        self._seq = min(_read(self._path, self._pages.head()), self._pages.head())
+        head = self._pages.head()
+        self._seq = min(_read(self._path, head), head)
+        with suppress(OSError):  # told by the first write that cannot keep it either
+            _keep(self._path, self._seq)
 
     def write(self, now_s: float) -> int:
         """Tell what is new; how many events. What cannot be told waits, and is said once. Raises StoreError."""

@@ -109,6 +109,12 @@ def test_a_ledger_that_is_shorter_than_what_was_told_begins_at_its_end(store: St
     assert one.write(1.0) == 4
 
 
+def test_what_is_decided_between_two_lives_that_told_nothing_is_told(store: Store, tmp_path: Path) -> None:
+    lineages(LineageSettings(file=tmp_path / "out"), store, tmp_path)
+    opens(store, 1)
+    assert lineages(LineageSettings(file=tmp_path / "out"), store, tmp_path).write(1.0) == 4
+
+
 def test_without_the_setting_there_is_none(store: Store, tmp_path: Path) -> None:
     rooms = Rooms(store, StoreJournal(store))
     assert lineages_of(load_settings(None, data_dir=tmp_path), store, rooms) is None
