@@ -106,7 +106,7 @@ def _expressions(raw: Mapping[str, Any]) -> Found:
         before = [name for name in ids[:step] if name]
         own = [ids[step]] if step is not None and loc[2:3] == ("undo",) else []
         place = _kind_of(loc, at(raw, *loc[:2], "uses") if loc[0] == "steps" else None, raw)
-        if place in ("look-ups", "cel"):
+        if place == "look-ups" or (place == "cel" and "${{" not in text):
             for why in _no_such_part(raw, LOOK_UP.findall(text) if place == "look-ups" else references(text), before + own):
                 yield loc, why
         if place == "look-ups":
