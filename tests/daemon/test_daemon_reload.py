@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aiops.config.settings import load_settings
-from aiops.core.errors import AiopsError, FileError, StoreError
+from aiops.core.errors import AiopsError, StoreError
 from aiops.daemon.daemon import Daemon
 from aiops.pipeline import assemble
 from tests.daemon.rig import START_S, WORLDS, Rig, anomaly_card, calm, card
