@@ -50,7 +50,7 @@ def test_a_tap_and_a_button_say_that_it_was_wrong(rig: Rig, client: TestClient) 
     where = link(rig)
     page = client.get(where)
     assert (page.status_code, page.text.count("<form"), page.text.count("<button")) == (200, 1, len(WORDS))
-    assert "disk on &lt;b&gt;a expected in" in page.text
+    assert "disk on &lt;b&gt;a in" in page.text
     assert said(rig) == []
     kept = client.post(where).text
     assert "Kept: it was wrong. Nothing is told of this series until 20" in kept
