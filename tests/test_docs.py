@@ -241,7 +241,7 @@ def test_the_backup_that_is_shown_can_be_verified(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(live / "aiops.db")) as connection:
         connection.execute(sql.replace("/backup/aiops", str(copy)))
     result = CliRunner().invoke(app, ["audit", "verify", "--data-dir", str(copy)])
-    assert (result.exit_code, result.stdout) == (0, "2 rows, unchanged\n")
+    assert (result.exit_code, result.stdout) == (0, "3 rows, unchanged\n")
 
 
 @each("python", note="run")
