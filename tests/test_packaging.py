@@ -239,9 +239,10 @@ def test_the_image_runs_as_nobody_with_a_volume_and_a_healthcheck() -> None:
 
 def test_the_image_installs_only_what_the_lock_names() -> None:
     installs = [rest for stage in instructions() for word, rest in stage if word == "RUN" and "pip install " in rest]
-    assert len(installs) == 2
-    assert "--require-hashes" in installs[0]
-    assert "--no-deps" in installs[1]
+    *locked, own = installs
+    assert [one.rpartition(" -r ")[2] for one in locked] == ["requirements.txt", "requirements-build.txt"]
+    assert all("--require-hashes" in one for one in locked)
+    assert "--no-deps" in own
 
 
 def test_the_builder_gets_what_it_copies_and_no_more() -> None:
