@@ -67,6 +67,14 @@ class Strict(BaseModel):
         return made
 
 
+def login_mistakes(raw: Mapping[str, Any]) -> Found:
+    """Half a login, or two of them, in a part that names how to log in somewhere."""
+    if bool(raw.get("username")) != bool(raw.get("password_file")):
+        yield ("username",), "username and password_file belong together: write both or neither"
+    if raw.get("username") and raw.get("bearer_token_file"):
+        yield ("bearer_token_file",), "username and bearer_token_file exclude each other: remove one"
+
+
 class WholeFile(Strict):
     """What one file holds."""
 

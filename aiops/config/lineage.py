@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from aiops.config.fields import Duration, FileName, Found, Strict
+from aiops.config.fields import Duration, FileName, Found, Strict, login_mistakes
 
 
 class LineageSettings(Strict):
@@ -28,7 +28,4 @@ class LineageSettings(Strict):
         """Neither a file nor a server, half a login, two of them."""
         if not raw.get("file") and not raw.get("url"):
             yield ("file",), "name a file, a url, or both: events go nowhere"
-        if bool(raw.get("username")) != bool(raw.get("password_file")):
-            yield ("username",), "username and password_file belong together: write both or neither"
-        if raw.get("username") and raw.get("bearer_token_file"):
-            yield ("bearer_token_file",), "username and bearer_token_file exclude each other: remove one"
+        yield from login_mistakes(raw)

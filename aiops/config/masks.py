@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from aiops.config.fields import Duration, FileName, Found, MatcherText, Strict, at
+from aiops.config.fields import Duration, FileName, Found, MatcherText, Strict, at, login_mistakes
 from aiops.core.cron import LONGEST_S, Cron
 from aiops.core.zones import known_zone
 
@@ -77,6 +77,7 @@ class MaskSettings(Strict):
                 yield (), f"a mask of kind {kind} needs {key}"
         if kind == "ical" and bool(raw.get("file")) == bool(raw.get("url")):
             yield ("url",) if raw.get("file") else (), "give either file or url"
+        yield from login_mistakes(raw)
         yield from _unreadable(raw)
 
 

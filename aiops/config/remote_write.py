@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from aiops.config.fields import Duration, FileName, Found, Strict
+from aiops.config.fields import Duration, FileName, Found, Strict, login_mistakes
 from aiops.config.routing import LABEL
 
 
@@ -27,10 +27,7 @@ class RemoteWrite(Strict):
     @classmethod
     def mistakes(cls, raw: Mapping[str, Any]) -> Found:
         """Half a login, two of them, labels that are none."""
-        if bool(raw.get("username")) != bool(raw.get("password_file")):
-            yield ("username",), "username and password_file belong together: write both or neither"
-        if raw.get("username") and raw.get("bearer_token_file"):
-            yield ("bearer_token_file",), "username and bearer_token_file exclude each other: remove one"
+        yield from login_mistakes(raw)
         labels = raw.get("labels")
         for name in labels if isinstance(labels, dict) else ():
             if not re.fullmatch(LABEL, str(name)):

@@ -42,6 +42,7 @@ def test_files_of_a_mask_stand_beside_the_config(tmp_path: Path) -> None:
         ("{kind: ical}", "masks.m: give either file or url"),
         ("{kind: ical, file: a.ics, url: http://x}", "masks.m.url: give either file or url"),
         ("{kind: ical, file: a.ics, time_zone: Nowhere}", "masks.m.time_zone: 'Nowhere' is no time zone"),
+        ("{kind: silences, url: http://x, username: a}", "masks.m.username: username and password_file belong together"),
         ("{kind: silences}", "masks.m: a mask of kind silences needs url"),
         ("{kind: query, query: up(, for: 5m}", "masks.m.query: is no PromQL"),
         ("{kind: query, query: up, for: 5m, source: tow}", "masks.m.source: no source 'tow'"),
