@@ -21,11 +21,13 @@ OFF = "responses are switched off in the configuration"
 
 @dataclass(frozen=True, slots=True)
 class Reaching:
-    """What decides beside the runbook's file. `turned`: when the kill switch was turned, and why it was on from then on."""
+    """What decides beside the runbook's file. `turned`: when the kill switch was turned, and why it was on from then on; `ends`:
+    what the last response of each runbook came to."""
 
     settings: Settings
     turned: tuple[tuple[float, str], ...]
     now: str
+    ends: Mapping[str, str]
 
     @classmethod
     def of(cls, settings: Settings) -> Reaching:
@@ -37,19 +39,19 @@ class Reaching:
         with _store(settings) as store:
             if store is None:
                 there = f"there is a file {FILE} in the data directory" if (settings.data_dir / FILE).exists() else ""
-                return cls(settings, (), off or there)
+                return cls(settings, (), off or there, {})
             runs = Responses(store)
-            return cls(settings, tuple(runs.switched()), off or why_on(runs, settings.data_dir))
+            return cls(settings, tuple(runs.switched()), off or why_on(runs, settings.data_dir), runs.last_ends())
 
     def of_warning(self, runbook: Runbook, warning: EarlyWarning) -> Reach:
         """How far it may go now for a warning that is kept."""
         from aiops.notify.message import facts_of
 
-        return self._reach(runbook, facts_of(warning), warning.stage, self.now)
+        return self._reach(runbook, facts_of(warning), warning.stage, self.now, self.ends.get(runbook.name, ""))
 
     def then(self, runbook: Runbook, warning: EarlyWarning, at_s: float) -> Reach:
         """How far it might have gone at a time in the past: with the warning's stage and the switch as they were, and the
-        configuration as it is."""
+        configuration as it is; what its responses came to does not count."""
         from aiops.notify.message import facts_of
 
         i = bisect.bisect_right(self.turned, at_s, key=lambda one: one[0])
@@ -62,13 +64,13 @@ class Reaching:
         kind = "exhaustion" if subject.kind == "forecast" else subject.kind
         own = {"card": subject.card, "kind": kind, "signal": subject.signal, "severity": subject.severity}
         facts = {**subject.labels, **own, **({} if stage is None else {"stage": str(stage)})}
-        return self._reach(runbook, facts, stage, self.now)
+        return self._reach(runbook, facts, stage, self.now, self.ends.get(runbook.name, ""))
 
-    def _reach(self, runbook: Runbook, facts: Mapping[str, str], stage: Stage | None, stopped: str) -> Reach:
+    def _reach(self, runbook: Runbook, facts: Mapping[str, str], stage: Stage | None, stopped: str, last: str = "") -> Reach:
         from aiops.runbooks.reach import reach
 
         labels = {**facts, "team": runbook.owner.team, "runbook": runbook.name}
-        return reach(runbook.mode, self.settings.responses.ceiling_for(labels), stage, stopped)
+        return reach(runbook.mode, self.settings.responses.ceiling_for(labels), stage, stopped, last)
 
     def stage_of(self, card: str) -> Stage | None:
         """Where a card stands; None where there is none of this name. Raises AiopsError for a mistake in a card."""

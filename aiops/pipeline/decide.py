@@ -21,12 +21,11 @@ from aiops.pipeline.changes import Changes
 from aiops.pipeline.find import Found
 from aiops.pipeline.pending import Pending
 from aiops.pipeline.proving import keep
+from aiops.pipeline.respond import earned
 from aiops.pipeline.rules_record import record_of
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.tell import tell
 from aiops.pipeline.watch import Watch
-from aiops.responses.procedure import lowest
-from aiops.runbooks.reach import MODE_OF_STAGE
 
 
 def stay(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
@@ -135,7 +134,7 @@ def _matched(rooms: Rooms, warning: EarlyWarning, now_s: int) -> tuple[Mapping[s
 
     def ceiling(runbook: runbooks.Runbook) -> Mode:
         most = rooms.responses.ceiling_of({**facts_of(warning), "team": runbook.owner.team, "runbook": runbook.name})
-        return lowest(most, MODE_OF_STAGE[warning.stage])
+        return earned(rooms.store, runbook.name, most, warning.stage)
 
     return tuple(m.as_json() for m in runbooks.match(rooms.runbooks, warning, now_s, ceiling, rooms.refuses))
 

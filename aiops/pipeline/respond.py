@@ -16,7 +16,7 @@ from aiops.config.routing import Route
 from aiops.core.durations import rfc3339, text
 from aiops.core.errors import SourceError
 from aiops.core.labels import fingerprint, key, subset
-from aiops.core.records import CROSSED, GONE, TIMED, EarlyWarning
+from aiops.core.records import CROSSED, GONE, TIMED, EarlyWarning, Stage
 from aiops.core.text import visible
 from aiops.governance.decide import Decision
 from aiops.governance.gate import Gate
@@ -31,7 +31,7 @@ from aiops.responses.world import Situation, Spread
 from aiops.runbooks import Runbook
 from aiops.runbooks.expressions import query_for, render
 from aiops.runbooks.match import Refusal, Subject, context_of, refusals
-from aiops.runbooks.reach import MODE_OF_STAGE
+from aiops.runbooks.reach import MODE_OF_STAGE, after
 from aiops.store import Store
 from aiops.store.codec import to_json
 from aiops.store.response_rows import Message, Run
@@ -127,7 +127,7 @@ class Around:
         return max((link.lateness_s for link in links if link is not None), default=0.0)
 
     def mode(self, run: Run) -> Mode:
-        """How far it may go now: the configuration's ceiling, and what its card has earned by now."""
+        """How far it may go now: the configuration's ceiling, what its card has earned by now, and what itself has lost."""
         warning = self._a.store.warning(run.warning_id)
         if warning is None:
             return "shadow"
@@ -136,7 +136,7 @@ class Around:
     def mode_for(self, warning: EarlyWarning, runbook: str, team: str) -> Mode:
         """How far a runbook may go for a warning, whatever its file says."""
         ceiling = self._a.settings.ceiling_of({**facts_of(warning), "team": team, "runbook": runbook})
-        return lowest(ceiling, MODE_OF_STAGE[warning.stage])
+        return earned(self._a.store, runbook, ceiling, warning.stage)
 
     def window(self, names: Sequence[str], run: Run, now_s: float) -> str:
         """Which of these windows lasts now; one that nobody defined always does."""
@@ -270,6 +270,12 @@ class Responder:
             name[:16], name, runbook.name, runbook.sha, target, warning.id, warning.card, mode, "matched", now_s, now_s,
             now_s + 600.0, snapshot_of(runbook), facts,
         )  # fmt: skip
+
+
+def earned(store: Store, runbook: str, ceiling: Mode, stage: Stage) -> Mode:
+    """How far a runbook may go under a ceiling, for a warning at a stage, by what its last response came to."""
+    mode = lowest(ceiling, MODE_OF_STAGE[stage])
+    return lowest(mode, after(Responses(store).last_ends(runbook).get(runbook))) if mode == "auto" else mode
 
 
 def why_not(warning: EarlyWarning, now_s: float) -> Refusal | None:

@@ -11,6 +11,8 @@ from aiops.runbooks.schema import MODES, Mode
 
 MODE_OF_STAGE: Mapping[Stage, Mode] = {"shadow": "shadow", "ticket": "approve", "page": "auto"}
 """What a card has earned: nobody acts on what is unproven, and nothing acts alone on what has not earned to page."""
+MODE_AFTER: Mapping[str, Mode] = {"verify_failed": "approve", "undone": "approve", "needs_a_person": "approve"}
+"""What a runbook has lost whose last response did not help: it acts alone again once one has, with somebody's yes."""
 FILE, STOPPED = "the file", "the kill switch"
 
 
@@ -50,12 +52,22 @@ class Reach:
         return [(name, mode) for name, mode in self.says.items() if mode != self.mode]
 
 
-def reach(asked: Mode, ceiling: tuple[str, Mode], stage: Stage | None, stopped: str = "") -> Reach:
+def after(last: str | None) -> Mode:
+    """How far a runbook may go by what its last response came to; None or empty: it has had none.
+
+    >>> after("undone"), after("succeeded"), after(None)
+    ('approve', 'auto', 'auto')
+    """
+    return MODE_AFTER.get(last or "", "auto")
+
+
+def reach(asked: Mode, ceiling: tuple[str, Mode], stage: Stage | None, stopped: str = "", last: str = "") -> Reach:
     """How far a runbook may go that asks for a mode, under a ceiling (where it stands, how much it allows), for a warning of a
-    card at a stage; None = which card is not known, and its stage does not count.
+    card at a stage; None = which card is not known, and its stage does not count. `last`: what its last response came to.
 
     >>> reach("auto", ("responses.ceiling", "auto"), "ticket").by
     ('stage ticket',)
     """
     earned: dict[str, Mode] = {} if stage is None else {f"stage {stage}": MODE_OF_STAGE[stage]}
-    return Reach({FILE: asked, ceiling[0]: ceiling[1], **earned}, stopped)
+    lost: dict[str, Mode] = {f"its last response ({last})": MODE_AFTER[last]} if last in MODE_AFTER else {}
+    return Reach({FILE: asked, ceiling[0]: ceiling[1], **earned, **lost}, stopped)

@@ -14,6 +14,8 @@ ENDED = (
     "cleared_before_action", "target_gone", "suggested", "shadowed", "cancelled",
 )  # fmt: skip
 """States in which nothing more is done by itself."""
+CAME_TO = ("succeeded", "verify_failed", "undone", "needs_a_person")
+"""Ends that say something of the runbook: it did what it is for, or it did not."""
 STATES = ("matched", "guarded", "awaiting_approval", "running", "verifying", "undoing", *ENDED)
 WHY_AT_MOST = 500
 

@@ -192,6 +192,17 @@ class Responses:
             query = query.where(column == wanted) if wanted else query
         return self._runs(query)
 
+    def last_ends(self, *runbooks: str) -> dict[str, str]:
+        """What the last response of each runbook, or of these, came to, of those that were carried out."""
+        t, other = tables.responses, tables.responses.alias()
+        mine = (other.c.runbook == t.c.runbook) & other.c.state.in_(rows_of.CAME_TO)
+        newest = sa.select(sa.func.max(other.c.changed_ms)).where(mine).scalar_subquery()
+        query = sa.select(t.c.runbook, t.c.state).where(t.c.state.in_(rows_of.CAME_TO), t.c.changed_ms == newest)
+        query = query.where(t.c.runbook.in_(runbooks)) if runbooks else query
+        with self.store._read() as connection:
+            found = sorted(connection.execute(query), key=lambda row: rows_of.CAME_TO.index(row.state))
+        return {row.runbook: row.state for row in found}  # of two in one instant the one that did not help counts
+
     def run(self, id_or_prefix: str) -> Run | None:
         """The response with this id, or the only one whose id begins so."""
         t = tables.responses

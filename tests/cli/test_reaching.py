@@ -11,6 +11,7 @@ import pytest
 from aiops.cli.reaching import Reaching
 from aiops.config.settings import load_settings
 from aiops.store import Store
+from aiops.store.response_rows import Run
 from aiops.store.responses import Responses
 from tests.cli.test_runbooks import SYMPTOM, aiops, lines, place
 
@@ -67,6 +68,20 @@ def test_the_kill_switch_is_explained_as_it_is_and_replayed_as_it_was(place: Pat
     store.close()
     assert "nothing is begun: bob: again" in aiops("explain", "a").stdout
     assert "mode approve by the file" in aiops("plan", "fills", "a").stdout
+
+
+def test_what_its_last_response_came_to_is_explained(place: Path) -> None:
+    configure(place, "{ceiling: auto}")
+    earned(place, "page")
+    store = Store.open("", place / "data")
+    runs, now = Responses(store), time.time()
+    epoch = runs.take_lease("a", 15.0, now)
+    assert epoch is not None
+    ended = Run("r", "k", "fills", "s", "t", "w", "disk", "auto", "undone", now, now, None, {}, {})
+    assert runs.begin(ended, [], (), epoch, now)
+    store.close()
+    (said,) = lines("explain", "a")
+    assert said["says"]["its last response (undone)"] == "approve"
 
 
 def test_a_symptom_of_a_card_has_the_stage_of_the_card(place: Path) -> None:

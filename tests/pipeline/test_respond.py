@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from aiops.core.errors import SourceError
 from aiops.core.params import Params
@@ -22,6 +23,7 @@ from aiops.governance.policy import Policy
 from aiops.notify.clock import Clock
 from aiops.pipeline.respond import Around, run_key, why_not
 from aiops.responses.procedure import Unclear
+from aiops.store import tables
 from aiops.telemetry.evaluate import evaluate
 from aiops.telemetry.link import Link
 from aiops.telemetry.samples import FixedSamples
@@ -211,6 +213,22 @@ def test_what_a_warning_is_like_now_is_asked_of_the_store(rig: Rig) -> None:
     assert found is not None
     assert (found.open, found.clear) == (False, True)
     assert world.situation(type(run)(**{**{f: getattr(run, f) for f in run.__slots__}, "warning_id": "none"}), START_S) is None
+
+
+def test_what_did_not_help_the_last_time_asks_the_next_time(rig: Rig) -> None:
+    """Until it has helped once with somebody's yes."""
+    rig.write(book(mode="auto"))
+    modes = []
+    for number, state in enumerate(("succeeded", "undone", "succeeded", "cancelled", "needs_a_person", "blocked"), 1):
+        rig.warn(early(number, entity={"instance": f"h{number}"}))
+        rig.replica().tick(rig.clock.now)
+        run = next(one for one in rig.runs.newest() if one.warning_id == early(number).id)
+        modes.append(run.mode)
+        with rig.store.transaction() as tx:
+            row = sa.update(tables.responses).where(tables.responses.c.id == run.id)
+            tx._connection.execute(row.values(state=state, changed_ms=int(1000 * rig.clock.now) + number))
+        rig.clock.now += 60
+    assert modes == ["auto", "auto", "approve", "auto", "auto", "approve"]
 
 
 @pytest.mark.parametrize(

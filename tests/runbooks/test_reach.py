@@ -26,6 +26,16 @@ def test_the_most_cautious_decides(asked: Mode, ceiling: Mode, stage: Stage | No
     assert (found.mode, found.by, found.as_json()["stopped"]) == (mode, by, "")
 
 
+@pytest.mark.parametrize(
+    ("last", "mode"),
+    [("", "auto"), ("succeeded", "auto"), ("undone", "approve"), ("verify_failed", "approve"), ("needs_a_person", "approve")],
+)
+def test_what_did_not_help_the_last_time_does_not_act_alone(last: str, mode: Mode) -> None:
+    found = reach("auto", ("responses.ceiling", "auto"), "page", last=last)
+    assert (found.mode, found.by[-1]) == (mode, f"its last response ({last})" if mode == "approve" else "stage page")
+    assert reach("suggest", ("responses.ceiling", "auto"), "page", last=last).mode == "suggest"
+
+
 def test_the_kill_switch_decides_over_all_and_the_mode_is_told_all_the_same() -> None:
     found = reach("auto", ("responses.ceilings[2]", "approve"), "page", "ann: incident 4711")
     assert (found.by, found.mode) == (("the kill switch",), "approve")

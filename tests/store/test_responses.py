@@ -49,6 +49,17 @@ def whole(run: Run = RUN, **changes: Any) -> Decision:
     return Decision(run, "running", "why", **{**fields, **changes})
 
 
+def test_what_the_last_response_of_a_runbook_came_to_is_known(runs: Responses) -> None:
+    assert runs.last_ends() == {}
+    mend = [("mend", "undone", 1), ("mend", "succeeded", 2), ("mend", "blocked", 3)]
+    move = [("move", "succeeded", 1), ("move", "undone", 1)]
+    for number, (runbook, state, after) in enumerate(mend + move):
+        run = replace(RUN, id=f"e{number}", key=f"e{number}", runbook=runbook, state=state, changed_s=NOW + after)
+        assert runs.begin(run, [], (), 1, NOW)
+    assert runs.last_ends() == {"mend": "succeeded", "move": "undone"}
+    assert runs.last_ends("move", "other") == {"move": "undone"}
+
+
 def test_a_decision_is_kept_whole(runs: Responses) -> None:
     before = everything(runs)
     assert runs.decide(whole(), 1, NOW)
