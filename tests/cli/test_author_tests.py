@@ -52,7 +52,7 @@ def test_tests_of_cards_and_runbooks_that_hold(folder: Path) -> None:
     assert result.stdout.splitlines() == [
         f"ok   {folder}/odd_counts.yaml:10: as always",
         f"ok   {folder}/odd_counts.yaml:14: suddenly many",
-        f"ok   {folder}/pool.yaml:62: grows",
+        f"ok   {folder}/pool.yaml:64: grows",
     ]
     assert "3 passed, 0 failed" in result.stderr
 
@@ -70,12 +70,12 @@ def test_a_runbook_test_that_fails_says_what_was_expected_and_what_came(folder: 
     path.write_text(POOL.replace("skipped: [clean]}", "skipped: []}"))
     result = run(path)
     assert result.exit_code == 1
-    assert result.stdout == f"FAIL {path}:62: grows: skipped: expected [], got ['clean']\n"
+    assert result.stdout == f"FAIL {path}:64: grows: skipped: expected [], got ['clean']\n"
 
 
 def test_results_as_json_one_a_line(folder: Path) -> None:
     (found,) = [json.loads(line) for line in run(folder / "pool.yaml", "-o", "json").stdout.splitlines()]
-    assert found == {"file": f"{folder}/pool.yaml", "line": 62, "test": "grows", "ok": True, "why": ""}
+    assert found == {"file": f"{folder}/pool.yaml", "line": 64, "test": "grows", "ok": True, "why": ""}
 
 
 def test_a_broken_file_gives_what_check_would_say_and_no_test_runs(folder: Path) -> None:

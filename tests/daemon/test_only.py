@@ -79,6 +79,8 @@ def test_a_clock_that_jumps_is_not_believed_at_once(tmp_path: Path) -> None:
     now[0] += 7200
     only.once()
     assert len(only.responding.runs.newest()) == 1
+    with only.store.transaction() as tx:
+        tx.put_warning(early(2, now[0]))  # of what nobody has spoken of for two hours nothing is begun
     only.responding.keep()
     only.once()
     assert only.responding.engine.settle(30)

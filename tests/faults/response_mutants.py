@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from aiops.responses.doing import Doing
 from aiops.responses.procedure import Rendered
+from aiops.responses.settling import Settling
 from aiops.responses.view import UNDO, View, changed
 from aiops.store import responses as kept
 from aiops.store.response_rows import Decision, StepRow
@@ -56,8 +57,15 @@ def v1_nothing_compared() -> None:
 
 
 def v2_tried_again_blindly() -> None:
-    """Whatever the class of a step, after a crash it is done again."""
-    Doing.recover = lambda self, view, row: self._begin_again(view, row, view.facts_of(row))  # type: ignore[method-assign]
+    """Whatever the class of a step, after a crash it is done again; what ended well, and is only looked at later, is not."""
+    whole = Doing.recover
+
+    def recover(self: Doing, view: View, row: StepRow) -> bool:
+        settling = Settling.of(row)
+        ended = settling is not None and settling.known is not None
+        return whole(self, view, row) if ended else self._begin_again(view, row, view.facts_of(row))
+
+    Doing.recover = recover  # type: ignore[method-assign]
 
 
 def v3_no_epoch_in_the_database() -> None:
