@@ -21,6 +21,7 @@ from aiops.backtest.tape import played
 from aiops.core.durations import rfc3339
 from aiops.core.errors import FileError, Mistake
 from aiops.core.labels import key
+from aiops.core.text import several
 from aiops.outcomes.incidents import Incident, incidents_of
 from aiops.pipeline import Rooms, Watch
 from aiops.store.codec import to_json
@@ -58,7 +59,7 @@ class Comparison:
         series = sum(one.series for one in self.told if one.method == OURS)
         cards = len({one.card for one in self.told})
         span = f"{rfc3339(self.since_s)} to {rfc3339(self.until_s)}"
-        return [f"{cards} card{'s' if cards != 1 else ''} on {series} series, {self.turns} turns, {span}.", *self.notes]
+        return [f"{several(cards, 'card')} on {series} series, {self.turns} turns, {span}.", *self.notes]
 
     def outcome_lines(self) -> Iterator[bytes]:
         """Every verdict on our warnings and every failure that was missed, as the store writes them, by when they were given;

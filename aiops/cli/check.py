@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from aiops.cli.check_labels import label_hints
 from aiops.config import environment
-from aiops.config.judge import judged_file
+from aiops.config.judge import EXPORTS, judged_file
 from aiops.config.messages import did_you_mean
 from aiops.config.responses import members
 from aiops.config.routing import every, resolved
@@ -272,7 +272,7 @@ def _policy_names(settings: Settings, policy: Policy) -> Iterator[Mistake]:
     """Names in the policy that are almost one of the config of which it says nothing. Others may be those of another daemon."""
     told = (
         ("sources", "source", policy.sources, [*settings.sources]),
-        ("locations", "receiver", policy.locations, [*settings.receivers, "web", "remote_write", "lineage"]),
+        ("locations", "receiver", policy.locations, [*settings.receivers, "web", *EXPORTS]),
     )
     for part, what, named, known in told:
         unnamed = [name for name in known if name not in named]

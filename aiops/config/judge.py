@@ -22,8 +22,9 @@ from aiops.core.errors import AiopsError, Mistake
 
 _PASSWORD = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/@\s]*:[^/@\s]+@")
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
-_LOGIN_PATHS = ("password_file", "bearer_token_file", "ca_file")
-_MASK_PATHS = ("file", *_LOGIN_PATHS)
+EXPORTS = ("remote_write", "lineage")
+"""Settings that name a place of their own; the policy's `locations` call it so."""
+_FILES = ("file", "password_file", "bearer_token_file", "ca_file")
 _GROUPS = {"sources": "sources", "receivers": "notifiers"}
 
 
@@ -213,8 +214,8 @@ def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
         if isinstance(out.get(key), str):
             out[key] = str(folder / out[key])
     if isinstance(out.get("masks"), dict):
-        out["masks"] = {name: _anchored_files(one, _MASK_PATHS, folder) for name, one in out["masks"].items()}
-    out |= {key: _anchored_files(out[key], _MASK_PATHS, folder) for key in ("remote_write", "lineage") if key in out}
+        out["masks"] = {name: _anchored_files(one, _FILES, folder) for name, one in out["masks"].items()}
+    out |= {key: _anchored_files(out[key], _FILES, folder) for key in EXPORTS if key in out}
     if isinstance(out.get("web"), dict):
         out["web"] = _anchored_web(out["web"], folder)
     for group, plugin_group in _GROUPS.items():

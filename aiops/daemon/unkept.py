@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import structlog
 
+from aiops.config.judge import EXPORTS
 from aiops.config.settings import Settings
-from aiops.daemon.lineages import LANE as LINEAGE
-from aiops.daemon.writing import NAME as REMOTE_WRITE
 from aiops.pipeline import Rooms
 from aiops.pipeline.plane import origin_of
 
@@ -22,8 +21,7 @@ def say(settings: Settings, rooms: Rooms) -> None:
             log.warning("source is not classified: what comes from it leaves masked", source=name, write="data_class")
         if data.residency and source.kind != "host":
             bound.append(name)
-    beside = ((REMOTE_WRITE, settings.remote_write), (LINEAGE, settings.lineage))
-    told = [*settings.receivers, *(name for name, where in beside if where is not None)]
+    told = [*settings.receivers, *(name for name in EXPORTS if getattr(settings, name) is not None)]
     for name in told if bound else ():
         if not rooms.gate.location(name, name in rooms.local_receivers):
             said = "receiver has no place: residency keeps nothing from it"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,7 +132,7 @@ class Checkpoint:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {name: getattr(self, name) for name in ("size", "head", "merkle_root", "time", "key", "signature")}
+        return asdict(self)
 
     def holds(self, key: str = "") -> bool:
         """Whether it is signed as it says, and by `key` (hex; empty: by whichever it names)."""
@@ -150,13 +150,12 @@ class Checkpoint:
 def checkpoint_of(found: Any) -> Checkpoint:
     """A checkpoint that `as_json` wrote. Raises ValueError for anything else."""
     try:
-        one = Checkpoint(
+        return Checkpoint(
             int(found["size"]), str(found["head"]), str(found["merkle_root"]), float(found["time"]), str(found["key"]),
             str(found["signature"]),
         )  # fmt: skip
     except (KeyError, TypeError) as e:
         raise ValueError(f"is no checkpoint: {e}") from e
-    return one
 
 
 class Signer:
@@ -176,8 +175,7 @@ class Signer:
     def sign(self, tree: Tree, head: str, now_s: float) -> Checkpoint:
         """A checkpoint of what is in the tree, whose last row has the hash `head`."""
         bare = Checkpoint(tree.size, head, tree.root(), now_s, self.key)
-        signature = self._private.sign(bare.signed()).hex()
-        return Checkpoint(bare.size, bare.head, bare.merkle_root, bare.time, bare.key, signature)
+        return replace(bare, signature=self._private.sign(bare.signed()).hex())
 
 
 def _private(path: Path) -> Ed25519PrivateKey:

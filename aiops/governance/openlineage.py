@@ -119,7 +119,7 @@ def _of_warning(warning: EarlyWarning, at_s: float, ruling: Ruling, about: About
     for one in {s.lineage for s in warning.symptoms}:
         name = query_name(one.query)
         facets: dict[str, Any] = {"aiops_window": _window(one, clear), "aiops_ruling": ruling}
-        facets["nominalTime"] = nominal_time_run.NominalTimeRunFacet(_time(one.start_s), _time(one.end_s))
+        facets["nominalTime"] = nominal_time_run.NominalTimeRunFacet(rfc3339(one.start_s), rfc3339(one.end_s))
         inputs = [
             InputDataset(about.namespaces.get(source, f"aiops-source://{source}"), name, facets={"tags": _tags(one)})
             for source in one.source.split("+")
@@ -128,7 +128,7 @@ def _of_warning(warning: EarlyWarning, at_s: float, ruling: Ruling, about: About
         made = OutputDataset(NAMESPACE, f"series/{warning.card}/{name}", facets={"tags": _tags(one)})
         run = Run(_id("fetch", warning.id, one.source, one.query), facets)
         yield from _pair(run, f"aiops.fetch/{name}", {"jobType": _type("QUERY")}, inputs, [made], at_s)
-    facets = {"aiops_ruling": ruling, "nominalTime": nominal_time_run.NominalTimeRunFacet(_time(warning.opened_s))}
+    facets = {"aiops_ruling": ruling, "nominalTime": nominal_time_run.NominalTimeRunFacet(rfc3339(warning.opened_s))}
     out = OutputDataset(NAMESPACE, f"warnings/{warning.id}", facets={"tags": _tags(warning.symptoms[0].lineage)})
     job = {"jobType": _type("MODEL"), **owned}
     yield from _pair(Run(_id("score", warning.id), facets), f"aiops.score/{warning.card}", job, [*series.values()], [out], at_s)
@@ -162,7 +162,7 @@ def _event(
     state: RunState, run: Run, job: Job, inputs: list[InputDataset], outputs: list[OutputDataset], at_s: float
 ) -> dict[str, Any]:
     made = RunEvent(
-        eventType=state, eventTime=_time(at_s), run=run, job=job, inputs=inputs, outputs=outputs, producer=PRODUCER
+        eventType=state, eventTime=rfc3339(at_s), run=run, job=job, inputs=inputs, outputs=outputs, producer=PRODUCER
     )  # fmt: skip
     return dict(_produced(Serde.to_dict(made)))
 
@@ -198,7 +198,3 @@ def query_name(query: str) -> str:
 
 def _id(*parts: str) -> str:
     return str(uuid.uuid5(IDS, "\0".join(parts)))
-
-
-def _time(at_s: float) -> str:
-    return rfc3339(at_s)

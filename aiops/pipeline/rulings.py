@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from aiops.config.judge import EXPORTS
 from aiops.config.settings import Settings
 from aiops.core.records import EarlyWarning
 from aiops.governance.decide import Decision, decide
@@ -15,8 +16,6 @@ from aiops.store import Store
 
 AT_HOME: tuple[Action, ...] = ("fetch", "store", "train")
 CHANGED, DECIDED = "policy.changed", "policy.decided"
-EXPORTS = ("remote_write", "lineage")
-"""Settings that name a place of their own; the policy's `locations` call it so."""
 
 
 def decisions(settings: Settings, rooms: Rooms) -> Iterator[dict[str, Any]]:

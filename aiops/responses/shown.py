@@ -8,7 +8,7 @@ from typing import Any
 
 from aiops.core.durations import rfc3339
 from aiops.core.plan_text import plan_line
-from aiops.core.text import visible
+from aiops.core.text import several, visible
 from aiops.responses.view import UNDO
 from aiops.responses.words import offered, offers
 from aiops.store.response_rows import Question, Run, StepRow
@@ -102,8 +102,7 @@ def found_lines(rows: Iterable[StepRow]) -> list[str]:
         found = output_lines(output) if any(value for name, value in output.items() if name != "rc") else []
         out += [f"{visible(row.step_id)} found: {line}" for line in found[:FOUND_AT_MOST]]
         if len(found) > FOUND_AT_MOST:
-            more = len(found) - FOUND_AT_MOST
-            out.append(f"{visible(row.step_id)} found: and {more} line{'s' if more > 1 else ''} more")
+            out.append(f"{visible(row.step_id)} found: and {several(len(found) - FOUND_AT_MOST, 'line')} more")
     return out
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from aiops.core.durations import text
 from aiops.core.records import Bools, Floats, Ints
-from aiops.core.text import times
+from aiops.core.text import several, times
 from aiops.outcomes.predictability import Course
 from aiops.scan.past import STEP_S
 
@@ -77,14 +77,10 @@ class Record:
         open_ = f", {own.warned - own.hits - own.false} open" if own.warned > own.hits + own.false else ""
         fired = "it did not fire" if not self.firings else f"it fired {times(self.firings)}"
         said = f"in the last {Course(days=self.days).span()} {fired}; it would have warned {times(own.warned)}"
-        said += f": {_count(own.hits, 'hit')}, {own.false} false{open_}{lead}" if own.warned else ""
+        said += f": {several(own.hits, 'hit')}, {own.false} false{open_}{lead}" if own.warned else ""
         early = f"its condition held {times(self.held)}, and it would have warned {times(self.before)}"
         said += f"; before the rule was there {early}" if self.before or self.held else ""
-        return f"{said}; predict_linear: {times(base.warned)}, {_count(base.hits, 'hit')}"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+        return f"{said}; predict_linear: {times(base.warned)}, {several(base.hits, 'hit')}"
 
 
 def judged(look_s: Ints, latest_s: Floats, starts_s: Sequence[float], since_s: float = -np.inf) -> Judged:

@@ -66,13 +66,18 @@ def test_a_condition_that_already_holds_begins_no_warning() -> None:
     assert run.verdicts() == ["missed"]
 
 
-@pytest.mark.parametrize(("level", "kinds"), [(1.0, ["opened"]), (0.0, [])])
-def test_a_guard_must_hold_now(level: float, kinds: list[str]) -> None:
+def beside_open(word: str, level: float) -> Run:
+    """A tank that fills, under a rule that `word` joins to whether it is open: all the time, by `level` 1."""
     world = Ruled()
     world.add("tank_used_ratio", {"tank": "a"}, rising(BEGIN_H, 0.07))
     world.add("tank_open", {"tank": "a"}, lambda t: np.full(len(t), level))
-    world.rule("tank_used_ratio > 0.9 and on (tank) tank_open == 1")
-    run = Run.of(watch_of(world)).until(BEGIN_H + 9, BEGIN_H - 12)
+    world.rule(f"tank_used_ratio > 0.9 {word} on (tank) tank_open == 1")
+    return Run.of(watch_of(world)).until(BEGIN_H + 9, BEGIN_H - 12)
+
+
+@pytest.mark.parametrize(("level", "kinds"), [(1.0, ["opened"]), (0.0, [])])
+def test_a_guard_must_hold_now(level: float, kinds: list[str]) -> None:
+    run = beside_open("and", level)
     assert [kind for kind, _ in run.told()] == kinds
     for warning in run.watch.open.values():
         assert warning.symptoms[0].evidence["guards"] == [{"expr": "tank_open == 1", "holds": True, "flips": 0}]
@@ -124,9 +129,5 @@ def test_a_mask_of_another_alert_masks_nothing() -> None:
 
 @pytest.mark.parametrize(("level", "kinds"), [(0.0, ["opened"]), (1.0, [])])
 def test_what_follows_unless_may_be_there_as_long_as_it_is_not_true(level: float, kinds: list[str]) -> None:
-    world = Ruled()
-    world.add("tank_used_ratio", {"tank": "a"}, rising(BEGIN_H, 0.07))
-    world.add("tank_open", {"tank": "a"}, lambda t: np.full(len(t), level))
-    world.rule("tank_used_ratio > 0.9 unless on (tank) tank_open == 1")
-    run = Run.of(watch_of(world)).until(BEGIN_H + 9, BEGIN_H - 12)
+    run = beside_open("unless", level)
     assert [kind for kind, _ in run.told()] == kinds

@@ -20,6 +20,20 @@ AT_ONCE = 2
 MINUTE_S = 60
 
 
+class Head:
+    """The number of the ledger's newest row, looked at once in a second of the daemon's clock for all answers that rest on it."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._clock, self._pages = daemon.clock, Pages(daemon.store)
+        self._looked_s, self.seq = -1, 0
+
+    async def look(self) -> None:
+        """Look, if nobody has in this second."""
+        second = int(self._clock())
+        if second != self._looked_s:
+            self._looked_s, self.seq = second, await run_in_threadpool(self._pages.head)
+
+
 class Kept:
     """Until this process writes to the tables that the answers are about or takes up other files or masks, or, `by_minute`, a
     minute of the daemon's clock has passed. For what another process wrote the ledger is looked at each second, as everything
@@ -28,9 +42,8 @@ class Kept:
     To be used on one event loop at a time. Who asks while an answer is being made waits for that one.
     """
 
-    def __init__(self, daemon: Daemon, *tables: str, by_minute: bool = False) -> None:
-        self._daemon, self._pages, self._tables, self._by_minute = daemon, Pages(daemon.store), tables, by_minute
-        self._looked_s, self._head = -1, 0
+    def __init__(self, daemon: Daemon, head: Head, *tables: str, by_minute: bool = False) -> None:
+        self._daemon, self._head, self._tables, self._by_minute = daemon, head, tables, by_minute
         self._as_of: AsOf = ()
         self._made: dict[Hashable, asyncio.Task[object]] = {}
         self._bytes = 0
@@ -41,13 +54,11 @@ class Kept:
         """What is as it was while this is the same."""
         daemon = self._daemon
         minute = int(daemon.clock()) // MINUTE_S if self._by_minute else 0
-        return *daemon.store.revision(*self._tables), self._head, id(daemon.rooms), daemon.rooms.masks.version, minute
+        return *daemon.store.revision(*self._tables), self._head.seq, id(daemon.rooms), daemon.rooms.masks.version, minute
 
     async def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` gives, called on a thread where it is not known. Raises what it raises, and keeps nothing then."""
-        second = int(self._daemon.clock())
-        if second != self._looked_s:
-            self._looked_s, self._head = second, await run_in_threadpool(self._pages.head)
+        await self._head.look()
         as_of = self.as_of
         if as_of != self._as_of:
             self._as_of, self._made, self._bytes, self._at_once = as_of, {}, 0, asyncio.Semaphore(AT_ONCE)

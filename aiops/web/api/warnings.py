@@ -17,7 +17,7 @@ from aiops.web.access.access import Access, Needs
 from aiops.web.access.sight import Sight, sight_of
 from aiops.web.api import shapes
 from aiops.web.api.answers import answer, encoded
-from aiops.web.api.kept import Kept
+from aiops.web.api.kept import Head, Kept
 from aiops.web.api.paged import Asked, asking
 from aiops.web.api.rows import Rows
 from aiops.web.api.schema import Reads, reader
@@ -32,8 +32,8 @@ TOLD = ("warnings", "outcomes")
 
 def add_api(app: FastAPI, daemon: Daemon, access: Access) -> None:
     """Add the routes."""
-    pages, rows, lists = Pages(daemon.store), Rows(daemon), asking(daemon, 100)
-    kept, ones = Kept(daemon, *TOLD), Kept(daemon, *TOLD, by_minute=True)
+    pages, rows, lists, head = Pages(daemon.store), Rows(daemon), asking(daemon, 100), Head(daemon)
+    kept, ones = Kept(daemon, head, *TOLD), Kept(daemon, head, *TOLD, by_minute=True)
     see, read = Depends(sight_of(daemon)), reader(app, "warnings", Needs(access, "viewer", scope="team"))
 
     @read("/api/v1/warnings", list[EarlyWarning], "Early warnings, newest first")
@@ -55,7 +55,7 @@ def add_api(app: FastAPI, daemon: Daemon, access: Access) -> None:
         body = await ones.get((warning_id, *sight.same), lambda: whole(daemon, warning_id, sight))
         return answer(request, found(body))
 
-    _more(daemon, read, Kept(daemon, *TOLD, "turns", by_minute=True))
+    _more(daemon, read, Kept(daemon, head, *TOLD, "turns", by_minute=True))
 
 
 def _more(daemon: Daemon, read: Reads[Any], kept: Kept) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aiops.web.api import kept
-from aiops.web.api.kept import Kept
+from aiops.web.api.kept import Head, Kept
 
 
 class Daemon(SimpleNamespace):
@@ -46,7 +46,7 @@ def over() -> Any:
 
 
 def kept_of(daemon: Any, by_minute: bool = True) -> Kept:
-    return Kept(daemon, "warnings", by_minute=by_minute)
+    return Kept(daemon, Head(daemon), "warnings", by_minute=by_minute)
 
 
 def test_many_who_ask_at_once_are_answered_by_one_making(head: list[int]) -> None:
