@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
 import re
 import shlex
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -232,16 +230,15 @@ def test_shell_that_can_be_run_works(snippet: Snippet, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_backup_that_is_shown_can_be_verified(tmp_path: Path) -> None:
-    live, copy = tmp_path / "live", tmp_path / "copy"
-    copy.mkdir()
-    Daemon(Settings(data_dir=live)).stop()
-    ((database, sql),) = re.findall(r'^sqlite3 (\S+) "(.+)"$', PAGES["docs/operating.md"].read_text("utf-8"), re.M)
-    assert database == "/var/lib/aiops/aiops.db"
-    with contextlib.closing(sqlite3.connect(live / "aiops.db")) as connection:
-        connection.execute(sql.replace("/backup/aiops", str(copy)))
-    result = CliRunner().invoke(app, ["audit", "verify", "--data-dir", str(copy)])
-    assert (result.exit_code, result.stdout) == (0, "3 rows, unchanged\n")
+def test_the_backup_that_is_shown_can_be_made_verified_and_taken_in(tmp_path: Path) -> None:
+    Daemon(Settings(data_dir=tmp_path / "var/lib/aiops")).stop()
+    (shown,) = [s for s in snippets("sh") if "aiops state export" in s.body]
+    commands = [[word.replace("/var/", f"{tmp_path}/var/").replace("/backup/", f"{tmp_path}/backup/") for word in words]
+                for words in _calls(shown, COMMANDS)]  # fmt: skip
+    assert [words[:2] for words in commands] == [["state", word] for word in ("show", "verify", "export", "import")]
+    for words in commands:
+        assert (done := CliRunner().invoke(app, words)).exit_code == 0, done.output
+    assert CliRunner().invoke(app, ["audit", "verify", "--data-dir", commands[-1][-1]]).stdout.startswith("4 rows, unchanged")
 
 
 @each("python", note="run")

@@ -22,6 +22,7 @@ from aiops.cli.rules import rules_app
 from aiops.cli.runbooks import runbooks_app
 from aiops.cli.said import ConfigPath, DataDir, Out, acted, incidents_app, stored, tell, verdict
 from aiops.cli.scan import scan
+from aiops.cli.state import state_app
 from aiops.cli.suggest import feedback, suggest, unhush
 
 app = typer.Typer(
@@ -297,7 +298,7 @@ COMMANDS: tuple[tuple[str, Any], ...] = (
 GROUPS = (
     ("warnings", warnings_app), ("cards", cards_app), ("runbooks", runbooks_app), ("responses", responses_app),
     ("rules", rules_app), ("sources", sources_app), ("incidents", incidents_app), ("audit", audit_app), ("export", export_app),
-    ("accounts", accounts_app), ("kill-switch", kill_app),
+    ("state", state_app), ("accounts", accounts_app), ("kill-switch", kill_app),
 )  # fmt: skip
 """In the order in which `--help` lists them: what one begins with first."""
 OF_WARNINGS: tuple[tuple[str, Any], ...] = (

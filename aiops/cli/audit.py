@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,7 @@ from aiops.cli.said import ConfigPath, DataDir, Out, fail, stored, tell
 
 if TYPE_CHECKING:
     from aiops.governance.checkpoint import Checkpoint
-    from aiops.store import Store
+    from aiops.store import LedgerCheck, Store
 
 audit_app = typer.Typer(no_args_is_help=True, help="The ledger: verify it, export it, prove one row of it.")
 Key = Annotated[Path | None, typer.Option(help="the public key that must have signed: a copy of ledger.pub")]
@@ -30,28 +30,19 @@ def verify(
     Exit 1, and the first bad row, when it was changed; 2 when what it is held against is nothing of the kind.
     """
     from aiops.core.errors import AiopsError
-    from aiops.governance.checkpoint import Tree
 
-    folder, tree, roots = _folder(config, data_dir), Tree(), dict[int, str]()
+    folder = _folder(config, data_dir)
     try:
-        kept = _kept(against, folder, key)
+        kept = kept_of(against, folder, key)
     except AiopsError as e:
         fail(str(e), 2)
-
-    def seen(row: str) -> None:
-        tree.add(row)
-        if kept is not None and tree.size == kept.size:
-            roots[kept.size] = tree.root()
-
     with stored(config, data_dir) as store:
-        found = store.verify_ledger(None if kept is None else (kept.size, kept.head), seen)
+        found, root = held_to(store, kept)
     ok, why = found.ok, found.why
-    if ok and kept is not None and kept.root and roots.get(kept.size) != kept.root:
-        ok, why = False, "the root over the rows is not that of the checkpoint"
     beside = "" if kept is None else f"; the first {kept.size} are those of {kept.name}"
     said = f"{found.rows} rows, unchanged{beside}" if ok else f"row {found.first_bad}: {why}" if found.first_bad else why
     held = None if kept is None else kept.size
-    facts = {"ok": ok, "rows": found.rows, "head": found.head, "merkle_root": tree.root(), "first_bad": found.first_bad}
+    facts = {"ok": ok, "rows": found.rows, "head": found.head, "merkle_root": root, "first_bad": found.first_bad}
     tell(output, said, **facts, why=why, held=held)
     raise typer.Exit(0 if ok else 1)
 
@@ -142,7 +133,24 @@ class _Held:
     root: str = ""
 
 
-def _kept(against: Path | None, folder: Path, key: Path | None) -> _Held | None:
+def held_to(store: Store, kept: _Held | None) -> tuple[LedgerCheck, str]:
+    """What verifying the ledger found, held against what was kept of it, and the root over its rows. Raises StoreError."""
+    from aiops.governance.checkpoint import Tree
+
+    tree, roots = Tree(), dict[int, str]()
+
+    def seen(row: str) -> None:
+        tree.add(row)
+        if kept is not None and tree.size == kept.size:
+            roots[kept.size] = tree.root()
+
+    found = store.verify_ledger(None if kept is None else (kept.size, kept.head), seen)
+    if found.ok and kept is not None and kept.root and roots.get(kept.size) != kept.root:
+        found = replace(found, ok=False, why="the root over the rows is not that of the checkpoint")
+    return found, tree.root()
+
+
+def kept_of(against: Path | None, folder: Path, key: Path | None) -> _Held | None:
     """What was kept of the ledger; None: nothing was. Raises AiopsError."""
     from aiops.cli.warnings import kept_check
     from aiops.core.errors import AiopsError

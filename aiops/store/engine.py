@@ -45,6 +45,19 @@ class DirectoryLock:
         self._file.close()
 
 
+def holder(folder: Path) -> str:
+    """Who holds the lock on a data directory, as the lock names it; empty: nobody, or there is none. Takes nothing."""
+    try:
+        with (folder / "lock").open() as f:
+            try:
+                fcntl.flock(f, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return f.read().strip() or "another process"
+    except OSError:
+        pass
+    return ""
+
+
 def in_memory(url: str) -> bool:
     """Whether a store lives in this process only."""
     return url in ("sqlite://", "sqlite:///:memory:")
@@ -100,13 +113,13 @@ def prepare(engine: sa.Engine, url: str) -> None:
                 _create(connection)
                 return
             if "alembic_version" not in names or "ledger" not in names:
-                raise StoreError(f"{_safe(url)}: holds tables of another program; give aiops a database of its own")
+                raise StoreError(f"{safe(url)}: holds tables of another program; give aiops a database of its own")
             _check_pages(connection, url)
             version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
         if version != tables.SCHEMA_VERSION:
             _migrate(engine, url, version)
     except sa.exc.DBAPIError as e:
-        raise StoreError(f"{_safe(url)}: cannot be opened: {said(e)}; {advice(e)}") from e
+        raise StoreError(f"{safe(url)}: cannot be opened: {said(e)}; {advice(e)}") from e
 
 
 def _check_pages(connection: sa.Connection, url: str) -> None:
@@ -114,7 +127,7 @@ def _check_pages(connection: sa.Connection, url: str) -> None:
     if connection.dialect.name == "sqlite":
         found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
         if found != "ok":
-            raise StoreError(f"{_safe(url)}: is damaged ({' '.join(str(found).split())}); {RESTORE}")
+            raise StoreError(f"{safe(url)}: is damaged ({' '.join(str(found).split())}); {RESTORE}")
 
 
 RESTORE = "restore it from a backup, or move it away to begin with an empty one"
@@ -154,11 +167,16 @@ def check_version(engine: sa.Engine, url: str) -> None:
             with engine.connect() as connection:
                 version = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
         except sa.exc.DBAPIError as e:
-            raise StoreError(f"{_safe(url)}: cannot be read: {said(e)}; {advice(e)}") from e
+            raise StoreError(f"{safe(url)}: cannot be read: {said(e)}; {advice(e)}") from e
         if version != (known := tables.SCHEMA_VERSION):
             older = "`aiops run` migrates an older one"
-            raise StoreError(f"{_safe(url)}: has schema version {version}, known here is {known}; {older}")
+            raise StoreError(f"{safe(url)}: has schema version {version}, known here is {known}; {older}")
         undo.pop_all()
+
+
+def newer(version: str) -> bool:
+    """Whether a schema version is of a later program than this one: versions are numbers of four digits."""
+    return version > tables.SCHEMA_VERSION
 
 
 def _create(connection: sa.Connection) -> None:
@@ -183,11 +201,12 @@ def _migrate(engine: sa.Engine, url: str, version: str | None, to: str = "head")
             command.upgrade(config, to)
         except CommandError as e:
             raise StoreError(
-                f"{_safe(url)}: schema version {version} is not known here; was it written by a newer aiops?"
+                f"{safe(url)}: schema version {version} is not known here; was it written by a newer aiops?"
             ) from e
 
 
-def _safe(url: str) -> str:
+def safe(url: str) -> str:
+    """A URL as it may be shown: without its password."""
     return sa.make_url(url).render_as_string(hide_password=True)
 
 

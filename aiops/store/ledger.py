@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import sqlalchemy as sa
+
+from aiops.store import tables
 
 GENESIS = "0" * 64
 
@@ -74,6 +78,25 @@ def verify(
     if kept is not None and count < kept[0]:
         return LedgerCheck(False, count, expected, f"is missing: there were {kept[0]} rows at the earlier check", prev)
     return LedgerCheck(True, count, None, "", prev)
+
+
+def checked(
+    connection: sa.Connection, kept: tuple[int, str] | None = None, seen: Callable[[str], None] = lambda _: None
+) -> LedgerCheck:
+    """Check all that a connection sees of the ledger: see `verify`."""
+    t = tables.ledger
+    columns = [sa.cast(c, sa.Text).label(c.name) if c is t.c.detail else c for c in t.c]  # as it is stored
+    rows = connection.execute(sa.select(*columns).order_by(t.c.seq), execution_options={"stream_results": True})
+    with rows:
+        return verify(_unless_unreadable(rows), kept, seen)
+
+
+def _unless_unreadable(rows: Iterable[Any]) -> Iterator[Any]:
+    """The rows; None in place of one that the database cannot give any more, and of all after it."""
+    try:
+        yield from rows
+    except sa.exc.DBAPIError:
+        yield None
 
 
 def _fits(row: Any, prev: str) -> bool:

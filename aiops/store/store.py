@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from aiops.core.records import FORETELLING, EarlyWarning, Outcome
 from aiops.store import tables
 from aiops.store.codec import outcome_from, warning_from
 from aiops.store.engine import DirectoryLock, advice, check_version, in_memory, install_id, make_engine, prepare, said
-from aiops.store.ledger import LedgerCheck, LedgerRow, verify
+from aiops.store.ledger import LedgerCheck, LedgerRow, checked
 from aiops.store.tx import REPLAYED, SINCE, Statement, Tx, ms
 
 _ERROR_AT_MOST = 500
@@ -347,12 +347,8 @@ class Store:
 
     def verify_ledger(self, kept: tuple[int, str] | None = None, seen: Callable[[str], None] = lambda _: None) -> LedgerCheck:
         """Recompute the whole chain, and hold it against an earlier check: see `ledger.verify`. `seen` hears each good hash."""
-        t = tables.ledger
-        columns = [sa.cast(c, sa.Text).label(c.name) if c is t.c.detail else c for c in t.c]  # as it is stored
         with self._read() as connection:
-            query = sa.select(*columns).order_by(t.c.seq)
-            with connection.execution_options(stream_results=True).execute(query) as rows:
-                return verify(_unless_unreadable(rows), kept, seen)
+            return checked(connection, kept, seen)
 
     def counts(self) -> dict[str, int]:
         """How many rows there are of each kind, for metrics and the page; of verdicts only the current ones."""
@@ -390,11 +386,3 @@ def _about(connection: sa.Connection) -> Any:
 
 def _outbox_row(row: Any) -> OutboxRow:
     return OutboxRow(row.seq, row.receiver, row.grp, row.dedup_key, row.payload, row.attempts, row.created_ms / 1000)
-
-
-def _unless_unreadable(rows: Iterable[Any]) -> Iterator[Any]:
-    """The rows; None in place of one that the database cannot give any more, and of all after it."""
-    try:
-        yield from rows
-    except sa.exc.DBAPIError:
-        yield None
