@@ -17,6 +17,9 @@ import sqlalchemy as sa
 from aiops.store import tables
 
 GENESIS = "0" * 64
+_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+_as_stored = json.JSONEncoder().encode
+"""Both are called for every row; `json.dumps` would make an encoder for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,7 @@ class LedgerRow:
 
 def row_hash(prev: str, at_ms: int, actor: str, action: str, object_: str, detail: Any) -> str:
     """The hash of a ledger row."""
-    body = json.dumps(
-        [at_ms, actor, action, object_, detail], sort_keys=True, ensure_ascii=False, separators=(",", ":")
-    )
+    body = _canonical([at_ms, actor, action, object_, detail])
     return hashlib.sha256(b"\0" + bytes.fromhex(prev) + body.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -102,7 +103,7 @@ def _unless_unreadable(rows: Iterable[Any]) -> Iterator[Any]:
 def _fits(row: Any, prev: str) -> bool:
     try:
         detail = json.loads(row.detail)
-        same = json.dumps(detail) == row.detail
+        same = _as_stored(detail) == row.detail
         return same and bool(row_hash(prev, row.at_ms, row.actor, row.action, row.object, detail) == row.hash)
     except (ValueError, TypeError, RecursionError):  # no JSON any more, or columns of another type
         return False

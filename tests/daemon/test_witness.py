@@ -10,8 +10,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from aiops.daemon import witness as witnesses
 from aiops.daemon.witness import EVERY_ROWS, EVERY_S, Witness, newest
-from aiops.governance.checkpoint import FILE, Checkpoint
+from aiops.governance.checkpoint import FILE, Checkpoint, Tree
 from aiops.store import Store
 
 
@@ -108,3 +109,78 @@ def test_a_disk_that_refuses_is_told_once_and_tried_again(
     (tmp_path / FILE).rmdir()
     witness.look(1002.0)
     assert len(kept(tmp_path)) == 1
+
+
+class Counting:
+    """The pages of a store, and how many hashes were asked of it in each question."""
+
+    def __init__(self, witness: Witness) -> None:
+        self._pages, self.asked = witness._pages, list[tuple[int, int]]()
+        witness._pages = self  # type: ignore[assignment]
+
+    def ledger_hashes(self, seq: int, limit: int) -> list[str]:
+        found = self._pages.ledger_hashes(seq, limit)
+        self.asked.append((seq, len(found)))
+        return found
+
+
+def test_a_start_goes_on_from_the_tree_and_looks_back_a_part_at_a_time(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(store, 99)
+    Witness(store, tmp_path).look(1000.0)
+    add(store, 7)
+    monkeypatch.setattr(witnesses, "BACK_AT_ONCE", 40)
+    again = Witness(store, tmp_path)
+    counting = Counting(again)
+    for now in (1000.0 + EVERY_S, 1001.0 + EVERY_S, 1002.0 + EVERY_S, 1003.0 + EVERY_S):
+        again.look(now)
+    new, back = [(99, 1), (100, 7), (107, 0)], [(0, 40), (40, 40), (80, 20)]
+    assert counting.asked == [*new, back[0], (107, 0), back[1], (107, 0), back[2], (107, 0)]
+    assert again.holds
+    last = kept(tmp_path)[-1]
+    tree = Tree()
+    assert store.verify_ledger(None, tree.add).ok
+    assert (last.size, last.merkle_root) == (107, tree.root())
+
+
+def test_a_row_changed_long_ago_is_found_when_it_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(Store.open("", tmp_path)) as store:
+        add(store, 99)
+        Witness(store, tmp_path).look(1000.0)
+    with closing(sqlite3.connect(tmp_path / "aiops.db")) as connection:
+        connection.execute("DROP TRIGGER ledger_no_update")
+        connection.execute("UPDATE ledger SET hash = prev_hash WHERE seq = 70")
+        connection.commit()
+    monkeypatch.setattr(witnesses, "BACK_AT_ONCE", 60)
+    with closing(Store.open("", tmp_path)) as store:
+        witness = Witness(store, tmp_path)
+        witness.look(1001.0)
+        assert witness.holds
+        witness.look(1002.0)
+    assert not witness.holds
+    assert "first 100 rows are not those" in "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"size": 6, "edge": ["zz"]}', '{"size": 6, "edge": []}', "other", "signed"])
+def test_a_tree_that_is_not_the_one_that_was_signed_counts_for_nothing(store: Store, tmp_path: Path, content: str) -> None:
+    add(store, 5)
+    Witness(store, tmp_path).look(1000.0)
+    path = tmp_path / witnesses.EDGE
+    found = orjson.loads(path.read_bytes())
+    assert found["size"] == 6
+    if content == "other":
+        content = orjson.dumps({**found, "edge": found["edge"][::-1]}).decode()
+    if content == "signed":  # by somebody else
+        (tmp_path / "ledger.key").unlink()
+    else:
+        path.write_text(content)
+    add(store, 2)
+    again = Witness(store, tmp_path)
+    counting = Counting(again)
+    again.look(1000.0 + EVERY_S)
+    assert counting.asked[0] == (0, 8)
+    assert again.holds
+    assert [one.size for one in kept(tmp_path)] == [6, 8]
