@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +14,7 @@ from aiops.cli.said import ConfigPath, DataDir, Out, fail, stored, tell
 if TYPE_CHECKING:
     from aiops.governance.checkpoint import Checkpoint
     from aiops.store import LedgerCheck, Store
+    from aiops.store.ledger import LedgerRow
 
 audit_app = typer.Typer(no_args_is_help=True, help="The ledger: verify it, export it, prove one row of it.")
 Key = Annotated[Path | None, typer.Option(help="the public key that must have signed: a copy of ledger.pub")]
@@ -73,10 +75,13 @@ def prove(
     config: ConfigPath = None, data_dir: DataDir = None,
     output: Out = "json",
 ) -> None:  # fmt: skip
-    """Print one row with what shows that it is in the ledger of the newest checkpoint, and nothing of the others."""
+    """Print one row with what shows that it is in the ledger of the newest checkpoint, and nothing of the others.
+
+    The default is the JSON that `audit check-proof` reads; -o text is for reading.
+    """
     import orjson
 
-    from aiops.cli.warnings import ledger_json
+    from aiops.cli.warnings import ledger_json, ledger_text
     from aiops.governance.checkpoint import FILE, proof
     from aiops.store.ledger import GENESIS
     from aiops.store.paging import Pages
@@ -89,8 +94,27 @@ def prove(
     if len(hashes) < held.size:
         fail("the ledger has fewer rows than its newest checkpoint; see `aiops audit verify`", 1)
     prev = hashes[seq - 2] if seq > 1 else GENESIS
-    shown = orjson.loads(ledger_json(row, prev))
-    typer.echo(orjson.dumps({"row": shown, "path": proof(hashes, seq), "checkpoint": held.as_json()}).decode())
+    path = proof(hashes, seq)
+    if output == "json":
+        shown = orjson.loads(ledger_json(row, prev))
+        typer.echo(orjson.dumps({"row": shown, "path": path, "checkpoint": held.as_json()}).decode())
+        return
+    typer.echo(ledger_text(row))
+    for line in _proof_lines(row, prev, path, held):
+        typer.echo(f"  {line}")
+
+
+def _proof_lines(row: LedgerRow, prev: str, path: list[str], held: Checkpoint) -> Iterator[str]:
+    """What leads from a row to the signed root, for people."""
+    from aiops.core.durations import rfc3339
+
+    yield f"hash       {row.hash}"
+    yield f"behind     {prev}"
+    for number, one in enumerate(path):
+        yield f"{'path' if number == 0 else '':10} {one}"
+    yield f"root       {held.merkle_root}, of {held.size} rows"
+    yield f"signed     {rfc3339(held.time)} by {held.key}"
+    yield f"to check   aiops audit prove {row.seq} > proof.json; aiops audit check-proof proof.json --key ledger.pub"
 
 
 @audit_app.command("check-proof")

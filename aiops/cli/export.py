@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,7 +55,10 @@ def lineage(
     since: Annotated[str, typer.Option(help="how far back, for example 30d; none: from the first row on")] = "",
     config: ConfigPath = None, data_dir: DataDir = None, output: Out = "json",
 ) -> None:  # fmt: skip
-    """Which data each warning was made of and which runbook acted on it, as OpenLineage events, one a line."""
+    """Which data each warning was made of and which runbook acted on it, as OpenLineage events, one a line.
+
+    The default is their JSON, for systems that take OpenLineage; -o text is for reading.
+    """
     import time
 
     import orjson
@@ -84,8 +87,17 @@ def lineage(
         pages, seq = Pages(store), 0
         while rows := pages.ledger_after(seq, 1000):
             for _, event in told(store, [row for row in rows if row.at_s >= begin], about):
-                typer.echo(orjson.dumps(event).decode())
+                typer.echo(orjson.dumps(event).decode() if output == "json" else _event_text(event))
             seq = rows[-1].seq
+
+
+def _event_text(event: dict[str, Any]) -> str:
+    """When, what a run did, and from which data to which, on one line."""
+    from aiops.core.text import visible
+
+    said = [", ".join(f"{one['namespace']}/{one['name']}" for one in event.get(side, ())) for side in ("inputs", "outputs")]
+    whole = f"{event['eventTime']}  {event['eventType']:8}  {event['job']['name']}  {said[0] or '-'} -> {said[1] or '-'}"
+    return visible(f"{whole}  (run {event['run']['runId']})", 600)
 
 
 def _out(into: Path | None, files: dict[str, str], output: str) -> None:

@@ -183,17 +183,18 @@ def export(
     name: Name, cacao: Annotated[bool, typer.Option("--cacao", help="as a CACAO 2.0 playbook")] = False,
     config: ConfigPath = None, output: Out = "json",
 ) -> None:  # fmt: skip
-    """Write a runbook as JSON for other systems: a CACAO playbook with --cacao, else its own keys."""
+    """Write a runbook as JSON for other systems: a CACAO playbook with --cacao, else its own keys; -o text: over many lines."""
     from aiops.runbooks.cacao import playbook
 
     one = _named(_loaded(_settings(config)), name)
-    _emit(playbook(one) if cacao else one.model_dump(mode="json", by_alias=True, exclude_none=True))
+    whole = playbook(one) if cacao else one.model_dump(mode="json", by_alias=True, exclude_none=True)
+    _emit(whole, indent=output == "text")
 
 
-def _emit(line: dict[str, Any]) -> None:
+def _emit(line: dict[str, Any], indent: bool = False) -> None:
     import orjson
 
-    typer.echo(orjson.dumps(line).decode())
+    typer.echo(orjson.dumps(line, option=orjson.OPT_INDENT_2 if indent else 0).decode())
 
 
 def _settings(config: Path | None, data_dir: Path | None = None) -> Settings:

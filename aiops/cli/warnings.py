@@ -159,7 +159,7 @@ def ledger_lines(store: Store, since_s: float, as_json: bool) -> Iterator[str]:
     while rows := pages.ledger_after(seq, LEDGER_PAGE):
         for row in rows:
             if row.at_s >= since_s:
-                yield ledger_json(row, prev) if as_json else _ledger_text(row)
+                yield ledger_json(row, prev) if as_json else ledger_text(row)
             prev, seq = row.hash, row.seq
 
 
@@ -169,6 +169,7 @@ def ledger_json(row: LedgerRow, prev: str) -> str:
     return orjson.dumps({**fields, "action": row.action, "object": row.object, "detail": row.detail}).decode()
 
 
-def _ledger_text(row: LedgerRow) -> str:
+def ledger_text(row: LedgerRow) -> str:
+    """A row on one line, for people."""
     detail = orjson.dumps(row.detail).decode()
     return f"{row.seq:>7}  {rfc3339(row.at_s)}  {visible(f'{row.actor}  {row.action}  {row.object}  {detail}')}"

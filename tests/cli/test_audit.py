@@ -86,6 +86,17 @@ def test_a_row_is_proven_without_the_others_and_without_a_ledger(data: Path) -> 
         assert (bad.exit_code, why in bad.stdout) == (1, True)
 
 
+def test_a_proof_can_be_read_too(data: Path) -> None:
+    whole = json.loads(aiops("prove", "3", "--data-dir", str(data), "-o", "json").stdout)
+    assert json.loads(aiops("prove", "3", "--data-dir", str(data)).stdout) == whole
+    shown = aiops("prove", "3", "--data-dir", str(data), "-o", "text").stdout
+    assert "däemon  x  row-1" in shown.splitlines()[0]
+    for one in (whole["row"]["hash"], *whole["path"], whole["checkpoint"]["merkle_root"], whole["checkpoint"]["key"]):
+        assert one in shown
+    with pytest.raises(ValueError, match=r"Expecting|Extra"):
+        json.loads(shown)
+
+
 def test_a_proof_signed_by_another_key_is_none(data: Path) -> None:
     file = data / "proof.json"
     file.write_text(aiops("prove", "1", "--data-dir", str(data)).stdout)

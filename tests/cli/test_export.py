@@ -80,5 +80,8 @@ def test_lineage_of_the_past_is_told_an_event_a_line(tmp_path: Path) -> None:
 
     assert [one["eventType"] for one in told()] == ["START", "COMPLETE"] * 4
     assert len(told("--since", "1d")) == 4
+    shown = CliRunner().invoke(app, ["export", "lineage", "--data-dir", str(tmp_path), "-o", "text"]).stdout.splitlines()
+    assert [line.split()[1] for line in shown] == [one["eventType"] for one in told()]
+    assert all(one["job"]["name"] in line and one["run"]["runId"] in line for one, line in zip(told(), shown, strict=True))
     wrong = CliRunner().invoke(app, ["export", "lineage", "--data-dir", str(tmp_path), "--since", "soon"])
     assert (wrong.exit_code, "--since: " in wrong.stderr) == (2, True)
