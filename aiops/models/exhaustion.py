@@ -146,7 +146,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         sign = np.where(limit.above, 1.0, -1.0)
         level, top = sign * latest, sign * limit.value
         state["floor"][:] = np.fmin(state["floor"], level)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             climbed = (level < top) & (level - state["floor"] >= CLIMB * (top - level))
         return np.asarray(climbed | state["up"] | np.isfinite(state["since_s"]))
 
@@ -206,7 +206,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             np.where(speaks, np.clip(0.45 + 0.1 * count, 0.3, 0.9), np.nan),
             np.where(speaks, state["slope"], np.nan),
             np.where(speaks, state["window_s"], np.nan),
-            _reasons(state, seen, best, evidence, middle > horizon_s, speaks, now_s),
+            _reasons(state, seen, best, evidence, middle > horizon_s, speaks, now_s, limit),
         )
 
     def curve(self, state: State, history: History, time_s: Ints, level: float) -> Forecast:
@@ -314,7 +314,7 @@ def _bounds(path: paths.Path) -> tuple[float, float]:
 
 
 def _reasons(
-    state: State, seen: Evidence, best: Ints, evidence: Bools, later: Bools, speaks: Bools, now_s: Ints
+    state: State, seen: Evidence, best: Ints, evidence: Bools, later: Bools, speaks: Bools, now_s: Ints, limit: Limit
 ) -> NDArray[np.object_]:
     texts = np.array([f"{p.name} over {_span(p.window_s)}" for p in seen.paths], dtype=object)
     silent = np.maximum.reduce([p.why for p in seen.paths])
@@ -330,7 +330,9 @@ def _reasons(
     out = np.where(held & (now_s < state["muted_s"]), "the limit was changed a moment ago", out)
     out = np.where(~seen.inside, "already beyond the limit", out)
     out = np.where(~np.isfinite(seen.top), "no limit", out)
-    return np.asarray(np.where(~seen.fresh, "no sample now", out), dtype=object)
+    out = np.where(~seen.fresh, "no sample now", out)
+    huge = np.isnan(seen.top) & np.isfinite(limit.value)
+    return np.asarray(np.where(huge, "numbers too large to follow", out), dtype=object)
 
 
 def _span(window_s: float) -> str:

@@ -57,7 +57,7 @@ def timed_anew(state: State, seen: Evidence, changed: Bools, limit: Limit, now_s
         return
     pace = np.where(limit.above, state["slope"], -state["slope"])
     room = seen.top - seen.now
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         far = changed & (np.abs(limit.value - state["limit"]) > MOVED * np.abs(room))
         expected = np.where((pace > 0) & (room > 0), now_s + room / pace, np.nan)
     state["expected_s"][:] = np.where(changed & np.isfinite(state["expected_s"]), expected, state["expected_s"])

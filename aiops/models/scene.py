@@ -20,6 +20,8 @@ FALL = 0.4
 MARGINS = (0.2, 0.6, 0.5, 0.4, 0.3, 0.2)
 """Shares of its range by which a row must stand above its record, after no, one, two … falls."""
 
+LARGEST = 1e37
+"""History is float32 relative to an offset: a limit that is farther from it than this is not followed."""
 CAME_NEAR = 0.15
 """An hour in which the limit was crossed ends what is past when its mean was this near, as a share of the way from the lowest
 level: a spike that goes beyond it does not."""
@@ -32,7 +34,7 @@ def scene_of(history: History, limit: Limit) -> tuple[Scene, Bools, Array]:
 
     The level now is the median of the last three samples. Of a quantity that resets, only what came after the last reset
     counts; rows without resets are not touched. What was before the limit was last crossed is no past above which a rise must
-    stand: what failed once may fail again in the same way.
+    stand: what failed once may fail again in the same way. A limit farther than LARGEST from the first sample: `top` is NaN.
     """
     sign = np.where(limit.above, 1.0, -1.0)
     now = sign * _median3(history.fine.mean[:, -3:].astype(np.float64))
@@ -45,7 +47,9 @@ def scene_of(history: History, limit: Limit) -> tuple[Scene, Bools, Array]:
         begin = begun_s(limit.take(again), history.now_s[again])
         mid_high, mid_low, mid_mean = (_since(a, history.mid, history, again, begin) for a in (mid_high, mid_low, mid_mean))
         high, low, mean = (_since(a, history.long, history, again, begin) for a in (high, low, mean))
-    top = sign * (limit.value - history.offset)
+    with np.errstate(over="ignore", invalid="ignore"):
+        top = sign * (limit.value - history.offset)
+        top = np.where(np.abs(top) <= LARGEST, top, np.nan)
     floor, ever = _lasting(low, np.fmax), low
     all_low = np.fmin.reduce(floor, axis=1)
     high, low = _since_crossed(high, low, mean, top)
@@ -106,18 +110,28 @@ def _since(values: Fine, resolution: Resolution, history: History, rows: Ints, b
 
 
 def _since_crossed(high: Fine, low: Fine, mean: Fine, top: Array) -> tuple[Fine, Fine]:
-    """(high, low) (n, t) without what was until the last hour in which a row crossed its limit, coming near it as a whole."""
+    """(high, low) (n, t) without what was until a row last crossed its limit, coming near it as a whole, and fell back from it.
+
+    It came near by the mean of the hour that crossed or by the highest of the hour before; it falls as long as each hour's mean
+    lies below that of the hour before.
+    """
     if not high.shape[1]:
         return high, low
     lowest = np.fmin.reduce(low, axis=1)
     with np.errstate(invalid="ignore"):
-        near = top - CAME_NEAR * (top - lowest)
-        crossed = (high >= top[:, None]) & (mean >= near[:, None])
+        near = (top - CAME_NEAR * (top - lowest))[:, None]
+        came = mean >= near
+        came[:, 1:] |= high[:, :-1] >= near
+        crossed = (high >= top[:, None]) & came
     rows = np.flatnonzero(crossed.any(axis=1))
     if not len(rows):
         return high, low
-    last = high.shape[1] - 1 - np.argmax(crossed[rows, ::-1], axis=1)
-    gone = np.arange(high.shape[1]) <= last[:, None]
+    hours = np.arange(high.shape[1])
+    last = high.shape[1] - 1 - np.argmax(crossed[rows, ::-1], axis=1)[:, None]
+    with np.errstate(invalid="ignore"):
+        ends = (mean[rows, 1:] >= mean[rows, :-1]) & (hours[1:] > last)
+    back = np.where(ends.any(axis=1), np.argmax(ends, axis=1), len(hours) - 1)[:, None]  # the last hour of the fall
+    gone = hours <= np.maximum(last, back)
     high, low = high.copy(), low.copy()
     high[rows], low[rows] = np.where(gone, np.nan, high[rows]), np.where(gone, np.nan, low[rows])
     return high, low
@@ -147,8 +161,8 @@ def _margin(high: Fine, low: Fine) -> Array:
     """
     if high.shape[1] < 3:
         return np.full(len(high), MARGINS[0])
-    span = np.fmax.reduce(high, axis=1) - np.fmin.reduce(low, axis=1)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        span = np.fmax.reduce(high, axis=1) - np.fmin.reduce(low, axis=1)
         falls = high[:, :-2] - low[:, 2:] > FALL * span[:, None]
     count = (falls[:, 1:] & ~falls[:, :-1]).sum(axis=1) + falls[:, 0]
     return np.asarray(np.asarray(MARGINS)[np.minimum(count, len(MARGINS) - 1)], np.float64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -127,6 +129,28 @@ def test_rows_without_sample_limit_or_room_name_the_reason() -> None:
     answer = told(values, limit)
     assert np.isnan(answer.time_s).all()
     assert answer.reason.tolist() == ["no sample now", "no limit", "already beyond the limit", "no sample now"]
+
+
+@pytest.mark.parametrize("step", [15, 300])
+@pytest.mark.parametrize("scale", [-1.7e308, -1e300, 1e39, 1e300, 1.7e308])
+def test_numbers_too_large_to_follow_are_refused_with_that_reason(scale: float, step: int) -> None:
+    t = hours(80)
+    values = scale * np.stack([0.7 + 0.01 * t, 0 * t + 0.5, 0.5 + 0.1 * noise(len(t), 1.0), np.where(t < -5, 0.1, 0.9)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        out = told(values, Limit.uniform(4, scale, scale > 0), step, looks=3)
+    assert np.isnan(out.time_s).all()
+    assert list(out.reason) == ["numbers too large to follow"] * 4
+
+
+def test_a_lone_number_of_any_size_is_no_end_of_the_others() -> None:
+    rise = 0.7 + 0.01 * hours(80)
+    for spike in (1e39, 1e300, -1.7e308):
+        values = rise[None].copy()
+        values[0, -30] = spike
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert told(values, above(1)).time_s[0, 1] - NOON == pytest.approx(30 * HOUR, rel=0.05)
 
 
 def test_the_first_samples_say_nothing() -> None:

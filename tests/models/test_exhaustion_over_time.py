@@ -145,6 +145,23 @@ def test_what_failed_and_was_mended_is_told_again_when_it_goes_the_same_way() ->
     assert not said[(times > 190) & (times < 300)].any()
 
 
+@pytest.mark.parametrize(("beyond", "stays", "cleaned"), [(1.02, 0.3, 0.3), (1.04, 6.0, 3.0), (1.1, 1.0, 0.1)])
+def test_a_fill_that_comes_again_every_other_day_and_goes_beyond_the_limit_is_told_each_time(
+    beyond: float, stays: float, cleaned: float
+) -> None:
+    t = np.arange(0, 24 * 12 * 12) / 12
+    level, begins, lasts = 0.3 + 0.003 * np.random.default_rng(4).normal(size=len(t)), np.arange(130.0, 270.0, 50.0), 14.0
+    for begin in begins:
+        peak = lasts * (1 + (beyond - 1) * 1.5)
+        left = np.where(t < begin + peak + stays, 1.0, np.clip(1 - (t - begin - peak - stays) / cleaned, 0, 1))
+        level += np.where(t > begin, 0.6 * np.minimum((t - begin), peak) / lasts * left, 0.0)
+    said = speaks(answers(level, len(t) - 120 * 12, Limit.uniform(1, 0.9, True)))
+    times = t[-len(said) :]
+    for begin in begins:
+        assert said[(times > begin) & (times < begin + 0.65 * lasts)].any()
+        assert not said[(times > begin + lasts + 10) & (times < begin + 50)].any()
+
+
 def test_every_tooth_of_a_sawtooth_that_goes_beyond_the_limit_is_told() -> None:
     t = np.arange(0, 24 * 12 * 12) / 12
     rng, heights = np.random.default_rng(3), (0.8, 0.55)
