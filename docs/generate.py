@@ -26,6 +26,7 @@ from aiops.config.fields import is_duration
 from aiops.config.messages import model_in
 from aiops.config.settings import Settings
 from aiops.core.durations import text as duration
+from aiops.core.quantity import quantity
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = {
@@ -301,7 +302,7 @@ def _shelf(folder: Path) -> str:
     books = load_runbooks(shelves(runbooks_dir()))
     for one in load_cards([folder]):
         limit = one.limit
-        told = "unusual" if limit is None else f"{'above' if limit.is_above else 'below'} {limit.number:g}"
+        told = "unusual" if limit is None else f"{'above' if limit.is_above else 'below'} {quantity(limit.number, one.unit)}"
         answer = next(book for book in books if not refusal(book, one))
         where = Path(answer.path).relative_to(ROOT).as_posix()
         rows.append((f"[`{one.name}`](../{below}/{one.name}.yaml)", one.summary, told, f"[{answer.name}](../{where})"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import sys
 import time
@@ -232,10 +231,10 @@ def _table(found: Sequence[Row], wide: int) -> Any:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    from aiops.core.durations import text
+    from aiops.core.durations import about
     from aiops.core.text import visible
 
-    limit = "" if row.leaf is None else f"{row.leaf.op} {number(row.limit, row.unit)}"
+    now_said, limit, slope = row.numbers()
     said = [visible(row.reason, 120)] if row.reason else []
     said += [
         f"{'lets' if one.holds else 'bars'}: {visible(one.expr, 80)}{_flips(one.flips)}"
@@ -246,18 +245,11 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.times_s is not None:
         now = time.time()
         first, middle, last = (max(0.0, one - now) for one in row.times_s)
-        fires, interval = text(_rough(middle)), f"{text(_rough(first))}-{text(_rough(last))}" if last > first else "pending"
-    slope = number(row.slope_per_s * 3600, row.unit) if row.slope_per_s is not None else ""
+        fires, interval = about(middle), f"{about(first)}-{about(last)}" if last > first else "pending"
     return (
-        visible(row.served.rule.alert, 60), entity(row.labels), number(row.now, row.unit), limit, fires, interval, slope,
-        text(_rough(row.history_s or 0.0)), "; ".join(said),
+        visible(row.served.rule.alert, 60), entity(row.labels), now_said, limit, fires, interval, slope,
+        about(row.history_s or 0.0), "; ".join(said),
     )  # fmt: skip
-
-
-def _rough(span_s: float) -> float:
-    """Whole minutes, of spans that have any; whole hours from two days on."""
-    unit = 3600 if span_s >= 2 * 86400 else 60
-    return round(span_s / unit) * unit if span_s >= 60 else span_s
 
 
 def _flips(count: int) -> str:
@@ -269,17 +261,6 @@ def entity(labels: Mapping[str, str]) -> str:
     from aiops.core.text import visible
 
     return visible(",".join(f"{name}={value}" for name, value in sorted(labels.items())), 120) or "-"
-
-
-def number(value: float | None, unit: str = "1") -> str:
-    """A number of at most four digits with its unit; nothing for none.
-
-    >>> number(0.123456), number(2.5e9), number(2**31, "By"), number(None)
-    ('0.1235', '2.5e+09', '2 GiB', '')
-    """
-    from aiops.core.quantity import quantity
-
-    return "" if value is None or not math.isfinite(value) else quantity(value, unit)
 
 
 def _records(found: Sequence[Row]) -> Iterator[str]:

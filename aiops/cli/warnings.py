@@ -14,7 +14,7 @@ from aiops.core.errors import AiopsError, StoreError
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
 from aiops.notify.evidence import told
-from aiops.notify.wording import members, plan, sure
+from aiops.notify.wording import data_age, members, plan, sure
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.mask_said import Masked
 from aiops.store import Statement, Store
@@ -106,6 +106,8 @@ def _head(w: EarlyWarning) -> list[str]:
     lines += [f"  beside     {one['card']} since {rfc3339(one['opened_s'])} ({one['id']})" for one in w.beside]
     if w.act_before_s is not None:
         lines.append(f"  act before {rfc3339(w.act_before_s)}")
+    if old := data_age(w, time.time()):
+        lines.append(f"  data       {old}")
     return [*lines, f"  how sure   {sure(w)}; {w.record.get('text', 'new: unproven')}"]
 
 

@@ -45,6 +45,17 @@ def text(value_s: float) -> str:
     return "".join(parts[:2]) or "0s"
 
 
+def about(value_s: float) -> str:
+    """A span as exact as it is meant: whole minutes from two minutes on, whole hours from two days on, never more than it is.
+
+    >>> about(889), about(95), about(190_000)
+    ('14m', '1m35s', '2d4h')
+    """
+    size = abs(value_s)
+    unit = 3600 if size >= 2 * 86400 else 60 if size >= 120 else 1
+    return text(value_s // unit * unit if value_s >= 0 else -(size // unit * unit))
+
+
 def rfc3339(time_s: float) -> str:
     """Epoch seconds as RFC 3339 in UTC.
 

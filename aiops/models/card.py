@@ -48,7 +48,10 @@ class ModelCard(WholeFile):
     sources: list[str] = Field(default_factory=list, description="which sources; none: all")
     query: str = Field(min_length=1, description="PromQL, or the subset for sources without a server")
     signal: str = Field("", description="what runbooks match; default: the name")
-    unit: str = Field("1", pattern=r"^\S+$", description="UCUM unit of the query's result, for example 1, By or s")
+    unit: str = Field(
+        "1", pattern=r"^\S+$",
+        description="UCUM unit of the query's result, for example `{ratio}` (0.18 is told as 18%), %, By, s, `{requests}/s`",
+    )
     step: Step = Field(60.0, description="time between two samples")
     history: Duration = Field(35 * 86400.0, gt=0, description="how far back is read at first sight")
     entity: list[LabelName] = Field(

@@ -1,25 +1,36 @@
-"""Several messages to one receiver as one: pure."""
+"""Several messages to one receiver as one, and what is said of one that leaves late: pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aiops.core.durations import about
 from aiops.core.records import SEVERITIES
 from aiops.core.text import visible
 from aiops.notify.message import OVER, wrong_line
 
-SHOWN_AT_MOST, TEXT_AT_MOST = 20, 5500
+SHOWN_AT_MOST, TEXT_AT_MOST, LATE_S = 20, 5500, 600.0
 Message = Mapping[str, Any]
 
 
-def bundled(messages: Sequence[Message]) -> dict[str, Any]:
-    """One message for all of `messages`, oldest first, one or more; alone a message stays itself.
+def as_of(message: Message, now_s: float) -> dict[str, Any]:
+    """A message as it leaves at `now_s`: one that waited, for its digest or for a receiver that was away, says how old what it
+    says is. What is over stays over."""
+    waited = now_s - float(message["at_s"])
+    if waited < LATE_S or message["event"] in OVER:
+        return dict(message)
+    note = f"Late: this is what was known {about(waited)} ago, look whether it still holds"
+    return {**message, "title": f"as of {about(waited)} ago: {message['title']}", "text": f"{note}\n{message['text']}"}
+
+
+def bundled(messages: Sequence[Message], now_s: float) -> dict[str, Any]:
+    """One message for all of `messages`, oldest first, one or more, as they leave at `now_s`; alone a message stays itself.
 
     Of each warning only what was said last counts, for what is over is over. Those that are open come first, by severity and by
     the time that is left.
     """
-    last = {str(message["warning"]["id"]): message for message in messages}
+    last = {str(message["warning"]["id"]): as_of(message, now_s) for message in messages}
     told = sorted(last.values(), key=_order)
     if len(told) == 1 and len(messages) == 1:
         return dict(told[0])

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aiops.core.durations import rfc3339, text
-from aiops.core.quantity import quantity
-from aiops.core.records import Symptom
+from aiops.core.quantity import RATIO, quantities, quantity
+from aiops.core.records import EarlyWarning, Symptom
 from aiops.core.text import SHOWN, visible
+
+STEPS_USUAL = 2
+"""A newest sample that is older than so many steps is told: the next one is overdue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +41,31 @@ def told(symptoms: Sequence[Symptom], now_s: float) -> list[Told]:
 
 
 def sentence(symptom: Symptom) -> str:
-    """One symptom on one line: why, its numbers, its series."""
+    """One symptom on one line: why, what is measured, its numbers, its series."""
     facts = dict(_facts(replace(symptom, evidence={**symptom.evidence, "trend_start_s": None}), 0.0))
-    said = ", ".join(f"{name} {fact}" for name, fact in facts.items() if name not in ("why", "since"))
-    return f"{facts['why']}{said and '; ' + said} [{series_text(symptom.labels, SHOWN)}]"
+    said = ", ".join(f"{name} {fact}" for name, fact in facts.items() if name not in ("why", "since", "score"))
+    what = "" if symptom.kind == "rule" else f"{visible(measured(symptom))}: "
+    return f"{facts['why']}{said and f'; {what}{said}'} [{series_text(symptom.labels, SHOWN)}]"
+
+
+def measured(symptom: Symptom) -> str:
+    """What is measured, in words: `filesystem_free_ratio` is how much is free."""
+    said = symptom.signal.replace("_", " ")
+    return said.removesuffix(" ratio") if symptom.evidence.get("unit") == RATIO else said
+
+
+def newest_s(warning: EarlyWarning, now_s: float) -> float | None:
+    """When the newest sample was taken that an open warning rests on, where the next is overdue; of several series the oldest.
+
+    None where it is as new as usual, the warning is over, or the evidence says by itself that the series is silent.
+    """
+    known = [
+        float(s.evidence["newest_s"])
+        for s in warning.symptoms
+        if s.evidence.get("newest_s") is not None and "silent_since_s" not in s.evidence
+    ]
+    late = warning.state == "open" and known and now_s - min(known) > STEPS_USUAL * warning.step_s
+    return min(known) if late else None
 
 
 def series_text(labels: Mapping[str, str], at_most: int = 600) -> str:
@@ -53,21 +77,22 @@ def _facts(symptom: Symptom, now_s: float) -> Iterator[tuple[str, str]]:
     known = {name: value for name, value in symptom.evidence.items() if value is not None}
     unit = str(known.get("unit") or "1")
     yield "why", visible(str(known.get("reason") or "no reason given"))
+    now, limit, other = quantities([known.get(name) for name in ("now", "limit", "other")], unit)
     if "now" in known:
-        yield "now", quantity(known["now"], unit)
+        yield "now", now
     if "last" in known:
         yield "last value", quantity(known["last"], unit)
     if usual := _usual(known, unit):
         yield "usual", usual
     if "limit" in known:
         side = "" if "above" not in known else "not above " if known["above"] else "not below "
-        yield "limit", side + quantity(known["limit"], unit)
+        yield "limit", side + limit
     if "other" in known:
-        yield f"{visible(str(known.get('other_source') or 'another source'))} says", quantity(known["other"], unit)
+        yield f"{visible(str(known.get('other_source') or 'another source'))} says", other
     since = float(known.get("since_s", symptom.since_s))
     yield "since", f"{rfc3339(since)} ({text(max(0.0, now_s - since))} ago)"
     if pace := _pace(known, unit):
-        yield "slope", pace
+        yield "moves", pace
     if "score" in known:
         yield "score", _score(known)
 
@@ -76,12 +101,15 @@ def _usual(known: Mapping[str, Any], unit: str) -> str:
     expected = f"expected {quantity(known['expected'], unit)}" if "expected" in known else ""
     if "usual_low" not in known or "usual_high" not in known:
         return expected
-    low, high = quantity(known["usual_low"], unit), quantity(known["usual_high"], unit)
+    low, high = quantities((known["usual_low"], known["usual_high"]), unit)
     return f"{low} to {high} here at this hour{expected and ', ' + expected}"
 
 
 def _pace(known: Mapping[str, Any], unit: str) -> str:
-    said = [f"{quantity(known['slope_per_hour'], unit)} an hour"] if "slope_per_hour" in known else []
+    said = []
+    if "slope_per_hour" in known:
+        way = "down " if known["slope_per_hour"] < 0 else "up " if known["slope_per_hour"] else ""
+        said.append(f"{way}{quantity(abs(known['slope_per_hour']), unit)} an hour")
     if "window_s" in known and " over " not in str(known.get("reason")):  # some reasons name their window
         said.append(f"seen over {text(float(known['window_s']))}")
     said += [f"the trend began before {rfc3339(float(known['trend_start_s']))}"] if "trend_start_s" in known else []

@@ -72,4 +72,5 @@ def lines(warning: EarlyWarning, fates: Sequence[Fate]) -> Iterator[str]:
     for verdict, count in tally(fates).items():
         some = [name for name in names[verdict] if name][:NAMED_AT_MOST]
         where = visible(", ".join(some)) + (f" and {count - len(some)} more" if some and count > len(some) else "")
-        yield f"{'Verdict' if verdict in ENDS else 'Pending'}: {said(verdict)} on {count}{f': {where}' if where else ''}"
+        on = f"{'Verdict: ' if verdict in ENDS else ''}{said(verdict) if verdict in ENDS else 'Not judged yet'} on {count}"
+        yield f"{on}{f': {where}' if where else ''}"

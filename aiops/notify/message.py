@@ -48,7 +48,7 @@ def outbox_rows(
     event: Event, warning: EarlyWarning, routes: Sequence[Route], now_s: float, step_s: float,
     judged_at_s: float | None = None, local: Collection[str] = (), renewed: Collection[str] = (),
     told: Callable[[str], EarlyWarning | None] | None = None, hours: WorkingHours | None = None,
-    clocks: Mapping[str, Clock] | None = None, outcome: Outcome | None = None, fates: Sequence[Fate] = (),
+    clocks: Mapping[str, Clock] | None = None, outcome: Outcome | None = None, fates: Sequence[Fate] = (), means: str = "",
 ) -> Iterator[OutboxEntry]:
     """What every receiver is told of an event.
 
@@ -59,7 +59,7 @@ def outbox_rows(
     `judged_at_s`: when at the latest a warning that has ended is judged; `outcome`: what became of it (`judged`). `told`: the
     warning as a receiver may see it, None when it must not. `hours`: when somebody is at work; what is over is told by every
     route that may have told it. `clocks`: on whose clock a receiver reads times; UTC without one. `fates`: what became of those
-    it spoke for.
+    it spoke for. `means`: what the card says that it means for users.
     """
     hours, clocks = hours or WorkingHours(), clocks or {}
     over = event in OVER
@@ -78,7 +78,7 @@ def outbox_rows(
         if known is None or known[0] is not seen:
             shown = outcome if outcome is None or seen is warning else replace(outcome, entity={}, about={}, detail="")
             known = payloads[kind, clock, seen is warning] = seen, payload_of(
-                kind, seen, now_s, step_s, judged_at_s, clock, shown, fates
+                kind, seen, now_s, step_s, judged_at_s, clock, shown, fates, means
             )
         group, more, at_s = (warning.id, {}, now_s) if name in renewed else _bundle(route, seen, now_s, hours)
         if over and (not sure or event == "judged"):
@@ -173,7 +173,7 @@ def facts_of(warning: EarlyWarning) -> Labels:
 
 def payload_of(
     event: Event, warning: EarlyWarning, now_s: float, step_s: float, judged_at_s: float | None, clock: Clock = UTC_CLOCK,
-    outcome: Outcome | None = None, fates: Sequence[Fate] = (),
+    outcome: Outcome | None = None, fates: Sequence[Fate] = (), means: str = "",
 ) -> dict[str, Any]:
     """One message as plain JSON: the warning whole, title and text, and until when it is true unless it is renewed."""
     lasts = {"closed": 0.0, "judged": JUDGED_FOR_S}.get(event, TURNS_UNTIL_STALE * step_s)
@@ -183,9 +183,9 @@ def payload_of(
         "at_s": now_s,
         "ends_at_s": now_s + lasts,
         "title": _AGAIN.get(event, "").format(warning.severity) + title(warning, now_s, clock, outcome, fates),
-        "text": body(warning, now_s, judged_at_s, clock, outcome, fates),
+        "text": body(warning, now_s, judged_at_s, clock, outcome, fates, means),
         "record": record(warning),
-        "impact": impact(warning),
+        "impact": impact(warning, means),
         "act_before": act_before(warning, now_s, clock),
         "verdict": (leading(fates) if warning.members else "") or verdict(warning, event in OVER),
         "judged_at_s": judged_at_s if outcome is None else float(outcome.settled_s),

@@ -14,7 +14,7 @@ import numpy as np
 from markupsafe import Markup
 
 from aiops.core.axes import levels, lines, ticks, with_band
-from aiops.core.quantity import quantity
+from aiops.core.quantity import quantities, quantity, scales, size_of
 from aiops.notify.arrays import Arrays, Row
 
 WIDE, HIGH = 1000, 260
@@ -60,8 +60,8 @@ def _whole(points: Iterable[str]) -> list[Markup]:
 
 
 def data(found: Arrays) -> dict[str, Any]:
-    """What the script draws from: the arrays without the labels."""
-    return {name: value for name, value in found.as_json().items() if name != "labels"}
+    """What the script draws from: the arrays without the labels, and in which sizes their unit is shown."""
+    return {name: value for name, value in found.as_json().items() if name != "labels"} | {"scales": scales(found.unit)}
 
 
 def heights(found: Arrays) -> tuple[float, float, bool]:
@@ -108,12 +108,10 @@ def _tick(at_s: int, label: str, x: float) -> Mapping[str, Any]:
 
 
 def _levels(low: float, high: float, unit: str) -> Iterator[tuple[float, str]]:
-    """Round values with their unit; bytes are round in their prefix."""
-    scale = 1.0
-    if unit == "By" or unit.startswith("By/"):
-        scale = 1024.0 ** min(max(0, int(math.log2(max(abs(low), abs(high), 1.0)) // 10)), 5)
-    for level in levels(low / scale, high / scale):
-        yield level * scale, quantity(level * scale, unit)
+    """Values that are round in what their unit is shown in, each with its own text."""
+    size = size_of(max(abs(low), abs(high)), unit)
+    found = [level * size for level in levels(low / size, high / size)]
+    return zip(found, quantities(found, unit), strict=True)
 
 
 def _bands(time_s: Any, low: Row, high: Row, x: Any, y: Any) -> Iterator[str]:

@@ -17,7 +17,7 @@ import structlog
 from aiops.core.errors import NotifyError, RetryLater
 from aiops.core.labels import fingerprint
 from aiops.core.text import visible
-from aiops.notify.bundle import bundled
+from aiops.notify.bundle import as_of, bundled
 from aiops.notify.interface import Notifier
 from aiops.notify.pulse import Pulse
 from aiops.store import OutboxRow, Store
@@ -196,7 +196,7 @@ class Relay:
             return None
         others = self._store.seal(row)[1:] if together else []
         others = [one for one in others if not self._is_idle(one, now_s, result)]
-        message = bundled([one.payload for one in (row, *others)]) if others else row.payload
+        message = bundled([one.payload for one in (row, *others)], now_s) if others else as_of(row.payload, now_s)
         return _Sending(row, notifier, now_s, message, others, self._over)
 
     def _interval_ends_s(self, row: OutboxRow) -> float:

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from aiops.core.durations import text
+from aiops.core.durations import about, rfc3339, text
 from aiops.core.labels import Labels
 from aiops.core.records import BY_DAEMON, CAME, FORETELLING, Crossing, EarlyWarning, Outcome
 from aiops.core.text import times, visible
 from aiops.notify.clock import UTC_CLOCK, Clock
-from aiops.notify.evidence import sentence, told
-from aiops.notify.fates import PENDING, Fate, leading, lines, said, tally, title_of
+from aiops.notify.evidence import newest_s, sentence, told
+from aiops.notify.fates import ENDS, PENDING, Fate, leading, lines, said, tally, title_of
 
 TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
 CARDS_AT_MOST = 5
 PLACES = ("cluster", "namespace", "instance", "node", "pod", "container", "service", "queue", "topic", "mountpoint")
 """Labels that say where something is."""
 _MODE = {
-    "shadow": "shown alone, nobody is asked", "suggest": "for you to do",
+    "shadow": "nothing runs, nobody is asked", "suggest": "for you to do, nothing runs by itself",
     "approve": "it asks for a yes first", "auto": "it begins by itself",
 }  # fmt: skip
 _STATE = {"absence": "silent", "conflict": "told differently by its sources"}
@@ -52,9 +52,18 @@ def title(
     if c is None:
         since = warning.symptoms[0].since_s if warning.kind == "absence" and warning.symptoms else warning.opened_s
         sureness = _in_short(warning) if warning.kind in FORETELLING else ""
-        return f"{what}: {_STATE.get(warning.kind, 'unusual')} since {_at(since, now_s, clock)}{sureness}"
-    left = text(max(0.0, c.expected_s - now_s))
-    return f"{what} {'first ' if warning.members else ''}in {left} ({_interval(c, now_s, clock)}){_in_short(warning)}"
+        return f"{what}: {_STATE.get(warning.kind, 'unusual')} since {clock.brief(since, now_s)}{sureness}"
+    first = "first " if warning.members else ""
+    return f"{what} {first}{_left(c.expected_s, now_s, 'due ')} ({_interval(c, now_s, clock)}){_in_short(warning)}"
+
+
+def _left(at_s: float, now_s: float, over: str = "") -> str:
+    """How far off an instant is; `over` stands before one that has passed.
+
+    >>> _left(5475, 0), _left(0, 90, "due ")
+    ('in 1h31m', 'due 1m30s ago')
+    """
+    return f"in {about(at_s - now_s)}" if at_s >= now_s else f"{over}{about(now_s - at_s)} ago"
 
 
 def _in_short(warning: EarlyWarning) -> str:
@@ -71,11 +80,6 @@ def _interval(c: Crossing, now_s: float, clock: Clock) -> str:
         ends.append(clock.short(t, c.expected_s if same_day else now_s) + own)
     beside = clock.beside(c.expected_s)
     return f"{clock.short(c.expected_s, now_s)} {name}, {ends[0]} to {ends[1]}{beside and '; ' + beside}"
-
-
-def _at(time_s: float, now_s: float, clock: Clock) -> str:
-    beside = clock.beside(time_s)
-    return f"{clock.short(time_s, now_s)} {clock.name(time_s)}{beside and f' ({beside})'}"
 
 
 def rule_labels(warning: EarlyWarning) -> Labels:
@@ -95,17 +99,17 @@ def _judged(warning: EarlyWarning, outcome: Outcome, now_s: float, clock: Clock)
     words, told = said(outcome.verdict), warning.first_crossing
     if outcome.failed_s is not None:
         ahead = text(max(0, outcome.failed_s - warning.opened_s))
-        return f"{words}: failed at {_at(outcome.failed_s, now_s, clock)}, {ahead} after it was told"
-    return words if told is None else f"{words}: it was expected for {_at(told.expected_s, now_s, clock)}"
+        return f"{words}: failed at {clock.brief(outcome.failed_s, now_s)}, {ahead} after it was told"
+    return words if told is None else f"{words}: it was expected for {clock.brief(told.expected_s, now_s)}"
 
 
 def _ending(warning: EarlyWarning, now_s: float, clock: Clock, fates: Sequence[Fate]) -> str:
     ended = warning.updated_s if warning.closed_s is None else warning.closed_s
     if warning.verdict in CAME:
         late = " (late)" if warning.verdict == "late" else ""
-        return f"came true by {_at(ended, now_s, clock)}, {text(ended - warning.opened_s)} after it was told{late}"
+        return f"came true by {clock.brief(ended, now_s)}, {text(ended - warning.opened_s)} after it was told{late}"
     if warning.members:
-        over = f"has ended on all of them by {_at(ended, now_s, clock)}"
+        over = f"has ended on all of them by {clock.brief(ended, now_s)}"
         if set(tally(fates)) <= {PENDING}:
             return f"{over}; verdicts pending" if fates else over
         return f"has ended; {title_of(fates)}" if leading(fates) == PENDING else title_of(fates)
@@ -117,23 +121,26 @@ def _ending(warning: EarlyWarning, now_s: float, clock: Clock, fates: Sequence[F
 
 def body(
     warning: EarlyWarning, now_s: float, judged_at_s: float | None, clock: Clock = UTC_CLOCK, outcome: Outcome | None = None,
-    fates: Sequence[Fate] = (),
+    fates: Sequence[Fate] = (), means: str = "",
 ) -> str:
-    """What a person needs at 03:00: what, when, how sure, why, what to do; one fact a line, nothing from outside unescaped."""
+    """What a person needs at 03:00, what counts most first: until when, what it means, what to do, how sure, why, about what; one
+    fact a line, nothing from outside unescaped. `means`: what its card says that it means for users, for one without runbook."""
     ended = warning.state == "closed"
-    out = [*_what(warning), *(_ended(warning, judged_at_s, clock, outcome, fates) if ended else _when(warning, now_s, clock))]
-    out.append(f"How sure: {sure(warning)}; {record(warning)}")
-    out += [f"Why: {sentence(symptom)}" for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
-    if len(warning.symptoms) > SYMPTOMS_AT_MOST:
-        out.append(f"Why: and {len(warning.symptoms) - SYMPTOMS_AT_MOST} series more")
-    out += _beside(warning, clock)
-    out += _data(warning, clock)
+    out = list(_ended(warning, judged_at_s, clock, outcome, fates) if ended else _when(warning, now_s, clock))
     verdict = leading(fates) if warning.members else warning.verdict
     if not ended or verdict in CAME:  # what did not come needs no response
-        own = warning.kind == "rule" and not warning.members and _evidence(warning).get("runbook_url")
-        none = "what the rule's own runbook says" if own else "no runbook matches this warning"
-        out += [line for book in warning.runbooks for line in _do(book)] or [f"Do: {none}"]
-    return "\n".join([*out, f"More: aiops warnings show {warning.id}"])
+        out += _to_do(warning, means)
+    elif verdict in ENDS or warning.kind not in FORETELLING:
+        out.append("Do: nothing, it is over")
+    else:
+        out.append("Do: nothing for now; what became of it is told once it is known")
+    out.append(f"How sure{' it was' if ended else ''}: {sure(warning)}; {record(warning)}")
+    why = "Why it was told" if ended else "Why"
+    out += [f"{why}: {sentence(symptom)}" for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
+    if len(warning.symptoms) > SYMPTOMS_AT_MOST:
+        out.append(f"{why}: and {len(warning.symptoms) - SYMPTOMS_AT_MOST} series more")
+    out += _beside(warning, clock)
+    return "\n".join([*out, *_data(warning, now_s, clock), *_what(warning), f"More: aiops warnings show {warning.id}"])
 
 
 def sure(warning: EarlyWarning) -> str:
@@ -146,7 +153,7 @@ def stated(warning: EarlyWarning) -> str:
     """What share of crossings its interval is meant to hold, and what it rests on; empty where that is not said."""
     level = next((s.evidence["level"] for s in warning.symptoms if s.evidence.get("level")), None)
     rests = warning.calibration.get("interval")
-    return "" if level is None else f"{level:.0%} interval" + (f", {rests}" if rests else "")
+    return "" if level is None else f"{level:.0%} come within it" + (f"; {rests}" if rests else "")
 
 
 def record(warning: EarlyWarning) -> str:
@@ -159,9 +166,9 @@ def _record(warning: EarlyWarning) -> str:
     return str(warning.record.get("text", "new: unproven"))
 
 
-def impact(warning: EarlyWarning) -> str:
-    """What it means for users, from the runbooks that match."""
-    return "; ".join(dict.fromkeys(str(book["impact"]) for book in warning.runbooks))
+def impact(warning: EarlyWarning, means: str = "") -> str:
+    """What it means for users, from the runbooks that match; without one what its card says, `means`."""
+    return "; ".join(dict.fromkeys(str(book["impact"]) for book in warning.runbooks)) or visible(means)
 
 
 def plan(book: Mapping[str, Any]) -> Iterator[str]:
@@ -181,8 +188,8 @@ def plan(book: Mapping[str, Any]) -> Iterator[str]:
 
 def _what(warning: EarlyWarning) -> Iterator[str]:
     kind = "forecast" if warning.first_crossing is not None else warning.kind
-    where = visible(", ".join(f"{k}={v}" for k, v in warning.entity.items()))
-    yield f"What: {kind} of {warning.signal} on {where or 'everything'}; severity {warning.severity}, stage {warning.stage}"
+    where = visible(", ".join(f"{k}={v}" for k, v in warning.entity.items())) or ("several" if warning.members else "everything")
+    yield f"What: {kind} of {warning.signal} on {where}; severity {warning.severity}, stage {warning.stage}"
     if warning.members:
         yield f"Where: {members(warning)}"
     if warning.kind == "rule" and not warning.members:
@@ -220,11 +227,10 @@ def members(warning: EarlyWarning) -> str:
 def _when(warning: EarlyWarning, now_s: float, clock: Clock) -> Iterator[str]:
     c = warning.crossing
     if c is None:
-        yield f"When: since {clock.whole(warning.opened_s)}"
+        yield f"When: since {clock.whole(warning.opened_s, f'for {text(max(0.0, now_s - warning.opened_s))}')}"
         return
-    about = f" ({stated(warning)})" if stated(warning) else ""
-    left = text(max(0.0, c.expected_s - now_s))
-    yield f"When: {clock.whole(c.expected_s, f'in {left}')}, {_between(c, clock)}{about}"
+    held = f" ({stated(warning)})" if stated(warning) else ""
+    yield f"When: {clock.whole(c.expected_s, _left(c.expected_s, now_s))}, {_between(c, clock)}{held}"
     if before := act_before(warning, now_s, clock):
         yield f"Act before: {before}"
 
@@ -233,21 +239,22 @@ def act_before(warning: EarlyWarning, now_s: float, clock: Clock = UTC_CLOCK) ->
     """Until when something can still be done about what is open; empty where that is not known."""
     if warning.act_before_s is None or warning.state == "closed":
         return ""
-    return clock.whole(warning.act_before_s, "now" if warning.act_before_s <= now_s else "")
+    return clock.whole(warning.act_before_s, "now" if warning.act_before_s <= now_s else _left(warning.act_before_s, now_s))
 
 
 def _between(c: Crossing, clock: Clock) -> str:
-    return f"between {clock.whole(c.earliest_s)} and {clock.whole(c.latest_s)}"
+    first, last = (clock.brief(at, c.expected_s) for at in (c.earliest_s, c.latest_s))
+    return f"between {first} and {last}"
 
 
 def _ended(
     warning: EarlyWarning, judged_at_s: float | None, clock: Clock, outcome: Outcome | None, fates: Sequence[Fate]
 ) -> Iterator[str]:
     ended = warning.updated_s if warning.closed_s is None else warning.closed_s
-    yield f"Ended: {clock.whole(ended)}, {text(ended - warning.opened_s)} after the opening: {warning.closed_why}"
+    yield f"Ended: {clock.whole(ended)}, {text(ended - warning.opened_s)} after it opened: {warning.closed_why}"
     c = warning.first_crossing
     if c is not None:
-        yield f"Told at the opening: {clock.whole(c.expected_s)}, {_between(c, clock)}"
+        yield f"Told when it opened: {clock.whole(c.expected_s)}, {_between(c, clock)}"
     yield from _own_end(warning, judged_at_s, clock, outcome)
     yield from lines(warning, fates)
 
@@ -282,23 +289,44 @@ def _beside(warning: EarlyWarning, clock: Clock) -> Iterator[str]:
     for one in told(warning.symptoms[:1], 0.0):
         yield from (f"Also: {moved}" for moved in one.also)
         if one.windows:
-            yield f"Windows: {'; '.join(one.windows)}"
+            yield f"Also over: {'; '.join(one.windows)}"
         if one.against:
             yield f"Against: {'; '.join(one.against)}"
 
 
-def _data(warning: EarlyWarning, clock: Clock) -> Iterator[str]:
-    """Where the evidence comes from, what its source warned of, and since when it says nothing."""
+def data_age(warning: EarlyWarning, now_s: float, instant: Callable[[float], str] = rfc3339) -> str:
+    """How old what is known of an open warning is, where it is older than usual or its sources are away, and what to make of it;
+    else empty. `instant`: how a time is written."""
+    newest, stale = newest_s(warning, now_s), warning.stale_since_s
+    if warning.state != "open" or (newest is None and stale is None):
+        return ""
+    away = "" if stale is None else f"its source is away since {instant(stale)}"
+    old = "" if newest is None else f"the newest sample is {about(now_s - newest)} old, of {instant(newest)}"
+    return f"{', '.join(filter(None, (away, old)))}: what became of it since is not known, look there yourself"
+
+
+def _data(warning: EarlyWarning, now_s: float, clock: Clock) -> Iterator[str]:
+    """Where the evidence comes from, what its source warned of, and how old it is where that is unusual."""
+    if old := data_age(warning, now_s, lambda at: clock.brief(at, now_s)):
+        yield f"Data: {old}"
     for source in dict.fromkeys(s.lineage.source for s in warning.symptoms):
         partial = dict.fromkeys(p for s in warning.symptoms if s.lineage.source == source for p in s.lineage.partial)
         warned = f"; partial: {visible('; '.join(partial))}" if partial else ""
-        stale = warning.stale_since_s
-        away = "" if stale is None else f"; away since {clock.whole(stale)}: nothing newer is known"
-        yield f"Data: {visible(source)}{warned}{away}"
+        yield f"Source: {visible(source)}{warned}"
+
+
+def _to_do(warning: EarlyWarning, means: str) -> Iterator[str]:
+    """What it means for users, and what to do about it."""
+    if not warning.runbooks and means:
+        yield f"Impact: {impact(warning, means)}"
+    yield from (line for book in warning.runbooks for line in _do(book))
+    if not warning.runbooks:
+        own = warning.kind == "rule" and not warning.members and _evidence(warning).get("runbook_url")
+        yield f"Do: {'what the rule says under Runbook' if own else 'look at it yourself, no runbook matches this warning'}"
 
 
 def _do(book: Mapping[str, Any]) -> list[str]:
-    further = f"; its file asks for {book['capped_from']}" if book.get("capped_from") else ""
+    further = f"; its file allows {book['capped_from']}" if book.get("capped_from") else ""
     how = f"{book['mode']}: {_MODE.get(str(book['mode']), '')}{further}"
     lines = [f"Impact: {book['impact']}", f"Do: {book['name']} ({how}): {book['summary']}"]
     docs = [f"Read: {visible(str(book['docs']))}"] if book.get("docs") else []

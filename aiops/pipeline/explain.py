@@ -110,15 +110,31 @@ def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
     return found
 
 
+def newest(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
+    """Of some rows when their newest sample was taken, on each row's own clock, and of those that have none now its value."""
+    rows = rows[watch.window.newest_s[rows] >= 0]
+    at = watch.window.newest_s[rows] + watch.window.shift_s[rows]
+    found: dict[int, dict[str, Any]] = {row: {"newest_s": t} for row, t in zip(rows.tolist(), at.tolist(), strict=True)}
+    silent = rows[np.isnan(watch.window.latest(now_s)[rows])]
+    for row, value in zip(silent.tolist(), _last(watch, silent).tolist(), strict=True):
+        found[row] |= {"last": value} if np.isfinite(value) else {}
+    return found
+
+
+def _last(watch: Watch, rows: Ints) -> Floats:
+    """(k,) the newest value of each of `rows` (k,), NaN where it is too old to be known to the step."""
+    at, out = watch.window.newest_s[rows], np.full(len(rows), np.nan)
+    for instant in np.unique(at).tolist():
+        some = at == instant
+        out[some] = watch.window.value_at(rows[some], np.array([instant], np.int64))[:, 0]
+    return out
+
+
 def explain_absences(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
     """Of some rows that are silent: their last value if it is known, what was usual at this hour, and whether others report."""
     if not len(rows):
         return {}
-    newest, latest = watch.window.newest_s[rows], watch.window.latest(now_s)
-    last = np.full(len(rows), np.nan)
-    for at in np.unique(newest).tolist():
-        some = newest == at
-        last[some] = watch.window.value_at(rows[some], np.array([at], np.int64))[:, 0]
+    last, latest = _last(watch, rows), watch.window.latest(now_s)
     ranges, found = usual_of(watch, rows, watch.window.history(rows, now_s)), {}
     for i, row in enumerate(rows.tolist()):
         others = np.setdiff1d(watch.rows_of(int(watch.entity_of[row])), [row])

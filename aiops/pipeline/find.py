@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from aiops.core.records import Bools, Floats, Ints, Symptom, SymptomKind
-from aiops.pipeline.explain import MOVED, explain_absences, explain_anomalies, explain_crossings, of_others
+from aiops.pipeline.explain import MOVED, explain_absences, explain_anomalies, explain_crossings, newest, of_others
 from aiops.pipeline.mask import masked
 from aiops.pipeline.opinions import told
 from aiops.pipeline.watch import Watch
@@ -72,7 +74,7 @@ def _exhaustion(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[
     explain_crossings(watch, rows, now_s)
     symptoms = build.exhaustion(
         rows, watch.window.labels, watch.held, latest, watch.limit, gate["since_s"], row_now, watch.naming, watch.lineage_of,
-        watch.explained,
+        _joined(watch.explained, newest(watch, rows, now_s)),
     )
     return _grouped(watch, rows, symptoms)
 
@@ -114,7 +116,8 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
     usual = watch.last_expected, watch.last_lower, watch.last_upper
     known, thresholds = _known(watch, scores, entities), watch.thresholds
     leading = {entity: _leading(watch, entity, score_of) for entity in entities.tolist()}
-    more = explain_anomalies(watch, np.concatenate([rows for _, rows, _ in leading.values()]), now_s)
+    strange = np.concatenate([rows for _, rows, _ in leading.values()])
+    more = _joined(explain_anomalies(watch, strange, now_s), newest(watch, strange, now_s))
     for entity, (order, rows, shares) in leading.items():
         since = np.full(watch.n, gate["since_s"][entity])
         about = of_others(watch, order, len(rows), score_of, latest)
@@ -123,6 +126,11 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
             watch.naming, watch.lineage_of, told(watch, entity, about, now_s), more,
         )
     return out
+
+
+def _joined(first: Mapping[int, Mapping[str, Any]], second: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
+    """What both say of each row."""
+    return {row: {**first.get(row, {}), **second.get(row, {})} for row in (*first, *second)}
 
 
 def _known(watch: Watch, scores: Floats, entities: Ints) -> Floats:

@@ -182,10 +182,10 @@ class Around:
                 out.append(Message(name, run.id, "", {}, held))
                 continue
             clock = a.clocks.get(name, UTC_CLOCK)
-            told = clock.told(title) if whole else f"{run.runbook}: {event.partition(':')[0].replace('_', ' ')}"
+            told = clock.told(title, now_s) if whole else f"{run.runbook}: {event.partition(':')[0].replace('_', ' ')}"
             told = f"{wording.subject(seen)}: {told}"  # whoever is woken by it reads first what it is about
             about = [*_about(seen, now_s, clock), *(wrong if seen.state == "open" else ())]
-            text = [*(lines if whole else ()), *about, *stopped, *page, f"response {run.id}: aiops responses show {run.id}"]
+            text = [*(lines if whole else ()), *page, *stopped, *about, f"More: aiops responses show {run.id}"]
             payload = payload_of(run, event, told, text, seen, now_s) | links
             out.append(Message(name, run.id, key or f"{run.id}:{event}:{run.version}", payload, held))
         return tuple(out)

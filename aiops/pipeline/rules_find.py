@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from aiops.core.records import Bools, Crossing, Floats, Ints, Symptom
-from aiops.pipeline.explain import explain_crossings
+from aiops.pipeline.explain import explain_crossings, newest
 from aiops.pipeline.find import unsure
 from aiops.pipeline.mask import masked, masked_labels, may_mask
 from aiops.pipeline.rules_lost import count_silence, lost, said_silent
@@ -120,12 +121,15 @@ def _symptoms(watch: RulesWatch, built: Built, holds: Bools, latest: Floats, now
     out: dict[int, list[Symptom]] = defaultdict(list)
     leads: Ints = np.unique(state["lead"][rows][state["lead"][rows] >= 0])
     explain_crossings(watch, leads, now_s, lambda row: unit_of(_leaf(watch, row).expr))
+    ages = newest(watch, leads, now_s)
     for i in rows.tolist():
-        out[int(built.entity[i])].append(_symptom(watch, built, i, holds, latest, now_s))
+        out[int(built.entity[i])].append(_symptom(watch, built, i, holds, latest, now_s, ages))
     return dict(out)
 
 
-def _symptom(watch: RulesWatch, built: Built, i: int, holds: Bools, latest: Floats, now_s: int) -> Symptom:
+def _symptom(
+    watch: RulesWatch, built: Built, i: int, holds: Bools, latest: Floats, now_s: int, ages: Mapping[int, Mapping[str, Any]]
+) -> Symptom:
     assert watch.held is not None
     row, state = built.rows[i], watch.state
     lead = int(state["lead"][i])
@@ -142,6 +146,7 @@ def _symptom(watch: RulesWatch, built: Built, i: int, holds: Bools, latest: Floa
             "slope_per_hour": symptoms.plain(held.slope[lead] * 3600), "window_s": symptoms.plain(window),
             "trend_start_s": symptoms.plain(now_s - window), "level": held.level, "reason": str(held.reason[lead]),
             "comparison": shown(leaf), "quantity": quantity(leaf.expr, row.labels), **watch.explained.get(lead, {}),
+            **ages.get(lead, {}),
         }  # fmt: skip
         confidence = float(held.confidence[lead]) if np.isfinite(held.confidence[lead]) else confidence
     if np.isfinite(state["since_s_true"][i]):

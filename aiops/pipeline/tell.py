@@ -47,7 +47,7 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
         rows = outbox_rows(
             kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,
             rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning), rooms.working_hours, rooms.clocks,
-            event.outcome, fates,
+            event.outcome, fates, watch.card.impact,
         )
         told = [replace(row, payload=_linked(row.payload, rooms, warning, stopped)) for row in rows if row.renewal or not folded]
         if first:  # under the key of its opening, so that it is told once
@@ -67,6 +67,7 @@ def _conclude(watch: Watch, now_s: int, rooms: Rooms, changes: Changes, stopped:
         rows = outbox_rows(
             "judged", speaker, rooms.routes, now_s, watch.step_s, None, rooms.local_receivers, rooms.renewed_receivers,
             partial(_seen, rooms, changes, "judged", speaker), rooms.working_hours, rooms.clocks, outcome, fates,
+            watch.card.impact,
         )  # fmt: skip
         changes.outbox += [replace(row, payload=_linked(row.payload, rooms, speaker, stopped)) for row in rows]
 

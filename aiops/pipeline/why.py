@@ -7,7 +7,7 @@ from typing import Any
 
 from aiops.core.records import EarlyWarning
 from aiops.notify.evidence import told
-from aiops.notify.wording import sure, title
+from aiops.notify.wording import data_age, sure, title
 from aiops.outcomes.settle import deadline_s
 from aiops.store import Statement
 from aiops.store.codec import to_json
@@ -24,5 +24,6 @@ def why(one: EarlyWarning, said: Iterable[Statement], now_s: float, clear: bool 
     return {
         "id": one.id, "title": title(one, now_s), "sure": sure(one), "record": to_json(one.record),
         "calibration": dict(one.calibration), "evidence": evidence, "lineage": [*lineage.values()], "judged_at": deadline_s(one),
+        "data_age": data_age(one, now_s),
         "said": [{"kind": s.kind, "who": s.who, "said_s": s.said_s, "body": dict(s.body) if clear else {}} for s in said],
     }  # fmt: skip

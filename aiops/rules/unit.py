@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from aiops.core.quantity import RATIO
 from aiops.rules.parse import Unsupported, parse
 from aiops.rules.quantity import GROWTHS, RATES
 from aiops.rules.tree import Aggregate, Binary, Call, Negative, Node, Number, Selector, Subquery, walk
 
 INSTANT = "instant"
 """Seconds since 1970: no unit to be shown, but a difference of two is a span."""
+BUSY = "s/s"
+"""Seconds a second: a share of one worker, but the sum over many is none of them all, so it is shown without a unit."""
 _ENDINGS = {
-    "bytes": "By", "seconds": "s", "ratio": "1", "celsius": "Cel", "percent": "%", "milliseconds": "ms", "volts": "V",
+    "bytes": "By", "seconds": "s", "ratio": RATIO, "celsius": "Cel", "percent": "%", "milliseconds": "ms", "volts": "V",
     "amperes": "A", "watts": "W", "joules": "J", "hertz": "Hz", "meters": "m",
 }  # fmt: skip
 _AGGREGATED = ("total", "sum", "bucket")
@@ -26,18 +29,19 @@ def unit_of(expr: str) -> str:
     """The UCUM unit of a PromQL expression; "1" for numbers without one and for what is not known.
 
     A name ends in its base unit (`_bytes`, `_seconds`, `_ratio`), before `_total`, `_sum` and `_bucket`; a rate is of it per
-    second, a quotient of equal units is a ratio, and a hundred times that is percent. Units are never converted. Anything that
-    does not fit leaves it unknown, so that no number is shown with a wrong unit.
+    second, a quotient of equal units or of one metric by itself is a ratio, as is what 1 exceeds a share by, and a hundred times
+    that is percent. Units are never converted. Anything that does not fit leaves it unknown, so that no number is shown with a
+    wrong unit: a count by another is none, for pods a node are no share.
     Source: https://prometheus.io/docs/practices/naming/#base-units
 
-    >>> unit_of("rate(sent_bytes_total[5m])"), unit_of("used_bytes / size_bytes * 100"), unit_of("end_timestamp_seconds - time()")
-    ('By/s', '%', 's')
+    >>> [unit_of(one) for one in ("rate(sent_bytes_total[5m])", "used_bytes / size_bytes", "end_timestamp_seconds - time()")]
+    ['By/s', '{ratio}', 's']
     """
     try:
         found = _unit(parse(expr))
     except (Unsupported, ValueError):
         return "1"
-    return found if found and found != INSTANT else "1"
+    return found if found and found not in (INSTANT, BUSY) else "1"
 
 
 def _unit(node: Node) -> str | None:
@@ -82,10 +86,9 @@ def _called(node: Call) -> str | None:
 
 
 def _per_second(unit: str | None) -> str | None:
-    """Of seconds a second a ratio stays."""
     if unit in ("s", INSTANT):
-        return "1"
-    return None if unit is None or "/" in unit or unit == "%" else f"{unit}/s"
+        return BUSY
+    return None if unit is None or "/" in unit or unit in ("%", RATIO) else f"{unit}/s"
 
 
 def _computed(node: Binary) -> str | None:
@@ -99,6 +102,8 @@ def _computed(node: Binary) -> str | None:
             return "s" if node.op == "-" else None
         return INSTANT if INSTANT in (left, right) and "s" in (left, right) else left if left == right else None
     if node.op == "/":
+        if left == right and (_alike(node.left, node.right) or left not in (None, "1", "1/s", INSTANT)):
+            return RATIO
         if left is not None and left == right:
             return "1"
         if right == "1/s":
@@ -107,11 +112,27 @@ def _computed(node: Binary) -> str | None:
     return left if node.op not in ("*", "%", "^", "atan2") and not node.to_bool else None
 
 
+def _alike(left: Node, right: Node) -> bool:
+    """Whether both sides are one metric, treated alike: of another selection, at another time, in another grouping."""
+    return len(names := _metrics(left)) == 1 and names == _metrics(right) and _treated(left) == _treated(right)
+
+
+def _metrics(node: Node) -> set[str]:
+    return {one.name for one in walk(node) if isinstance(one, Selector)}
+
+
+def _treated(node: Node) -> set[str]:
+    """What is done to a metric that may leave it in another unit."""
+    calls = {one.name for one in walk(node) if isinstance(one, Call)}
+    others = {one.op for one in walk(node) if isinstance(one, Binary) and one.op in ("*", "/", "%", "^", "atan2")}
+    return calls | others | {one.op for one in walk(node) if isinstance(one, Aggregate) and one.op in (*_COUNTS, *_OTHER)}
+
+
 def _with_number(node: Binary, value: float, unit: str | None) -> str | None:
-    if node.op == "*" and value == 100 and unit == "1":
+    if node.op == "*" and value == 100 and unit in ("1", BUSY, RATIO):
         return "%"
-    if node.op == "-" and isinstance(node.left, Number) and node.left.value in (1, 100):
-        return unit if unit in ("1", "%") else None
+    if node.op == "-" and isinstance(node.left, Number):
+        return RATIO if value == 1 and unit in (BUSY, RATIO) else unit if value == 100 and unit == "%" else None
     if node.op in ("*", "/", "%", "^", "atan2"):
         return None
     return None if node.to_bool else unit

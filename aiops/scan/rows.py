@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.durations import text
+from aiops.core.quantity import quantities, quantity
 from aiops.core.records import Bools
 from aiops.rules.compiler import Leaf
 from aiops.rules.formula import Formula, Many, Missing, One, leading, members, rows_of, shown
@@ -72,6 +73,15 @@ class Row:
     def unit(self) -> str:
         """The UCUM unit of `now` and `limit`; "1" where none is known."""
         return "1" if self.leaf is None else unit_of(self.leaf.expr)
+
+    def numbers(self) -> tuple[str, str, str]:
+        """`now`, the limit behind its operator and the change an hour, with their unit; empty for what is not known."""
+        per_hour = None if self.slope_per_s is None else self.slope_per_s * 3600
+        now, limit = quantities((self.now, self.limit), self.unit)
+        known = [one is not None and math.isfinite(one) for one in (self.now, self.limit, per_hour)]
+        said = now, "" if self.leaf is None else f"{self.leaf.op} {limit}", quantity(per_hour, self.unit)
+        first, second, third = (one if there else "" for one, there in zip(said, known, strict=True))
+        return first, second, third
 
     def as_json(self) -> dict[str, Any]:
         """As one object; times are epoch seconds."""

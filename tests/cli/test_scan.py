@@ -13,7 +13,7 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from aiops.cli.app import app
-from aiops.cli.scan import _cells, _table, entity, number
+from aiops.cli.scan import _cells, _table, entity
 from aiops.rules.compiler import Leaf, compile_rule
 from aiops.rules.files import AlertingRule
 from aiops.rules.served import Served
@@ -181,4 +181,3 @@ def test_labels_and_numbers_are_short() -> None:
     assert entity({"b": "2", "a": "1"}) == "a=1,b=2"
     assert entity({}) == "-"
     assert len(entity({"a": "x" * 1000})) <= 120
-    assert (number(1234567.0), number(float("nan"))) == ("1234567", "")

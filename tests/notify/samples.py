@@ -42,7 +42,7 @@ RECORD = "36 of the last 40 came true; median 1h50m ahead"
 def symptom(**changes: Any) -> Symptom:
     """A file system that fills."""
     evidence = {
-        "now": 0.1823, "limit": 0.05, "above": False, "unit": "1", "slope_per_hour": -0.0214, "window_s": 10800.0,
+        "now": 0.1823, "limit": 0.05, "above": False, "unit": "{ratio}", "slope_per_hour": -0.0214, "window_s": 10800.0,
         "level": 0.8, "reason": "a steady trend leads to the limit",
     }  # fmt: skip
     fields: dict[str, Any] = {

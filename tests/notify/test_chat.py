@@ -175,7 +175,8 @@ def test_a_bundle_is_marked_as_the_worst_of_what_is_open_in_it() -> None:
     one, other = message("opened", warning(id="1")), message("opened", warning(id="2", severity="critical"))
     over = message("closed", closed(OPENED_S + 60, id="3"))
     ended = over | {"warning": {**over["warning"], "id": "4"}}
-    assert [mark(bundled(many)) for many in ([one, other], [one, over], [over, ended])] == ["failure", "warning", "info"]
+    marks = [mark(bundled(many, OPENED_S)) for many in ([one, other], [one, over], [over, ended])]
+    assert marks == ["failure", "warning", "info"]
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_a_crossing_is_told_with_its_slope_and_since_when() -> None:
     )  # fmt: skip
     assert found == {
         "why": "steadily nearer", "now": "0.2", "limit": "not below 0.05", "since": "1970-01-01T00:01:00Z (1h ago)",
-        "slope": "-0.06 an hour, seen over 8h, the trend began before 1970-01-01T00:00:00Z",
+        "moves": "down 0.06 an hour, seen over 8h, the trend began before 1970-01-01T00:00:00Z",
     }  # fmt: skip
 
 
@@ -36,10 +36,10 @@ def test_an_anomaly_is_told_with_what_was_usual_and_its_share() -> None:
     )  # fmt: skip
     assert found["now"] == "3 GiB"
     assert found["usual"] == "1 GiB to 2 GiB here at this hour, expected 1.5 GiB"
-    assert found["score"] == "7.421 (threshold 4.1), 62% of the entity's"
+    assert found["score"] == "7.42 (threshold 4.1), 62% of the entity's"
     whole = {"score": 7.421, "entity_score": 5.13, "threshold": 4.1}
-    assert facts(share=0.62, **whole)["score"] == "7.421, 62% of its entity's 5.13 (threshold 4.1)"
-    assert facts(share=1.0, **whole)["score"] == "7.421; its entity's 5.13 (threshold 4.1)"
+    assert facts(share=0.62, **whole)["score"] == "7.42, 62% of its entity's 5.13 (threshold 4.1)"
+    assert facts(share=1.0, **whole)["score"] == "7.42; its entity's 5.13 (threshold 4.1)"
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_entities_are_named_by_what_became_of_them_as_many_as_a_line_holds() -> 
     said = list(lines(CAUSE, fates("hit", *["false"] * 13, None)))
     names = ", ".join(f"db{i}" for i in range(1, NAMED_AT_MOST + 1))
     assert said == [
-        "Verdict: came true on 1: db0", f"Verdict: was wrong on 13: {names} and 3 more", "Pending: is not judged yet on 1: db14",
+        "Verdict: came true on 1: db0", f"Verdict: was wrong on 13: {names} and 3 more", "Not judged yet on 1: db14",
     ]  # fmt: skip
     assert title_of(fates("hit", *["false"] * 13, None)) == "came true on 1, was wrong on 13, 1 not judged yet"
 

@@ -54,7 +54,7 @@ EVENTS: dict[str, Told] = {
     "closed": lambda to: turned(to, "closed", GONE, OPENED_S + HOUR_S),
     "came_true": lambda to: turned(to, "closed", HIT, OPENED_S + 5 * HOUR_S),
     "judged": lambda to: turned(to, "outcome", GONE.having(verdict="averted"), OPENED_S + 8 * HOUR_S, AVERTED),
-    "bundle": lambda to: bundled([turned(to, "opened", warning()), turned(to, "opened", OTHER)]),
+    "bundle": lambda to: bundled([turned(to, "opened", warning()), turned(to, "opened", OTHER)], OPENED_S),
     "response": lambda to: asked(to),
     "hostile": lambda to: turned(to, "opened", warning(entity=HOSTILE)),
 }
@@ -87,7 +87,7 @@ def turned(
         rooms.wrong_url = lambda one: f"{HOME}/feedback/{one}?key=2"
         changes = Changes(about.card, "prod-eu", int(now_s))
         changes.event(event, about, judged)
-        bare = SimpleNamespace(step_s=60, card=SimpleNamespace(challenges=False), open={}, causes={}, pending={})
+        bare = SimpleNamespace(step_s=60, card=SimpleNamespace(challenges=False, impact=""), open={}, causes={}, pending={})
         tell(cast(Watch, bare), int(now_s), rooms, changes)
         return dict(next(row.payload for row in changes.outbox if row.receiver == receiver))
 

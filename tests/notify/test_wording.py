@@ -1,4 +1,5 @@
-"""The words of a message, whole: each case is a file in `golden/` that reads as a person would get it."""
+"""The words of a message, whole: each case is a file in `golden/` that reads as a person would get it.
+`python -m tests.notify.test_wording` writes them again."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import pytest
 
 from aiops.core.records import Crossing, EarlyWarning
 from aiops.notify.fates import Fate
-from aiops.notify.wording import body, plan, title
+from aiops.notify.wording import body, data_age, plan, title
 from tests.notify.samples import HOSTILE, HOUR_S, LINEAGE, OPENED_S, anomaly, closed, symptom, warning
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -43,8 +44,8 @@ CASES: dict[str, tuple[EarlyWarning, float, float | None]] = {
         warning(
             runbooks=(),
             symptoms=(symptom(evidence={
-                "now": 0.1823, "limit": 0.05, "unit": "1", "slope_per_hour": -0.0214, "window_s": 10800.0, "level": 0.8,
-                "reason": "run over 3 h", "windows": ["1h: -0.019 an hour", "6h: -0.0231 an hour"],
+                "now": 0.1823, "limit": 0.05, "unit": "{ratio}", "slope_per_hour": -0.0214, "window_s": 10800.0, "level": 0.8,
+                "reason": "run over 3 h", "windows": ["1h: -1.9% an hour", "6h: -2.31% an hour"],
                 "against": ["over the last 1d it moved at 12% of that pace", "it stood there 6d2h ago and did not go on"],
             }),),
         ), OPENED_S, JUDGED_S,
@@ -79,6 +80,24 @@ def test_what_is_said(case: str) -> None:
     fates = FATES.get(case, [])
     said = f"{title(about, now_s, fates=fates)}\n\n{body(about, now_s, judged_at_s, fates=fates)}\n"
     assert said == (GOLDEN / f"{case}.txt").read_text("utf-8")
+
+
+def test_how_old_the_data_is_is_told_where_it_is_older_than_usual() -> None:
+    def told(age_s: float, **more: object) -> list[str]:
+        one = symptom(evidence={**symptom().evidence, "newest_s": OPENED_S - age_s, **more})
+        return [line for line in body(warning(symptoms=(symptom(), one)), OPENED_S, None).splitlines() if line[:5] == "Data:"]
+
+    (said,) = told(740)
+    assert said.startswith("Data: the newest sample is 12m old, of 07:57 UTC: what became of it since is not known")
+    assert told(120) == []  # two steps
+    assert told(7200, silent_since_s=OPENED_S - 7200) == []  # its reason says so
+    assert data_age(closed(OPENED_S, symptoms=warning().symptoms, stale_since_s=OPENED_S), OPENED_S + HOUR_S) == ""
+
+
+def test_what_a_card_says_it_means_is_told_where_no_runbook_does() -> None:
+    bare = body(warning(runbooks=()), OPENED_S, None, means="Writes will fail.").splitlines()
+    assert bare[2:4] == ["Impact: Writes will fail.", "Do: look at it yourself, no runbook matches this warning"]
+    assert "Writes will fail." not in body(warning(), OPENED_S, None, means="Writes will fail.")
 
 
 def test_every_golden_text_belongs_to_a_case() -> None:
@@ -118,15 +137,17 @@ def test_a_title_says_another_day_once_when_it_is_the_same() -> None:
 
 def test_a_window_that_the_reason_names_is_not_named_again() -> None:
     one = symptom(evidence={**symptom().evidence, "reason": "steadily nearer to the limit over 8 h"})
-    assert "over 8 h; now 0.1823, limit not below 0.05, slope -0.0214 an hour [" in body(warning(symptoms=(one,)), OPENED_S, None)
+    said = "over 8 h; filesystem free: now 18.2%, limit not below 5%, moves down 2.14% an hour ["
+    assert said in body(warning(symptoms=(one,)), OPENED_S, None)
 
 
-def test_a_crossing_that_is_overdue_is_expected_at_once() -> None:
-    assert " in 0s " in title(warning(), OPENED_S + 6.5 * HOUR_S)
+def test_a_crossing_that_is_overdue_says_since_when() -> None:
+    assert " /var due 20m ago (14:20 UTC, " in title(warning(), OPENED_S + 6.5 * HOUR_S)
+    assert "When: 2026-03-02 14:20 UTC (20m ago), between" in body(warning(), OPENED_S + 6.5 * HOUR_S, None)
 
 
 def test_a_time_to_act_that_has_passed_is_now() -> None:
-    assert "Act before: 2026-03-02T13:40:00Z (now)" in body(warning(), OPENED_S + 6 * HOUR_S, None)
+    assert "Act before: 2026-03-02 13:40 UTC (now)" in body(warning(), OPENED_S + 6 * HOUR_S, None)
 
 
 def test_a_warning_about_everything_needs_no_place() -> None:
@@ -136,7 +157,7 @@ def test_a_warning_about_everything_needs_no_place() -> None:
 def test_confidence_and_interval_say_what_they_rest_on() -> None:
     one = warning(calibration={"confidence": "calibrated on 42 outcomes", "interval": "family prior, 6 crossings"})
     lines = body(one, OPENED_S, None).splitlines()
-    assert any(line.endswith("(80% interval, family prior, 6 crossings)") for line in lines)
+    assert any(line.endswith("(80% come within it; family prior, 6 crossings)") for line in lines)
     assert any(line.startswith("How sure: 91% (calibrated on 42 outcomes); ") for line in lines)
 
 
@@ -149,3 +170,10 @@ def test_what_the_configuration_does_not_let_be_done_is_said_once_for_all_steps(
     assert found == ["1. [read] a", "2. [read] b", "3. [read] c", "Not done from here: step 1, for df is not listed, and 1 more"]
     assert list(plan({"plan": [step("a", **said)]}))[-1] == "Not done from here: step 1, for df is not listed"
     assert list(plan({"plan": [step("a", refused="no argument")]})) == ["1. [read] a (it would be refused: no argument)"]
+
+
+if __name__ == "__main__":
+    for case, (about, now_s, judged_at_s) in CASES.items():
+        fates = FATES.get(case, [])
+        said = f"{title(about, now_s, fates=fates)}\n\n{body(about, now_s, judged_at_s, fates=fates)}\n"
+        (GOLDEN / f"{case}.txt").write_text(said, "utf-8")

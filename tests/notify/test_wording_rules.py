@@ -44,7 +44,7 @@ def test_the_text_says_whose_it_is_and_what_else_must_hold() -> None:
     assert runbook.startswith("Runbook: https://r.example/disk")
     assert "[forged]" not in lines
     none = foreseen().having(runbooks=())
-    assert "Do: what the rule's own runbook says" in body(none, OPENED_S, None).splitlines()
+    assert "Do: what the rule says under Runbook" in body(none, OPENED_S, None).splitlines()
 
 
 def test_other_warnings_have_no_rule() -> None:

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from aiops.core.durations import text
+from aiops.core.errors import SourceError
 from aiops.core.records import Symptom
-from aiops.notify.evidence import told
+from aiops.notify.evidence import newest_s, told
+from aiops.notify.wording import body
 from aiops.pipeline import turn
 from aiops.pipeline.explain import explain_anomalies
 from aiops.store import Store
@@ -41,6 +44,35 @@ def test_a_forecast_tells_its_paces_over_several_spans(store: Store) -> None:
     (one,) = symptoms_of(world, store, START_S + 14 * 3600)
     assert one.evidence["windows"][0] == "1h: -0.06 an hour"
     assert one.evidence["against"] == []
+
+
+def test_how_old_the_newest_sample_is_is_told_when_the_next_ones_stay_away(store: Store) -> None:
+    """Of a series that falls silent while its source answers, and of all of them while the source is away."""
+    world, silent_s = World(), 1 << 40
+    fills = falling(0.001)
+    world.add("free", {"instance": "fills"}, lambda t: np.where(t < silent_s, fills(t), np.nan))
+    watch, rooms, now_s = watch_of(world), rooms_of(store), START_S + 8 * 3600
+    while not watch.open:
+        now_s += watch.step_s
+        turn(watch, now_s, rooms)
+    (before,) = watch.open.values()
+    assert before.symptoms[0].evidence["newest_s"] == now_s
+    assert newest_s(before, now_s + 2 * watch.step_s) is None
+    silent_s = now_s + 1
+    for _ in range(3):
+        now_s += watch.step_s
+        turn(watch, now_s, rooms)
+    (open_,) = watch.open.values()
+    evidence = open_.symptoms[0].evidence
+    assert (evidence["now"], evidence["last"]) == (None, pytest.approx(float(before.symptoms[0].evidence["now"]), abs=1e-6))
+    assert newest_s(open_, now_s) == silent_s - 1
+    age = text(3 * watch.step_s)
+    assert f"Data: the newest sample is {age} old, of " in body(open_, now_s, None)
+    world.error = SourceError("made", "unreachable", "nobody answers")
+    turn(watch, now_s + watch.step_s, rooms)
+    (stale,) = watch.open.values()
+    assert "Data: its source is away since " in body(stale, now_s + watch.step_s, None)
+    assert "what became of it since is not known" in body(stale, now_s + watch.step_s, None)
 
 
 def test_an_anomaly_tells_the_usual_range_what_else_moved_and_what_did_not(store: Store) -> None:

@@ -81,7 +81,7 @@ def told(event: Any, about: Any, now_s: float) -> list[str]:
         found.hushes = {warning().fingerprint: HUSH}
         changes = Changes(about.card, "host", int(now_s))
         changes.event(event, about)
-        bare = SimpleNamespace(step_s=30, card=SimpleNamespace(challenges=False), open={}, causes={}, pending={})
+        bare = SimpleNamespace(step_s=30, card=SimpleNamespace(challenges=False, impact=""), open={}, causes={}, pending={})
         tell(cast(Watch, bare), int(now_s), found, changes)
         return [row.payload["event"] for row in changes.outbox]
 

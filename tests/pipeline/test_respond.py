@@ -262,15 +262,16 @@ def asks(rig: Rig, policy: str = "") -> Replica:
 def test_people_are_told_the_plan_and_how_to_say_yes(rig: Rig) -> None:
     asks(rig)
     (message,) = outbox(rig)
-    assert message["title"].startswith("disk full on a1: mend asks group:sre for a yes until 2025-06-15T")
+    assert message["title"].startswith("disk full on a1: mend asks group:sre for a yes until ")
     lines = message["text"].splitlines()
     assert lines[:3] == [
         "fix [write] plugin.count at: a1 (cannot be undone: What is gone is gone for good.)",
         "Impact: Writes there will fail.", f"Approve: aiops responses approve {rig.one().id}",
     ]  # fmt: skip
+    assert re.search(r"until (\d\d \w{3} )?\d\d:\d\d UTC$", message["title"])
     assert [line.partition(": ")[0] for line in lines[3:-2]] == ["About", "Act before", "How sure"]
     assert lines[-2:] == [
-        f"Wrong: aiops warnings feedback {early().id} noise", f"response {rig.one().id}: aiops responses show {rig.one().id}",
+        f"Wrong: aiops warnings feedback {early().id} noise", f"More: aiops responses show {rig.one().id}",
     ]  # fmt: skip
     assert message["response"] == {"id": rig.one().id, "runbook": "mend", "sha": rig.books[0].sha, "event": "asked"}
 
@@ -281,7 +282,7 @@ def test_the_time_of_a_question_is_on_the_readers_clock(rig: Rig) -> None:
     one = rig.replica()
     one.world._a.clocks = {"pager": Clock(ZoneInfo("Asia/Tokyo"))}
     one.tick(rig.clock.now)
-    assert re.search(r"until 2025-06-1\d \d\d:\d\d JST \(.*UTC\)$", outbox(rig)[0]["title"])
+    assert re.search(r"until (\d\d \w{3} )?\d\d:\d\d JST \(.*UTC\)$", outbox(rig)[0]["title"])
 
 
 def test_that_the_kill_switch_is_on_stands_in_what_is_told(rig: Rig) -> None:

@@ -11,8 +11,9 @@ from aiops.config.settings import Settings
 from aiops.core.records import EarlyWarning
 from aiops.notify.message import OutboxEntry
 from aiops.outcomes.settle import deadline_s
-from aiops.pipeline.assemble import Rooms, assemble
+from aiops.pipeline.assemble import assemble
 from aiops.pipeline.changes import Changes
+from aiops.pipeline.rooms import Rooms
 from aiops.pipeline.tell import tell
 from aiops.pipeline.watch import Watch
 from aiops.store import Store
@@ -38,7 +39,7 @@ def told(event: Any, about: EarlyWarning, now_s: int = OPENED_S) -> list[OutboxE
 
 
 def watch() -> Watch:
-    return cast(Watch, SimpleNamespace(step_s=30, card=SimpleNamespace(challenges=False), open={}, causes={}, pending={}))
+    return cast(Watch, SimpleNamespace(step_s=30, card=SimpleNamespace(challenges=False, impact=""), open={}, causes={}, pending={}))
 
 
 @pytest.mark.parametrize(("routes", "wanted"), [(True, OPENED_S), (False, None)])
@@ -145,5 +146,5 @@ def test_one_that_ends_unjudged_says_when_it_will_be_judged() -> None:
     about = closed(OPENED_S + 600)
     payload = told("closed", about, OPENED_S + 600)[0].payload
     assert (payload["verdict"], payload["judged_at_s"]) == ("pending", deadline_s(about))
-    assert "Verdict: pending; judged by 2026-03-02T08:22:00Z" in payload["text"]
+    assert "Verdict: pending; judged by 2026-03-02 08:22 UTC" in payload["text"]
     assert told("closed", anomaly(state="closed", closed_s=OPENED_S + 600))[0].payload["judged_at_s"] is None

@@ -194,6 +194,8 @@ class Explained(Shape):
     record: dict[str, Any]
     calibration: dict[str, str]
     evidence: list[Evidence]
+    data_age: str
+    """How old what it rests on is, where it is older than usual; else empty."""
     lineage: list[dict[str, Any]]
     """Where the data came from, each once."""
     masked: list[Masked]

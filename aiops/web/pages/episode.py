@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aiops.core.durations import rfc3339, text
-from aiops.core.quantity import quantity
+from aiops.core.durations import about, rfc3339
+from aiops.core.quantity import quantities
 from aiops.core.records import EarlyWarning, Lineage
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
 from aiops.notify.arrays import Arrays
 from aiops.notify.evidence import series_text, told
 from aiops.notify.plot import picture
-from aiops.notify.wording import plan, rule, stated, sure
+from aiops.notify.wording import data_age, plan, rule, stated, sure
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.arrays import arrays
 from aiops.pipeline.hush import hush_of
@@ -48,12 +48,12 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
         "outcome": None if outcome is None else judged(outcome),
         "stands": "" if outcome is None else STANDS.get(outcome.verdict, ""),
         "judged_at": None if deadline is None else rfc3339(deadline), "now": rfc3339(now),
-        "symptoms": told(found.symptoms, now), "ago": text(max(0.0, now - found.opened_s)),
+        "symptoms": told(found.symptoms, now), "ago": about(max(0.0, now - found.opened_s)),
         "beside": [_beside(one) for one in found.beside], "members": list(_members(daemon, found)),
         "rule": list(rule(found)) if found.kind == "rule" and found.symptoms and not found.members else [],
         "level": stated(found), "sure": sure(found), "late": found.act_before_s is not None and found.act_before_s <= now,
         "masked": [visible(str(one), TEXT_AT_MOST) for one in masked(daemon, found)],
-        "stale_since": None if found.stale_since_s is None else rfc3339(found.stale_since_s),
+        "old": data_age(found, now), "impact": "" if card is None else visible(card.impact, TEXT_AT_MOST),
         "hush": _hush(daemon, stored, now),
         "asked": asked(daemon, found) if whole else [], "hidden": not whole,
         "books": [_book(one) for one in found.runbooks], "thread": thread(daemon, found, outcome, whole),
@@ -80,10 +80,11 @@ def _says(found: Arrays, warning: EarlyWarning, now_s: float) -> str:
     """The picture in words, for whoever does not see it."""
     now = warning.symptoms[0].evidence.get("now") if warning.symptoms else None
     parts = [f"{warning.signal.replace('_', ' ')} from {rfc3339(found.time_s[0])} to {rfc3339(found.now_s)}"]
+    now_said, limit_said = quantities((now, found.limit), found.unit)
     if now is not None:
-        parts.append(f"{quantity(now, found.unit)} now")
+        parts.append(f"{now_said} now")
     if found.limit == found.limit:
-        parts.append(f"limit {quantity(found.limit, found.unit)}")
+        parts.append(f"limit {limit_said}")
     if found.crossing is not None:
         c = found.crossing
         word = "expected" if warning.state == "open" else "expected when it opened"

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from aiops import __version__
-from aiops.core.durations import rfc3339, text
+from aiops.core.durations import about, rfc3339, text
+from aiops.core.quantity import quantity
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
@@ -181,8 +182,8 @@ def by_time_left(found: Iterable[EarlyWarning]) -> list[EarlyWarning]:
 def _watched(row: dict[str, Any]) -> dict[str, Any]:
     """One series as a row of a table."""
     name = visible(", ".join(f"{k}={v}" for k, v in row["labels"].items()))
-    numbers = {k: "" if row[k] is None else f"{row[k]:.4g}" for k in ("value", "score")}
-    return {"card": row["card"], "name": name, **numbers, "reason": row["reason"]}
+    value, score = ("" if row[k] is None else quantity(row[k], unit) for k, unit in (("value", row["unit"]), ("score", "1")))
+    return {"card": row["card"], "name": name, "value": value, "score": score, "reason": row["reason"]}
 
 
 def masked(daemon: Daemon, found: EarlyWarning) -> list[Masked]:
@@ -201,9 +202,9 @@ def line(warning: EarlyWarning, now_s: float) -> dict[str, Any]:
         "id": warning.id, "card": warning.card, "kind": warning.kind, "state": warning.state, "stage": warning.stage,
         "subject": subject(warning), "act_before": "" if warning.act_before_s is None else clock(warning.act_before_s, warning),
         "entity": visible(" ".join(v for v in warning.entity.values() if v)), "severity": warning.severity,
-        "opened": rfc3339(warning.opened_s), "left": "" if ahead is None else text(ahead),
-        "over": "" if ahead is None or ahead > 0 else text(-ahead), "lasts": text(max(0.0, now_s - warning.opened_s)),
-        "silent": "" if silent_s is None else text(max(0.0, now_s - float(silent_s))),
+        "opened": rfc3339(warning.opened_s), "left": "" if ahead is None else about(ahead),
+        "over": "" if ahead is None or ahead > 0 else about(-ahead), "lasts": about(max(0.0, now_s - warning.opened_s)),
+        "silent": "" if silent_s is None else about(max(0.0, now_s - float(silent_s))),
         "confidence": f"{warning.confidence:.0%}",
         "expected": "" if crossing is None else clock(crossing.expected_s, warning),
         "interval": "" if crossing is None else " to ".join(clock(t, warning) for t in (crossing.earliest_s, crossing.latest_s)),

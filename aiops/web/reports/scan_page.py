@@ -17,8 +17,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
 
-from aiops.core.durations import rfc3339, text
-from aiops.core.quantity import quantity
+from aiops.core.durations import about, rfc3339
 from aiops.core.text import visible
 from aiops.rules.judge import REASONS
 from aiops.scan.rows import STATES, Row, nearest
@@ -50,27 +49,17 @@ def render(report: Report, now_s: float, most: int) -> str:
 
 def _row(row: Row, now_s: float) -> Mapping[str, Any]:
     times = row.times_s
+    now_said, limit, slope = row.numbers()
     return {
         "alert": visible(row.served.rule.alert), "state": row.state, "expr": visible(row.served.rule.expr, 2000),
         "labels": [(visible(name), visible(value)) for name, value in sorted(row.labels.items())],
-        "now": _number(row, row.now), "limit": "" if row.leaf is None else f"{row.leaf.op} {_number(row, row.limit)}",
-        "slope": "" if row.slope_per_s is None else _number(row, row.slope_per_s * 3600),
-        "history": "" if row.history_s is None else text(_rough(row.history_s)),
-        "times": None if times is None else [text(max(0.0, one - now_s) // 60 * 60) for one in times],
+        "now": now_said, "limit": limit, "slope": slope,
+        "history": "" if row.history_s is None else about(row.history_s),
+        "times": None if times is None else [about(max(0.0, one - now_s)) for one in times],
         "at": None if times is None else rfc3339(times[1]), "reason": visible(row.reason),
         "guards": [(one.holds, visible(one.expr), one.flips) for one in row.guards],
         "record": visible(row.record.sentence(), 400), "plot": plot(row, now_s),
     }  # fmt: skip
-
-
-def _rough(span_s: float) -> float:
-    """Whole minutes; whole hours from two days on."""
-    unit = 3600 if span_s >= 2 * DAY else 60
-    return round(span_s / unit) * unit
-
-
-def _number(row: Row, value: float | None) -> str:
-    return "" if value is None or not math.isfinite(value) else quantity(value, row.unit)
 
 
 def plot(row: Row, now_s: float) -> Mapping[str, Any] | None:

@@ -9,15 +9,27 @@
 
   function color(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
 
-  function said(unit) {
-    var prefixes = ["", "Ki", "Mi", "Gi", "Ti", "Pi"];
+  // how a number is shown, from the sizes that the server tells of its unit: [from which on, divided by, what stands behind]
+  function said(scales) {
     return function (value) {
       if (value === null || value === undefined) return "";
-      if (unit !== "By" && unit.indexOf("By/") !== 0) return Number(value.toPrecision(4)) + (unit === "1" ? "" : " " + unit);
-      var power = 0;
-      while (Math.abs(value) >= 1024 && power < 5) { value /= 1024; power += 1; }
-      return Number(value.toPrecision(4)) + " " + prefixes[power] + "B" + unit.slice(2);
+      var scale = scales.filter(function (one) { return Math.abs(value) >= one[0]; }).pop(), shown = value / scale[1];
+      var most = Math.abs(shown) >= 1000 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 4 };
+      return shown.toLocaleString("en", most) + scale[2];
     };
+  }
+
+  // steps of the axis that are round in those sizes
+  function round(scales) {
+    var out = [];
+    scales.forEach(function (scale, i) {
+      for (var power = i ? 0 : -9; power < 15; power += 1) [1, 2, 5].forEach(function (first) {
+        var step = first * Math.pow(10, power) * scale[1];
+        if (i + 1 < scales.length && step >= scales[i + 1][1]) return;
+        if (!out.length || step > out[out.length - 1]) out.push(step);
+      });
+    });
+    return out;
   }
 
   // both stretches on one axis: what was measured, then what lies ahead
@@ -59,7 +71,7 @@
   }
 
   function options(data, wide) {
-    var tell = said(data.unit), none = { show: false };
+    var tell = said(data.scales), none = { show: false };
     function row(label, stroke, more) {
       return Object.assign({ label: label, stroke: color(stroke), width: 1.5, points: none, value: function (u, v) { return v === null ? "-" : tell(v); } }, more);
     }
@@ -68,7 +80,7 @@
     return {
       width: wide, height: HIGH, legend: { show: wide >= ROOMY }, cursor: { drag: { x: true, y: false } },
       scales: { x: { time: true }, y: { range: function (u, low, high) { var room = 0.06 * (high - low || Math.abs(high) || 1); return [low - room, high + room]; } } },
-      axes: [Object.assign({ values: TIMES }, axis), Object.assign({ size: 62, values: function (u, all) { return all.map(tell); } }, axis)],
+      axes: [Object.assign({ values: TIMES }, axis), Object.assign({ size: 62, incrs: round(data.scales), values: function (u, all) { return all.map(tell); } }, axis)],
       series: [{ label: "at", value: "{D} {MMM} {HH}:{mm}" }, row("measured", "--value", { spanGaps: false }), row("usual from", "--accent", edge), row("usual to", "--accent", edge),
         row("expected", "--ahead", dash), row("at least", "--ahead", edge), row("at most", "--ahead", edge), row("limit", "--limit", { dash: [6, 4] })],
       bands: [{ series: [3, 2], fill: color("--band") }, { series: [6, 5], fill: color("--cone") }], hooks: { draw: [marks(data)] },

@@ -71,7 +71,7 @@ def test_the_page_of_a_warning_says_what_a_person_needs_at_night(rig: Rig, serve
         "3.1 to 5.9 here at this hour, expected 4.25", "7.42 (threshold 4.1), 62% of the entity&#39;s", "What else moved",
         "now 0.98, score 1.42", "What speaks against it", "5 of its 9 series are as usual", "also over", "6h: 3 an hour",
         "Also open here", f'<a href="/warnings/{other.id}">', "several that were told together", "Act before",
-        "Nothing newer is known since", "<dt>source</dt><dd>made</dd>",
+        "Its source is away since", "<dt>source</dt><dd>made</dd>",
     ):  # fmt: skip
         assert wanted in page, wanted
     assert page.count("<script") == page.count('<script src="/static/')
