@@ -1,10 +1,15 @@
 """What the models of both tiers cost, and what a second opinion changes for a fleet whose members move together.
 
-Usage: OMP_NUM_THREADS=1 python -m benchmarks.second_tier [--rows 6] [--days 16] [--pods 12] [--seeds 0-2] [--only cost|fleet]
+Usage: OMP_NUM_THREADS=1 python -m benchmarks.second_tier [--rows 6] [--days 16] [--pods 12] [--seeds 0-2]
+       [--series 100000] [--only cost|first|fleet]
 
 Cost: CPU seconds of one job, as a worker does it (imports aside), median and largest of `--rows` made series of 35 d of hourly
 means, rolling origins included; of second opinions, for groups of 8, 32 and 96 rows; of the quick forecasters, milliseconds a
 series in a block of 1,000; of `exhaustion`, microseconds a look and row in a block of 512, 5-min steps, 35 d of history.
+
+First: `--series` series of one card that `combined` has never forecast, looked at turn by turn at steps of 5 s, 30 s, 1 and 5 min
+until all have a forecast: CPU seconds of the dearest look, most fits of one, looks and minutes until all have one; and the same
+where one look fits all of them. Histories of 35 d of hourly means are made beforehand, 1,000 of them over and over.
 
 Fleet: `--pods` series of one cohort, a point in 5 min, that share a course of the day, its wandering, and ten times after the
 first week a step of half an hour that all of them make (a deploy, a failover, a campaign). Ten times one of them alone departs,
@@ -24,9 +29,9 @@ import numpy as np
 
 from aiops.core.params import Params
 from aiops.core.records import Block, History, Limit, Lineage, Resolution
-from aiops.models import conformal
+from aiops.models import conformal, spread
 from aiops.models.card import ModelCard
-from aiops.models.combined import METHODS
+from aiops.models.combined import METHODS, Combined, CombinedParams
 from aiops.models.exhaustion import Exhaustion, ExhaustionParams
 from aiops.models.harmonic import harmonic
 from aiops.models.holt_winters import holt_winters
@@ -101,6 +106,46 @@ def _exhaustion(rows: int = 512, looks: int = 5) -> float:
         model.crossings(state, seen, limit, 3.0 * DAY_S)
         took.append(time.process_time() - begun)
     return statistics.median(took)
+
+
+def first(series: int) -> None:
+    """Print what it takes until every series of a card has its first forecast."""
+    for step_s in (5, 30, 60, 300):
+        for shared in (True, False):
+            took, fits, at = _first(series, step_s, shared)
+            line = f"  steps of {step_s:3} s, {'spread' if shared else 'at once':7}: dearest look {max(took):6.2f} CPU s"
+            print(f"{line}, at most {max(fits):6} fits; {len(took):3} looks, {at / 60:5.1f} min until all have one", flush=True)
+
+
+def _first(series: int, step_s: int, shared: bool) -> tuple[list[float], list[int], int]:
+    """(CPU seconds a look, fits a look, seconds from the first look to the last)."""
+    model, made, begin = Combined(CombinedParams(), step_s), history(loads(1000)), BEGIN_S
+    state, limit = model.initial(series), Limit.uniform(series, 200.0, True)
+    model.named(state, [f'{{"instance":"host-{i}"}}' if shared else "" for i in range(series)])
+    took, fits, now = list[float](), list[int](), begin
+    while True:
+        before, begun = np.isfinite(state["fit_s"]).sum(), time.process_time()
+        if not shared:  # everybody has this turn
+            state["place"][:] = now // spread.looks_every(step_s)
+        wanted = np.flatnonzero(model.screen(state, np.full(series, 50.0), limit, np.full(series, now)))
+        for start in range(0, len(wanted), 512):
+            rows = wanted[start : start + 512]
+            some = {name: array[rows] for name, array in state.items()}
+            model.crossings(some, _seen(made, rows % 1000, now), limit.take(rows), 14.0 * DAY_S)
+            for name, array in some.items():
+                state[name][rows] = array
+        took.append(time.process_time() - begun)
+        fits.append(int(np.isfinite(state["fit_s"]).sum() - before))
+        if np.isfinite(state["fit_s"]).all():
+            return took, fits, now - begin
+        now += spread.looks_every(step_s)
+
+
+def _seen(made: History, rows: np.ndarray, now_s: int) -> History:
+    """Some rows of a history, as known at `now_s`."""
+    long, at = made.long.mean[rows], np.full(len(rows), now_s)
+    short = Resolution(STEP_S, now_s, *[long[:, -3:]] * 3)
+    return History(short, short, Resolution(3600, now_s // 3600 * 3600, long, long, long), made.offset[rows], at, at - 35 * DAY_S)
 
 
 def _cpu(kind: str, settings: dict[str, Any], values: np.ndarray) -> float:
@@ -196,13 +241,16 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=16)
     parser.add_argument("--pods", type=int, default=12)
     parser.add_argument("--seeds", default="0-2")
-    parser.add_argument("--only", choices=("cost", "fleet"))
+    parser.add_argument("--series", type=int, default=100_000)
+    parser.add_argument("--only", choices=("cost", "fleet", "first"))
     asked = parser.parse_args()
-    if asked.only != "fleet":
+    if asked.only in (None, "cost"):
         cost(asked.rows)
-    if asked.only != "cost":
-        first, _, last = asked.seeds.partition("-")
-        fleet(asked.pods, asked.days, list(range(int(first), int(last or first) + 1)))
+    if asked.only in (None, "first"):
+        first(asked.series)
+    if asked.only in (None, "fleet"):
+        begin, _, end = asked.seeds.partition("-")
+        fleet(asked.pods, asked.days, list(range(int(begin), int(end or begin) + 1)))
 
 
 if __name__ == "__main__":

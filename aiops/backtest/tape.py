@@ -51,6 +51,10 @@ class Recorder(Forecaster[Any]):
         """As the inner one's, with room for the rows' numbers."""
         return self.inner.initial(n) | {ROW: np.zeros(n, np.int64)}
 
+    def named(self, state: State, names: Sequence[str]) -> None:
+        """As to the inner one."""
+        self.inner.named(state, names)
+
     def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
         """Of its share alone. It is asked of all rows, so that it knows their numbers."""
         state[ROW][:] = np.arange(len(latest))

@@ -30,7 +30,7 @@ class Combined(outlook.ByHour[CombinedParams]):
     split-conformal from the same origins, per group of leads. Earliest, expected, latest: where its upper end, the path and
     its lower end first reach the limit; to an hour's mean is added how far its samples usually go beyond it, so that a peak
     is met at its hour.
-    Forecast anew once an hour, six-hourly where the limit is out of reach. Units: the block's; hourly means, below two days of
+    Forecast anew once an hour, six-hourly where the limit is out of reach. Units: the block's; hourly means, below three days of
     history steps of 5 min. NaN, constant, short rows and rows beyond their limit give no crossing, with the reason.
 
     Source: Bates & Granger 1969, The combination of forecasts; Lei et al. 2018, Distribution-free predictive inference for

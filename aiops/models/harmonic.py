@@ -29,8 +29,9 @@ class Harmonic(outlook.ByHour[HarmonicParams]):
     Weekly waves from two weeks of history on. Fitted twice: the second time residuals are cut off at 2.5 of their robust
     spread (Huber's pseudo-values), so that an incident weighs little; all rows share one factorised matrix. What is left
     at the end, r, fades as rho^h, rho its correlation from hour to hour. b is carried on as far as the history reaches back.
-    The interval is split-conformal from rolling origins, see docs/models/combined.md. Below two days of history: a straight
-    line on steps of 5 min. Units: the block's; leads in hours, up to 14 d; NaN, constant and short rows give no crossing.
+    The interval is split-conformal from rolling origins, see docs/models/combined.md. Below three days of history: a
+    straight line on steps of 5 min. Units: the block's; leads in hours, up to 14 d; NaN, constant and short rows give no
+    crossing.
 
     Source: harmonic regression (Hyndman & Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., 7.4 and 10.5);
     Huber 1981, Robust Statistics, 7.8, for the pseudo-values.

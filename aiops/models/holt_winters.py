@@ -34,7 +34,7 @@ class HoltWinters(outlook.ByHour[HoltWintersParams]):
     24 settings of (alpha, beta, phi, gamma) run side by side over every row; each row speaks with the one whose one-step
     absolute errors are smallest, older errors counting half a week by week. The season of 24 hours starts as the mean of the
     first three days. y(h) = l + (phi + … + phi^h) b + s(h). The interval is split-conformal from rolling origins, see
-    docs/models/combined.md. Below two days of history: the same without season on steps of 5 min. Units: the block's; leads
+    docs/models/combined.md. Below three days of history: the same without season on steps of 5 min. Units: the block's; leads
     in hours, up to 14 d; NaN, constant and short rows give no crossing.
 
     Source: Gardner & McKenzie 1985, Forecasting trends in time series; Hyndman et al. 2008, Forecasting with Exponential

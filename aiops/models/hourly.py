@@ -9,10 +9,11 @@ import numpy as np
 from aiops.core.records import Bools, Floats, History, Ints, Resolution
 from aiops.models.medians import DAY
 
-LENGTHS = (48, 72, 96, 120, 144, 168, 192, 240, 288, 336, 432, 504, 600, 672, 744, 840)
-"""Hours a past may have: rows share one of them, so that everything else is computed for many rows at once."""
+LENGTHS = (72, 96, 120, 144, 168, 192, 240, 288, 336, 432, 504, 600, 672, 744, 840)
+"""Hours a past may have: rows share one of them, so that everything else is computed for many rows at once. An origin wants two
+days behind it, so there are three in the shortest."""
 YOUNG_LENGTHS = (12, 18, 24, 36, 48, 72, 96, 144, 192, 288, 576)
-"""Steps of 5 min a past may have where there are not two days of hours yet."""
+"""Steps of 5 min a past may have where there are not three days of hours yet."""
 PRESENT = 0.7
 """Share of a past that must hold samples."""
 STALE = 3
@@ -46,7 +47,7 @@ class Past:
 
 
 def pasts(history: History, rows: Ints) -> list[Past]:
-    """The pasts of `rows` (k,): hours where two days of them are known, else steps of 5 min; rows with too little are in none."""
+    """The pasts of `rows` (k,): hours where three days of them are known, else steps of 5 min; rows with too little: in none."""
     found, left = _of(history.long, history.offset, rows, LENGTHS, DAY)
     young, _ = _of(history.mid, history.offset, rows[left], YOUNG_LENGTHS, 0)
     return found + young

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -136,8 +137,18 @@ class Forecaster(ABC, Generic[P]):
     def initial(self, n: int) -> State:
         """State of n series nothing is known of."""
 
+    def named(self, state: State, names: Sequence[str]) -> None:
+        """Told once what the n rows of a new `state` are called, a text of the labels each; it may be kept there."""
+
+    def waiting(self, state: State) -> Bools:
+        """(n,) rows that nothing was said of yet because others have their turn now; asked after `screen`."""
+        return np.zeros(len(next(iter(state.values()))), bool)
+
     def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
-        """(n,) rows that need a look now; the others surely cross nothing. `latest` (n,) values now, NaN = none."""
+        """(n,) rows that need a look now; the others surely cross nothing, or wait. `latest` (n,) values now, NaN = none.
+
+        Always asked of all rows there are; `state` may be updated in place.
+        """
         return np.isfinite(limit.value)
 
     @abstractmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Floats, Forecast, History, Ints, Limit, State
-from aiops.models import conformal
+from aiops.models import conformal, spread
 from aiops.models.conformal import Method
 from aiops.models.hourly import Past, pasts
 from aiops.models.interface import Forecaster
@@ -38,7 +38,7 @@ P = TypeVar("P", bound=OutlookParams)
 
 
 def initial(n: int) -> State:
-    """Nothing known of n series. `path` is relative to `base`, from `fit_s` on, an hour a column."""
+    """Nothing known of n series. `path` is relative to `base`, from `fit_s` on, an hour a column; see `spread` for `place`."""
     return {
         "fit_s": np.full(n, np.nan),
         "base": np.zeros(n),
@@ -50,18 +50,22 @@ def initial(n: int) -> State:
         "window_s": np.zeros(n),
         "reach": np.full((n, 2), np.nan),
         "up": np.zeros(n, bool),
+        "place": np.zeros(n, np.uint32),
+        "turn": np.ones(n, bool),
     }
 
 
-def screen(state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
-    """(n,) rows that speak, that were never forecast, or whose forecast is older than an hour (six where the limit is far)."""
+def screen(state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints, step_s: int) -> Bools:
+    """(n,) rows that speak, and of those whose turn it is, which `state` then says, the ones that were never forecast, or whose
+    forecast is older than an hour (six where the limit is far)."""
+    state["turn"][:] = spread.turns(state["place"], now_s, step_s)
     age = now_s // HOUR - state["fit_s"] // HOUR
     low, high = state["reach"].T
     with np.errstate(invalid="ignore"):
         width = high - low
         near = np.where(limit.above, limit.value <= high + width, limit.value >= low - width)
-        look = np.isnan(age) | state["up"] | (near & (age >= 1)) | (age >= FAR_LOOK)
-    return np.asarray(look & np.isfinite(limit.value) & np.isfinite(latest) | state["up"])
+        look = np.isnan(age) | (near & (age >= 1)) | (age >= FAR_LOOK)
+    return np.asarray(look & state["turn"] & np.isfinite(limit.value) & np.isfinite(latest) | state["up"])
 
 
 def crossings(
@@ -69,7 +73,7 @@ def crossings(
 ) -> Crossings:
     """Forecast anew what is due, then hold every row's path against its limit."""
     with np.errstate(invalid="ignore"):
-        due = ~(history.now_s // HOUR <= state["fit_s"] // HOUR)
+        due = state["turn"] & ~(history.now_s // HOUR <= state["fit_s"] // HOUR)
     learn(methods, state, history, np.flatnonzero(due & np.isfinite(limit.value)), limit.above)
     names = np.array(list(methods), dtype=object)
     return told(params, state, history, limit, horizon_s, names[state["method"]])
@@ -226,9 +230,17 @@ class ByHour(Forecaster[P]):
         """Nothing known of n series."""
         return initial(n)
 
+    def named(self, state: State, names: Sequence[str]) -> None:
+        """See the interface: where each row stands when fits are spread over turns."""
+        state["place"][:] = spread.places(names)
+
+    def waiting(self, state: State) -> Bools:
+        """See the interface: rows without a forecast whose turn it is not."""
+        return np.asarray(np.isnan(state["fit_s"]) & ~state["turn"])
+
     def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
-        """See the interface: rows whose forecast is old, or that could reach their limit by it."""
-        return screen(state, latest, limit, now_s)
+        """See the interface: rows whose forecast is old, or that could reach their limit by it, when it is their turn."""
+        return screen(state, latest, limit, now_s, self.step_s)
 
     def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
         """See the interface."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Crossings, Floats, History, Ints, Scores, State
+from aiops.models import spread
 from aiops.models.local_hours import localised
 from aiops.models.together import Moves
 from aiops.pipeline import limits, proving
@@ -23,8 +24,7 @@ CHUNK_ROWS = 512
 """Rows whose history is copied at once: small enough for the cache, and memory stays flat."""
 CHUNK_COLUMNS = 512
 """Columns scored at once after a backfill or an outage."""
-FORECAST_EVERY_S = 300
-"""Steps of a minute and more are forecast every 5 min: that is how often the middle resolution gains a bucket."""
+FORECAST_EVERY_S = spread.LOOK_EVERY_S
 
 
 def score(watch: Watch, reading: Reading) -> Floats:
@@ -123,12 +123,12 @@ def forecast(watch: Watch, now_s: int) -> None:
     watch.looked = False
     if watch.limit_changes is not None:
         watch.limit = watch.limit_changes(watch.limit, now_s)
-    if watch.step_s >= 60 and now_s % max(FORECAST_EVERY_S, watch.step_s) and not limits.moved(watch):
+    if watch.step_s >= 60 and now_s % spread.looks_every(watch.step_s) and not limits.moved(watch):
         return
     latest = watch.window.latest(now_s)
     look(watch, now_s, latest, watch.window.history)
     if watch.detector is None:
-        watch.evaluated = np.isfinite(latest)
+        watch.evaluated = np.isfinite(latest) & ~watch.forecaster.waiting(watch.forecaster_state)
 
 
 def look(watch: Watch, now_s: int, latest: NDArray[np.float64], history_of: Callable[[Ints, int], History]) -> None:
@@ -137,6 +137,7 @@ def look(watch: Watch, now_s: int, latest: NDArray[np.float64], history_of: Call
     wanted = watch.forecaster.screen(watch.forecaster_state, latest, watch.limit, watch.row_now(now_s))
     rows = np.flatnonzero(wanted)
     found, unmasked = no_crossings(watch.n, "far from the limit"), Unmasked(watch)
+    found.reason[watch.forecaster.waiting(watch.forecaster_state)] = "not forecast yet: others have their turn"
     for horizon_s, part in _chunks(watch, rows):
         state = {name: array[part] for name, array in watch.forecaster_state.items()}
         history = unmasked.history(part, history_of(part, now_s))

@@ -226,11 +226,13 @@ class Watch:
         if self.budget is not None:
             self.budget_state = extended(self.budget_state, self.budget.initial(len(self.entities) - entities))
         if self.forecaster is not None:
-            self.forecaster_state = extended(self.forecaster_state, self.forecaster.initial(new))
+            more = self.forecaster.initial(new)
+            self.forecaster.named(more, [key(labels) for labels in fresh])
+            self.forecaster_state = extended(self.forecaster_state, more)
             self.limit = self._limit_for(fresh)
             if self.limit_query:
-                more = {"value": np.full(new, np.nan), "at_s": np.zeros(new, np.int64)}
-                self.limits = extended(self.limits, more | {"looked": np.full(new, np.nan)})
+                none = {"value": np.full(new, np.nan), "at_s": np.zeros(new, np.int64), "looked": np.full(new, np.nan)}
+                self.limits = extended(self.limits, none)
             self.crossings = more_crossings(self.crossings, new)
             self.held = more_crossings(self.held, new)
         for kind in ("anomaly", "exhaustion", "conflict", *(("absence",) if self.tells_absence else ())):

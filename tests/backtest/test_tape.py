@@ -10,11 +10,14 @@ import pytest
 
 from aiops.backtest.question import Question, close, read_all, rooms_of
 from aiops.backtest.shares import path_of, work
-from aiops.backtest.tape import Player
+from aiops.backtest.tape import Player, Recorder
 from aiops.core.records import History, Limit, Resolution
+from aiops.models import spread
+from aiops.models.combined import Combined, CombinedParams
 from aiops.pipeline import Watch
 from tests.backtest.carded import DAYS, STEP, recorded, write_card
 from tests.backtest.recordings import DAY, START
+from tests.models.hours import NOW, history_of
 
 END = START + DAYS * DAY - STEP
 BEGIN = END - DAY
@@ -77,3 +80,29 @@ def test_a_row_that_nobody_recorded_is_an_error_and_no_silence(tapes: list[Path]
     player = Player(watch.forecaster, tapes[:1])
     with pytest.raises(KeyError):
         player.crossings({"row": np.array([1])}, history(1, END), Limit.uniform(1, 1.0, True), 1.0)
+
+
+def test_rows_have_their_turn_at_the_same_look_whatever_the_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spread, "budget", lambda step_s: 8)
+    n, limit = 40, Limit.uniform(40, 120.0, True)
+    y = np.arange(100.0) + np.arange(n)[:, None] / n
+
+    def lived(shares: int) -> set[tuple[int, int, bytes]]:
+        found = set()
+        for share in range(shares):
+            model = Recorder(Combined(CombinedParams(), 5), share, shares)
+            state = model.initial(n)
+            model.named(state, [f"row {i}" for i in range(n)])
+            for now in range(NOW, NOW + 50, 5):
+                rows = np.flatnonzero(model.screen(state, y[:, -1], limit, np.full(n, now)))
+                some = {name: array[rows] for name, array in state.items()}
+                told = model.crossings(some, history_of(y[rows], now=now), limit.take(rows), 5.0 * DAY)
+                found |= {(now, row, told.time_s[i].tobytes()) for i, row in enumerate(rows.tolist())}
+                for name, array in some.items():
+                    state[name][rows] = array
+        return found
+
+    alone = lived(1)
+    assert 0 < sum(now == NOW for now, *_ in alone) < n
+    assert {row for _, row, _ in alone} == set(range(n))
+    assert lived(3) == alone

@@ -154,6 +154,14 @@ def test_only_rows_that_could_cross_are_looked_at_between_two_hours() -> None:
     assert m.screen(state, latest, limit, now + 6 * 3600).tolist() == [True, True]
 
 
+@pytest.mark.parametrize("hours", [6, 24, 47, 48, 60, 71, 72, 80])
+def test_a_series_of_any_age_from_hours_on_is_forecast(hours: int) -> None:
+    mid = np.arange(12.0 * hours)[None] / 12
+    m, history = model(), history_of(mid[:, 11::12], mid=mid[:, -864:])
+    found = m.crossings(m.initial(1), history, Limit.uniform(1, hours + 4.0, True), 7 * DAY)
+    assert found.time_s[0, 1] - NOW == pytest.approx(4 * HOUR, abs=HOUR)
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_no_method_knows_what_comes_after_an_end(name: str) -> None:
     y = np.random.default_rng(4).normal(size=(3, 400)).astype(np.float32)

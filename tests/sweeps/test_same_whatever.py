@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 from aiops.core.records import Crossings, History, Limit, Resolution, State
-from aiops.models import seasonal
+from aiops.models import seasonal, spread
 from aiops.models.budget import Budget
 from aiops.models.entity import EntityIndex
 from aiops.models.second_tier import kept
 from aiops.models.second_tier import pool as pools
 from aiops.models.state_files import load_state, save_state
-from aiops.pipeline import Watch, evaluate, turn
+from aiops.pipeline import Watch, evaluate, keep, turn
 from aiops.plugins import catalogue, load
 from aiops.store import Store
 from tests.daemon.rig import START_S, World, calm, card, falling
@@ -255,17 +255,26 @@ def test_slow_forecasts_after_a_restart_are_those_without(names: list[str], own_
 # --- whole turns ------------------------------------------------------------------------------------------------------
 
 
-def lived(order: np.ndarray, tmp: Store) -> Watch:
-    """Some turns of a watch whose source tells its series in that order."""
+def lived(
+    order: np.ndarray, tmp: Store, folder: Path | None = None, begins_h: int = 30, hours: int = 4, **more: Any
+) -> Watch:  # fmt: skip
+    """Some hours of a watch whose source tells its series in that order; with a `folder` it is stopped and restored half way."""
     world, courses = World(), []
     for i in range(12):
         course = falling(0.00003 * i) if i % 2 else calm(0.1 * i)
         courses.append(({"instance": f"i{i}", "disk": str(i % 3)}, course))
     for i in order.tolist():
         world.add("free", *courses[i])
-    written = card(detect={"model": "seasonal"}, guards={"persistence": "2/3"})
-    watch, rooms = watch_of(world, written), rooms_of(tmp)
-    for now in range(START_S + 30 * 3600, START_S + 34 * 3600, STEP):
+    written = card(**({"detect": {"model": "seasonal"}} | more), guards={"persistence": "2/3"})
+    watch, rooms = watch_of(world, written, folder=folder), rooms_of(tmp)
+    begins = START_S + begins_h * 3600
+    for now in range(begins, begins + hours * 3600, STEP):
+        if folder is not None and now == begins + hours * 1800:
+            keep.save(watch, folder)
+            pools.share(pools.Pool(1, patient=True))
+            watch = watch_of(world, written, folder=folder)
+            keep.restore(watch, tmp, folder)
+            assert not watch.losses
         assert turn(watch, now // STEP * STEP, rooms).error is None
     return watch
 
@@ -287,8 +296,40 @@ def test_turns_do_not_depend_on_the_order_of_series_or_on_blocks(
     monkeypatch.setattr(evaluate, "CHUNK_COLUMNS", columns)
     found = lived(np.random.default_rng(3).permutation(12), Store.open("sqlite://", None))
     assert want.open
+    same(found, want)
+
+
+def same(found: Watch, want: Watch) -> None:
     assert sorted(found.open) == sorted(want.open)
     known = by_labels(found)
     for name, parts in by_labels(want).items():
         for part, value in parts.items():
             np.testing.assert_array_equal(known[name][part], value, f"{name} {part}")
+
+
+EVERY = [
+    *(pytest.param("forecasters", name, marks=pytest.mark.long if name in SLOW else ()) for name in FORECASTERS),
+    *(pytest.param("detectors", name, marks=() if name == "seasonal" else pytest.mark.long) for name in DETECTORS),
+]
+
+
+@pytest.mark.parametrize(("group", "name"), EVERY)
+def test_turns_of_every_model_do_not_depend_on_order_blocks_or_restarts(
+    group: str, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, own_pool: None
+) -> None:
+    """A look may fit as many as half of the series, so that others wait. Second opinions are asked on all of them."""
+    monkeypatch.setattr(spread, "budget", lambda step_s: 6)
+    everything = {"everything": True} if "everything" in load(group, name).Params.model_fields else {}
+    more: dict[str, Any] = {"history": "9d", "begins_h": 172, "hours": 1, "cohort": ["disk"]}
+    if group == "detectors":
+        more |= {"detect": {"model": name, "params": everything}}
+    else:
+        more |= {"forecast": {"model": name, "params": everything, "limit": {"below": 0.05}, "horizon": "3d"}}
+    pools.share(pools.Pool(2, patient=True))
+    want = lived(np.arange(12), Store.open("sqlite://", None), **more)
+    if everything:
+        answered = want.opinion_state["p"] if group == "detectors" else np.where(want.forecaster_state["second"], 1.0, np.nan)
+        assert np.isfinite(answered).any()
+    monkeypatch.setattr(evaluate, "CHUNK_ROWS", 5)
+    pools.share(pools.Pool(2, patient=True))
+    same(lived(np.random.default_rng(4).permutation(12), Store.open("sqlite://", None), tmp_path, **more), want)

@@ -16,7 +16,7 @@ class Ets(tier.SecondTier[EtsParams]):
     Fitted by a worker process (0.7 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
     nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
     split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
-    hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
+    hourly means, at least three days; NaN, constant and short rows stay with `combined`.
 
     Source: Hyndman et al. 2008, Forecasting with Exponential Smoothing, 2.5 and 5; statsmodels, ETSModel.
 
@@ -39,7 +39,7 @@ class Sarimax(tier.SecondTier[SarimaxParams]):
     Fitted by a worker process (1.0 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
     nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
     split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
-    hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
+    hourly means, at least three days; NaN, constant and short rows stay with `combined`.
 
     Source: Durbin & Koopman 2012, Time Series Analysis by State Space Methods, 3.4; statsmodels, SARIMAX.
 
@@ -62,7 +62,7 @@ class Components(tier.SecondTier[ComponentsParams]):
     Fitted by a worker process (0.5 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
     nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
     split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
-    hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
+    hourly means, at least three days; NaN, constant and short rows stay with `combined`.
 
     Source: Harvey 1989, Forecasting, Structural Time Series Models and the Kalman Filter, 2.3; statsmodels, UnobservedComponents.
 
@@ -85,7 +85,7 @@ class Boosted(tier.SecondTier[BoostedParams]):
     Fitted by a worker process (0.1 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
     nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
     split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
-    hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
+    hourly means, at least three days; NaN, constant and short rows stay with `combined`.
 
     Source: Friedman 2001, Greedy function approximation: a gradient boosting machine; scikit-learn,
     HistGradientBoostingRegressor.
@@ -133,7 +133,7 @@ class Isolation(tier.SecondTier[IsolationParams]):
     Fitted by a worker process (0.3 CPU s a series), every `every_s`, for the series that may cross within the horizon, the
     nearest first; within a deadline and a budget, and until there is an answer the path is that of `combined`. Interval:
     split-conformal from up to four rolling origins, whose parameters are estimated before the earliest. Units: the block's;
-    hourly means, at least two days and a half; NaN, constant and short rows stay with `combined`.
+    hourly means, at least three days; NaN, constant and short rows stay with `combined`.
 
     Source: Liu, Ting & Zhou 2008, Isolation Forest; scikit-learn, IsolationForest.
 

@@ -43,10 +43,10 @@ def initial(n: int) -> State:
     return {**outlook.initial(n), **asked, "key": np.zeros((n, KEY), np.uint8), "second": np.zeros(n, bool)}
 
 
-def screen(state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
+def screen(state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints, step_s: int) -> Bools:
     """As `outlook.screen`, and rows whose answer is due."""
     with np.errstate(invalid="ignore"):
-        return outlook.screen(state, latest, limit, now_s) | (now_s - state["asked_s"] >= TAKEN_AFTER_S)
+        return outlook.screen(state, latest, limit, now_s, step_s) | (now_s - state["asked_s"] >= TAKEN_AFTER_S)
 
 
 def crossings(kind: str, params: TierParams, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
@@ -55,7 +55,7 @@ def crossings(kind: str, params: TierParams, state: State, history: History, lim
     _take(state, now_s)
     with np.errstate(invalid="ignore"):
         state["second"][:] &= now_s - state["fit_s"] < KEEPS * params.every_s
-        due = ~state["second"] & ~(now_s // HOUR <= state["fit_s"] // HOUR)
+        due = state["turn"] & ~state["second"] & ~(now_s // HOUR <= state["fit_s"] // HOUR)
     outlook.learn(METHODS, state, history, np.flatnonzero(due & limited), limit.above)
     names = np.where(state["second"], kind, np.array(list(METHODS), dtype=object)[state["method"]])
     found = outlook.told(params, state, history, limit, horizon_s, names)
@@ -80,7 +80,7 @@ class SecondTier(outlook.ByHour[T]):
 
     def screen(self, state: State, latest: NDArray[np.float64], limit: Limit, now_s: Ints) -> Bools:
         """See the interface: rows whose fit is old, that could reach their limit, or whose answer is due."""
-        return screen(state, latest, limit, now_s)
+        return screen(state, latest, limit, now_s, self.step_s)
 
     def crossings(self, state: State, history: History, limit: Limit, horizon_s: float) -> Crossings:
         """See the interface."""
