@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,32 @@ def test_storeys_and_edges_hold() -> None:
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+
+
+def module_file(dotted: str) -> Path | None:
+    """The file of a module of ours; None for other people's, and for the doors of packages, through which everybody goes."""
+    path = ROOT.joinpath(*dotted.split(".")).with_suffix(".py")
+    return path if dotted.startswith("aiops.") and path.is_file() else None
+
+
+def imported(path: Path) -> set[Path]:
+    """Modules of ours that a file names in any import, be it in a function or for types alone."""
+    dotted: set[str] = set()
+    for node in ast.walk(ast.parse(text(path))):
+        if isinstance(node, ast.Import):
+            dotted |= {one.name for one in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            dotted |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+    return {found for found in map(module_file, dotted) if found}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {path: imported(path) for path in sources("aiops") if path.name != "__init__.py"}
+    assert sum(map(len, graph.values())) > 1000, "imports were found"
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as e:
+        pytest.fail(" <- ".join(map(name, e.args[1])))
 
 
 def test_the_catalogue_knows_every_plug_in_there_is() -> None:

@@ -77,7 +77,7 @@ def stands_at(settings: Settings, cards: Sequence[ModelCard]) -> dict[str, Stage
     shadow there. Raises StoreError."""
     from aiops.cli.warnings import reading_store
     from aiops.outcomes.ladder import stage_of
-    from aiops.pipeline.assemble import loudest_declared
+    from aiops.pipeline.rooms import loudest_declared
     from aiops.pipeline.stages import held, moves_of
 
     stands = {card.name: loudest_declared(settings.stages.get(card.name, card.stage)) for card in cards}

@@ -13,9 +13,9 @@ import structlog
 from aiops.config.responses import members
 from aiops.config.settings import Settings
 from aiops.core.errors import StoreError
-from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.procedures import procedure_of
 from aiops.pipeline.respond import Around, Responder, Surroundings
+from aiops.pipeline.rooms import Rooms
 from aiops.pipeline.say import say
 from aiops.pipeline.windows import lasts, masked_by
 from aiops.responses.actions import around as actions_around

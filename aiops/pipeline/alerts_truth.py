@@ -9,10 +9,10 @@ from aiops.core.labels import Labels, fingerprint, key
 from aiops.core.records import Bools, Ints
 from aiops.models.card import ModelCard
 from aiops.outcomes.incidents import ALERTS, Incident
-from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import REARM_STEPS
 from aiops.pipeline.desk import Desk
 from aiops.pipeline.mask import masked_labels
+from aiops.pipeline.rooms import Rooms
 from aiops.pipeline.watch import Watch
 
 LONGEST_S = 14 * 86400

@@ -15,13 +15,13 @@ from aiops.core.records import FORETELLING, TIMED, Bools, EarlyWarning, SymptomK
 from aiops.early_warnings.episode import Rules, as_it_is, next_state, warning_fingerprint
 from aiops.notify.message import facts_of
 from aiops.pipeline import limits
-from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.calibrations import allowance, telling
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.find import Found
 from aiops.pipeline.pending import Pending
 from aiops.pipeline.proving import keep
 from aiops.pipeline.respond import earned
+from aiops.pipeline.rooms import Rooms
 from aiops.pipeline.rules_record import record_of
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.tell import tell

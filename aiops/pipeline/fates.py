@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from aiops.core.records import FORETELLING, EarlyWarning, Outcome
 from aiops.notify.fates import Fate
-from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes
+from aiops.pipeline.rooms import Rooms
 from aiops.store.about import Spoken, spoken_for
 
 HEARD = ("outcome", "judged")

@@ -8,12 +8,12 @@ from aiops.core.labels import key
 from aiops.core.records import BY_DAEMON, FORETELLING, EarlyWarning, Outcome
 from aiops.early_warnings.episode import warning_fingerprint
 from aiops.outcomes.settle import may_avert, until_s
-from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.desk import begun_s
 from aiops.pipeline.hush import take
 from aiops.pipeline.judge import open_episode
 from aiops.pipeline.pending import Pending
+from aiops.pipeline.rooms import Rooms
 from aiops.pipeline.stages import move_from
 from aiops.pipeline.watch import Watch
 from aiops.runbooks import Runbook

@@ -12,13 +12,13 @@ from aiops.core.records import TIMED, EarlyWarning, Floats, Ints, Outcome
 from aiops.outcomes import settle as law
 from aiops.outcomes.course import BEFORE, LEAST_AFTER, left_course
 from aiops.pipeline import limits
-from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.desk import known_already
 from aiops.pipeline.mask import masked_at, may_mask
 from aiops.pipeline.pending import Pending
 from aiops.pipeline.reading import Reading
+from aiops.pipeline.rooms import Rooms
 from aiops.pipeline.rules_lost import GONE_S, GONE_STEPS, lost_alerts, why_lost
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.watch import Watch

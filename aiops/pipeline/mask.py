@@ -4,18 +4,15 @@ count as missed while it lasts; what is open stays as it is."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aiops.core.labels import Labels, key, matches_all
 from aiops.core.records import Bools, Ints
 from aiops.pipeline.mask_rows import own_labels
+from aiops.pipeline.rooms import Rooms
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.watch import Watch
-
-if TYPE_CHECKING:
-    from aiops.pipeline.assemble import Rooms
 
 
 def may_mask(watch: Watch) -> bool:

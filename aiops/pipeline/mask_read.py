@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,17 +17,13 @@ from aiops.core.records import Bools, Ints, Outcome
 from aiops.core.spans import Span
 from aiops.core.text import visible
 from aiops.pipeline.mask_book import FOLDER, LOOK_BACK_S, Answer, Mask, MaskBook, Reader
+from aiops.pipeline.rooms import Rooms
 from aiops.store import Store
 from aiops.telemetry.calendar import events_in
 from aiops.telemetry.credentials import AuthParams
 from aiops.telemetry.document import Document
 from aiops.telemetry.link import Link
 from aiops.telemetry.silences import PATH, silences_in
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from aiops.pipeline.assemble import Rooms
 
 AHEAD_S = 9 * 86400.0
 """So far ahead events of a calendar are worked out; it is done anew every day."""

@@ -13,8 +13,8 @@ from aiops.core.records import EarlyWarning
 from aiops.early_warnings import voice
 from aiops.models.alerts_card import RULES_OWN
 from aiops.notify.message import is_urgent, routed
-from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes
+from aiops.pipeline.rooms import Rooms
 from aiops.pipeline.watch import Watch
 from aiops.rules.same import same
 

@@ -21,11 +21,12 @@ from aiops.core import compiled
 from aiops.core.errors import SourceError
 from aiops.models.card import ModelCard, with_challengers
 from aiops.pipeline import keep
-from aiops.pipeline.assemble import Rooms, make_watch
+from aiops.pipeline.assemble import make_watch
 from aiops.pipeline.backfill import TURN_SAMPLES, missing
 from aiops.pipeline.changes import BatchJournal
 from aiops.pipeline.evaluate import FORECAST_EVERY_S
 from aiops.pipeline.plane import groups, open_links
+from aiops.pipeline.rooms import Rooms
 from aiops.pipeline.turn import turn
 from aiops.pipeline.watch import Watch
 from aiops.store import Store

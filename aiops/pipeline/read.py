@@ -23,7 +23,7 @@ from aiops.telemetry.breaker import Resting
 from aiops.telemetry.intake import Got, Kept, LabelsOf, Taken
 from aiops.telemetry.link import AWAY, Link, Piece, Range
 from aiops.telemetry.merge import Layer, Merged, merged
-from aiops.telemetry.window_recovery import Progress
+from aiops.telemetry.window_base import Progress
 
 CHUNK_SAMPLES = 250_000
 """Samples asked for at once, so that memory stays bounded while history is read."""

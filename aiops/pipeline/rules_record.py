@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aiops.core.records import Floats, Ints, Resolution
 from aiops.outcomes.predictability import DAYS, SUDDEN_S, Course, RuleRecord
-from aiops.pipeline.assemble import Rooms
+from aiops.pipeline.rooms import Rooms
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.rules.followed import Followed, part_name
 

@@ -18,7 +18,7 @@ from aiops.pipeline.rules_find import count_values, follow
 from aiops.pipeline.rules_truth import compared
 from aiops.pipeline.rules_watch import Built, RulesWatch
 from aiops.telemetry.window import Window
-from aiops.telemetry.window_recovery import MID_COUNT
+from aiops.telemetry.window_base import MID_COUNT
 
 LONGEST_S = 86400
 """How far back looks are taken: longer than any forecast is kept up without evidence."""

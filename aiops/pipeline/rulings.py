@@ -10,8 +10,8 @@ from aiops.config.settings import Settings
 from aiops.core.records import EarlyWarning
 from aiops.governance.decide import Decision, decide
 from aiops.governance.policy import LOCAL, Action
-from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.plane import origin_of
+from aiops.pipeline.rooms import Rooms
 from aiops.store import Store
 
 AT_HOME: tuple[Action, ...] = ("fetch", "store", "train")

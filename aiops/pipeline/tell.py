@@ -13,9 +13,9 @@ from aiops.notify.message import OVER, OutboxEntry, outbox_rows, wrong_line
 from aiops.notify.message import Event as Kind
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.arrays import arrays
-from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.changes import Changes, Event, EventKind
 from aiops.pipeline.fates import concluded, fates_of
+from aiops.pipeline.rooms import Rooms
 from aiops.pipeline.watch import Watch
 
 PICTURES_AT_MOST, PICTURE_COLUMNS = 20, 90

@@ -13,7 +13,6 @@ import numpy as np
 from aiops.core.errors import SourceError
 from aiops.core.records import Bools
 from aiops.pipeline.alerts_truth import declare_alerts
-from aiops.pipeline.assemble import Rooms
 from aiops.pipeline.backfill import fill_in, missing
 from aiops.pipeline.beside import beside
 from aiops.pipeline.changes import Changes, TurnResult
@@ -26,6 +25,7 @@ from aiops.pipeline.judge import settle
 from aiops.pipeline.mask import not_masked, note_failing
 from aiops.pipeline.meeting import Meeting
 from aiops.pipeline.read import read
+from aiops.pipeline.rooms import Rooms
 from aiops.pipeline.rules_follow import catch_up, follow_rules
 from aiops.pipeline.rules_record import count_crossings
 from aiops.pipeline.rules_truth import firings

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import orjson
 import requests
@@ -11,10 +12,7 @@ import requests
 from aiops.core.errors import SourceError
 from aiops.core.text import visible
 from aiops.telemetry.http import TooLarge, TooLate
-from aiops.telemetry.source import Probe
-
-if TYPE_CHECKING:
-    from aiops.telemetry.prometheus import PrometheusSource
+from aiops.telemetry.source import Answer, Probe, ReadLimits, Spent
 
 YEARS_S = 20 * 365 * 86400
 """How far back is looked at most."""
@@ -24,7 +22,20 @@ NEAR_S = 3600
 """How exactly the oldest sample is found."""
 
 
-def look(source: PrometheusSource, query: str) -> Probe:
+class Asked(Protocol):
+    """A source that speaks the API, as far as looking at it takes."""
+
+    limits: ReadLimits
+    spent: Spent
+
+    def fetch(self, query: str, start_s: int, end_s: int, step_s: int) -> Answer:
+        """See `Source.fetch`."""
+
+    def ask(self, path: str, params: Mapping[str, str], deadline: float) -> bytes:
+        """The body of a GET below the URL."""
+
+
+def look(source: Asked, query: str) -> Probe:
     """What answers, how far back it goes, and what `query` costs now. Raises SourceError when nothing useful answers."""
     now_s = int(time.time())
     bytes_before, began = source.spent.bytes, time.perf_counter()
@@ -34,7 +45,7 @@ def look(source: PrometheusSource, query: str) -> Probe:
     return Probe(product, version, oldest(source, now_s), newest(source, now_s), took, len(answer.block.labels), size)
 
 
-def product_of(source: PrometheusSource) -> tuple[str, str]:
+def product_of(source: Asked) -> tuple[str, str]:
     """(product, version), as far as it tells.
 
     Prometheus and what is like it say so under buildinfo; Mimir names itself there; Thanos alone lists stores; what has
@@ -53,7 +64,7 @@ def product_of(source: PrometheusSource) -> tuple[str, str]:
     return ("Prometheus" if version else "something that speaks PromQL"), version
 
 
-def oldest(source: PrometheusSource, now_s: int) -> int | None:
+def oldest(source: Asked, now_s: int) -> int | None:
     """The oldest instant there are samples of, found by asking for label names up to an instant; None = unknown.
 
     At most an hour late where a server looks at the times (Prometheus), up to a day early where it goes by days
@@ -73,14 +84,14 @@ def oldest(source: PrometheusSource, now_s: int) -> int | None:
     return having
 
 
-def newest(source: PrometheusSource, now_s: int) -> int | None:
+def newest(source: Asked, now_s: int) -> int | None:
     """The instant of the newest scrape; None when nothing is scraped there."""
     block = source.fetch("max(timestamp(up))", now_s, now_s, 60).block
     value = float(block.values[0, 0]) if len(block.labels) else float("nan")
     return int(value) if value == value else None
 
 
-def _any_until(source: PrometheusSource, end_s: int) -> bool:
+def _any_until(source: Asked, end_s: int) -> bool:
     found = _json(source, "/api/v1/labels", {"start": str(max(0, end_s - SPAN_S)), "end": str(end_s)})
     return bool(found.get("data"))
 
@@ -89,7 +100,7 @@ def _quoted(text: bytes, before: bytes) -> str:
     return visible(text.partition(before)[2].partition(b'"')[0].decode("utf-8", "replace"))
 
 
-def _json(source: PrometheusSource, path: str, params: dict[str, str]) -> dict[str, Any]:
+def _json(source: Asked, path: str, params: dict[str, str]) -> dict[str, Any]:
     try:
         found = orjson.loads(_body(source, path, params))
     except orjson.JSONDecodeError:
@@ -97,7 +108,7 @@ def _json(source: PrometheusSource, path: str, params: dict[str, str]) -> dict[s
     return found if isinstance(found, dict) else {}
 
 
-def _body(source: PrometheusSource, path: str, params: dict[str, str]) -> bytes:
+def _body(source: Asked, path: str, params: dict[str, str]) -> bytes:
     """The body, empty when there is none: what a product does not have it answers in its own way."""
     try:
         return source.ask(path, params, time.monotonic() + source.limits.seconds)

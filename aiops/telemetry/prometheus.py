@@ -30,6 +30,7 @@ from aiops.telemetry.credentials import AuthParams, Credentials
 from aiops.telemetry.decode import BadAnswer, Frame
 from aiops.telemetry.fast_decode import Grid, Memory, decode_grid
 from aiops.telemetry.http import Answered, OtherEncoding, SourceSession, TooLarge, TooLate, cause
+from aiops.telemetry.looking import look
 from aiops.telemetry.source import Answer, Probe, ReadLimits, Source
 
 T = TypeVar("T")
@@ -151,8 +152,6 @@ class PrometheusSource(Source[PrometheusParams]):
 
     def look(self, query: str = "") -> Probe:
         """See `Source.look`; by default the query is `up`."""
-        from aiops.telemetry.looking import look
-
         return look(self, query or "up")
 
     def close(self) -> None:

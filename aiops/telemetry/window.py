@@ -10,7 +10,7 @@ kill what is newer than the description, or belongs to rows it does not know, is
 from __future__ import annotations
 
 import uuid
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,40 +21,18 @@ from aiops.core.errors import SourceError, StoreError
 from aiops.core.labels import Labels, key
 from aiops.core.records import Floats, History, Ints, Resolution
 from aiops.telemetry import window_file
-from aiops.telemetry.buckets import join, last_of_each, summary
+from aiops.telemetry.buckets import join, last_of_each
 from aiops.telemetry.ring import Ring
+from aiops.telemetry.window_base import LONG_COUNT, LONG_STEP_S, Progress, WindowBase
 from aiops.telemetry.window_file import ROW_ARRAYS, Description
-from aiops.telemetry.window_recovery import LONG_COUNT, LONG_STEP_S, Progress, rings_of, take_up
+from aiops.telemetry.window_recovery import take_up
 
 MOST_ROWS = 200_000
 """Series a window ever knows: each costs about 22 kB on disk."""
-_EMPTY = {"offset": 0, "newest_s": -1, "first_s": -1, "shift_s": 0}
 
 
-class Window:
+class Window(WindowBase):
     """History of one card's series; see `open`."""
-
-    offset: NDArray[np.float64]
-    newest_s: Ints
-    first_s: Ints
-    shift_s: Ints
-
-    def __init__(self, folder: Path | None, step_s: int, query: str = "") -> None:
-        self.step_s, self.folder, self.query = step_s, folder, query
-        self.id = uuid.uuid4().hex
-        self.labels: list[Labels] = []
-        self.end_s = self.begin_s = 0
-        self.rebuilt, self.begun_anew = "", False
-        self.progress: dict[str, Progress] = {}
-        self._row: dict[str, int] = {}
-        rings = rings_of(folder, step_s)
-        self._fine, self._coarse = rings[0], rings[1:]
-        for name, kind in ROW_ARRAYS.items():
-            setattr(self, name, np.zeros(0, kind))
-
-    @property
-    def _rings(self) -> tuple[Ring, ...]:
-        return self._fine, *self._coarse
 
     @classmethod
     def open(cls, folder: Path | None, step_s: int, capacity: int = 8, query: str = "") -> Window:
@@ -127,11 +105,6 @@ class Window:
         for ring in self._rings:
             ring.other.unlink(missing_ok=True)
 
-    @property
-    def n(self) -> int:
-        """How many series are known."""
-        return len(self.labels)
-
     def rows_for(self, labels: Sequence[Labels], shift_s: Ints | int = 0) -> Ints:
         """Row numbers of label sets; unseen ones get new rows.
 
@@ -159,15 +132,6 @@ class Window:
             self._reserve(max(rows, capacity + capacity // 8))
         except OSError as e:
             raise StoreError(f"{self.folder}: no room for the history of {rows} series: {e.strerror}") from e
-
-    def _reserve(self, capacity: int) -> None:
-        for ring in self._rings:
-            ring.grow(capacity)
-        for name, fill in _EMPTY.items():
-            old = getattr(self, name)
-            new = np.full(max(capacity, len(old)), fill, old.dtype)
-            new[: len(old)] = old
-            setattr(self, name, new)
 
     def append(self, rows: Ints, time_s: Ints, values: Floats) -> None:
         """Put `values` (len(rows), t) at the grid instants `time_s` (t,), ascending; NaN and infinite = gap.
@@ -227,19 +191,6 @@ class Window:
         for ring in self._rings:
             ring.claim(self.end_s // ring.step_s, to_s // ring.step_s)
         self.end_s = to_s
-
-    def _close(self, ring: Ring, after_s: int, to_s: int, but: Container[int] = ()) -> None:
-        """Make the buckets of a coarse ring of (after_s, to_s], all `but` some, from the finest as far as it reaches back."""
-        step, wide = self.step_s, ring.step_s
-        oldest = -(-(to_s // step - self._fine.size) * step // wide) + 1
-        for number in range(max(after_s // wide + 1, oldest), to_s // wide + 1):
-            if number in but:
-                continue
-            last = number * wide // step
-            columns = self._fine.take(0, slice(0, self.n), last, last - (number - 1) * wide // step)
-            slot = np.array([number % ring.size])
-            for part, values in enumerate(summary(columns)):
-                ring.put(part, slice(0, self.n), slot, values[:, None])
 
     def missing(self, feed: str, now_s: int, history_s: int, oldest_s: int | None) -> tuple[int, int] | None:
         """The aligned range (start, end) that `feed` has still to be asked for at `now_s`; None when nothing is missing."""

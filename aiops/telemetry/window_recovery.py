@@ -7,43 +7,20 @@ resolutions; the finest begins anew.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aiops.core.labels import key
 from aiops.core.records import Ints
 from aiops.telemetry.ring import Ring
+from aiops.telemetry.window_base import Progress, WindowBase, rings_of
 from aiops.telemetry.window_file import Description
 
-if TYPE_CHECKING:
-    from aiops.telemetry.window import Window
-
-FINE_SPAN_S, MID_STEP_S, MID_COUNT, LONG_STEP_S, LONG_COUNT = 6 * 3600, 300, 864, 3600, 840
 MOST_LOST = 0.1
 """Share of a ring's slots that may be damaged: more, and the ring is begun anew."""
 
 
-@dataclass(slots=True)
-class Progress:
-    """Up to where a feed was read, and which older ranges (first, last instant) are still to be read."""
-
-    read_s: int = 0
-    todo: list[tuple[int, int]] = field(default_factory=list)
-
-
-def rings_of(folder: Path | None, step_s: int) -> tuple[Ring, ...]:
-    """The rings of a window, not opened yet: fine, mid, long."""
-    sizes = (("fine", step_s, max(FINE_SPAN_S // step_s, 72), 1), ("mid", MID_STEP_S, MID_COUNT, 3))
-    return tuple(
-        Ring(None if folder is None else folder / f"{name}.ring", max(step, step_s), size, parts)
-        for name, step, size, parts in (*sizes, ("long", LONG_STEP_S, LONG_COUNT, 3))
-    )
-
-
-def take_up(window: Window, found: Description) -> str:
+def take_up(window: WindowBase, found: Description) -> str:
     """Make an empty window what was described; why that is not possible, "" when it is."""
     if found.query != window.query:
         return "written for another query"
@@ -81,7 +58,7 @@ def take_up(window: Window, found: Description) -> str:
     return ""
 
 
-def _read_again(window: Window, fresh: Sequence[Ring]) -> None:
+def _read_again(window: WindowBase, fresh: Sequence[Ring]) -> None:
     """What rings of another step span is to be read again."""
     step, begin = window.step_s, window.end_s - max(ring.size * ring.step_s for ring in fresh)
     for ring in fresh:
@@ -92,7 +69,7 @@ def _read_again(window: Window, fresh: Sequence[Ring]) -> None:
         progress.todo = [(first, last) for first, last in aligned if first <= last]
 
 
-def _mend(window: Window, lost: Sequence[tuple[Ring, Ints]], whole: bool) -> None:
+def _mend(window: WindowBase, lost: Sequence[tuple[Ring, Ints]], whole: bool) -> None:
     """Make coarse buckets again from the finest ring where it reaches back, unless all is `whole`; the rest is read again."""
     step, reach = window.step_s, window.end_s - window._fine.size * window.step_s
     holes = []

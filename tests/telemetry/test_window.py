@@ -17,7 +17,7 @@ from aiops.core.errors import SourceError
 from aiops.core.records import Ints, Resolution
 from aiops.telemetry import window as window_module
 from aiops.telemetry.window import Window
-from aiops.telemetry.window_recovery import LONG_COUNT, LONG_STEP_S, Progress
+from aiops.telemetry.window_base import LONG_COUNT, LONG_STEP_S, Progress
 
 T0 = 1_700_000_000 // 7200 * 7200
 STEPS = [1, 5, 7, 60, 300, 420, 7200]

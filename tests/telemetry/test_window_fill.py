@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aiops.core.records import Resolution
 from aiops.telemetry.window import Window
-from aiops.telemetry.window_recovery import Progress
+from aiops.telemetry.window_base import Progress
 from tests.telemetry.test_window import grid, labels_of, truth
 from tests.telemetry.test_window_kill import killed_at
 

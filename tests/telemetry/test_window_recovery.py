@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from aiops.telemetry.window import Window
-from aiops.telemetry.window_recovery import LONG_COUNT, MID_COUNT, Progress, rings_of
+from aiops.telemetry.window_base import Progress
 from tests.telemetry.test_window import filled
 
 
@@ -21,13 +21,6 @@ def test_how_far_each_feed_was_read_outlives_a_restart(tmp_path: Path) -> None:
     assert again.progress == {"s": Progress(end, []), "b": behind}
     assert again.missing("b", end, 10**6, None) == (end - 540, end)
     assert again.missing("new", end, 600, None) == (end - 600, end)
-
-
-def test_the_resolutions_of_a_step() -> None:
-    assert [(ring.step_s, ring.size, ring.parts) for ring in rings_of(None, 60)] == [
-        (60, 360, 1), (300, MID_COUNT, 3), (3600, LONG_COUNT, 3),
-    ]  # fmt: skip
-    assert [ring.step_s for ring in rings_of(None, 7200)] == [7200, 7200, 7200]
 
 
 def test_what_no_description_knows_is_not_shown(tmp_path: Path) -> None:
