@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +86,9 @@ def module(name: str, size: int) -> ModuleType | None:
 def _warm_and_tell() -> None:
     why = warm(_loading.folder)
     if why:
-        structlog.get_logger().warning("kernels cannot be compiled here, the plain ways serve", why=why)
+        plain = structlog.wrap_logger(structlog.PrintLogger(sys.stderr))  # a command has no log, and its stdout is for others
+        log = structlog.get_logger() if structlog.is_configured() else plain
+        log.warning("kernels cannot be compiled here, the plain ways serve", why=why)
 
 
 def kernel(*signatures: str, inline: bool = False) -> Callable[[F], F]:

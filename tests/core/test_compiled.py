@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from aiops.core import compiled
 from aiops.telemetry.fast_decode import Grid, Memory, decode_grid
@@ -109,6 +110,16 @@ print(refused, bool(why), compiled.module({NAME!r}, 0))
     if refused != "0":
         pytest.skip("this kernel cannot forbid executable memory")
     assert (why, module) == ("True", "None")
+
+
+def test_that_kernels_cannot_be_compiled_is_no_line_of_a_command_s_output(
+    anew: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(compiled, "warm", lambda folder: "no memory may be executable")
+    monkeypatch.setattr(structlog, "is_configured", lambda: False)
+    compiled._warm_and_tell()
+    said = capsys.readouterr()
+    assert (said.out, "no memory may be executable" in said.err) == ("", True)
 
 
 @pytest.mark.parametrize(("mode", "own"), [(0o700, True), (0o755, True), (0o775, False), (0o777, False)])
