@@ -61,6 +61,8 @@ def as_lines(plan: Plan) -> Iterator[str]:
             yield f"{one.card} asks what {one.shares} asks: it is read once"
         if one.backfill_s:
             yield f"{one.card}: older history comes in later turns, in about {text(one.backfill_s)}"
+        if not (one.series or one.unreachable or one.refused):
+            yield f"no series: {one.card} on {', '.join(one.sources)}: its query finds nothing there"
         for why in one.unreachable:
             yield f"unreachable: {one.card} on {visible(why)}"
     for why in total["refused"]:

@@ -23,6 +23,7 @@ from aiops.daemon.responding import JOBS, Responding
 from aiops.daemon.schedule import Schedule
 from aiops.daemon.spending import Spending
 from aiops.daemon.token import link_key, token_of
+from aiops.daemon.unseen import Unseen
 from aiops.daemon.writing import Writing
 from aiops.models import proof
 from aiops.models.card import ModelCard
@@ -189,6 +190,7 @@ class Daemon:
         now = self.clock()
         rulings.keep(self.store, self.settings, self.rooms, now)
         domains = {name: one.failure_domain or name for name, one in self.settings.sources.items()}
+        self._unseen = Unseen([name for name, one in self.settings.sources.items() if one.kind == "host"])
         self.board.enter({watch.name: _state(watch, self.rooms, now) for watch in self.rooms.watches}, domains)
 
     def _halt(self) -> None:
@@ -280,6 +282,7 @@ class Daemon:
             if event.kind != "updated" and event.warning is not None:
                 log.debug(f"warning {event.kind}", id=event.warning.id, card=event.warning.card, entity=str(event.warning.entity))
 
+        self._unseen.look(self.board.snapshot()[0])
         if any(event.kind == "outcome" for event in result.events):
             self.review(watch.card)
 

@@ -25,6 +25,13 @@ def test_a_table_and_what_it_comes_to() -> None:
     assert "again: older history comes in later turns, in about 10m" in text
 
 
+def test_a_card_whose_query_finds_nothing_is_named() -> None:
+    away = CardPlan("away", ("prom",), 60, unreachable=("prom: timeout: slow",))
+    lines = list(as_lines(Plan([FINE, CardPlan("typo", ("prom", "eu"), 60), away])))
+    told = [line for line in lines if line.startswith("no series")]
+    assert told == ["no series: typo on prom, eu: its query finds nothing there"]
+
+
 @pytest.mark.parametrize(
     ("plan", "code"),
     [
