@@ -120,7 +120,7 @@ def fill_store(folder: pathlib.Path, warnings: int, series: int, now_s: int) -> 
             one = EarlyWarning(
                 f"{random.Random(n).getrandbits(64):016x}", f"{n:016x}", card, "bench", "exhaustion", entity, labels,
                 "open" if is_open else "closed", "shadow", opened, opened + 600, "warning", 0.6, 1.5, crossing, crossing,
-                crossing.latest_s, crossing.earliest_s, (symptom,), opened - 7200.0, {"text": "new: unproven"}, horizon_s=86400.0,
+                crossing.latest_s, crossing.earliest_s, (symptom,), opened - 7200.0, {"text": "new, unproven"}, horizon_s=86400.0,
             )  # fmt: skip
             if not is_open:
                 one = one.having(closed_s=opened + 600, closed_why="no longer seen")

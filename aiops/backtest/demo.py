@@ -13,7 +13,7 @@ import numpy as np
 
 from aiops.config.responses import ResponseSettings
 from aiops.config.shipped import demo_dir, models_dir, runbooks_dir
-from aiops.core.durations import rfc3339, text
+from aiops.core.durations import about, rfc3339, text
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.models.card import ModelCard, load_cards
 from aiops.pipeline import BatchJournal, Event, Rooms, turn
@@ -156,11 +156,11 @@ def sentence(line: Line) -> str:
     if line.event == "warning":
         when = ""
         if f["expected"]:
-            left, at = text(f["expected"] - line.at_s), [rfc3339(f[k])[11:16] for k in ("expected", "earliest", "latest")]
+            left, at = about(f["expected"] - line.at_s), [rfc3339(f[k])[11:16] for k in ("expected", "earliest", "latest")]
             when = f" in ~{left} ({at[0]} UTC, {at[1]}-{at[2]})"
         return (
             f"{clock}  WARNING    {f['card']} {_where(f['entity'])}{when}, {f['confidence']:.0%} sure"
-            f" [{f['record'].get('text', 'new: unproven')}]"
+            f" [{f['record'].get('text', 'new, unproven')}]"
         )
     if line.event == "runbook":
         steps = "; ".join(str(step["what"]) for step in f.get("plan", ()))

@@ -52,7 +52,7 @@ def _table(told: Comparison) -> Iterator[str]:
         return "-" if side.record.median_lead_s is None else text(side.record.median_lead_s)
 
     one, other = told.champion, told.challenger
-    yield f"  {'':26}{'CHAMPION':26}{'CHALLENGER':26}DIFFERENCE (90 %)"
+    yield f"  {'':26}{'CHAMPION':26}{'CHALLENGER':26}DIFFERENCE (90%)"
     rows = [
         ("came true", _share(one.precision), _share(other.precision), _gap(told.precision, one.precision, other.precision)),
         ("failures foretold", _share(one.recall), _share(other.recall), _gap(told.recall, one.recall, other.recall)),

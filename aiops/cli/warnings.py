@@ -53,7 +53,7 @@ def list_warnings(store: Store, limit: int, as_json: bool) -> Iterator[str]:
 
 def _line(w: EarlyWarning) -> str:
     expected = "" if w.crossing is None else rfc3339(w.crossing.expected_s)
-    record = "shadow: unproven" if w.stage == "shadow" else f"{w.stage}; {w.record.get('text', 'new: unproven')}"
+    record = "shadow: unproven" if w.stage == "shadow" else f"{w.stage}; {w.record.get('text', 'new, unproven')}"
     columns = f"{w.id:16}  {w.state:8}  {w.verdict or '-':11}  {rfc3339(w.opened_s):20}  {expected:20}  {w.confidence:4.0%}"
     many = f" ({len(w.members)} entities)" if w.members else ""
     return f"{columns}  {w.card} {entity_text(w)}{many}  [{record}]"
@@ -108,7 +108,7 @@ def _head(w: EarlyWarning) -> list[str]:
         lines.append(f"  act before {rfc3339(w.act_before_s)}")
     if old := data_age(w, time.time()):
         lines.append(f"  data       {old}")
-    return [*lines, f"  how sure   {sure(w)}; {w.record.get('text', 'new: unproven')}"]
+    return [*lines, f"  how sure   {sure(w)}; {w.record.get('text', 'new, unproven')}"]
 
 
 def _verdict(outcome: Outcome | None, deadline: float | None) -> list[str]:

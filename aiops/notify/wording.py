@@ -163,7 +163,7 @@ def record(warning: EarlyWarning) -> str:
 
 
 def _record(warning: EarlyWarning) -> str:
-    return str(warning.record.get("text", "new: unproven"))
+    return str(warning.record.get("text", "new, unproven"))
 
 
 def impact(warning: EarlyWarning, means: str = "") -> str:

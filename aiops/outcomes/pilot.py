@@ -1,8 +1,8 @@
 """What a pilot's figures mean against its own targets: scale, keep or stop, and why, in numbers. Pure.
 
-stop    one stop rule is broken: precision surely below (the upper 90 % bound), too many false warnings a week, too many minutes
+stop    one stop rule is broken: precision surely below (the upper 90% bound), too many false warnings a week, too many minutes
         or too much money, or its time is over and the goal is not met
-scale   enough is settled and every figure of the goal is met, precision by its lower 90 % bound
+scale   enough is settled and every figure of the goal is met, precision by its lower 90% bound
 keep    anything else: what is missing is named, and what cannot be known counts as missing; before it began too
 """
 
@@ -114,5 +114,5 @@ def _broken(figures: Mapping[str, Number], stop: Mapping[str, float | None], cur
 def _beside(number: Number, wanted: float, currency: str) -> str:
     """A value as it is read beside what is wanted of it: not the same where it is not."""
     if number.unit == "share" and number.value is not None and number.value != wanted:
-        return apart(number.value, wanted).replace("%", " %")
+        return apart(number.value, wanted)
     return number.shown(currency)

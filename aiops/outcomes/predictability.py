@@ -86,7 +86,7 @@ class RuleRecord:
             often = f"what it compares crossed its limit {course.crossings} times in {course.span()}"
             quickly = f"{course.sudden} of them within {text(SUDDEN_S)} of its usual level"
             return f"{often}, {quickly}; no warning would have been ahead: shadow"
-        said = f"{self.hits + self.late} of {self.settled} came true" if self.settled else "new: unproven"
+        said = f"{self.hits + self.late} of {self.settled} came true" if self.settled else "new, unproven"
         said += f", median {text(self.median_lead_s)} ahead" if self.median_lead_s is not None else ""
         said += f"; fired {times(self.missed)} without a warning" if self.missed else ""
         if course.crossings:

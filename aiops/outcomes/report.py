@@ -103,7 +103,7 @@ class Number:
         """The value as people read it.
 
         >>> Number("x", "X", 0.25, "share").shown(), Number("x", "X", None, "count").shown()
-        ('25 %', 'not known')
+        ('25%', 'not known')
         """
         if self.value is None:
             return "not known"
@@ -126,9 +126,9 @@ def percent(share: float) -> str:
     """A share as people read it.
 
     >>> percent(0.254)
-    '25 %'
+    '25%'
     """
-    return f"{share:.0%}".replace("%", " %")
+    return f"{share:.0%}"
 
 
 def numbers(facts: Facts) -> list[Number]:
@@ -149,11 +149,11 @@ def _warned(facts: Facts) -> Iterator[Number]:
     of = f"{record.came_true} of {record.settled} came true" if record is not None and settled else none
     bounds = ""
     if settled and record is not None and record.low is not None and record.high is not None:
-        bounds = f"; 90 % bounds {percent(record.low)} to {percent(record.high)}"
+        bounds = f"; 90% bounds {percent(record.low)} to {percent(record.high)}"
     yield Number("precision", "Came true", record.precision if record else None, "share", of + bounds)
-    yield Number("precision_low", "Came true, lower 90 % bound", record.low if record else None, "share", "" if settled else none)
+    yield Number("precision_low", "Came true, lower 90% bound", record.low if record else None, "share", "" if settled else none)
     high = record.high if record else None
-    yield Number("precision_high", "Came true, upper 90 % bound", high, "share", "" if settled else none)
+    yield Number("precision_high", "Came true, upper 90% bound", high, "share", "" if settled else none)
     weekly, note = facts.seen_s >= WEEK_S, _seen(facts)
     false = sum(one.verdict == "false" for one in facts.outcomes) * WEEK_S / facts.seen_s if weekly else None
     yield Number("false_per_week", "False warnings", false, "per_week", note)

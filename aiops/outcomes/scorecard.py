@@ -240,9 +240,9 @@ def sentence(came: int, settled: int, median_lead_s: float | None, proven: int) 
     """What an alert says of its record; below `proven` settled ones it is unproven.
 
     >>> sentence(36, 40, 6600.0, 20), sentence(1, 2, None, 20), sentence(0, 0, None, 20)
-    ('36 of the last 40 came true; median 1h50m ahead', 'new: unproven (1 of 2 came true)', 'new: unproven')
+    ('36 of the last 40 came true; median 1h50m ahead', 'new, unproven (1 of 2 came true)', 'new, unproven')
     """
     if settled < proven:
-        return f"new: unproven ({came} of {settled} came true)" if settled else "new: unproven"
+        return f"new, unproven ({came} of {settled} came true)" if settled else "new, unproven"
     ahead = "" if median_lead_s is None else f"; median {text(median_lead_s)} ahead"
     return f"{came} of the last {settled} came true{ahead}"

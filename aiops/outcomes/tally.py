@@ -21,7 +21,7 @@ class Tally:
     """Verdicts of one card, counted; given oldest first.
 
     >>> Tally([]).record()["text"]
-    'new: unproven'
+    'new, unproven'
     """
 
     def __init__(self, outcomes: Iterable[Outcome]) -> None:
@@ -76,8 +76,8 @@ class Tally:
 def with_groups(own: Mapping[str, Any], groups: Iterable[tuple[str, int, int]]) -> dict[str, Any]:
     """A record, and what came of the warnings of its service and its team: (which, came true, settled) of each.
 
-    >>> with_groups({"text": "new: unproven"}, [("service shop", 9, 12)])["text"]
-    'new: unproven; service shop 9 of 12'
+    >>> with_groups({"text": "new, unproven"}, [("service shop", 9, 12)])["text"]
+    'new, unproven; service shop 9 of 12'
     """
     found = list(groups)
     if not found:

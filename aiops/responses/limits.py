@@ -109,5 +109,5 @@ def _targets(limits: Limits, new: Charge, counted: Sequence[Charge], spread: Spr
     if spread.there is None:
         return Refused("max_targets", "how many targets there are is not known", key)
     if 100.0 * len(touched) > limits.max_percent * max(spread.there, 1):
-        return Refused("max_targets", f"{len(touched)} of {spread.there} targets is more than {limits.max_percent:g} %", key)
+        return Refused("max_targets", f"{len(touched)} of {spread.there} targets is more than {limits.max_percent:g}%", key)
     return None

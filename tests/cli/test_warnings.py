@@ -52,7 +52,7 @@ def test_warnings_are_listed_newest_first_with_verdict_and_record(data: Path) ->
     assert [line.split()[0][-1] for line in lines] == ["3", "2", "1"]
     assert "hit" in lines[2]
     assert "[shadow: unproven]" in lines[1]
-    assert "[ticket; new: unproven]" in lines[2]
+    assert "[ticket; new, unproven]" in lines[2]
 
 
 @pytest.mark.row("A10")

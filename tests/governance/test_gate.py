@@ -124,7 +124,7 @@ def test_the_name_of_a_rule_stays_unless_the_policy_speaks_of_it() -> None:
 
 
 def test_the_record_of_a_masked_warning_does_not_name_its_service() -> None:
-    record = {"text": "new: unproven; service shop 9 of 12", "groups": [{"of": "service shop", "settled": 12}]}
+    record = {"text": "new, unproven; service shop 9 of 12", "groups": [{"of": "service shop", "settled": 12}]}
     found = classified("restricted", service="shop").having(record=record)
     seen, _ = gate().outbound(found, "notify", "")
     assert seen is not None

@@ -36,17 +36,17 @@ def test_every_goal_and_stop_rule_is_held_against_a_figure_that_there_is() -> No
 def test_it_is_scaled_when_every_figure_of_its_goal_is_met() -> None:
     found = verdict({"precision_at_least": 0.7, "median_lead_at_least": 3600.0, "averted_at_least": 3})
     assert (found.word, [t.met for t in found.targets]) == ("scale", [True, True, True])
-    assert found.reasons[0] == "Came true, lower 90 % bound: 75 %, at least 70 % was the goal"
+    assert found.reasons[0] == "Came true, lower 90% bound: 75%, at least 70% was the goal"
 
 
 def test_precision_counts_by_its_lower_bound() -> None:
     found = verdict({"precision_at_least": 0.8})
-    assert (found.word, found.reasons) == ("keep", ("Came true, lower 90 % bound: 75 %, needs at least 80 %",))
+    assert (found.word, found.reasons) == ("keep", ("Came true, lower 90% bound: 75%, needs at least 80%",))
 
 
 def test_what_misses_its_goal_by_little_is_not_shown_as_if_it_met_it() -> None:
     found = verdict({"precision_at_least": 0.7}, precision_low=0.6996)
-    assert (found.word, [(t.has, t.needs) for t in found.targets]) == ("keep", [("69.96 %", "at least 70 %")])
+    assert (found.word, [(t.has, t.needs) for t in found.targets]) == ("keep", [("69.96%", "at least 70%")])
 
 
 def test_too_few_settled_scale_nothing() -> None:
@@ -63,7 +63,7 @@ def test_what_is_not_known_is_not_met() -> None:
 @pytest.mark.parametrize(
     ("stop", "values", "said"),
     [
-        ({"precision_below": 0.5}, {"precision_high": 0.4}, "Came true, upper 90 % bound: 40 %"),
+        ({"precision_below": 0.5}, {"precision_high": 0.4}, "Came true, upper 90% bound: 40%"),
         ({"false_per_week_above": 2}, {"false_per_week": 5.0}, "False warnings: 5 a week, above the 2 a week at which it stops"),
         ({"minutes_per_warning_above": 5}, {}, "above the 5 min at which it stops"),
         ({"cost_per_averted_above": 20}, {}, "50 EUR"),

@@ -31,7 +31,7 @@ def test_verdicts_are_those_of_the_rule_and_of_no_other() -> None:
 
 
 def test_a_rule_without_a_record_says_so() -> None:
-    assert record().sentence() == "new: unproven"
+    assert record().sentence() == "new, unproven"
     assert not record().quiet
 
 
@@ -64,5 +64,5 @@ def test_it_says_how_much_of_two_weeks_was_not_there() -> None:
     crossed = "what it compares crossed its limit"
     assert said.startswith(f"{crossed} 40 times in 3 days (of 14 no more is known), 38 of them within 30m")
     few = record(course=Course(2, 1, 0.42)).sentence()
-    assert few == f"new: unproven; {crossed} 2 times in 0.42 days (of 14 no more is known), 1 of these suddenly"
-    assert record(course=Course(0, 0, 14)).sentence() == "new: unproven"
+    assert few == f"new, unproven; {crossed} 2 times in 0.42 days (of 14 no more is known), 1 of these suddenly"
+    assert record(course=Course(0, 0, 14)).sentence() == "new, unproven"

@@ -65,7 +65,7 @@ def test_pages_avoided_are_settled_as_averted_and_told_and_the_base_rate_stands_
     found = facts(outcome("averted", 1), outcome("averted", 2), outcome("expired", 3), *clear, told=[told(1)])
     assert (value(found, "averted"), value(found, "pages_avoided")) == (2, 1)
     assert value(found, "pages_avoided_net") == pytest.approx(2 / 3)
-    assert "33 % of those nobody touched cleared by themselves" in note(found, "pages_avoided_net")
+    assert "33% of those nobody touched cleared by themselves" in note(found, "pages_avoided_net")
 
 
 def test_without_a_base_rate_no_net_is_invented() -> None:
@@ -137,7 +137,7 @@ def test_an_averted_incident_costs_machines_and_people() -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "shown"),
     [(12.0, "count", "12"), (0.123, "count", "0.123"), (12345.6, "minutes", "12,346 min"), (2.5, "money", "2.5 EUR"),
-     (5400.0, "seconds", "1h30m"), (0.5, "share", "50 %"), (1.5, "per_week", "1.5 a week"), (3.0, "per_month", "3 in 30 days")],
+     (5400.0, "seconds", "1h30m"), (0.5, "share", "50%"), (1.5, "per_week", "1.5 a week"), (3.0, "per_month", "3 in 30 days")],
 )  # fmt: skip
 def test_a_value_is_shown_with_its_unit(value: float, unit: Any, shown: str) -> None:
     assert Number("x", "X", value, unit).shown("EUR") == shown

@@ -133,5 +133,5 @@ def test_the_figures_are_plain_json() -> None:
 
 
 def test_the_sentence_of_an_alert() -> None:
-    assert sentence(19, 19, 60.0, 20) == "new: unproven (19 of 19 came true)"
+    assert sentence(19, 19, 60.0, 20) == "new, unproven (19 of 19 came true)"
     assert sentence(20, 20, 60.0, 20) == "20 of the last 20 came true; median 1m ahead"

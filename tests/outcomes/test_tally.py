@@ -17,7 +17,7 @@ def outcome(verdict: Any, instance: str = "a") -> Outcome:
 
 @pytest.mark.parametrize(
     ("verdicts", "text"),
-    [([], "new: unproven"), (["hit", "false"], "new: unproven (1 of 2 came true)"), (["expired"], "new: unproven"),
+    [([], "new, unproven"), (["hit", "false"], "new, unproven (1 of 2 came true)"), (["expired"], "new, unproven"),
      (["hit"] * 12 + ["late"] * 3 + ["false"] * 5 + ["missed"] * 9, "15 of the last 20 came true")],
 )  # fmt: skip
 def test_what_is_said_of_a_card(verdicts: list[str], text: str) -> None:
@@ -46,7 +46,7 @@ FAMILY = [{"settled": 30, "came_true": 24}, {"settled": 20, "came_true": 16}]
 def test_what_is_unproven_is_told_with_what_cards_like_it_have_shown() -> None:
     own = Tally([outcome("false")] * 5).record()
     found = with_family(own, FAMILY)
-    assert found["text"] == "new: unproven (0 of 5 came true); cards like it 40 of 50, so about 64%"
+    assert found["text"] == "new, unproven (0 of 5 came true); cards like it 40 of 50, so about 64%"
     assert (found["family_settled"], found["family_came_true"], found["about"]) == (50, 40, pytest.approx(0.64))
 
 
@@ -59,7 +59,7 @@ def test_what_is_proven_itself_or_has_no_proven_family_stands_alone(own: int, fa
 def test_what_a_replay_of_the_past_showed_is_told_apart_while_a_card_is_unproven() -> None:
     past = [replace(outcome(word), origin="replay") for word in ["hit"] * 6 + ["false"] * 2 + ["expired"]]
     tally = Tally([*past, outcome("hit")])
-    assert tally.record()["text"] == "new: unproven (1 of 1 came true); in a replay of the past 6 of 8"
+    assert tally.record()["text"] == "new, unproven (1 of 1 came true); in a replay of the past 6 of 8"
     assert (tally.record()["settled"], tally.record({"instance": "a"})["settled_here"]) == (1, 1)
     for _ in range(19):
         tally.add(outcome("hit"))

@@ -37,8 +37,8 @@ def test_a_new_card_tells_what_cards_of_the_same_models_have_shown(rig: Rig) -> 
     with daemon.store.transaction() as tx:
         for number in range(25):
             tx.put_outcome(outcome(number, "hit" if number < 20 else "false", card="disk_full"))
-    assert daemon.rooms.record_of("inodes")["text"] == "new: unproven; cards like it 20 of 25, so about 80%"
-    assert daemon.rooms.record_of("strange")["text"] == "new: unproven"
+    assert daemon.rooms.record_of("inodes")["text"] == "new, unproven; cards like it 20 of 25, so about 80%"
+    assert daemon.rooms.record_of("strange")["text"] == "new, unproven"
     assert "like it" not in daemon.rooms.record_of("disk_full")["text"]
 
 
@@ -53,7 +53,7 @@ def test_what_a_warning_says_of_its_service_and_its_team(rig: Rig) -> None:
         rig.at(300 * step)
         rig.turn()
     (opened,) = daemon.store.warnings()
-    assert opened.record["text"] == "new: unproven; cards like it 20 of 25, so about 80%; service shop 20 of 25; team t 20 of 25"
+    assert opened.record["text"] == "new, unproven; cards like it 20 of 25, so about 80%; service shop 20 of 25; team t 20 of 25"
 
 
 def test_each_service_entity_and_rule_has_its_own_series(rig: Rig) -> None:

@@ -157,11 +157,11 @@ def test_what_says_itself_how_soon_it_must_show_is_believed(warned: tuple[Rig, D
 def test_a_replay_of_the_past_is_taken_up_by_the_record(warned: tuple[Rig, Desk, str]) -> None:
     rig, desk, _ = warned
     assert rig.daemon is not None
-    assert rig.daemon.rooms.record_of("disk")["text"] == "new: unproven"
+    assert rig.daemon.rooms.record_of("disk")["text"] == "new, unproven"
     desk.replayed([outcome(k, "hit", card="disk") for k in range(3)], "ann", rig.clock.now)
     rig.at(rig.clock.now - START_S + 300)
     rig.turn()
-    assert rig.daemon.rooms.record_of("disk")["text"] == "new: unproven; in a replay of the past 3 of 3"
+    assert rig.daemon.rooms.record_of("disk")["text"] == "new, unproven; in a replay of the past 3 of 3"
 
 
 def test_a_move_on_the_ladder_is_heard_in_the_next_turn(warned: tuple[Rig, Desk, str]) -> None:

@@ -105,7 +105,7 @@ def test_a_warning_carries_the_record_of_its_rule() -> None:
     world, at = tank(30)
     run = Run.of(watch_of(world)).until(at + 1, 18)
     (opened,) = [e.warning for r in run.results for e in r.events if e.kind == "opened" and e.warning is not None]
-    assert opened.record["text"] == "new: unproven"
+    assert opened.record["text"] == "new, unproven"
     assert record_of(run.watch, run.watch.book.followed[0], run.rooms).sentence().startswith("1 of 1 came true, median ")
 
 

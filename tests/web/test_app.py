@@ -195,7 +195,7 @@ def test_json_of_status_and_cards(client: TestClient) -> None:
     assert sum(status["series"].values()) == 3
     cards = {c["card"]: c for c in client.get("/api/v1/cards").json()}
     assert cards["disk"]["models"] == ["exhaustion"]
-    assert cards["disk"]["record"]["text"] == "new: unproven"
+    assert cards["disk"]["record"]["text"] == "new, unproven"
     assert cards["disk"]["calibration"]["exhaustion"]["confidence"] == "the model's own, no outcomes yet"
     assert cards["disk"]["calibration"]["exhaustion"]["confidence_floor"] == 0.0
     assert cards["strange"]["stage"] == "shadow"

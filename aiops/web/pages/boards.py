@@ -62,7 +62,7 @@ def scorecard(daemon: Daemon, sight: Sight, reports: Sequence[Report] = ()) -> d
     found = daemon.figures(["card", "service", "team", "rule"], view.SINCE_S, sight.outcomes)
     stages = {watch.card.name: watch.stage for watch in daemon.rooms.watches}
     says = (
-        "What was settled in the last 30 days. The share that came true stands with its 90 % bounds: a card gets louder by the "
+        "What was settled in the last 30 days. The share that came true stands with its 90% bounds: a card gets louder by the "
         "lower one, and quieter by the upper one."
     )
     boards = [_figures("Cards", [f for f in found if f.by == "card"], stages, says)]
@@ -102,13 +102,13 @@ def _figure(f: Figures, stage: str) -> list[Cell]:
     leads = f.lead_s(0.1)
     return [
         Cell(visible(f.name, 80), stage, "/cards" if f.by == "card" else ""),
-        Cell("new: unproven" if not f.settled else f"{f.came_true} of {f.settled}", bounds),
+        Cell("new, unproven" if not f.settled else f"{f.came_true} of {f.settled}", bounds),
         Cell("-" if f.recall is None else f"{f.recall:.0%}", f"{missed} missed" if missed else ""),
         Cell("-" if f.median_lead_s is None else text(f.median_lead_s), "" if leads is None else f"nine in ten {text(leads)}"),
         Cell(rough(f.false_per_week)),
         Cell("-" if f.budget is None or f.false_per_100 is None else f"{rough(f.false_per_100)} of {rough(f.budget)}",
              "a week for 100 series" if f.budget is not None else "", mark="bad" if over else ""),
-        Cell("-" if f.coverage is None else f"{f.coverage:.0%}", f"of {f.timed}; 80 % promised" if f.timed else ""),
+        Cell("-" if f.coverage is None else f"{f.coverage:.0%}", f"of {f.timed}; 80% promised" if f.timed else ""),
         Cell("-" if f.off_s is None else text(f.off_s)),
     ]  # fmt: skip
 
@@ -196,7 +196,7 @@ def sources(daemon: Daemon) -> dict[str, Any]:
         cards = sorted({w.card.name for w in daemon.rooms.watches if name in {feed.name for feed in w.feeds}})
         age = "" if link is None or not link.newest_s else f"newest {text(max(0.0, daemon.clock() - link.newest_s))} old"
         read = "" if spent is None else f"{spent.samples:,} samples, {spent.seconds:.1f} s"
-        cost = Cell("-" if spent is None else f"{spent.queries} queries", read)
+        cost = Cell("-" if spent is None else f"{spent.queries:,} queries", read)
         classified = Cell(data.data_class) if data.data_class else Cell("not classified", "leaves masked", mark="bad")
         rows.append([
             Cell(name, settings.kind), Cell(why or "answers", age, mark="bad" if why else "good"), classified,

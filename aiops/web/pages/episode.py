@@ -13,7 +13,7 @@ from aiops.daemon.daemon import Daemon
 from aiops.notify.arrays import Arrays
 from aiops.notify.evidence import series_text, told
 from aiops.notify.plot import picture
-from aiops.notify.wording import data_age, plan, rule, stated, sure
+from aiops.notify.wording import data_age, impact, plan, rule, stated, sure
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.arrays import arrays
 from aiops.pipeline.hush import hush_of
@@ -53,7 +53,7 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
         "rule": list(rule(found)) if found.kind == "rule" and found.symptoms and not found.members else [],
         "level": stated(found), "sure": sure(found), "late": found.act_before_s is not None and found.act_before_s <= now,
         "masked": [visible(str(one), TEXT_AT_MOST) for one in masked(daemon, found)],
-        "old": data_age(found, now), "impact": "" if card is None else visible(card.impact, TEXT_AT_MOST),
+        "old": data_age(found, now), "impact": visible(impact(found, "" if card is None else card.impact), TEXT_AT_MOST),
         "hush": _hush(daemon, stored, now),
         "asked": asked(daemon, found) if whole else [], "hidden": not whole,
         "books": [_book(one) for one in found.runbooks], "thread": thread(daemon, found, outcome, whole),
@@ -116,7 +116,7 @@ def _book(book: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": str(book["name"]), "sha": str(book.get("sha", "")), "mode": str(book["mode"]),
         "capped": str(book.get("capped_from") or ""), "summary": visible(str(book["summary"]), TEXT_AT_MOST),
-        "impact": visible(str(book["impact"]), TEXT_AT_MOST), "docs": docs if docs.startswith(("https://", "http://")) else "",
+        "docs": docs if docs.startswith(("https://", "http://")) else "",
         "plan": [visible(step, TEXT_AT_MOST) for step in plan(book)], "owner": visible(str(book.get("owner", "")), 80),
     }  # fmt: skip
 

@@ -75,7 +75,7 @@ def _guards(book: Runbook) -> Iterator[str]:
         yield f"at most {several(guards.max_runs.count, 'run')} per target in {text(guards.max_runs.per)}"
     if guards.max_targets is not None:
         t = guards.max_targets
-        share = f"{t.percent:g} % of {t.of or 'all targets'}" if t.percent is not None else several(t.count or 0, "target")
+        share = f"{t.percent:g}% of {t.of or 'all targets'}" if t.percent is not None else several(t.count or 0, "target")
         yield f"at most {share} in {text(t.per)}"
     yield from (f"not during {visible(one)}" for one in guards.skip_during)
     yield from (f"needs: {visible(one.name)} ({visible(one.promql, TEXT_AT_MOST)} {one.expect})" for one in guards.require)

@@ -28,7 +28,7 @@ def made(stop: bool = False) -> Report:
 def test_the_page_holds_the_verdict_its_reasons_and_every_figure() -> None:
     page = render([made()])
     assert "<strong>Scale it</strong>, because" in page
-    assert "Came true, lower 90 % bound: 85 %, at least 70 % was the goal" in page
+    assert "Came true, lower 90% bound: 85%, at least 70% was the goal" in page
     assert "20 incidents in 30 days before the pilot; now 15 in 30 days" in page
     for label in ("Lead minutes banked", "Pages avoided", "Manual minutes saved", "Compute cost for 1,000 series"):
         assert label in page

@@ -34,7 +34,7 @@ def test_each_rule_is_listed_with_its_record_or_its_reason(rig: Rig) -> None:
     found = {row["alert"]: row for row in listed}
     full = found["TankFull"]
     assert (full["followed"], full["series"], full["open"], full["sources"]) == (True, 2, 0, ["made"])
-    assert full["record"]["text"] == "new: unproven"
+    assert full["record"]["text"] == "new, unproven"
     assert found[HOSTILE]["labels"] == {"team": "water"}
     assert (found["PumpDown"]["followed"], found["PumpDown"]["reason"]) == (False, WHY)
     assert listed[-1]["alert"] == "PumpDown"
