@@ -130,7 +130,7 @@ def _since_crossed(high: Fine, low: Fine, mean: Fine, top: Array) -> tuple[Fine,
     last = high.shape[1] - 1 - np.argmax(crossed[rows, ::-1], axis=1)[:, None]
     with np.errstate(invalid="ignore"):
         ends = (mean[rows, 1:] >= mean[rows, :-1]) & (hours[1:] > last)
-    back = np.where(ends.any(axis=1), np.argmax(ends, axis=1), len(hours) - 1)[:, None]  # the last hour of the fall
+    back = np.argmax(np.pad(ends, ((0, 0), (0, 1)), constant_values=True), axis=1)[:, None]  # the last hour of the fall
     gone = hours <= np.maximum(last, back)
     high, low = high.copy(), low.copy()
     high[rows], low[rows] = np.where(gone, np.nan, high[rows]), np.where(gone, np.nan, low[rows])
