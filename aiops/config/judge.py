@@ -207,7 +207,7 @@ def _get(value: Any, key: str) -> Any:
 def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The same data with relative paths made absolute: they are relative to the file."""
     out = dict(data)
-    for key in ("cards", "runbooks"):
+    for key in ("cards", "runbooks", "catalog"):
         if isinstance(out.get(key), list):
             out[key] = [str(folder / p) if isinstance(p, str) else p for p in out[key]]
     for key in ("data_dir", "policy", "holidays_file"):

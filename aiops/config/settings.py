@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from aiops.config import environment
 from aiops.config.access import WebSettings
+from aiops.config.catalog import with_catalog
 from aiops.config.fields import Duration, Step, Strict
 from aiops.config.judge import judged, judged_file, judged_raw
 from aiops.config.lineage import LineageSettings
@@ -203,6 +204,9 @@ class Settings(BaseSettings):
     services: dict[Name, ServiceSettings] = Field(
         default_factory=dict, description="what is known of services, by the value of the label `service`"
     )
+    catalog: list[Path] = Field(
+        default_factory=list, description="Backstage's catalog-info.yaml, files or folders: components are services too"
+    )
     pilots: dict[Name, PilotSettings] = Field(default_factory=dict, description="what is tried, and what it must show, by name")
     costs: Costs = Field(default_factory=lambda: Costs(), description="what a report counts with")
     policy: Path | None = Field(None, description="file of the data policy; empty: the built-in one")
@@ -280,8 +284,13 @@ def load_settings(path: Path | None, data_dir: Path | None = None, listen: str |
         more = _placed(document, e) if isinstance(e, ValidationError) else [_unreadable(e)]
         document.refuse([*mistakes, *(m for m in more if m.field not in told)])
         raise
+    services = settings.services
+    try:
+        services = with_catalog(services, settings.catalog)
+    except FileError as e:
+        mistakes += e.mistakes
     document.refuse([*mistakes, *judged(document, settings)])
-    return settings
+    return settings.model_copy(update={"services": services}) if settings.catalog else settings
 
 
 def _with_file(data: dict[str, Any]) -> type[Settings]:
