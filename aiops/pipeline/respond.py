@@ -40,6 +40,15 @@ from aiops.telemetry.link import Link
 
 AHEAD_S = 300.0
 """A warning that opened further in the future than this comes from a clock that is wrong."""
+NEXT = {
+    "verify_failed": "look at it yourself, what it did stays and did not help",
+    "undone": "look at it yourself, what it did is taken back and the warning stands",
+    "blocked": "look at it yourself, nothing was done", "target_gone": "look at it yourself, what it acts on is gone",
+    "approval_expired": "look at it yourself, nothing was done", "approval_denied": "look at it yourself, nothing was done",
+    "needs_a_person": "look at it and say what is true, by `aiops responses resolve` or on its page",
+    "suggested": "what it would do, by yourself: it changes nothing",
+}  # fmt: skip
+"""What is left to do for a person while the warning is open, by what a response came to."""
 UNSEEN_S, UNSEEN_STEPS = 1800.0, 10
 """A warning of which no turn has said anything for so long, and so many turns of its card, is not acted on."""
 TOLD_FOR_S = 3600.0
@@ -185,7 +194,9 @@ class Around:
             told = clock.told(title, now_s) if whole else f"{run.runbook}: {event.partition(':')[0].replace('_', ' ')}"
             told = f"{wording.subject(seen)}: {told}"  # whoever is woken by it reads first what it is about
             about = [*_about(seen, now_s, clock), *(wrong if seen.state == "open" else ())]
-            text = [*(lines if whole else ()), *page, *stopped, *about, f"More: aiops responses show {run.id}"]
+            own = [clock.told(line, now_s) for line in lines] if whole else []
+            do = NEXT.get(event.partition(":")[0]) if seen.state == "open" else None
+            text = [*own, *([f"Do: {do}"] if do else []), *page, *stopped, *about, f"More: aiops responses show {run.id}"]
             payload = payload_of(run, event, told, text, seen, now_s) | links
             out.append(Message(name, run.id, key or f"{run.id}:{event}:{run.version}", payload, held))
         return tuple(out)

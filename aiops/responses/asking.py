@@ -48,7 +48,7 @@ class Asks:
         who = ", ".join(asking.who)
         title = f"{view.run.runbook} asks {who} for a yes until {rfc3339(expires)}{': ' + difference if difference else ''}"
         lines = [*map(plan_line, plan), *_found(view, more.get("steps", ())), *_impact(view)]
-        lines.append(f"Approve: aiops responses approve {view.run.id}")
+        lines.append(_approve(view))
         messages = tools.told(view, f"asked:{question.n}", title, lines)
         body = {"reminded": False}
         return tools.decide(
@@ -86,9 +86,8 @@ class Asks:
             return self._hindered(view, question, Hindrance("cleared_before_action", "cleared", "the warning ended"))
         if not view.run.body.get("reminded") and now >= (question.asked_s + question.expires_s) / 2:
             title = f"{name} still waits for a yes, until {rfc3339(question.expires_s)}"
-            return tools.decide(
-                view, view.run.state, messages=tools.told(view, f"reminder:{question.n}", title), body={"reminded": True}
-            )
+            messages = tools.told(view, f"reminder:{question.n}", title, [*_impact(view), _approve(view)])
+            return tools.decide(view, view.run.state, messages=messages, body={"reminded": True})
         return False
 
     def _unanswered(self, view: View, state: str, why: str, tell: str, **more: Any) -> bool:
@@ -169,6 +168,10 @@ def _impact(view: View) -> list[str]:
     """What it means for users when nothing is done."""
     impact = str(view.run.facts.get("impact", ""))
     return [f"Impact: {impact}"] if impact else []
+
+
+def _approve(view: View) -> str:
+    return f"Approve: aiops responses approve {view.run.id}"
 
 
 def refused_in(plan: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -22,6 +22,7 @@ from aiops.responses.procedure import Unclear, at_least
 from aiops.responses.shown import found_lines
 from aiops.responses.verifying import Verifies
 from aiops.responses.view import View, changed
+from aiops.responses.words import IN_DOUBT
 from aiops.store.response_rows import StepRow
 
 log = structlog.get_logger()
@@ -143,7 +144,7 @@ class Engine:
         if row.state == "INTENT":
             return self._doing.recover(view, row)
         if row.state != "PENDING":
-            return self.tools.page(view, f"{row.step_id} is {row.state.lower()}", row.step_id)
+            return self.tools.page(view, f"{row.step_id} {IN_DOUBT.get(row.state, f'is {row.state.lower()}')}", row.step_id)
         try:
             return self._pending(view, row)
         except Unclear as e:

@@ -12,6 +12,8 @@ from aiops.store.response_rows import Run, StepRow
 Word = Literal["done", "again", "undo", "undo_before", "stop"]
 WORDS: tuple[Word, ...] = ("done", "again", "undo", "undo_before", "stop")
 DOUBTFUL = ("UNKNOWN", "FAILED")
+IN_DOUBT = {"UNKNOWN": "may have taken effect or not, nobody knows", "FAILED": "failed"}
+"""How it stands with a step of these states, for whoever is called."""
 SPEAKABLE = ("needs_a_person", "cancelled")
 """States in which a word may be said."""
 

@@ -294,6 +294,19 @@ def test_that_the_kill_switch_is_on_stands_in_what_is_told(rig: Rig) -> None:
     assert "The kill switch is on, nothing is begun: ann: drill" in outbox(rig)[-1]["text"].splitlines()
 
 
+def test_a_reminder_says_how_to_say_yes_and_an_end_says_what_is_left_to_do(rig: Rig) -> None:
+    one = asks(rig)
+    for _ in range(2):
+        rig.clock.now += 650
+        rig.monotonic.now += 650
+        one.tick(rig.clock.now)
+    _, reminder, end = outbox(rig)
+    assert f"Approve: aiops responses approve {rig.one().id}" in reminder["text"].splitlines()
+    said, do = end["text"].splitlines()[:2]
+    assert re.fullmatch(r"nobody answered until (\d\d \w{3} )?\d\d:\d\d UTC", said)
+    assert do == "Do: look at it yourself, nothing was done"
+
+
 def test_where_labels_must_not_be_seen_none_is_told(rig: Rig) -> None:
     """One label is of a class that may not leave, and the receiver stands elsewhere."""
     asks(rig, policy=json.dumps({"labels": {"instance": {"class": "restricted"}}}))
