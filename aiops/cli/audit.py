@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from aiops.store.ledger import LedgerRow
 
 audit_app = typer.Typer(no_args_is_help=True, help="The ledger: verify it, export it, prove one row of it.")
+MARK_EVERY = 10_000
+"""Rows of the ledger between two words on how far a check is."""
 Key = Annotated[Path | None, typer.Option(help="the public key that must have signed: a copy of ledger.pub")]
 
 
@@ -31,6 +33,7 @@ def verify(
 
     Exit 1, and the first bad row, when it was changed; 2 when what it is held against is nothing of the kind.
     """
+    from aiops.cli.progress import progress
     from aiops.core.errors import AiopsError
 
     folder = _folder(config, data_dir)
@@ -38,8 +41,8 @@ def verify(
         kept = kept_of(against, folder, key)
     except AiopsError as e:
         fail(str(e), 2)
-    with stored(config, data_dir) as store:
-        found, root = held_to(store, kept)
+    with stored(config, data_dir) as store, progress("verifying") as mark:
+        found, root = held_to(store, kept, mark)
     ok, why = found.ok, found.why
     beside = "" if kept is None else f"; the first {kept.size} are those of {kept.name}"
     said = f"{found.rows} rows, unchanged{beside}" if ok else f"row {found.first_bad}: {why}" if found.first_bad else why
@@ -157,14 +160,20 @@ class _Held:
     root: str = ""
 
 
-def held_to(store: Store, kept: _Held | None) -> tuple[LedgerCheck, str]:
-    """What verifying the ledger found, held against what was kept of it, and the root over its rows. Raises StoreError."""
-    from aiops.governance.checkpoint import Tree
+def held_to(store: Store, kept: _Held | None, mark: Callable[[float], None]) -> tuple[LedgerCheck, str]:
+    """What verifying the ledger found, held against what was kept of it, and the root over its rows. Raises StoreError.
 
-    tree, roots = Tree(), dict[int, str]()
+    `mark` hears the share that is done.
+    """
+    from aiops.governance.checkpoint import Tree
+    from aiops.store.paging import Pages
+
+    tree, roots, rows = Tree(), dict[int, str](), Pages(store).head()
 
     def seen(row: str) -> None:
         tree.add(row)
+        if tree.size % MARK_EVERY == 0:
+            mark(min(1.0, tree.size / rows))
         if kept is not None and tree.size == kept.size:
             roots[kept.size] = tree.root()
 

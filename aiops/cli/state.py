@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,9 +37,11 @@ def verify(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "t
 
     What a model has learnt is not precious: it is learnt again from the history, and the history is read again.
     """
+    from aiops.cli.progress import progress
+
     settings = _settings(config, data_dir)
-    with stored(config, data_dir) as store:
-        parts = [*_store_parts(settings, store), *_files(settings, deep=True)]
+    with stored(config, data_dir) as store, progress("verifying") as mark:
+        parts = [*_store_parts(settings, store, mark), *_files(settings, deep=True)]
     _told(parts, output)
     raise typer.Exit(1 if any(one.why for one in parts) else 0)
 
@@ -167,7 +169,7 @@ def _files(settings: Settings, deep: bool) -> Iterator[Part]:
     yield from state_parts.evidence(settings.data_dir, deep)
 
 
-def _store_parts(settings: Settings, store: Store) -> Iterator[Part]:
+def _store_parts(settings: Settings, store: Store, mark: Callable[[float], None]) -> Iterator[Part]:
     """The store, a part for each thing in it that cannot be read, and its ledger."""
     from aiops.cli.audit import held_to, kept_of
     from aiops.cli.state_parts import Part, store_part
@@ -182,7 +184,7 @@ def _store_parts(settings: Settings, store: Store) -> Iterator[Part]:
     except AiopsError as e:
         yield Part("checkpoint", "checkpoints.ndjson", why=str(e))
         kept = None
-    found, root = held_to(store, kept)
+    found, root = held_to(store, kept, mark)
     said = f"{found.rows} rows, unchanged" + ("" if kept is None else f"; the first {kept.size} are those of the checkpoint")
     where = f"row {found.first_bad}: " if found.first_bad else ""
     facts = {"rows": found.rows, "head": found.head, "merkle_root": root, "said": said}
