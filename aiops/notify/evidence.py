@@ -11,6 +11,10 @@ from aiops.core.quantity import RATIO, quantities, quantity
 from aiops.core.records import EarlyWarning, Symptom
 from aiops.core.text import SHOWN, visible
 
+SINCE = {"exhaustion": "a symptom since", "anomaly": "a symptom since", "rule": "a symptom since"}
+"""What its own time is called of a symptom that begins earlier than it can be told."""
+UNSAID = {"why", "began", "since", "score", *SINCE.values()}
+"""Facts that a sentence leaves out: they stand apart."""
 STEPS_USUAL = 2
 """A newest sample that is older than so many steps is told: the next one is overdue."""
 
@@ -43,7 +47,7 @@ def told(symptoms: Sequence[Symptom], now_s: float) -> list[Told]:
 def sentence(symptom: Symptom) -> str:
     """One symptom on one line: why, what is measured, its numbers, its series."""
     facts = dict(_facts(replace(symptom, evidence={**symptom.evidence, "trend_start_s": None}), 0.0))
-    said = ", ".join(f"{name} {fact}" for name, fact in facts.items() if name not in ("why", "since", "score"))
+    said = ", ".join(f"{name} {fact}" for name, fact in facts.items() if name not in UNSAID)
     what = "" if symptom.kind == "rule" else f"{visible(measured(symptom))}: "
     return f"{facts['why']}{said and f'; {what}{said}'} [{series_text(symptom.labels, SHOWN)}]"
 
@@ -68,6 +72,11 @@ def newest_s(warning: EarlyWarning, now_s: float) -> float | None:
     return min(known) if late else None
 
 
+def began(known: Mapping[str, Any], instant: str) -> str:
+    """When what speaks began, of which `known` says how well that is known; `instant`: that time as it is written."""
+    return f"{'before' if known.get('began_before') else 'about'} {instant}"
+
+
 def series_text(labels: Mapping[str, str], at_most: int = 600) -> str:
     """A label set on one line, fit to be shown."""
     return visible(", ".join(f"{k}={v}" for k, v in labels.items()), at_most)
@@ -90,7 +99,9 @@ def _facts(symptom: Symptom, now_s: float) -> Iterator[tuple[str, str]]:
     if "other" in known:
         yield f"{visible(str(known.get('other_source') or 'another source'))} says", other
     since = float(known.get("since_s", symptom.since_s))
-    yield "since", f"{rfc3339(since)} ({text(max(0.0, now_s - since))} ago)"
+    if "began_s" in known:
+        yield "began", f"{began(known, rfc3339(known['began_s']))} ({text(max(0.0, now_s - known['began_s']))} ago)"
+    yield SINCE.get(symptom.kind, "since"), f"{rfc3339(since)} ({text(max(0.0, now_s - since))} ago)"
     if pace := _pace(known, unit):
         yield "moves", pace
     if "score" in known:
@@ -112,7 +123,8 @@ def _pace(known: Mapping[str, Any], unit: str) -> str:
         said.append(f"{way}{quantity(abs(known['slope_per_hour']), unit)} an hour")
     if "window_s" in known and " over " not in str(known.get("reason")):  # some reasons name their window
         said.append(f"seen over {text(float(known['window_s']))}")
-    said += [f"the trend began before {rfc3339(float(known['trend_start_s']))}"] if "trend_start_s" in known else []
+    if "trend_start_s" in known and "began_s" not in known:  # as builds before this one kept it: its window's beginning
+        said.append(f"the trend began before {rfc3339(float(known['trend_start_s']))}")
     return ", ".join(said)
 
 

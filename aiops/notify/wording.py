@@ -11,7 +11,7 @@ from aiops.core.labels import Labels
 from aiops.core.records import BY_DAEMON, CAME, FORETELLING, Crossing, EarlyWarning, Outcome
 from aiops.core.text import times, visible
 from aiops.notify.clock import UTC_CLOCK, Clock
-from aiops.notify.evidence import newest_s, sentence, told
+from aiops.notify.evidence import began, newest_s, sentence, told
 from aiops.notify.fates import ENDS, PENDING, Fate, leading, lines, said, tally, title_of
 
 TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
@@ -136,11 +136,20 @@ def body(
         out.append("Do: nothing for now; what became of it is told once it is known")
     out.append(f"How sure{' it was' if ended else ''}: {sure(warning)}; {record(warning)}")
     why = "Why it was told" if ended else "Why"
+    out += [f"Began: {at}" for at in _began(warning, clock)]
     out += [f"{why}: {sentence(symptom)}" for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
     if len(warning.symptoms) > SYMPTOMS_AT_MOST:
         out.append(f"{why}: and {len(warning.symptoms) - SYMPTOMS_AT_MOST} series more")
     out += _beside(warning, clock)
     return "\n".join([*out, *_data(warning, now_s, clock), *_what(warning), f"More: aiops warnings show {warning.id}"])
+
+
+def _began(warning: EarlyWarning, clock: Clock) -> Iterator[str]:
+    """When what its leading series does began, beside when it was warned of; nothing where that is not known."""
+    known = warning.symptoms[0].evidence if warning.symptoms else {}
+    if known.get("began_s") is not None:
+        earlier = text(warning.opened_s - known["began_s"]) + " before it was told" if known["began_s"] < warning.opened_s else ""
+        yield began(known, clock.whole(known["began_s"], earlier))
 
 
 def sure(warning: EarlyWarning) -> str:

@@ -11,7 +11,7 @@ from aiops.core.durations import text
 from aiops.core.records import Floats, History, Ints
 from aiops.models.local_hours import localised
 from aiops.pipeline.watch import Watch
-from aiops.symptoms import explain
+from aiops.symptoms import begun, explain
 
 MOVED = 1.3
 """Score (-log10 p) from which another series of an entity has moved too."""
@@ -39,10 +39,12 @@ def explain_crossings(watch: Watch, rows: Ints, now_s: int, units: Callable[[int
         cover[some] = watch.window.coverage(rows[some], now_s - int(span_s), now_s)
     against = explain.against(history, limit, pace, held.slope, cover, spans, watch.crossings.reason[rows])
     ranges, others = usual_of(watch, rows, history), _others_of(watch, rows, now_s)
+    began, edge = begun.rise(history, np.where(limit.above, 1.0, -1.0), spans)
     for i, row in enumerate(rows.tolist()):
         unit = watch.card.unit if units is None else units(row)
         known[row] = {
             "windows": explain.windows(pace[i], float(held.slope[i]), unit), "against": against[i], **ranges[i],
+            **begun.plain(float(began[i]), bool(edge[i])),
             **({"also": others[row]} if others.get(row) else {}),
         }  # fmt: skip
 
@@ -81,8 +83,8 @@ def _others_of(watch: Watch, rows: Ints, now_s: int) -> dict[int, list[dict[str,
 
 
 def explain_anomalies(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
-    """Of some rows that are strange: how they moved over several spans, and when they stood as far out before; between two looks,
-    every LOOK_S, what was said stands."""
+    """Of some rows that are strange: how they moved over several spans, since when they have been outside of what is usual now,
+    and when they stood as far out before; between two looks, every LOOK_S, what was said stands."""
     look, known = now_s // LOOK_S, watch.moved
     rows_now = set(rows.tolist())
     for row in [row for row, (at, _) in known.items() if at != look or row not in rows_now]:
@@ -98,6 +100,9 @@ def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
     history, latest = watch.window.history(rows, now_s), watch.window.latest(now_s)[rows]
     pace = explain.paces(history)
     before = explain.reached_before(history, np.where(latest >= explain.middle(history), 1.0, -1.0))
+    ranges = usual_of(watch, rows, history)
+    low, high = (np.array([one.get(name, np.nan) for one in ranges]) for name in ("usual_low", "usual_high"))
+    began = begun.departure(history, low, high)
     found = {}
     for i, row in enumerate(rows.tolist()):
         recent = float(pace[i, 0])
@@ -106,7 +111,7 @@ def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
             "windows": explain.windows(pace[i], recent, watch.card.unit),
         }  # fmt: skip
         said = [f"it stood as far out {text(float(before[i]))} ago"] if np.isfinite(before[i]) else []
-        found[row] = {**moved, "against": said}
+        found[row] = {**moved, **begun.plain(float(began[i])), "against": said}
     return found
 
 

@@ -24,9 +24,17 @@ def test_a_crossing_is_told_with_its_slope_and_since_when() -> None:
         reason="steadily nearer",
     )  # fmt: skip
     assert found == {
-        "why": "steadily nearer", "now": "0.2", "limit": "not below 0.05", "since": "1970-01-01T00:01:00Z (1h ago)",
+        "why": "steadily nearer", "now": "0.2", "limit": "not below 0.05", "a symptom since": "1970-01-01T00:01:00Z (1h ago)",
         "moves": "down 0.06 an hour, seen over 8h, the trend began before 1970-01-01T00:00:00Z",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "word"), [({}, "about"), ({"began_before": True}, "before")])
+def test_when_it_began_stands_beside_when_it_became_a_symptom(before: dict[str, Any], word: str) -> None:
+    found = facts(slope_per_hour=-0.06, trend_start_s=0.0, began_s=30.0, **before)
+    assert found["began"] == f"{word} 1970-01-01T00:00:30Z (1h30s ago)"
+    assert found["a symptom since"] == "1970-01-01T00:01:00Z (1h ago)"
+    assert found["moves"] == "down 0.06 an hour"
 
 
 def test_an_anomaly_is_told_with_what_was_usual_and_its_share() -> None:
@@ -51,7 +59,8 @@ def test_of_what_was_usual_only_what_is_known_is_told(evidence: dict[str, float]
 
 
 def test_what_is_not_known_is_not_mentioned() -> None:
-    assert facts(now=None, limit=None, expected=None) == {"why": "no reason given", "since": "1970-01-01T00:01:00Z (1h ago)"}
+    since = {"a symptom since": "1970-01-01T00:01:00Z (1h ago)"}
+    assert facts(now=None, limit=None, expected=None) == {"why": "no reason given", **since}
 
 
 def test_a_conflict_tells_what_the_other_source_says() -> None:

@@ -50,6 +50,13 @@ CASES: dict[str, tuple[EarlyWarning, float, float | None]] = {
             }),),
         ), OPENED_S, JUDGED_S,
     ),
+    "began": (
+        warning(symptoms=(symptom(evidence={**symptom().evidence, "began_s": OPENED_S - 5 * HOUR_S}),)), OPENED_S, JUDGED_S,
+    ),
+    "began_before_its_history": (
+        warning(symptoms=(symptom(evidence={**symptom().evidence, "began_s": OPENED_S - 40 * HOUR_S, "began_before": True}),)),
+        OPENED_S, JUDGED_S,
+    ),
     "many_entities": (
         warning(entity={"cluster": "eu"}, labels={"cluster": "eu"}, members=MEMBERS, runbooks=()), OPENED_S, JUDGED_S,
     ),

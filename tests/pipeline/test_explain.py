@@ -46,6 +46,26 @@ def test_a_forecast_tells_its_paces_over_several_spans(store: Store) -> None:
     assert one.evidence["against"] == []
 
 
+def test_a_forecast_tells_when_its_rise_began_beside_when_it_became_a_symptom(store: Store) -> None:
+    """The disk was calm for two days, and has been filling since."""
+    world, fills_s = World(), START_S + 48 * 3600
+    world.add("free", {"instance": "fills"}, lambda t: 0.8 - 0.001 * np.maximum(t - fills_s, 0) / 60)
+    (one,) = symptoms_of(world, store, START_S + 61 * 3600)
+    assert one.evidence["began_s"] == pytest.approx(fills_s, abs=1200)
+    assert "began_before" not in one.evidence
+    assert one.since_s > fills_s + 3600
+    (said,) = told([one], one.since_s)
+    assert list(dict(said.facts)).index("began") < list(dict(said.facts)).index("a symptom since")
+
+
+def test_an_anomaly_tells_when_it_left_what_is_usual_beside_when_it_became_a_symptom(store: Store) -> None:
+    world = World()
+    world.add("load", {"instance": "breaks"}, jumps(1))
+    (one,) = symptoms_of(world, store, BREAKS_S + 4 * 3600, guards={"persistence": "3/5"})
+    assert one.evidence["began_s"] == pytest.approx(BREAKS_S, abs=STEP_S)
+    assert one.since_s >= BREAKS_S + 2 * STEP_S
+
+
 def test_how_old_the_newest_sample_is_is_told_when_the_next_ones_stay_away(store: Store) -> None:
     """Of a series that falls silent while its source answers, and of all of them while the source is away."""
     world, silent_s = World(), 1 << 40
