@@ -46,7 +46,8 @@ def store_part(settings: Settings, store: Store, holder: str) -> Part:
     if not settings.store.url:
         count = sum(_bytes(settings.data_dir / f"aiops.db{more}") for more in ("", "-wal"))
     last = store.ledger_rows(1)
-    return Part("store", name, count, last[0].at_s if last else None, {"rows": whole.counted(store), "holder": holder})
+    facts = {"rows": whole.counted(store), "holder": holder or whole.watcher(store)}
+    return Part("store", name, count, last[0].at_s if last else None, facts)
 
 
 def watches(data_dir: Path, deep: bool) -> Iterator[Part]:

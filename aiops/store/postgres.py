@@ -17,11 +17,12 @@ from aiops.core.errors import StoreError
 WRITER, WATCHES = 0x61696F7001, 0x61696F7002
 """Keys of the locks: of whoever writes, for a transaction; of the daemon that watches, for as long as it is connected."""
 _WAITS = "-c lock_timeout=5000 -c statement_timeout=60000 -c idle_in_transaction_session_timeout=60000"
-_HOLDER = """
+HOLDER = """
 SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 AND (l.classid::bigint << 32) + l.objid::bigint = %s
 """
+"""Who holds a lock, by what it calls itself: program, host and process."""
 LEDGER_TRIGGERS = (
     "CREATE FUNCTION ledger_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
     "$$ BEGIN RAISE EXCEPTION 'the ledger only grows'; END $$",
@@ -60,7 +61,7 @@ def watch_alone(connection: Any, _record: Any) -> None:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", (WATCHES,))
         mine = cursor.fetchone()[0]
         if not mine:
-            cursor.execute(_HOLDER, (WATCHES,))
+            cursor.execute(HOLDER, (WATCHES,))
             holder = (cursor.fetchone() or ["another daemon"])[0]
     connection.commit()
     if not mine:

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from aiops.core.errors import StoreError
 from aiops.core.folders import sync_folder
-from aiops.store import tables
+from aiops.store import postgres, tables
 from aiops.store.codec import outcome_from, warning_from
 from aiops.store.engine import advice, check_version, in_memory, make_engine, newer, prepare, safe, said
 from aiops.store.ledger import LedgerCheck, checked
@@ -44,6 +44,14 @@ def counted(store: Store) -> dict[str, int]:
     """How many rows each table has. Raises StoreError."""
     with store._read() as connection:
         return _counted(connection)
+
+
+def watcher(store: Store) -> str:
+    """The daemon that watches on PostgreSQL, wherever it runs; empty: none, or the store is on SQLite. Raises StoreError."""
+    with store._read() as connection:
+        if connection.dialect.name != "postgresql":
+            return ""
+        return str(connection.exec_driver_sql(postgres.HOLDER, (postgres.WATCHES,)).scalar() or "")
 
 
 def unreadable(store: Store) -> Iterator[str]:

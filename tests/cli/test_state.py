@@ -201,7 +201,12 @@ def test_a_store_moves_to_postgresql_and_back(data: Path, tmp_path: Path, postgr
         assert (done.exit_code, "in use by pid" in done.stderr) == (1, True)
     done = aiops("import", data, "--config", config, "--data-dir", data)
     assert (done.exit_code, "ledger of" in done.stdout) == (0, True), done.output
+    with held(tmp_path / "elsewhere", json.loads(config.read_text().partition("url: ")[2].partition("}")[0])) as process:
+        watched = told("show", "--config", config, "--data-dir", data)[0]
+    assert watched["facts"]["holder"].startswith("aiops ")
+    assert watched["facts"]["holder"].endswith(f":{process.pid}")
     after = told("show", "--config", config, "--data-dir", data)[0]
+    assert after["facts"]["holder"] == ""
     assert after["name"].startswith("postgresql+psycopg://aiops@")
     assert after["facts"]["rows"] == {**before, "ledger": before["ledger"] + 1}
     assert aiops("verify", "--config", config, "--data-dir", data).exit_code == 0
