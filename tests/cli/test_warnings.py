@@ -103,6 +103,17 @@ def test_the_evidence_is_shown_in_words_and_what_speaks_against_it(data: Path) -
     assert "  also moved cpu=3: now 0.98, score 1.42\n  against    5 of its 9 series are as usual\n" in shown
 
 
+def test_how_old_the_data_is_is_shown_where_it_is_older_than_usual(data: Path) -> None:
+    old = replace(SYMPTOM, evidence={**SYMPTOM.evidence, "newest_s": 60})
+    store = Store.open("", data / "old")
+    with store.transaction() as tx:
+        tx.put_warning(warning(5, symptoms=(old,), stale_since_s=120))
+    store.close()
+    shown = aiops("warnings", "show", f"{5:016x}", "--data-dir", str(data / "old")).stdout
+    assert "  data       its source is away since 1970-01-01T00:02:00Z, the newest sample is " in shown
+    assert " old, of 1970-01-01T00:01:00Z: what became of it since is not known, look there yourself\n" in shown
+
+
 def test_a_judged_warning_shows_its_verdict_and_lead(data: Path) -> None:
     shown = aiops("warnings", "show", f"{1:016x}", "--data-dir", str(data)).stdout
     assert "verdict    hit, 3m10s before the failure" in shown

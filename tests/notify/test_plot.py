@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aiops.core.quantity import scales
 from aiops.core.records import Crossing
 from aiops.notify.arrays import Arrays
 from aiops.notify.plot import HIGH, WIDE, data, picture
@@ -46,6 +47,19 @@ def test_everything_is_inside_of_the_picture() -> None:
     assert all(0 <= x <= WIDE and 0 <= y <= HIGH for x, y in every)
     assert all(4 <= tick["at"] <= 96 for tick in found["x"])
     assert 2 <= len(found["x"]) <= 5
+
+
+@pytest.mark.parametrize(
+    ("unit", "scale", "wanted"),
+    [("{ratio}", 1.0, "75%"), ("By", 2.0**30, "750 MiB"), ("s", 36_000.0, "7h30m"), ("1", 1e9, "750 M"),
+     ("{requests}/s", 10.0, "7.5 requests/s")],
+)  # fmt: skip
+def test_the_levels_are_round_in_what_their_unit_is_shown_in(unit: str, scale: float, wanted: str) -> None:
+    found = picture(made(unit=unit, values=made().values * scale, limit=0.1 * scale))
+    said = [text for _, text in found["y"]]
+    assert wanted in said
+    assert len(set(said)) == len(said)
+    assert found["data"]["scales"] == scales(unit)
 
 
 def test_the_way_begins_where_the_samples_end_and_ends_on_the_limit() -> None:

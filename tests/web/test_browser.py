@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -45,6 +46,11 @@ def test_an_incident_from_the_warning_to_a_yes_to_the_verdict(show: Show) -> Non
             one.page.click(f"article a >> text={TITLE}")
             one.page.wait_for_url(f"{show.url}/warnings/{warning_id}")
             one.page.locator("figure[data-drawn] canvas").wait_for()
+            if one.size != PHONE:  # there is no room for numbers beside the cursor there
+                one.page.locator("figure .u-over").hover()
+                assert re.search(r"measured:?\s*\d[\d.]*%", one.page.locator(".u-legend").inner_text())
+                assert re.search(r"limit:?\s*5%", one.page.locator(".u-legend").inner_text())
+            assert "% now; limit 5%" in one.page.locator("#plot-says").text_content()
             assert one.page.locator("#why").is_visible()
             assert one.fits()
 

@@ -129,6 +129,7 @@ def test_a_warning_is_explained(rig: Rig, client: TestClient) -> None:
     found = client.get(f"/api/v1/warnings/{one}/explain").json()
     assert "disk on a" in found["title"]
     assert found["evidence"][0]["facts"][0]["name"] == "why"
+    assert found["data_age"] == "", "its newest sample is of the last turn"
     assert found["lineage"][0]["source"] == "made"
     assert [said["kind"] for said in found["said"]] == ["ack"]
     assert {row["action"] for row in found["policy"]} == {"serve", "notify"}
