@@ -28,6 +28,7 @@ from aiops.models.card import ModelCard, load_card, load_cards
 from aiops.responses.catalogue import Actions
 from aiops.runbooks import Runbook, load_runbook, load_runbooks
 from aiops.runbooks.plan import refusals_by
+from aiops.web.access import own_files
 
 T = TypeVar("T")
 DEFAULT_ROUTE = "default"
@@ -224,6 +225,10 @@ def _config_references(config: Path | None, settings: Settings, cards: list[Mode
             yield from _secret_files(document, (group, name), one.params)
     for name, mask in settings.masks.items():
         yield from _secret_files(document, ("masks", name), mask.model_dump())
+    for loc, part in ((("web", "oidc"), settings.web.oidc), *(((name,), getattr(settings, name)) for name in EXPORTS)):
+        yield from _secret_files(document, loc, part.model_dump() if part is not None else {})
+    for loc, said in own_files.troubles(settings.web):
+        yield document.mistake(("web", *loc), said)
 
 
 def _stages(document: Document, stages: Iterable[str], cards: Sequence[ModelCard]) -> Iterator[Mistake]:

@@ -15,10 +15,11 @@ EVENT = "cards that watch nothing: their query finds no series"
 
 
 class Unseen:
-    """Tells once of the watches of the same sources, when each had a good turn, which cards have found no series there. Thread-safe.
+    """Tells once of the watches of the same sources, when each had a good turn, which cards found no series there. Thread-safe.
 
-    A word of a query that is written wrong, and an exporter that is not there, look the same to a PromQL server: an empty answer. Of
-    sources in `sparing`, such as a host, it is no warning: not every machine has all that is shipped.
+    A word of a query that is written wrong, and an exporter that is not there, look the same to a PromQL server: an empty
+    answer. Of sources in `sparing`, such as a host, nothing is said: it knows no rate before its second sample, and not every
+    machine has all that is shipped.
     """
 
     def __init__(self, sparing: Collection[str] = ()) -> None:
@@ -35,6 +36,6 @@ class Unseen:
             self._told |= done.keys()
         for names, states in done.items():
             empty = sorted({one.card for one in states if not sum(one.states.values()) and not one.card.endswith(CHALLENGER)})
-            if empty:
-                say = log.info if self._sparing.issuperset(names) else log.warning
-                say(EVENT, source=", ".join(names), cards=", ".join(empty), write="the query as that source knows it, or drop the card")
+            if empty and not self._sparing.issuperset(names):
+                write = "the query as that source knows it, or drop the card"
+                log.warning(EVENT, source=", ".join(names), cards=", ".join(empty), write=write)

@@ -20,6 +20,7 @@ from aiops.config.settings import Settings
 from aiops.core.errors import AiopsError
 from aiops.daemon.daemon import Daemon
 from aiops.daemon.logs import configure
+from aiops.web.access.own_files import try_pair
 from aiops.web.access.sight import is_loopback
 from aiops.web.app import make_app
 from aiops.web.pages import view
@@ -44,6 +45,8 @@ def run(load: Callable[[], Settings], dry_run: bool = False) -> int:
     _complete_standard_streams()
     settings = load()
     configure(settings.log_level)
+    if settings.web.tls is not None:
+        try_pair(settings.web.tls)
     signals = _handle_signals()
     with listen(settings) as listening:
         daemon = Daemon(settings, load, dry_run)

@@ -51,3 +51,11 @@ def test_a_source_that_is_away_has_not_said_that_there_is_nothing(rig: Rig) -> N
     rig.world.error = None
     rig.at(9 * 3600)
     assert len(turns(rig)) == 1
+
+
+def test_of_a_host_nothing_is_said(rig: Rig) -> None:
+    rig.sources = {"host": {"kind": "host"}}
+    rig.start(card("typo", "node_memroy_MemAvailable_bytes", step="1m"))
+    assert turns(rig) == []
+    assert rig.daemon is not None
+    assert rig.daemon.board.watches["typo@host"].last_success_s is not None

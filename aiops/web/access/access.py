@@ -22,6 +22,7 @@ from aiops.daemon.daemon import Daemon
 from aiops.daemon.token import matches, same
 from aiops.store.response_rows import Run
 from aiops.web.access.accounts import Accounts, Reach
+from aiops.web.access.own_files import accounts_of
 from aiops.web.access.session import LONGEST, By, Login, opened, sealed
 from aiops.web.access.teams import Teams, warning_of
 
@@ -116,11 +117,7 @@ class Access:
 
     def reread(self) -> None:
         """Read the accounts file again."""
-        path = self.daemon.settings.web.accounts_file
-        self._accounts = Accounts() if path is None else Accounts.read(path)
-        unknown = {name for name, _ in self._accounts.hashes} - set(self.people)
-        if unknown:
-            raise AiopsError(f"{path}: {', '.join(sorted(unknown))}: not under web.people; add them there or drop the account")
+        self._accounts = accounts_of(self.daemon.settings.web)
 
     @property
     def people(self) -> dict[str, Person]:
