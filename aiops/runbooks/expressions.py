@@ -14,6 +14,8 @@ from aiops.core.labels import escape
 from aiops.runbooks.cel_types import type_mistakes
 
 LOOK_UP = re.compile(r"\$\{\{\s*((?:(?!\}\}|\$\{\{).)*?)\s*\}\}")
+_ALIKE = re.compile(r"(?:(?<!\$)\{\{-?\s*\$?|\$\{\s*)(?:symptom|target|steps|labels|warning)\.")
+"""A look-up as templates of other tools have it: it would be left as it stands, and nobody would know why nothing fits."""
 _PATH = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*(\.[a-zA-Z_][a-zA-Z0-9_]*)*")
 _QUOTED = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
 _WHOLE = re.compile(r"(?<![\w.\[])\d+(?![\w.])")
@@ -59,8 +61,12 @@ def look_up_mistakes(text: str, step_ids: Collection[str], target_by: Collection
         why = path_mistake(found[1], step_ids, target_by)
         if why:
             yield f"${{{{ {found[1][:60]} }}}} {why}"
-    if "${{" in LOOK_UP.sub("", text):
+    rest = LOOK_UP.sub("", text)
+    if "${{" in rest:
         yield "a look-up is not closed on its line; write ${{ name.name }}"
+    elif alike := _ALIKE.search(rest):
+        found = rest[alike.start() :][:60]
+        yield f"{found!r} would be left as it stands, for it is no look-up; write it as ${{{{ symptom.labels.NAME }}}}"
 
 
 def path_mistake(path: str, step_ids: Collection[str], target_by: Collection[str]) -> str:

@@ -10,6 +10,7 @@ from aiops.runbooks.expressions import (
     cel_mistakes,
     evaluate_cel,
     holds_true,
+    look_up_mistakes,
     path_mistake,
     query_mistakes,
 )
@@ -113,3 +114,19 @@ def test_a_target_anywhere_else_is_a_mistake(query: str) -> None:
 def test_a_target_of_nothing_is_a_mistake() -> None:
     (found,) = query_mistakes("up{$target}", [])
     assert "target_by" in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{ symptom.labels.q }}", "x-{{symptom.labels.q}}", "{{ $labels.a }}", "{{- labels.a }}", "${symptom.labels.a}", "${target.a}"],
+)
+def test_a_look_up_in_the_way_of_another_template_is_told(text: str) -> None:
+    (why,) = look_up_mistakes(text, [], ["a"])
+    assert "would be left as it stands, for it is no look-up; write it as ${{ symptom.labels.NAME }}" in why
+
+
+@pytest.mark.parametrize(
+    "text", ["{{.State.Status}}", "{{ json .Config }}", "${HOME}", "{{ .Labels.a }}", "${{ target.a }}", "${targets}", "{target}"]
+)
+def test_what_belongs_to_a_program_is_left_alone(text: str) -> None:
+    assert list(look_up_mistakes(text, [], ["a"])) == []
