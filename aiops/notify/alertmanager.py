@@ -25,7 +25,7 @@ RESERVED = {*OWN, "alertname", "severity", "warning_id", "event", "verdict", "re
 class AlertmanagerParams(PostParams):
     """Parameters of `AlertmanagerNotifier`."""
 
-    url: str = Field(pattern=r"^https?://[^\s/@]+(/\S*)?$", description="where Alertmanager serves, without /api")
+    url: str = Field(pattern=r"^https?://[^\s/@?#]+(/[^\s?#]*)?$", description="where Alertmanager serves, without /api")
 
 
 class AlertmanagerNotifier(Notifier[AlertmanagerParams]):

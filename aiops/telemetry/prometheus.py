@@ -49,7 +49,7 @@ QUERIES_KNOWN = 256
 class PrometheusParams(AuthParams):
     """Parameters of `PrometheusSource`."""
 
-    url: str = Field(pattern=r"^https?://[^\s]+$", description="base URL, for example http://prometheus:9090")
+    url: str = Field(pattern=r"^https?://[^\s?#]+$", description="base URL, for example http://prometheus:9090")
     windows: Literal["auto", "prometheus", "native"] = Field(
         "auto",
         description="functions of a window on VictoriaMetrics: `prometheus` as Prometheus has them, `native` its own, "
@@ -273,17 +273,20 @@ class PrometheusSource(Source[PrometheusParams]):
             return body
         said = _said(body, self._credentials.secrets(response.request.headers))
         if status == 200:
-            raise SourceError(self.name, "not_prometheus", f"HTTP 200, but a page: {said}; a login in between?")
+            raise self._no_prometheus(f"HTTP 200, but a page: {said}; a login in between?")
         if status in (401, 403):
             raise SourceError(self.name, "auth", f"HTTP {status}: {said}; check the credentials of this source")
         if 300 <= status < 400:
-            raise SourceError(self.name, "not_prometheus", f"HTTP {status} redirects elsewhere; give the final URL")
+            raise self._no_prometheus(f"HTTP {status} redirects elsewhere; give the final URL")
         if status == 429 or (500 <= status < 600 and status != 501):
             raise _Busy(self.name, f"HTTP {status}: {said}", _patience(response.headers.get("Retry-After", "")))
         if status in (400, 422):
             kind = "too_many_points" if "exceeded maximum resolution" in said else "bad_query"
             raise SourceError(self.name, kind, said)
-        raise SourceError(self.name, "not_prometheus", f"HTTP {status}, no Prometheus answer: {said}")
+        raise self._no_prometheus(f"HTTP {status}, no Prometheus answer: {said}; is there an /api/v1 below this URL?")
+
+    def _no_prometheus(self, why: str) -> SourceError:
+        return SourceError(self.name, "not_prometheus", f"{visible(self.params.url)}: {why}")
 
 
 @functools.cache

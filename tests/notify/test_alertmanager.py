@@ -206,3 +206,9 @@ def test_a_file_that_is_not_there_is_named_and_tried_again(name: str, tmp_path: 
 def test_parameters_that_cannot_be_meant_are_refused(params: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         AlertmanagerParams.model_validate(params)
+
+
+def test_an_address_of_its_page_is_none_of_its_api() -> None:
+    with pytest.raises(ValidationError, match="string_pattern_mismatch"):
+        AlertmanagerParams(url="http://127.0.0.1:9093/#/alerts")
+    assert AlertmanagerParams(url="http://127.0.0.1:9093/am/").url.endswith("/am/")

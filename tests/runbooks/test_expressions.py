@@ -118,7 +118,7 @@ def test_a_target_of_nothing_is_a_mistake() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{{ symptom.labels.q }}", "x-{{symptom.labels.q}}", "{{ $labels.a }}", "{{- labels.a }}", "${symptom.labels.a}", "${target.a}"],
+    ["{{ symptom.labels.q }}", "x-{{target.q}}", "{{ $labels.a }}", "{{- labels.a }}", "${symptom.labels.a}", "${target.a}"],
 )
 def test_a_look_up_in_the_way_of_another_template_is_told(text: str) -> None:
     (why,) = look_up_mistakes(text, [], ["a"])

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from aiops.core.errors import SourceError
 from aiops.telemetry.prometheus import POINTS_A_QUERY, PrometheusParams, PrometheusSource
@@ -155,6 +156,19 @@ def test_the_server_s_own_words_are_in_the_message_fit_to_be_shown() -> None:
     error = refused(answer(ERROR % (b"bad_data", "parse \u202eerror\\u0000 here".encode()), "400 Bad Request"))
     assert error.message == "parse \\u202eerror\\x00 here"
     assert "Log in" in refused(answer(PAGE, kind="text/html")).message
+
+
+@pytest.mark.parametrize("reply", [answer(PAGE, kind="text/html"), answer(b"none", "404 Not Found"), answer(b"", "302 X")])
+def test_what_is_no_prometheus_is_told_with_the_address_that_was_asked(reply: bytes) -> None:
+    with serving(says(reply)) as server, pytest.raises(SourceError) as e:
+        source(server.url + "/graph").fetch("up", T, T, 60)
+    assert e.value.message.startswith(f"{server.url}/graph: HTTP ")
+
+
+@pytest.mark.parametrize("url", ["http://prom:9090/?tenant=a", "http://prom:9090/#/graph"])
+def test_an_address_below_which_nothing_can_be_asked_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="string_pattern_mismatch"):
+        PrometheusParams(url=url)
 
 
 @pytest.mark.parametrize(
