@@ -151,7 +151,10 @@ def plan(
 
 
 def author_tests(
-    files: Annotated[list[Path] | None, typer.Argument(help="cards and runbooks, files or folders; none: shipped ones")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="cards and runbooks, files or folders; none: those of --config, else shipped ones")
+    ] = None,
+    config: ConfigPath = None,
     output: Out = "text",
 ) -> None:
     """Run the tests that stand inside cards and runbooks, on a virtual clock and without a network."""
@@ -159,7 +162,7 @@ def author_tests(
     from aiops.core.errors import AiopsError
 
     try:
-        results = run_tests(files or [])
+        results = run_tests(files or [], config)
     except AiopsError as e:
         _fail(str(e), 1)
     for r in results:
@@ -256,12 +259,14 @@ def schema(
 
 
 def healthcheck(
-    url: Annotated[str, typer.Argument(help="where the daemon serves")] = "http://127.0.0.1:9464", output: Out = "text"
+    url: Annotated[str, typer.Argument(help="where the daemon serves")] = "http://127.0.0.1:9464",
+    ca_file: Annotated[Path | None, typer.Option(help="CA bundle to trust instead of the system's")] = None,
+    output: Out = "text",
 ) -> None:
     """Ask a running daemon whether it is well: exit 0 or 1."""
     from aiops.daemon.health import ask
 
-    well, said = ask(url)
+    well, said = ask(url, ca_file)
     if well or output == "json":
         tell(output, said, ok=well, said=said)
     if not well:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from aiops.config.settings import load_settings
 from aiops.config.shipped import models_dir, runbooks_dir, shelves
 from aiops.config.yaml_file import Document, load, yaml_files
 from aiops.core.errors import FileError, Mistake
@@ -24,14 +25,14 @@ class Result:
     why: str
 
 
-def run_tests(files: Sequence[Path]) -> list[Result]:
-    """The result of every test in files and folders (none: the shipped ones), in order.
+def run_tests(files: Sequence[Path], config: Path | None = None) -> list[Result]:
+    """The result of every test in files and folders, in order; none: those that `config` loads, without one the shipped ones.
 
     Raises FileError with every mistake in all of them; then no test runs.
     """
     found: list[tuple[Document, ModelCard | Runbook]] = []
     mistakes: list[Mistake] = []
-    for path in yaml_files(files or [*shelves(models_dir()), *shelves(runbooks_dir())]):
+    for path in yaml_files(files or _loaded(config)):
         try:
             document = load(path)
             found.append((document, _opened(document)))
@@ -43,6 +44,13 @@ def run_tests(files: Sequence[Path]) -> list[Result]:
     for document, one in found:
         out += _card(document, one) if isinstance(one, ModelCard) else _runbook(document, one)
     return out
+
+
+def _loaded(config: Path | None) -> Sequence[Path]:
+    if config is None:
+        return [*shelves(models_dir()), *shelves(runbooks_dir())]
+    settings = load_settings(config)
+    return [*(settings.cards or [models_dir()]), *(settings.runbooks or [runbooks_dir()])]
 
 
 def _opened(document: Document) -> ModelCard | Runbook:

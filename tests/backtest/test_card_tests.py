@@ -67,3 +67,14 @@ def test_the_crossing_is_held_to_its_bounds(
 ) -> None:
     monkeypatch.setattr(card_tests, "seen", lambda *_: [Seen("exhaustion", left)])
     assert failure(card(), case("1", symptom="exhaustion", **bounds)) == why
+
+
+def test_where_a_crossing_was_expected_and_nothing_is_told_the_forecaster_says_why() -> None:
+    one = ModelCard.model_validate(
+        {
+            "apiVersion": "aiops/v1", "kind": "ModelCard", "name": "tank", "summary": "A tank will run over.", "query": "level",
+            "owner": {"team": "t"}, "forecast": {"limit": {"above": 10}, "horizon": "12h"},
+        }
+    )  # fmt: skip
+    flat = case("1x400", at="6h", symptom="exhaustion")
+    assert failure(one, flat).startswith("symptom: expected exhaustion, got none (")

@@ -99,3 +99,16 @@ def test_the_examples_of_the_specification_pass() -> None:
         pytest.skip("the specification's examples are not beside the repository")
     result = run(SPEC)
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 7)
+
+
+def test_of_a_configuration_those_that_it_loads_are_tested(folder: Path, tmp_path: Path) -> None:
+    config = tmp_path / "aiops.yml.conf"
+    for name in ("cards", "books"):
+        (tmp_path / name).mkdir()
+    (folder / "odd_counts.yaml").rename(tmp_path / "cards" / "odd_counts.yaml")
+    (folder / "pool.yaml").rename(tmp_path / "books" / "pool.yaml")
+    config.write_text("sources: {host: {kind: host}}\ncards: [cards]\nrunbooks: [books]\n")
+    result = run("--config", config)
+    assert result.exit_code == 0
+    assert [line.split(": ")[1] for line in result.stdout.splitlines()] == ["as always", "suddenly many", "grows"]
+    assert "No such file" in run("--config", tmp_path / "none.yaml").stderr
