@@ -50,7 +50,8 @@ class ModelCard(WholeFile):
     signal: str = Field("", description="what runbooks match; default: the name")
     unit: str = Field(
         "1", pattern=r"^\S+$",
-        description="UCUM unit of the query's result, for example `{ratio}` (0.18 is told as 18%), %, By, s, `{requests}/s`",
+        description="UCUM unit of the query's result, for example `{ratio}` (0.18 is told as 18%), %, By, s, `{requests}/s`; "
+        "without it that which the names of its metrics tell",
     )
     step: Step = Field(60.0, description="time between two samples")
     history: Duration = Field(35 * 86400.0, gt=0, description="how far back is read at first sight")

@@ -28,6 +28,7 @@ from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.services import Services
 from aiops.pipeline.stages import held
 from aiops.pipeline.watch import Watch
+from aiops.rules.unit import unit_of
 from aiops.runbooks import Runbook
 from aiops.store import Store
 from aiops.symptoms.build import Naming
@@ -95,8 +96,11 @@ def make_watch(
     card: ModelCard, links: Sequence[Link], step_s: int, data_dir: Path | None, name: str = "",
     clock: Callable[[], float] = time.monotonic,
 ) -> Watch:  # fmt: skip
-    """One card on these sources, knowing nothing yet but what its window kept; named after the first, or after `name`."""
+    """One card on these sources, knowing nothing yet but what its window kept; named after the first, or after `name`. A card
+    that says no unit has the one that the names of its query's metrics tell."""
     name = name or links[0].name
+    if "unit" not in card.model_fields_set and card.alerts is None:
+        card = card.model_copy(update={"unit": unit_of(card.query)})
     kind_of: type[Watch] = Watch
     if card.alerts is not None:
         kind_of, links = RulesWatch, [PartsLink(link, card.query) for link in links]
