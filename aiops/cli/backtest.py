@@ -49,7 +49,7 @@ def backtest(
     workers: Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")] = None,
     min_precision: Annotated[float | None, typer.Option(min=0, max=1, help="exit 1 below this share that comes true")] = None,
     min_lead: Annotated[str | None, typer.Option(help="exit 1 when the median lead of the hits is below this duration")] = None,
-    html: Annotated[Path | None, typer.Option(help="also write a page for people: one series, its band, its warnings")] = None,
+    html: Annotated[Path | None, typer.Option(help="without cards: a page of one series; of cards see --report")] = None,
     series: Annotated[str, typer.Option(help="ENTITY or ENTITY/METRIC of that page; default: the most telling warning")] = "",
     resume: Annotated[Path | None, typer.Option(help="folder of what is done; after a kill it goes on there")] = None,
     output: Out = "text",
@@ -104,8 +104,10 @@ def _check_usage(
         fail("give --data with a recording, or --config with sources that keep a past", 2)
     if series and html is None:
         fail("--series chooses what --html shows; give both", 2)
-    if cards and (html is not None or score_floor is not None or horizon != "14d"):
-        fail("--html, --score-floor and --horizon are for a recording without cards; cards say it themselves", 2)
+    if cards and html is not None:
+        fail("--html shows a recording without cards; of cards --report writes the page: the table, a picture of each warning", 2)
+    if cards and (score_floor is not None or horizon != "14d"):
+        fail("--score-floor and --horizon are for a recording without cards; cards say it themselves", 2)
     if not cards and any(more):
         fail("--since, --until, --incidents, --outcomes and --resume are for cards; give --card or --config", 2)
 

@@ -11,9 +11,11 @@ from types import FrameType
 
 import structlog
 
+from aiops import __version__
 from aiops.config.settings import Settings
 from aiops.config.shipped import runbooks_dir
 from aiops.core.errors import StoreError
+from aiops.core.text import several
 from aiops.daemon.logs import configure
 from aiops.daemon.receivers import relay_of
 from aiops.daemon.responding import JOBS, Responding
@@ -67,6 +69,8 @@ def run(load: Callable[[], Settings]) -> int:
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, on_signal)
     only = ResponsesOnly(settings)
+    doing = f"carrying on responses, {several(len(only.rooms.runbooks), 'runbook')}; no source is watched, nothing is served"
+    _say(f"aiops {__version__}: {doing}; data in {settings.data_dir}")
     keeper = threading.Thread(target=_keep, args=(only, stop), name="lease", daemon=True)
     try:
         only.responding.keep()
@@ -76,7 +80,13 @@ def run(load: Callable[[], Settings]) -> int:
     finally:
         stop.set()
         only.close()
+    _say("stopped")
     return 0
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # a closed terminal or a full disk ends nothing
+        print(line, flush=True)
 
 
 def _keep(only: ResponsesOnly, stop: threading.Event) -> None:

@@ -200,7 +200,7 @@ def lacks(found: Standing, gate: Gate, moves: Sequence[Move], now_s: float) -> l
     if found.low < gate.precision_at_least:
         share = found.came / found.settled if found.settled else 0.0
         low = apart(found.low, gate.precision_at_least)
-        has = f"{found.came} of {found.settled} came true, at least {low}"
+        has = f"{found.came} of {found.settled} came true, at least {low}" if found.settled else "nothing settled yet"
         when = _after(now_s, _more_needed(share, found.settled, gate.precision_at_least), found.per_week)
         out.append(Lack("precision", has, f"{gate.precision_at_least:.0%}", when, never=none))
     if gate.median_lead_s > 0 and (found.median_lead_s or 0.0) < gate.median_lead_s:

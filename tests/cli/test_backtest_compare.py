@@ -72,7 +72,7 @@ def test_a_recording_without_cards_is_compared_when_no_lines_are_asked_for(tmp_p
     ("arguments", "why"),
     [
         ([], "give --data"), (["--data", "x", "--since", "1d"], "for cards"),
-        (["--data", "x", "--card", "disk_full", "--html", "p"], "for a recording without cards"),
+        (["--data", "x", "--card", "disk_full", "--html", "p"], "of cards --report writes the page"),
         (["--data", "{}/rec", "--card", "disk_fill"], "no card 'disk_fill'"),
         (["--data", "{}/rec", "--card", "disk_full", "--since", "soon"], "--since"),
         (["--data", "x", "-o", "yaml"], "neither text"),

@@ -53,7 +53,10 @@ def test_it_begins_carries_on_tells_and_ends_at_a_signal(tmp_path: Path) -> None
         assert process.wait(30) == 0
     finally:
         process.kill()
-        process.communicate()
+        said, _ = process.communicate()
+    begun, ended = said.splitlines()
+    assert f"carrying on responses, 1 runbook; no source is watched, nothing is served; data in {tmp_path / 'data'}" in begun
+    assert ended == "stopped"
 
 
 def test_a_second_one_on_the_same_directory_is_refused(tmp_path: Path) -> None:
