@@ -6,10 +6,9 @@ It is told beside when it became a symptom, and decides nothing.
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from aiops.core.records import Bools, Floats, History, Resolution
+from aiops.core.records import Bools, Floats, History, Ints, Resolution
 
 HOUR, DAY = 3600, 86400
 LEAST = 0.75
@@ -18,8 +17,12 @@ SMOOTH = 4
 """Values are means of so many columns, and steps back at least as long."""
 SHORT_S = (6 * HOUR, DAY)
 """How far back the finest and the middle resolution are looked through; the same hours of earlier days say more than that."""
+DAYS, LEAST_DAYS = 14, 5
+"""Earlier days that say what is usual at an hour, at most and at least."""
 PAUSE = 3
 """A departure goes on over so many columns inside of what is usual."""
+ROWS = 512
+"""Rows looked at at once."""
 
 
 def rise(history: History, sign: Floats, window_s: Floats) -> tuple[NDArray[np.float64], Bools]:
@@ -48,37 +51,70 @@ def rise(history: History, sign: Floats, window_s: Floats) -> tuple[NDArray[np.f
 
 def departure(history: History, low: Floats, high: Floats) -> NDArray[np.float64]:
     """(n,) since when rows have been outside of `low` to `high` (n,), epoch seconds, walking back from now over what the finest
-    and the middle resolution hold, on the side where they are now; NaN of rows inside, and where no range is known."""
-    ago = np.full(len(low), np.nan)
-    low, high = low - history.offset, high - history.offset
-    for i in range(len(low)):
-        for one in (history.fine, history.mid):
-            began, through = _outside(one, i, float(low[i]), float(high[i]))
-            ago[i] = np.fmax(ago[i], history.fine.end_s - began - history.fine.step_s)
-            if not through:
-                break
-    return np.asarray(history.now_s - ago)
+    and the middle resolution hold, on the side where they are now; NaN of rows inside, and where no range is known.
+
+    That range is the one of now: a bucket counts if it is also at least half as far from what its own hour is on other days, at
+    the median of LEAST_DAYS and more, as the newest is from the middle of the range.
+    """
+    out = np.full(len(low), np.nan)
+    for start in range(0, len(low), ROWS):
+        rows = slice(start, start + ROWS)
+        bounds, usual = tuple((one[rows] - history.offset[rows])[:, None] for one in (low, high)), _usual(history.long.mean[rows])
+        fine, through = _outside(history.fine, rows, bounds, usual, history.long)
+        mid, _ = _outside(history.mid, rows, bounds, usual, history.long)
+        began = np.where(through, np.fmin(fine, mid), fine)
+        out[rows] = history.now_s[rows] - (history.fine.end_s - began - history.fine.step_s)
+    return out
 
 
-def _outside(one: Resolution, i: int, low: float, high: float) -> tuple[float, bool]:
-    """(when the first bucket of the newest run outside began, whether the run goes back to the first bucket that is held)."""
-    known = np.flatnonzero(np.isfinite(one.mean[i]))
-    values = one.mean[i, known].astype(np.float64)
-    if not len(values) or not low <= high:
-        return np.nan, False
-    newest = np.flatnonzero((values[-PAUSE:] > high) | (values[-PAUSE:] < low))
-    if not len(newest):
-        return np.nan, False
-    out = values > high if values[-PAUSE:][newest[-1]] > high else values < low
-    back = np.flatnonzero(out)[::-1]
-    gaps = np.flatnonzero(-np.diff(back) > PAUSE + 1)
-    first = int(back[gaps[0]] if len(gaps) else back[-1])
-    return float(one.end_s - (one.mean.shape[1] - known[first]) * one.step_s), first < PAUSE
+def _usual(hourly: Floats) -> Floats:
+    """(n, 24) the median of each hour over the last DAYS days, the last hour that is over at the end; NaN below LEAST_DAYS."""
+    days = min(DAYS, hourly.shape[1] // 24)
+    if days < LEAST_DAYS:
+        return np.full((len(hourly), 24), np.nan)
+    known = hourly[:, hourly.shape[1] - 24 * days :].reshape(-1, days, 24).transpose(0, 2, 1).astype(np.float64)
+    enough = np.isfinite(known).sum(axis=2) >= LEAST_DAYS
+    out = np.full(enough.shape, np.nan)
+    out[enough] = np.nanmedian(known[enough], axis=1)
+    return out
+
+
+def _outside(
+    one: Resolution, rows: slice, bounds: tuple[Floats, ...], usual: Floats, long: Resolution
+) -> tuple[NDArray[np.float64], Bools]:
+    """(when the first bucket of the newest run outside began, NaN: there is none; whether it goes back to the first one that is
+    held), (n,) each."""
+    y, (low, high) = one.mean[rows].astype(np.float64), bounds
+    n, t = y.shape
+    if not t:
+        return np.full(n, np.nan), np.ones(n, bool)
+    ends_s = one.end_s - one.step_s * np.arange(t - 1, -1, -1)
+    with np.errstate(invalid="ignore"):
+        beyond = ((y > high) | (y < low)) & (low <= high)
+        at = t - 1 - beyond[:, ::-1].argmax(axis=1)
+        last, found = y[np.arange(n), at][:, None], np.asarray(beyond[:, -PAUSE:].any(axis=1))
+        side = np.where(last > high, 1.0, -1.0)
+        near = side * (y - usual[:, (23 - (long.end_s - ends_s) // long.step_s) % 24]) < 0.5 * side * (last - 0.5 * (low + high))
+        out = np.where(side > 0, y > high, y < low) & ~near
+    out[np.arange(n), at] = found  # what stands out now does, whatever its hour is
+    return _run(out, np.isfinite(y), found, ends_s - one.step_s)
+
+
+def _run(out: Bools, known: Bools, found: Bools, begins_s: Ints) -> tuple[NDArray[np.float64], Bools]:
+    """The same of columns (n, t) that are `out`: the newest run goes on over PAUSE columns that are `known` and not out."""
+    n = len(out)
+    back, inside = out[:, ::-1], np.cumsum((known & ~out)[:, ::-1], axis=1)
+    seen = np.maximum.accumulate(np.where(back, inside, -1), axis=1)
+    before = np.concatenate([np.full((n, 1), -1), seen[:, :-1]], axis=1)
+    over = np.logical_or.accumulate(back & (before >= 0) & (inside - before > PAUSE), axis=1)
+    first = (back & ~over)[:, ::-1].argmax(axis=1)
+    through = found & (np.cumsum(known, axis=1)[np.arange(n), first] <= PAUSE)
+    return np.where(found, begins_s[first].astype(np.float64), np.nan), through
 
 
 def _recent(one: Resolution, sign: Floats, most_s: int) -> tuple[NDArray[np.float64], Floats]:
     """(spans (k,) seconds, gains (n, k) over them up to now) at one resolution."""
-    y = _means(one.mean * sign[:, None].astype(np.float32), SMOOTH)
+    y = _means(one.mean[:, -((most_s + DAY) // one.step_s + SMOOTH) :] * sign[:, None].astype(np.float32), SMOOTH)
     columns = min(y.shape[1] - 1, most_s // one.step_s)
     if columns < SMOOTH:
         return np.zeros(0), np.zeros((len(y), 0))
@@ -113,10 +149,10 @@ def _means(values: Floats, width: int) -> Floats:
     """(n, t - width + 1) means of `width` columns, gaps left out; NaN where all are gaps."""
     if values.shape[1] < width:
         return np.zeros((len(values), 0))
-    parts = sliding_window_view(values, width, axis=1)
-    known = np.isfinite(parts).sum(axis=2)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.nansum(parts, axis=2, dtype=np.float64) / np.where(known, known, np.nan))
+    known = np.isfinite(values)
+    sums = np.where(known, values, 0.0).astype(np.float64)
+    total, count = (sum(one[:, i : one.shape[1] - width + 1 + i] for i in range(width)) for one in (sums, known.astype(np.int8)))
+    return np.asarray(total / np.where(count, count, np.nan))
 
 
 def plain(began_s: float, edge: bool = False) -> dict[str, float | bool]:

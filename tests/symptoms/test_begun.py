@@ -97,6 +97,16 @@ def test_a_departure_goes_on_over_a_gap_and_one_or_two_samples_inside_and_keeps_
     assert NOW - begun.departure(history(y), np.array([47.0]), np.array([53.0]))[0] == 59 * STEP
 
 
+def test_a_departure_from_the_course_of_the_day_began_in_the_morning_and_not_the_night_before() -> None:
+    """A free day: nobody comes; before that hour nobody is there on any day."""
+    at = np.arange(NOW - 20 * DAY, NOW, STEP)
+    hour = (at - NOW) / HOUR % 24  # now is midnight here: people are there for the last five hours, and from 19 h on
+    y = 10 + 40 * (hour >= 19.0) + np.random.default_rng(3).normal(0, 0.5, len(at))
+    y[-5 * 60 :] = 10.0
+    began = begun.departure(history(y), np.array([45.0]), np.array([55.0]))
+    assert NOW - began[0] == pytest.approx(5 * HOUR, abs=HOUR)
+
+
 @pytest.mark.parametrize(("low", "high"), [(47.0, 53.0), (np.nan, np.nan), (np.nan, 40.0)])
 def test_inside_or_without_a_range_nothing_departed(low: float, high: float) -> None:
     assert np.isnan(begun.departure(history(np.full(2000, 50.0)), np.array([low]), np.array([high]))[0])
