@@ -47,9 +47,9 @@ LOOK_S = 300
 """Rows of a minute and more are looked at this often; no time told lies before the next look."""
 CALIBRATED_AT = 0.8
 BOUNDS: dict[str, tuple[tuple[float, float, float], ...]] = {
-    paths.RISES: ((8, 0.8, 1.5), (24, 0.74, 2.0), (np.inf, 0.85, 1.45)),
-    paths.EDGES: ((24, 0.72, 1.7), (np.inf, 0.86, 1.42)),
-    paths.FROM_DAY_TO_DAY: ((120, 0.91, 1.16), (np.inf, 0.65, 1.35)),
+    paths.RISES: ((8, 0.8, 1.5), (24, 0.74, 2.35), (np.inf, 0.8, 1.65)),
+    paths.EDGES: ((24, 0.72, 1.7), (np.inf, 0.8, 1.65)),
+    paths.FROM_DAY_TO_DAY: ((120, 0.88, 1.22), (np.inf, 0.65, 1.55)),
     paths.FROM_WEEK_TO_WEEK: ((np.inf, 0.25, 1.3),),
     paths.PEAKS: ((np.inf, 0.4, 1.5),),
     paths.COURSE: ((np.inf, 0.93, 1.08),),
@@ -61,7 +61,7 @@ Taken over many kinds of the corpora of `benchmarks/exhaustion.py`, by way and n
 docs/models/exhaustion.md. A window of a part of a day holds its busy or its quiet hours and no others to compare with: what rises
 by day may rest by night. The peak that a week's growth lifts over the limit may be this week's already.
 """
-PATIENT_S, STANDS = (43200.0, 86400.0), 1.1
+PATIENT_S, STANDS = (43200.0, 64800.0), 1.1
 """How long, at most, a row speaks on without evidence; the second where what is left is no more than STANDS of what it was."""
 
 
@@ -71,7 +71,7 @@ class ExhaustionParams(Params):
     level: float = Field(0.8, gt=0, lt=1, description="stated coverage of the interval")
     pending_s: float = Field(1200, ge=0, description="how long windows of 90 min and more must agree before a row speaks, s")
     patience_s: float = Field(1800, ge=0, description="how long a row speaks on without evidence, at least, s")
-    patience_share: float = Field(0.25, ge=0, description="and this share of the window that spoke, up to 12 h or a day")
+    patience_share: float = Field(0.25, ge=0, description="and this share of the window that spoke, up to 12 h or 18 h")
     calm_times: float = Field(
         0, ge=0, le=2, description="a steady rise out of calm is told once no more than this many times of what it lasted is left"
     )

@@ -59,8 +59,8 @@ def test_who_comes_nearer_slower_than_told_is_judged_anew_as_long_as_it_does(
     assert np.isfinite(state["doubt_room"][0]) == (not stays)
 
 
-@pytest.mark.parametrize(("reached", "hours", "stays"), [(0.85, 18, True), (0.85, 25, False), (0.6, 18, False), (0.6, 11, True)])
-def test_a_pause_ends_after_half_a_day_and_after_a_day_where_the_peak_of_the_day_still_stands(
+@pytest.mark.parametrize(("reached", "hours", "stays"), [(0.85, 17, True), (0.85, 19, False), (0.6, 17, False), (0.6, 11, True)])
+def test_a_pause_ends_after_half_a_day_and_after_18_hours_where_the_peak_of_the_day_still_stands(
     reached: float, hours: int, stays: bool
 ) -> None:
     """Told at 0.8; the rhythm of its day has it at 0.5 now."""
