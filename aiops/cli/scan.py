@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -192,7 +193,7 @@ def _print_text(report: Report, most: int) -> None:
     from aiops.core.text import several
     from aiops.scan.rows import SILENT_SHOWN, nearest
 
-    wide = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+    wide = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH
     console = Console(file=sys.stdout, width=max(80, wide), highlight=False, markup=False, emoji=False)
     found = [row for row in report.rows if row.state in ("firing", "pending", "expected", "silent")]
     shown, calm = nearest(found, most)
@@ -217,7 +218,7 @@ def _table(found: Sequence[Row], wide: int) -> Any:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, expand=False)
-    cells = [_cells(row) for row in found]
+    cells = [_cells(row, labels) for row, labels in zip(found, _telling(found), strict=True)]
     widths = [max(len(head), *(len(row[i]) for row in cells)) for i, head in enumerate(HEADS)]
     left = wide - sum(width + 2 for i, width in enumerate(widths) if i not in FOLDED) - 2 * (len(FOLDED) - 1)
     for i, parts in FOLDED.items():
@@ -230,7 +231,18 @@ def _table(found: Sequence[Row], wide: int) -> Any:
     return table
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _telling(found: Sequence[Row]) -> Iterator[dict[str, str]]:
+    """Of each row the labels in which the rows of its rule differ; of a rule with one row all."""
+    shared: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for row in found:
+        rule = row.served.rule
+        shared[rule.alert, rule.expr] = shared.get((rule.alert, rule.expr), set(row.labels.items())) & set(row.labels.items())
+    for row in found:
+        differs = dict(row.labels.items() - shared[row.served.rule.alert, row.served.rule.expr])
+        yield differs or dict(row.labels)
+
+
+def _cells(row: Row, labels: Mapping[str, str]) -> tuple[str, ...]:
     from aiops.core.durations import about
     from aiops.core.text import visible
 
@@ -247,7 +259,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         first, middle, last = (max(0.0, one - now) for one in row.times_s)
         fires, interval = about(middle), f"{about(first)}-{about(last)}" if last > first else "pending"
     return (
-        visible(row.served.rule.alert, 60), entity(row.labels), now_said, limit, fires, interval, slope,
+        visible(row.served.rule.alert, 60), entity(labels, ", "), now_said, limit, fires, interval, slope,
         about(row.history_s or 0.0), "; ".join(said),
     )  # fmt: skip
 
@@ -256,11 +268,11 @@ def _flips(count: int) -> str:
     return f" (changed {'once' if count == 1 else f'{count} times'} in a day)" if count else ""
 
 
-def entity(labels: Mapping[str, str]) -> str:
+def entity(labels: Mapping[str, str], between: str = ",") -> str:
     """A label set as one short text."""
     from aiops.core.text import visible
 
-    return visible(",".join(f"{name}={value}" for name, value in sorted(labels.items())), 120) or "-"
+    return visible(between.join(f"{name}={value}" for name, value in sorted(labels.items())), 120) or "-"
 
 
 def _records(found: Sequence[Row]) -> Iterator[str]:

@@ -98,7 +98,7 @@ def test_nothing_of_a_reason_is_cut_off_by_a_narrow_column() -> None:
 def test_numbers_have_the_unit_of_their_names() -> None:
     leaf = Leaf("cert_expiry - time()", "<", 1814400.0, "forecast")
     row = Row(_served("a < 1"), "silent", {}, "", leaf, 1825000.0, 1814400.0, slope_per_s=-1.0)
-    assert _cells(row)[2:7] == ("21d2h", "< 21d", "", "", "-1h")
+    assert _cells(row, row.labels)[2:7] == ("21d2h", "< 21d", "", "", "-1h")
     assert row.as_json()["unit"] == "s"
 
 
@@ -181,3 +181,19 @@ def test_labels_and_numbers_are_short() -> None:
     assert entity({"b": "2", "a": "1"}) == "a=1,b=2"
     assert entity({}) == "-"
     assert len(entity({"a": "x" * 1000})) <= 120
+
+
+def test_of_the_rows_of_one_rule_the_table_names_what_they_differ_in() -> None:
+    same = {"job": "node", "fstype": "ext4"}
+    rows = [Row(_served("x > 1"), "silent", {**same, "instance": one, "mountpoint": "/"}) for one in ("a", "b")]
+    rows += [Row(_served("y > 1"), "silent", {**same, "instance": "c"}), Row(_served("z > 1"), "silent", {})]
+    out = io.StringIO()
+    Console(file=out, width=200).print(_table(rows, 200))
+    said = [line.split("Full")[1].strip().split("  ")[0] for line in out.getvalue().splitlines()[1:]]
+    assert said == ["instance=a", "instance=b", "fstype=ext4, instance=c, job=node", "-"]
+
+
+def test_a_pipe_is_as_wide_as_one_says(server: Tanks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    table = run("--prometheus", server.url).stdout.partition("\n\n")[0]
+    assert 120 < max(map(len, table.splitlines())) <= 200
