@@ -22,7 +22,8 @@ _MODE = {
     "shadow": "nothing runs, nobody is asked", "suggest": "for you to do, nothing runs by itself",
     "approve": "it asks for a yes first", "auto": "it begins by itself",
 }  # fmt: skip
-_STATE = {"absence": "silent", "conflict": "told differently by its sources"}
+_STATE = {"absence": "silent", "conflict": "its sources disagree"}
+_LOOK = {"absence": "find out why nothing is measured any more", "conflict": "find out which source is right"}
 _OVER = {"absence": "is silent no longer, or taken to be gone", "conflict": "is told alike again"}
 
 
@@ -50,11 +51,17 @@ def title(
         return f"{what} {_ending(warning, now_s, clock, fates)}"
     c = warning.crossing
     if c is None:
-        since = warning.symptoms[0].since_s if warning.kind == "absence" and warning.symptoms else warning.opened_s
+        since = _since(warning)
         sureness = _in_short(warning) if warning.kind in FORETELLING else ""
         return f"{what}: {_STATE.get(warning.kind, 'unusual')} since {clock.brief(since, now_s)}{sureness}"
     first = "first " if warning.members else ""
-    return f"{what} {first}{_left(c.expected_s, now_s, 'due ')} ({_interval(c, now_s, clock)}){_in_short(warning)}"
+    away = "" if warning.stale_since_s is None else ", source away"
+    return f"{what} {first}{_left(c.expected_s, now_s, 'due ')} ({_interval(c, now_s, clock)}){_in_short(warning)}{away}"
+
+
+def _since(warning: EarlyWarning) -> int:
+    """Since when it lasts, of one that tells no time: of silence since its last sample."""
+    return warning.symptoms[0].since_s if warning.kind == "absence" and warning.symptoms else warning.opened_s
 
 
 def _left(at_s: float, now_s: float, over: str = "") -> str:
@@ -128,6 +135,8 @@ def body(
     ended = warning.state == "closed"
     out = list(_ended(warning, judged_at_s, clock, outcome, fates) if ended else _when(warning, now_s, clock))
     verdict = leading(fates) if warning.members else warning.verdict
+    if old := data_age(warning, now_s, lambda at: clock.brief(at, now_s)):
+        out.append(f"Data: {old}")
     if not ended or verdict in CAME:  # what did not come needs no response
         out += _to_do(warning, means)
     elif verdict in ENDS or warning.kind not in FORETELLING:
@@ -141,7 +150,7 @@ def body(
     if len(warning.symptoms) > SYMPTOMS_AT_MOST:
         out.append(f"{why}: and {len(warning.symptoms) - SYMPTOMS_AT_MOST} series more")
     out += _beside(warning, clock)
-    return "\n".join([*out, *_data(warning, now_s, clock), *_what(warning), f"More: aiops warnings show {warning.id}"])
+    return "\n".join([*out, *_data(warning), *_what(warning), f"More: aiops warnings show {warning.id}"])
 
 
 def _began(warning: EarlyWarning, clock: Clock) -> Iterator[str]:
@@ -176,8 +185,10 @@ def _record(warning: EarlyWarning) -> str:
 
 
 def impact(warning: EarlyWarning, means: str = "") -> str:
-    """What it means for users, from the runbooks that match; without one what its card says, `means`."""
-    return "; ".join(dict.fromkeys(str(book["impact"]) for book in warning.runbooks)) or visible(means)
+    """What it means for users, from the runbooks that match; without one what its card says, `means`, where it is the failure of
+    its card that is told, and not that nothing, or two things, are measured."""
+    own = "" if warning.kind in _LOOK else visible(means)
+    return "; ".join(dict.fromkeys(str(book["impact"]) for book in warning.runbooks)) or own
 
 
 def plan(book: Mapping[str, Any]) -> Iterator[str]:
@@ -214,7 +225,7 @@ def rule(warning: EarlyWarning) -> Iterator[str]:
     yield f"Alert: {name}: {visible(said.get('expr', ''))}{hold}"
     for one in said.get("guards", ()):
         flips = f", changed {times(one['flips'])} in the last hours" if one["flips"] else ""
-        yield f"{'Lets' if one['holds'] else 'Bars'}: {visible(one['expr'])}{flips}"
+        yield f"{'Lets it fire' if one['holds'] else 'Keeps it from firing'}: {visible(one['expr'])}{flips}"
     if said.get("summary"):
         yield f"It says: {visible(said['summary'])}"
     if said.get("runbook_url"):
@@ -236,7 +247,7 @@ def members(warning: EarlyWarning) -> str:
 def _when(warning: EarlyWarning, now_s: float, clock: Clock) -> Iterator[str]:
     c = warning.crossing
     if c is None:
-        yield f"When: since {clock.whole(warning.opened_s, f'for {text(max(0.0, now_s - warning.opened_s))}')}"
+        yield f"When: since {clock.whole(_since(warning), f'for {about(max(0.0, now_s - _since(warning)))}')}"
         return
     held = f" ({stated(warning)})" if stated(warning) else ""
     yield f"When: {clock.whole(c.expected_s, _left(c.expected_s, now_s))}, {_between(c, clock)}{held}"
@@ -314,10 +325,8 @@ def data_age(warning: EarlyWarning, now_s: float, instant: Callable[[float], str
     return f"{', '.join(filter(None, (away, old)))}: what became of it since is not known, look there yourself"
 
 
-def _data(warning: EarlyWarning, now_s: float, clock: Clock) -> Iterator[str]:
-    """Where the evidence comes from, what its source warned of, and how old it is where that is unusual."""
-    if old := data_age(warning, now_s, lambda at: clock.brief(at, now_s)):
-        yield f"Data: {old}"
+def _data(warning: EarlyWarning) -> Iterator[str]:
+    """Where the evidence comes from, and what its source warned of."""
     for source in dict.fromkeys(s.lineage.source for s in warning.symptoms):
         partial = dict.fromkeys(p for s in warning.symptoms if s.lineage.source == source for p in s.lineage.partial)
         warned = f"; partial: {visible('; '.join(partial))}" if partial else ""
@@ -326,12 +335,13 @@ def _data(warning: EarlyWarning, now_s: float, clock: Clock) -> Iterator[str]:
 
 def _to_do(warning: EarlyWarning, means: str) -> Iterator[str]:
     """What it means for users, and what to do about it."""
-    if not warning.runbooks and means:
-        yield f"Impact: {impact(warning, means)}"
+    if not warning.runbooks and (said := impact(warning, means)):
+        yield f"Impact: {said}"
     yield from (line for book in warning.runbooks for line in _do(book))
     if not warning.runbooks:
-        own = warning.kind == "rule" and not warning.members and _evidence(warning).get("runbook_url")
-        yield f"Do: {'what the rule says under Runbook' if own else 'look at it yourself, no runbook matches this warning'}"
+        own = _evidence(warning).get("runbook_url") if warning.kind == "rule" and not warning.members else None
+        look = _LOOK.get(warning.kind, "look at it yourself")
+        yield f"Do: {'what its rule names, ' + visible(own) if own else look + ', no runbook matches this warning'}"
 
 
 def _do(book: Mapping[str, Any]) -> list[str]:

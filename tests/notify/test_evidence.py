@@ -43,7 +43,7 @@ def test_an_anomaly_is_told_with_what_was_usual_and_its_share() -> None:
         share=0.62, since_s=60.0, reason="unlike",
     )  # fmt: skip
     assert found["now"] == "3 GiB"
-    assert found["usual"] == "1 GiB to 2 GiB here at this hour, expected 1.5 GiB"
+    assert found["usual"] == "1 to 2 GiB here at this hour, expected 1.5 GiB"
     assert found["score"] == "7.42 (threshold 4.1), 62% of the entity's"
     whole = {"score": 7.421, "entity_score": 5.13, "threshold": 4.1}
     assert facts(share=0.62, **whole)["score"] == "7.42, 62% of its entity's 5.13 (threshold 4.1)"

@@ -101,6 +101,22 @@ def test_how_old_the_data_is_is_told_where_it_is_older_than_usual() -> None:
     assert data_age(closed(OPENED_S, symptoms=warning().symptoms, stale_since_s=OPENED_S), OPENED_S + HOUR_S) == ""
 
 
+def test_a_source_that_is_away_stands_in_the_title_and_before_what_to_do() -> None:
+    away = warning(stale_since_s=OPENED_S - 900)
+    assert title(away, OPENED_S).endswith("91% sure, source away")
+    lines = [line.partition(":")[0] for line in body(away, OPENED_S, None).splitlines()]
+    assert lines.index("Act before") < lines.index("Data") < lines.index("Do")
+
+
+@pytest.mark.parametrize(("kind", "look"), [("absence", "why nothing is measured"), ("conflict", "which source is right")])
+def test_of_what_is_not_measured_or_twice_its_failure_is_not_told(kind: str, look: str) -> None:
+    one = anomaly(kind=kind, symptoms=(symptom(kind=kind, since_s=OPENED_S - 1500, crossing=None),))
+    said = body(one, OPENED_S, None, means="Users wait.")
+    assert f"Do: find out {look}" in said
+    assert "Users wait." not in said
+    assert ("When: since 2026-03-02 07:45 UTC (for 25m)" in said) == (kind == "absence")
+
+
 def test_what_a_card_says_it_means_is_told_where_no_runbook_does() -> None:
     bare = body(warning(runbooks=()), OPENED_S, None, means="Writes will fail.").splitlines()
     assert bare[2:4] == ["Impact: Writes will fail.", "Do: look at it yourself, no runbook matches this warning"]

@@ -37,14 +37,14 @@ def test_of_many_labels_those_that_say_where_stand_first() -> None:
 def test_the_text_says_whose_it_is_and_what_else_must_hold() -> None:
     lines = body(foreseen(), OPENED_S, None).splitlines()
     assert "Alert: DiskFull (severity=critical, team=db): disk_used > 0.9, for 5m" in lines
-    assert "Lets: disk_open == 1, changed 3 times in the last hours" in lines
-    assert "Bars: unless drained" in lines
+    assert "Lets it fire: disk_open == 1, changed 3 times in the last hours" in lines
+    assert "Keeps it from firing: unless drained" in lines
     assert "It says: Disk / is full" in lines
     (runbook,) = [line for line in lines if line.startswith("Runbook: ")]
     assert runbook.startswith("Runbook: https://r.example/disk")
     assert "[forged]" not in lines
     none = foreseen().having(runbooks=())
-    assert "Do: what the rule says under Runbook" in body(none, OPENED_S, None).splitlines()
+    assert "Do: what its rule names, https://r.example/disk\\n[forged]" in body(none, OPENED_S, None).splitlines()
 
 
 def test_other_warnings_have_no_rule() -> None:
