@@ -39,7 +39,8 @@ def told(event: Any, about: EarlyWarning, now_s: int = OPENED_S) -> list[OutboxE
 
 
 def watch() -> Watch:
-    return cast(Watch, SimpleNamespace(step_s=30, card=SimpleNamespace(challenges=False, impact=""), open={}, causes={}, pending={}))
+    card = SimpleNamespace(challenges=False, impact="")
+    return cast(Watch, SimpleNamespace(step_s=30, card=card, open={}, causes={}, pending={}))
 
 
 @pytest.mark.parametrize(("routes", "wanted"), [(True, OPENED_S), (False, None)])
