@@ -21,7 +21,10 @@ def test_a_card_says_the_unit_of_its_query(card: ModelCard) -> None:
     assert card.unit != "1", "a bare number says nothing at night"
 
 
-@pytest.mark.parametrize("card", [card for card in CARDS if card.limit is not None and not card.limit.query], ids=lambda c: c.name)
+LIMITED = [card for card in CARDS if card.limit is not None and not card.limit.query]
+
+
+@pytest.mark.parametrize("card", LIMITED, ids=lambda card: card.name)
 def test_its_limit_is_told_as_people_say_it(card: ModelCard) -> None:
     assert card.limit is not None
     said = quantity(card.limit.number, card.unit)
