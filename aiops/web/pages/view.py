@@ -52,10 +52,11 @@ def status(daemon: Daemon) -> dict[str, Any]:
 
 
 def learning(daemon: Daemon) -> float:
-    """0-1: how much of the needed learning is done, over all cards with series."""
+    """0-1: how much of the needed learning is done, over cards with series that learn; 1 where none does, 0 without series."""
     watches, _ = daemon.board.snapshot()
-    shares = [w.progress for w in watches.values() if sum(w.states.values())]
-    return float(np.mean(shares)) if shares else 0.0
+    seen = {name: w.progress for name, w in watches.items() if sum(w.states.values())}
+    shares = [seen[watch.name] for watch in daemon.rooms.watches if watch.name in seen and watch.detector is not None]
+    return float(np.mean(shares)) if shares else float(bool(seen))
 
 
 def cards(daemon: Daemon) -> list[dict[str, Any]]:
