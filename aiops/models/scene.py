@@ -22,9 +22,10 @@ MARGINS = (0.2, 0.6, 0.5, 0.4, 0.3, 0.2)
 
 LARGEST = 1e37
 """History is float32 relative to an offset: a limit that is farther from it than this is not followed."""
-CAME_NEAR = 0.15
+CAME_NEAR, FELL_BACK, LIVES_THERE = 0.15, 0.5, 0.25
 """An hour in which the limit was crossed ends what is past when its mean was this near, as a share of the way from the lowest
-level: a spike that goes beyond it does not."""
+level (a spike that goes beyond it does not), when half of that way was fallen back afterwards, and when not a quarter of all
+hours was as near below the limit: there noise crosses it."""
 
 Fine = NDArray[np.float32]
 
@@ -113,27 +114,27 @@ def _since_crossed(high: Fine, low: Fine, mean: Fine, top: Array) -> tuple[Fine,
     """(high, low) (n, t) without what was until a row last crossed its limit, coming near it as a whole, and fell back from it.
 
     It came near by the mean of the hour that crossed or by the highest of the hour before; it falls as long as each hour's mean
-    lies below that of the hour before.
+    lies below that of the hour before. A crossing counts once it is over: the row fell back by half of the way (FELL_BACK). A row
+    that lives just below the limit (LIVES_THERE) crosses it by noise, and keeps its past.
     """
     if not high.shape[1]:
         return high, low
-    lowest = np.fmin.reduce(low, axis=1)
     with np.errstate(invalid="ignore"):
-        near = (top - CAME_NEAR * (top - lowest))[:, None]
-        came = mean >= near
-        came[:, 1:] |= high[:, :-1] >= near
-        crossed = (high >= top[:, None]) & came
-    rows = np.flatnonzero(crossed.any(axis=1))
-    if not len(rows):
-        return high, low
-    hours = np.arange(high.shape[1])
-    last = high.shape[1] - 1 - np.argmax(crossed[rows, ::-1], axis=1)[:, None]
-    with np.errstate(invalid="ignore"):
-        ends = (mean[rows, 1:] >= mean[rows, :-1]) & (hours[1:] > last)
-    back = np.argmax(np.pad(ends, ((0, 0), (0, 1)), constant_values=True), axis=1)[:, None]  # the last hour of the fall
-    gone = hours <= np.maximum(last, back)
+        rows = np.flatnonzero(np.fmax.reduce(high, axis=1) >= top)
+        if not len(rows):
+            return high, low
+        highest, level, limit = high[rows], mean[rows], top[rows, None]
+        near = limit - CAME_NEAR * (limit - np.fmin.reduce(low[rows], axis=1)[:, None])
+        came = level >= near
+        came[:, 1:] |= highest[:, :-1] >= near
+        crossed = (highest >= limit) & came
+        hours = np.arange(high.shape[1])
+        last = np.where(crossed, hours, -1).max(axis=1)[:, None]  # -1: it never did
+        ends = (level[:, 1:] >= level[:, :-1]) & (hours[1:] > last)
+    back = np.where(ends.any(axis=1), np.argmax(ends, axis=1), len(hours) - 1)[:, None]  # the last hour of the fall
+    gone = (hours <= np.maximum(last, back)) & (last >= 0)
     high, low = high.copy(), low.copy()
-    high[rows], low[rows] = np.where(gone, np.nan, high[rows]), np.where(gone, np.nan, low[rows])
+    high[rows], low[rows] = np.where(gone, np.nan, highest), np.where(gone, np.nan, low[rows])
     return high, low
 
 
