@@ -25,6 +25,10 @@ HEADS = ("alert", "entity", "now", "limit", "fires in", "interval", "slope/h", "
 RIGHT = ("now", "limit", "slope/h", "history")
 FOLDED, MIN_FOLDED = {0: 20, 1: 22, 8: 18}, 10
 """Columns of the table that are folded, and how they share the width that the others leave; no less than so many characters."""
+NO_RULES = (
+    "the server has no alerting rules (a VictoriaMetrics passes on those of vmalert with -vmalert.proxyURL); "
+    "`aiops init` looks for what the shipped cards can watch there"
+)
 A_QUERY_S = 10.0
 """Seconds that one query may take, and not more than a sixth of the whole time."""
 
@@ -207,7 +211,7 @@ def _print_text(report: Report, most: int) -> None:
     told = ", ".join(f"{states[state]} {state}" for state in ("firing", "pending", "expected", "silent"))
     of_each = f", of each rule {SILENT_SHOWN} silent ones at most" if calm else ""
     more = f"; the table has the {len(shown)} nearest{of_each}" if len(found) > len(shown) else ""
-    console.print(f"{several(len(found), 'row')}: {told}{more}" if report.rules else "the server has no alerting rules")
+    console.print(f"{several(len(found), 'row')}: {told}{more}" if report.rules else NO_RULES, soft_wrap=True)
     for text in (*_records(shown), *_others(report.rows)):
         console.print(text, soft_wrap=True)
 

@@ -66,4 +66,5 @@ def watch_alone(connection: Any, _record: Any) -> None:
     connection.commit()
     if not mine:
         connection.close()
-        raise StoreError(f"store: in use by {holder}; stop that daemon, or give this one a database of its own")
+        hint = "a standby is to be started again until that one is gone; else stop it, or give this one a database of its own"
+        raise StoreError(f"store: in use by {holder}; {hint}")

@@ -42,7 +42,7 @@ def record(store: Store, what: str = "x") -> None:
 
 def test_a_second_daemon_is_refused_and_told_who_watches(url: str) -> None:
     first = Store.open(url, None)
-    with pytest.raises(StoreError, match=r"in use by aiops .+:\d+; stop that daemon, or give this one a database of its own"):
+    with pytest.raises(StoreError, match=r"in use by aiops .+:\d+; a standby is to be started again until that one is gone"):
         Store.open(url, None)
     first.close()
     Store.open(url, None).close()
