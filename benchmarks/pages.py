@@ -68,7 +68,7 @@ def shots(browser: Any, show: Show, warning_id: str, folder: pathlib.Path) -> No
     page.goto(show.door)
     page.click("main button")
     page.wait_for_url(f"{show.url}/")
-    for name, path, below in (("now", "/", "h2:text-is('Over')"), ("episode", f"/warnings/{warning_id}", "#worth")):
+    for name, path, below in (("now", "/", "h2:text-is('Over')"), ("episode", f"/warnings/{warning_id}", "#why")):
         page.goto(show.url + path)
         page.wait_for_function(READY)
         page.wait_for_timeout(300)
