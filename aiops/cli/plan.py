@@ -63,6 +63,8 @@ def as_lines(plan: Plan) -> Iterator[str]:
             yield f"{one.card}: older history comes in later turns, in about {text(one.backfill_s)}"
         if not (one.series or one.unreachable or one.refused):
             yield f"no series: {one.card} on {', '.join(one.sources)}: its query finds nothing there"
+        if one.lacking:
+            yield f"no label: no series of {one.card} has {', '.join(one.lacking)}, of which its entity is made"
         for why in one.unreachable:
             yield f"unreachable: {one.card} on {visible(why)}"
     for why in total["refused"]:

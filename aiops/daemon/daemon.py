@@ -282,7 +282,7 @@ class Daemon:
             if event.kind != "updated" and event.warning is not None:
                 log.debug(f"warning {event.kind}", id=event.warning.id, card=event.warning.card, entity=str(event.warning.entity))
 
-        self._unseen.look(self.board.snapshot()[0])
+        self._unseen.look(self.board.snapshot()[0], self._watches)
         if any(event.kind == "outcome" for event in result.events):
             self.review(watch.card)
 

@@ -42,7 +42,7 @@ class CardPlan:
     """The cost of one card on its sources of one step. Bytes of answers are decoded bytes. `refused`: limits it would break.
 
     `backfill_s`: seconds until older history is read, at one chunk a turn. `shares`: another card asks for the same, so its
-    queries and bytes are counted there.
+    queries and bytes are counted there. `lacking`: labels of its entity that none of its series has.
     """
 
     card: str
@@ -64,6 +64,7 @@ class CardPlan:
     shares: str = ""
     refused: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """As plain JSON."""
@@ -176,6 +177,7 @@ def _counted(
         backfill_bytes=round(samples * each), backfill_s=-(-(behind // step * watch.n) // TURN_SAMPLES) * step,
         refused=tuple(refused),
         unreachable=tuple(f"{name}: {error.kind}: {error.message}" for name, error in watch.failed.items()),
+        lacking=watch.lacking_labels(),
     )  # fmt: skip
 
 

@@ -348,6 +348,11 @@ class Watch:
         """For each entity all labels that stand for it: those of its first series."""
         return (self.window.labels[row] for row in self.first_rows.tolist())
 
+    def lacking_labels(self) -> tuple[str, ...]:
+        """Labels that the card says make an entity and that none of its series has: such a label tells no two things apart."""
+        known = self.window.labels[: self.n] if self.card.alerts is None else ()
+        return tuple(name for name in self.card.entity if known and not any(name in labels for labels in known))
+
     def open_entities(self, kind: SymptomKind) -> set[int]:
         """Numbers of the entities with an open warning of a kind, as far as their series are known."""
         numbers = (self._entity_number.get(key(w.entity)) for w in self.open.values() if w.kind == kind)

@@ -32,6 +32,13 @@ def test_a_card_whose_query_finds_nothing_is_named() -> None:
     assert told == ["no series: typo on prom, eu: its query finds nothing there"]
 
 
+def test_a_label_of_the_entity_that_no_series_has_is_named() -> None:
+    lines = list(as_lines(Plan([FINE, CardPlan("typo", ("prom",), 60, series=3, lacking=("queu",))])))
+    assert [line for line in lines if line.startswith("no label")] == [
+        "no label: no series of typo has queu, of which its entity is made"
+    ]
+
+
 @pytest.mark.parametrize(
     ("plan", "code"),
     [

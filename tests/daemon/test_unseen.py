@@ -6,15 +6,15 @@ from typing import Any
 
 import structlog
 
-from aiops.daemon.unseen import EVENT
+from aiops.daemon.unseen import EVENT, LACKING
 from tests.daemon.rig import Rig, calm, card
 
 
-def turns(rig: Rig, *names: str) -> list[dict[str, Any]]:
+def turns(rig: Rig, *names: str, event: str = EVENT) -> list[dict[str, Any]]:
     """What the log says of it during one turn."""
     with structlog.testing.capture_logs() as logs:
         rig.turn(*names)
-    return [dict(one) for one in logs if one["event"] == EVENT]
+    return [dict(one) for one in logs if one["event"] == event]
 
 
 def test_a_card_without_series_is_named_once_when_all_cards_were_looked_at(rig: Rig) -> None:
@@ -59,3 +59,13 @@ def test_of_a_host_nothing_is_said(rig: Rig) -> None:
     assert turns(rig) == []
     assert rig.daemon is not None
     assert rig.daemon.board.watches["typo@host"].last_success_s is not None
+
+
+def test_a_label_of_the_entity_that_no_series_has_is_named(rig: Rig) -> None:
+    rig.world.add("free", {"instance": "a", "queue": "q"}, calm())
+    rig.start(card("typo", entity=["instance", "queu"]), card("fine", entity=["instance", "queue"]))
+    rig.at(8 * 3600)
+    told = turns(rig, event=LACKING)
+    assert [(one["source"], one["card"], one["label"]) for one in told] == [("made", "typo", "queu")]
+    rig.at(8 * 3600 + 300)
+    assert turns(rig, event=LACKING) == []
