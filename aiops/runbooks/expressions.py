@@ -65,8 +65,8 @@ def look_up_mistakes(text: str, step_ids: Collection[str], target_by: Collection
     if "${{" in rest:
         yield "a look-up is not closed on its line; write ${{ name.name }}"
     elif alike := _ALIKE.search(rest):
-        found = rest[alike.start() :][:60]
-        yield f"{found!r} would be left as it stands, for it is no look-up; write it as ${{{{ symptom.labels.NAME }}}}"
+        shown = rest[alike.start() :][:60]
+        yield f"{shown!r} would be left as it stands, for it is no look-up; write it as ${{{{ symptom.labels.NAME }}}}"
 
 
 def path_mistake(path: str, step_ids: Collection[str], target_by: Collection[str]) -> str:
