@@ -124,14 +124,17 @@ def _since_crossed(high: Fine, low: Fine, mean: Fine, top: Array) -> tuple[Fine,
         if not len(rows):
             return high, low
         highest, level, limit = high[rows], mean[rows], top[rows, None]
-        near = limit - CAME_NEAR * (limit - np.fmin.reduce(low[rows], axis=1)[:, None])
+        way = limit - np.fmin.reduce(low[rows], axis=1)[:, None]
+        near = limit - CAME_NEAR * way
         came = level >= near
+        lives = (came & (level < limit)).sum(axis=1) > LIVES_THERE * np.isfinite(level).sum(axis=1)
         came[:, 1:] |= highest[:, :-1] >= near
-        crossed = (highest >= limit) & came
+        fell = level <= limit - FELL_BACK * way
+        over = np.logical_or.accumulate(fell[:, ::-1], axis=1)[:, ::-1] & ~lives[:, None]
         hours = np.arange(high.shape[1])
-        last = np.where(crossed, hours, -1).max(axis=1)[:, None]  # -1: it never did
+        last = np.where((highest >= limit) & came & over, hours, -1).max(axis=1)[:, None]  # -1: it never did
         ends = (level[:, 1:] >= level[:, :-1]) & (hours[1:] > last)
-    back = np.where(ends.any(axis=1), np.argmax(ends, axis=1), len(hours) - 1)[:, None]  # the last hour of the fall
+    back = np.argmax(np.pad(ends, ((0, 0), (0, 1)), constant_values=True), axis=1)[:, None]  # the last hour of the fall
     gone = (hours <= np.maximum(last, back)) & (last >= 0)
     high, low = high.copy(), low.copy()
     high[rows], low[rows] = np.where(gone, np.nan, highest), np.where(gone, np.nan, low[rows])

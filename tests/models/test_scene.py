@@ -78,3 +78,21 @@ def test_a_spike_beyond_the_limit_ends_no_past() -> None:
     spiky[12 * 100 : 12 * 200 : 120] = 1.0
     with_spikes, without = (scene_of(seen(one), Limit.uniform(1, 0.95, True))[0] for one in (spiky, values))
     np.testing.assert_array_equal(with_spikes.record, without.record)
+
+
+def test_a_past_is_forgotten_only_by_a_crossing_that_fell_back_and_of_who_does_not_live_there() -> None:
+    t = hours(120)
+    course = np.interp(t, [-120, -96, -40, -39, 0], [0.1, 0.1, 1.02, 0.2, 0.4])  # filled up, cleaned, fills again
+    partly = np.where(t > -39.5, 0.7 + 0.3 * (course - 0.2), course)  # cleaned by less than half of the way
+    restless = np.where(t < -40, np.where(np.arange(len(t)) % 30 == 0, 1.01, 0.95), course)  # noise crosses from just below
+    restless[t < -110] = 0.1
+    scene = scene_of(seen(np.stack([course, partly, restless])), Limit.uniform(3, 1.0, True))[0]
+    record = scene.before(24)[0]
+    assert record[0] < 0.35, "what was until it failed is no measure of what comes"
+    assert record[1] > 0.95, "it has not been mended"
+    assert record[2] > 0.9, "it lives just below its limit"
+
+
+def test_a_limit_crossed_in_the_first_hour_of_all_is_no_error() -> None:
+    scene = scene_of(seen(np.linspace(0.1, 1.2, 12)), Limit.uniform(1, 1.0, True))[0]
+    assert scene.now[0] > 1.0
