@@ -120,11 +120,13 @@ def check(
     output: Out = "text",
 ) -> None:
     """Find every mistake in config, cards and runbooks at once."""
-    from aiops.cli.check import run_check
+    from aiops.cli.check import left_out, run_check
 
     code, lines = run_check(files or [], config, output == "json")
     for line in lines:
         typer.echo(line)
+    for line in left_out(files or [], config) if code == 0 else ():
+        typer.echo(line, err=True)
     raise typer.Exit(code)
 
 

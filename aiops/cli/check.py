@@ -48,6 +48,13 @@ def run_check(files: list[Path], config: Path | None, as_json: bool = False) -> 
     return int(wrong), [*map(str, found), *([] if wrong else [ok])]
 
 
+def left_out(files: Sequence[Path], config: Path | None) -> Iterator[str]:
+    """What was not judged of each configuration among right `files`: it was looked at alone."""
+    for path in yaml_files(files) if config is None else []:
+        if isinstance(_judge(path), Settings):
+            yield f"{path}: the cards, runbooks and files that it names were not judged; `aiops check --config {path}` does"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Hint(Mistake):
     """What may be a mistake, and what to do if so."""

@@ -56,6 +56,16 @@ def add(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+def test_of_a_config_that_was_judged_alone_it_is_said_what_was_left_out(tree: Path) -> None:
+    add(tree / "aiops.yaml", "cards: [cards]", "cards: [nowhere]\nstages: {nothing: ticket}")
+    alone = CliRunner().invoke(app, ["check", "aiops.yaml"])
+    assert (alone.exit_code, alone.stdout) == (0, "ok: 1 file\n")
+    said = "the cards, runbooks and files that it names were not judged; `aiops check --config aiops.yaml` does"
+    assert alone.stderr == f"aiops.yaml: {said}\n"
+    assert CliRunner().invoke(app, ["check", "cards"]).stderr == ""
+    assert check("--config", "aiops.yaml")[0] == 1
+
+
 def test_what_is_right_is_right(tree: Path) -> None:
     assert check("--config", "aiops.yaml") == (0, ["ok: config, cards and runbooks"])
     assert check("cards", "runbooks/pool.yaml", "aiops.yaml") == (0, ["ok: 3 files"])
