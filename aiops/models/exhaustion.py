@@ -17,14 +17,15 @@ from aiops.models.course import Course
 from aiops.models.growth import Growth
 from aiops.models.interface import Forecaster
 from aiops.models.kept import SOON_S, Evidence, cleaned_up, kept, timed_anew
-from aiops.models.scene import oriented, scene_of
+from aiops.models.scene import BRIDGED_S, oriented, scene_of
 from aiops.models.shape import Array, Sums
 
 RUNS: tuple[tuple[float, float], ...] = (
-    (1.5, 0.5), (2, 0.5), (3, 0.6), (4, 0.7), (6, 0.8), (8, 0.9), (12, 1.0), (16, 1.1), (24, 1.1), (36, 1.1), (48, 1.4),
-    (72, 1.4),
+    (1.5, 0.5), (2, 0.5), (3, 0.6), (4, 0.7), (16 / 3, 0), (6, 0.8), (8, 0.9), (12, 1.0), (16, 1.1), (24, 1.1), (36, 1.1),
+    (48, 1.4), (72, 1.4),
 )  # fmt: skip
-"""Hours of a window, and how many windows ahead it looks: what lasted long may be carried on as long again."""
+"""Hours of a window, and how many windows ahead it looks: what lasted long may be carried on as long again. 0: only rows without
+a day of history speak by it."""
 FARTHER = 1.25
 """Growth that goes on alike from day to day is told of at this many times that distance, whatever of its way lies behind it."""
 YOUNG_REACH = 1.0
@@ -273,7 +274,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         state["limit"][:] = limit
         state["muted_s"][:] = np.where(changed, now_s + params.settle_s, state["muted_s"])
         state["seen_s"][:] = np.where(seen.fresh, now_s, np.maximum(state["seen_s"], np.where(up, -np.inf, now_s)))
-        state["since_s"][:] = np.where(evidence, np.fmin(state["since_s"], now_s), np.nan)
+        unseen = ~seen.fresh & (now_s - state["last_s"] <= BRIDGED_S)  # a gap is no word against it
+        state["since_s"][:] = np.where(evidence, np.fmin(state["since_s"], now_s), np.where(unseen, state["since_s"], np.nan))
         state["last_s"][:] = np.where(evidence, now_s, state["last_s"])
         window = state["window_s"]
         wait = np.fmin(params.pending_s, HURRY * left) if self.step_s < 60 else params.pending_s

@@ -18,7 +18,7 @@ HOUR, DAY = 3600, 86400
 BLOCKS, PARTS = 8, 6
 YOUNG_H = 12
 """A row younger than a day speaks of a rise this long: half a day, longer than a daily rhythm rises in a line."""
-LINES: dict[float, float] = {6: 0.004, 8: 0.012}
+LINES: dict[float, float] = {16 / 3: 0.003, 6: 0.004, 8: 0.012}
 """Of a shorter one when it lies on a line to this share of the rise: the middle of a cosine does so to twice that."""
 AGES = (2, 3, 4, 6, 8, 12, 16, 24, 36, 48, 72, 96, 120, 168, 240, 336)
 """Hours: how old a level must be to count as the past of a window."""
@@ -156,7 +156,7 @@ def run(
     """A steady rise of the means of eight parts of the last `hours`, above everything before, most of it new today.
 
     `reach`: how many windows ahead it may look. A window under 48 h needs a day of history before it, so that a daily
-    rhythm would have been seen; a younger row speaks only when its whole history is one line: a tight one (12 h; 6 and 8 h if
+    rhythm would have been seen; a younger row speaks only when its whole history is one line: a tight one (12 h; LINES: less if
     nearly as by a ruler), and then up to `young_reach` windows ahead; or from 3 h on where even a daily rhythm, caught in
     the middle of its rise, would still go that far (`rhythm_left`). `stopped`, `carried`: what `Course` says of the window;
     `enough`: what `far_enough` says of the row, not asked where less than SOON_S is left, nor of a younger row; `farther` (n,)
@@ -184,7 +184,7 @@ def run(
             good &= np.logical_not(stopped)
         line = (scene.age_s < WHOLE * window_s) & (found.late > 0.8 * found.early)
         tight = found.noise < (YOUNG_NOISE if hours >= YOUNG_H else LINES.get(hours, 0.0)) * found.total
-        close = (eta <= rhythm_left(hours) * window_s) & (found.noise < YOUNG_NOISE * found.total) & (hours >= 3)
+        close = (eta <= rhythm_left(hours) * window_s) & (found.noise < YOUNG_NOISE * found.total) & (hours >= 3) & (reach > 0)
         young = line & ((tight & (eta <= young_reach * window_s)) | close)
         says = good & ((known & record & near) | (young & ~known))
     why = np.where(found.rises & stopped & (hours >= 36), HALTED, _why(found, scene.room, record, near, known | young))

@@ -78,3 +78,13 @@ def test_where_a_crossing_was_expected_and_nothing_is_told_the_forecaster_says_w
     )  # fmt: skip
     flat = case("1x400", at="6h", symptom="exhaustion")
     assert failure(one, flat).startswith("symptom: expected exhaustion, got none (")
+
+
+def test_a_fill_whose_every_sample_lies_on_one_line_is_told_within_six_hours() -> None:
+    """As an author writes the first test of a card: a line in promtool's notation, no noise, no day of history."""
+    fills = card().model_dump(mode="json", exclude_unset=True, by_alias=True) | {
+        "forecast": {"model": "exhaustion", "limit": {"below": 0.05}, "horizon": "3d"}, "step": "1m",
+        "guards": {"min_relative_change": 0.2, "persistence": "3/5"},
+    }  # fmt: skip
+    told = case("0.60-0.001x500", "6h", "exhaustion", after="2h", before="5h")
+    assert failure(ModelCard.model_validate(fills), told) == ""

@@ -212,6 +212,14 @@ def test_a_row_speaks_only_after_some_agreement() -> None:
     assert 1200 / 300 <= said.index(True) <= 1200 / 300 + 1
 
 
+@pytest.mark.parametrize(("gap", "said"), [(3, True), (45, False)])
+def test_a_gap_of_minutes_is_no_word_against_what_agreed_before_it(gap: int, said: bool) -> None:
+    turns = Turns(above(1), RISE)
+    assert not turns.look(0.7 + PER_LOOK)
+    assert not any(turns.look(np.nan) for _ in range(gap))
+    assert turns.look(0.7 + PER_LOOK * (gap + 2)) is said, "after hours it is looked at anew"
+
+
 def test_a_row_falls_silent_when_the_rise_stops_or_falls_back() -> None:
     turns = Turns(above(1), RISE)
     assert [turns.look(0.7 + PER_LOOK * (i + 1)) for i in range(8)][-1]

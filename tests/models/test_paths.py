@@ -87,6 +87,14 @@ def test_a_young_row_waits_for_half_a_day_since_a_morning_also_rises() -> None:
     assert np.isfinite(paths.run(scene(0.2 + 0.06 * (t + 8)), 6, 1.0, 1.0).eta_s[0])
 
 
+def test_the_shortest_line_of_a_young_row_is_straight_as_a_ruler() -> None:
+    t = hours(16 / 3)
+    assert np.isfinite(paths.run(scene(0.4 + 0.06 * (t + 6)), 16 / 3, 0.0, 1.0).eta_s[0])
+    for hour in np.arange(0, 24, 0.5):  # whatever part of a cosine is seen
+        wave = 0.5 + 0.35 * np.sin(2 * np.pi * (t + hour) / 24)
+        assert np.isnan(paths.run(scene(wave, wave[-1] + 0.1), 16 / 3, 0.0, 1.0).eta_s[0])
+
+
 def test_after_a_cleanup_a_rise_must_stand_well_above_the_one_before() -> None:
     t = hours(72)
 
