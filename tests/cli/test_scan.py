@@ -38,8 +38,8 @@ def _served(expr: str) -> Served:
     return Served(AlertingRule("f", 0, "g", "Full", expr, 0.0, 0, 60.0, (), ()), compile_rule(expr))
 
 
-def run(*args: str) -> Result:
-    return CliRunner().invoke(app, ["scan", *args])
+def run(*args: str, columns: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["scan", *args], env={"COLUMNS": columns})
 
 
 def lines(result: Result) -> list[dict[str, Any]]:
@@ -193,7 +193,6 @@ def test_of_the_rows_of_one_rule_the_table_names_what_they_differ_in() -> None:
     assert said == ["instance=a", "instance=b", "fstype=ext4, instance=c, job=node", "-"]
 
 
-def test_a_pipe_is_as_wide_as_one_says(server: Tanks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
-    table = run("--prometheus", server.url).stdout.partition("\n\n")[0]
+def test_a_pipe_is_as_wide_as_one_says(server: Tanks) -> None:
+    table = run("--prometheus", server.url, columns="200").stdout.partition("\n\n")[0]
     assert 120 < max(map(len, table.splitlines())) <= 200

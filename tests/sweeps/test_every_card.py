@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from functools import cache
 from pathlib import Path
@@ -47,7 +48,9 @@ def test_its_file_is_called_as_it_is(card: ModelCard) -> None:
 def test_a_test_fails_when_it_expects_something_else(card: ModelCard, test: CardTest) -> None:
     other = "none" if test.expect.symptom != "none" else "exhaustion" if card.forecast else "anomaly"
     wrong = test.model_copy(update={"expect": test.expect.model_copy(update={"symptom": other, "crossing": {}})})
-    assert failure(card, wrong) == f"symptom: expected {other}, got {test.expect.symptom}"
+    why = failure(card, wrong)
+    assert re.fullmatch(rf"symptom: expected {other}, got {test.expect.symptom}( \(.+\))?", why), why
+    assert why.endswith(")") is (other == "exhaustion"), "why a forecaster is silent is said"
 
 
 @pytest.mark.parametrize("card", [card for card in CARDS if card.name in HOSTS], ids=lambda c: c.name)
