@@ -42,6 +42,7 @@ class Aiops:
             if found.process is not None and found.process.poll() is None:
                 found.process.kill()
                 found.process.wait()
+            print(found.output()[-8000:])  # shown where a test failed
 
     @property
     def data_dir(self) -> Path:
@@ -71,7 +72,8 @@ class Aiops:
         return self.process.wait(60)
 
     def output(self) -> str:
-        return (self.folder / "aiops.log").read_text(errors="replace")
+        log = self.folder / "aiops.log"
+        return log.read_text(errors="replace") if log.is_file() else ""
 
     def get(self, path: str, text: bool = False) -> Any:
         with urllib.request.urlopen(self.url + path, timeout=30) as answer:
