@@ -282,7 +282,8 @@ class Daemon:
             if event.kind != "updated" and event.warning is not None:
                 log.debug(f"warning {event.kind}", id=event.warning.id, card=event.warning.card, entity=str(event.warning.entity))
 
-        self._unseen.look(self.board.snapshot()[0], self._watches)
+        if not self._unseen.done(_sources(watch)):
+            self._unseen.look(self.board.snapshot()[0], self._watches)
         if any(event.kind == "outcome" for event in result.events):
             self.review(watch.card)
 
@@ -384,8 +385,13 @@ def _pool(settings: Settings) -> pools.Pool:
 def _state(watch: Watch, rooms: Rooms, now_s: float) -> WatchState:
     progress, states = watch.progress(), series_states(watch, int(now_s))
     stage = rooms.stage_of(watch.card)
-    names = tuple(feed.name for feed in watch.feeds)
-    return WatchState(watch.card.name, watch.source_name, names, float(watch.step_s), stage, now_s, states, progress=progress)
+    return WatchState(
+        watch.card.name, watch.source_name, _sources(watch), float(watch.step_s), stage, now_s, states, progress=progress
+    )  # fmt: skip
+
+
+def _sources(watch: Watch) -> tuple[str, ...]:
+    return tuple(feed.name for feed in watch.feeds)
 
 
 def _lane(watch: Watch) -> str:

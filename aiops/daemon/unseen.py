@@ -28,12 +28,16 @@ class Unseen:
     def __init__(self, sparing: Collection[str] = ()) -> None:
         self._sparing, self._told, self._lock = frozenset(sparing), set[tuple[str, ...]](), threading.Lock()
 
+    def done(self, sources: tuple[str, ...]) -> bool:
+        """Whether nothing is to be said any more of the watches of these sources."""
+        return sources in self._told or self._sparing.issuperset(sources)
+
     def look(self, states: Mapping[str, WatchState], watches: Mapping[str, Watch]) -> None:
         """Say what is to be said now of `watches` and their `states`, by their name; nothing of sources of which it was said."""
         with self._lock:
             together: dict[tuple[str, ...], dict[str, WatchState]] = {}
             for name, state in states.items():
-                if state.sources not in self._told and not self._sparing.issuperset(state.sources):
+                if not self.done(state.sources):
                     together.setdefault(state.sources, {})[name] = state
             done = [k for k, some in together.items() if all(one.last_success_s is not None for one in some.values())]
             self._told.update(done)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
-from aiops.models import calm, days, paths, quota
+from aiops.models import calm, days, paths, quota, spread
 from aiops.models.climb import far_enough
 from aiops.models.course import Course
 from aiops.models.growth import Growth
@@ -44,8 +44,6 @@ HURRY = 0.25
 CLIMB = 0.15
 """No way speaks of a row that has not come this share of the way from its lowest level to the limit."""
 
-LOOK_S = 300
-"""Rows of a minute and more are looked at this often; no time told lies before the next look."""
 CALIBRATED_AT = 0.8
 BOUNDS: dict[str, tuple[tuple[float, float, float], ...]] = {
     paths.RISES: ((8, 0.8, 1.5), (24, 0.74, 2.35), (np.inf, 0.8, 1.65)),
@@ -300,7 +298,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             state[name][:] = np.where(evidence, bounds[:, column], state[name])
         normal = NormalDist()
         stretch = normal.inv_cdf(0.5 + self.params.level / 2) / normal.inv_cdf(0.5 + CALIBRATED_AT / 2)
-        soon = max(LOOK_S, self.step_s) if self.step_s >= 60 else self.step_s  # what is told stands until the next look
+        soon = spread.looks_every(self.step_s)  # what is told stands until the next look
         return np.maximum(np.stack([left * state["early"] ** stretch, left, left * state["late"] ** stretch], axis=1), soon)
 
     def _smoothed(self, state: State, expected: Array, evidence: Bools, speaks: Bools) -> Array:

@@ -24,7 +24,6 @@ CHUNK_ROWS = 512
 """Rows whose history is copied at once: small enough for the cache, and memory stays flat."""
 CHUNK_COLUMNS = 512
 """Columns scored at once after a backfill or an outage."""
-FORECAST_EVERY_S = spread.LOOK_EVERY_S
 
 
 def score(watch: Watch, reading: Reading) -> Floats:

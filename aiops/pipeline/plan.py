@@ -19,12 +19,12 @@ from typing import Any
 from aiops.config.settings import Limits, Settings
 from aiops.core import compiled
 from aiops.core.errors import SourceError
+from aiops.models import spread
 from aiops.models.card import ModelCard, with_challengers
 from aiops.pipeline import keep
 from aiops.pipeline.assemble import make_watch
 from aiops.pipeline.backfill import TURN_SAMPLES, missing
 from aiops.pipeline.changes import BatchJournal
-from aiops.pipeline.evaluate import FORECAST_EVERY_S
 from aiops.pipeline.plane import groups, open_links
 from aiops.pipeline.rooms import Rooms
 from aiops.pipeline.turn import turn
@@ -129,7 +129,7 @@ def _sharing(one: CardPlan, other: str) -> CardPlan:
 
 def _measured(rooms: Rooms, card: ModelCard, step: int, names: Sequence[str], now_s: int, limits: Limits) -> CardPlan:
     links = [rooms.links[name] for name in names]
-    cycle = max(TURNS_AT_LEAST, min(FORECAST_EVERY_S // step if step >= 60 else 1, TURNS_AT_MOST))
+    cycle = max(TURNS_AT_LEAST, min(spread.LOOK_EVERY_S // step if step >= 60 else 1, TURNS_AT_MOST))
     first = now_s // step * step - (cycle + 1) * step
     with TemporaryDirectory(prefix="aiops-plan-") as folder:
         memory = _anonymous()

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Bools, Floats, History, Ints, Resolution
-from aiops.pipeline.evaluate import CHUNK_ROWS, FORECAST_EVERY_S, look
+from aiops.models import spread
+from aiops.pipeline.evaluate import CHUNK_ROWS, look
 from aiops.pipeline.rules_find import count_values, follow
 from aiops.pipeline.rules_truth import compared
 from aiops.pipeline.rules_watch import Built, RulesWatch
@@ -84,7 +85,7 @@ def _looks(watch: RulesWatch, now_s: int, most: int, lived_s: int) -> frozenset[
 
 
 def _every_s(step_s: int) -> int:
-    return max(FORECAST_EVERY_S, step_s) if step_s >= QUICK_S else QUICK_S
+    return max(spread.LOOK_EVERY_S, step_s) if step_s >= QUICK_S else QUICK_S
 
 
 def _latest(window: Window, at_s: int) -> NDArray[np.float64]:
