@@ -9,7 +9,6 @@ ends, counter resets and extrapolation of rate, metric names dropped by every op
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -230,13 +229,10 @@ def _matchers(selector: Any) -> list[Matcher]:
 
 @functools.lru_cache(1024)
 def _matcher(name: str, op: str, value: str) -> Matcher:
-    """A matcher; regular expressions that mean something else here than in Prometheus are refused."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", FutureWarning)  # [[:alpha:]] and the like
-        try:
-            return Matcher.make(name, op, value)
-        except (ValueError, FutureWarning) as e:
-            raise Refused(f"the regular expression {value!r}") from e
+    try:
+        return Matcher.make(name, op, value)
+    except ValueError as e:
+        raise Refused(f"the regular expression {value!r}") from e
 
 
 def _matching(modifier: Any) -> Matching:

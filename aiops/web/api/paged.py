@@ -10,7 +10,6 @@ from typing import Annotated, Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 import orjson
-import re2
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
@@ -49,46 +48,29 @@ class Page(Generic[T]):
 
 
 class Filter:
-    """Matchers over label sets. Raises Trouble 422 for what is none.
-
-    Expressions are matched by RE2, in time linear in the text: they come from whoever asks, and the labels from anybody.
-    """
+    """Matchers over label sets. Raises Trouble 422 for what is none."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._plain: list[Matcher] = []
-        self._regex: list[tuple[str, bool, Any, dict[str, bool]]] = []
+        self._known: list[tuple[Matcher, dict[str, bool]]] = []
         for text in texts:
             try:
-                found = Matcher.parse(text)
-                if found.op in ("=", "!="):
-                    self._plain.append(found)
-                else:
-                    self._regex.append((found.name, found.op == "=~", _compiled(found.value), {}))
-            except (ValueError, re2.error) as e:
+                self._known.append((Matcher.parse(text), {}))
+            except ValueError as e:
                 raise Trouble(422, "no-matcher", f"match: {visible(str(e), 300)}") from None
 
     def __bool__(self) -> bool:
-        return bool(self._plain or self._regex)
+        return bool(self._known)
 
     def fits(self, labels: Labels) -> bool:
         """Whether a label set fulfils all of them; an absent label is empty."""
-        for matcher in self._plain:
-            if not matcher.matches(labels):
-                return False
-        for name, wanted, pattern, known in self._regex:
-            value = labels.get(name, "")
-            matched = known.get(value)  # many have the same value: it is looked at once
-            if matched is None:
-                matched = known[value] = pattern.fullmatch(value.encode("utf-8", "surrogatepass")) is not None
-            if matched != wanted:
+        for matcher, known in self._known:
+            value = labels.get(matcher.name, "")
+            fulfilled = known.get(value)  # many have the same value: it is looked at once
+            if fulfilled is None:
+                fulfilled = known[value] = matcher.matches(labels)
+            if not fulfilled:
                 return False
         return True
-
-
-def _compiled(pattern: str) -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    return re2.compile(pattern.encode(), options)
 
 
 def cursor_of(name: str, key: Key) -> str:
