@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shlex
 import shutil
 import tempfile
 import textwrap
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from aiops.cli.called import called
 from aiops.cli.check import Hint, check, refusal
 from aiops.config.shipped import models_dir, runbooks_dir, shelves
 from aiops.core.durations import text
@@ -316,4 +318,5 @@ def as_lines(folder: Path, files: Sequence[Path], found: Found) -> Iterator[str]
     yield f"rules: {_counts(found)}{every}"
     cards = sum(path.parent.name == MODELS for path in files)
     yield f"written: {folder / CONFIG}, {cards} cards, {len(files) - 1 - cards} runbooks"
-    yield f"next: aiops check --config {folder / CONFIG}; aiops run --config {folder / CONFIG}"
+    aiops, config = called(), shlex.quote(str(folder / CONFIG))
+    yield f"next: {aiops} check --config {config}; {aiops} run --config {config}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 LONGEST = 60
-_METRIC = "m s g l L rad K Cel mol sr Hz N Pa J W A V F Ohm S Wb H T C cd lm lx Bq Gy Sv kat eq osm bar ar t u eV pc cal bit By Bd"
-_METRICS = frozenset([*_METRIC.split(), "Np", "U", "m[Hg]", "m[H2O]"])
+_METRIC = "m s g l L rad K Cel mol sr Hz N Pa J W A V F Ohm S Wb H T C cd lm lx Bq Gy Sv kat eq osm bar ar t u eV pc cal bit By"
+_METRICS = frozenset([*_METRIC.split(), "Bd", "Np", "U", "m[Hg]", "m[H2O]"])
 _PLAIN = frozenset(["dB", "%", "deg", "'", "''", "min", "h", "d", "wk", "mo", "a", "atm", "AU", "10*", "10^"])
 _PREFIX = "Y Z E P T G M k h da d c m u n p f a z y Ki Mi Gi Ti"
 _PREFIXES = ("", *_PREFIX.split())

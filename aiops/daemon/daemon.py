@@ -273,11 +273,11 @@ class Daemon:
         self.spending.turned(watch.card.name, watch.name, result.seconds, result.states.get("active", 0))
         for name, error in self.board.turned(result, self.clock(), watch.progress()):
             if error is None:
-                log.info("source is well again", source=name, watch=result.watch)
+                log.info("source is well again", source=name, card=watch.card.name)
             else:
-                log.warning("source failed", source=name, watch=result.watch, kind=error.kind, error=error.message)
+                log.warning("source failed", source=name, card=watch.card.name, kind=error.kind, error=error.message)
         if result.partial:
-            log.warning("partial answer", watch=result.watch, said="; ".join(result.partial))
+            log.warning("partial answer", card=watch.card.name, said="; ".join(result.partial))
         for event in result.events:
             if event.kind != "updated" and event.warning is not None:
                 log.debug(f"warning {event.kind}", id=event.warning.id, card=event.warning.card, entity=str(event.warning.entity))

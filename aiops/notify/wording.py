@@ -51,15 +51,19 @@ def title(
         return f"{what} {_ending(warning, now_s, clock, fates)}"
     c = warning.crossing
     if c is None:
-        since = _since(warning)
         sureness = _in_short(warning) if warning.kind in FORETELLING else ""
-        return f"{what}: {_STATE.get(warning.kind, 'unusual')} since {clock.brief(since, now_s)}{sureness}"
+        return f"{what}: {lasting(warning)} since {clock.brief(since(warning), now_s)}{sureness}"
     first = "first " if warning.members else ""
     away = "" if warning.stale_since_s is None else ", source away"
     return f"{what} {first}{_left(c.expected_s, now_s, 'due ')} ({_interval(c, now_s, clock)}){_in_short(warning)}{away}"
 
 
-def _since(warning: EarlyWarning) -> int:
+def lasting(warning: EarlyWarning) -> str:
+    """What it is that lasts, of one that tells no time."""
+    return _STATE.get(warning.kind, "unusual")
+
+
+def since(warning: EarlyWarning) -> int:
     """Since when it lasts, of one that tells no time: of silence since its last sample."""
     return warning.symptoms[0].since_s if warning.kind == "absence" and warning.symptoms else warning.opened_s
 
@@ -184,10 +188,19 @@ def _record(warning: EarlyWarning) -> str:
     return str(warning.record.get("text", "new, unproven"))
 
 
+def of_card(warning: EarlyWarning) -> bool:
+    """Whether the failure of its card is told, and not that nothing, or two things, are measured."""
+    return warning.kind not in _LOOK
+
+
+def look(warning: EarlyWarning) -> str:
+    """What a person does where no runbook says it."""
+    return _LOOK.get(warning.kind, "look at it yourself")
+
+
 def impact(warning: EarlyWarning, means: str = "") -> str:
-    """What it means for users, from the runbooks that match; without one what its card says, `means`, where it is the failure of
-    its card that is told, and not that nothing, or two things, are measured."""
-    own = "" if warning.kind in _LOOK else visible(means)
+    """What it means for users, from the runbooks that match; without one what its card says, `means`, where it is its failure."""
+    own = visible(means) if of_card(warning) else ""
     return "; ".join(dict.fromkeys(str(book["impact"]) for book in warning.runbooks)) or own
 
 
@@ -247,7 +260,7 @@ def members(warning: EarlyWarning) -> str:
 def _when(warning: EarlyWarning, now_s: float, clock: Clock) -> Iterator[str]:
     c = warning.crossing
     if c is None:
-        yield f"When: since {clock.whole(_since(warning), f'for {about(max(0.0, now_s - _since(warning)))}')}"
+        yield f"When: since {clock.whole(since(warning), f'for {about(max(0.0, now_s - since(warning)))}')}"
         return
     held = f" ({stated(warning)})" if stated(warning) else ""
     yield f"When: {clock.whole(c.expected_s, _left(c.expected_s, now_s))}, {_between(c, clock)}{held}"
@@ -340,8 +353,7 @@ def _to_do(warning: EarlyWarning, means: str) -> Iterator[str]:
     yield from (line for book in warning.runbooks for line in _do(book))
     if not warning.runbooks:
         own = _evidence(warning).get("runbook_url") if warning.kind == "rule" and not warning.members else None
-        look = _LOOK.get(warning.kind, "look at it yourself")
-        yield f"Do: {'what its rule names, ' + visible(own) if own else look + ', no runbook matches this warning'}"
+        yield f"Do: {'what its rule names, ' + visible(own) if own else look(warning) + ', no runbook matches this warning'}"
 
 
 def _do(book: Mapping[str, Any]) -> list[str]:

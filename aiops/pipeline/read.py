@@ -173,7 +173,7 @@ def take_in(watch: Watch, taken: Taken) -> Reading:
     finals = [put_final(watch, watch.feeds[one.feed], one.final) for one in got if one.final is not None]
     watch.trace()
     held = _held(watch, taken.asked)
-    new, notes = time_s > had, _notes(piece for one in got for piece in one.pieces) + tuple(map(Remark, questions))
+    new, notes = time_s > had, _said(watch, got) + tuple(map(Remark, questions))
     return Reading(
         time_s[new], values[:, new], masked_at(watch, time_s[new]), notes, held,
         _late(watch, time_s[~new], values[:, ~new], held), min(finals, default=0),
@@ -189,6 +189,14 @@ def again(watch: Watch, kept: Kept, labels: LabelsOf) -> Reading | None:
 
 def _notes(pieces: Iterable[Piece]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(note for piece in pieces for note in piece.partial))
+
+
+def _said(watch: Watch, got: Sequence[Got]) -> tuple[str, ...]:
+    """What the sources noted, each by its name where there are several."""
+    by_name = len(watch.feeds) > 1
+    return tuple(
+        type(note)(f"{watch.feeds[one.feed].name}: {note}") if by_name else note for one in got for note in _notes(one.pieces)
+    )
 
 
 def _merged(watch: Watch, got: Sequence[Got], places: dict[int, Ints], time_s: Ints) -> Floats:

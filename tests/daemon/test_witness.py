@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+import structlog
 
 from aiops.daemon import witness as witnesses
 from aiops.daemon.witness import EVERY_ROWS, EVERY_S, Witness, newest
@@ -39,7 +40,11 @@ def newest_of(line: bytes) -> Checkpoint:
 
 def test_one_is_made_at_once_then_after_so_many_rows_or_so_long(store: Store, tmp_path: Path) -> None:
     witness = Witness(store, tmp_path)
-    witness.look(1000.0)
+    with structlog.testing.capture_logs() as logs:
+        witness.look(1000.0)
+    (said,) = logs
+    assert said["use"].startswith("nothing to do"), "whoever reads it in a log learns what it is for"
+    assert said["signature"] == kept(tmp_path)[0].signature
     add(store, EVERY_ROWS - 1)
     witness.look(1001.0)
     assert [one.size for one in kept(tmp_path)] == [1]

@@ -59,6 +59,13 @@ def test_T01_a_source_that_is_down_is_told_once_ends_no_warning_and_holds_up_no_
         assert failing(rig) == {}, "it heals without a restart"
         assert [one["source"] for one in logs if one["event"] == "source is well again"] == ["a"]
     assert np.isfinite(window(rig, "disk@a")["x"][-13:]).all(), "what was missed is read"
+    other.down()
+    rig.clock.now += STEP_S
+    with structlog.testing.capture_logs() as logs:
+        rig.turn()
+    (said,) = [one for one in logs if one["event"] == "source failed"]
+    assert (said["source"], said["card"]) == ("b", "disk")
+    assert "disk@a" not in said.values(), "the first source is not named where the second one failed"
 
 
 @pytest.mark.parametrize("on_missing", ["zero", "alert"])

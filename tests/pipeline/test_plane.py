@@ -11,6 +11,7 @@ import pytest
 
 from aiops.config.settings import load_settings
 from aiops.core.errors import SourceError
+from aiops.core.records import Remark
 from aiops.models.card import ModelCard
 from aiops.pipeline import Rooms, StoreJournal, Watch, assemble, keep, turn
 from aiops.pipeline import read as module
@@ -65,6 +66,14 @@ def test_what_two_sources_see_is_one_series_and_the_preferred_value_counts() -> 
     found = read(watch, START_S + HOUR_S)
     assert [one["instance"] for one in watch.window.labels] == ["x", "y", "z"]
     assert found.values[:, -1] == pytest.approx([0.5, 0.6, 0.6], abs=0.02)
+
+
+def test_what_one_of_them_notes_is_told_by_its_name_and_stays_whose_note_it_was() -> None:
+    a, b = world("x"), world("x")
+    a.partial, b.partial = (Remark("a row was left out"),), ("a store did not answer",)
+    found = read(watch_of(link("a", a), link("b", b)), START_S + HOUR_S).partial
+    assert found == ("a: a row was left out", "b: a store did not answer")
+    assert [isinstance(note, Remark) for note in found] == [True, False]
 
 
 def test_labels_that_tell_replicas_apart_are_no_identity() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from aiops.core.durations import about, rfc3339
+from aiops.core.durations import rfc3339
 from aiops.core.quantity import quantities
 from aiops.core.records import EarlyWarning, Lineage
 from aiops.core.text import visible
@@ -13,7 +13,7 @@ from aiops.daemon.daemon import Daemon
 from aiops.notify.arrays import Arrays
 from aiops.notify.evidence import series_text, told
 from aiops.notify.plot import picture
-from aiops.notify.wording import data_age, impact, plan, rule, stated, sure
+from aiops.notify.wording import data_age, impact, look, of_card, plan, rule, stated, sure
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.arrays import arrays
 from aiops.pipeline.hush import hush_of
@@ -44,11 +44,11 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
     card = next((watch.card for watch in daemon.rooms.watches if watch.card.name == found.card), None)
     return {
         "w": found, "line": line(found, now),
-        "summary": "" if card is None else visible(card.summary, TEXT_AT_MOST),
+        "summary": _summary(found, "" if card is None else card.summary),
         "outcome": None if outcome is None else judged(outcome),
         "stands": "" if outcome is None else STANDS.get(outcome.verdict, ""),
         "judged_at": None if deadline is None else rfc3339(deadline), "now": rfc3339(now),
-        "symptoms": told(found.symptoms, now), "ago": about(max(0.0, now - found.opened_s)),
+        "symptoms": told(found.symptoms, now), "look": look(found),
         "beside": [_beside(one) for one in found.beside], "members": list(_members(daemon, found)),
         "rule": list(rule(found)) if found.kind == "rule" and found.symptoms and not found.members else [],
         "level": stated(found), "sure": sure(found), "late": found.act_before_s is not None and found.act_before_s <= now,
@@ -60,6 +60,13 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
         "lineage": [_lineage(one) for one in dict.fromkeys(s.lineage for s in found.symptoms)],
         "plot": _plot(arrays(daemon.rooms.watches, stored, failed_s=failed), found, now),
     }  # fmt: skip
+
+
+def _summary(warning: EarlyWarning, of_its_card: str) -> str:
+    """What happens: what its card is of, or, where nothing or two things are measured, that."""
+    known = warning.symptoms[0].evidence if warning.symptoms else {}
+    said = of_its_card if of_card(warning) else str(known.get("reason", ""))
+    return visible(said[:1].upper() + said[1:] + ("." if said and not said.endswith(".") else ""), TEXT_AT_MOST)
 
 
 def _hush(daemon: Daemon, warning: EarlyWarning, now_s: float) -> str:

@@ -15,7 +15,7 @@ from aiops.core.quantity import quantity
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
-from aiops.notify.wording import data_age, subject
+from aiops.notify.wording import data_age, lasting, since, subject
 from aiops.outcomes.scorecard import By
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline import Watch
@@ -204,7 +204,8 @@ def line(warning: EarlyWarning, now_s: float) -> dict[str, Any]:
         "subject": subject(warning), "act_before": "" if warning.act_before_s is None else clock(warning.act_before_s, warning),
         "entity": visible(" ".join(v for v in warning.entity.values() if v)), "severity": warning.severity,
         "opened": rfc3339(warning.opened_s), "left": "" if ahead is None else about(ahead),
-        "over": "" if ahead is None or ahead > 0 else about(-ahead), "lasts": about(max(0.0, now_s - warning.opened_s)),
+        "over": "" if ahead is None or ahead > 0 else about(-ahead), "lasting": lasting(warning),
+        "since": rfc3339(since(warning)), "lasts": about(max(0.0, now_s - since(warning))),
         "old": data_age(warning, now_s), "silent": "" if silent_s is None else about(max(0.0, now_s - float(silent_s))),
         "confidence": f"{warning.confidence:.0%}",
         "expected": "" if crossing is None else clock(crossing.expected_s, warning),

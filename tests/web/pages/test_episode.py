@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from aiops.core.records import EarlyWarning
+from aiops.core.records import EarlyWarning, SymptomKind
 from aiops.daemon.daemon import Daemon
 from aiops.web.access.sight import Sight
 from aiops.web.pages.episode import page
@@ -55,6 +57,24 @@ def test_what_became_of_it_is_said_in_a_sentence(warned: tuple[Daemon, EarlyWarn
     assert found["stands"] == "It did not come: this warning was wrong."
     assert found["line"]["left"] == ""
     assert found["plot"]["now"] is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "says", "do"),
+    [("conflict", "its sources disagree", "find out which source is right"),
+     ("absence", "silent", "find out why nothing is measured any more")],
+)
+def test_where_its_failure_is_not_told_its_card_is_not_quoted(
+    warned: tuple[Daemon, EarlyWarning], sight: Sight, kind: SymptomKind, says: str, do: str
+) -> None:
+    daemon, warning = warned
+    first = warning.symptoms[0]
+    symptom = replace(first, kind=kind, crossing=None, evidence={**first.evidence, "reason": "a and b tell different values"})
+    with daemon.store.transaction() as tx:
+        tx.put_warning(warning.having(kind=kind, crossing=None, first_crossing=None, symptoms=(symptom,)))
+    found = page(daemon, warning.id, sight)
+    assert found is not None
+    assert (found["summary"], found["look"], found["line"]["lasting"]) == ("A and b tell different values.", do, says)
 
 
 def test_a_link_of_a_runbook_leads_to_the_web_or_nowhere(warned: tuple[Daemon, EarlyWarning], sight: Sight) -> None:
