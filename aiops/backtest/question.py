@@ -14,7 +14,6 @@ from aiops import plugins
 from aiops.backtest.arrivals import ArrivedSource, Moment, has_arrivals
 from aiops.backtest.past import PastSource
 from aiops.config.settings import Settings, SourceSettings, load_settings
-from aiops.config.shipped import models_dir
 from aiops.core.durations import seconds
 from aiops.core.errors import AiopsError
 from aiops.models.card import ModelCard, load_cards
@@ -85,7 +84,7 @@ def cards_of(asked: Question, settings: Settings) -> list[ModelCard]:
     names = [one for one in asked.cards if not one.endswith((".yaml", ".yml"))]
     found = load_cards(files) if files else []
     if names or not files:
-        known = {card.name: card for card in load_cards(settings.cards or [models_dir()])}
+        known = {card.name: card for card in load_cards(settings.card_paths)}
         unknown = [name for name in names if name not in known]
         if unknown:
             raise BadQuestion(f"no card {unknown[0]!r}; there are {', '.join(known)}")

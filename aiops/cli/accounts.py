@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aiops.cli.said import Out, fail, tell
+from aiops.cli.said import Out, fail, failing, tell
 
 if TYPE_CHECKING:
     from aiops.web.access.accounts import Accounts
@@ -66,30 +66,20 @@ def drop(name: Name, file: File, output: Out = "text") -> None:
 @accounts_app.command("list")
 def list_all(file: File, output: Out = "text") -> None:
     """List who has a password or a token."""
-    import orjson
-
     accounts = _read(file)
     for name, kind in sorted(accounts.hashes):
         reach = str(accounts.reaches.get(name, "")) if kind == "token" else ""
-        line = orjson.dumps({"name": name, "kind": kind, "reach": reach}).decode()
-        typer.echo(line if output == "json" else f"{name}  {kind}  {reach}".rstrip())
+        tell(output, f"{name}  {kind}  {reach}".rstrip(), name=name, kind=kind, reach=reach)
 
 
 def _read(file: Path) -> Accounts:
-    from aiops.core.errors import AiopsError
     from aiops.web.access.accounts import Accounts
 
-    try:
+    with failing():
         return Accounts.read(file) if file.exists() else Accounts()
-    except AiopsError as e:
-        fail(str(e), 1)
 
 
 def _kept(accounts: Accounts, file: Path, change: Callable[[], object]) -> None:
-    from aiops.core.errors import AiopsError
-
-    try:
+    with failing():
         change()
         accounts.write(file)
-    except AiopsError as e:
-        fail(str(e), 1)

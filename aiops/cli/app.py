@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
@@ -20,7 +20,21 @@ from aiops.cli.report import ack, report
 from aiops.cli.responses import kill_app, responses_app
 from aiops.cli.rules import rules_app
 from aiops.cli.runbooks import runbooks_app
-from aiops.cli.said import ConfigPath, DataDir, Out, acted, incidents_app, stored, tell, verdict
+from aiops.cli.said import (
+    CaFile,
+    ConfigPath,
+    DataDir,
+    Out,
+    acted,
+    emit,
+    fail,
+    failing,
+    incidents_app,
+    settings_of,
+    stored,
+    tell,
+    verdict,
+)
 from aiops.cli.scan import scan
 from aiops.cli.state import state_app
 from aiops.cli.suggest import feedback, suggest, unhush
@@ -57,12 +71,11 @@ def run(
     from functools import partial
 
     from aiops.config.settings import load_settings
-    from aiops.core.errors import AiopsError
 
     if only not in ("", "responses") or (only and dry_run):
-        _fail("--only takes responses, and not with --dry-run", 2)
+        fail("--only takes responses, and not with --dry-run", 2)
     load = partial(load_settings, config, data_dir=data_dir, listen=listen)
-    try:
+    with failing():
         if only:
             from aiops.daemon.only import run as carry_on
 
@@ -71,8 +84,6 @@ def run(
             from aiops.web.serve import run as serve
 
             code = serve(load, dry_run)
-    except AiopsError as e:
-        _fail(str(e), 1)
     raise typer.Exit(code)
 
 
@@ -83,19 +94,16 @@ def demo(
     output: Out = "text",
 ) -> None:
     """Play a recorded incident on the pages of a browser: a warning opens, a runbook asks, the warning is judged by what came."""
-    from aiops.backtest.demo import paced, play, sentence
-    from aiops.core.errors import AiopsError
+    from contextlib import suppress
 
-    try:
+    from aiops.backtest.demo import paced, play, sentence
+
+    with failing(), suppress(KeyboardInterrupt):
         if once or output == "json":
             for line in paced(play(), speed or 600):
-                _print({"event": line.event, "at": line.at_s, **line.fields} if output == "json" else sentence(line))
+                _show({"event": line.event, "at": line.at_s, **line.fields} if output == "json" else sentence(line))
         else:
             _demo_pages(speed or 60, listen)
-    except AiopsError as e:
-        _fail(str(e), 1)
-    except KeyboardInterrupt:
-        return
 
 
 def _demo_pages(speed: float, listen: str) -> None:
@@ -105,11 +113,11 @@ def _demo_pages(speed: float, listen: str) -> None:
     from aiops.web.demo import shown
 
     with shown(speed, listen) as show:
-        _print(f"a recorded incident, {speed:g} times as fast; open this to look at it and to answer: {show.door}")
+        typer.echo(f"a recorded incident, {speed:g} times as fast; open this to look at it and to answer: {show.door}")
         for line in show.lines:
-            _print(sentence(line))
-        _print("it has ended; the pages stay until Ctrl-C")
-        _print("next: `aiops init --prometheus http://HOST:9090` proposes what to watch in yours; then `aiops check`")
+            typer.echo(sentence(line))
+        typer.echo("it has ended; the pages stay until Ctrl-C")
+        typer.echo("next: `aiops init --prometheus http://HOST:9090` proposes what to watch in yours; then `aiops check`")
         while True:
             time.sleep(3600)
 
@@ -138,17 +146,13 @@ def plan(
 ) -> None:
     """Measure what cards cost before they are switched on; exit 1 when a limit would break, 3 when a source is away."""
     from aiops.cli.plan import as_lines, as_objects, exit_code, plan_of
-    from aiops.config.settings import load_settings
-    from aiops.core.errors import AiopsError
+    from aiops.cli.progress import progress
 
-    try:
-        settings = load_settings(config)
-        with _progress("measuring") as advance:
-            found = plan_of(settings, files or [], source or [], advance)
-    except AiopsError as e:
-        _fail(str(e), 1)
+    settings = settings_of(config)
+    with failing(), progress("measuring") as advance:
+        found = plan_of(settings, files or [], source or [], advance)
     for line in as_objects(found) if output == "json" else as_lines(found):
-        _print(line)
+        _show(line)
     raise typer.Exit(exit_code(found))
 
 
@@ -161,17 +165,12 @@ def author_tests(
 ) -> None:
     """Run the tests that stand inside cards and runbooks, on a virtual clock and without a network."""
     from aiops.cli.author_tests import run_tests
-    from aiops.core.errors import AiopsError
 
-    try:
+    with failing():
         results = run_tests(files or [], config)
-    except AiopsError as e:
-        _fail(str(e), 1)
     for r in results:
-        if output == "json":
-            _print({"file": r.file, "line": r.line, "test": r.name, "ok": r.ok, "why": r.why})
-        else:
-            typer.echo(f"{'ok  ' if r.ok else 'FAIL'} {r.file}:{r.line}: {r.name}{'' if r.ok else ': ' + r.why}")
+        said = f"{'ok  ' if r.ok else 'FAIL'} {r.file}:{r.line}: {r.name}{'' if r.ok else ': ' + r.why}"
+        tell(output, said, file=r.file, line=r.line, test=r.name, ok=r.ok, why=r.why)
     failed = sum(not r.ok for r in results)
     typer.echo(f"{len(results) - failed} passed, {failed} failed", err=True)
     raise typer.Exit(1 if failed else 0)
@@ -181,15 +180,11 @@ def author_tests(
 def sources_list(config: ConfigPath = None, output: Out = "text") -> None:
     """List the sources of the config: class, residency, owner, priority, limits."""
     from aiops.cli.sources import list_lines, listed
-    from aiops.config.settings import load_settings
-    from aiops.core.errors import AiopsError
 
-    try:
-        rows = list(listed(load_settings(config)))
-    except AiopsError as e:
-        _fail(str(e), 1)
+    with failing():
+        rows = list(listed(settings_of(config)))
     for line in rows if output == "json" else list_lines(rows):
-        _print(line)
+        _show(line)
 
 
 @sources_app.command("probe")
@@ -200,18 +195,16 @@ def sources_probe(
     output: Out = "text",
 ) -> None:
     """Ask each source what it is, how far back it goes and what a query costs; exit 3 when one cannot be reached."""
-    from aiops.cli.sources import now, probe_lines, probed
-    from aiops.config.settings import load_settings
-    from aiops.core.errors import AiopsError
+    import time
+
+    from aiops.cli.sources import probe_lines, probed
 
     failed = False
-    try:
-        for row in probed(load_settings(config), names or [], query):
+    with failing():
+        for row in probed(settings_of(config), names or [], query):
             failed |= not row["ok"]
-            for line in [row] if output == "json" else probe_lines(row, now()):
-                _print(line)
-    except AiopsError as e:
-        _fail(str(e), 1)
+            for line in [row] if output == "json" else probe_lines(row, time.time()):
+                _show(line)
     raise typer.Exit(3 if failed else 0)
 
 
@@ -238,12 +231,12 @@ def warnings_show(
     """Show one early warning whole: when, how sure, why, what to do, and its verdict."""
     from aiops.cli.masks import explainer
     from aiops.cli.warnings import show_warning
-    from aiops.config.settings import load_settings
 
+    settings = settings_of(config, data_dir)
     with stored(config, data_dir) as store:
-        lines = show_warning(store, warning_id, output == "json", explainer(load_settings(config, data_dir=data_dir)))
+        lines = show_warning(store, warning_id, output == "json", explainer(settings))
     if lines is None:
-        _fail(f"no warning {warning_id}; `aiops warnings list` shows what there is", 1)
+        fail(f"no warning {warning_id}; `aiops warnings list` shows what there is", 1)
     for line in lines:
         typer.echo(line)
 
@@ -252,17 +245,16 @@ def schema(
     kind: Annotated[str, typer.Argument(help="card, runbook, config or policy")], output: Out = "text"
 ) -> None:  # fmt: skip
     """Print the JSON Schema of a file that people write; with -o json on one line."""
-    from aiops.cli.schemas import schema_of
+    from aiops.cli.schemas import KINDS, schema_of
 
-    try:
-        _print(schema_of(kind), indent=output != "json")
-    except KeyError:
-        _fail(f"no schema {kind!r}; known: card, runbook, config, policy", 2)
+    if kind not in KINDS:
+        fail(f"no schema {kind!r}; known: {', '.join(KINDS)}", 2)
+    emit(schema_of(kind), indent=output != "json")
 
 
 def healthcheck(
     url: Annotated[str, typer.Argument(help="where the daemon serves")] = "http://127.0.0.1:9464",
-    ca_file: Annotated[Path | None, typer.Option(help="CA bundle to trust instead of the system's")] = None,
+    ca_file: CaFile = None,
     output: Out = "text",
 ) -> None:
     """Ask a running daemon whether it is well: exit 0 or 1."""
@@ -272,29 +264,15 @@ def healthcheck(
     if well or output == "json":
         tell(output, said, ok=well, said=said)
     if not well:
-        _fail(said, 1)
+        fail(said, 1)
 
 
-def _print(what: Any, indent: bool = False) -> None:
-    if isinstance(what, str):
-        typer.echo(what)
-        return
-    import orjson
-
-    options = orjson.OPT_INDENT_2 if indent else 0
-    sys.stdout.write(orjson.dumps(what, option=options | orjson.OPT_NON_STR_KEYS).decode() + "\n")
-    sys.stdout.flush()
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(code)
-
-
-def _progress(what: str) -> Any:
-    from aiops.cli.progress import progress
-
-    return progress(what)
+def _show(row: Mapping[str, Any] | str) -> None:
+    """A line for people, or a row as JSON."""
+    if isinstance(row, str):
+        typer.echo(row)
+    else:
+        emit(row)
 
 
 COMMANDS: tuple[tuple[str, Any], ...] = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Out, fail, stored, tell
+from aiops.cli.said import ConfigPath, DataDir, Out, emit, fail, failing, settings_of, span_of, stored, tell
 
 if TYPE_CHECKING:
     from aiops.governance.checkpoint import Checkpoint
@@ -34,13 +34,10 @@ def verify(
     Exit 1, and the first bad row, when it was changed; 2 when what it is held against is nothing of the kind.
     """
     from aiops.cli.progress import progress
-    from aiops.core.errors import AiopsError
 
-    folder = _folder(config, data_dir)
-    try:
+    folder = settings_of(config, data_dir).data_dir
+    with failing(2):
         kept = kept_of(against, folder, key)
-    except AiopsError as e:
-        fail(str(e), 2)
     with stored(config, data_dir) as store, progress("verifying") as mark:
         found, root = held_to(store, kept, mark)
     ok, why = found.ok, found.why
@@ -61,12 +58,8 @@ def export(
     import time
 
     from aiops.cli.warnings import ledger_lines
-    from aiops.core.durations import seconds
 
-    try:
-        begin = time.time() - seconds(since) if since else 0.0
-    except ValueError as e:
-        fail(f"--since: {e}", 2)
+    begin = time.time() - span_of(since) if since else 0.0
     with stored(config, data_dir) as store:
         for line in ledger_lines(store, begin, output == "json"):
             typer.echo(line)
@@ -82,15 +75,13 @@ def prove(
 
     The default is the JSON that `audit check-proof` reads; -o text is for reading.
     """
-    import orjson
-
-    from aiops.cli.warnings import ledger_json, ledger_text
+    from aiops.cli.warnings import ledger_row, ledger_text
     from aiops.governance.checkpoint import FILE, proof
     from aiops.store.ledger import GENESIS
     from aiops.store.paging import Pages
 
     with stored(config, data_dir) as store:
-        held = _newest(_folder(config, data_dir) / FILE)
+        held = _newest(settings_of(config, data_dir).data_dir / FILE)
         if held is None or seq > held.size:
             fail("no checkpoint holds that row yet; a running daemon makes one every five minutes", 1)
         row, hashes = Pages(store).ledger_after(seq - 1, 1)[0], _hashes(store, held.size)
@@ -99,8 +90,7 @@ def prove(
     prev = hashes[seq - 2] if seq > 1 else GENESIS
     path = proof(hashes, seq)
     if output == "json":
-        shown = orjson.loads(ledger_json(row, prev))
-        typer.echo(orjson.dumps({"row": shown, "path": path, "checkpoint": held.as_json()}).decode())
+        emit({"row": ledger_row(row, prev), "path": path, "checkpoint": held.as_json()})
         return
     typer.echo(ledger_text(row))
     for line in _proof_lines(row, prev, path, held):
@@ -230,13 +220,3 @@ def _hashes(store: Store, size: int) -> list[Any]:
     while len(found) < size and (more := pages.ledger_hashes(len(found), 10_000)):
         found += more
     return found[:size]
-
-
-def _folder(config: Path | None, data_dir: Path | None) -> Path:
-    from aiops.config.settings import load_settings
-    from aiops.core.errors import AiopsError
-
-    try:
-        return load_settings(config, data_dir=data_dir).data_dir
-    except AiopsError as e:
-        fail(str(e), 1)

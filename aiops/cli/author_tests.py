@@ -50,7 +50,7 @@ def _loaded(config: Path | None) -> Sequence[Path]:
     if config is None:
         return [*shelves(models_dir()), *shelves(runbooks_dir())]
     settings = load_settings(config)
-    return [*(settings.cards or [models_dir()]), *(settings.runbooks or [runbooks_dir()])]
+    return [*settings.card_paths, *settings.runbook_paths]
 
 
 def _opened(document: Document) -> ModelCard | Runbook:

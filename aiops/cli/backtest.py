@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aiops.cli.said import ConfigPath, Out, fail
+from aiops.cli.said import ConfigPath, Out, emit, fail
 
 if TYPE_CHECKING:
     from aiops.backtest.compare import Comparison
@@ -144,7 +144,7 @@ def _over_recording(job: _Job, options: Options) -> None:
         _told(job, *_standings(summary), describe(summary, took))
         return
     if job.json:
-        _print(as_object(summary, took))
+        emit(as_object(summary, took))
     else:
         typer.echo(describe(summary, took), err=True)
     for failed in failed_gates(summary, job.gates.min_precision, job.gates.min_lead_s):
@@ -208,7 +208,7 @@ def _told(job: _Job, lines: list[Standing], whole: list[Standing], said: str) ->
     more = whole if len({one.told.card for one in lines}) > 1 else []
     if job.json:
         for one in (*lines, *more):
-            _print(one.as_json())
+            emit(one.as_json())
     else:
         typer.echo(table([*lines, *more]))
         typer.echo(said, err=True)
@@ -323,9 +323,3 @@ def _write(out: Path, content: bytes) -> None:
     except OSError as e:
         temporary.unlink(missing_ok=True)
         raise FileError([Mistake(str(out), 1, 1, "", f"cannot be written: {e.strerror}")]) from e
-
-
-def _print(found: Any) -> None:
-    import orjson
-
-    typer.echo(orjson.dumps(found).decode())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Out, Who, fail, tell, user
+from aiops.cli.said import ConfigPath, DataDir, Out, Who, emit, fail, failing, settings_of, span_of, stored, tell, user
 
 if TYPE_CHECKING:
     from aiops.config.settings import Settings
@@ -29,18 +29,13 @@ Since = Annotated[str, typer.Option(help="how far back, for example 30d")]
 @cards_app.command("list")
 def list_(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
     """List the cards: where each stands, what it watches with which models, and who answers for it; after each its challenger."""
-    import orjson
-
-    from aiops.core.errors import AiopsError
     from aiops.core.text import visible
 
-    try:
-        found = list(_listed(config, data_dir))
-    except AiopsError as e:
-        fail(str(e), 1)
+    with failing():
+        found = list(_listed(settings_of(config, data_dir)))
     if output == "json":
         for one in found:
-            typer.echo(orjson.dumps(one).decode())
+            emit(one)
         return
     width = max([4, *(len(one["card"]) for one in found)])
     typer.echo(f"{'CARD':{width}}  STAGE   MODELS                  SUMMARY")
@@ -50,14 +45,11 @@ def list_(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "te
         typer.echo(f"{one['card']:{width}}  {one['stage']:6}  {models:22}  {what}")
 
 
-def _listed(config: Path | None, data_dir: Path | None) -> Iterator[dict[str, Any]]:
-    """One row a card. Raises AiopsError for a mistake in the configuration or a card."""
-    from aiops.config.settings import load_settings
-    from aiops.config.shipped import models_dir
+def _listed(settings: Settings) -> Iterator[dict[str, Any]]:
+    """One row a card. Raises AiopsError for a mistake in a card."""
     from aiops.models.card import CHALLENGER, load_cards, with_challengers
 
-    settings = load_settings(config, data_dir=data_dir)
-    cards = load_cards(settings.cards or [models_dir()])
+    cards = load_cards(settings.card_paths)
     declared = {card.name: settings.stages.get(card.name, card.stage) for card in cards}
     stands = stands_at(settings, cards)
     for card in with_challengers(cards):
@@ -75,14 +67,15 @@ def _listed(config: Path | None, data_dir: Path | None) -> Iterator[dict[str, An
 def stands_at(settings: Settings, cards: Sequence[ModelCard]) -> dict[str, Stage]:
     """Where each card stands: by its moves, and before a daemon has run by what is declared; what the configuration holds in
     shadow there. Raises StoreError."""
-    from aiops.cli.warnings import reading_store
     from aiops.outcomes.ladder import stage_of
     from aiops.pipeline.rooms import loudest_declared
     from aiops.pipeline.stages import held, moves_of
+    from aiops.store import Store
+    from aiops.store.engine import is_there
 
     stands = {card.name: loudest_declared(settings.stages.get(card.name, card.stage)) for card in cards}
-    if settings.store.url or (settings.data_dir / "aiops.db").exists():  # else no daemon has run yet
-        with reading_store(settings.store.url, settings.data_dir) as store:
+    if is_there(settings.store.url, settings.data_dir):  # else no daemon has run yet
+        with closing(Store.reading(settings.store.url, settings.data_dir)) as store:
             moves = {card.name: moves_of(store, card.name) for card in cards}
         stands |= {name: stage_of(found) for name, found in moves.items() if found}
     return stands | dict.fromkeys(held(settings.stages), "shadow")
@@ -99,8 +92,6 @@ def show(
 ) -> None:
     """Show how warnings came out: precision, recall, leads, false warnings against the budget, intervals against nominal; and
     which times mask a card's series in the next week."""
-    import orjson
-
     from aiops.outcomes.scorecard import BY
 
     if by not in BY:
@@ -110,7 +101,7 @@ def show(
         _check_name(config, data_dir, name)
     if output == "json":
         for one in found:
-            typer.echo(orjson.dumps(one.as_json()).decode())
+            emit(one.as_json())
         return
     for line in table(found):
         typer.echo(line)
@@ -121,12 +112,9 @@ def show(
 def _check_name(config: Path | None, data_dir: Path | None, name: str) -> None:
     """End the command where there is no such card: that nothing was judged of it is no answer then."""
     from aiops.config.messages import did_you_mean
-    from aiops.config.settings import load_settings
-    from aiops.config.shipped import models_dir
     from aiops.models.card import load_cards, with_challengers
 
-    settings = load_settings(config, data_dir=data_dir)
-    known = [card.name for card in with_challengers(load_cards(settings.cards or [models_dir()]))]
+    known = [card.name for card in with_challengers(load_cards(settings_of(config, data_dir).card_paths))]
     if name not in known:
         fail(f"no card {name!r}{did_you_mean(name, known)}", 1)
 
@@ -134,12 +122,10 @@ def _check_name(config: Path | None, data_dir: Path | None, name: str) -> None:
 def _masks(config: Path | None, data_dir: Path | None, name: str) -> Iterator[str]:
     """The times that mask the series of a card, or of all, now and in the next week."""
     from aiops.cli.masks import lines
-    from aiops.config.settings import load_settings
-    from aiops.config.shipped import models_dir
     from aiops.models.card import load_cards
 
-    settings = load_settings(config, data_dir=data_dir)
-    cards = load_cards(settings.cards or [models_dir()])
+    settings = settings_of(config, data_dir)
+    cards = load_cards(settings.card_paths)
     yield from lines(settings, [card for card in cards if name in ("", card.name)], time.time())
 
 
@@ -183,8 +169,6 @@ def _moved(output: str, card: str, move: Move) -> None:
 @cards_app.command("why-not")
 def why_not(card: CardName, config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
     """Say where a card stands, what is missing for the next rung and when it will be reached at this pace."""
-    import orjson
-
     from aiops.core.durations import rfc3339
     from aiops.core.text import visible
     from aiops.pipeline.stages import as_json
@@ -193,7 +177,7 @@ def why_not(card: CardName, config: ConfigPath = None, data_dir: DataDir = None,
     with _ladder(config, data_dir, card) as (store, one, cards):
         found = asked(store, one, time.time(), cards, _held(config, card))
     if output == "json":
-        typer.echo(orjson.dumps(as_json(card, found)).decode())
+        emit(as_json(card, found))
         return
     stage, record, lacking, moves = found
     lent = f", {record.replayed} of them in a replay of the past" if record.replayed else ""
@@ -218,23 +202,16 @@ def compare(
     output: Out = "text",
 ) -> None:
     """Say from the record whether the challenger of a card is better, and what then to write into the card."""
-    import orjson
-
     from aiops.cli.compared import as_object, lines
-    from aiops.core.durations import seconds
     from aiops.pipeline.stages import challenged
 
-    try:
-        span = seconds(since)
-    except ValueError as e:
-        fail(f"--since: {e}", 2)
-    now = time.time()
+    span, now = span_of(since), time.time()
     with _ladder(config, data_dir, card) as (store, found, _):
         if found.challenger is None:
             fail(f"{card} has no challenger; write `challenger: {{forecast: {{model: …}}}}` into {found.path}", 1)
         told = challenged(store, found, now, now - span, replayed)
     if output == "json":
-        typer.echo(orjson.dumps(as_object(found, told)).decode())
+        emit(as_object(found, told))
         return
     for line in lines(found, told, now):
         typer.echo(line)
@@ -270,15 +247,11 @@ def record(
 
 def _told(config: Path | None, data_dir: Path | None, name: str) -> Iterator[str]:
     """What confidence and intervals of a card's warnings rest on, or of all of those that have outcomes."""
-    from aiops.cli.warnings import reading_store
-    from aiops.config.settings import load_settings
-    from aiops.config.shipped import models_dir
     from aiops.models.card import load_cards
     from aiops.pipeline.calibrations import shown
 
-    settings = load_settings(config, data_dir=data_dir)
-    cards = load_cards(settings.cards or [models_dir()])
-    with reading_store(settings.store.url, settings.data_dir) as store:
+    with stored(config, data_dir) as store:
+        cards = load_cards(settings_of(config, data_dir).card_paths)
         for one in shown(store, cards, time.time()):
             if one.card == name or (not name and one.found.outcomes):
                 about, anomaly = one.found.about, one.kind == "anomaly"
@@ -288,10 +261,9 @@ def _told(config: Path | None, data_dir: Path | None, name: str) -> Iterator[str
 
 def _held(config: Path | None, card: str) -> bool:
     """Whether the configuration keeps a card in shadow."""
-    from aiops.config.settings import load_settings
     from aiops.pipeline.stages import held
 
-    return card in held(load_settings(config).stages)
+    return card in held(settings_of(config).stages)
 
 
 @contextmanager
@@ -306,25 +278,14 @@ def _ladder(config: Path | None, data_dir: Path | None, card: str) -> Iterator[t
 
 
 def _figures(config: Path | None, data_dir: Path | None, by: str, since: str) -> list[Figures]:
-    from aiops.cli.warnings import reading_store
-    from aiops.config.settings import load_settings
-    from aiops.config.shipped import models_dir
-    from aiops.core.durations import seconds
-    from aiops.core.errors import AiopsError
     from aiops.models.card import load_cards
     from aiops.pipeline.figures import figures, watched_last
 
-    try:
-        span = seconds(since)
-    except ValueError as e:
-        fail(f"--since: {e}", 2)
-    try:
-        settings, now = load_settings(config, data_dir=data_dir), time.time()
-        cards = load_cards(settings.cards or [models_dir()])
-        with reading_store(settings.store.url, settings.data_dir) as store:
-            return figures(store, cards, [cast(Any, by)], now, now - span, watched_last(store))
-    except AiopsError as e:
-        fail(str(e), 1)
+    span, now = span_of(since), time.time()
+    with failing():
+        cards = load_cards(settings_of(config, data_dir).card_paths)
+    with stored(config, data_dir) as store:
+        return figures(store, cards, [cast(Any, by)], now, now - span, watched_last(store))
 
 
 def table(found: Sequence[Figures]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
@@ -23,6 +22,7 @@ from aiops.config.yaml_file import Document, load, yaml_files
 from aiops.config.yaml_strict import Loc
 from aiops.core.durations import text
 from aiops.core.errors import FileError, Mistake
+from aiops.core.text import json_of
 from aiops.governance.policy import Policy, load_policy
 from aiops.models.card import ModelCard, load_card, load_cards
 from aiops.responses.catalogue import Actions
@@ -42,7 +42,7 @@ def run_check(files: list[Path], config: Path | None, as_json: bool = False) -> 
     wrong = any(not isinstance(m, Hint) for m in found)
     if as_json:
         rows = [{"level": "warning" if isinstance(m, Hint) else "mistake", **asdict(m)} for m in found]
-        return int(wrong), [json.dumps(row, ensure_ascii=False) for row in rows]
+        return int(wrong), [json_of(row).decode() for row in rows]
     count = len(yaml_files(files))
     ok = f"ok: {count} file{'s' * (count != 1)}" if files else "ok: config, cards and runbooks"
     return int(wrong), [*map(str, found), *([] if wrong else [ok])]

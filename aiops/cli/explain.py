@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Out, WarningId, fail, stored, tell
+from aiops.cli.said import ConfigPath, DataDir, Out, WarningId, fail, settings_of, stored, tell
 
 if TYPE_CHECKING:
     from aiops.core.records import EarlyWarning
@@ -31,14 +31,9 @@ def explain(
     """
     from aiops.cli.masks import explainer
     from aiops.cli.warnings import show_warning
-    from aiops.config.settings import load_settings
-    from aiops.core.errors import AiopsError
     from aiops.pipeline.why import why
 
-    try:
-        settings = load_settings(config, data_dir=data_dir)
-    except AiopsError as e:
-        fail(str(e), 1)
+    settings = settings_of(config, data_dir)
     with stored(config, data_dir) as store:
         one = store.warning(warning_id)
         if one is None:

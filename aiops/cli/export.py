@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Out, fail, stored, tell
+from aiops.cli.said import ConfigPath, DataDir, Out, emit, fail, failing, settings_of, span_of, stored, tell
 
 export_app = typer.Typer(no_args_is_help=True, help="Files for other tools: rules for Prometheus and Alertmanager, dashboards.")
 Into = Annotated[Path | None, typer.Option("--dir", help="the folder to write into; default: to the terminal")]
@@ -25,16 +25,11 @@ def rules(into: Into = None, output: Out = "text") -> None:
 @export_app.command("inhibit")
 def inhibit(config: ConfigPath = None, into: Into = None, output: Out = "text") -> None:
     """Inhibit rules for Alertmanager: while the real alert of a card fires, its early warning is not told."""
-    from aiops.config.settings import load_settings
-    from aiops.config.shipped import models_dir
-    from aiops.core.errors import AiopsError
     from aiops.models.card import load_cards
     from aiops.notify.inhibit import Foreseen, inhibit_rules
 
-    try:
-        cards = load_cards(load_settings(config).cards or [models_dir()])
-    except AiopsError as e:
-        fail(str(e), 1)
+    with failing():
+        cards = load_cards(settings_of(config).card_paths)
     told = (card for card in cards if not card.challenges and card.alerts is None)
     found = [Foreseen(card.name, card.entity, card.truth.alerts) for card in told]
     _out(into, {"inhibit.yml": inhibit_rules(found)}, output)
@@ -61,12 +56,6 @@ def lineage(
     """
     import time
 
-    import orjson
-
-    from aiops.config.settings import load_settings
-    from aiops.config.shipped import models_dir
-    from aiops.core.durations import seconds
-    from aiops.core.errors import AiopsError
     from aiops.governance.gate import Gate
     from aiops.governance.masking import Masker
     from aiops.governance.policy import load_policy
@@ -74,20 +63,19 @@ def lineage(
     from aiops.pipeline.lineages import about_of, told
     from aiops.store.paging import Pages
 
-    try:
-        begin = time.time() - seconds(since) if since else 0.0
-        settings = load_settings(config, data_dir=data_dir)
+    begin = time.time() - span_of(since) if since else 0.0
+    settings = settings_of(config, data_dir)
+    with failing():
         gate = Gate(load_policy(settings.policy), Masker(b""))  # nothing that it could mask is told
-        about = about_of(settings, gate, load_cards(settings.cards or [models_dir()]))
-    except ValueError as e:
-        fail(f"--since: {e}", 2)
-    except AiopsError as e:
-        fail(str(e), 1)
+        about = about_of(settings, gate, load_cards(settings.card_paths))
     with stored(config, data_dir) as store:
         pages, seq = Pages(store), 0
         while rows := pages.ledger_after(seq, 1000):
             for _, event in told(store, [row for row in rows if row.at_s >= begin], about):
-                typer.echo(orjson.dumps(event).decode() if output == "json" else _event_text(event))
+                if output == "json":
+                    emit(event)
+                else:
+                    typer.echo(_event_text(event))
             seq = rows[-1].seq
 
 

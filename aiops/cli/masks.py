@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from aiops.config.settings import Settings
-from aiops.config.shipped import models_dir
 from aiops.core.durations import rfc3339
 from aiops.core.records import EarlyWarning
 from aiops.core.text import visible
@@ -21,7 +20,7 @@ def explainer(settings: Settings) -> Callable[[EarlyWarning], list[Masked]]:
     """What masks a warning, by its card; of a card that is not there any more nothing is known."""
 
     def of(warning: EarlyWarning) -> list[Masked]:
-        cards = {card.name: card for card in load_cards(settings.cards or [models_dir()])}
+        cards = {card.name: card for card in load_cards(settings.card_paths)}
         card = cards.get(warning.card)
         return [] if card is None else of_warning(kept_book(settings), card, warning, time.time())
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from aiops.config.settings import Settings
-from aiops.config.shipped import models_dir
 from aiops.core.durations import text
 from aiops.core.errors import AiopsError
 from aiops.core.text import visible
@@ -26,7 +25,7 @@ def plan_of(settings: Settings, files: Sequence[Path], only: Sequence[str], mark
     unknown = [name for name in only if name not in settings.sources]
     if unknown:
         raise AiopsError(f"no source {unknown[0]!r}; known: {', '.join(settings.sources)}")
-    return make_plan(settings, load_cards(files or settings.cards or [models_dir()]), time.time(), only, mark)
+    return make_plan(settings, load_cards(files or settings.card_paths), time.time(), only, mark)
 
 
 def exit_code(plan: Plan) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from aiops.runbooks import Runbook
     from aiops.runbooks.match import Subject
     from aiops.runbooks.reach import Reach
-    from aiops.store import Store
 
 OFF = "responses are switched off in the configuration"
 
@@ -33,13 +32,15 @@ class Reaching:
     def of(cls, settings: Settings) -> Reaching:
         """As configuration and store have it; without a store no daemon has run yet, and nothing was ever switched."""
         from aiops.responses.switch import FILE, why_on
+        from aiops.store import Store
+        from aiops.store.engine import is_there
         from aiops.store.responses import Responses
 
         off = "" if settings.responses.enabled else OFF
-        with _store(settings) as store:
-            if store is None:
-                there = f"there is a file {FILE} in the data directory" if (settings.data_dir / FILE).exists() else ""
-                return cls(settings, (), off or there, {})
+        if not is_there(settings.store.url, settings.data_dir):
+            there = f"there is a file {FILE} in the data directory" if (settings.data_dir / FILE).exists() else ""
+            return cls(settings, (), off or there, {})
+        with closing(Store.reading(settings.store.url, settings.data_dir)) as store:
             runs = Responses(store)
             return cls(settings, tuple(runs.switched()), off or why_on(runs, settings.data_dir), runs.last_ends())
 
@@ -75,19 +76,7 @@ class Reaching:
     def stage_of(self, card: str) -> Stage | None:
         """Where a card stands; None where there is none of this name. Raises AiopsError for a mistake in a card."""
         from aiops.cli.cards import stands_at
-        from aiops.config.shipped import models_dir
         from aiops.models.card import load_cards
 
-        found = [one for one in load_cards(self.settings.cards or [models_dir()]) if one.name == card] if card else []
+        found = [one for one in load_cards(self.settings.card_paths) if one.name == card] if card else []
         return stands_at(self.settings, found).get(card)
-
-
-@contextmanager
-def _store(settings: Settings) -> Iterator[Store | None]:
-    from aiops.cli.warnings import reading_store
-
-    if not settings.store.url and not (settings.data_dir / "aiops.db").exists():
-        yield None
-        return
-    with reading_store(settings.store.url, settings.data_dir) as store:
-        yield store

@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Out, Who, desk, fail, tell_statement, user
+from aiops.cli.said import (
+    ConfigPath,
+    DataDir,
+    Out,
+    Who,
+    desk,
+    fail,
+    failing,
+    settings_of,
+    span_of,
+    stored,
+    tell_statement,
+    user,
+)
 
 if TYPE_CHECKING:
     from aiops.pipeline.report import Report
@@ -28,15 +41,9 @@ def report(
     data_dir: DataDir = None,
 ) -> None:
     """Tell what warnings were worth and cost in a time; of a pilot also whether to scale, keep or stop it. Exit 1: stop."""
-    from aiops.core.durations import seconds
-
     if output not in FORMATS:
         fail(f"-o: {output!r}; known: {', '.join(FORMATS)}", 2)
-    try:
-        span = seconds(since) if since else None
-    except ValueError as e:
-        fail(f"--since: {e}", 2)
-    found = _found(config, data_dir, span, pilot)
+    found = _found(config, data_dir, span_of(since) if since else None, pilot)
     text = _as(found, output)
     if out is None:
         typer.echo(text, nl=False)
@@ -63,28 +70,22 @@ def ack(
 
 
 def _found(config: Path | None, data_dir: Path | None, span_s: float | None, pilot: str) -> list[Report]:
-    from aiops.cli.warnings import reading_store
-    from aiops.config.settings import load_settings
-    from aiops.config.shipped import models_dir
-    from aiops.core.errors import AiopsError
     from aiops.models.card import load_cards
     from aiops.pipeline.report import pilot_report
     from aiops.pipeline.report import report as of_all
 
-    try:
-        settings, now = load_settings(config, data_dir=data_dir), time.time()
-        cards = load_cards(settings.cards or [models_dir()])
-        if pilot not in ("", "all", *settings.pilots):
-            fail(f"no pilot {pilot!r}; there are {', '.join(settings.pilots) or 'none in the config'}", 2)
-        names = [name for name in settings.pilots if pilot in ("all", name)]
-        for name in names:
-            _check_cards(name, settings.pilots[name].cards, [card.name for card in cards])
-        with reading_store(settings.store.url, settings.data_dir) as store:
-            if not pilot:
-                return [of_all(store, settings, cards, now, now - (span_s or USUAL_S))]
-            return [pilot_report(store, settings, name, now, None if span_s is None else now - span_s) for name in names]
-    except AiopsError as e:
-        fail(str(e), 1)
+    settings, now = settings_of(config, data_dir), time.time()
+    with failing():
+        cards = load_cards(settings.card_paths)
+    if pilot not in ("", "all", *settings.pilots):
+        fail(f"no pilot {pilot!r}; there are {', '.join(settings.pilots) or 'none in the config'}", 2)
+    names = [name for name in settings.pilots if pilot in ("all", name)]
+    for name in names:
+        _check_cards(name, settings.pilots[name].cards, [card.name for card in cards])
+    with stored(config, data_dir) as store:
+        if not pilot:
+            return [of_all(store, settings, cards, now, now - (span_s or USUAL_S))]
+        return [pilot_report(store, settings, name, now, None if span_s is None else now - span_s) for name in names]
 
 
 def _check_cards(pilot: str, cards: Sequence[str], known: Sequence[str]) -> None:
@@ -98,9 +99,9 @@ def _check_cards(pilot: str, cards: Sequence[str], known: Sequence[str]) -> None
 
 def _as(found: list[Report], output: str) -> str:
     if output == "json":
-        import orjson
+        from aiops.core.text import json_of
 
-        return "".join(orjson.dumps(one.as_json()).decode() + "\n" for one in found)
+        return "".join(json_of(one.as_json()).decode() + "\n" for one in found)
     from aiops.web.pages import report_page
 
     if output == "html":

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Out, fail, tell
+from aiops.cli.said import ConfigPath, DataDir, Out, emit, fail, failing, tell
 
 if TYPE_CHECKING:
     from aiops.config.settings import Settings
@@ -43,8 +43,6 @@ def list_all(
     output: Out = "text",
 ) -> None:
     """List responses, newest first."""
-    import orjson
-
     from aiops.responses.shown import HEAD, as_json, row_line
 
     with _kept(config, data_dir) as (runs, _):
@@ -52,14 +50,15 @@ def list_all(
     if output != "json":
         typer.echo(HEAD)
     for run in found:
-        typer.echo(orjson.dumps(as_json(run)).decode() if output == "json" else row_line(run))
+        if output == "json":
+            emit(as_json(run))
+        else:
+            typer.echo(row_line(run))
 
 
 @responses_app.command("show")
 def show(run_id: RunId, config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
     """Show one response whole: every step as it was done, what it found, what is asked and what was said."""
-    import orjson
-
     from aiops.responses.shown import lines, whole_json
 
     with _kept(config, data_dir) as (runs, _):
@@ -68,7 +67,7 @@ def show(run_id: RunId, config: ConfigPath = None, data_dir: DataDir = None, out
             fail(f"no response {run_id}; `aiops responses list` shows what there is", 1)
         steps, questions = runs.steps(run.id), runs.questions(run.id)
     if output == "json":
-        typer.echo(orjson.dumps(whole_json(run, steps, questions)).decode())
+        emit(whole_json(run, steps, questions))
         return
     for line in lines(run, steps, questions):
         typer.echo(line)
@@ -139,16 +138,11 @@ def off(why: Why = "", config: ConfigPath = None, data_dir: DataDir = None, outp
 @kill_app.command("show")
 def show_switch(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
     """Say whether it is on, and why."""
-    import orjson
-
     from aiops.responses.switch import why_on
 
     with _kept(config, data_dir) as (runs, settings):
         why = why_on(runs, settings.data_dir)
-    if output == "json":
-        typer.echo(orjson.dumps({"on": bool(why), "why": why}).decode())
-    else:
-        typer.echo(f"on: {why}" if why else "off")
+    tell(output, f"on: {why}" if why else "off", on=bool(why), why=why)
 
 
 def _turn(to: bool, why: str, config: Path | None, data_dir: Path | None, output: str) -> None:
@@ -166,21 +160,14 @@ def _turn(to: bool, why: str, config: Path | None, data_dir: Path | None, output
 def _kept(config: Path | None, data_dir: Path | None, writes: bool = False) -> Iterator[tuple[Responses, Settings]]:
     """The responses of a data directory; a mistake ends the command with exit 1."""
     from aiops.config.settings import load_settings
-    from aiops.core.errors import AiopsError, StoreError
     from aiops.store import Store
     from aiops.store.responses import Responses
 
-    try:
+    with failing():
         settings = load_settings(config, data_dir=data_dir)
-        if not settings.store.url and not (settings.data_dir / "aiops.db").exists():
-            raise StoreError(f"{settings.data_dir}: holds no aiops.db; name the daemon's folder with --data-dir")
-        store = (Store.beside if writes else Store.reading)(settings.store.url, settings.data_dir)
-        try:
+        opened = (Store.beside if writes else Store.reading)(settings.store.url, settings.data_dir)
+        with closing(opened) as store:
             yield Responses(store), settings
-        finally:
-            store.close()
-    except AiopsError as e:
-        fail(str(e), 1)
 
 
 @contextmanager

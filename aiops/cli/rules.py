@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aiops.cli.said import Out
+from aiops.cli.said import BearerTokenFile, CaFile, Out, PasswordFile, Username, emit, fail, failing, login
 
 if TYPE_CHECKING:
     from aiops.core.errors import Mistake
@@ -32,10 +31,10 @@ def margin(files: Files, output: Out = "text") -> None:
 def list_rules(
     files: Annotated[list[Path] | None, typer.Argument(help="Prometheus rule files, or folders with them")] = None,
     prometheus: Annotated[str, typer.Option("--prometheus", help="URL of a server; instead of files the rules that it has")] = "",
-    bearer_token_file: Annotated[Path | None, typer.Option(help="file with a bearer token")] = None,
-    username: Annotated[str, typer.Option(help="basic auth user")] = "",
-    password_file: Annotated[Path | None, typer.Option(help="file with the basic auth password")] = None,
-    ca_file: Annotated[Path | None, typer.Option(help="CA bundle to trust instead of the system's")] = None,
+    bearer_token_file: BearerTokenFile = None,
+    username: Username = "",
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
     output: Out = "text",
 ) -> None:
     """List alerting rules, and whether each can be anticipated or why not. Exit 1: a file has a mistake; 3: unreachable."""
@@ -44,11 +43,10 @@ def list_rules(
     if not prometheus:
         _show(files or [], output, _list_row, _list_text)
         return
-    auth = {"bearer_token_file": bearer_token_file, "username": username, "password_file": password_file, "ca_file": ca_file}
-    found = _served(prometheus, {name: value for name, value in auth.items() if value})
+    found = _served(prometheus, login(bearer_token_file, username, password_file, ca_file))
     if output == "json":
         for one in found:
-            typer.echo(json.dumps(_list_row(*one), ensure_ascii=False, allow_nan=False))
+            emit(_list_row(*one))
         return
     for line in _list_text(found):
         typer.echo(line)
@@ -57,22 +55,18 @@ def list_rules(
 def _served(url: str, auth: dict[str, Any]) -> list[Compared]:
     """The alerting rules of a server. Ends the command where it cannot be asked."""
     from aiops.cli.scan import from_url
-    from aiops.core.errors import AiopsError, SourceError
+    from aiops.core.errors import SourceError
     from aiops.rules.served import served_in
     from aiops.scan.scan import Options
 
-    try:
+    with failing(2):
         source, _ = from_url(url, auth, Options())
         try:
             served = served_in(source.alerting_rules(), source.name)
+        except SourceError as e:
+            fail(str(e), 3)
         finally:
             source.close()
-    except SourceError as e:
-        typer.echo(str(e), err=True)
-        raise typer.Exit(3) from e
-    except AiopsError as e:
-        typer.echo(str(e), err=True)
-        raise typer.Exit(2) from e
     return [(one.rule, one.compiled) for one in served]
 
 
@@ -81,7 +75,7 @@ def _show(files: list[Path], output: str, row: Any, lines: Any) -> None:
     found = _compiled(files, mistakes)
     if output == "json":
         for one in found:
-            typer.echo(json.dumps(row(*one), ensure_ascii=False, allow_nan=False))
+            emit(row(*one))
     else:
         for line in lines(list(found)):
             typer.echo(line)

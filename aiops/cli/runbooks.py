@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Out, fail
+from aiops.cli.said import ConfigPath, DataDir, Out, emit, fail, failing, settings_of, span_of
 
 if TYPE_CHECKING:
     from aiops.config.settings import Settings
@@ -32,10 +33,10 @@ AT_MOST, WHOLE = 100_000, 4000
 @runbooks_app.command("list")
 def list_all(config: ConfigPath = None, output: Out = "text") -> None:
     """List the runbooks with what they match, how far they may go, and who answers for them."""
-    for one in _loaded(_settings(config)):
+    for one in _loaded(settings_of(config)):
         m = one.match
         if output == "json":
-            _emit(
+            emit(
                 {
                     "name": one.name, "summary": one.summary, "mode": one.mode, "enabled": one.enabled, "kind": m.kind,
                     "signal": m.signal, "card": m.card, "owner": one.owner.team, "reviewed": one.owner.reviewed or None,
@@ -51,9 +52,9 @@ def list_all(config: ConfigPath = None, output: Out = "text") -> None:
 @runbooks_app.command("show")
 def show(name: Name, config: ConfigPath = None, output: Out = "text") -> None:
     """Show one runbook: what it is for, what it does, what guards it."""
-    one = _named(_loaded(_settings(config)), name)
+    one = _named(_loaded(settings_of(config)), name)
     if output == "json":
-        _emit({**one.model_dump(mode="json", by_alias=True, exclude_none=True), "sha": one.sha, "path": one.path})
+        emit({**one.model_dump(mode="json", by_alias=True, exclude_none=True), "sha": one.sha, "path": one.path})
         return
     typer.echo(f"{one.name}@{one.sha} ({one.mode}), of {one.owner.team}: {one.path}\n{one.summary}\n")
     typer.echo(Path(one.path).read_text("utf-8").rstrip())
@@ -70,7 +71,7 @@ def explain(
     from aiops.runbooks.past import explained
     from aiops.runbooks.plan import plan as planned
 
-    settings = _settings(config, data_dir)
+    settings = settings_of(config, data_dir)
     about, refuses = _about(settings, warning, symptom), _refuses(settings)
     for one, refused in explained(_loaded(settings), about.subject):
         allowed, refused, run = about.reach(one), [*about.against, *refused], about.answers.get(one.name)
@@ -80,7 +81,7 @@ def explain(
         if output == "json":
             answer = None if run is None else {"id": run.id, "state": run.state, **_why(run)}
             said = {"runbook": one.name, "fits": not refused, "refused": lines, "steps_refused": not_done, "response": answer}
-            _emit({**said, **allowed.as_json()})
+            emit({**said, **allowed.as_json()})
         else:
             why = "; ".join(f"{r.line} wants {r.wanted}, got {visible(r.got) or 'none'}" for r in refused)
             but = "".join(f"\n  step {name} would be refused: {visible(said)}" for name, said in not_done.items())
@@ -101,7 +102,7 @@ def plan(
     from aiops.runbooks.match import context_of, refusals
     from aiops.runbooks.plan import plan as planned
 
-    settings = _settings(config, data_dir)
+    settings = settings_of(config, data_dir)
     one, about = _named(_loaded(settings), name), _about(settings, warning, symptom)
     refused = [*about.against, *refusals(one, about.subject)]
     steps, impact = planned(one, context_of(about.subject, one.target_by), _refuses(settings))
@@ -110,7 +111,7 @@ def plan(
         step["why_not_executed"] = step.get("refused") or _held(one, step, allowed) or step["why_not_executed"]
     if output == "json":
         for step in steps:
-            _emit(step)
+            emit(step)
     else:
         typer.echo(f"impact: {impact}\n{visible(allowed.words(), WHOLE)}")
         for i, step in enumerate(steps, 1):
@@ -118,7 +119,7 @@ def plan(
             held = "" if step.get("refused") else _held(one, step, allowed)
             typer.echo(f"{i}. {plan_line(step, WHOLE)}{f' ({visible(held)})' if held else ''}{open_}")
     if refused:
-        fail("; ".join(f"it does not fit: {r.line} wants {r.wanted}, got {r.got or 'none'}" for r in refused), 1)
+        fail("; ".join(f"it does not fit: {r.line} wants {r.wanted}, got {visible(r.got) or 'none'}" for r in refused), 1)
 
 
 @runbooks_app.command("replay")
@@ -133,13 +134,13 @@ def replay(
     from aiops.core.text import visible
     from aiops.runbooks.past import replayed
 
-    settings = _settings(config, data_dir)
+    settings = settings_of(config, data_dir)
     books = _loaded(settings)
     chosen = [_named(books, name)] if name else books
     found = replayed(chosen, _warnings(settings, since), Reaching.of(settings).then)
     for one in found:
         if output == "json":
-            _emit(one.as_json())
+            emit(one.as_json())
             continue
         target = visible(" ".join(one.target.values()))
         unknown = f" (not known: {', '.join(one.unknown)})" if one.unknown else ""
@@ -163,13 +164,13 @@ def diff(
     """Say what an edit changes for the warnings that were kept: who fits, in which mode, with which plan. Exit 1 if anything."""
     from aiops.runbooks.past import compared
 
-    settings = _settings(config, data_dir)
+    settings = settings_of(config, data_dir)
     old = _edition(settings, before)
     new = _edition(settings, after) if after else _loaded(settings)
     found = compared(old, new, _warnings(settings, since))
     for one in found:
         if output == "json":
-            _emit(one.as_json())
+            emit(one.as_json())
         else:
             typer.echo(f"{one.warning_id} {one.card}: {one.runbook}\n  before: {one.before}\n  after:  {one.after}")
     if found:
@@ -186,37 +187,18 @@ def export(
     """Write a runbook as JSON for other systems: a CACAO playbook with --cacao, else its own keys; -o text: over many lines."""
     from aiops.runbooks.cacao import playbook
 
-    one = _named(_loaded(_settings(config)), name)
+    one = _named(_loaded(settings_of(config)), name)
     whole = playbook(one) if cacao else one.model_dump(mode="json", by_alias=True, exclude_none=True)
-    _emit(whole, indent=output == "text")
-
-
-def _emit(line: dict[str, Any], indent: bool = False) -> None:
-    import orjson
-
-    typer.echo(orjson.dumps(line, option=orjson.OPT_INDENT_2 if indent else 0).decode())
-
-
-def _settings(config: Path | None, data_dir: Path | None = None) -> Settings:
-    from aiops.config.settings import load_settings
-    from aiops.core.errors import AiopsError
-
-    try:
-        return load_settings(config, data_dir=data_dir)
-    except AiopsError as e:
-        fail(str(e), 1)
+    emit(whole, indent=output == "text")
 
 
 def _loaded(settings: Settings, paths: Iterable[Path] = ()) -> list[Runbook]:
     """The runbooks of the config; all that are shipped when it names none."""
     from aiops.config.shipped import runbooks_dir, shelves
-    from aiops.core.errors import AiopsError
     from aiops.runbooks import load_runbooks
 
-    try:
+    with failing():
         return load_runbooks(list(paths) or settings.runbooks or shelves(runbooks_dir()))
-    except AiopsError as e:
-        fail(str(e), 1)
 
 
 def _named(runbooks: list[Runbook], name: str) -> Runbook:
@@ -260,25 +242,22 @@ class _About(NamedTuple):
 def _about(settings: Settings, warning: str, symptom: Path | None) -> _About:
     """What is asked about."""
     from aiops.cli.reaching import Reaching
-    from aiops.cli.warnings import reading_store
-    from aiops.core.errors import AiopsError
     from aiops.pipeline.respond import why_not
     from aiops.runbooks.match import Subject
+    from aiops.store import Store
     from aiops.store.responses import Responses
 
     if bool(warning) == (symptom is not None):
         fail("name a warning, or a file with --symptom", 2)
-    try:
+    with failing():
         reaching = Reaching.of(settings)
         if symptom is not None:
             given = _given(symptom)
             stage = reaching.stage_of(given.card)
             return _About(given, lambda runbook: reaching.of_symptom(runbook, given, stage))
-        with reading_store(settings.store.url, settings.data_dir) as store:
+        with closing(Store.reading(settings.store.url, settings.data_dir)) as store:
             found = store.warning(warning)
             begun = Responses(store).newest(warning_id=found.id) if found is not None else []
-    except AiopsError as e:
-        fail(str(e), 1)
     if found is None:
         fail(f"no warning, or more than one, begins with {warning!r}; see `aiops warnings list`", 1)
     now = time.time() if found.state == "open" else found.updated_s
@@ -306,19 +285,11 @@ def _given(file: Path) -> Subject:
 
 
 def _warnings(settings: Settings, since: str) -> list[EarlyWarning]:
-    from aiops.cli.warnings import reading_store
-    from aiops.core.durations import seconds
-    from aiops.core.errors import AiopsError
+    from aiops.store import Store
 
-    try:
-        after = time.time() - seconds(since)
-    except ValueError as e:
-        fail(f"--since: {e}", 2)
-    try:
-        with reading_store(settings.store.url, settings.data_dir) as store:
-            return [one for one in store.warnings(limit=AT_MOST) if one.opened_s >= after and not one.members]
-    except AiopsError as e:
-        fail(str(e), 1)
+    after = time.time() - span_of(since)
+    with failing(), closing(Store.reading(settings.store.url, settings.data_dir)) as store:
+        return [one for one in store.warnings(limit=AT_MOST) if one.opened_s >= after and not one.members]
 
 
 def _edition(settings: Settings, where: str) -> list[Runbook]:
@@ -336,9 +307,7 @@ def _edition(settings: Settings, where: str) -> list[Runbook]:
 
 def _of_revision(settings: Settings, revision: str, folder: Path) -> Iterator[Path]:
     """The files of a revision, written into `folder`; git is asked without a shell, and a revision is never an option."""
-    from aiops.config.shipped import runbooks_dir
-
-    for i, path in enumerate(settings.runbooks or [runbooks_dir()]):
+    for i, path in enumerate(settings.runbook_paths):
         inside = path if path.is_dir() else path.parent
         listed = _git(inside, "ls-tree", "-r", "-z", "--name-only", "--end-of-options", revision, "--", ".")
         for j, name in enumerate(listed.decode().split("\0")):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
 
 if TYPE_CHECKING:
+    from aiops.config.settings import Settings
     from aiops.models.card import ModelCard
     from aiops.pipeline.desk import Desk
     from aiops.store import Statement, Store
@@ -30,6 +31,10 @@ def _form(word: str) -> str:
 Out = Annotated[str, typer.Option("-o", "--output", callback=_form, help="text for people, json: one object a line")]
 ConfigPath = Annotated[Path | None, typer.Option("--config", help="the config file; without it the embedded default")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="where state, database and token live")]
+BearerTokenFile = Annotated[Path | None, typer.Option("--bearer-token-file", help="file with a bearer token")]
+Username = Annotated[str, typer.Option("--username", help="basic auth user")]
+PasswordFile = Annotated[Path | None, typer.Option("--password-file", help="file with the basic auth password")]
+CaFile = Annotated[Path | None, typer.Option("--ca-file", help="CA bundle to trust instead of the system's")]
 
 
 def verdict(
@@ -79,7 +84,6 @@ def import_incidents(
     output: Out = "text",
 ) -> None:
     """Take in declared incidents; those of a card's `truth` settle its warnings. What was taken in before changes nothing."""
-    from aiops.core.text import json_of
     from aiops.outcomes.incidents import incidents_of
     from aiops.store.codec import to_json
 
@@ -94,7 +98,7 @@ def import_incidents(
         for incident in found:
             for outcome in one.incident(incident, by or user(), now):
                 if output == "json":
-                    typer.echo(json_of(to_json(outcome)).decode())
+                    emit(to_json(outcome))
                 else:
                     typer.echo(f"{outcome.card} {outcome.warning_id or '-'}: {outcome.verdict}")
     typer.echo(f"{len(found)} incidents read", err=True)
@@ -104,7 +108,7 @@ def import_incidents(
 def list_incidents(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "text") -> None:
     """List the incidents that were declared, and which cards they are a failure of."""
     from aiops.core.durations import rfc3339
-    from aiops.core.text import json_of, visible
+    from aiops.core.text import visible
 
     with stored(config, data_dir) as store:
         said = [one for one in store.statements(kind="incident") if "id" in one.body]
@@ -113,7 +117,7 @@ def list_incidents(config: ConfigPath = None, data_dir: DataDir = None, output: 
     for one in said:
         body = one.body
         if output == "json":
-            typer.echo(json_of({**body, "by": one.who, "said_s": one.said_s}).decode())
+            emit({**body, "by": one.who, "said_s": one.said_s})
         else:
             cards = ", ".join(body["cards"]) or "no card claims it"
             typer.echo(visible(f"{rfc3339(body['at_s'])}  {body['system']:12}  {body['title'] or body['id']}  [{cards}]"))
@@ -133,38 +137,63 @@ def desk(config: Path | None, data_dir: Path | None) -> Iterator[Desk]:
 def writing(config: Path | None, data_dir: Path | None) -> Iterator[tuple[Store, list[ModelCard]]]:
     """The store of a data directory, to be written beside a running daemon, and the cards; a mistake ends with exit 1."""
     from aiops.config.settings import load_settings
-    from aiops.config.shipped import models_dir
-    from aiops.core.errors import AiopsError, StoreError
     from aiops.models.card import load_cards
     from aiops.store import Store
 
-    try:
+    with failing():
         settings = load_settings(config, data_dir=data_dir)
-        if not settings.store.url and not (settings.data_dir / "aiops.db").exists():
-            raise StoreError(f"{settings.data_dir}: holds no aiops.db; name the daemon's folder with --data-dir")
-        cards = load_cards(settings.cards or [models_dir()])
-        store = Store.beside(settings.store.url, settings.data_dir)
-        try:
+        cards = load_cards(settings.card_paths)
+        with closing(Store.beside(settings.store.url, settings.data_dir)) as store:
             yield store, cards
-        finally:
-            store.close()
-    except AiopsError as e:
-        fail(str(e), 1)
 
 
 @contextmanager
 def stored(config: Path | None, data_dir: Path | None) -> Iterator[Store]:
     """The store that a configuration names, for reading; a mistake ends the command with exit 1."""
-    from aiops.cli.warnings import reading_store
     from aiops.config.settings import load_settings
+    from aiops.store import Store
+
+    with failing():
+        settings = load_settings(config, data_dir=data_dir)
+        with closing(Store.reading(settings.store.url, settings.data_dir)) as store:
+            yield store
+
+
+@contextmanager
+def failing(code: int = 1) -> Iterator[None]:
+    """A mistake ends the command with this exit code."""
     from aiops.core.errors import AiopsError
 
     try:
-        settings = load_settings(config, data_dir=data_dir)
-        with reading_store(settings.store.url, settings.data_dir) as store:
-            yield store
+        yield
     except AiopsError as e:
-        fail(str(e), 1)
+        fail(str(e), code)
+
+
+def settings_of(config: Path | None, data_dir: Path | None = None) -> Settings:
+    """The configuration; a mistake in it ends the command with exit 1."""
+    from aiops.config.settings import load_settings
+
+    with failing():
+        return load_settings(config, data_dir=data_dir)
+
+
+def span_of(text: str, option: str = "--since") -> float:
+    """The seconds of an option that is a duration; a mistake in it ends the command with exit 2."""
+    from aiops.core.durations import seconds
+
+    try:
+        return seconds(text)
+    except ValueError as e:
+        fail(f"{option}: {e}", 2)
+
+
+def login(bearer_token_file: Path | None, username: str, password_file: Path | None, ca_file: Path | None) -> dict[str, Any]:
+    """What was given of how to log in to a server and whom to trust, as parameters of a source."""
+    given = {
+        "bearer_token_file": bearer_token_file, "username": username, "password_file": password_file, "ca_file": ca_file,
+    }  # fmt: skip
+    return {name: value for name, value in given.items() if value}
 
 
 def user() -> str:
@@ -188,9 +217,17 @@ def _instant(text: str, option: str) -> float:
 
 def tell(output: str, sentence: str, **facts: Any) -> None:
     """Say what was done: a sentence for people, the facts as one JSON object."""
-    import orjson
+    if output == "json":
+        emit(facts)
+    else:
+        typer.echo(sentence)
 
-    typer.echo(orjson.dumps(facts).decode() if output == "json" else sentence)
+
+def emit(value: Any, indent: bool = False) -> None:
+    """Print JSON, on one line, or with `indent` over several."""
+    from aiops.core.text import json_of
+
+    typer.echo(json_of(value, indent).decode())
 
 
 def tell_statement(output: str, sentence: str, said: Statement) -> None:

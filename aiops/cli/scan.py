@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from aiops.cli.said import BearerTokenFile, CaFile, Out, PasswordFile, Username, emit, fail, login
 
 if TYPE_CHECKING:
     from aiops.core.records import Block
@@ -37,43 +39,38 @@ def scan(
     prometheus: Annotated[str, typer.Option("--prometheus", help="URL of the server; its rules and its history")] = "",
     config: Annotated[Path | None, typer.Option("--config", help="a config file with the source")] = None,
     source: Annotated[str, typer.Option(help="which source of --config; default: its only Prometheus")] = "",
-    bearer_token_file: Annotated[Path | None, typer.Option(help="file with a bearer token")] = None,
-    username: Annotated[str, typer.Option(help="basic auth user")] = "",
-    password_file: Annotated[Path | None, typer.Option(help="file with the basic auth password")] = None,
-    ca_file: Annotated[Path | None, typer.Option(help="CA bundle to trust instead of the system's")] = None,
+    bearer_token_file: BearerTokenFile = None,
+    username: Username = "",
+    password_file: PasswordFile = None,
+    ca_file: CaFile = None,
     horizon: Annotated[str, typer.Option(help="how far ahead a crossing is told")] = "1d",
     timeout: Annotated[str, typer.Option(help="the time that the whole scan may take")] = "60s",
     full: Annotated[bool, typer.Option("--full", help="the record of every row, however long that takes")] = False,
     rows: Annotated[int, typer.Option(min=1, max=100_000, help="rows of the table; json always has all")] = 50,
     html: Annotated[Path | None, typer.Option(help="also write a page for people, with plots; it needs no network")] = None,
-    output: Annotated[str, typer.Option("-o", "--output", help="text for people, json: one object a line")] = "text",
+    output: Out = "text",
 ) -> None:
     """Say which alerting rules of a Prometheus will fire soon, from its history alone. Exit 3: unreachable."""
     from aiops.core.durations import seconds
     from aiops.core.errors import AiopsError, SourceError
     from aiops.scan.scan import Options
 
-    if output not in ("text", "json"):
-        _fail(f"--output: {output!r} is neither text nor json", 2)
     if bool(prometheus) == (config is not None):
-        _fail("give one of --prometheus URL and --config FILE", 2)
-    auth = {
-        "bearer_token_file": bearer_token_file, "username": username or None, "password_file": password_file, "ca_file": ca_file,
-    }  # fmt: skip
-    auth = {name: value for name, value in auth.items() if value is not None}
+        fail("give one of --prometheus URL and --config FILE", 2)
+    auth = login(bearer_token_file, username, password_file, ca_file)
     try:
         options = Options(seconds(horizon), seconds(timeout), full)
     except ValueError as e:
-        _fail(f"--horizon or --timeout: {e}", 2)
+        fail(f"--horizon or --timeout: {e}", 2)
     if options.total_s < 1 or options.horizon_s < 300:
-        _fail("--timeout must be at least 1s, --horizon at least 5m", 2)
+        fail("--timeout must be at least 1s, --horizon at least 5m", 2)
     try:
         opened, admit = from_url(prometheus, auth, options) if prometheus else _from_config(config, source, auth, options)
         report = _run(opened, admit, options)
     except SourceError as e:
-        _fail(str(e), 3)
+        fail(str(e), 3)
     except AiopsError as e:
-        _fail(str(e), 2 if prometheus else 1)
+        fail(str(e), 2 if prometheus else 1)
     if html is not None:
         _write_page(report, html, rows)
     _show(report, rows, output)
@@ -88,7 +85,7 @@ def _write_page(report: Report, out: Path, most: int) -> None:
         temporary.replace(out)
     except OSError as e:
         temporary.unlink(missing_ok=True)
-        _fail(f"--html: {out}: cannot be written: {e.strerror}", 1)
+        fail(f"--html: {out}: cannot be written: {e.strerror}", 1)
 
 
 def _run(source: PrometheusSource, admit: Any, options: Options) -> Report:
@@ -176,12 +173,9 @@ def telling() -> Iterator[Progress]:
 
 
 def _show(report: Report, most: int, output: str) -> None:
-    import orjson
-
     if output == "json":
         for row in report.rows:
-            sys.stdout.write(orjson.dumps(row.as_json()).decode() + "\n")
-        sys.stdout.flush()
+            emit(row.as_json())
     else:
         _print_text(report, most)
     for note in report.notes:
@@ -269,7 +263,9 @@ def _cells(row: Row, labels: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _flips(count: int) -> str:
-    return f" (changed {'once' if count == 1 else f'{count} times'} in a day)" if count else ""
+    from aiops.core.text import times
+
+    return f" (changed {times(count)} in a day)" if count else ""
 
 
 def entity(labels: Mapping[str, str], between: str = ",") -> str:
@@ -316,8 +312,3 @@ def _others(every: Sequence[Row]) -> Iterator[str]:
     for row in every:
         if row.state == "unread":
             yield f"\n{visible(row.served.rule.alert, 60)}: {row.reason}"
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(message, err=True)
-    raise typer.Exit(code)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Out, fail, stored, tell, user
+from aiops.cli.said import ConfigPath, DataDir, Out, emit, fail, failing, settings_of, stored, tell, user
 
 if TYPE_CHECKING:
     from aiops.cli.state_parts import Part
@@ -26,7 +26,7 @@ def show(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "tex
     """Say what is kept, part by part: how much, how far it reaches, and who is at it. Nothing is changed."""
     from aiops.cli import state_parts
 
-    settings = _settings(config, data_dir)
+    settings = settings_of(config, data_dir)
     with stored(config, data_dir) as store:
         _told([state_parts.store_part(settings, store, _holder(settings)), *_files(settings, deep=False)], output)
 
@@ -39,7 +39,7 @@ def verify(config: ConfigPath = None, data_dir: DataDir = None, output: Out = "t
     """
     from aiops.cli.progress import progress
 
-    settings = _settings(config, data_dir)
+    settings = settings_of(config, data_dir)
     with stored(config, data_dir) as store, progress("verifying") as mark:
         parts = [*_store_parts(settings, store, mark), *_files(settings, deep=True)]
     _told(parts, output)
@@ -59,10 +59,10 @@ def export(
     from aiops.cli import state_files
     from aiops.cli.progress import progress
 
-    settings = _settings(config, data_dir)
+    settings = settings_of(config, data_dir)
     with stored(config, data_dir):  # that there is a store, of this version
         pass
-    with _failing(), progress("copying") as mark:
+    with failing(), progress("copying") as mark:
         done = state_files.export(settings.store.url, settings.data_dir, folder, keys, mark)
     found = done.ledger
     why = "" if found.ok else f"row {found.first_bad} of the ledger {found.why}"
@@ -85,8 +85,8 @@ def take_in(
     from aiops.cli.progress import progress
     from aiops.store import Store
 
-    settings = _settings(config, data_dir)
-    with _failing():
+    settings = settings_of(config, data_dir)
+    with failing():
         with progress("copying") as mark:
             done = state_files.take_in(folder, settings.store.url, settings.data_dir, mark)
         with contextlib.closing(Store.beside(settings.store.url, settings.data_dir)) as store, store.transaction() as tx:
@@ -112,8 +112,8 @@ def prune(
     from aiops.daemon.loading import load_all
     from aiops.store.engine import DirectoryLock
 
-    settings, freed = _settings(config, data_dir), 0
-    with _failing(), contextlib.ExitStack() as stack:
+    settings, freed = settings_of(config, data_dir), 0
+    with failing(), contextlib.ExitStack() as stack:
         if not settings.data_dir.is_dir():
             fail(f"{settings.data_dir}: is no folder; name the daemon's with --data-dir", 1)
         if delete:
@@ -136,24 +136,6 @@ def _pruned(name: str, count: int, why: str) -> str:
     from aiops.core.text import visible
 
     return visible(f"{name:48} {size(count):>9}  {why}", 400)
-
-
-def _settings(config: Path | None, data_dir: Path | None) -> Settings:
-    from aiops.config.settings import load_settings
-
-    with _failing():
-        return load_settings(config, data_dir=data_dir)
-
-
-@contextlib.contextmanager
-def _failing() -> Iterator[None]:
-    """A mistake ends the command with exit 1."""
-    from aiops.core.errors import AiopsError
-
-    try:
-        yield
-    except AiopsError as e:
-        fail(str(e), 1)
 
 
 def _holder(settings: Settings) -> str:
@@ -192,11 +174,13 @@ def _store_parts(settings: Settings, store: Store, mark: Callable[[float], None]
 
 
 def _told(parts: list[Part], output: str) -> None:
-    import orjson
-
     from aiops.cli.state_parts import lines
 
-    for line in (orjson.dumps(one.as_json()).decode() for one in parts) if output == "json" else lines(parts):
+    if output == "json":
+        for one in parts:
+            emit(one.as_json())
+        return
+    for line in lines(parts):
         typer.echo(line)
 
 

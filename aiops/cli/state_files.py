@@ -16,10 +16,10 @@ from aiops.models.proof import EVIDENCE
 from aiops.pipeline.mask_book import FOLDER as MASKS
 from aiops.responses.switch import FILE as SWITCH
 from aiops.store import whole
+from aiops.store.engine import FILE as STORE
 from aiops.store.engine import DirectoryLock
 from aiops.store.whole import Copied
 
-STORE = "aiops.db"
 BEFORE = (checkpoint.FILE, checkpoint.PUBLIC, "lineage.json", SWITCH)
 """Copied before the store: what they say of the ledger is then in it."""
 BEHIND = (EVIDENCE, MASKS)

@@ -15,7 +15,7 @@ from aiops.models.card import ModelCard
 from aiops.models.proof import EVIDENCE
 from aiops.models.state_files import StateLoss, read_meta, read_state
 from aiops.store import Store, whole
-from aiops.store.engine import safe
+from aiops.store.engine import FILE, safe
 from aiops.telemetry import window_file
 
 LEARNT = "learnt"
@@ -42,9 +42,9 @@ class Part:
 
 def store_part(settings: Settings, store: Store, holder: str) -> Part:
     """The store: rows by table, and until when its ledger goes. Raises StoreError."""
-    name, count = safe(settings.store.url) if settings.store.url else "aiops.db", 0
+    name, count = safe(settings.store.url) if settings.store.url else FILE, 0
     if not settings.store.url:
-        count = sum(_bytes(settings.data_dir / f"aiops.db{more}") for more in ("", "-wal"))
+        count = sum(_bytes(settings.data_dir / f"{FILE}{more}") for more in ("", "-wal"))
     last = store.ledger_rows(1)
     facts = {"rows": whole.counted(store), "holder": holder or whole.watcher(store)}
     return Part("store", name, count, last[0].at_s if last else None, facts)

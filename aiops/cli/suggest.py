@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from aiops.cli.said import ConfigPath, DataDir, Out, WarningId, Who, desk, fail, tell_statement, user, writing
+from aiops.cli.said import (
+    ConfigPath,
+    DataDir,
+    Out,
+    WarningId,
+    Who,
+    desk,
+    emit,
+    fail,
+    span_of,
+    tell_statement,
+    user,
+    writing,
+)
 
 if TYPE_CHECKING:
     from aiops.backtest.trial import Trial
@@ -61,16 +74,10 @@ def suggest(
     output: Out = "text",
 ) -> None:
     """Propose changes of cards that feedback asks for, as diffs, each tried by a replay of the past; changes nothing."""
-    import orjson
-
-    from aiops.core.durations import seconds
     from aiops.pipeline.suggest import as_json
     from aiops.pipeline.suggest import suggest as asked
 
-    try:
-        span_s = 0.0 if since == "0" else seconds(since)
-    except ValueError as e:
-        fail(f"--since: {e}", 2)
+    span_s = 0.0 if since == "0" else span_of(since)
     with writing(config, data_dir) as (store, cards):
         chosen = [one for one in cards if card in ("", one.name)]
         if not chosen:
@@ -81,7 +88,7 @@ def suggest(
     if output == "json":
         for line, trial in zip(as_json(proposal for _, proposal in found), said, strict=True):
             replayed = {"not_replayed": trial} if isinstance(trial, str) else {"replayed": trial.as_json()}
-            typer.echo(orjson.dumps({**line, **replayed}).decode())
+            emit({**line, **replayed})
         return
     for (_, proposal), trial in zip(found, said, strict=True):
         typer.echo(f"{proposal.card}: {proposal.why}")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from aiops.core.durations import rfc3339, text
-from aiops.core.errors import AiopsError, StoreError
+from aiops.core.errors import AiopsError
 from aiops.core.records import EarlyWarning, Outcome
-from aiops.core.text import visible
+from aiops.core.text import json_of, visible
 from aiops.notify.evidence import told
 from aiops.notify.wording import data_age, members, plan, sure
 from aiops.outcomes.settle import deadline_s
@@ -23,26 +23,14 @@ from aiops.store.ledger import GENESIS, LedgerRow
 from aiops.store.paging import Pages
 from aiops.store.tx import ms
 
-LEDGER_PAGE = 1000
-
-
-@contextmanager
-def reading_store(url: str, data_dir: Path) -> Iterator[Store]:
-    """The store of a data directory, without its lock. Raises StoreError when there is none."""
-    if not url and not (data_dir / "aiops.db").exists():
-        raise StoreError(f"{data_dir}: holds no aiops.db; name the daemon's folder with --data-dir, or start `aiops run`")
-    store = Store.reading(url, data_dir)
-    try:
-        yield store
-    finally:
-        store.close()
+LEDGER_PAGE, SAID_AT_MOST = 1000, 1000
 
 
 def list_warnings(store: Store, limit: int, as_json: bool) -> Iterator[str]:
     """One line a warning, newest first."""
     found = store.warnings(limit=limit)
     if as_json:
-        yield from (orjson.dumps(to_json(w)).decode() for w in found)
+        yield from (json_of(to_json(w)).decode() for w in found)
         return
     if not found:
         yield "no warnings yet"
@@ -76,7 +64,7 @@ def show_warning(
         whole = {**to_json(w), "judged_at": deadline, "outcome": None if outcome is None else to_json(outcome)}
         whole["masked"] = [one.as_json() for one in masks(w)]
         whole["said"] = [{"kind": s.kind, "who": s.who, "said_s": s.said_s, **s.body} for s in said]
-        return [orjson.dumps(whole).decode()]
+        return [json_of(whole).decode()]
     verdict = [f"  lists      {members(w)}"] if w.members else _verdict(outcome, deadline)
     masked = [visible(f"  masked     {one}", 400) for one in masks(w)]
     return [*_head(w), *masked, *verdict, *map(_said, said), *_why(w), *_what_to_do(w)]
@@ -93,10 +81,11 @@ def _said(one: Statement) -> str:
 
 
 def _head(w: EarlyWarning) -> list[str]:
+    closed = f", closed {rfc3339(w.closed_s)}: {visible(w.closed_why)}" if w.closed_s else ""
     lines = [
         f"{w.card}: {entity_text(w)}",
         f"  state      {w.state}, {w.severity}, stage {w.stage}{' (unproven)' if w.stage == 'shadow' else ''}",
-        f"  opened     {rfc3339(w.opened_s)}" + (f", closed {rfc3339(w.closed_s)}: {w.closed_why}" if w.closed_s else ""),
+        f"  opened     {rfc3339(w.opened_s)}{closed}",
     ]
     if w.crossing is not None:
         lines.append(f"  expected   {rfc3339(w.crossing.expected_s)}")
@@ -114,7 +103,7 @@ def _head(w: EarlyWarning) -> list[str]:
 def _verdict(outcome: Outcome | None, deadline: float | None) -> list[str]:
     if outcome is not None:
         lead = "" if outcome.lead_s is None else f", {text(outcome.lead_s)} before the failure"
-        return [f"  verdict    {outcome.verdict}{lead}: {outcome.detail} (judged by {outcome.judged_by})"]
+        return [visible(f"  verdict    {outcome.verdict}{lead}: {outcome.detail} (judged by {outcome.judged_by})", SAID_AT_MOST)]
     when = "a person's, or expired after 7 days" if deadline is None else f"at the latest {rfc3339(deadline)}"
     return [f"  verdict    not yet: {when}"]
 
@@ -161,17 +150,17 @@ def ledger_lines(store: Store, since_s: float, as_json: bool) -> Iterator[str]:
     while rows := pages.ledger_after(seq, LEDGER_PAGE):
         for row in rows:
             if row.at_s >= since_s:
-                yield ledger_json(row, prev) if as_json else ledger_text(row)
+                yield json_of(ledger_row(row, prev)).decode() if as_json else ledger_text(row)
             prev, seq = row.hash, row.seq
 
 
-def ledger_json(row: LedgerRow, prev: str) -> str:
+def ledger_row(row: LedgerRow, prev: str) -> dict[str, Any]:
     """A row with all that its hash is made of."""
     fields = {"seq": row.seq, "prev_hash": prev, "hash": row.hash, "at_ms": ms(row.at_s), "actor": row.actor}
-    return orjson.dumps({**fields, "action": row.action, "object": row.object, "detail": row.detail}).decode()
+    return {**fields, "action": row.action, "object": row.object, "detail": row.detail}
 
 
 def ledger_text(row: LedgerRow) -> str:
     """A row on one line, for people."""
-    detail = orjson.dumps(row.detail).decode()
+    detail = json_of(row.detail).decode()
     return f"{row.seq:>7}  {rfc3339(row.at_s)}  {visible(f'{row.actor}  {row.action}  {row.object}  {detail}')}"

@@ -28,6 +28,7 @@ from aiops.config.pilots import Costs, PilotSettings, ServiceSettings
 from aiops.config.remote_write import RemoteWrite
 from aiops.config.responses import ResponseSettings
 from aiops.config.routing import Heartbeat, Route, WorkingHours, ZoneName
+from aiops.config.shipped import models_dir, runbooks_dir
 from aiops.config.yaml_file import Document, load, mistakes_of
 from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Stage
@@ -222,6 +223,16 @@ class Settings(BaseSettings):
         default_factory=lambda: default_data_dir(), description="folder of database, windows, learnt state and token"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much is logged")
+
+    @property
+    def card_paths(self) -> list[Path]:
+        """Files and folders that cards are loaded from."""
+        return self.cards or [models_dir()]
+
+    @property
+    def runbook_paths(self) -> list[Path]:
+        """Files and folders that runbooks are loaded from."""
+        return self.runbooks or [runbooks_dir()]
 
     @property
     def listen_is_default(self) -> bool:

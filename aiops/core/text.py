@@ -32,16 +32,17 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def json_of(value: Any) -> bytes:
-    """JSON. Half of a surrogate pair, which text of others may hold, is written as an escape.
+def json_of(value: Any, indent: bool = False) -> bytes:
+    """JSON, on one line, or with `indent` over several. Half of a surrogate pair, which text of others may hold, is written as an
+    escape.
 
     >>> json_of({"a": "\\ud800"})
     b'{"a": "\\\\ud800"}'
     """
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0)
     except orjson.JSONEncodeError:
-        return json.dumps(value).encode()
+        return json.dumps(value, indent=2 if indent else None).encode()
 
 
 def several(count: int, what: str) -> str:

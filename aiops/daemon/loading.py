@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from aiops.config.settings import Settings
-from aiops.config.shipped import models_dir, runbooks_dir
 from aiops.core.errors import FileError, Mistake
 from aiops.governance.policy import load_policy
 from aiops.models.card import ModelCard, load_cards
@@ -16,11 +15,11 @@ def load_all(settings: Settings) -> tuple[list[ModelCard], list[Runbook]]:
     cards: list[ModelCard] = []
     runbooks: list[Runbook] = []
     try:
-        cards = load_cards(settings.cards or [models_dir()])
+        cards = load_cards(settings.card_paths)
     except FileError as e:
         mistakes += e.mistakes
     try:
-        runbooks = load_runbooks(settings.runbooks or [runbooks_dir()])
+        runbooks = load_runbooks(settings.runbook_paths)
     except FileError as e:
         mistakes += e.mistakes
     try:

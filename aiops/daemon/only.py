@@ -13,7 +13,6 @@ import structlog
 
 from aiops import __version__
 from aiops.config.settings import Settings
-from aiops.config.shipped import runbooks_dir
 from aiops.core.errors import StoreError
 from aiops.core.text import several
 from aiops.daemon.logs import configure
@@ -32,7 +31,7 @@ class ResponsesOnly:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         self.settings, self._clock = settings, clock
-        runbooks = load_runbooks(settings.runbooks or [runbooks_dir()])
+        runbooks = load_runbooks(settings.runbook_paths)
         self.store = Store.open(settings.store.url, settings.data_dir, alone=False)
         with contextlib.ExitStack() as held:
             held.callback(self.store.close)

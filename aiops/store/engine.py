@@ -15,6 +15,25 @@ from sqlalchemy.pool import StaticPool
 from aiops.core.errors import StoreError
 from aiops.store import postgres, tables
 
+FILE = "aiops.db"
+"""The store in a data directory, where the configuration names no other."""
+
+
+def url_of(url: str, data_dir: Path | None) -> str:
+    """Where the store is: what the configuration says, else the file in the data directory."""
+    return url or f"sqlite:///{Path(str(data_dir)) / FILE}"
+
+
+def need(url: str, data_dir: Path) -> None:
+    """Raises StoreError where there is no store: SQLite would make an empty file instead."""
+    if not is_there(url, data_dir):
+        raise StoreError(f"{data_dir}: holds no {FILE}; name the daemon's folder with --data-dir, or start `aiops run`")
+
+
+def is_there(url: str, data_dir: Path) -> bool:
+    """Whether there is a store, as far as that is known without asking: one that the configuration names is taken to be there."""
+    return bool(url) or (data_dir / FILE).exists()
+
 
 class DirectoryLock:
     """An exclusive lock on a data directory, held as long as the process lives; the file names its holder."""

@@ -16,7 +16,18 @@ from aiops.core.errors import StoreError
 from aiops.core.records import FORETELLING, EarlyWarning, Outcome
 from aiops.store import tables
 from aiops.store.codec import outcome_from, warning_from
-from aiops.store.engine import DirectoryLock, advice, check_version, in_memory, install_id, make_engine, prepare, said
+from aiops.store.engine import (
+    DirectoryLock,
+    advice,
+    check_version,
+    in_memory,
+    install_id,
+    make_engine,
+    need,
+    prepare,
+    said,
+    url_of,
+)
 from aiops.store.ledger import LedgerCheck, LedgerRow, checked
 from aiops.store.tx import REPLAYED, SINCE, Statement, Tx, ms
 
@@ -70,7 +81,7 @@ class Store:
             held = DirectoryLock(data_dir) if data_dir is not None and lock else None
             if held is not None:
                 undo.callback(held.close)
-            where = url or f"sqlite:///{Path(str(data_dir)) / 'aiops.db'}"
+            where = url_of(url, data_dir)
             writer = make_engine(where, writer=True, alone=alone)
             undo.callback(writer.dispose)
             prepare(writer, where)
@@ -84,7 +95,8 @@ class Store:
     @classmethod
     def reading(cls, url: str, data_dir: Path) -> Store:
         """A store for reading beside a running daemon: takes no lock, makes and migrates nothing. Raises StoreError."""
-        where = url or f"sqlite:///{data_dir / 'aiops.db'}"
+        need(url, data_dir)
+        where = url_of(url, data_dir)
         reader = make_engine(where, writer=False)
         check_version(reader, where)
         return cls(reader, reader, None)
@@ -95,7 +107,8 @@ class Store:
 
         Each transaction takes the database's own write lock, so that the ledger stays one chain.
         """
-        where = url or f"sqlite:///{data_dir / 'aiops.db'}"
+        need(url, data_dir)
+        where = url_of(url, data_dir)
         writer = make_engine(where, writer=True)
         check_version(writer, where)
         return cls(writer, make_engine(where, writer=False), None)

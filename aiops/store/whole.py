@@ -20,7 +20,7 @@ from aiops.core.errors import StoreError
 from aiops.core.folders import sync_folder
 from aiops.store import postgres, tables
 from aiops.store.codec import outcome_from, warning_from
-from aiops.store.engine import advice, check_version, in_memory, make_engine, newer, prepare, safe, said
+from aiops.store.engine import FILE, advice, check_version, in_memory, make_engine, newer, prepare, safe, said, url_of
 from aiops.store.ledger import LedgerCheck, checked
 from aiops.store.response_rows import run_from
 from aiops.store.store import Store
@@ -76,7 +76,7 @@ def export(url: str, data_dir: Path, into: Path, mark: Callable[[float], None] =
     `mark` hears the share that is done. What verifying the copy's ledger found is only told: a copy of what was changed is
     evidence too. Raises StoreError.
     """
-    where = url or f"sqlite:///{data_dir / 'aiops.db'}"
+    where = url_of(url, data_dir)
     source = make_engine(where, writer=False)
     check_version(source, where)
     with _telling(safe(where)), contextlib.closing(_Disposed(source)):
@@ -89,7 +89,7 @@ def take_in(file: Path, url: str, data_dir: Path, mark: Callable[[float], None] 
     A store of an earlier version is brought up to date on the way, in a copy of its own. The caller holds the lock of
     `data_dir`. Raises StoreError, also for a ledger that was changed; nothing is taken in then.
     """
-    where, into = url or f"sqlite:///{data_dir / 'aiops.db'}", new_file(url, data_dir)
+    where, into = url_of(url, data_dir), new_file(url, data_dir)
     room = tempfile.TemporaryDirectory(dir=data_dir, prefix="import-")
     with _telling(safe(where)), room, _opened(file, Path(room.name)) as source:
         if into is not None:
@@ -109,7 +109,7 @@ def new_file(url: str, data_dir: Path) -> Path | None:
         raise StoreError(f"{url}: lives in memory only; name a store that stays")
     if url and not url.startswith("sqlite"):
         return None
-    into = Path(str(sa.make_url(url).database)) if url else data_dir / "aiops.db"
+    into = Path(str(sa.make_url(url).database)) if url else data_dir / FILE
     if into.exists():
         raise StoreError(f"{into}: is a store already; move it away, or take in with another --data-dir")
     return into
@@ -148,10 +148,10 @@ def _opened(file: Path, room: Path) -> Iterator[sa.Engine]:
             raise StoreError(f"{file}: has schema version {version}, known here is {tables.SCHEMA_VERSION}; use the newer aiops")
         raw = found.engine.raw_connection()
         try:
-            raw.cursor().execute("VACUUM INTO ?", (str(room / "aiops.db"),))
+            raw.cursor().execute("VACUUM INTO ?", (str(room / FILE),))
         finally:
             raw.close()
-    where = f"sqlite:///{room / 'aiops.db'}"
+    where = url_of("", room)
     with contextlib.closing(_Disposed(make_engine(where, writer=True))) as brought:
         prepare(brought.engine, where)
         yield brought.engine

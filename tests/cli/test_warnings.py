@@ -63,6 +63,24 @@ def test_what_a_label_holds_moves_no_cursor_and_colours_nothing(data: Path, comm
     assert all(line.isprintable() for line in shown.split("\n"))
 
 
+def test_what_a_person_wrote_moves_no_cursor_either(tmp_path: Path) -> None:
+    why = "a test\n  verdict    hit\x1b[31m"
+    with closing(Store.open("", tmp_path)) as store, store.transaction() as tx:
+        tx.put_warning(warning(1, state="closed", closed_s=300, closed_why=why))
+        tx.put_outcome(replace(outcome(1), detail=why))
+    shown = aiops("warnings", "show", f"{1:016x}", "--data-dir", str(tmp_path)).stdout
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert sum(line.startswith("  verdict    ") for line in shown.split("\n")) == 1
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", f"{1:016x}")])
+def test_half_a_character_in_a_label_is_told_as_json_too(tmp_path: Path, command: tuple[str, ...]) -> None:
+    with closing(Store.open("", tmp_path)) as store, store.transaction() as tx:
+        tx.put_warning(warning(1, entity={"instance": "\ud800"}))
+    said = aiops("warnings", *command, "-o", "json", "--data-dir", str(tmp_path)).stdout
+    assert json.loads(said)["entity"] == {"instance": "\ud800"}
+
+
 def test_label_text_makes_no_line_of_its_own(data: Path) -> None:
     shown = aiops("warnings", "list", "--data-dir", str(data)).stdout.splitlines()
     assert len(shown) == 4
