@@ -10,6 +10,7 @@ from typing import Any
 from aiops.config.settings import Settings
 from aiops.core.durations import text
 from aiops.core.errors import AiopsError
+from aiops.core.quantity import in_bytes
 from aiops.core.text import visible
 from aiops.models.card import load_cards
 from aiops.pipeline.plan import CardPlan, Plan, make_plan
@@ -52,8 +53,8 @@ def as_lines(plan: Plan) -> Iterator[str]:
     yield ""
     yield (
         f"together: {total['series']} series, {total['cores']:.3f} cores, {total['queries_a_minute']:.1f} queries a minute, "
-        f"{size(total['bytes_a_minute'])} of answers a minute, {size(total['memory_bytes'])} of memory, "
-        f"{size(total['disk_bytes'])} on disk, {total['output_series']} series in /metrics"
+        f"{in_bytes(total['bytes_a_minute'])} of answers a minute, {in_bytes(total['memory_bytes'])} of memory, "
+        f"{in_bytes(total['disk_bytes'])} on disk, {total['output_series']} series in /metrics"
     )
     for one in plan.cards:
         if one.shares:
@@ -72,20 +73,8 @@ def as_lines(plan: Plan) -> Iterator[str]:
 
 def _row(one: CardPlan) -> tuple[str, ...]:
     return (
-        one.card, ",".join(one.sources), str(one.series), str(one.points_a_turn), size(one.bytes_a_turn),
+        one.card, ",".join(one.sources), str(one.series), str(one.points_a_turn), in_bytes(one.bytes_a_turn),
         f"{1000 * one.cpu_s_a_turn:.1f} ms", f"{one.cpu_s_a_turn / one.step_s:.4f}", f"{one.queries_a_minute:.2f}",
-        size(one.memory_bytes), size(one.disk_bytes), text(one.history_s), size(one.backfill_bytes), str(one.output_series),
+        in_bytes(one.memory_bytes), in_bytes(one.disk_bytes), text(one.history_s), in_bytes(one.backfill_bytes),
+        str(one.output_series),
     )  # fmt: skip
-
-
-def size(count: float) -> str:
-    """Bytes for people.
-
-    >>> size(1536), size(20_000_000)
-    ('1.5 kB', '19.1 MB')
-    """
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1024
-    return f"{count:.1f} GB"

@@ -108,7 +108,7 @@ def prune(
     import shutil
 
     from aiops.cli import state_parts
-    from aiops.cli.plan import size
+    from aiops.core.quantity import in_bytes
     from aiops.daemon.loading import load_all
     from aiops.store.engine import DirectoryLock
 
@@ -128,14 +128,14 @@ def prune(
             name, freed = str(path.relative_to(settings.data_dir)), freed + count
             tell(output, _pruned(name, count, why), name=name, bytes=count, why=why, deleted=delete)
     if output == "text":
-        typer.echo(f"{size(freed)} {'deleted' if delete else 'may go: --delete'}" if freed else "nothing to delete")
+        typer.echo(f"{in_bytes(freed)} {'deleted' if delete else 'may go: --delete'}" if freed else "nothing to delete")
 
 
 def _pruned(name: str, count: int, why: str) -> str:
-    from aiops.cli.plan import size
+    from aiops.core.quantity import in_bytes
     from aiops.core.text import visible
 
-    return visible(f"{name:48} {size(count):>9}  {why}", 400)
+    return visible(f"{name:48} {in_bytes(count):>9}  {why}", 400)
 
 
 def _holder(settings: Settings) -> str:

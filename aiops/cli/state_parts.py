@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from aiops.cli.plan import size
 from aiops.config.settings import Settings
 from aiops.core.durations import rfc3339
+from aiops.core.quantity import in_bytes
 from aiops.core.text import several, visible
 from aiops.models.card import ModelCard
 from aiops.models.proof import EVIDENCE
@@ -121,7 +121,7 @@ def lines(parts: Iterable[Part]) -> Iterator[str]:
     for one in parts:
         until = "" if one.at_s is None else f"until {rfc3339(one.at_s)}"
         said = f"NOT WHOLE: {one.why}" if one.why else _said(one)
-        yield visible(f"{one.what:11} {one.name:32} {size(one.bytes):>9}  {until:26}  {said}", 600).rstrip()
+        yield visible(f"{one.what:11} {one.name:32} {in_bytes(one.bytes):>9}  {until:26}  {said}", 600).rstrip()
 
 
 def _said(one: Part) -> str:

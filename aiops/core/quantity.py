@@ -35,6 +35,15 @@ def quantity(value: Any, unit: str, digits: int = DIGITS) -> str:
     return _number(value / size, digits) + after
 
 
+def in_bytes(count: float) -> str:
+    """So many bytes.
+
+    >>> in_bytes(999), in_bytes(1536), in_bytes(20_000_000)
+    ('999 B', '1.5 KiB', '19.1 MiB')
+    """
+    return quantity(count, "By")
+
+
 def quantities(values: Sequence[Any], unit: str) -> list[str]:
     """Numbers that are told together: each with as many more digits, DIGITS_AT_MOST of them, as tell it from the others.
 

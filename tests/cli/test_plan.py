@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aiops.cli.app import app
-from aiops.cli.plan import as_lines, exit_code, size
+from aiops.cli.plan import as_lines, exit_code
 from aiops.pipeline.plan import CardPlan, Plan
 
 FINE = CardPlan("disk_full", ("prom",), 60, series=10, cpu_s_a_turn=0.002, queries_a_minute=1.0, memory_bytes=2**20)
@@ -50,10 +50,6 @@ def test_a_label_of_the_entity_that_no_series_has_is_named() -> None:
 )
 def test_exit_codes(plan: Plan, code: int) -> None:
     assert exit_code(plan) == code
-
-
-def test_sizes_for_people() -> None:
-    assert [size(n) for n in (0, 999, 1536, 5 * 2**30)] == ["0 B", "999 B", "1.5 kB", "5.0 GB"]
 
 
 def test_the_command_says_that_a_source_is_away(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ def test_a_line_is_one_line_whatever_a_name_holds() -> None:
     parts = [Part("watch", "a\n\x1b[2Jb@c", 2048, 60.0, {"series": 3}), Part("ledger", "aiops.db", why="row 2: gone\n")]
     first, second = lines(parts)
     assert first.startswith("watch       a\\n\\x1b[2Jb@c")
-    assert first.endswith("2.0 kB  until 1970-01-01T00:01:00Z  3 series")
+    assert first.endswith("2 KiB  until 1970-01-01T00:01:00Z  3 series")
     assert second.endswith("NOT WHOLE: row 2: gone\\n")
     assert (parts[0].as_json()["ok"], parts[1].as_json()["ok"]) == (True, False)
 
