@@ -23,6 +23,7 @@ from aiops.config.yaml_strict import Loc
 from aiops.core.durations import text
 from aiops.core.errors import FileError, Mistake
 from aiops.core.text import json_of
+from aiops.core.units import mistaken
 from aiops.governance.policy import Policy, load_policy
 from aiops.models.card import ModelCard, load_card, load_cards
 from aiops.responses.catalogue import Actions
@@ -86,6 +87,7 @@ def _files(files: Sequence[Path], config: Path | None) -> Iterator[Mistake]:
             continue
         if isinstance(one, ModelCard):
             cards.append(one)
+            yield from _units([one])
         elif isinstance(one, Runbook):
             runbooks.append(one)
     if config is not None:
@@ -160,6 +162,7 @@ def _everything(config: Path | None) -> Iterator[Mistake]:
         cards = load_cards(card_paths)
     except FileError as e:
         yield from e.mistakes
+    yield from _units(cards or [])
     try:
         runbooks = load_runbooks(runbook_paths)
     except FileError as e:
@@ -310,6 +313,14 @@ def _secret_files(document: Document, loc: Loc, params: dict[str, Any]) -> Itera
                 yield document.mistake(
                     (*loc, key), f"{value} cannot be read: {e.strerror}; create it or correct the path"
                 )
+
+
+def _units(cards: Iterable[ModelCard]) -> Iterator[Mistake]:
+    """Units that are none of UCUM: their numbers are told as plain numbers with that word."""
+    for card in cards:
+        wrong = mistaken(card.unit)
+        if wrong:
+            yield Hint(*astuple(_at(card.path, ("unit",), wrong)))
 
 
 def _unmatched(runbooks: list[Runbook], cards: list[ModelCard]) -> Iterator[Mistake]:

@@ -23,23 +23,22 @@ _MEANT = {
 }  # fmt: skip
 
 
-def known(unit: str) -> str:
-    """The unit as it is. Raises ValueError for what has not the form of UCUM (https://ucum.org/ucum section 2, parentheses left
-    out): its atoms with their prefixes and powers, joined by `.` and `/`; words in braces, units of other systems in brackets.
+def mistaken(unit: str) -> str:
+    """Why a unit has not the form of UCUM (https://ucum.org/ucum section 2, parentheses left out), and what to write; empty when
+    it has: atoms with their prefixes and powers, joined by `.` and `/`; words in braces, units of other systems in brackets.
 
-    >>> [known(one) for one in ("1", "%", "By/s", "{requests}/s", "1/{CPU}", "m.s-2", "[degF]", "{ratio}")]
-    ['1', '%', 'By/s', '{requests}/s', '1/{CPU}', 'm.s-2', '[degF]', '{ratio}']
-    >>> known("bytes/s")
-    Traceback (most recent call last):
-    ValueError: 'bytes' is no unit of UCUM; write By
+    >>> [mistaken(one) for one in ("1", "%", "By/s", "{requests}/s", "1/{CPU}", "m.s-2", "[degF]", "{ratio}")]
+    ['', '', '', '', '', '', '', '']
+    >>> mistaken("bytes/s")
+    "'bytes' is no unit of UCUM, so its numbers are told as they are; write By"
     """
     if len(unit) > LONGEST:
-        raise ValueError(f"must have at most {LONGEST} characters")
+        return f"must have at most {LONGEST} characters"
     for part in _BETWEEN.split(unit.removeprefix("/")):
         found = _COMPONENT.fullmatch(part)
         if not part or found is None or not _is_atom(found["unit"]):
-            raise ValueError(_wrong(part or unit))
-    return unit
+            return _wrong(part or unit)
+    return ""
 
 
 def _is_atom(atom: str | None) -> bool:
@@ -53,4 +52,4 @@ def _wrong(part: str) -> str:
     if meant is None:
         word = re.sub(r"\W", "", part) or "requests"
         meant = f"one such as 1, %, s, By/s, 1/s or {{ratio}}, or a word for what is counted, in braces: {{{word}}}, {{{word}}}/s"
-    return f"{part!r} is no unit of UCUM; write {meant}"
+    return f"{part!r} is no unit of UCUM, so its numbers are told as they are; write {meant}"

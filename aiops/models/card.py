@@ -30,7 +30,6 @@ from aiops.models.card_parts import (
     Promotion,
     SeverityRule,
     Truth,
-    Unit,
 )
 
 CHALLENGER, NAME_AT_MOST = "~challenger", 64
@@ -49,7 +48,7 @@ class ModelCard(WholeFile):
     sources: list[str] = Field(default_factory=list, description="which sources; none: all")
     query: str = Field(min_length=1, description="PromQL, or the subset for sources without a server")
     signal: str = Field("", description="what runbooks match; default: the name")
-    unit: Unit = Field(
+    unit: str = Field(
         "1", pattern=r"^\S+$",
         description="UCUM unit of the query's result, for example `{ratio}` (0.18 is told as 18%), %, By, s, `{requests}/s`; "
         "without it that which the names of its metrics tell",

@@ -11,7 +11,6 @@ from pydantic import AfterValidator, Field, field_validator
 from aiops.config.fields import Duration, Found, MatcherText, Strict, span
 from aiops.core.cron import LONGEST_S, Cron
 from aiops.core.records import Bools, Ints
-from aiops.core.units import known
 from aiops.models.card_limit import LimitRule
 
 WEEK_S = 7 * 86400.0
@@ -26,7 +25,6 @@ def _snake(value: str) -> str:
 
 
 CardName = Annotated[str, AfterValidator(_snake)]
-Unit = Annotated[str, AfterValidator(known)]
 
 
 class Owner(Strict):

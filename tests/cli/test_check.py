@@ -253,6 +253,19 @@ def test_a_label_that_warnings_may_not_have_is_a_warning_and_no_mistake(tree: Pa
     assert (code, [json.loads(line)["level"] for line in lines]) == (0, ["warning"])
 
 
+@pytest.mark.parametrize("file", [["cards/pool_used_up.yaml"], []], ids=["alone", "everything"])
+def test_a_unit_that_ucum_does_not_have_is_a_warning_at_its_line(tree: Path, file: list[str]) -> None:
+    path = tree / "cards/pool_used_up.yaml"
+    path.write_text(path.read_text() + "unit: furlongs\n")
+    code, lines = check(*file, "--config", "aiops.yaml")
+    at = path.read_text().count("\n")
+    told = [line for line in lines if "furlongs" in line]
+    assert code == 0
+    assert len(told) == 1
+    assert f"cards/pool_used_up.yaml:{at}:1: unit: warning: 'furlongs' is no unit of UCUM" in told[0]
+    assert "write" in told[0]
+
+
 def test_a_warning_stands_behind_mistakes_and_makes_none_of_itself(tree: Path) -> None:
     add(tree / "cards/pool_used_up.yaml", "entity: [service]", "entity: [instance]")
     add(tree / "runbooks/pool.yaml", "route: default", "route: nowhere")
