@@ -33,8 +33,10 @@ HANGS_S = 1800.0
 """How long a single job may run in a pool that is patient: fits have a bounded number of iterations, so it hangs."""
 LOOK_S = 5.0
 """How often one who waits patiently looks whether there is still somebody to wait for."""
+STARVED = 5.0
+"""So many deadlines a worker may be behind that used less CPU than one: it is not stuck, others are in its way."""
 MINUTE = 60.0
-ENDED = "the worker ended"
+ENDED, LATE = "the worker ended", "not done before its deadline"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,10 +63,16 @@ class Job:
 class _Ticket:
     job: Job
     asked: float
+    deadline_s: float
     done: threading.Event = field(default_factory=threading.Event)
     found: Floats | None = None
     error: str = ""
     fetched: bool = False
+
+    @property
+    def left_s(self) -> float:
+        """Until its deadline, below 0 beyond."""
+        return self.asked + self.deadline_s - time.monotonic()
 
 
 class _Budget:
@@ -97,7 +105,9 @@ class Counts:
 class Pool:
     """Fits jobs in `workers` processes; `ask` never waits, `take` gives what is there.
 
-    A job that is not answered `deadline_s` after it was asked for is dropped and its worker killed; a crash, or more than
+    A job that is not answered `deadline_s` after it was asked for is dropped. Its worker is killed once it used that much CPU
+    for it, or after STARVED deadlines: on a busy machine most of the time goes into what a worker loads first, and who is
+    killed there would begin it anew each time; what it answers late is there for whoever asks again. A crash, or more than
     `memory_bytes`, costs that one job. `budget_s`: CPU seconds a minute for all workers together; jobs wait for it, in the
     order of asking. Processes start with the first job and end with the pool, or when the daemon is gone. Thread-safe.
 
@@ -126,7 +136,7 @@ class Pool:
             known = self._tickets.get(key)
             if self._closed or (known is not None and not (known.done.is_set() and known.found is None)):
                 return key
-            ticket = self._tickets[key] = _Ticket(job, time.monotonic())
+            ticket = self._tickets[key] = _Ticket(job, time.monotonic(), self.deadline_s)
             self._tickets.move_to_end(key)
             self._let_go()
             self._queue.append(ticket)
@@ -145,7 +155,7 @@ class Pool:
             ticket = self._tickets.get(key)
         if ticket is None:
             return None
-        left = max(0.0, min(wait_s, ticket.asked + self.deadline_s - time.monotonic()))
+        left = max(0.0, min(wait_s, ticket.left_s))
         while not ticket.done.wait(LOOK_S if self.patient else left) and self.patient and self._works():
             continue
         ticket.fetched = True
@@ -169,7 +179,7 @@ class Pool:
         if found is None:
             self.ask(job)
             return
-        ticket = _Ticket(job, time.monotonic())
+        ticket = _Ticket(job, time.monotonic(), self.deadline_s)
         self._finish(ticket, found if len(found) else None, "" if len(found) else "it failed in an earlier life")
         with self._changed:
             self._tickets.setdefault(job.key, ticket)
@@ -215,7 +225,7 @@ class Pool:
         """The next job that may begin, waiting for it; None when the pool is closed. For the pool's own threads."""
         with self._changed:
             while not self._closed:
-                while self._queue and not self.patient and time.monotonic() - self._queue[0].asked > self.deadline_s:
+                while self._queue and not self.patient and self._queue[0].left_s < 0:
                     self.counts.late += 1
                     self._finish(self._queue.popleft(), None, "no time or budget before its deadline")
                 short = (0.0 if self.patient else self._budget.short()) if self._queue else None
@@ -229,9 +239,18 @@ class Pool:
         with self._changed:
             self._budget.left -= cpu_s
             self.counts.cpu_s += cpu_s
-            self.counts.answered += found is not None
-            self.counts.failed += found is None
-            self._finish(ticket, found, error)
+            if not ticket.done.is_set():
+                self.counts.answered += found is not None
+                self.counts.failed += found is None
+                self._finish(ticket, found, error)
+            elif found is not None:
+                self._finish(ticket, found, "")
+
+    def dropped(self, ticket: _Ticket) -> None:
+        """Nobody waits for it any longer. For the pool's own threads."""
+        with self._changed:
+            self.counts.failed += 1
+            self._finish(ticket, None, LATE)
 
     @staticmethod
     def _finish(ticket: _Ticket, found: Floats | None, error: str) -> None:
@@ -246,6 +265,8 @@ class _Lane:
         self.pool = pool
         self.process: BaseProcess | None = None
         self.connection: Connection | None = None
+        self.spent = 0.0
+        """CPU seconds of the process that answers told of."""
         self.thread = threading.Thread(target=self._run, name="second-tier", daemon=True)
         self.thread.start()
 
@@ -258,23 +279,40 @@ class _Lane:
         self._stop()
 
     def _answer(self, ticket: _Ticket) -> tuple[Floats | None, str, float]:
-        begun = time.monotonic()
         try:
             return self._done(ticket)
         except (EOFError, OSError) as e:
-            self._stop()
-            return None, f"{ENDED}: {type(e).__name__}", time.monotonic() - begun
+            return None, f"{ENDED}: {type(e).__name__}", self._stop()
 
     def _done(self, ticket: _Ticket) -> tuple[Floats | None, str, float]:
         connection = self._start()
-        begun = time.monotonic()
         connection.send_bytes(packed(ticket.job.head, ticket.job.values))
-        left = HANGS_S if self.pool.patient else max(0.0, ticket.asked + self.pool.deadline_s - begun)
-        if not connection.poll(left):
-            self._stop()
-            return None, "not done before its deadline", time.monotonic() - begun
+        left = HANGS_S if self.pool.patient else max(0.0, ticket.left_s)
+        if not connection.poll(left) and (self.pool.patient or not self._answers_late(ticket, connection)):
+            return None, LATE, self._stop()
         head, found = unpacked(connection.recv_bytes(), "float64")
+        self.spent += head["cpu"]
         return (None if head["error"] else found), head["error"], head["cpu"]
+
+    def _answers_late(self, ticket: _Ticket, connection: Connection) -> bool:
+        """Drop a job, and wait for its worker as long as that is merely slow; whether it answered."""
+        self.pool.dropped(ticket)
+        end, look_s = STARVED * ticket.deadline_s, min(1.0, ticket.deadline_s)
+        while ticket.left_s > -end and self._used() < ticket.deadline_s:
+            if connection.poll(look_s):
+                return True
+        return False
+
+    def _used(self) -> float:
+        """CPU seconds of the process that no answer told of; 0 when it is gone."""
+        import psutil
+
+        try:
+            assert self.process is not None
+            times = psutil.Process(self.process.pid).cpu_times()
+        except psutil.Error:
+            return 0.0
+        return max(0.0, float(times.user + times.system) - self.spent)
 
     def _start(self) -> Connection:
         if self.connection is None or self.process is None or not self.process.is_alive():
@@ -286,17 +324,22 @@ class _Lane:
             self.process = context.Process(target=serve, args=arguments, name="second-tier", daemon=True)
             self.process.start()
             theirs.close()
+            self.spent = 0.0
             self.pool.counts.restarts += 1
         return self.connection
 
-    def _stop(self) -> None:
+    def _stop(self) -> float:
+        """End the process; the CPU seconds that no answer told of."""
+        used = 0.0
         if self.process is not None:
+            used = self._used()
             self.process.kill()
             self.process.join()
             self.process.close()
         if self.connection is not None:
             self.connection.close()
         self.process = self.connection = None
+        return used
 
     def end(self) -> None:
         """Kill the worker, also one that is just being started; its thread ends with it."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,14 @@ def pool() -> Iterator[Pool]:
     made = Pool(deadline_s=LONG, budget_s=600)
     yield made
     made.close()
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for it, as long as a busy machine may take."""
+    end = time.monotonic() + LONG
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def job(name: str, **settings: float) -> Job:
@@ -78,6 +87,39 @@ def test_what_is_not_done_before_its_deadline_is_killed(pool: Pool) -> None:
     good = pool.ask(job("process_id"))
     assert pool.take(good, LONG) is not None
     assert pool.why(bad) == "not done before its deadline"
+    assert pool.counts.cpu_s < 2.0
+
+
+def test_who_is_slow_because_others_are_in_its_way_is_not_begun_anew() -> None:
+    pool = Pool(deadline_s=LONG, budget_s=600)
+    try:
+        who = pool.take(pool.ask(job("process_id")), LONG)
+        assert who is not None
+        os.kill(int(who[0]), signal.SIGSTOP)
+        pool.deadline_s = 2.0
+        slow = pool.ask(job("doubled"))
+        until(lambda: pool.why(slow) == "not done before its deadline")
+        os.kill(int(who[0]), signal.SIGCONT)
+        until(lambda: pool.take(slow) is not None)
+        pool.deadline_s = LONG
+        again = pool.take(pool.ask(job("process_id", label=1)), LONG)
+        np.testing.assert_array_equal(pool.take(slow), 2.0 * VALUES)
+        np.testing.assert_array_equal(again, who)
+        assert (pool.counts.restarts, pool.counts.failed, pool.counts.answered) == (1, 1, 2)
+        assert pool.counts.cpu_s < 1.0
+    finally:
+        pool.close()
+
+
+def test_who_computes_beyond_its_deadline_is_killed_and_charged_what_it_used(pool: Pool) -> None:
+    assert pool.take(pool.ask(job("doubled")), LONG) is not None
+    pool.deadline_s = 0.5
+    bad = pool.ask(job("burn", seconds=3600.0))
+    until(lambda: pool.why(bad) == "not done before its deadline")
+    pool.deadline_s = LONG
+    assert pool.take(pool.ask(job("process_id")), LONG) is not None
+    assert pool.counts.restarts == 2
+    assert 0.1 < pool.counts.cpu_s < 10.0
 
 
 def test_the_same_job_is_done_once(pool: Pool) -> None:
