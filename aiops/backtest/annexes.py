@@ -11,16 +11,18 @@ from typing import Any
 import orjson
 
 from aiops.core.errors import FileError, Mistake
+from aiops.core.text import visible
 
 BEFORE_ALL = -(2**62)
 RESETS = {"daily": 1, "monthly": 2}
+KEYS = ("above", "below", "unit", "capacity", "resets", "steps")
 
 
 @dataclass(frozen=True, slots=True)
 class LimitRule:
     """The limit of one metric: `value` until the first of `steps` says otherwise; where there are steps they alone count.
 
-    `steps` ((epoch s, limit), …) in time order; `resets` as in `Limit`; `capacity` NaN = unknown.
+    `steps` ((epoch s, limit), …) in time order; `resets` as in `Limit`; `capacity` NaN = unknown; `ignored`: keys without a meaning.
     """
 
     above: bool
@@ -28,6 +30,7 @@ class LimitRule:
     capacity: float = math.nan
     resets: int = 0
     steps: tuple[tuple[float, float], ...] = ()
+    ignored: tuple[str, ...] = ()
 
     def at(self, own_s: int) -> float:
         """The limit in force at an instant; NaN before the first step."""
@@ -57,6 +60,20 @@ def read_limits(folder: Path) -> Limits:
     if mistakes:
         raise FileError(mistakes)
     return out
+
+
+def ignored_keys(folder: Path, limits: Limits) -> list[str]:
+    """A line for each key of limits that says nothing, most likely written wrongly, with where it stands first."""
+    places: dict[str, list[str]] = {}
+    for entity, metrics in limits.items():
+        for metric, rule in metrics.items():
+            for name in rule.ignored:
+                places.setdefault(name, []).append(f"{entity}.{metric}")
+    return [
+        f"{folder / 'limits.json'}: {visible(at[0], 80)}{f' and {len(at) - 1} more' if len(at) > 1 else ''}: "
+        f"no key {visible(name, 80)!r}, it is not used; there are {', '.join(KEYS)}"
+        for name, at in sorted(places.items())
+    ]
 
 
 def read_train_ends(folder: Path) -> Mapping[str, int]:
@@ -89,7 +106,8 @@ def _rule(rule: Any) -> LimitRule:
     resets = rule.get("resets")
     if resets is not None and resets not in list(RESETS):
         raise ValueError(f'resets: must be "daily" or "monthly", not {resets!r}')
-    return LimitRule(side == "above", value, capacity, RESETS.get(resets or "", 0), _steps(steps))
+    ignored = tuple(sorted(set(rule) - set(KEYS)))
+    return LimitRule(side == "above", value, capacity, RESETS.get(resets or "", 0), _steps(steps), ignored)
 
 
 def _steps(steps: Any) -> tuple[tuple[float, float], ...]:

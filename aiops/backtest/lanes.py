@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aiops.backtest.annexes import BEFORE_ALL, LimitRule, read_limits, read_train_ends
+from aiops.backtest.annexes import BEFORE_ALL, LimitRule, ignored_keys, read_limits, read_train_ends
 from aiops.backtest.replay import Lane, on_grid
 from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Ints
@@ -82,6 +82,7 @@ def survey(folder: Path) -> Survey:
         raise _bad(folder / "series", "no series in it")
     unknown = sorted(set(limits) - set(entries))
     notes += [f"{folder / 'limits.json'}: {entity}: no series of this entity, its limits are not used" for entity in unknown]
+    notes += ignored_keys(folder, limits)
     return Survey(tuple(entries[name] for name in sorted(entries)), tuple(notes))
 
 

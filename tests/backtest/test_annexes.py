@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from aiops.backtest.annexes import LimitRule, read_limits, read_train_ends
+from aiops.backtest.annexes import LimitRule, ignored_keys, read_limits, read_train_ends
 from aiops.core.errors import FileError
 from tests.backtest.recordings import write_json
 
@@ -81,6 +81,15 @@ def test_every_bad_limit_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileError) as error:
         read_limits(tmp_path)
     assert [m.field for m in error.value.mistakes] == ["a.x", "b"]
+
+
+def test_keys_that_say_nothing_are_named_once_each(tmp_path: Path) -> None:
+    rule = {"above": 1, "unit": "By", "capacity": 2, "resets": "daily", "resetz": "daily"}
+    write_json(tmp_path, "limits.json", {"a": {"x": rule, "y": {"above": 2, "resetz": 1}, "z": {"below": 2, "steps": [[0, 1]]}}})
+    assert ignored_keys(tmp_path, read_limits(tmp_path)) == [
+        f"{tmp_path / 'limits.json'}: a.x and 1 more: no key 'resetz', it is not used; "
+        "there are above, below, unit, capacity, resets, steps"
+    ]
 
 
 def test_a_limits_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
