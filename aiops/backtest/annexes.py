@@ -22,7 +22,8 @@ KEYS = ("above", "below", "unit", "capacity", "resets", "steps")
 class LimitRule:
     """The limit of one metric: `value` until the first of `steps` says otherwise; where there are steps they alone count.
 
-    `steps` ((epoch s, limit), …) in time order; `resets` as in `Limit`; `capacity` NaN = unknown; `ignored`: keys without a meaning.
+    `steps` ((epoch s, limit), …) in time order; `resets` as in `Limit`; `capacity` NaN = unknown; `ignored`: keys that say
+    nothing.
     """
 
     above: bool
