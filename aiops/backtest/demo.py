@@ -18,7 +18,7 @@ from aiops.core.records import EarlyWarning, Outcome
 from aiops.models.card import ModelCard, load_cards
 from aiops.pipeline import BatchJournal, Event, Rooms, turn
 from aiops.pipeline.assemble import make_watch
-from aiops.runbooks import Runbook, load_runbooks
+from aiops.runbooks import load_runbooks
 from aiops.store import Store
 from aiops.telemetry.link import Link
 from aiops.telemetry.recording import RecordingParams, RecordingSource
@@ -68,14 +68,13 @@ def cleared(one: Series, at_s: float) -> Series:
 
 
 def play(
-    folder: Path | None = None, cards: Sequence[ModelCard] | None = None, runbooks: Sequence[Runbook] | None = None,
-    whole: bool = False,
-) -> Iterator[Line]:
+    folder: Path | None = None, cards: Sequence[ModelCard] | None = None, whole: bool = False
+) -> Iterator[Line]:  # fmt: skip
     """What happens in a recording, in order; ends when a failure was judged and no warning is open, or with it if `whole`."""
     source = RecordingSource("demo", RecordingParams(path=folder or demo_dir()), ReadLimits(samples=10**9))
     store = Store.open("sqlite://", None)
     journal = BatchJournal(store)
-    rooms = Rooms(store, journal, runbooks=load_runbooks(demo_runbooks()) if runbooks is None else runbooks, marks_turns=False)
+    rooms = Rooms(store, journal, runbooks=load_runbooks(demo_runbooks()), marks_turns=False)
     rooms.responses = ResponseSettings(ceiling="approve")
     rooms.watches = [
         make_watch(card, [Link(source)], STEP_S, None) for card in (load_cards(demo_cards()) if cards is None else cards)

@@ -92,11 +92,8 @@ def cards_of(asked: Question, settings: Settings) -> list[ModelCard]:
     return found
 
 
-def rooms_of(asked: Question, folder: Path, declares: bool | None = None) -> Rooms:
-    """The rooms of a question, their sources replaced by what was read of them into `folder`; nothing was read yet.
-
-    `declares`: whether alerts or incidents are a truth here; None: as the cards say.
-    """
+def rooms_of(asked: Question, folder: Path) -> Rooms:
+    """The rooms of a question, their sources replaced by what was read of them into `folder`; nothing was read yet."""
     settings = settings_of(asked)
     cards = cards_of(asked, settings)
     store = Store.open("sqlite://", None)
@@ -114,8 +111,7 @@ def rooms_of(asked: Question, folder: Path, declares: bool | None = None) -> Roo
         watch.forget_from = 2**62  # what has ended is still reported on
         for feed in watch.feeds:
             feed.link.source = past[feed.name]
-    if declares is None:
-        declares = any(card.truth.alerts or (asked.incidents and card.truth.incidents) for card in cards)
+    declares = any(card.truth.alerts or (asked.incidents and card.truth.incidents) for card in cards)
     rooms.marks_turns = declares
     at_once = declares or rooms.masks.asks_what_fails  # what was judged is asked for while it goes on
     rooms.journal = StoreJournal(store) if at_once else BatchJournal(store)

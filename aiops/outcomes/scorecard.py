@@ -110,7 +110,7 @@ Parts = Mapping[tuple[str, str], int]
 """How many series of a card, by its name, an entity, a rule or a service has, by its name."""
 
 
-def wilson(came: float, settled: int, z: float = Z90) -> tuple[float, float]:
+def wilson(came: float, settled: int) -> tuple[float, float]:
     """(lower, upper) bound of a share of `came` in `settled` tries, 0-1; (0, 1) of none.
 
     (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n). Source: Wilson, Probable inference, JASA 22 (1927).
@@ -120,7 +120,7 @@ def wilson(came: float, settled: int, z: float = Z90) -> tuple[float, float]:
     """
     if settled <= 0:
         return 0.0, 1.0
-    p, n = came / settled, float(settled)
+    p, n, z = came / settled, float(settled), Z90
     middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     scale = 1 + z * z / n
     low, high = (middle - half) / scale, (middle + half) / scale

@@ -26,6 +26,7 @@ from aiops.store import Statement, Store
 ENOUGH = 2
 """Warnings of which the same must be said before anything is proposed."""
 DAY_S, HOUR_S = 86400, 3600
+KEPT_AT_MOST = 10_000
 PERSISTENCE = ((2, 3), (3, 5), (5, 8), (8, 12), (12, 18), (20, 30))
 """The steps in which a card is made slower to speak."""
 
@@ -77,9 +78,9 @@ def feedback_from(said: Statement) -> Feedback:
     return Feedback(said.card, said.warning_id, said.who, said.body["word"], said.said_s, said.body["note"])
 
 
-def suggest(store: Store, card: ModelCard, limit: int = 10_000) -> list[Proposal]:
+def suggest(store: Store, card: ModelCard) -> list[Proposal]:
     """What is proposed for a card: one change a word that was said of ENOUGH of its warnings, tried on those that are kept."""
-    kept = [w for w in store.warnings(card=card.name, limit=limit) if not w.members]
+    kept = [w for w in store.warnings(card=card.name, limit=KEPT_AT_MOST) if not w.members]
     by_id = {w.id: w for w in kept}
     said: dict[Word, dict[str, EarlyWarning]] = {}
     for one in feedback_of(store, card.name):

@@ -294,12 +294,6 @@ class Watch:
             more = Limit.uniform(len(fresh), np.nan, True) if rule is None else rule.of(len(fresh), self.card.time_zone or "UTC")
         return self.limit.joined(more)
 
-    def remember(self, warning: EarlyWarning) -> None:
-        """Take a later state of a warning that is open."""
-        self.open[warning.fingerprint] = warning
-        if warning.id in self.pending:
-            self.pending[warning.id].warning = warning
-
     def entity_now(self, number: int, now_s: int) -> int:
         """The clock of an entity: that of its first row."""
         return now_s + int(self.window.shift_s[self._first_row[number]])

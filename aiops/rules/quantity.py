@@ -53,9 +53,6 @@ RATES = frozenset({"rate", "irate"})
 GROWTHS = frozenset({"increase", "count_over_time", "present_over_time"})
 CHANGES = frozenset({"changes", "resets"})
 SLOPES = frozenset({"delta", "idelta", "deriv"})
-CLOCK = frozenset(
-    {"hour", "minute", "month", "year", "day_of_week", "day_of_month", "day_of_year", "days_in_month", "time", "pi"}
-)
 _MANY_FUNCTIONS = RATES | {"increase", "histogram_quantile", "sum_over_time", "stddev_over_time", "avg_over_time"}
 _SIGNED_FUNCTIONS = SLOPES | SIGNED_FUNCTIONS
 _UNSIGNED_FUNCTIONS = RATES | GROWTHS | CHANGES | {"abs", "time", "sqrt", "exp", "histogram_quantile", "histogram_count"}

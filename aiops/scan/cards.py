@@ -25,7 +25,6 @@ from aiops.scan.past import STEP_S, Past, grid, replay
 from aiops.scan.record import Judged, judged, starts
 from aiops.scan.scan import DAY, MOST_SERIES, RECORD_S, Progress, columns_of
 
-WEEK_S = 7 * DAY
 SCRAPES_S = 600
 
 NO_SERIES = "no series"

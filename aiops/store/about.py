@@ -17,14 +17,13 @@ AT_MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One message about a warning. `state`: queued, sent, dead; `sent_s`: when it was taken, else when it is tried next."""
+    """One message about a warning. `state`: queued, sent, dead; `made_s`: when it was made, epoch seconds."""
 
     receiver: str
     event: str
     state: str
     attempts: int
     made_s: float
-    next_s: float
     error: str
 
 
@@ -36,7 +35,7 @@ def messages_about(store: Store, warning_id: str) -> list[Told]:
     with store._read() as connection:
         rows = connection.execute(query).all()
     return [
-        Told(r.receiver, str(r.payload.get("event", "")), r.state, r.attempts, r.created_ms / 1000, r.next_ms / 1000, r.error)
+        Told(r.receiver, str(r.payload.get("event", "")), r.state, r.attempts, r.created_ms / 1000, r.error)
         for r in rows
     ]
 

@@ -31,7 +31,7 @@ from aiops.store.engine import (
 from aiops.store.ledger import LedgerCheck, LedgerRow, checked
 from aiops.store.tx import REPLAYED, SINCE, Statement, Tx, ms
 
-_ERROR_AT_MOST = 500
+_ERROR_AT_MOST, STATEMENTS_AT_MOST = 500, 100_000
 JUDGED_WITHIN_S = 60 * 86400.0
 """What is not judged so long after it opened will not be: it lists others."""
 _BY_ID = sa.select(tables.warnings.c.body, tables.warnings.c.verdict).where(tables.warnings.c.id == sa.bindparam("id"))
@@ -190,11 +190,10 @@ class Store:
 
     def statements(
         self, *, kind: str | None = None, card: str | None = None, warning_id: str | None = None, after: int = 0,
-        limit: int = 100_000,
     ) -> list[Statement]:  # fmt: skip
         """What was said, oldest first, from the one after number `after` on."""
         t = tables.statements
-        query = sa.select(t).where(t.c.seq > after).order_by(t.c.seq).limit(limit)
+        query = sa.select(t).where(t.c.seq > after).order_by(t.c.seq).limit(STATEMENTS_AT_MOST)
         for column, wanted in ((t.c.kind, kind), (t.c.card, card), (t.c.warning_id, warning_id)):
             query = query if wanted is None else query.where(column == wanted)
         with self._read() as connection:

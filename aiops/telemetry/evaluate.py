@@ -65,7 +65,6 @@ def evaluate(
     start_s: int,
     end_s: int,
     step_s: int,
-    lookback_s: int = LOOKBACK_S,
     source: str = "-",
 ) -> Vector:
     """`query` at start_s, start_s + step_s … end_s; rows without a sample are left out.
@@ -77,7 +76,7 @@ def evaluate(
         tree = _parsed(query)
         with np.errstate(all="ignore"):
             grid_ms = 1000 * np.arange(start_s, end_s + 1, step_s, dtype=np.int64)
-            found = _Evaluator(samples, grid_ms, lookback_s * 1000).of(tree)
+            found = _Evaluator(samples, grid_ms, LOOKBACK_S * 1000).of(tree)
     except Refused as e:
         message = (
             f"{e} is outside the subset that sources without a server evaluate; use a prometheus source or rewrite it"

@@ -29,7 +29,7 @@ _ONE, _THREE = U(1), U(3)
 
 _CLOSE = U(0x1FF)
 """The bits of the product below the 55 that are kept: all set, the lower half of the power may still carry into them."""
-_HIDDEN, _TOP = U(1 << 52), U(1 << 63)
+_HIDDEN = U(1 << 52)
 
 _BIAS = 1023
 

@@ -28,7 +28,7 @@ _VALUES = np.frombuffer(b',"values":[', np.uint8)
 _VALUE = np.frombuffer(b',"value":', np.uint8)
 _INF, _NAN_TEXT = np.frombuffer(b"Inf", np.uint8), np.frombuffer(b"NaN", np.uint8)
 _QUOTE, _BACKSLASH, _COMMA, _COLON, _POINT, _PLUS, _MINUS = (ord(c) for c in '"\\,:.+-')
-_OPEN, _SHUT, _BRACE, _UNBRACE, _ZERO, _NINE, _E, _LARGE_E, _I, _N = (ord(c) for c in "[]{}09eEIN")
+_OPEN, _SHUT, _UNBRACE, _ZERO, _NINE, _E, _LARGE_E, _I, _N = (ord(c) for c in "[]}09eEIN")
 _NAN, _SIGN = U(0x7FF8_0000_0000_0000), U(1 << 63)
 _ZEROS = U(0x3030303030303030)
 """Eight times the digit 0."""

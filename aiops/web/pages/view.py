@@ -113,11 +113,6 @@ def _plain(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def warnings(daemon: Daemon, limit: int, sight: Sight) -> list[dict[str, Any]]:
-    """Early warnings as they are stored and may be seen, newest first."""
-    return [to_json(w) for w in sight.warnings(daemon.store.warnings(limit=limit))]
-
-
 def warning(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None:
     """One early warning with its verdict; None when there is none with this id that may be seen."""
     found = seen(daemon, warning_id, sight)
@@ -146,11 +141,6 @@ def stages(daemon: Daemon, card: str) -> list[dict[str, Any]]:
     some, now = sorted(name for name in cards if card in ("", name)), daemon.clock()
     asked, held = [*cards.values()], daemon.rooms.held
     return [ladder.as_json(name, ladder.why_not(daemon.store, cards[name], now, asked, name in held)) for name in some]
-
-
-def outcomes(daemon: Daemon, limit: int, sight: Sight) -> list[dict[str, Any]]:
-    """Verdicts, newest first."""
-    return [to_json(o) for o in sight.outcomes(daemon.store.outcomes(limit=limit))]
 
 
 def overview(daemon: Daemon, sight: Sight) -> dict[str, Any]:
