@@ -125,7 +125,9 @@ def check_proof(
         whole = orjson.loads(file.read_bytes())
         row, path, held = whole["row"], whole["path"], checkpoint_of(whole["checkpoint"])
         facts = (row["at_ms"], row["actor"], row["action"], row["object"], row["detail"])
-        same = row_hash(row["prev_hash"], *facts) == row["hash"]
+        same, seq = row_hash(row["prev_hash"], *facts) == row["hash"], row["seq"]
+        if type(seq) is not int:
+            raise TypeError("the number of a row is a whole one")
         wanted = _public(key)
     except OSError as e:
         fail(f"{file}: cannot be read: {e.strerror}", 2)
@@ -134,9 +136,9 @@ def check_proof(
     except (KeyError, TypeError, ValueError):
         fail(f"{file}: is not what `aiops audit prove` printed", 2)
     why = "" if same else "the row was changed"
-    why = why or ("" if proven(row["hash"], row["seq"], held.size, path, held.merkle_root) else "the row is not under that root")
+    why = why or ("" if proven(row["hash"], seq, held.size, path, held.merkle_root) else "the row is not under that root")
     why = why or ("" if held.holds(wanted) else "the checkpoint is not signed by that key")
-    tell(output, why or f"row {row['seq']} is one of the {held.size} of the checkpoint", ok=not why, seq=row["seq"], why=why)
+    tell(output, why or f"row {seq} is one of the {held.size} of the checkpoint", ok=not why, seq=seq, why=why)
     raise typer.Exit(1 if why else 0)
 
 

@@ -21,6 +21,7 @@ from aiops.cli.check import Hint, check, refusal
 from aiops.config.shipped import models_dir, runbooks_dir, shelves
 from aiops.core.durations import text
 from aiops.core.errors import AiopsError
+from aiops.core.labels import Matcher
 from aiops.core.records import Block
 from aiops.core.text import visible
 from aiops.models.card import ModelCard, load_cards
@@ -166,7 +167,7 @@ def texts(found: Found, source: Mapping[str, Any]) -> dict[str, str]:
 
 def _alerts_card(name: str, said: str, operator: str, alerts: Sequence[str], every_s: float | None) -> str:
     pattern = "|".join(map(re.escape, alerts))
-    match = json.dumps([f"alertname{operator}{json.dumps(pattern)}"] if alerts else [])
+    match = f"[{_quoted(str(Matcher.make('alertname', operator, pattern)))}]" if alerts else "[]"
     return f"""\
 # {said}
 apiVersion: aiops/v1
@@ -176,6 +177,17 @@ alerts: {{match: {match}}}   # matchers on the labels that a rule sets, for exam
 horizon: 1d
 stage: shadow
 {_quicker(every_s)}"""
+
+
+def _quoted(text: str) -> str:
+    """Text in double quotes, as YAML reads it back."""
+    return "".join(map(_plain, json.dumps(text, ensure_ascii=False)))
+
+
+def _plain(character: str) -> str:
+    """A character that is shown as it is; any other as YAML's escape, which unlike JSON's is one beyond U+FFFF too."""
+    code = ord(character)
+    return character if character.isprintable() else f"\\U{code:08x}" if code > 0xFFFF else f"\\u{code:04x}"
 
 
 def _quicker(every_s: float | None) -> str:
@@ -202,7 +214,7 @@ def _card(seen: Seen, rules: Sequence[Served]) -> str:
 
 
 def _config(found: Found, source: Mapping[str, Any], worths: Mapping[str, CardWorth], foreseen: Sequence[str]) -> str:
-    own = "".join(f"    {name}: {json.dumps(str(value))}\n" for name, value in source.items())
+    own = "".join(f"    {name}: {_quoted(str(value))}\n" for name, value in source.items())
     if found.every_s is not None and found.every_s > USUAL_STEP_S * 1.2:
         step = f"    step: {math.ceil(found.every_s / 60)}m"
         own += f"{step:<43}# it is scraped about every {found.every_s:.0f} s\n"

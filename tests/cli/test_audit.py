@@ -107,6 +107,18 @@ def test_a_proof_signed_by_another_key_is_none(data: Path) -> None:
     assert aiops("check-proof", str(file)).exit_code == 0
 
 
+@pytest.mark.parametrize("seq", [None, "3", 3.0, True])
+def test_a_row_without_its_number_is_no_proof(data: Path, seq: object) -> None:
+    whole = json.loads(aiops("prove", "3", "--data-dir", str(data)).stdout)
+    whole["row"]["seq"] = seq
+    if seq is None:
+        del whole["row"]["seq"]
+    file = data / "proof.json"
+    file.write_text(json.dumps(whole))
+    bad = aiops("check-proof", str(file))
+    assert (bad.exit_code, "is not what" in bad.stderr) == (2, True)
+
+
 def test_what_cannot_be_proven_is_said(data: Path) -> None:
     done = aiops("prove", "7", "--data-dir", str(data))
     assert (done.exit_code, "no checkpoint holds that row yet" in done.stderr) == (1, True)

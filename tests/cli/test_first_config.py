@@ -11,7 +11,7 @@ from aiops.cli.first_config import Found, refuse_existing, texts, write
 from aiops.config.settings import load_settings
 from aiops.config.shipped import models_dir
 from aiops.core.errors import AiopsError, Mistake
-from aiops.models.card import load_cards
+from aiops.models.card import load_card, load_cards
 from aiops.rules.compiler import compile_rule
 from aiops.rules.files import AlertingRule
 from aiops.rules.served import Served
@@ -51,6 +51,14 @@ def test_a_step_that_tells_rises_of_minutes_is_offered_where_it_is_scraped_as_of
     card = texts(rules, URL)["models/existing_alerts.yaml"]
     assert card.partition("# step")[1] == ("# step" if step else "")
     assert step in card
+
+
+@pytest.mark.parametrize("alert", ["Plätte voll", "🔥Disk", 'a"b', "a\\b", "a\nb", "a\u2028b\x7f\x85", "\U000e0001 (a|b).*"])
+def test_rules_are_chosen_by_their_names_whatever_these_hold(tmp_path: Path, alert: str) -> None:
+    file = tmp_path / "foreseen_alerts.yaml"
+    file.write_text(first_config._alerts_card("foreseen_alerts", "Some.", "=~", [alert, "Other"], None), "utf-8")
+    (matcher,) = load_card(file).alerts.match  # type: ignore[union-attr]
+    assert [matcher.matches({"alertname": one}) for one in (alert, "Other", "Another")] == [True, True, False]
 
 
 def test_without_anything_to_watch_nothing_is_written(tmp_path: Path) -> None:
