@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from functools import cache
@@ -11,6 +12,7 @@ import pytest
 import structlog
 
 from aiops.config import yaml_file
+from aiops.core import compiled
 from tests.telemetry import kernels
 
 LONGEST = (
@@ -22,6 +24,14 @@ LONGEST = (
 )  # fmt: skip
 """Files that take longest beside others, longest first: the first three wait for minutes while a disk fills."""
 TESTS = Path(__file__).parent
+gc.disable()
+"""While tests are collected everything that is made stays: a collector of garbage would go over all of it again and again."""
+
+
+def pytest_collection_finish() -> None:
+    """What was collected lasts as long as the process: it is no work for later collections, which look at what a test made."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,10 +56,14 @@ def what_is_shipped_is_parsed_once() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def kernels_are_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """By one of the processes that run side by side, each of which has a folder inside of what is theirs together."""
+def kernels_are_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """By one of the processes that run side by side, each of which has a folder inside of what is theirs together; whatever
+    folder a daemon of a test would keep them in."""
     own = tmp_path_factory.getbasetemp()
     kernels.folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "compiled"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "_loaded", kernels.shared(compiled._loaded))
+        yield
 
 
 @pytest.fixture(autouse=True)
