@@ -61,8 +61,7 @@ class Hint(Mistake):
     """What may be a mistake, and what to do if so."""
 
     def __str__(self) -> str:
-        where = f"{self.path}:{self.line}:{self.column}: "
-        return f"{where}{self.field}: warning: {self.message}"
+        return f"{self.path}:{self.line}:{self.column}: {self.field}: warning: {self.message}"
 
 
 def check(files: Sequence[Path], config: Path | None) -> list[Mistake]:
@@ -318,8 +317,7 @@ def _secret_files(document: Document, loc: Loc, params: dict[str, Any]) -> Itera
 def _units(cards: Iterable[ModelCard]) -> Iterator[Mistake]:
     """Units that are none of UCUM: their numbers are told as plain numbers with that word."""
     for card in cards:
-        wrong = mistaken(card.unit)
-        if wrong:
+        if wrong := mistaken(card.unit):
             yield Hint(*astuple(_at(card.path, ("unit",), wrong)))
 
 
