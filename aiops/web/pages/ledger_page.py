@@ -68,7 +68,8 @@ def _value(name: str, value: Any, depth: int) -> str:
     if isinstance(value, Mapping):
         return ", ".join(_pairs(value, depth - 1)) if depth else "…"
     if isinstance(value, list | tuple):
-        return " / ".join(filter(None, (_value("", one, depth - 1) for one in value))) if depth else "…"
+        between = " / " if name else ", "  # a list in a list stays one
+        return between.join(filter(None, (_value("", one, depth - 1) for one in value))) if depth else "…"
     if isinstance(value, bool):
         return "yes" if value else "no"
     text = f"{value:.6g}" if isinstance(value, float) else str(value)

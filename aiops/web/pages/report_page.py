@@ -1,26 +1,19 @@
 """A report as people read it: one HTML page that asks for nothing, Markdown, and lines of text.
 
-Names come from a configuration and notes from figures, but all of it is escaped as text. The page holds no script, and its policy
-allows nothing but its own style sheet, by its hash.
+Names come from a configuration and notes from figures, but all of it is escaped as text. The page holds no script.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, select_autoescape
-from markupsafe import Markup
 
 from aiops.core.durations import rfc3339, text
 from aiops.core.text import visible
 from aiops.outcomes.report import MONTH_S, WEEK_S, Number, by_name
 from aiops.pipeline.report import Report
+from aiops.web.reports import alone
 
-FOLDER = Path(__file__).parents[1]
 PARTS = {
     "Warnings": ("warnings_told", "warnings_acted", "acted_share", "precision", "false_per_week", "incidents_per_month"),
     "Worth": (
@@ -38,13 +31,7 @@ BEFORE = {
 
 def render(reports: Sequence[Report]) -> str:
     """The whole page as HTML."""
-    style = (FOLDER / "static" / "report.css").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    pages = Environment(loader=FileSystemLoader(FOLDER / "templates"), autoescape=select_autoescape(default=True))
-    return pages.get_template("report.html").render(
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
-        style=Markup(style), reports=[_shown(one) for one in reports],
-    )  # fmt: skip
+    return alone.page("report.html", ("report.css",), reports=[_shown(one) for one in reports])
 
 
 def page(reports: Sequence[Report]) -> dict[str, Any]:

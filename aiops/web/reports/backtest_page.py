@@ -1,21 +1,16 @@
 """The page of a backtest: one series, what was usual, what was told and what came, in one file that asks for nothing.
 
-Names come from a recording, so from anybody: they are escaped as text, and as data they cannot end their script element. The
-page's policy runs the two scripts that are in it, by their hash, and nothing else.
+Names come from a recording, so from anybody: they are escaped as text, and as data they cannot end their script element.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
-from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
 
 from aiops.backtest.observe import Episode, Story
@@ -23,8 +18,8 @@ from aiops.core.durations import rfc3339, text
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import visible
 from aiops.web.reports import picture
+from aiops.web.reports.alone import page
 
-FOLDER = Path(__file__).parents[1]
 ROWS_AT_MOST, VIEWS_AT_MOST, ALSO_AT_MOST = 200, 8, 3
 SCRIPTS = ("uplot/uPlot.iife.min.js", "backtest.js")
 STYLES = ("uplot/uPlot.min.css", "aiops.css", "backtest.css")
@@ -42,13 +37,10 @@ def render(story: Story) -> str:
     near = sorted(sorted(shown, key=_interest)[:VIEWS_AT_MOST], key=lambda pair: pair[0])
     views = [picture.whole(story, shown)] + [picture.close(story, one, _around(story, one, shown)) for _, one in near]
     data = {"step": story.step_s, "views": views}
-    scripts, styles = ([(FOLDER / "static" / name).read_text("utf-8") for name in names] for names in (SCRIPTS, STYLES))
-    pages = Environment(loader=FileSystemLoader(FOLDER / "templates"), autoescape=select_autoescape(default=True))
     numbers = {n: k for k, (n, _) in enumerate(near, 1)}
     limited = bool(np.isfinite(story.limit).any())
-    return pages.get_template("backtest.html").render(
-        entity=visible(story.entity), metric=visible(story.metric), policy=_policy(scripts, styles),
-        scripts=[Markup(one) for one in scripts], styles=[Markup(one) for one in styles], data=Markup(_data(data)),
+    return page(
+        "backtest.html", STYLES, SCRIPTS, entity=visible(story.entity), metric=visible(story.metric), data=Markup(_data(data)),
         about=_about(story), numbers=numbers, rows=[_row(story, n, one) for n, one in shown[:ROWS_AT_MOST]],
         others=[_other(one) for one in others[:ROWS_AT_MOST]], others_count=len(others),
         left_out=max(0, len(shown) - ROWS_AT_MOST), missed=[_missed(one.failed_s, one.detail) for one in story.missed],
@@ -66,16 +58,6 @@ def _data(data: Any) -> str:
     for character in "<>&\u2028\u2029":
         found = found.replace(character, f"\\u{ord(character):04x}")
     return found
-
-
-def _policy(scripts: list[str], styles: list[str]) -> str:
-    """A Content-Security-Policy under which only these run."""
-    hashes = [" ".join(f"'sha256-{_sha(one)}'" for one in some) for some in (scripts, styles)]
-    return f"default-src 'none'; script-src {hashes[0]}; style-src {hashes[1]}; base-uri 'none'; form-action 'none'"
-
-
-def _sha(content: str) -> str:
-    return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
 def _interest(pair: tuple[int, Episode]) -> tuple[int, float, int]:

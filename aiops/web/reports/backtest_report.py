@@ -6,37 +6,27 @@ its own style sheets, by their hash.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, select_autoescape
-from markupsafe import Markup
 
 from aiops.backtest.contest import OURS, Standing, in_time
 from aiops.backtest.shown import Shown, chosen
 from aiops.core.durations import text
 from aiops.core.text import visible
+from aiops.web.reports.alone import page
 from aiops.web.reports.backtest_page import clock, number
 from aiops.web.reports.plot import HIGH, WIDE, plot
 
-FOLDER = Path(__file__).parents[1]
 STYLES = ("aiops.css", "backtest_report.css")
 GOOD, BAD = frozenset({"hit", "averted"}), frozenset({"false", "missed", "late"})
 
 
 def render(lines: Sequence[Standing], whole: Sequence[Standing], shown: Sequence[Shown], about: Sequence[str]) -> str:
     """The whole page as HTML; `about` are sentences on what was replayed. The same input gives the same text."""
-    styles = [(FOLDER / "static" / name).read_text("utf-8") for name in STYLES]
-    hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(one.encode()).digest()).decode()}'" for one in styles)
-    pages = Environment(loader=FileSystemLoader(FOLDER / "templates"), autoescape=select_autoescape(default=True))
     some = chosen(shown)
     more = whole if len({one.told.card for one in lines}) > 1 else []
-    return pages.get_template("backtest_report.html").render(
-        policy=f"default-src 'none'; style-src {hashes}; base-uri 'none'; form-action 'none'",
-        styles=[Markup(one) for one in styles], about=about, rows=[_row(one) for one in (*lines, *more)],
+    return page(
+        "backtest_report.html", STYLES, about=about, rows=[_row(one) for one in (*lines, *more)],
         winners=[visible(one.told.method) for one in whole if one.wins], wide=WIDE, high=HIGH,
         warnings=[_warning(n, one) for n, one in enumerate(some, 1)], left_out=len(shown) - len(some),
         bands=any(one.opened is not None and one.opened.kind == "anomaly" for one in some),

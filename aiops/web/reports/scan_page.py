@@ -1,38 +1,29 @@
 """The page of a scan: a table with a small plot a row, in one file that asks for nothing.
 
-Names come from rules and labels, so from anybody: they are escaped as text. The page holds no script, and its policy allows
-nothing but its own style sheet, by its hash.
+Names come from rules and labels, so from anybody: they are escaped as text. The page holds no script.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, select_autoescape
-from markupsafe import Markup
 
 from aiops.core.durations import about, rfc3339
 from aiops.core.text import visible
 from aiops.rules.judge import REASONS
 from aiops.scan.rows import STATES, Row, nearest
 from aiops.scan.scan import Report
+from aiops.web.reports.alone import page
 
-FOLDER = Path(__file__).parents[1]
 WIDE, HIGH, PAD = 300, 48, 3
 DAY, STEP_S = 86400, 300
 
 
 def render(report: Report, now_s: float, most: int) -> str:
     """The whole page as HTML, with at most `most` rows."""
-    style = (FOLDER / "static" / "scan.css").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    pages = Environment(loader=FileSystemLoader(FOLDER / "templates"), autoescape=select_autoescape(default=True))
     ranked = [row for row in report.rows if row.state in STATES]
     shown, calm = nearest(ranked, most)
     others: dict[str, list[str]] = {}
@@ -40,9 +31,8 @@ def render(report: Report, now_s: float, most: int) -> str:
         if row.state not in STATES:
             why = f"{row.reason}: {REASONS[row.reason]}" if row.reason in REASONS else row.reason
             others.setdefault(visible(why, 200), []).append(visible(row.served.rule.alert))
-    return pages.get_template("scan.html").render(
-        policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
-        style=Markup(style), at=rfc3339(now_s), rules=report.rules, total=len(ranked), calm=calm, notes=report.notes,
+    return page(
+        "scan.html", ("scan.css",), at=rfc3339(now_s), rules=report.rules, total=len(ranked), calm=calm, notes=report.notes,
         rows=[_row(row, now_s) for row in shown], others=sorted(others.items()), wide=WIDE, high=HIGH,
     )  # fmt: skip
 

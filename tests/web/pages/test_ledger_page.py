@@ -53,7 +53,9 @@ def test_nothing_in_a_row_is_markup(client: TestClient) -> None:
         ({}, ""), ({"ok": True, "why": None}, "ok: yes"), ({"n": 0, "share": 0.123456789}, "n: 0; share: 0.123457"),
         ({"a": {"b": {"c": {"d": {"e": 1}}}}}, "a: b: c: d: …"),
         ({"spent_s": 3.5, "at_s": 1_790_000_000}, "spent: 3.5; at: 2026-09-21T14:13:20Z"),
-        ({"steps": [{"id": "x"}, {}, None]}, "steps: id: x"), ({"long": "y" * 500}, f"long: {'y' * 79}…"),
+        ({"steps": [{"id": "x"}, {}, None]}, "steps: id: x"),
+        ({"decisions": [["a", "serve", "allow"], ["b", "serve", "mask"]]}, "decisions: a, serve, allow / b, serve, mask"),
+        ({"long": "y" * 500}, f"long: {'y' * 79}…"),
     ],
 )  # fmt: skip
 def test_detail_says_what_there_is(said: dict[str, Any], told: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 import pytest
 
-from aiops.web.reports import backtest_page
+from aiops.web.reports import alone, backtest_page
 from aiops.web.reports.backtest_page import render
 from tests.backtest.recordings import START
 from tests.backtest.stories import episode, outcome, story, warning
@@ -82,7 +82,7 @@ def test_the_policy_runs_the_scripts_of_the_page_and_no_other() -> None:
     assert policy.startswith("default-src 'none'; script-src 'sha256-")
     assert "unsafe" not in policy
     scripts = re.findall(r"<script>(.*?)</script>", page, re.S)
-    assert [f"'sha256-{backtest_page._sha(one)}'" in policy for one in scripts] == [True, True]
+    assert [f"'sha256-{alone._digest(one)}'" in policy for one in scripts] == [True, True]
 
 
 def test_names_are_text_wherever_they_stand() -> None:
