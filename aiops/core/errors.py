@@ -52,10 +52,14 @@ SOURCE_ERROR_KINDS = (
 
 
 class SourceError(AiopsError):
-    """A source could not answer; `kind` is one of SOURCE_ERROR_KINDS, so callers can count and decide on it."""
+    """A source could not answer; `kind` is one of SOURCE_ERROR_KINDS, so callers can count and decide on it.
+
+    Raises ValueError for any other kind.
+    """
 
     def __init__(self, source: str, kind: str, message: str) -> None:
-        assert kind in SOURCE_ERROR_KINDS, kind
+        if kind not in SOURCE_ERROR_KINDS:
+            raise ValueError(f"{kind!r} is no kind of SourceError; known: {', '.join(SOURCE_ERROR_KINDS)}")
         self.source, self.kind, self.message = source, kind, message
         super().__init__(f"source {source}: {kind}: {message}")
 

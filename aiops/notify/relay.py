@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import Any
 
 import structlog
@@ -64,15 +63,12 @@ class _Sending:
         threading.Thread(target=self._run, name=f"notify {self.row.receiver}", daemon=True).start()
 
     def _run(self) -> None:
-        with self:
+        try:
             self.notifier.send(self.message, self.row.dedup_key, self.now_s)
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> bool:
-        self.error = error  # whatever a plug-in comes up with is judged in the relay's own thread
-        self.ended.put(self)
-        return True
+        except BaseException as e:  # noqa: BLE001  whatever a plug-in comes up with is judged in the relay's own thread
+            self.error = e
+        finally:
+            self.ended.put(self)
 
     @property
     def away(self) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
-from types import TracebackType
 
 import structlog
 
@@ -26,24 +25,6 @@ from aiops.responses.words import IN_DOUBT
 from aiops.store.response_rows import StepRow
 
 log = structlog.get_logger()
-
-
-class _Edge:
-    """The edge of a thread: whatever an action or the store comes up with is told, and costs this response this look. A step that
-    had begun is found by its intent in the next."""
-
-    def __init__(self, engine: Engine, run_id: str) -> None:
-        self._engine, self._run_id = engine, run_id
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> bool:
-        if isinstance(error, StoreError):
-            log.error("a response cannot be carried on", response=self._run_id, error=str(error))
-        elif error is not None:
-            log.error("a response could not be carried on", response=self._run_id, exc_info=error)
-        self._engine.let_go(self._run_id)
-        return True
 
 
 class Engine:
@@ -95,10 +76,16 @@ class Engine:
 
     def _work(self) -> None:
         while run_id := self._waiting.get():
-            with _Edge(self, run_id):
+            try:
                 self.advance(run_id)
+            except StoreError as e:
+                log.error("a response cannot be carried on", response=run_id, error=str(e))
+            except BaseException:  # the edge of a thread: it costs this response this look; the next finds a step by its intent
+                log.error("a response could not be carried on", response=run_id, exc_info=True)
+            finally:
+                self._let_go(run_id)
 
-    def let_go(self, run_id: str) -> None:
+    def _let_go(self, run_id: str) -> None:
         """A thread has done what it could for a response."""
         with self._changed:
             self._taken.discard(run_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import socket
@@ -136,11 +137,10 @@ class CappedAdapter(HTTPAdapter):
                 response = super().send(
                     request, **{**options, "stream": True, "timeout": (min(left, CONNECT_S), left + 1)}
                 )
-                try:
+                with contextlib.ExitStack() as undone:
+                    undone.callback(response.close)
                     body = _body(response, self.decoded_bytes)
-                except BaseException:
-                    response.close()
-                    raise
+                    undone.pop_all()
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as e:
                 if guard.cut:
                     raise TooLate from e
