@@ -5,6 +5,8 @@ Everything here is oriented: y rises towards the limit. Arrays are (n, t), oldes
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,6 +41,10 @@ EVERY_DAY = 0.25
 """From week to week all days but one must gain this share of what the median day gains: a jump amid the week is no growth."""
 WITHIN = 0.5
 """Growth from week to week is growth within a week as well: at least this share of it must be seen there where it is large."""
+SLOWEST = 0.98
+"""Peaks that bend shrink their gains by at least this from one three days to the next."""
+DROWNED = 1.0
+"""Days scatter where they do so by this share of what a day gains."""
 STEPPED = 0.5
 """Two levels fit better than a line where they leave less than this share of its squared rest: a step, no growth."""
 QUOTA_DAYS = 7
@@ -157,7 +163,7 @@ def peaks(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
     Days far below the others (week-ends) are left out. 8 days at least, so that a rising week is not a trend: what stands
     above the day before must stand above the same day a week ago by half as much as seven such days. The limit is met at
     the hour of the peak, on the day when the line and half of its scatter reach it. Two levels (`stepped`) are no drift.
-    `levels` as in `weekly`.
+    `levels` as in `weekly`; of days that scatter as much as they gain only together with `_slackens`.
 
     Source: Sen 1968, Estimates of the regression coefficient based on Kendall's tau, J. Am. Stat. Assoc. 63.
     """
@@ -178,8 +184,29 @@ def peaks(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
         day = np.maximum(np.round(left), 1.0)
         eta = (day - 1) * DAY + (scene.peak_hour[:, -1] + 0.5) * HOUR
         says = clear & (slope > 0) & (left <= reach * known)
+    levels = levels & ~(_scatters(high, slope) & ~_slackens(high, scene.top))
     silent = np.where(says & levels, LEVELS, NOTHING)
     return path_of(says & np.logical_not(levels), eta, slope / DAY, 14.0 * DAY, PEAKS, silent)
+
+
+def _scatters(high: Array, slope: Array) -> Bools:
+    """(n,) whether peaks (n, d) scatter from day to day by as much as `slope` (n,), what a day gains (DROWNED): a single low day
+    says nothing of a bend then. By second differences, so that a curve is no scatter."""
+    bends = np.diff(high, 2, axis=1)
+    squares, count = np.where(np.isfinite(bends), bends, 0.0) ** 2, np.isfinite(bends).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.sqrt(squares.sum(axis=1) / (6.0 * count)) > DROWNED * slope)
+
+
+def _slackens(high: Array, top: Array) -> Bools:
+    """(n,) whether peaks (n, d) bend to a level below `top` (n,) by the means of three times three days: the gain of the
+    last over that of the one before is the share by which gains shrink on."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # where no day is known there is no mean
+        first, middle, last = (np.nanmean(high[:, -9 + k : high.shape[1] - 6 + k], axis=1) for k in (0, 3, 6))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shrink = np.clip((last - middle) / (middle - first), 0.0, SLOWEST)
+        return np.asarray((last - middle) * shrink / (1.0 - shrink) < top - last)
 
 
 def _same_hour(hour: Ints, used: Bools, count: Ints) -> Bools:

@@ -17,6 +17,7 @@ from aiops.models.course import Course
 from aiops.models.growth import Growth
 from aiops.models.interface import Forecaster
 from aiops.models.kept import SOON_S, Evidence, cleaned_up, kept, timed_anew
+from aiops.models.last_week import LastWeek
 from aiops.models.scene import BRIDGED_S, oriented, scene_of
 from aiops.models.shape import Array, Sums
 
@@ -50,7 +51,7 @@ BOUNDS: dict[str, tuple[tuple[float, float, float], ...]] = {
     paths.EDGES: ((24, 0.72, 1.7), (np.inf, 0.8, 1.65)),
     paths.FROM_DAY_TO_DAY: ((120, 0.88, 1.22), (np.inf, 0.65, 1.55)),
     paths.FROM_WEEK_TO_WEEK: ((np.inf, 0.25, 1.3),),
-    paths.PEAKS: ((np.inf, 0.4, 1.5),),
+    paths.PEAKS: ((np.inf, 0.25, 2.2),),
     paths.COURSE: ((np.inf, 0.93, 1.08),),
     paths.CLOCK: ((np.inf, 0.99, 1.01),),
 }
@@ -94,14 +95,15 @@ class Exhaustion(Forecaster[ExhaustionParams]):
 
     Each other way looks about as far ahead as it looks back, so a steady fill is spoken of when about half of its time is left.
     Windows over a day go by the last 24 h, whatever the time of day, and fall silent when these 12 h gained less than a fifth
-    of the same hours yesterday. A rise must stand above all that was before it by MARGINS of that range: the more, the fewer
-    cycles have been seen. A row speaks after `pending_s` of agreement and falls silent after `patience_s` without evidence, at
-    once without samples for an hour or an eighth of the window, for `settle_s` after its limit was changed, and when it does
-    not keep the pace it told of (`aiops.models.kept`); what was cleaned up to below all its window ends within minutes. The
-    told time is the median over the ways that speak and moves by half of what each look adds; earliest and latest are that time
-    times BOUNDS of the way nearest to it, raised to z(level) / z(0.8). Units: seconds; the limit is compared in float64.
-    Constant, empty, NaN, beyond the limit: NaN with the reason. A quantity that resets before it would cross does not cross,
-    and what was told before a reset does not outlast it.
+    of the same hours yesterday, or when the week before gained alike and lost it again (`aiops.models.last_week`). A rise must
+    stand above all that was before it by MARGINS of that range: the more, the fewer cycles have been seen. A row speaks after
+    `pending_s` of agreement and falls silent after `patience_s` without evidence, at once without samples for an hour or an
+    eighth of the window, for `settle_s` after its limit was changed, and when it does not keep the pace it told of
+    (`aiops.models.kept`); what was cleaned up to below all its window ends within minutes. The told time is the median over the
+    ways that speak and moves by half of what each look adds; earliest and latest are that time times BOUNDS of the way nearest
+    to it, raised to z(level) / z(0.8). Units: seconds; the limit is compared in float64. Constant, empty, NaN, beyond the
+    limit: NaN with the reason. A quantity that resets before it would cross does not cross, and what was told before a reset
+    does not outlast it.
 
     What cannot be told apart: a file that is still being written and a disk that fills. Where the step is seconds, a steady
     fill of 5 to 30 min is spoken of after 135 s and 43 to 47 % of the way, so a copy that is over within 110 s stays unsaid, a
@@ -238,7 +240,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         found.append(days.clock(scene, course.stairs))
         found.append(days.weekly(scene, 2.1, growth.levels))
         found.append(days.peaks(scene, 1.1, growth.levels))
-        found = [growth.sooner(path, scene.room) for path in found]
+        week = LastWeek.of(scene)
+        found = [week.held_against(growth.sooner(path, scene.room)) for path in found]
         if self.step_s < 60:
             times = self.params.calm_times
             found += calm.ways(history, limit, scene, self.step_s, times) if times else []

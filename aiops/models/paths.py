@@ -41,7 +41,7 @@ EDGES = "both edges of a sawtooth nearer to the limit"
 FROM_DAY_TO_DAY, FROM_WEEK_TO_WEEK = "nearer to the limit from day to day", "nearer to the limit from week to week"
 PEAKS, COURSE, CLOCK = "daily peaks nearer to the limit", "today's course passes the limit", "runs towards the limit like a clock"
 
-NOTHING, FAR, YOUNG, BEFORE, UNEVEN, LEVELS, HALTED, SAWTOOTH = range(8)
+NOTHING, FAR, YOUNG, BEFORE, UNEVEN, LEVELS, HALTED, SAWTOOTH, LAST_WEEK = range(9)
 WHY = (
     "no steady way to the limit",
     "comes nearer, but the limit is too far away to tell",
@@ -51,6 +51,7 @@ WHY = (
     "levels off before the limit",
     "came nearer, and stands still now",
     "sawtooth, floor flat",
+    "rose alike a week ago, and fell back again",
 )
 
 

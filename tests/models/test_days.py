@@ -8,6 +8,7 @@ import pytest
 from aiops.core.records import Limit
 from aiops.models import days, paths
 from aiops.models.course import Course
+from aiops.models.growth import Growth
 from aiops.models.quota import hours_since
 from aiops.models.scene import oriented, scene_of
 from tests.models.ways import NOON, Array, eta_hours, history, hours, scene
@@ -176,3 +177,21 @@ def test_a_lift_between_two_weeks_is_no_growth_unless_the_days_differ_by_more() 
     busy = np.where((NOON / 3600 + t) // 24 % 7 == 1, 0.3, 0.0)
     assert np.isnan(days.weekly(scene(lifted, 0.8), 4.0).eta_s[0])
     assert np.isfinite(days.weekly(scene(lifted + busy, 1.1), 4.0).eta_s[0])
+
+
+def test_a_low_day_among_days_that_scatter_is_no_bend_of_their_peaks() -> None:
+    t = hours(24 * 10)
+    size = np.array([0.71, 0.75, 0.77, 0.80, 0.80, 0.81, 0.93, 0.90, 0.93, 0.93])[np.floor((t + 240) / 24 - 1e-9).astype(int)]
+    seen = scene((0.2 + 0.8 * rhythm(t + 12)) * size)
+    levels = Growth.of(seen).levels
+    assert levels[0]
+    assert np.isfinite(days.peaks(seen, 1.1, levels).eta_s[0])
+
+
+def test_peaks_that_scatter_and_bend_to_a_level_are_silent() -> None:
+    t = hours(24 * 12)
+    size = (1 + 0.02 * np.random.default_rng(11).normal(size=14))[np.floor((t + 24 * 12) / 24 - 1e-9).astype(int)]
+    bends = (0.2 + 0.8 * rhythm(t + 12)) * (0.55 + 0.35 * (1 - np.exp(-(t + 24 * 12) / 72))) * size
+    seen = scene(bends, float(bends.max()) + 0.06)
+    assert np.isfinite(days.peaks(seen, 1.1).eta_s[0])
+    assert np.isnan(days.peaks(seen, 1.1, np.array([True])).eta_s[0])

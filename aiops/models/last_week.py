@@ -1,0 +1,87 @@
+"""What the week before did from this hour on: who rose alike then, and lost it again, is expected to do so again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiops.core.records import Bools
+from aiops.models.paths import EDGES, FROM_DAY_TO_DAY, HOUR, LAST_WEEK, PEAKS, RISES, Path, Scene
+from aiops.models.scene import DAY_HOURS
+from aiops.models.shape import Array
+
+WEEK_H, DAY_H = 168, 24
+LEAST_H, MOST_H = 40, 96
+"""So many hours of the week before must be known in front of this hour; of a longer window this much is compared."""
+LONG_S = 36.0 * HOUR
+"""Shorter windows are held against yesterday."""
+ALIKE, AS_MUCH, TAKEN_BACK = 0.8, 0.4, 0.5
+"""The hours of both weeks go together by this correlation; this share of what a window gained it gained then too, and so much of
+that was lost again within the week that followed."""
+LATER = 1.25
+"""What the week before reaches later than so many times the time that a line says speaks against the line."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LastWeek:
+    """Of n rows: `ago` (n, 313) means of 24 h that end so many hours ago, so that no rhythm of a day counts, NaN with fewer than
+    DAY_HOURS; `alike` (n,) where this week goes as the one before did; `falls` (n,) how far these means sank below that of a week
+    ago within the week that followed; `reaches_s` (n,) when doing the same from now on would bring the level to the limit,
+    infinite where not within a week."""
+
+    ago: Array
+    alike: Bools
+    falls: Array
+    reaches_s: Array
+
+    @classmethod
+    def of(cls, scene: Scene) -> LastWeek:
+        """The week before, from the hourly means of a scene."""
+        ago = scene.hourly[:, ::-1]
+        here, then = (part.astype(np.float64) for part in (ago[:, :WEEK_H], ago[:, WEEK_H:]))
+        known = np.isfinite(here) & np.isfinite(then)
+        then_on = here - then[:, :1]  # what came in the week that followed, against the level of a week ago
+        with np.errstate(invalid="ignore"):
+            there = (scene.now[:, None] + then_on >= scene.top[:, None])[:, ::-1]  # oldest first: what would come next
+        reaches_s = np.where(there.any(axis=1), (there.argmax(axis=1) + 1.0) * HOUR, np.inf)
+        alike = (known.sum(axis=1) >= LEAST_H) & (_correlation(here, then, known) >= ALIKE)
+        days = _days(ago)
+        with np.errstate(invalid="ignore"):
+            falls = days[:, WEEK_H] - np.fmin.reduce(days[:, :WEEK_H], axis=1)
+        return cls(days, np.asarray(alike), falls, reaches_s)
+
+    def held_against(self, path: Path) -> Path:
+        """A path of days, silent where the week before gained alike in the same hours, lost it again, and would not reach the
+        limit by LATER of the told time were it to come again."""
+        if path.name not in (RISES, EDGES, FROM_DAY_TO_DAY, PEAKS) or path.window_s < LONG_S or not self.alike.any():
+            return path
+        most = min(int(path.window_s / HOUR), MOST_H)
+        rows, known = np.arange(len(self.ago)), np.isfinite(self.ago[:, WEEK_H:]).sum(axis=1)
+        back = np.clip(np.minimum(known - 1, most), 0, self.ago.shape[1] - WEEK_H - 1)
+        gain = self.ago[:, 0] - self.ago[rows, back]
+        before = self.ago[:, WEEK_H] - self.ago[rows, WEEK_H + back]
+        with np.errstate(invalid="ignore"):
+            lost = (self.falls >= TAKEN_BACK * before) & (self.reaches_s > LATER * path.eta_s)
+            again = self.alike & lost & (gain > 0) & (before >= AS_MUCH * gain)
+        why = np.where(again, LAST_WEEK, path.why).astype(np.int8)
+        return replace(path, eta_s=np.where(again, np.nan, path.eta_s), why=why)
+
+
+def _days(ago: NDArray[np.float32]) -> Array:
+    """(n, t - 23) means of every 24 hours of (n, t); NaN where fewer than DAY_HOURS are known."""
+    present = np.isfinite(ago)
+    parts = np.where(present, ago, 0).astype(np.float64), present.astype(np.float64)
+    sums = (np.pad(np.cumsum(part, axis=1), ((0, 0), (1, 0))) for part in parts)
+    total, count = (part[:, DAY_H:] - part[:, :-DAY_H] for part in sums)
+    return np.where(count >= DAY_HOURS, total / np.maximum(count, 1), np.nan)
+
+
+def _correlation(x: Array, y: Array, known: Bools) -> Array:
+    """(n,) Pearson's, over what is known of both; NaN where one is constant."""
+    count = np.maximum(known.sum(axis=1), 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        dx = np.where(known, x - (np.where(known, x, 0).sum(axis=1) / count)[:, None], 0.0)
+        dy = np.where(known, y - (np.where(known, y, 0).sum(axis=1) / count)[:, None], 0.0)
+        return np.asarray((dx * dy).sum(axis=1) / np.sqrt((dx * dx).sum(axis=1) * (dy * dy).sum(axis=1)))
