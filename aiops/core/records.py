@@ -257,21 +257,27 @@ class Symptom:
 
 @dataclass(frozen=True, slots=True)
 class EarlyWarning:
-    """The symptoms of one entity in one episode: what a person sees. `fingerprint` = (card, kind, entity), `id` adds opening.
+    """The symptoms of one entity in one episode: what a person sees. Times are epoch seconds.
 
-    `cause`: the id of the warning that speaks for this one and others, so that it is not told alone; such a warning lists
-    its `members` (id, card, entity, opened_s, expected_s), its `entity` is the labels that they share, and it has no verdict.
-    `beside`: what else is open on the entity, of whatever card and kind (id, card, kind, entity, opened_s). `thread`: the id of
-    the warning in whose place it was told first, or goes on; empty: it was told as itself. `heard`: the worst that was told of
-    all these (severity, expected_s).
-    `first_crossing` is what was told at the opening, `told_latest_s` the largest `latest` ever told, `trend_start_s` the
-    earliest start of the trend ever told. It is judged by the first of these, by `horizon_s` (how far ahead its card looked when
-    it opened; 0 = it told no time) and by `step_s`. `told_s`: when a receiver was first told; None = nobody was. `closed_s` is
-    None while it is open. `stale_since_s`: since when its sources have been away, so that nothing newer is known of it; None =
-    they are there. What is told is what the record of its card makes of what the model says: the symptoms hold that, `raw` what
-    it was at the opening (confidence, earliest_s, expected_s, latest_s, level) and the confidence `told` then; `calibration` says
-    in words what confidence and interval rest on. `turned_s`: when it was seen that what is measured had left its course after
-    something was done about it; None = it was not.
+    `fingerprint` = (card, kind, entity); `id` adds the opening.
+
+    When: `crossing` is what is told now, None = no time is told. `first_crossing` is what was told at the opening,
+    `told_latest_s` the largest `latest` ever told, `trend_start_s` the earliest start of the trend ever told. `closed_s` None:
+    it is open. `stale_since_s`: since when its sources have been away, so that nothing newer is known; None = they are there.
+    `turned_s`: when it was seen that what is measured had left its course after something was done about it; None = it was not.
+
+    How sure: `confidence` and `crossing` are what the record of the card makes of the model's own numbers, which `symptoms`
+    hold. `raw` keeps those of the opening (confidence, earliest_s, expected_s, latest_s, level) and, as `told`, the confidence
+    that was told then. `calibration` says in words what confidence and interval rest on.
+
+    How it is judged: by `first_crossing`, by `horizon_s` (how far ahead its card looked when it opened; 0 = it told no time)
+    and by `step_s`. `told_s`: when a receiver was first told; None = nobody was.
+
+    Beside others: `cause` is the id of the warning that speaks for this one and others, so that it is not told alone. Such a
+    warning lists its `members` (id, card, entity, opened_s, expected_s); its `entity` is the labels that they share, and it has
+    no verdict. `beside`: what else is open on the entity, of whatever card and kind (id, card, kind, entity, opened_s).
+    `thread`: the id of the warning in whose place it was told first, or goes on; empty = it was told as itself. `heard`: the
+    worst that was told in that thread (severity, expected_s).
     """
 
     id: str
@@ -319,14 +325,17 @@ class EarlyWarning:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The verdict on a warning, or on a failure nobody warned of (`warning_id` empty, verdict `missed`).
+    """The verdict on a warning, or on a failure that nobody warned of (`warning_id` empty, verdict `missed`).
 
-    `told` is the interval told at the opening, None when no time was told; with a failure at `failed_s`, `eta_error_s` is the
-    expected time told minus `failed_s` (positive: it came earlier than told), `interval_covered` whether it held it, and
-    `well_timed` whether it held it within the slack that is allowed. `truth`: what said that it failed (crossing, alert,
-    incident, person). `about`: kind, rule and service of the warning, where it has them. `acted`: somebody did something about
-    it after it opened. `raw`: what the model itself said at the opening, see `EarlyWarning`. `origin`: `replay` where a backtest
-    of the past gave it, empty where it was lived.
+    What was told: `told`, the interval at the opening; None = no time was told. `raw`: what the model itself said then, see
+    `EarlyWarning`.
+
+    What came: `failed_s`, and `truth`, which says so (crossing, alert, incident, person). `eta_error_s` = expected time told
+    minus `failed_s`; positive: it came earlier than told. `interval_covered`: the interval held it; `well_timed`: it did within
+    the slack that is allowed. `acted`: somebody did something about it after it opened.
+
+    `about`: kind, rule and service of the warning, where it has them. `origin`: `replay` where a backtest of the past gave it;
+    empty where it was lived.
     """
 
     warning_id: str

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from aiops.core.errors import AiopsError
 from aiops.core.labels import Labels, has_all
 from aiops.core.records import BY_DAEMON, CAME, FORETELLING, EarlyWarning, Outcome, Verdict
+from aiops.core.text import json_of
 from aiops.models.card import ModelCard, with_challengers
 from aiops.outcomes import settle as law
 from aiops.outcomes.feedback import HUSHING, WORDS, Word
@@ -175,7 +174,7 @@ class Desk:
         return kept
 
     def _put_replayed(self, card: str, mine: Sequence[Outcome], who: str, now_s: float) -> bool:
-        digest = _key(card, *(orjson.dumps(to_json(o)).decode() for o in mine))
+        digest = _key(card, *(json_of(to_json(o)).decode() for o in mine))
         verdicts = dict(sorted(Counter(o.verdict for o in mine).items()))
         facts = {"outcomes": len(mine), "verdicts": verdicts, "from_s": mine[0].settled_s, "until_s": mine[-1].settled_s}
         with self._store.transaction() as tx:

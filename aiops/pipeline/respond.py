@@ -57,11 +57,13 @@ REMEMBERED, IMPACT_SHOWN = 256, 400
 
 @dataclass(slots=True)
 class Surroundings:
-    """What is around responses. `links`: sources by name; `watched`: how many entities a card watches, None = not known;
-    `lasting`: whether a window lasts for a response now, None = there is none of that name; `masked`: which mask lasts for it;
-    `episode_url`: of a warning's id,
-    where its page is, `wrong_url`: where its reader calls it wrong; None: nowhere. `clocks`: on whose clock a
-    receiver reads times."""
+    """What is around responses.
+
+    `links`: sources by name. `watched`: how many entities a card watches, None = not known. `lasting`: whether a window lasts
+    for a response now, None = there is none of that name. `masked`: which mask lasts for it. `episode_url`: where the page of a
+    warning is, by its id, `wrong_url`: where its reader calls it wrong; None = nowhere. `clocks`: on whose clock a receiver
+    reads times.
+    """
 
     store: Store
     settings: ResponseSettings

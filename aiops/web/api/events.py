@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
-import orjson
 from fastapi import Depends, FastAPI, Header, HTTPException, Query
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
@@ -21,6 +20,7 @@ from aiops.store.ledger import LedgerRow
 from aiops.store.paging import Pages
 from aiops.web.access.access import Access, Caller, Needs
 from aiops.web.access.sight import Sight, sight_of
+from aiops.web.api.answers import encoded
 
 LOOK_EVERY_S, HEARTBEAT_S, LASTS_S = 1.0, 15.0, 900.0
 """How often the ledger is looked at, when nothing is told for so long that a sign of life is due, and when a stream ends: whoever
@@ -174,7 +174,7 @@ def data_of(row: LedgerRow) -> dict[str, Any]:
 
 def frame(number: int, name: str, data: dict[str, Any]) -> bytes:
     """One event as it stands in the stream."""
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (number, name.encode(), orjson.dumps(data))
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (number, name.encode(), encoded(data))
 
 
 def may_be_told(daemon: Daemon, row: LedgerRow, sight: Sight) -> bool:
