@@ -15,6 +15,7 @@ import orjson
 from aiops import __version__
 from aiops.backtest.question import BadQuestion, Question, cards_of, moments, settings_of
 from aiops.core.errors import FileError, Mistake, SourceError
+from aiops.core.folders import write_whole
 from aiops.telemetry.recording import RecordingParams, RecordingSource
 from aiops.telemetry.source import ReadLimits
 
@@ -59,9 +60,7 @@ def resolved(asked: Question, span: tuple[str, str], now_s: float, folder: Path)
         first, last = moments(since or USUAL_SPAN, until, now_s)
     assert first is not None
     answered = replace(asked, since_s=int(first), until_s=int(last))
-    part = path.with_suffix(".part")
-    part.write_bytes(orjson.dumps({"asked": facts, "since_s": answered.since_s, "until_s": answered.until_s}))
-    part.replace(path)
+    write_whole(path, orjson.dumps({"asked": facts, "since_s": answered.since_s, "until_s": answered.until_s}))
     return answered
 
 

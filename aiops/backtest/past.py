@@ -18,6 +18,7 @@ import orjson
 from numpy.typing import NDArray
 
 from aiops.core.errors import SourceError
+from aiops.core.folders import write_whole
 from aiops.core.labels import key
 from aiops.core.records import Block, Floats, Ints, Lineage
 from aiops.core.remembered import LabelSets
@@ -230,9 +231,7 @@ def _put(path: Path, labels: list[Any], parts: list[tuple[int, Ints, Path]], sta
     del whole
     raw.replace(path.with_suffix(".npy"))
     facts = {"start_s": start, "step_s": step, "labels": labels, "first": first.tolist()}
-    facts_path = path.with_suffix(".json")
-    facts_path.with_suffix(".part").write_bytes(orjson.dumps(facts))
-    facts_path.with_suffix(".part").replace(facts_path)  # whatever is described is whole
+    write_whole(path.with_suffix(".json"), orjson.dumps(facts))  # last: whatever is described is whole
     found = _taken_up(path, start, step)
     assert found is not None
     return found

@@ -315,11 +315,9 @@ def write_page(story: Story, out: Path) -> None:
 def _write(out: Path, content: bytes) -> None:
     """Write a file whole or not at all. Raises FileError."""
     from aiops.core.errors import FileError, Mistake
+    from aiops.core.folders import write_whole
 
-    temporary = out.with_name(f".{out.name}.part")
     try:
-        temporary.write_bytes(content)
-        temporary.replace(out)
+        write_whole(out, content)
     except OSError as e:
-        temporary.unlink(missing_ok=True)
         raise FileError([Mistake(str(out), 1, 1, "", f"cannot be written: {e.strerror}")]) from e

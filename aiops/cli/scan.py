@@ -77,14 +77,12 @@ def scan(
 
 
 def _write_page(report: Report, out: Path, most: int) -> None:
+    from aiops.core.folders import write_whole
     from aiops.web.reports.scan_page import render
 
-    temporary = out.with_name(f".{out.name}.part")
     try:
-        temporary.write_text(render(report, time.time(), most), "utf-8")
-        temporary.replace(out)
+        write_whole(out, render(report, time.time(), most).encode())
     except OSError as e:
-        temporary.unlink(missing_ok=True)
         fail(f"--html: {out}: cannot be written: {e.strerror}", 1)
 
 

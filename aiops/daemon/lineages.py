@@ -17,6 +17,7 @@ import structlog
 
 from aiops.config.settings import Settings
 from aiops.core.errors import NotifyError, RetryLater
+from aiops.core.folders import write_whole
 from aiops.core.text import visible
 from aiops.notify.post import Post, PostParams
 from aiops.pipeline import Rooms
@@ -97,6 +98,4 @@ def _read(path: Path, head: int) -> int:
 
 
 def _keep(path: Path, seq: int) -> None:
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(orjson.dumps({"seq": seq}))
-    temporary.replace(path)
+    write_whole(path, orjson.dumps({"seq": seq}))

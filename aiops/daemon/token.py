@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
 from pathlib import Path
 
 from aiops.core.errors import AiopsError
+from aiops.core.folders import write_whole
 
 SHORTEST, LINK_S = 32, 7 * 86400
 
@@ -57,12 +57,8 @@ def same(given: str, wanted: str) -> bool:
 
 
 def _made(path: Path) -> str:
-    token, temporary = secrets.token_urlsafe(32), path.with_name("token.new")
-    temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as f:
-        f.write(token + "\n")
-    os.replace(temporary, path)
+    token = secrets.token_urlsafe(32)
+    write_whole(path, f"{token}\n".encode(), 0o600)
     return token
 
 

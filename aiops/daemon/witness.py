@@ -15,6 +15,7 @@ import orjson
 import structlog
 
 from aiops.core.errors import StoreError
+from aiops.core.folders import write_whole
 from aiops.governance.checkpoint import FILE, Checkpoint, Signer, Tree, checkpoint_of
 from aiops.store import Store
 from aiops.store.paging import Pages
@@ -118,10 +119,8 @@ class Witness:
 
 def _keep_edge(path: Path, tree: Tree) -> None:
     """Without it a start takes longer, and that is all: nothing is said where the disk refuses."""
-    temporary = path.with_name(f"{path.name}.new")
     with suppress(OSError):
-        temporary.write_bytes(orjson.dumps({"size": tree.size, "edge": [one.hex() for one in tree.edge]}))
-        os.replace(temporary, path)
+        write_whole(path, orjson.dumps({"size": tree.size, "edge": [one.hex() for one in tree.edge]}))
 
 
 def _edge(path: Path, signed: Checkpoint) -> Tree | None:

@@ -18,6 +18,7 @@ import orjson
 from aiops.config.masks import MaskSettings
 from aiops.core.durations import text
 from aiops.core.errors import AiopsError
+from aiops.core.folders import write_whole
 from aiops.core.spans import Group, Span, grouped
 from aiops.core.text import visible
 
@@ -216,12 +217,9 @@ def _bounded(mask: Mask, spans: Iterable[Span]) -> Iterator[Span]:
 def _keep(folder: Path, mask: Mask) -> None:
     """Write what was read, whole or not at all; a disk that refuses costs only what a restart would have known."""
     body = orjson.dumps({"read_s": mask.read_s, "spans": [one.as_json() for one in mask.spans]})
-    temporary = folder / f".{mask.name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary.write_bytes(body)
-        temporary.chmod(0o600)
-        temporary.replace(folder / f"{mask.name}.json")
+        write_whole(folder / f"{mask.name}.json", body, 0o600)
     except OSError as e:
         mask.notes = (*mask.notes, f"what it says cannot be kept over a restart: {e.strerror}")
 

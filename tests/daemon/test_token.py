@@ -52,9 +52,9 @@ def test_what_is_no_token_is_replaced(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_leftover_of_a_crash_is_no_obstacle(tmp_path: Path) -> None:
-    (tmp_path / "token.new").write_text("half")
+    (tmp_path / ".token.part").write_text("half")
     assert token_of(tmp_path)[1]
-    assert not (tmp_path / "token.new").exists()
+    assert not (tmp_path / ".token.part").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Literal
 
 from aiops.config.access import ROLES, Role
 from aiops.core.errors import AiopsError
+from aiops.core.folders import write_whole
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,62}")
 SHORTEST_PASSWORD, TOKEN_BYTES = 12, 32
@@ -90,12 +90,8 @@ class Accounts:
         """Replace the file, mode 0600, whole or not at all. Raises AiopsError."""
         known = sorted(self.hashes.items())
         lines = "".join(f"{name}:{kind}:{hashed}{self._reach(name, kind)}\n" for (name, kind), hashed in known)
-        new = path.with_name(path.name + ".new")
         try:
-            new.unlink(missing_ok=True)
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(HEAD + lines)
-            os.replace(new, path)
+            write_whole(path, (HEAD + lines).encode(), 0o600)
         except OSError as e:
             raise AiopsError(f"{path}: cannot be written: {e.strerror}") from e
 
