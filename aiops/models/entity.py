@@ -16,6 +16,9 @@ GAP = 0.4
 
 Without it an entity with one metric, whose mean is its maximum, would warn more readily than one with many.
 """
+ALONE = 0.55
+"""How much more one metric must say by itself than the smallest of n p, times n, does: what stands alone is more often noise than
+what several say. More than an entity with one metric scores below it, so that one is judged as before."""
 
 LOOK = 0.9
 """Only from this score on is it asked which metrics go together: no budget asks for less."""
@@ -24,14 +27,19 @@ LOOK = 0.9
 class EntityIndex:
     """Which entity each of n rows belongs to: `entity` (n,) numbers 0 … entities-1; made once, used every turn.
 
-    An entity's score is the weighted mean (WEIGHTS) of the largest -log10 p of its rows, each the largest of the last minutes,
-    for metrics of one incident do not peak at one instant; and it is never more than that of the strongest row now. Missing p
-    count as rows that are not there; places without a row are filled with the score before them less GAP, at least 0, so that
-    entities with one metric and with forty are comparable. No row with a p now: NaN. Entities never influence each other.
+    An entity's score is the larger of two, and never more than the -log10 p of its strongest row now:
+
+    - the weighted mean (WEIGHTS) of the largest -log10 p of its rows: what several metrics say together;
+    - the largest of them less log10 of how many rows are there, less ALONE: what one says that stands out from so many.
+
+    Each is the largest of the last minutes, for metrics of one incident do not peak at one instant. Missing p count as rows that
+    are not there; places without a row are filled with the score before them less GAP, at least 0, so that entities with one
+    metric and with forty are comparable. No row with a p now: NaN. Entities never influence each other.
     Of metrics that go together the strongest counts, the others less or as if they were not there (`counted_once`).
 
-    Source: mean of the top k, as in rank-ordered Fisher combination (Dudbridge & Koeleman 2003, Rank truncated product of
-    p-values, Genetic Epidemiology 25), here as a mean, so that the scale stays that of one metric.
+    Sources: mean of the top k, as in rank-ordered Fisher combination (Dudbridge & Koeleman 2003, Rank truncated product of
+    p-values, Genetic Epidemiology 25), here as a mean, so that the scale stays that of one metric; the smallest of n p, times n
+    (Tippett 1931, The Methods of Statistics; Bonferroni).
     """
 
     def __init__(self, entity: Ints, entities: int | None = None) -> None:
@@ -54,6 +62,7 @@ class EntityIndex:
             if moves is not None and len(at):
                 apart = counted_once(latest[at, :, column], moves[np.minimum(rows[at], len(moves) - 1)])
                 mean[at, column] = _mean(apart[:, :, None])[:, 0]
+            mean = np.maximum(mean, _alone(latest))
             out[which] = np.where(now > -np.inf, np.minimum(mean, now), np.nan)
         return out
 
@@ -74,7 +83,7 @@ class EntityIndex:
         """(rows (k,) that count for the score of an entity, the strongest first; shares (k,) of it, which add up to 1).
 
         `recent` (n,) as in `combine`. At most len(WEIGHTS) rows count; a share is the row's weight times its score, of the sum of
-        these; places that no row fills have none. All 0 where nothing is strange.
+        these, also where the strongest stands out alone; places that no row fills have none. All 0 where nothing is strange.
         """
         rows = np.flatnonzero(self.entity == entity)
         score = _padded(np.asarray(recent)[rows][:, None])[:-1, 0]
@@ -106,12 +115,19 @@ def _mean(score: NDArray[np.float64]) -> NDArray[np.float64]:
     return total / sum(WEIGHTS)
 
 
+def _alone(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(k, m) what the largest of (k, width, m) says by itself, -inf where nothing is."""
+    there = np.maximum(np.count_nonzero(score > -np.inf, axis=1), 1)
+    said: NDArray[np.float64] = score.max(axis=1) - np.log10(there) - ALONE
+    return said
+
+
 def combine(p: Floats, entity: Ints, entities: int) -> NDArray[np.float64]:
     """(entities, m) scores of `p` (n, m); see `EntityIndex`, which is cheaper when used again.
 
     >>> import numpy as np
     >>> combine(np.array([[0.1], [0.01], [0.001], [1.0], [0.01]]), np.array([0, 0, 0, 0, 1]), 2).round(3).tolist()
-    [[1.615], [1.692]]
+    [[1.848], [1.692]]
     """
     return EntityIndex(entity, entities).combine(p)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiops.models.entity import GAP, WEIGHTS, EntityIndex, combine
+from aiops.models.entity import ALONE, GAP, WEIGHTS, EntityIndex, combine
 
 
 def plain(p: np.ndarray, recent: np.ndarray, entity: np.ndarray, entities: int) -> np.ndarray:
@@ -16,8 +16,9 @@ def plain(p: np.ndarray, recent: np.ndarray, entity: np.ndarray, entities: int) 
             now = [-np.log10(v) for v in p[entity == e, j] if np.isfinite(v)]
             found = sorted((-np.log10(v) for v in recent[entity == e, j] if np.isfinite(v)), reverse=True)[: len(WEIGHTS)]
             if now:
+                alone = found[0] - np.log10(np.isfinite(recent[entity == e, j]).sum()) - ALONE
                 found += [max(found[-1] - GAP, 0.0)] * (len(WEIGHTS) - len(found))
-                out[e, j] = min(max(now), np.dot(WEIGHTS, found) / sum(WEIGHTS))
+                out[e, j] = min(max(now), max(alone, np.dot(WEIGHTS, found) / sum(WEIGHTS)))
     return out
 
 
@@ -50,6 +51,17 @@ def test_one_metric_must_say_more_than_four_that_agree() -> None:
     assert score[0] < score[1] == pytest.approx(2.0)
 
 
+def test_one_metric_that_stands_out_is_heard_among_calm_ones_the_less_the_more_there_are() -> None:
+    sizes = [1, 3, 19, 38]
+    entity = np.repeat(np.arange(4), sizes)
+    p = np.full((len(entity), 1), 0.9)
+    p[np.unique(entity, return_index=True)[1]] = 10**-3.5
+    score = EntityIndex(entity).combine(p)[:, 0]
+    assert score[1:] == pytest.approx(3.5 - ALONE - np.log10(sizes[1:]))
+    assert score[0] == pytest.approx(3.5 - GAP * sum(WEIGHTS[1:]) / sum(WEIGHTS)), "one metric alone is judged as before"
+    assert score[0] > score[1] > 2.4 > score[2] > 1.6 > score[3]
+
+
 def test_metrics_of_one_incident_need_not_peak_at_one_instant_but_what_is_over_is_over() -> None:
     index = EntityIndex(np.zeros(4, np.int64))
     first, second, calm = np.array([[1e-3], [1e-3], [0.5], [0.5]]), np.array([[0.5], [0.5], [1e-3], [1e-3]]), np.full((4, 1), 0.5)
@@ -77,11 +89,11 @@ def test_the_leading_rows_strongest_first() -> None:
 
 
 def test_the_shares_of_a_score_are_those_of_the_rows_that_count() -> None:
-    p = 10.0 ** -np.array([1.0, 4.0, 2.0, 9.0, 3.0, 0.5, np.nan])
+    p = 10.0 ** -np.array([1.0, 3.5, 2.0, 9.0, 3.0, 0.5, np.nan])
     index = EntityIndex(np.array([0, 0, 0, 1, 0, 0, 0]))
     rows, shares = index.parts(0, p)
     assert rows.tolist() == [1, 4, 2, 0]
-    weighed = np.array([0.75 * 4, 3.0, 2.0, 0.5])
+    weighed = np.array([0.75 * 3.5, 3.0, 2.0, 0.5])
     assert shares == pytest.approx(weighed / weighed.sum())
     assert weighed.sum() / 3.25 == pytest.approx(index.combine(p[:, None])[0, 0])
     assert [a.tolist() for a in index.parts(1, p)] == [[3], [1.0]]
