@@ -19,13 +19,15 @@ from aiops.pipeline.mask import masked_at, may_mask
 from aiops.pipeline.pending import Pending
 from aiops.pipeline.reading import Reading
 from aiops.pipeline.rooms import Rooms
-from aiops.pipeline.rules_lost import GONE_S, GONE_STEPS, lost_alerts, why_lost
+from aiops.pipeline.rules_lost import GONE_S, GONE_STEPS, lost_alerts, why_lost, without_samples
 from aiops.pipeline.rules_watch import RulesWatch
 from aiops.pipeline.watch import Watch
 
 LOOKS = 500
 """Instants at which it is looked whether a card excluded a span of time."""
 NO_SERIES = "its series is gone"
+AWAY_S, AWAY_STEPS = 86400, 12
+"""Series of a card that gave no sample for so long are taken to be gone, as `forget` takes them."""
 
 
 def crossed_rows(watch: Watch, reading: Reading) -> dict[int, int]:
@@ -77,6 +79,8 @@ def settle(watch: Watch, failed: Mapping[int, int], now_s: int, rooms: Rooms, ch
             _end_if_gone(watch, pending, now_s, changes)
     if isinstance(watch, RulesWatch):
         _end_lost(watch, now_s, changes)
+    elif watch.open and not watch.failed and watch.guards.on_missing != "hold":
+        _end_away(watch, now_s, changes)
 
 
 def _failed(watch: Watch, number: int, name: str, at_s: int, now_s: int, rooms: Rooms, changes: Changes) -> None:
@@ -216,6 +220,20 @@ def _end_lost(watch: RulesWatch, now_s: int, changes: Changes) -> None:
         number = watch.entity_number(key(current.entity))
         if number is not None and number in gone:
             _end(watch, current, number, why_lost(watch), now_s, changes)
+
+
+def _end_away(watch: Watch, now_s: int, changes: Changes) -> None:
+    """Episodes whose series gave no sample for a day end before their verdict too: a volume that was deleted fills no more."""
+    away_s = max(AWAY_S, AWAY_STEPS * watch.step_s)
+    newest = watch.window.newest_s[: watch.n]
+    away = (newest >= 0) & (newest < now_s - away_s)
+    for current in [w for w in watch.open.values() if w.kind in ("exhaustion", "anomaly")] if away.any() else ():
+        number = watch.entity_number(key(current.entity))
+        rows = watch.rows_of(number) if number is not None else np.zeros(0, np.int64)
+        if current.kind == "exhaustion":
+            rows = rows[watch.gates["exhaustion"]["active"][rows]]
+        if number is not None and len(rows) and away[rows].all():
+            _end(watch, current, number, without_samples(away_s), now_s, changes)
 
 
 def _end(watch: Watch, current: EarlyWarning, number: int, why: str, now_s: int, changes: Changes) -> None:

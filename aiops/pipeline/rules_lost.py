@@ -52,4 +52,9 @@ def lost_alerts(watch: RulesWatch) -> frozenset[int]:
 
 def why_lost(watch: RulesWatch) -> str:
     """Why an episode ended."""
-    return f"its series is gone: no sample for {text(max(LOST_S, LOST_STEPS * watch.step_s))}, what became of it is unknown"
+    return without_samples(max(LOST_S, LOST_STEPS * watch.step_s))
+
+
+def without_samples(span_s: float) -> str:
+    """Why an episode ended whose series gave no sample for so long."""
+    return f"its series is gone: no sample for {text(span_s)}, what became of it is unknown"
