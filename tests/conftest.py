@@ -7,12 +7,14 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import structlog
 
 from aiops.config import yaml_file
 from aiops.core import compiled
+from aiops.daemon import heap
 from tests.telemetry import kernels
 
 LONGEST = (
@@ -39,6 +41,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     place = {TESTS / name: number for number, name in enumerate(LONGEST)}
     assert all(path.is_file() for path in place), "a file that takes long has another name now"
     items.sort(key=lambda item: place.get(item.path, len(place)))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def what_was_collected_is_left_out() -> Iterator[None]:
+    """Daemons in the process of the tests collect garbage as ever, but not over all that pytest has: half a second each."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(heap, "gc", SimpleNamespace(unfreeze=lambda: None, collect=gc.collect, freeze=lambda: None))
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -24,9 +24,13 @@ def a_circle() -> Node:
 
 
 @pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
+def in_earnest(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """With all that pytest has, which is left out again afterwards."""
+    monkeypatch.setattr(heap, "gc", gc)
     yield
     gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def test_what_lasts_is_not_looked_at_again() -> None:
