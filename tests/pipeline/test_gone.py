@@ -67,7 +67,7 @@ def lived(course: Callable[[Any], Any], written: dict[str, Any], back_s: float =
     watch, rooms = watch_of(world, written), Rooms(store, StoreJournal(store))
     for now in range(START_S + 30 * HOUR_S, UNTIL_S, watch.step_s):
         turn(watch, now, rooms)
-    found = sorted(store.warnings(), key=lambda w: w.opened_s), [o.verdict for o in store.outcomes()]
+    found = sorted(store.warnings(), key=lambda w: w.opened_s), [str(o.verdict) for o in store.outcomes()]
     store.close()
     return found
 
