@@ -32,7 +32,7 @@ def test_T24_another_unit_makes_no_symptom_and_asks_the_author_once(rig: Rig, pr
         turns(rig, 7, 18)
     assert daemon.store.warnings(limit=10) == []
     asked = [one for one in logs if "another unit" in str(one.get("said", ""))]
-    assert sorted(one["watch"] for one in asked) == ["disk@a", "strange@a"], "once a card"
+    assert sorted(one["card"] for one in asked) == ["disk", "strange"], "once a card"
     assert scraped(daemon)["aiops_series"]["strange", "refused"] == 4
     assert np.isnan(window(rig, "strange@a")["a"][-12:]).all()
     proxy.fault = None
