@@ -158,9 +158,10 @@ def body(
 
 
 def _began(warning: EarlyWarning, clock: Clock) -> Iterator[str]:
-    """When what its leading series does began, beside when it was warned of; nothing where that is not known."""
-    known = warning.symptoms[0].evidence if warning.symptoms else {}
-    if known.get("began_s") is not None:
+    """When what the first of its series does began, beside when it was warned of; nothing where that is not known."""
+    each = [symptom.evidence for symptom in warning.symptoms if symptom.evidence.get("began_s") is not None]
+    if each:
+        known = min(each, key=lambda one: float(one["began_s"]))
         earlier = text(warning.opened_s - known["began_s"]) + " before it was told" if known["began_s"] < warning.opened_s else ""
         yield began(known, clock.whole(known["began_s"], earlier))
 

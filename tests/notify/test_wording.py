@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aiops.core.records import Crossing, EarlyWarning
+from aiops.notify.clock import UTC_CLOCK
 from aiops.notify.fates import Fate
 from aiops.notify.wording import body, data_age, plan, title
 from tests.notify.samples import HOSTILE, HOUR_S, LINEAGE, OPENED_S, anomaly, closed, symptom, warning
@@ -133,6 +134,15 @@ def test_no_line_holds_anything_that_moves_or_colours(case: str) -> None:
     lines = [title(about, now_s), *body(about, now_s, judged_at_s).split("\n")]
     assert all(line.isprintable() for line in lines)
     assert all(len(line) < 500 for line in lines)
+
+
+def test_it_began_when_the_first_of_its_series_did() -> None:
+    """The series that leads is the strangest, not the first; one that does not know says nothing."""
+    each = [symptom(evidence={"began_s": OPENED_S + late}) for late in (600, -900, 0)]
+    found = body(warning(symptoms=(symptom(), *each)), OPENED_S + HOUR_S, None)
+    assert [line for line in found.splitlines() if line.startswith("Began: ")] == [
+        f"Began: about {UTC_CLOCK.whole(OPENED_S - 900, '15m before it was told')}"
+    ]
 
 
 def test_a_label_cannot_write_a_line_of_its_own() -> None:
