@@ -48,12 +48,21 @@ class Watch:
     """One card on all its sources of one step. Arrays have one row a series, in the window's order; `entity_of` (n,) indexes
     `entities`. Of several feeds that see one series `preferred` says whose value counts; `source_name` names the watch.
 
-    `judged_s` is the last turn whose decisions were kept, `lived_s` the last one that the learnt state has gone through; None:
-    there was none. Between two turns they are the same; after a start `lived_s` may be older. `seen_s` (n,) is the newest
-    instant that the models of a row have seen: rows whose sources are away stand still. `again`: the turns since the last save
-    that an earlier life took in. `stood`: of each entity with a forecast, from when to when the last warning of one stood open.
-    `heard`: the number of the last statement that was taken in. `limits`: where a query gives the limit, what it last said of
-    each row, and when. `proofs`: what warnings that may open next rest on; None: nothing is held.
+    Where it is in time: `judged_s` is the last turn whose decisions were kept, `lived_s` the last one that the learnt state has
+    gone through; None: there was none. Between two turns they are the same; after a start `lived_s` may be older. `seen_s` (n,)
+    is the newest instant that the models of a row have seen: rows whose sources are away stand still. `again`: the turns since
+    the last save that an earlier life took in. `heard`: the number of the last statement that was taken in.
+
+    What it knows of rows: `last_*` (n,) are the newest scores, `crossings` what the forecaster said last, and `looked` whether
+    that was in this turn; `held`: the last that let a row speak. `limits`: where a query gives the limit, what it last said of
+    each row, and when. `gates`: persistence, by kind of symptom. `beyond`, `dispute`, `silence`, `refusal`: which rows are past
+    their limit, told differently by their sources, without samples, or had samples refused. `explained`, `moved`: by row, what
+    else is known of it, and what moved with it.
+
+    What it has decided: `open`, by fingerprint, and `causes`, which speak for several; `pending` waits for a verdict. `stood`:
+    of each entity with a forecast, from when to when the last warning of one stood open. `resuming`: after a start, symptoms of
+    open warnings by their labels, until these rows are there again. `proofs`: what warnings that may open next rest on; None:
+    nothing is held. `losses`: by part, why it could not be taken up again or kept.
     """
 
     card: ModelCard
