@@ -54,10 +54,10 @@ class Watch:
     the last save that an earlier life took in. `heard`: the number of the last statement that was taken in.
 
     What it knows of rows: `last_*` (n,) are the newest scores, `crossings` what the forecaster said last, and `looked` whether
-    that was in this turn; `held`: the last that let a row speak. `limits`: where a query gives the limit, what it last said of
-    each row, and when. `gates`: persistence, by kind of symptom. `beyond`, `dispute`, `silence`, `refusal`: which rows are past
-    their limit, told differently by their sources, without samples, or had samples refused. `explained`, `moved`: by row, what
-    else is known of it, and what moved with it.
+    that was in this turn; `held`: of each row the last that told a time. `limits`: where a query gives the limit, what it last
+    said of each row, and when. `gates`: persistence, by kind of symptom. `beyond`, `dispute`, `silence`, `refusal`: which rows
+    are past their limit, told differently by their sources, without samples, or had samples refused. `explained`, `moved`: by
+    row, what is said beside its forecast, and how a strange one moved over several spans.
 
     What it has decided: `open`, by fingerprint, and `causes`, which speak for several; `pending` waits for a verdict. `stood`:
     of each entity with a forecast, from when to when the last warning of one stood open. `resuming`: after a start, symptoms of
