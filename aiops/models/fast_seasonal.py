@@ -24,7 +24,10 @@ ROWS = (
 READ = ("low", "high", "base", "blocks", "moves", "room", "rare", "less", "more")
 """And those that it only reads."""
 TABLES = ("peak", "scale", "recent")
-HUGE = 1e37
+KEPT = ("calm_level", "calm_scale", "calm_low", "calm_high")
+"""What only rows that are strange read, and change when they begin to be."""
+HUGE, PERHAPS = 1e37, 0.051
+"""No row is strange whose smallest p of the last minutes is not below PERHAPS; what is, the ratio says."""
 _ROW, _TABLE = "float64[::1]", "float64[:, ::1]"
 _COLUMN = "Array(float64, 1, 'C', True)"
 _PROFILE, _PLACE = "float32[:, ::1], uint8[:, ::1]", f"int64[::1], {_ROW}, {_ROW}"
@@ -66,12 +69,27 @@ def _alone(event: float, sort: int, x: float) -> float:
     return RARE * size if size < HUGE else 0.0
 
 
+@kernel(f"void({_TABLE}, {_ROW}, UniTuple({_ROW}, {len(KEPT)}), uint8[::1], {_ROW}, float64, {_ROW}, {_ROW}, {_ROW})")
+def _as_before(
+    recent: Table, newest: Row, kept: Any, sort: Row, seasons: Row, band: float, expected: Row, lower: Row, upper: Row
+) -> None:
+    """Tell of rows that are strange what was usual before. Apart from the rest, for they are few."""
+    for i in range(len(newest)):
+        if newest[i] < PERHAPS and max(max(recent[i, 0], recent[i, 1]), recent[i, 2]) >= band:
+            level, scale, low, high = kept
+            width = scale[i] * band
+            expected[i] = min(max(seasons[i], low[i]), high[i]) + level[i]
+            lower[i], upper[i] = low[i] + level[i] - width, high[i] + level[i] + width
+            if sort[i] > 0:
+                lower[i] = max(lower[i], min(expected[i], 0.0))
+
+
 @kernel(
     f"void({_COLUMN}, UniTuple({_ROW}, {len(ROWS)}), UniTuple({_ROW}, {len(READ)}), UniTuple({_TABLE}, {len(TABLES)}), "
-    f"{_PROFILE}, uint8[::1], {_PLACE}, UniTuple(float64, 10), UniTuple({_ROW}, 5))"
+    f"UniTuple({_ROW}, {len(KEPT)}), {_PROFILE}, uint8[::1], {_PLACE}, UniTuple(float64, 10), UniTuple({_ROW}, 5))"
 )
 def column(
-    values: Row, changed: Any, known: Any, tables: Any, profile: Table, days: Table, sort: Row, slots: Row, parts: Row,
+    values: Row, changed: Any, known: Any, tables: Any, kept: Any, profile: Table, days: Table, sort: Row, slots: Row, parts: Row,
     aparts: Row, numbers: Any, found: Any,
 ) -> None:  # fmt: skip
     """Score and learn `values` (n,); `found`: p, expected, lower, upper, recent (n,) are filled.
@@ -82,6 +100,7 @@ def column(
     count, short, level, before, square, drift, shift, creep, still, total, squares, points, moved, event = changed
     low, high, base, blocks, moves, room, rare, less, more = known
     peak, scale, recent = tables
+    calm_level, calm_scale, _, _ = kept
     warmup, of_short, of_medium, of_recent, of_shift, of_creep, step, moving, cap, band = numbers
     p, expected, lower, upper, newest = found
     seasons, root_short = np.empty(len(values)), math.sqrt(of_short)
@@ -110,9 +129,12 @@ def column(
         ratio = min(max(first, second), cap)
         ready = count[i] >= warmup and blocks[i] >= 2.0
         p[i] = _tail(ratio) if ready and here else math.nan
+        before_it = max(max(recent[i, 0], recent[i, 1]), recent[i, 2])
         recent[i, 0] = max(recent[i, 0], ratio if ready and here else -1.0)
         strongest = max(max(recent[i, 0], recent[i, 1]), recent[i, 2])
         newest[i] = _tail(strongest) if strongest >= 0.0 else math.nan
+        if strongest >= band > before_it:
+            calm_level[i], calm_scale[i] = own, scale[i, 1]
         if here:
             event[i] = _event_after(event[i], sort[i], x) if x > 0.0 else event[i]
             sort[i] = min(sort[i], 0 if x < 0.0 else 2 if x == np.rint(x) else 1)
@@ -130,3 +152,4 @@ def column(
         expected[i], lower[i], upper[i] = middle if ready else math.nan, bottom - width, top + width
         if ready and sort[i] > 0:
             lower[i] = max(lower[i], min(middle, 0.0))
+    _as_before(recent, newest, kept, sort, seasons, band, expected, lower, upper)

@@ -65,9 +65,10 @@ class Seasonal(Detector[SeasonalParams]):
     p is NaN. NaN, and anything beyond 1e37, scores NaN and teaches nothing. A constant series scores p = 1 until it
     moves. Whole numbers that often move are counts: s >= COUNTED sqrt(level + 1). Where zero is usual and events are rare, s >=
     RARE times what a single event of usual size makes of r: one of them is weak evidence, the first as well (its size is not
-    known then: 1 of whole numbers, else its own), many at once or in a row are strong. `expected` = profile + level; beyond
-    `lower`, `upper` the departure alone has p < 0.05; `lower` is not below zero where no point was. `recent`: the smallest p of
-    the last 10 to 15 min, for metrics of one incident do not peak at one instant.
+    known then: 1 of whole numbers, else its own), many at once or in a row are strong. `recent`: the smallest p of the last 10 to
+    15 min, for metrics of one incident do not peak at one instant. `expected` = profile + level; beyond `lower`, `upper` the
+    departure alone has p < 0.05; `lower` is not below zero where no point was. While `recent` < 0.05 level and scale are told as
+    they were before the first such point, for what is strange does not say what is usual; the profile goes on.
     Shapes: values (n, m), time_s (n, m); state about 2.2 kB a series. Raises nothing.
 
     Source: Markov's inequality for the third moment (Feller 1971, An Introduction to Probability Theory II, V.7);
@@ -112,6 +113,7 @@ class Seasonal(Detector[SeasonalParams]):
         names = (
             "count", "short", "level", "before", "square", "drift", "shift", "creep", "low", "high", "base", "day", "power",
             "around", "total", "squares", "points", "blocks", "still", "moves", "moved", "idle", "rare",
+            "calm_level", "calm_scale", "calm_low", "calm_high",
         )  # fmt: skip
         return {name: np.zeros(n) for name in names} | {
             "block": np.full(n, np.iinfo(np.int64).min, np.int64),
@@ -165,9 +167,8 @@ class Seasonal(Detector[SeasonalParams]):
         """Put p, expected, lower, upper, recent of one column into `found`; see `score`."""
         here = self._enter(state, x, time_s)
         season = self._profile.at(state, time_s)
-        expected = season + state["level"]
         low, high = state["low"] + state["level"], state["high"] + state["level"]
-        x = np.where(here, x, expected)
+        x = np.where(here, x, season + state["level"])
         young = 1.0 / (state["count"] + 1.0)
         means, residuals = self._residuals(state, x, x - np.clip(x, low, high), season, young)
         ratio = np.minimum(residuals / self._scale(state, x), self.params.cap)
@@ -175,21 +176,23 @@ class Seasonal(Detector[SeasonalParams]):
         for kind in range(1, len(KINDS)):
             strongest = np.maximum(strongest, ratio[:, kind])
         known = (state["count"] >= self._warmup) & (state["blocks"] >= 2)
-        recent = self._recently(state["recent"], np.where(known & here, strongest, -1.0))
-        width = np.where(known, state["scale"][:, 1] * self._band, np.nan)
+        calm = _largest(state["recent"]) < self._band
+        top = self._recently(state["recent"], np.where(known & here, strongest, -1.0))
+        expected, lower, upper = self._usual(state, calm, top >= self._band, season, known)
         self._learn(state, x, here, residuals, means, season, young)
-        p = np.where(known & here, _tail(strongest), np.nan)
-        lower = np.where(state["sort"] > SIGNED, np.maximum(low - width, np.minimum(expected, 0.0)), low - width)
-        for into, one in zip(found, (p, np.where(known, expected, np.nan), lower, high + width, recent), strict=True):
+        p, recent = np.where(known & here, _tail(strongest), np.nan), np.where(top >= 0, _tail(np.maximum(top, 0.0)), np.nan)
+        lower = np.where(state["sort"] > SIGNED, np.maximum(lower, np.minimum(expected, 0.0)), lower)
+        for into, one in zip(found, (p, expected, lower, upper, recent), strict=True):
             into[...] = one
 
     def _fused(self, kernels: ModuleType, state: State, x: Row, time_s: Ints, found: tuple[Row, ...]) -> None:
         """What `_column` gives and learns, to the bit, in one pass over the state."""
         self._enter(state, x, time_s)
         into = found if found[0].flags.c_contiguous else tuple(np.empty(len(x)) for _ in found)
-        changed, known, tables = (tuple(state[n] for n in names) for names in (kernels.ROWS, kernels.READ, kernels.TABLES))
+        names = (kernels.ROWS, kernels.READ, kernels.TABLES, kernels.KEPT)
+        parts = (tuple(state[n] for n in some) for some in names)
         place = self._profile.place(state, time_s)
-        kernels.column(x, changed, known, tables, state["profile"], state["days"], state["sort"], *place, self._numbers, into)
+        kernels.column(x, *parts, state["profile"], state["days"], state["sort"], *place, self._numbers, into)
         if into is not found:
             for array, one in zip(found, into, strict=True):
                 array[...] = one
@@ -252,10 +255,19 @@ class Seasonal(Detector[SeasonalParams]):
         state["part"][:] = part
 
     def _recently(self, recent: Row, strongest: Row) -> Row:
-        """The smallest p of this part of the clock and of the two before it; -1 in `strongest` and in `recent`: none."""
+        """The largest ratio of this part of the clock and of the two before it; -1 there and in `strongest`: none."""
         np.maximum(recent[:, 0], strongest, out=recent[:, 0])
-        top = np.maximum(np.maximum(recent[:, 0], recent[:, 1]), recent[:, 2])
-        return np.where(top >= 0, _tail(np.maximum(top, 0.0)), np.nan)
+        return _largest(recent)
+
+    def _usual(self, state: State, calm: Bools, strange: Bools, season: Row, known: Bools) -> tuple[Row, Row, Row]:
+        """What is told as expected and as the ends of what is usual: of rows that are strange as it was when they were `calm`."""
+        level, scale = state["level"], state["scale"][:, 1]
+        for name, now in (("calm_level", level), ("calm_scale", scale)):
+            np.copyto(state[name], now, where=calm & strange)
+        low, high = np.where(strange, state["calm_low"], state["low"]), np.where(strange, state["calm_high"], state["high"])
+        level, season = np.where(strange, state["calm_level"], level), np.where(strange, np.clip(season, low, high), season)
+        width = np.where(known, np.where(strange, state["calm_scale"], scale) * self._band, np.nan)
+        return np.where(known, season + level, np.nan), low + level - width, high + level + width
 
     def _learn(
         self, state: State, x: Row, here: NDArray[np.bool_], residuals: Row, means: dict[str, Row], season: Row, young: Row
@@ -285,14 +297,19 @@ class Seasonal(Detector[SeasonalParams]):
             np.maximum(state["peak"], residuals, out=state["peak"], where=here[:, None])
 
     def _close(self, state: State, changed: Ints, block: Ints) -> None:
-        """Learn the blocks that have ended, for rows whose clock entered another one."""
+        """Learn the blocks that have ended, for rows whose clock entered another one. What was usual around the next one is kept
+        of those that are strange: the block before it is in the profile then."""
+        strange = changed[_largest(state["recent"][changed]) >= self._band]
+        before = self._profile.around(state, strange, block[strange])
         rows = changed[state["points"][changed] > 0]
         if len(rows):
             self._learn_block(state, rows, block[rows])
         self._week.enter(state, changed, block[changed])
         state["block"][changed] = block[changed]
-        low, high = self._profile.around(state, changed, block[changed])
-        state["low"][changed], state["high"][changed] = low + state["less"][changed], high + state["more"][changed]
+        around = self._profile.around(state, changed, block[changed])
+        for name, end, weekly, own in zip(("low", "high"), around, ("less", "more"), before, strict=True):
+            state[name][changed] = state[f"calm_{name}"][changed] = end + state[weekly][changed]
+            state[f"calm_{name}"][strange] = own + state[weekly][strange]
         for name in ("total", "squares", "points", "peak", "moved"):
             state[name][changed] = 0.0
 
@@ -327,6 +344,11 @@ class Seasonal(Detector[SeasonalParams]):
         share = state["moves"][rows]
         state["moves"][rows] = np.where(moved, share * (1.0 - rate) ** (idle + 1.0) + rate, share)
         state["idle"][rows] = np.where(moved, 0.0, idle + 1.0)
+
+
+def _largest(recent: Row) -> Row:
+    """Of each row; several times as fast as `max` over so few."""
+    return np.maximum(np.maximum(recent[:, 0], recent[:, 1]), recent[:, 2])
 
 
 def _tail(ratio: Row) -> Row:

@@ -25,7 +25,8 @@ UNITS = {
 """What is taken over, and in which power of the series' unit it is; of whole numbers a median between two is the lower one."""
 KINDS_OF = ("cube", "cube_long", "scale")
 ANEW = ("drift", "shift", "creep", "total", "squares", "points", "peak", "idle", "today", "today_blocks", "eve",
-        "wander_days", "walk", "room", "week", "weeks", "rest", "less", "more", "moves_of_day", "stood_at")
+        "wander_days", "drawn", "walk", "room", "week", "weeks", "rest", "less", "more", "moves_of_day", "stood_at",
+        "calm_level", "calm_scale")
 """What begins anew: means of distances that were taken from another baseline."""
 FEW, MANY = 0.1, 0.9
 AT_ONCE = 64
@@ -118,6 +119,7 @@ class SeasonalStart(Start):
         new["count"] = np.maximum(new["count"], math.ceil(self._warmup))
         new["blocks"] = np.full(len(own), float(max(2, min(BLOCKS, self._day // 2))))
         new["low"], new["high"] = self._profile.around(new, np.arange(len(own)), new["block"])
+        new["calm_low"], new["calm_high"] = new["low"].copy(), new["high"].copy()
         return new
 
 

@@ -286,6 +286,28 @@ def test_the_band_of_what_was_never_below_zero_ends_there() -> None:
     assert (found.lower[1, known] < 0).all()
 
 
+def test_the_usual_range_is_that_before_the_episode_until_the_series_is_calm_again() -> None:
+    """Ten hours of a constant, of a wave and of noise that stand elsewhere; then they are back."""
+    step, day, rng = 300, 288, np.random.default_rng(6)
+    time = np.arange(10 * day)
+    wave = 100 + 20 * np.sin(2 * np.pi * time / day)
+    x = np.stack([np.full(len(time), 7.0), wave + rng.normal(size=len(time)), 50 + rng.normal(size=len(time))])
+    usual, strange = x.copy(), (time >= 8 * day) & (time < 8 * day + 120)
+    x[:, strange] *= 2.5
+    detector = Seasonal(SeasonalParams(), step)
+    found = detector.score(detector.initial(3), x, clock(3, len(time), step))
+    width = (found.upper - found.lower)[:, 8 * day - 1]
+    for row, (own, most) in enumerate(zip(usual, (1e-6, 16.0, 4.0), strict=True)):
+        told = found.expected[row, strange]
+        assert np.abs(told - own[strange]).max() < most
+        assert (found.lower[row, strange] <= own[strange] + most).all()
+        assert (found.upper[row, strange] >= own[strange] - most).all()
+        assert (found.upper - found.lower)[row, strange].max() < 1.5 * width[row] + 1e-6
+    assert np.ptp(found.expected[1, strange]) > 8, "the course of the day goes on"
+    assert (found.recent[:, -1] > 0.05).all()
+    assert (found.expected[:, -1] != found.expected[:, 8 * day]).all(), "what is calm again is told as it is known now"
+
+
 def test_missing_points_teach_nothing() -> None:
     x = noise(600)
     detector = Seasonal(SeasonalParams(), 60)

@@ -113,6 +113,21 @@ def test_an_anomaly_tells_the_usual_range_what_else_moved_and_what_did_not(store
     assert all(one.evidence["windows"][0].startswith("1h: ") for one in found)
 
 
+def test_what_is_told_as_usual_has_not_learnt_from_the_episode(store: Store) -> None:
+    """A level that always was 7 is 20 for three hours: the range that is told of it is the one of 7."""
+    world = World()
+    world.add("load", {"instance": "db1"}, lambda t: np.where(t >= BREAKS_S, 20.0, 7.0))
+    watch, rooms = watch_of(world, anomaly_card(entity=["instance"])), rooms_of(store)
+    ranges = []
+    for now_s in range(START_S + 8 * 3600, BREAKS_S + 3 * 3600, STEP_S):
+        turn(watch, now_s, rooms)
+        said = [one.evidence for warning in watch.open.values() for one in warning.symptoms]
+        ranges += [(one["usual_low"], one["expected"], one["usual_high"]) for one in said]
+    assert len(ranges) > 10
+    assert np.ptp(ranges) < 1e-6
+    assert ranges[0] == pytest.approx([7.0] * 3, abs=1e-6)
+
+
 def test_a_forecast_tells_what_is_usual_at_this_hour_and_what_else_of_the_entity_is_not(store: Store) -> None:
     world, end = World(), START_S + 8 * 86400
     wave = lambda t: 0.7 + 0.02 * np.sin(2 * np.pi * t / 86400)  # noqa: E731
