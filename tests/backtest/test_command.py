@@ -47,8 +47,15 @@ def test_the_module_replays_and_sums_up_in_one_json_object(recording: Path, tmp_
     assert said == [f"{recording / 'limits.json'}: away: no series of this entity, its limits are not used"]
 
 
-def test_people_get_one_sentence_on_stderr_and_nothing_on_stdout(recording: Path, tmp_path: Path) -> None:
-    done = call(recording, tmp_path / "w.jsonl")
+@pytest.fixture(scope="module")
+def plain(recording: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """What a call without further options came to, and the file that it wrote."""
+    out = tmp_path_factory.mktemp("plain") / "w.jsonl"
+    return call(recording, out), out
+
+
+def test_people_get_one_sentence_on_stderr_and_nothing_on_stdout(plain: tuple[Any, Path]) -> None:
+    done, _ = plain
     assert done.exit_code == 0
     assert done.stdout == ""
     assert "2 entities" in done.stderr
@@ -57,7 +64,7 @@ def test_people_get_one_sentence_on_stderr_and_nothing_on_stdout(recording: Path
 
 @pytest.mark.parametrize(
     ("gate", "code"),
-    [(["--min-precision", "1.0"], 0), (["--min-lead", "1h"], 0), (["--min-lead", "30d"], 1)],
+    [(["--min-precision", "1.0", "--min-lead", "1h"], 0), (["--min-lead", "30d"], 1)],
 )
 def test_a_gate_that_is_not_reached_is_exit_1(gate: list[str], code: int, recording: Path, tmp_path: Path) -> None:
     done = call(recording, tmp_path / "w.jsonl", *gate)
@@ -94,11 +101,8 @@ def test_bad_data_is_exit_1_and_named(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"{path}:1:1: column `time` must hold whole epoch seconds")
 
 
-def test_a_shorter_horizon_announces_later(recording: Path, tmp_path: Path) -> None:
-    call(recording, tmp_path / "far.jsonl")
-    call(recording, tmp_path / "near.jsonl", "--horizon", "6h")
-    first = {
-        name: min(line["at"] for line in lines_of(tmp_path / f"{name}.jsonl") if line["kind"] == "exhaustion")
-        for name in ("far", "near")
-    }
-    assert first["far"] < first["near"]
+def test_a_shorter_horizon_announces_later(recording: Path, plain: tuple[Any, Path], tmp_path: Path) -> None:
+    near = tmp_path / "near.jsonl"
+    call(recording, near, "--horizon", "6h")
+    first = [min(line["at"] for line in lines_of(path) if line["kind"] == "exhaustion") for path in (plain[1], near)]
+    assert first[0] < first[1]
