@@ -27,6 +27,8 @@ STEPS = (
 """Steps on which buckets of every resolution meet; beyond a day: whole days."""
 CELLS, CELLS_A_SAMPLE = 20_000_000, 50
 """A grid may have this many places, or this many for each sample: more is one wrong time, not a recording with gaps."""
+TURNS = 1_000_000
+"""So many turns a recording may take with more than CELLS_A_SAMPLE for each of its rows: two years of minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _columns(path: Path, time_s: Ints, step_s: int, samples: int) -> int:
     first, last = int(time_s[0]), int(time_s[-1])
     columns = -(-(last - first) // step_s) + 1
     metrics = samples // len(time_s)
-    if metrics * columns > max(CELLS, CELLS_A_SAMPLE * samples):
+    if metrics * columns > max(CELLS, CELLS_A_SAMPLE * samples) or columns > max(TURNS, CELLS_A_SAMPLE * len(time_s)):
         gap = int(np.argmax(np.diff(time_s)))
         message = f"its {len(time_s)} rows span {columns} steps of {step_s} s: is a time wrong? The largest gap is"
         raise _bad(path, f"{message} from {int(time_s[gap])} to {int(time_s[gap + 1])}")

@@ -92,6 +92,7 @@ def test_limits_of_an_entity_that_is_not_there_are_said(tmp_path: Path) -> None:
         (["a", "b", "c", "d", "e"], {"x": VALUES}, "column `time` must hold whole epoch seconds"),
         (TIMES * 1000, {"x": VALUES}, "milliseconds"),
         (np.append(TIMES[:4], 4_000_000_000), {"x": VALUES}, "is a time wrong\\? The largest gap is from 1767571380"),
+        (np.append(TIMES[:4], TIMES[3] + 400_000_000), {"x": VALUES}, "span 66666[0-9]{2} steps of 60 s: is a time wrong"),
     ],
 )  # fmt: skip
 def test_a_bad_file_is_named_with_what_is_wrong(time_s: Any, metrics: dict[str, Any], said: str, tmp_path: Path) -> None:
