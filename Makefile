@@ -9,6 +9,9 @@ ARGS ?=
 JOBS ?= 5
 # Hundreds of processes are started: none compiles anew what another one did.
 unexport PYTHONDONTWRITEBYTECODE
+# Five processes on a few cores: threads of OpenBLAS would spin while they wait for one another, four times the work of a fit.
+test test-long: export OMP_NUM_THREADS = 1
+test test-long: export OPENBLAS_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo check test test-long packages docs lock clean
