@@ -1,4 +1,4 @@
-"""Kinds for the exhaustion corpus that were laid aside while a version was made and run once, when it was done.
+"""Kinds for the exhaustion corpus that were laid aside for one version, and that the next one was made with.
 
 Usage: python benchmarks/exhaustion.py --seeds 0-2 --extra exhaustion_aside
 

@@ -27,9 +27,9 @@ LATER = 1.25
 @dataclass(frozen=True, slots=True, eq=False)
 class LastWeek:
     """Of n rows: `ago` (n, 313) means of 24 h that end so many hours ago, so that no rhythm of a day counts, NaN with fewer than
-    DAY_HOURS; `alike` (n,) where this week goes as the one before did; `falls` (n,) how far these means sank below that of a week
-    ago within the week that followed; `reaches_s` (n,) when doing the same from now on would bring the level to the limit,
-    infinite where not within a week."""
+    DAY_HOURS; `falls` (n,) how far these means sank below that of a week ago within the week that followed; of those that did
+    `alike` (n,), where this week goes as the one before, and `reaches_s` (n,), when doing the same from now on would bring the
+    level to the limit, infinite where not within a week."""
 
     ago: Array
     alike: Bools
@@ -40,17 +40,18 @@ class LastWeek:
     def of(cls, scene: Scene) -> LastWeek:
         """The week before, from the hourly means of a scene."""
         ago = scene.hourly[:, ::-1]
-        here, then = (part.astype(np.float64) for part in (ago[:, :WEEK_H], ago[:, WEEK_H:]))
-        known = np.isfinite(here) & np.isfinite(then)
-        then_on = here - then[:, :1]  # what came in the week that followed, against the level of a week ago
-        with np.errstate(invalid="ignore"):
-            there = (scene.now[:, None] + then_on >= scene.top[:, None])[:, ::-1]  # oldest first: what would come next
-        reaches_s = np.where(there.any(axis=1), (there.argmax(axis=1) + 1.0) * HOUR, np.inf)
-        alike = (known.sum(axis=1) >= LEAST_H) & (_correlation(here, then, known) >= ALIKE)
         days = _days(ago)
         with np.errstate(invalid="ignore"):
             falls = days[:, WEEK_H] - np.fmin.reduce(days[:, :WEEK_H], axis=1)
-        return cls(days, np.asarray(alike), falls, reaches_s)
+            rows = np.flatnonzero(falls > 0)  # who lost nothing needs no more
+            here, then = (part.astype(np.float64) for part in (ago[rows, :WEEK_H], ago[rows, WEEK_H:]))
+            then_on = here - then[:, :1]  # what came in the week that followed, against the level of a week ago
+            there = (scene.now[rows, None] + then_on >= scene.top[rows, None])[:, ::-1]  # oldest first: what would come next
+            known = np.isfinite(here) & np.isfinite(then)
+            alike, reaches_s = np.zeros(len(ago), bool), np.full(len(ago), np.inf)
+            reaches_s[rows] = np.where(there.any(axis=1), (there.argmax(axis=1) + 1.0) * HOUR, np.inf)
+            alike[rows] = (known.sum(axis=1) >= LEAST_H) & (_correlation(here, then, known) >= ALIKE)
+        return cls(days, alike, falls, reaches_s)
 
     def held_against(self, path: Path) -> Path:
         """A path of days, silent where the week before gained alike in the same hours, lost it again, and would not reach the
