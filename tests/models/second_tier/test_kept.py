@@ -34,7 +34,7 @@ def test_jobs_come_back_as_they_were_done_failed_or_open(pool: Pool, tmp_path: P
     pool.adopt(jobs[0], np.array([1.0, 2.0]))
     pool.adopt(jobs[1], np.zeros(0))
     pool._closed = True  # the third waits for ever
-    pool._tickets[jobs[2].key] = type(pool._tickets[jobs[0].key])(jobs[2], 0.0)
+    pool._tickets[jobs[2].key] = type(pool._tickets[jobs[0].key])(jobs[2], 0.0, 300.0)
     states = [waiting(*(job.key for job in jobs)), {"other": np.zeros(3)}, waiting(jobs[0].key)]
     save_state(tmp_path, "learnt", kept.put(pool, states), {})
     saved = load_state(tmp_path, "learnt", {})
