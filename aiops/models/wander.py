@@ -24,13 +24,16 @@ WALK_DAYS, ROOM = 7.0, 2.0
 
 
 class Wander:
-    """Of each series the usual change c of its level from one day to the next, and its walk: the sum of the changes, forgotten
-    over `WALK_DAYS`. A change counts as at most `WILD` times the usual one.
+    """Of each series the usual change c of its level from one day to the next, and its walk: the sum of the changes beyond its
+    pace, forgotten over `WALK_DAYS`. A change counts as at most `WILD` times the usual one.
 
     c^2 is the exponentially weighted mean of the squared changes, so a series that wanders is told from one that does not,
-    however far it is from where it was. A drift adds to the walk every day, a step once: only who walks on is drifting. `room` =
-    `ROOM` |walk| is how far away from its anchor a series may be taken to have drifted; 0 before two days were seen. The level of
-    a day is the mean of its blocks, the course of the day taken off; days end at midnight in UTC. State: 56 bytes a series.
+    however far it is from where it was. The pace is what a series has always drifted by: m min(1, m^2 / c^2), m the mean of the
+    changes, so that days must agree: a disk that has filled evenly since its first sample is no news, and of a drift that has
+    begun k days ago in a memory of K about (k / K)^2 is pace. A drift adds to the walk every day, a step once: only who walks on
+    is drifting. `room` = `ROOM` |walk| is how far away from its anchor a series may be taken to have drifted; 0 before two days
+    were seen. The level of a day is the mean of its blocks, the course of the day taken off; days end at midnight in UTC. State:
+    64 bytes a series.
 
     Source: winsorised increments (Tukey 1962, The Future of Data Analysis, AMS 33); leaky sums of them (Page 1954, Continuous
     Inspection Schemes, Biometrika 41).
@@ -44,7 +47,7 @@ class Wander:
 
     def initial(self, n: int) -> State:
         """Nothing known of n series."""
-        names = ("today", "today_blocks", "eve", "wander", "wander_days", "walk", "room")
+        names = ("today", "today_blocks", "eve", "wander", "wander_days", "drawn", "walk", "room")
         return {name: np.zeros(n) for name in names}
 
     def learn(self, state: State, rows: Ints, mean: Row, least: Row, following: Ints) -> None:
@@ -66,7 +69,12 @@ class Wander:
         change = np.clip(level - state["eve"][rows], -most, most)
         rate = np.maximum(self._rate, 1.0 / (days + PRIOR_DAYS))
         learnt = np.where(days > 0, wander + rate * (change * change - wander), PRIOR * state["around"][rows])
-        walk = np.where(whole & (days > 0), self._fade * walk + change, walk)
+        drawn, counted = state["drawn"][rows], whole & (days > 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            agree = np.minimum(np.nan_to_num(drawn * drawn / wander, nan=0.0), 1.0)
+        walk = np.where(counted, self._fade * walk + change - drawn * agree, walk)
+        mean = drawn + np.maximum(self._rate, 1.0 / (days + 1.0)) * (change - drawn)
+        state["drawn"][rows] = np.where(counted, mean, drawn)
         state["wander"][rows] = np.where(whole, learnt, wander)
         state["walk"][rows], state["room"][rows] = walk, ROOM * np.abs(walk)
         state["eve"][rows] = np.where(whole, level, state["eve"][rows])

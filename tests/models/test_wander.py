@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from aiops.core.records import State
+from aiops.models.seasonal import Seasonal, SeasonalParams
 from aiops.models.wander import DAY_S, ROOM, WALK_DAYS, WILD, Wander
 
 BLOCK_S = 21600
@@ -30,12 +31,41 @@ def test_before_two_days_were_seen_there_is_no_room() -> None:
 
 
 def test_a_step_is_walked_once_and_forgotten_and_a_drift_every_day() -> None:
-    step, drift = np.zeros(12), np.zeros(12)
-    step[2:], drift[2:] = 100.0, np.arange(10.0)
-    usual = np.sqrt(lived(np.zeros(2))["wander"][0])
+    step, drift = np.zeros(52), np.zeros(52)
+    step[42:], drift[42:] = 100.0, np.arange(10.0)
+    usual = np.sqrt(lived(np.zeros(42))["wander"][0])
     walked = WILD * max(usual, 1.0)
-    assert lived(step)["room"][0] == pytest.approx(ROOM * walked * np.exp(-9 / WALK_DAYS))
+    assert lived(step)["room"][0] == pytest.approx(ROOM * walked * np.exp(-9 / WALK_DAYS), rel=0.05)
     assert lived(drift)["room"][0] > ROOM * 5
+
+
+@pytest.mark.parametrize("pace", [1.0, -3.0])
+def test_what_a_series_has_drifted_by_since_its_first_day_is_no_walk_and_another_pace_is(pace: float) -> None:
+    noise = np.random.default_rng(2).normal(scale=0.2, size=60)
+    always = pace * np.arange(60.0)
+    last = [lived(always[:days] + noise[:days], 0.1)["room"][0] for days in range(35, 60)]
+    assert max(last) < ROOM * 2.0 * abs(pace), "its walk would be 7 times its pace"
+    faster = np.append(always, always[-1] + 3.0 * pace * np.arange(1.0, 6.0))
+    assert lived(faster, 0.1)["room"][0] > ROOM * 5.0 * abs(pace)
+
+
+def test_a_disk_that_fills_evenly_is_no_anomaly_until_it_fills_faster() -> None:
+    step, a_day = 1800, 48
+    days = np.arange(42 * a_day) / a_day
+    even = 21.6 * days + np.array([[0.4], [3.0]]) * np.random.default_rng(3).normal(size=(2, len(days)))
+    x = np.vstack([even, even + 43.0 * np.maximum(days - 28.0, 0.0)])
+    detector = Seasonal(SeasonalParams(), step)
+    p = detector.score(detector.initial(4), x, np.tile(1_700_006_400 + step * np.arange(x.shape[1]), (4, 1))).p
+    daily = -np.log10(p[:, 14 * a_day :]).reshape(4, 28, a_day).max(axis=2)
+    assert daily[:2].max() < 1.6, "within what calm noise reaches, where it would be 2.3"
+    assert (daily[2:, 18:26] > 1.9).all(), "and goes on being strange"
+
+
+def test_days_that_do_not_agree_make_no_pace() -> None:
+    levels = np.zeros(40)
+    levels[20:] = 5.0
+    wild = lived(levels, 0.01)
+    assert abs(wild["drawn"][0]) ** 3 / wild["wander"][0] < 0.02 * 5.0
 
 
 def test_the_usual_change_is_learnt_of_days_and_one_wild_one_hardly_counts() -> None:
