@@ -69,6 +69,18 @@ def _alone(event: float, sort: int, x: float) -> float:
     return RARE * size if size < HUGE else 0.0
 
 
+@kernel(inline=True)
+def _largest(seen: Any, scale: Table, i: int, size: float, rates: Any) -> float:
+    """The largest of a point's residuals by their scales, none smaller than what a single event of `size` makes of it."""
+    jump, departure, spread, one, far, hour, day, quiet = seen
+    short, recent, shift, creep = rates
+    point, unrest = max(scale[i, 0], size), max(scale[i, 2], size * short)
+    first = max(max(jump / point, departure / max(scale[i, 1], size)), max(spread / unrest, one / max(scale[i, 3], size)))
+    second = max(far / max(scale[i, 4], size * recent), hour / max(scale[i, 5], size * shift))
+    largest: float = max(first, max(second, max(day / max(scale[i, 6], size * creep), quiet / scale[i, 7])))
+    return largest
+
+
 @kernel(f"void({_TABLE}, {_ROW}, UniTuple({_ROW}, {len(KEPT)}), uint8[::1], {_ROW}, float64, {_ROW}, {_ROW}, {_ROW})")
 def _as_before(
     recent: Table, newest: Row, kept: Any, sort: Row, seasons: Row, band: float, expected: Row, lower: Row, upper: Row
@@ -122,11 +134,8 @@ def column(
         crept = creep[i] + max(young, of_creep) * (off - creep[i])
         spread, far, hour, day = math.sqrt(power), abs(drifted), abs(shifted), min(abs(crept), room[i])
         quiet, size = stood if moves[i] >= moving else 0.0, _alone(event[i], sort[i], x) if rare[i] > 0.0 else 0.0
-        point, unrest = max(scale[i, 0], size), max(scale[i, 2], size * root_short)
-        first = max(max(jump / point, departure / max(scale[i, 1], size)), max(spread / unrest, one / max(scale[i, 3], size)))
-        second = max(far / max(scale[i, 4], size * of_recent), hour / max(scale[i, 5], size * of_shift))
-        second = max(second, max(day / max(scale[i, 6], size * of_creep), quiet / scale[i, 7]))
-        ratio = min(max(first, second), cap)
+        seen = (jump, departure, spread, one, far, hour, day, quiet)
+        ratio = min(_largest(seen, scale, i, size, (root_short, of_recent, of_shift, of_creep)), cap)
         ready = count[i] >= warmup and blocks[i] >= 2.0
         p[i] = _tail(ratio) if ready and here else math.nan
         before_it = max(max(recent[i, 0], recent[i, 1]), recent[i, 2])
@@ -145,11 +154,9 @@ def column(
             moved[i] = 1.0 if stood == 0.0 else moved[i]
             square[i], before[i], still[i] = power, x, stood
             drift[i], shift[i], creep[i] = drifted, shifted, crept
-            seen = (jump, departure, spread, one, far, hour, day, quiet)
             for kind in range(8):
                 peak[i, kind] = max(peak[i, kind], seen[kind])
-        width = scale[i, 1] * band if ready else math.nan
-        expected[i], lower[i], upper[i] = middle if ready else math.nan, bottom - width, top + width
-        if ready and sort[i] > 0:
-            lower[i] = max(lower[i], min(middle, 0.0))
+        width, least = scale[i, 1] * band if ready else math.nan, min(middle, 0.0) if sort[i] > 0 else -math.inf
+        expected[i], upper[i] = middle if ready else math.nan, top + width
+        lower[i] = max(bottom - width, least) if ready else math.nan
     _as_before(recent, newest, kept, sort, seasons, band, expected, lower, upper)

@@ -74,7 +74,8 @@ class Sums:
         edges = np.round(np.linspace(end - columns, end, blocks + 1)).astype(np.int64)
         sums = np.diff(self.total.take(edges, axis=1), axis=1)
         if self.count is None:
-            return sums / np.diff(edges)
+            with np.errstate(invalid="ignore", divide="ignore"):  # fewer columns than blocks: parts of none
+                return sums / np.diff(edges)
         count = np.diff(self.count.take(edges, axis=1), axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             means = sums / count

@@ -20,6 +20,12 @@ def test_more_columns_than_there_are_give_nothing() -> None:
     assert np.isnan(Sums.of(np.zeros((2, 5))).means(6, 2)).all()
 
 
+def test_parts_of_fewer_columns_than_blocks_may_hold_none_and_say_nothing() -> None:
+    means = Sums.of(np.arange(4.0)[None]).means(4, 8)[0]
+    assert np.isfinite(means).any()
+    assert not np.isinf(means).any()
+
+
 def test_a_part_needs_half_its_samples_and_a_lone_inner_gap_is_bridged() -> None:
     values = np.arange(12.0)[None].copy()
     values[0, [0, 4, 5]] = np.nan
