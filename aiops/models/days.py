@@ -269,7 +269,7 @@ def quota(
 
     `high`, `low` (n, hours) hourly; `since` (n, days + 1) whole hours since the last reset, and since those of the days before:
     a day on which clocks change has 23 or 25. Needs two earlier days and a tenth of a usual day behind it; speaks when the total
-    would pass the limit by a tenth.
+    would pass the limit by a tenth, later in the day by as much less as of the day is left.
     """
     n, t = high.shape
     hour, hours_since, days = np.arange(24), since[:, 0], since.shape[1] - 1
@@ -294,6 +294,6 @@ def quota(
         step = share[rows, ahead] - share[rows, np.maximum(ahead - 1, 0)]
         inner = np.clip((share[rows, ahead] - wanted) / np.where(step > 0, step, np.nan), 0.0, 1.0)
         eta = np.maximum(ahead + 1 - np.nan_to_num(inner) - hours_since, 0.1) * HOUR
-        says = (count >= 2) & (hours_since >= 2) & (behind >= 0.1) & (wanted < 0.9) & (ahead >= at)
+        says = (count >= 2) & (hours_since >= 2) & (behind >= 0.1) & (wanted < 1.0 - 0.1 * (1.0 - behind)) & (ahead >= at)
         pace = scene.room / eta
     return path_of(says, eta, pace, float(DAY), COURSE, np.zeros(n))

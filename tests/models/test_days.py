@@ -94,6 +94,14 @@ def test_a_quota_follows_the_usual_course_of_a_day() -> None:
     assert np.isnan(quota(course * 0.6).eta_s[0])
 
 
+@pytest.mark.parametrize(("clock", "total", "says"), [(12, 1.08, False), (12, 1.2, True), (20, 1.08, True), (20, 1.02, False)])
+def test_a_quota_that_is_missed_by_little_is_told_of_when_most_of_the_day_is_over(clock: int, total: float, says: bool) -> None:
+    t = hours(24 * 4 + clock)
+    course = ((t + clock - 1e-6) % 24 / 24) ** 2
+    found = eta_hours(quota(course * np.where(t > -clock, total, 0.6), NOON + 3600 * (clock - 12)))
+    assert np.isfinite(found) == says
+
+
 def test_a_quota_without_two_earlier_days_is_silent() -> None:
     t = hours(24 + 12)
     assert np.isnan(quota(((t + 12 - 1e-6) % 24 / 24) * np.where(t > -12, 2.0, 0.6)).eta_s[0])
