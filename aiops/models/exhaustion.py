@@ -173,8 +173,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             note = np.where(rises & ~np.isfinite(eta).any(axis=1), "starts again before it gets there", "").astype(object)
         note[rises & ~climbed] = "has come too little of its way to tell"
         eta[~(fresh & inside & climbed)] = np.nan
-        began_anew = history.now_s - quota.begun_s(limit, history.now_s) < paths.DAY  # yesterday's peak is another period's
-        reached = np.where(began_anew, scene.now, np.fmax(scene.now, scene.day_peak[:, -1]))
+        reached = np.fmax(scene.now, scene.day_peak[:, -1])
         return Evidence(
             found, eta, scene.now, scene.top, fresh, inside, floor, scene.age_s, reached, course.halted, note, scene.low,
             scene.mid_step_s,

@@ -114,17 +114,6 @@ def test_what_was_told_before_a_quota_started_again_does_not_outlast_it() -> Non
     assert not speaks(said).any()
 
 
-def test_the_way_of_a_daily_quota_is_that_of_its_day_whatever_the_day_before_came_to() -> None:
-    clock = (np.arange(5 * 288) / 288 + 0.5) % 1
-    values = clock * np.where(np.arange(5 * 288) < 4.5 * 288, 1.3, 0.8)
-    limit = Limit(np.array([1.0]), np.array([True]), np.array([np.nan]), np.array([1], np.int8))
-    window, model = Window.open(None, 300, 1), Exhaustion(ExhaustionParams(), 300)
-    rows, times = window.rows_for([{"row": "0"}]), NOON + 300 * np.arange(len(values), dtype=np.int64)
-    window.append(rows, times, values[None])
-    history = window.history(rows, int(times[-1]))
-    assert model.evidence(history, limit).reached == pytest.approx(values[-1:] - history.offset, abs=0.01)
-
-
 def test_a_limit_that_is_measured_is_timed_anew_at_once_and_a_written_one_after_a_while() -> None:
     t = np.arange(-24 * 4 * 12, 1) / 12
     for settle_s, expected in ((0.0, True), (3000.0, False)):
