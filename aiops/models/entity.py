@@ -16,9 +16,8 @@ GAP = 0.4
 
 Without it an entity with one metric, whose mean is its maximum, would warn more readily than one with many.
 """
-ALONE = 0.55
-"""How much more one metric must say by itself than the smallest of n p, times n, does: what stands alone is more often noise than
-what several say. More than an entity with one metric scores below it, so that one is judged as before."""
+ALONE = GAP * sum(WEIGHTS[1:]) / sum(WEIGHTS)
+"""How much less than its metric an entity scores that has only one."""
 
 LOOK = 0.9
 """Only from this score on is it asked which metrics go together: no budget asks for less."""
@@ -127,7 +126,7 @@ def combine(p: Floats, entity: Ints, entities: int) -> NDArray[np.float64]:
 
     >>> import numpy as np
     >>> combine(np.array([[0.1], [0.01], [0.001], [1.0], [0.01]]), np.array([0, 0, 0, 0, 1]), 2).round(3).tolist()
-    [[1.848], [1.692]]
+    [[2.09], [1.692]]
     """
     return EntityIndex(entity, entities).combine(p)
 

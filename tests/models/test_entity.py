@@ -57,9 +57,8 @@ def test_one_metric_that_stands_out_is_heard_among_calm_ones_the_less_the_more_t
     p = np.full((len(entity), 1), 0.9)
     p[np.unique(entity, return_index=True)[1]] = 10**-3.5
     score = EntityIndex(entity).combine(p)[:, 0]
-    assert score[1:] == pytest.approx(3.5 - ALONE - np.log10(sizes[1:]))
-    assert score[0] == pytest.approx(3.5 - GAP * sum(WEIGHTS[1:]) / sum(WEIGHTS)), "one metric alone is judged as before"
-    assert score[0] > score[1] > 2.4 > score[2] > 1.6 > score[3]
+    assert score == pytest.approx(3.5 - ALONE - np.log10(sizes))
+    assert score[1] > 2.7 > score[2] > 1.9 > score[3] > 1.6
 
 
 def test_metrics_of_one_incident_need_not_peak_at_one_instant_but_what_is_over_is_over() -> None:
