@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 from exhaustion import G, Metric, disk  # type: ignore[import-not-found]
-from exhaustion_book import Book, summed
+from exhaustion_book import Book, backlog, summed
 from exhaustion_later import office
 
 BOOK = Book()
@@ -150,10 +150,7 @@ def desk_cleared_by_night(r):
     day = (g.t // 86400 - g.t[0] // 86400).astype(int)
     f = r.normal(1, 0.08, day.max() + 1)[day]
     cleared = 0.9 * ((g.hod() > 20) | (g.hod() < 5))
-    level, u = 0.0, np.zeros(g.n)
-    for i in range(g.n):
-        level = max(level + rate[i] * f[i] - cleared[i], 0.0)
-        u[i] = level
+    u = backlog(rate * f, cleared)
     u = 0.05 + (g.U(0.7, 0.88) - 0.05) * u / u.max()
     return g, [Metric("claims_open", u, "items", g.U(0.003, 0.008), integer=True, ignore=[(0, g.idx(36))])]
 

@@ -38,3 +38,12 @@ def summed(rate: Array, begin: int, end: int, total: float) -> Array:
     """The sum of `rate` from `begin` on, `total` of it by `end`."""
     rate = np.where(np.arange(len(rate)) >= begin, rate, 0.0)
     return np.asarray(np.cumsum(rate) * (total / max(rate[: end + 1].sum(), 1e-9)))
+
+
+def backlog(comes: Array, leaves: Array | float) -> Array:
+    """What waits after each step, of what comes and what could leave: never less than nothing."""
+    level, out = 0.0, np.zeros(len(comes))
+    for i, change in enumerate(zip(comes, np.broadcast_to(leaves, len(comes)), strict=True)):
+        level = max(level + change[0] - change[1], 0.0)
+        out[i] = level
+    return out

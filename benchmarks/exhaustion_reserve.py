@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 from exhaustion import G, Metric, disk  # type: ignore[import-not-found]
-from exhaustion_book import Book, summed
+from exhaustion_book import Book, backlog, summed
 from exhaustion_later import office
 
 BOOK = Book()
@@ -72,10 +72,7 @@ def consumer_catches_up_by_night(r):
     g = G(r, r.uniform(9, 15))
     come = (0.1 + g.daily(weekend=g.U(0.3, 0.9))) * np.exp(g.wander(2, 0.15))
     takes = g.U(0.35, 0.55)
-    level, u = 0.0, np.zeros(g.n)
-    for i in range(g.n):
-        level = max(level + come[i] - takes, 0.0)
-        u[i] = level
+    u = backlog(come, takes)
     u = 0.02 + g.U(0.65, 0.88) * u / u.max()
     return g, [Metric("consumer_lag", u, "items", g.U(0.003, 0.008), integer=True, ignore=[(0, g.idx(36))])]
 
@@ -98,10 +95,7 @@ def credits_earned_by_night(r):
     g = G(r, r.uniform(8, 14))
     spend = 0.15 + g.daily(weekend=g.U(0.3, 0.8)) * r.lognormal(0, 0.15, g.n)
     earn = g.U(0.5, 0.65)
-    level, u = 0.0, np.zeros(g.n)
-    for i in range(g.n):
-        level = max(level + spend[i] - earn, 0.0)
-        u[i] = level
+    u = backlog(spend, earn)
     u = 0.03 + g.U(0.6, 0.85) * u / u.max()
     return g, [Metric("credits_spent", u, "percent", g.U(0.002, 0.006), integer=True, ignore=[(0, g.idx(36))])]
 

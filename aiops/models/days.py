@@ -5,8 +5,6 @@ Everything here is oriented: y rises towards the limit. Arrays are (n, t), oldes
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -201,10 +199,9 @@ def _scatters(high: Array, slope: Array) -> Bools:
 def _slackens(high: Array, top: Array) -> Bools:
     """(n,) whether peaks (n, d) bend to a level below `top` (n,) by the means of three times three days: the gain of the
     last over that of the one before is the share by which gains shrink on."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # where no day is known there is no mean
-        first, middle, last = (np.nanmean(high[:, -9 + k : high.shape[1] - 6 + k], axis=1) for k in (0, 3, 6))
-    with np.errstate(invalid="ignore", divide="ignore"):
+    parts = [high[:, -9 + k : high.shape[1] - 6 + k] for k in (0, 3, 6)]
+    with np.errstate(invalid="ignore", divide="ignore"):  # where no day is known there is no mean
+        first, middle, last = (np.nansum(part, axis=1) / np.isfinite(part).sum(axis=1) for part in parts)
         shrink = np.clip((last - middle) / (middle - first), 0.0, SLOWEST)
         return np.asarray((last - middle) * shrink / (1.0 - shrink) < top - last)
 

@@ -15,6 +15,7 @@ from aiops.pipeline import limits
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.desk import known_already
+from aiops.pipeline.forget import TTL_S
 from aiops.pipeline.mask import masked_at, may_mask
 from aiops.pipeline.pending import Pending
 from aiops.pipeline.reading import Reading
@@ -26,8 +27,8 @@ from aiops.pipeline.watch import Watch
 LOOKS = 500
 """Instants at which it is looked whether a card excluded a span of time."""
 NO_SERIES = "its series is gone"
-AWAY_S, AWAY_STEPS = 86400, 12
-"""Series of a card that gave no sample for so long are taken to be gone, as `forget` takes them."""
+AWAY_STEPS = 12
+"""Series of a card that gave no sample for so many steps, and for as long as `forget` waits, are taken to be gone."""
 
 
 def crossed_rows(watch: Watch, reading: Reading) -> dict[int, int]:
@@ -224,10 +225,12 @@ def _end_lost(watch: RulesWatch, now_s: int, changes: Changes) -> None:
 
 def _end_away(watch: Watch, now_s: int, changes: Changes) -> None:
     """Episodes whose series gave no sample for a day end before their verdict too: a volume that was deleted fills no more."""
-    away_s = max(AWAY_S, AWAY_STEPS * watch.step_s)
+    away_s = max(TTL_S, AWAY_STEPS * watch.step_s)
     newest = watch.window.newest_s[: watch.n]
     away = (newest >= 0) & (newest < now_s - away_s)
-    for current in [w for w in watch.open.values() if w.kind in ("exhaustion", "anomaly")] if away.any() else ():
+    if not away.any():
+        return
+    for current in [w for w in watch.open.values() if w.kind in ("exhaustion", "anomaly")]:
         number = watch.entity_number(key(current.entity))
         rows = watch.rows_of(number) if number is not None else np.zeros(0, np.int64)
         if current.kind == "exhaustion":

@@ -12,7 +12,8 @@ import pytest
 from aiops.core.records import Block, EarlyWarning
 from aiops.pipeline import Rooms, StoreJournal, turn
 from aiops.pipeline.assemble import make_watch
-from aiops.pipeline.judge import AWAY_S, NO_SERIES
+from aiops.pipeline.forget import TTL_S
+from aiops.pipeline.judge import NO_SERIES
 from aiops.store import Store
 from aiops.telemetry.link import Link
 from aiops.telemetry.source import Answer, ReadLimits
@@ -55,7 +56,7 @@ def test_its_episode_ends_unjudgeable_when_the_told_time_is_over(vanishes: int, 
         assert warning.closed_s == outcome.settled_s
 
 
-UNTIL_S = VANISHES_S + AWAY_S + 2 * HOUR_S
+UNTIL_S = VANISHES_S + TTL_S + 2 * HOUR_S
 
 
 def lived(course: Callable[[Any], Any], written: dict[str, Any], back_s: float = np.inf) -> tuple[list[EarlyWarning], list[str]]:
@@ -81,12 +82,12 @@ def fills(t: Any) -> Any:
 def test_what_is_told_of_a_volume_that_was_deleted_ends_a_day_later() -> None:
     (warning,), verdicts = lived(fills, card())
     assert warning.closed_why == AWAY
-    assert warning.closed_s == pytest.approx(VANISHES_S + AWAY_S, abs=600)
+    assert warning.closed_s == pytest.approx(VANISHES_S + TTL_S, abs=600)
     assert verdicts == []
 
 
 def test_a_gap_of_less_than_a_day_ends_nothing() -> None:
-    (warning,), verdicts = lived(fills, card(), VANISHES_S + AWAY_S - HOUR_S)
+    (warning,), verdicts = lived(fills, card(), VANISHES_S + TTL_S - HOUR_S)
     assert (warning.opened_s < VANISHES_S, warning.closed_why, verdicts) == (True, "the limit was crossed", ["hit"])
 
 
