@@ -293,7 +293,7 @@ def library() -> str:
 
 
 def _shelf(folder: Path) -> str:
-    from aiops.cli.check import refusal
+    from aiops.cli.check_match import refusal
     from aiops.config.shipped import models_dir, runbooks_dir, shelves
     from aiops.models.card import load_cards
     from aiops.runbooks import load_runbooks

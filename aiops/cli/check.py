@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, TypeVar
 
 from aiops.cli.check_labels import label_hints
+from aiops.cli.check_match import nearest, refusal
 from aiops.config import environment
 from aiops.config.judge import EXPORTS, judged_file
 from aiops.config.messages import did_you_mean
@@ -20,7 +20,6 @@ from aiops.config.settings import Settings, load_settings
 from aiops.config.shipped import models_dir, runbooks_dir, shelves
 from aiops.config.yaml_file import Document, load, yaml_files
 from aiops.config.yaml_strict import Loc
-from aiops.core.durations import text
 from aiops.core.errors import FileError, Mistake
 from aiops.core.text import json_of
 from aiops.core.units import mistaken
@@ -318,7 +317,7 @@ def _units(cards: Iterable[ModelCard]) -> Iterator[Mistake]:
     """Units that are none of UCUM: their numbers are told as plain numbers with that word."""
     for card in cards:
         if wrong := mistaken(card.unit):
-            yield Hint(*astuple(_at(card.path, ("unit",), wrong)))
+            yield _hint(card.path, ("unit",), wrong)
 
 
 def _unmatched(runbooks: list[Runbook], cards: list[ModelCard]) -> Iterator[Mistake]:
@@ -327,7 +326,7 @@ def _unmatched(runbooks: list[Runbook], cards: list[ModelCard]) -> Iterator[Mist
         why = [refusal(runbook, card) for card in cards]
         if runbook.enabled and all(why):
             signals = sorted({card.signal for card in cards})
-            yield _at(runbook.path, ("match",), f"no card ever leads here: {_nearest(runbook, cards, signals)}")
+            yield _at(runbook.path, ("match",), f"no card ever leads here: {nearest(runbook, cards, signals)}")
 
 
 def _unanswered(cards: list[ModelCard], runbooks: list[Runbook]) -> Iterator[Mistake]:
@@ -345,7 +344,7 @@ def _labels(settings: Settings, runbooks: Iterable[Runbook], cards: Sequence[Mod
     for runbook in runbooks:
         leading = [card for card in cards if runbook.enabled and not refusal(runbook, card)]
         for loc, message in label_hints(runbook, leading, external):
-            yield Hint(*astuple(_at(runbook.path, loc, message)))
+            yield _hint(runbook.path, loc, message)
 
 
 def _unlisted(settings: Settings, runbooks: Iterable[Runbook]) -> Iterator[Mistake]:
@@ -358,43 +357,12 @@ def _unlisted(settings: Settings, runbooks: Iterable[Runbook]) -> Iterator[Mista
     for runbook in (one for one in runbooks if one.enabled and one.mode in acts):
         for i, step in enumerate(runbook.steps):
             for why in refusals_by(refuses, step, None):
-                yield Hint(*astuple(_at(runbook.path, ("steps", i, "uses"), f"it would be refused: {why}")))
-
-
-def _nearest(runbook: Runbook, cards: list[ModelCard], signals: list[str]) -> str:
-    """Why not, told of the card that comes nearest."""
-    m = runbook.match
-    if m.signal is not None and m.signal not in signals:
-        return f"no card has the signal {m.signal}{did_you_mean(m.signal, signals)}"
-    near = [card for card in cards if m.signal in (None, card.signal)]
-    near = [card for card in near if m.card is None or fnmatchcase(card.name, m.card)] or near
-    return f"{near[0].name}: {refusal(runbook, near[0])}" if near else "there are no cards"
-
-
-def refusal(runbook: Runbook, card: ModelCard) -> str:
-    """Why no warning of a card can ever fit a runbook; empty when one can. Labels and confidence are not judged."""
-    m = runbook.match
-    if m.signal is not None and m.signal != card.signal:
-        return f"its signal is {card.signal}, not {m.signal}"
-    if m.card is not None and not fnmatchcase(card.name, m.card):
-        return f"its name does not fit {m.card}"
-    forecast = card.forecast is not None and m.kind in ("any", "forecast")
-    anomaly = card.detect is not None and m.kind in ("any", "anomaly")
-    if m.lead_time is not None and (m.lead_time.min is not None or m.lead_time.max is not None):
-        anomaly = False  # an anomaly has no time left
-    if not (forecast or anomaly):
-        return f"it gives no warning of kind {m.kind} that match accepts"
-    if forecast and not anomaly and m.lead_time is not None and card.forecast is not None:
-        shortest = m.lead_time.min or 0.0
-        if shortest > card.forecast.horizon_s:
-            return f"it looks {text(card.forecast.horizon_s)} ahead, not {text(shortest)}"
-    possible = {"warning"} if anomaly else set()
-    if forecast:
-        possible |= {"info", "warning"} | ({"critical"} if card.severity.critical_within_s > 0 else set())
-    if m.severity and not possible & set(m.severity):
-        return f"its severity is one of {', '.join(sorted(possible))}"
-    return ""
+                yield _hint(runbook.path, ("steps", i, "uses"), f"it would be refused: {why}")
 
 
 def _at(path: str, loc: Loc, message: str) -> Mistake:
     return load(Path(path)).mistake(loc, message)
+
+
+def _hint(path: str, loc: Loc, message: str) -> Hint:
+    return Hint(*astuple(_at(path, loc, message)))

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from aiops.cli.called import called
-from aiops.cli.check import Hint, check, refusal
+from aiops.cli.check import Hint, check
+from aiops.cli.check_match import refusal
 from aiops.config.shipped import models_dir, runbooks_dir, shelves
 from aiops.core.durations import text
 from aiops.core.errors import AiopsError

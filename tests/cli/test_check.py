@@ -124,24 +124,6 @@ def test_with_a_config_a_card_without_runbook_or_source_is_told(tree: Path) -> N
     assert [line.split(": ")[:2] for line in lines] == [["card.yaml:6:11", "sources[0]"], ["card.yaml:10:1", "signal"]]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "why"),
-    [
-        ("kind: forecast\n", "kind: threshold\n", "it gives no warning of kind threshold"),
-        ("lead_time: {min: 10m, max: 12h}", "lead_time: {min: 2d}", "it looks 1d ahead, not 2d"),
-        ("severity: [warning, critical]", "severity: [critical]", "its severity is one of info, warning"),
-        ("signal: workers_free\n  labels", "signal: worker_free\n  labels", "did you mean workers_free?"),
-        ("signal: workers_free\n  labels", "signal: workers_free\n  card: 'x*'\n  labels", "its name does not fit x*"),
-    ],
-)
-def test_a_runbook_that_nothing_ever_reaches_says_which_line(tree: Path, old: str, new: str, why: str) -> None:
-    add(tree / "runbooks" / "pool.yaml", old, new)
-    code, lines = check("--config", "aiops.yaml")
-    assert code == 1
-    assert lines[-1].startswith(f"{tree}/runbooks/pool.yaml:8:1: match: no card ever leads here")
-    assert why in lines[-1]
-
-
 def test_what_is_switched_off_reaches_nothing_and_answers_nothing(tree: Path) -> None:
     add(tree / "runbooks" / "pool.yaml", "mode: approve\n", "mode: approve\nenabled: false\n")
     _, lines = check("--config", "aiops.yaml")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from aiops.backtest.card_tests import failure
-from aiops.cli.check import refusal
+from aiops.cli.check_match import refusal
 from aiops.models.card import ModelCard
 from aiops.models.card_parts import CardTest
 from aiops.telemetry.host import HostParams, HostSource

@@ -13,7 +13,7 @@ import orjson
 from fastapi import Depends, Query, Request
 from fastapi.responses import Response
 
-from aiops.core.labels import Labels, Matcher
+from aiops.core.labels import Labels, Matcher, fingerprint
 from aiops.core.text import visible
 from aiops.daemon.daemon import Daemon
 from aiops.web.access.sight import Sight, sight_of
@@ -128,14 +128,17 @@ def of_list(name: str, rows: Iterable[T], key: Callable[[T], Key], limit: int, c
     """
     some = list(rows)
     begin = 0
-    if cursor:
-        kinds = [type(part) for part in key(some[0])] if some else [str]
-        after = key_in(name, cursor, *kinds)
-        begin = next((i + 1 for i, row in enumerate(some) if key(row) == after), -1)
+    if after := key_in(name, cursor, str):
+        begin = next((i + 1 for i, row in enumerate(some) if _mark(key(row)) == after[0]), -1)
         if begin < 0:
             raise Trouble(422, "no-cursor", f"cursor: the row of {name} that it names is gone; begin again without it")
     page = some[begin : begin + limit]
-    return page, cursor_of(name, key(page[-1])) if begin + limit < len(some) else ""
+    return page, cursor_of(name, (_mark(key(page[-1])),)) if begin + limit < len(some) else ""
+
+
+def _mark(key: Key) -> str:
+    """What stands for a key in a cursor: short however long its texts are, and plain whatever they hold."""
+    return fingerprint(*map(str, key))
 
 
 def link(path: str, query: Iterable[tuple[str, str]], cursor: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiops.core.labels import Matcher
-from aiops.web.api.paged import LOOKED_AT_MOST, Filter, cursor_of, key_in, link, of_list, walk
+from aiops.web.api.paged import CURSOR_AT_MOST, LOOKED_AT_MOST, Filter, cursor_of, key_in, link, of_list, walk
 from aiops.web.api.problems import Trouble
 
 LABELS = st.dictionaries(st.sampled_from(["env", "job"]), st.text(alphabet="ab\n\u00e9", max_size=4))
@@ -106,6 +106,14 @@ def test_a_list_in_memory_goes_on_behind_its_row_wherever_that_is_now() -> None:
         of_list("names", ["a", "c"], lambda x: (x,), 2, cursor)
     with pytest.raises(Trouble):
         of_list("names", [], lambda x: (x,), 2, cursor)
+
+
+@pytest.mark.parametrize("text", ["\ud800", "x" * 10_000, "\0"])
+def test_a_list_in_memory_goes_on_behind_a_row_whatever_its_key_holds(text: str) -> None:
+    first, cursor = of_list("names", [text, text + "b"], lambda x: (x,), 1, "")
+    assert first == [text]
+    assert len(cursor) <= CURSOR_AT_MOST
+    assert of_list("names", [text, text + "b"], lambda x: (x,), 1, cursor) == ([text + "b"], "")
 
 
 def test_the_link_to_the_next_page_keeps_what_was_asked() -> None:
