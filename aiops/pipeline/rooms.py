@@ -121,6 +121,11 @@ class Rooms:
         more = groups[1][2] > record.get("settled", 0)
         return with_groups(record, [one for one in groups[: 1 + more] if one[2]])
 
+    def cards_on(self, source: str | None = None) -> list[str]:
+        """Names of the cards that watch something, or that read the source, in order; a challenger is no card of its own."""
+        told = (watch for watch in self.watches if not watch.card.challenges)
+        return sorted({w.card.name for w in told if source is None or source in (feed.name for feed in w.feeds)})
+
     def family_of(self, card: str) -> list[str]:
         """The other cards of the same models that are watched."""
         cards = {watch.card.name: watch.card for watch in self.watches}

@@ -191,7 +191,7 @@ def _greet(daemon: Daemon, sock: socket.socket, key: str) -> None:
     url = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
     sources = ", ".join(f"{name} ({s.kind})" for name, s in daemon.settings.sources.items())
     _say(f"aiops {__version__}: {url}")
-    _say(f"watching {sources} with {len({w.card.name for w in daemon.rooms.watches})} cards; data in {daemon.settings.data_dir}")
+    _say(f"watching {sources} with {len(daemon.rooms.cards_on())} cards; data in {daemon.settings.data_dir}")
     if daemon.token_is_new:
         _say(f"token for everything but reading (kept in {daemon.settings.data_dir / 'token'}): {daemon.token}")
     if key:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aiops.core.records import Outcome
-from aiops.models.card import ModelCard
+from aiops.models.card import ModelCard, with_challengers
 from aiops.pipeline import Rooms
 from aiops.pipeline.rooms import loudest_declared
 from aiops.store import Store
@@ -53,3 +53,12 @@ def test_a_team_counts_over_all_of_its_cards_and_no_other(rooms: Rooms) -> None:
     assert "team t 6 of 6" in found["text"]
     alone = rooms.record_of("queue")
     assert rooms.with_groups(alone, "queue", "") == alone, "its team has no more than the card itself"
+
+
+def test_the_cards_on_a_source_are_those_that_read_it_and_no_challenger(rooms: Rooms) -> None:
+    tried = {"forecast": {"model": "exhaustion", "params": {"pending_s": 0}}}
+    cards = with_challengers([ModelCard.model_validate(card(challenger=tried)), ModelCard.model_validate(card("other"))])
+    rooms.watches = [replace(watch_of(World()), card=one) for one in cards]
+    assert [watch.card.name for watch in rooms.watches] == ["disk", "disk~challenger", "other"]
+    assert rooms.cards_on() == rooms.cards_on("made") == ["disk", "other"]
+    assert rooms.cards_on("elsewhere") == []

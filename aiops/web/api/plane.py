@@ -104,7 +104,7 @@ def _sources(daemon: Daemon) -> Iterator[dict[str, Any]]:
         yield {
             "name": name, "kind": settings.kind, "ok": not why, "error": why, "data_class": data.data_class,
             "residency": list(data.residency), "newest_s": (link.newest_s or None) if link is not None else None,
-            "cards": sorted({w.card.name for w in daemon.rooms.watches if name in {feed.name for feed in w.feeds}}),
+            "cards": daemon.rooms.cards_on(name),
             "queries": None if spent is None else spent.queries, "samples": None if spent is None else spent.samples,
             "seconds": None if spent is None else spent.seconds,
         }  # fmt: skip

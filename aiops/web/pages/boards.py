@@ -193,14 +193,13 @@ def sources(daemon: Daemon) -> dict[str, Any]:
     for name, settings in daemon.settings.sources.items():
         link, data = daemon.rooms.links.get(name), daemon.rooms.gate.dataset(origin_of(daemon.settings, name))
         why, spent = wrong.get(name, ""), None if link is None else link.source.spent
-        cards = sorted({w.card.name for w in daemon.rooms.watches if name in {feed.name for feed in w.feeds}})
         age = "" if link is None or not link.newest_s else f"newest {text(max(0.0, daemon.clock() - link.newest_s))} old"
         read = "" if spent is None else f"{spent.samples:,} samples, {spent.seconds:.1f} s"
         cost = Cell("-" if spent is None else f"{spent.queries:,} queries", read)
         classified = Cell(data.data_class) if data.data_class else Cell("not classified", "leaves masked", mark="bad")
         rows.append([
             Cell(name, settings.kind), Cell(why or "answers", age, mark="bad" if why else "good"), classified,
-            Cell(", ".join(data.residency) or "anywhere"), Cell(", ".join(cards)), cost,
+            Cell(", ".join(data.residency) or "anywhere"), Cell(", ".join(daemon.rooms.cards_on(name))), cost,
         ])  # fmt: skip
     columns = ("Source", "Health", "Class", "May be in", "Cards", "Cost since the start")
     says = "All sources are one plane: copies of a series count once; a lasting difference between them is a warning of its own."
