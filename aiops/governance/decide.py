@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from aiops.governance.policy import LOCAL, Action, Effect, Policy, PolicyRule
 
@@ -29,10 +28,6 @@ class Decision:
     effect: Effect
     rule: str
     reason: str
-
-
-def _built_in(action: str, effect: Effect, rule_id: str, **when: Any) -> PolicyRule:
-    return PolicyRule.model_validate({"id": rule_id, "action": action, "effect": effect, "when": when})
 
 
 def decide(action: Action, data: Dataset, location: str, policy: Policy, purpose: str = "operations") -> Decision:

@@ -45,7 +45,7 @@ class Followed:
             made = template(text)
         except UnsupportedTemplate:
             return ""
-        return "" if any(kind == "value" for kind, _ in made.parts) else made.filled(labels, 0.0)
+        return "" if made.tells_value else made.filled(labels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -143,13 +143,6 @@ def members(formula: Formula) -> list[int]:
     return [one for part in formula.parts for one in members(part)] if isinstance(formula, Many) else []
 
 
-def missing(formula: Formula) -> list[str]:
-    """What is missed in it."""
-    if isinstance(formula, Missing):
-        return [formula.what]
-    return [one for part in formula.parts for one in missing(part)] if isinstance(formula, Many) else []
-
-
 def leading(formula: Formula, expected: Floats, forecast: Bools) -> tuple[float, int] | None:
     """(its expected time, inf = never; the series) that decides when a row fires: of `and` the last, of `or` the first.
 

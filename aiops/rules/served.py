@@ -141,14 +141,14 @@ class Naming:
         for name, text in rule.labels:
             made = template(text)
             self._own.append((name, made))
-            if any(kind == "value" for kind, _ in made.parts):
+            if made.tells_value:
                 self._unsure.add(name)
 
     def of_series(self, labels: Mapping[str, str]) -> frozenset[tuple[str, str]]:
         """What names the alert of a series with these labels."""
         found = dict(labels)
         for name, made in self._own:
-            found[name] = made.filled(labels, 0.0)
+            found[name] = made.filled(labels)
         return self._kept(found | {"alertname": self._alert})
 
     def of_alert(self, labels: Mapping[str, str]) -> frozenset[tuple[str, str]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aiops.rules.compiler import Leaf, compile_rule
-from aiops.rules.formula import Missing, leading, members, missing, rows_of, shown
+from aiops.rules.formula import Many, Missing, One, leading, members, rows_of, shown
 from aiops.rules.program import program
 
 NAN = np.nan
@@ -58,7 +58,7 @@ def test_a_partner_that_is_not_there_keeps_and_from_firing_and_is_named() -> Non
     scene = Scene("used > 9 and on (x) size > 5", used=[({"x": "a"}, 50.0)], size=[({"x": "b"}, 10.0)])
     (_, formula), = scene.rows.values()
     assert np.isnan(scene.told()['{"x":"a"}'])
-    assert missing(formula) == ["size > 5"]
+    assert formula == Many("and", (One(0), Missing("size > 5")))
     assert not program([formula], 2).holding(np.ones(2, bool))[0]
 
 
