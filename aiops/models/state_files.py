@@ -61,12 +61,6 @@ def save_state(folder: Path, name: str, state: State, meta: Mapping[str, Any]) -
             old.unlink(missing_ok=True)
 
 
-def load_state(folder: Path, name: str, meta: Mapping[str, Any]) -> State | None:
-    """The state saved as `name` for the same `meta`; None when it must be learnt anew (`read_state` says why)."""
-    found = read_state(folder, name, meta)
-    return None if isinstance(found, StateLoss) else found
-
-
 def read_state(folder: Path, name: str, meta: Mapping[str, Any]) -> State | StateLoss:
     """The state saved as `name`, or why there is none: missing, damaged, too large, of another version or another `meta`.
 

@@ -29,11 +29,6 @@ class Mounts:
         self.patience_s = patience_s
         self._stuck: set[str] = set()
 
-    @property
-    def stuck(self) -> frozenset[str]:
-        """Mount points that do not answer."""
-        return frozenset(self._stuck)
-
     def read(self) -> Iterator[tuple[Any, os.statvfs_result]]:
         """(mount as psutil describes it, its figures); a mount that is gone, or not for this user, is left out."""
         mounts = watched()

@@ -8,7 +8,7 @@ import pytest
 from aiops.core.records import State
 from aiops.models import budget as held
 from aiops.models.budget import AGAIN_S, INCIDENTS_A_WEEK, MERGE_S, REST, REST_S, RUNGS, Budget
-from aiops.models.state_files import load_state, save_state
+from aiops.models.state_files import StateLoss, read_state, save_state
 
 STEP, START = 600, 1_700_000_000 // 600 * 600
 WEEK = 7 * 86400
@@ -172,8 +172,8 @@ def test_entities_alone_and_together_and_over_a_restart_are_the_same(tmp_path: o
     half = score.shape[1] // 2
     thetas(budget, score[:, :half], state)
     save_state(tmp_path, "budget", state, {})  # type: ignore[arg-type]
-    back = load_state(tmp_path, "budget", {})  # type: ignore[arg-type]
-    assert back is not None
+    back = read_state(tmp_path, "budget", {})  # type: ignore[arg-type]
+    assert not isinstance(back, StateLoss)
     for j in range(half, score.shape[1]):
         budget.learn(back, score[:, j], np.full(6, START + j * STEP))
         np.testing.assert_array_equal(budget.theta(back), together[:, j])

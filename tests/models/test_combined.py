@@ -9,7 +9,7 @@ import pytest
 
 from aiops.core.records import Crossings, Limit, State
 from aiops.models.combined import METHODS, Combined, CombinedParams
-from aiops.models.state_files import load_state, save_state
+from aiops.models.state_files import StateLoss, read_state, save_state
 from tests.models.hours import NOW, history_of
 
 HOUR, DAY = 3600, 86400
@@ -106,8 +106,8 @@ def test_it_goes_on_from_the_disk_as_if_nothing_had_happened(tmp_path: Any) -> N
     state = m.initial(20)
     m.crossings(state, history_of(y[:, :840]), limit, 7 * DAY)
     save_state(tmp_path, "forecaster", state, {})
-    back = load_state(tmp_path, "forecaster", {})
-    assert back is not None
+    back = read_state(tmp_path, "forecaster", {})
+    assert not isinstance(back, StateLoss)
     later = history_of(y[:, 5:], now=NOW + 5 * HOUR)
     one, two = (m.crossings(s, later, limit, 7 * DAY) for s in (state, back))
     np.testing.assert_array_equal(one.time_s, two.time_s)

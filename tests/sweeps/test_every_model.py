@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from aiops.core.records import History, Limit, Resolution, State
-from aiops.models.state_files import load_state, save_state
+from aiops.models.state_files import StateLoss, read_state, save_state
 from aiops.plugins import catalogue, load
 
 START = 1_700_000_000 // 3600 * 3600
@@ -96,8 +96,8 @@ def test_state_has_a_row_a_series_and_survives_the_disk(group: str, name: str, t
     assert all(len(array) == 7 and not array.dtype.hasobject for array in state.values())
     assert sum(array.nbytes for array in state.values()) / 7 <= 3072
     save_state(tmp_path, "model", state, {"name": name})
-    back = load_state(tmp_path, "model", {"name": name})
-    assert back is not None
+    back = read_state(tmp_path, "model", {"name": name})
+    assert not isinstance(back, StateLoss)
     equal(state, back)
 
 
@@ -162,8 +162,8 @@ def test_state_from_disk_goes_on_as_if_nothing_had_happened(name: str, tmp_path:
     state = detector.initial(len(x))
     detector.score(state, x[:, :500], times[:, :500])
     save_state(tmp_path, "detector", state, {})
-    back = load_state(tmp_path, "detector", {})
-    assert back is not None
+    back = read_state(tmp_path, "detector", {})
+    assert not isinstance(back, StateLoss)
     a = detector.score(state, x[:, 500:], times[:, 500:]).p
     np.testing.assert_array_equal(a, detector.score(back, x[:, 500:], times[:, 500:]).p)
 

@@ -20,7 +20,7 @@ from aiops.models.budget import Budget
 from aiops.models.entity import EntityIndex
 from aiops.models.second_tier import kept
 from aiops.models.second_tier import pool as pools
-from aiops.models.state_files import load_state, save_state
+from aiops.models.state_files import StateLoss, read_state, save_state
 from aiops.pipeline import Watch, evaluate, keep, turn
 from aiops.plugins import catalogue, load
 from aiops.store import Store
@@ -181,8 +181,8 @@ def test_forecasts_after_a_restart_are_those_without(name: str, tmp_path: Path) 
     rows, state = np.arange(40), model.initial(40)
     looks(model, state, seen, limit, rows, (0, 300))
     save_state(tmp_path, "model", state, {})
-    back = load_state(tmp_path, "model", {})
-    assert back is not None
+    back = read_state(tmp_path, "model", {})
+    assert not isinstance(back, StateLoss)
     want = looks(model, state, seen, limit, rows, (600, 3900))
     for field, array in looks(kind(kind.Params(), STEP), back, seen, limit, rows, (600, 3900)).items():
         np.testing.assert_array_equal(array, want[field], field)
@@ -242,8 +242,8 @@ def test_slow_forecasts_after_a_restart_are_those_without(names: list[str], own_
         save_state(tmp_path, name, state | kept.put(pools.shared(), [state]), {})
     pools.share(pools.Pool(1, patient=True))
     for name in names:
-        back = load_state(tmp_path, name, {})
-        assert back is not None
+        back = read_state(tmp_path, name, {})
+        assert not isinstance(back, StateLoss)
         kept.take_up(pools.shared(), back)
         found[name] = back
     for name, model in models.items():

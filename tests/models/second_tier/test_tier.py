@@ -16,7 +16,7 @@ from aiops.models.second_tier import kept, tier
 from aiops.models.second_tier import pool as pools
 from aiops.models.second_tier.forecasters import Ets, EtsParams, Pca, PcaParams
 from aiops.models.second_tier.pool import Job, Pool
-from aiops.models.state_files import load_state, save_state
+from aiops.models.state_files import StateLoss, read_state, save_state
 from tests.models.hours import NOW, history_of
 
 HOUR, DAY = 3600, 86400
@@ -112,8 +112,8 @@ def restarted(state: State, tmp_path: Path) -> State:
     """The state and what it waits for, saved, and taken up by another life with a pool of its own."""
     save_state(tmp_path, "model", state | kept.put(pools.shared(), [state]), {})
     pools.share(Pool(deadline_s=LONG, budget_s=600))
-    found = load_state(tmp_path, "model", {})
-    assert found is not None
+    found = read_state(tmp_path, "model", {})
+    assert not isinstance(found, StateLoss)
     kept.take_up(pools.shared(), found)
     assert set(found) == set(state)
     return found
