@@ -73,8 +73,8 @@ def _exhaustion(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[
     rows = np.flatnonzero(gate["active"] & np.isfinite(watch.held.time_s[:, 1]))
     explain_crossings(watch, rows, now_s)
     symptoms = build.exhaustion(
-        rows, watch.window.labels, watch.held, latest, watch.limit, gate["since_s"], row_now, watch.naming, watch.lineage_of,
-        _joined(watch.explained, newest(watch, rows, now_s)),
+        rows, watch.held, latest, watch.limit, gate["since_s"], row_now,
+        _about(watch, _joined(watch.explained, newest(watch, rows, now_s))),
     )
     return _grouped(watch, rows, symptoms)
 
@@ -116,16 +116,19 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
     usual = watch.last_expected, watch.last_lower, watch.last_upper
     known, thresholds = _known(watch, scores, entities), watch.thresholds
     leading = {entity: _leading(watch, entity, score_of) for entity in entities.tolist()}
-    strange = np.concatenate([rows for _, rows, _ in leading.values()])
-    more = _joined(explain_anomalies(watch, strange, now_s), newest(watch, strange, now_s))
+    rows_told = np.concatenate([rows for _, rows, _ in leading.values()])
+    about = _about(watch, _joined(explain_anomalies(watch, rows_told, now_s), newest(watch, rows_told, now_s)))
     for entity, (order, rows, shares) in leading.items():
-        since = np.full(watch.n, gate["since_s"][entity])
-        about = of_others(watch, order, len(rows), score_of, latest)
-        out[entity] = build.anomalies(
-            rows, watch.window.labels, score_of, shares, (float(known[entity]), float(thresholds[entity])), latest, usual, since,
-            watch.naming, watch.lineage_of, told(watch, entity, about, now_s), more,
+        strange = build.Strange(
+            rows, shares, float(known[entity]), float(thresholds[entity]), int(gate["since_s"][entity])
         )
+        also = told(watch, entity, of_others(watch, order, len(rows), score_of, latest), now_s)
+        out[entity] = build.anomalies(strange, score_of, latest, usual, about, also)
     return out
+
+
+def _about(watch: Watch, more: Mapping[int, Mapping[str, Any]]) -> build.About:
+    return build.About(watch.window.labels, watch.naming, watch.lineage_of, more)
 
 
 def _joined(first: Mapping[int, Mapping[str, Any]], second: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
@@ -162,7 +165,7 @@ def _conflicts(watch: Watch, now_s: int) -> dict[int, list[Symptom]]:
     active = guards.step(watch.gates["conflict"], lasting, state["first_of"] >= 0, SETTLES, watch.row_now(now_s))
     rows = np.flatnonzero(active)
     names = [feed.name for feed in watch.feeds]
-    symptoms = build.conflicts(rows, watch.window.labels, state, names, watch.agreement.tolerance, watch.naming, watch.lineage_of)
+    symptoms = build.conflicts(rows, state, names, watch.agreement.tolerance, _about(watch, {}))
     return _grouped(watch, rows, symptoms)
 
 
@@ -174,10 +177,8 @@ def _absences(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[Sy
     firing = absence.firing(state, score) & ~masked(watch, now_s)
     rows = np.flatnonzero(guards.step(watch.gates["absence"], firing, known, watch.guards, at))
     usual = absence.scale(state, watch.step_s)
-    more = explain_absences(watch, rows, now_s)
-    symptoms = build.absences(
-        rows, watch.window.labels, score, state["silent_s"], usual, at, watch.naming, watch.lineage_of, more
-    )
+    about = _about(watch, explain_absences(watch, rows, now_s))
+    symptoms = build.absences(rows, score, state["silent_s"], usual, at, about)
     return _grouped(watch, rows, symptoms)
 
 

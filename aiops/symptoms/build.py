@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiops.core.durations import text
@@ -31,6 +31,28 @@ class Naming:
     unit: str
     critical_within_s: float = 0.0
     warning_within_s: float = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What symptoms of every kind say of their row (n,): its labels, the card's words, where its samples come from; `more` is
+    further evidence of some rows, plain JSON values."""
+
+    labels: Sequence[Labels]
+    naming: Naming
+    lineage: Callable[[int], Lineage]
+    more: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """An entity that is strange, since `since_s`: its `score` and threshold, the rows (k,) that lead, the share of each in it."""
+
+    rows: Ints
+    shares: Floats
+    score: float
+    threshold: float
+    since_s: int
 
 
 def severity(naming: Naming, left_s: float) -> Severity:
@@ -60,25 +82,12 @@ def trust(lineage: Lineage) -> float:
 
 
 def exhaustion(
-    rows: Ints,
-    labels: Sequence[Labels],
-    found: Crossings,
-    latest: Floats,
-    limit: Limit,
-    since_s: Ints,
-    now_s: Ints,
-    naming: Naming,
-    lineage: Callable[[int], Lineage],
-    more: Mapping[int, Mapping[str, Any]] | None = None,
+    rows: Ints, found: Crossings, latest: Floats, limit: Limit, since_s: Ints, now_s: Ints, about: About
 ) -> list[Symptom]:
-    """Symptoms of rows that will cross their limit; `rows` indexes all the other (n, …) arguments.
-
-    `more`: further evidence of a row, plain JSON values.
-    """
-    out = []
+    """Symptoms of rows that will cross their limit; `rows` indexes all the other (n, …) arguments."""
+    out, naming = [], about.naming
     for i in rows.tolist():
         early, expected, late = (float(x) for x in found.time_s[i])
-        crossing = Crossing(early, expected, late)
         evidence = {
             "now": plain(latest[i]),
             "limit": plain(limit.value[i]),
@@ -89,49 +98,30 @@ def exhaustion(
             "trend_start_s": plain(now_s[i] - found.window_s[i]),
             "level": found.level,
             "reason": str(found.reason[i]),
-            **(more or {}).get(i, {}),
+            **about.more.get(i, {}),
         }
+        lineage, how = about.lineage(i), severity(naming, expected - float(now_s[i]))
         out.append(
             Symptom(
-                naming.card,
-                naming.signal,
-                labels[i],
-                "exhaustion",
-                int(since_s[i]),
-                severity(naming, expected - float(now_s[i])),
-                float(found.confidence[i]) * trust(lineage(i)),
-                0.0,
-                crossing,
-                evidence,
-                lineage(i),
+                naming.card, naming.signal, about.labels[i], "exhaustion", int(since_s[i]), how,
+                float(found.confidence[i]) * trust(lineage), 0.0, Crossing(early, expected, late), evidence, lineage,
             )
-        )
+        )  # fmt: skip
     return out
 
 
 def anomalies(
-    rows: Ints,
-    labels: Sequence[Labels],
-    score: Floats,
-    shares: Floats,
-    whole: tuple[float, float],
-    latest: Floats,
-    usual: tuple[Floats, Floats, Floats],
-    since_s: Ints,
-    naming: Naming,
-    lineage: Callable[[int], Lineage],
-    about: Mapping[str, Any],
-    more: Mapping[int, Mapping[str, Any]] | None = None,
+    entity: Strange, score: Floats, latest: Floats, usual: tuple[Floats, Floats, Floats], about: About, also: Mapping[str, Any]
 ) -> list[Symptom]:
-    """Symptoms of the `rows` (k,) of one entity that are strange; `score` (n,) is -log10 p, `shares` (k,) the part that each has
-    in the entity's score. `whole`: that score and the entity's threshold; confidence grows with the distance of these two.
+    """Symptoms of the rows that lead in an entity; `score` (n,) is -log10 p. Confidence grows with the distance of the entity's
+    score from its threshold.
 
-    `usual`: expected, lowest and highest usual value here at this hour, (n,) each. `about`: further evidence on all of them,
-    `more` on a row, plain JSON values; of lists that both have one follows the other.
+    `usual`: expected, lowest and highest usual value here at this hour, (n,) each. `also`: further evidence on all of them; of
+    lists that it and that of a row both have one follows the other.
     """
-    out = []
-    for i, share in zip(rows.tolist(), shares.tolist(), strict=True):
-        value = float(score[i])
+    out, naming = [], about.naming
+    for i, share in zip(entity.rows.tolist(), entity.shares.tolist(), strict=True):
+        value, lineage = float(score[i]), about.lineage(i)
         evidence = {
             "now": plain(latest[i]),
             "expected": plain(usual[0][i]),
@@ -140,61 +130,44 @@ def anomalies(
             "unit": naming.unit,
             "score": round(value, 3),
             "share": round(share, 3),
-            "entity_score": plain(round(whole[0], 3)),
-            "threshold": whole[1],
+            "entity_score": plain(round(entity.score, 3)),
+            "threshold": entity.threshold,
             "reason": "unlike what was usual here",
-            **about,
+            **also,
         }
-        for name, found in (more or {}).get(i, {}).items():
+        for name, found in about.more.get(i, {}).items():
             evidence[name] = [*evidence.get(name, ()), *found] if isinstance(found, list) else found
         out.append(
             Symptom(
-                naming.card,
-                naming.signal,
-                labels[i],
-                "anomaly",
-                int(since_s[i]),
-                "warning",
-                sureness(*whole) * trust(lineage(i)),
-                value,
-                None,
-                evidence,
-                lineage(i),
-            )
-        )
-    return out
-
-
-def absences(
-    rows: Ints, labels: Sequence[Labels], score: Floats, silent_s: Floats, usual_s: Floats, now_s: Ints, naming: Naming,
-    lineage: Callable[[int], Lineage], more: Mapping[int, Mapping[str, Any]] | None = None,
-) -> list[Symptom]:  # fmt: skip
-    """Symptoms of rows that are silent, since `silent_s` before `now_s`; `usual_s` is the scale of their silences. `more`:
-    further evidence of a row, plain JSON values."""
-    out = []
-    for i in rows.tolist():
-        silent, value = float(silent_s[i]), plain(score[i]) or 0.0
-        evidence = {
-            "now": None, "unit": naming.unit, "silent_s": silent, "usual_silence_s": plain(usual_s[i]), "score": round(value, 3),
-            "reason": f"silent for {text(silent)} while its source answers; silences of {text(float(usual_s[i]))} are usual here",
-            **(more or {}).get(i, {}),
-        }  # fmt: skip
-        since = int(now_s[i] - silent)
-        out.append(
-            Symptom(
-                naming.card, naming.signal, labels[i], "absence", since, "warning", min(0.95, 1.0 - 10.0**-value), value, None,
-                evidence, lineage(i),
+                naming.card, naming.signal, about.labels[i], "anomaly", entity.since_s, "warning",
+                sureness(entity.score, entity.threshold) * trust(lineage), value, None, evidence, lineage,
             )
         )  # fmt: skip
     return out
 
 
-def conflicts(
-    rows: Ints, labels: Sequence[Labels], state: State, sources: Sequence[str], tolerance: float, naming: Naming,
-    lineage: Callable[[int], Lineage],
-) -> list[Symptom]:  # fmt: skip
+def absences(rows: Ints, score: Floats, silent_s: Floats, usual_s: Floats, now_s: Ints, about: About) -> list[Symptom]:
+    """Symptoms of rows that are silent, since `silent_s` before `now_s`; `usual_s` is the scale of their silences."""
+    out, naming = [], about.naming
+    for i in rows.tolist():
+        silent, value = float(silent_s[i]), plain(score[i]) or 0.0
+        evidence = {
+            "now": None, "unit": naming.unit, "silent_s": silent, "usual_silence_s": plain(usual_s[i]), "score": round(value, 3),
+            "reason": f"silent for {text(silent)} while its source answers; silences of {text(float(usual_s[i]))} are usual here",
+            **about.more.get(i, {}),
+        }  # fmt: skip
+        out.append(
+            Symptom(
+                naming.card, naming.signal, about.labels[i], "absence", int(now_s[i] - silent), "warning",
+                min(0.95, 1.0 - 10.0**-value), value, None, evidence, about.lineage(i),
+            )
+        )  # fmt: skip
+    return out
+
+
+def conflicts(rows: Ints, state: State, sources: Sequence[str], tolerance: float, about: About) -> list[Symptom]:
     """Symptoms of rows whose sources disagree; `state` (n, …) is what `aiops.telemetry.merge.Agreement` remembers of each row."""
-    out = []
+    out, naming = [], about.naming
     for i in rows.tolist():
         first, second = float(state["first"][i]), float(state["second"][i])
         here, there = (sources[int(state[name][i])] for name in ("first_of", "second_of"))
@@ -205,8 +178,8 @@ def conflicts(
         }  # fmt: skip
         out.append(
             Symptom(
-                naming.card, naming.signal, labels[i], "conflict", int(state["since_s"][i]), "info", 0.9, 0.0, None, evidence,
-                lineage(i),
+                naming.card, naming.signal, about.labels[i], "conflict", int(state["since_s"][i]), "info", 0.9, 0.0, None,
+                evidence, about.lineage(i),
             )
         )  # fmt: skip
     return out

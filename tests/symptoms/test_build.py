@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from aiops.core.records import Crossing, Crossings, Limit, Lineage, Remark
-from aiops.symptoms.build import Naming, anomalies, exhaustion, severity, sureness, trust
+from aiops.symptoms.build import About, Naming, Strange, anomalies, exhaustion, severity, sureness, trust
 
 LINEAGE = Lineage("prod", "q", 0, 60)
 NAMING = Naming("disk_full", "free", "By", critical_within_s=600.0, warning_within_s=7200.0)
 LABELS = [{"disk": "a"}, {"disk": "b"}, {"disk": "c"}]
+ABOUT = About(LABELS, NAMING, lambda _: LINEAGE)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +53,8 @@ def crossings() -> Crossings:
 def test_only_the_rows_asked_for_become_symptoms_each_with_its_own_values() -> None:
     now = np.array([500, 600, 700], np.int64)
     found = exhaustion(
-        np.array([0, 2]), LABELS, crossings(), np.array([7.0, 8.0, np.nan]), Limit.uniform(3, 10.0, True),
-        np.array([400, 0, 650]), now, NAMING, lambda _: LINEAGE,
+        np.array([0, 2]), crossings(), np.array([7.0, 8.0, np.nan]), Limit.uniform(3, 10.0, True), np.array([400, 0, 650]),
+        now, ABOUT,
     )  # fmt: skip
     first, second = found
     assert (first.card, first.signal, first.labels, first.kind) == ("disk_full", "free", {"disk": "a"}, "exhaustion")
@@ -74,15 +75,10 @@ def test_what_a_symptom_says_is_plain_json_whatever_was_measured(make: str) -> N
     found: list[Any]
     if make == "exhaustion":
         limit = Limit(nothing, np.array([True, False, True]), nothing, np.zeros(3, np.int8))
-        found = exhaustion(
-            rows, LABELS, crossings(), nothing, limit, np.zeros(3, np.int64), np.zeros(3, np.int64), NAMING, lambda _: LINEAGE
-        )
+        found = exhaustion(rows, crossings(), nothing, limit, np.zeros(3, np.int64), np.zeros(3, np.int64), ABOUT)
     else:
         score = np.array([4.0, 5.0, 6.0])
-        shares, whole = np.full(3, 1 / 3), (np.nan, 4.0)
-        found = anomalies(
-            rows, LABELS, score, shares, whole, nothing, (nothing,) * 3, np.zeros(3, np.int64), NAMING, lambda _: LINEAGE, {}
-        )
+        found = anomalies(Strange(rows, np.full(3, 1 / 3), np.nan, 4.0, 0), score, nothing, (nothing,) * 3, ABOUT, {})
     for one in found:
         assert json.loads(json.dumps(dict(one.evidence), allow_nan=False)) == dict(one.evidence)
         assert one.evidence["now"] is None
@@ -92,15 +88,12 @@ def test_an_anomaly_is_as_sure_as_the_score_of_its_entity_is_above_the_threshold
     assert [sureness(score, 4.0) for score in (3.0, 4.0, 40.0, np.nan)] == [0.5, 0.5, 0.95, 0.5]
     assert sureness(4.5, 4.0) == pytest.approx(1 - 0.5 * 10**-0.5)
     score = np.array([4.0, 5.0, 40.0])
-    usual, since, also = (score, score - 1, score + 1), np.array([1, 2, 3]), {"also": ["x"]}
-    shares = np.array([0.2, 0.3, 0.5])
-    found = anomalies(
-        np.array([0, 1, 2]), LABELS, score, shares, (4.2, 4.0), score, usual, since, NAMING, lambda _: LINEAGE, also
-    )
+    usual, whole = (score, score - 1, score + 1), Strange(np.array([0, 1, 2]), np.array([0.2, 0.3, 0.5]), 4.2, 4.0, 7)
+    found = anomalies(whole, score, score, usual, ABOUT, {"also": ["x"]})
     assert {one.confidence for one in found} == {sureness(4.2, 4.0)}
     assert {(one.evidence["entity_score"], one.evidence["threshold"]) for one in found} == {(4.2, 4.0)}
     assert [(one.kind, one.severity, one.crossing, one.score, one.since_s) for one in found] == [
-        ("anomaly", "warning", None, 4.0, 1), ("anomaly", "warning", None, 5.0, 2), ("anomaly", "warning", None, 40.0, 3),
+        ("anomaly", "warning", None, 4.0, 7), ("anomaly", "warning", None, 5.0, 7), ("anomaly", "warning", None, 40.0, 7),
     ]  # fmt: skip
     assert [one.evidence["share"] for one in found] == [0.2, 0.3, 0.5]
     names = ("expected", "usual_low", "usual_high", "also")
@@ -109,12 +102,8 @@ def test_an_anomaly_is_as_sure_as_the_score_of_its_entity_is_above_the_threshold
 
 def test_no_rows_no_symptoms() -> None:
     none = np.zeros(0, np.int64)
-    assert (
-        exhaustion(none, LABELS, crossings(), np.zeros(3), Limit.uniform(3, 1.0, True), none, none, NAMING, lambda _: LINEAGE)
-        == []
-    )
-    usual = (np.zeros(3),) * 3
-    assert anomalies(none, LABELS, np.zeros(3), none, (4.0, 4.0), np.zeros(3), usual, none, NAMING, lambda _: LINEAGE, {}) == []
+    assert exhaustion(none, crossings(), np.zeros(3), Limit.uniform(3, 1.0, True), none, none, ABOUT) == []
+    assert anomalies(Strange(none, np.zeros(0), 4.0, 4.0, 0), np.zeros(3), np.zeros(3), (np.zeros(3),) * 3, ABOUT, {}) == []
 
 
 def test_what_was_made_of_a_partial_answer_is_believed_half() -> None:
