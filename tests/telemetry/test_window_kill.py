@@ -252,7 +252,8 @@ def visible_is_true_from(window: Window, start: int) -> None:
 
 
 @pytest.mark.parametrize("clean", [True, False])
-def test_every_flipped_bit_is_noticed_and_what_it_hit_is_read_again(tmp_path: Path, clean: bool) -> None:
+@pytest.mark.parametrize("bits", [12, pytest.param(200, marks=pytest.mark.long)])
+def test_every_flipped_bit_is_noticed_and_what_it_hit_is_read_again(tmp_path: Path, clean: bool, bits: int) -> None:
     whole = tmp_path / "whole"
     window = Window.open(whole, 60, capacity=1)
     end = filled(window, 60, 2, 0, 5000)
@@ -261,7 +262,7 @@ def test_every_flipped_bit_is_noticed_and_what_it_hit_is_read_again(tmp_path: Pa
     rng = np.random.default_rng(5)
     for ring in ("fine.ring", "mid.ring", "long.ring"):
         size = (whole / ring).stat().st_size
-        for bit in rng.integers(0, 8 * size, 40).tolist():
+        for bit in rng.integers(0, 8 * size, bits).tolist():
             shutil.copytree(whole, tmp_path / "one", dirs_exist_ok=True)
             content = bytearray((whole / ring).read_bytes())
             content[bit // 8] ^= 1 << bit % 8
