@@ -29,7 +29,7 @@ from common import alertmanager
 from aiops.core.records import Crossing, EarlyWarning, Lineage, Symptom
 from aiops.notify.alertmanager import AlertmanagerNotifier, AlertmanagerParams
 from aiops.notify.interface import Notifier
-from aiops.notify.message import payload_of
+from aiops.notify.message import News, payload_of
 from aiops.notify.relay import Relay
 from aiops.notify.webhook import WebhookNotifier, WebhookParams
 from aiops.store import Store
@@ -110,7 +110,7 @@ def fill(store: Store, name: str, messages: int, episodes: int, now_s: float) ->
     with store.transaction() as tx:
         for n in range(messages):
             one = early(n % episodes, int(now_s))
-            payload = payload_of("worsened", one, now_s, 60.0, None)
+            payload = payload_of(News("worsened", one, now_s, 60.0))
             tx.enqueue(name, one.id, f"{one.id}:worsened:{n}", payload, now_s)
 
 

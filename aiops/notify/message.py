@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Literal
 
@@ -44,59 +44,86 @@ class OutboxEntry:
     not_before_s: float = 0.0
 
 
-def outbox_rows(
-    event: Event, warning: EarlyWarning, routes: Sequence[Route], now_s: float, step_s: float,
-    judged_at_s: float | None = None, local: Collection[str] = (), renewed: Collection[str] = (),
-    told: Callable[[str], EarlyWarning | None] | None = None, hours: WorkingHours | None = None,
-    clocks: Mapping[str, Clock] | None = None, outcome: Outcome | None = None, fates: Sequence[Fate] = (), means: str = "",
-) -> Iterator[OutboxEntry]:
-    """What every receiver is told of an event.
+@dataclass(frozen=True, slots=True)
+class News:
+    """What happened to a warning in a turn at `now_s`.
 
-    The first route that matches wins, unless it says `continue`. A shadow warning is told to `local` receivers only, marked
-    unproven; a renewal (`updated`) to those in `renewed`, which would forget it else, and as `repeated` where a route says so.
-    The group is the warning, so that what is said of one episode arrives in order; of a route that bundles, the bundle, but
-    those in `renewed` get each alone, for they put together by themselves.
-    `judged_at_s`: when at the latest a warning that has ended is judged; `outcome`: what became of it (`judged`). `told`: the
-    warning as a receiver may see it, None when it must not. `hours`: when somebody is at work; what is over is told by every
-    route that may have told it. `clocks`: on whose clock a receiver reads times; UTC without one. `fates`: what became of those
-    it spoke for. `means`: what the card says that it means for users.
+    `judged_at_s`: when at the latest a warning that has ended is judged; `outcome`: what became of it (`judged`); `fates`: what
+    became of those it spoke for; `means`: what the card says that it means for users.
     """
-    hours, clocks = hours or WorkingHours(), clocks or {}
-    over = event in OVER
+
+    event: Event
+    warning: EarlyWarning
+    now_s: float
+    step_s: float
+    judged_at_s: float | None = None
+    outcome: Outcome | None = None
+    fates: Sequence[Fate] = ()
+    means: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who may be told: the receivers that routes lead to.
+
+    `local`: those on this machine; `renewed`: those that would forget what is not renewed. `hours`: when somebody is at work.
+    `clocks`: on whose clock a receiver reads times; UTC without one.
+    """
+
+    routes: Sequence[Route]
+    local: Collection[str] = ()
+    renewed: Collection[str] = ()
+    hours: WorkingHours = field(default_factory=WorkingHours)
+    clocks: Mapping[str, Clock] = field(default_factory=dict)
+
+
+def outbox_rows(
+    news: News, to: Audience, told: Callable[[str], EarlyWarning | None] | None = None
+) -> Iterator[OutboxEntry]:
+    """What every receiver is told of it.
+
+    The first route that matches wins, unless it says `continue`; what is over is told by every route that may have told it. A
+    shadow warning is told to `local` receivers only, marked unproven; a renewal (`updated`) to those in `renewed`, and as
+    `repeated` where a route says so. The group is the warning, so that what is said of one episode arrives in order; of a route
+    that bundles, the bundle, but those in `renewed` get each alone, for they put together by themselves. `told`: the warning as
+    a receiver may see it, None when it must not.
+    """
+    warning, now_s, outcome = news.warning, news.now_s, news.outcome
+    over = news.event in OVER
+    urgent = None if over else is_urgent(warning, now_s, to.hours)
     payloads: dict[tuple[str, Clock, bool], tuple[EarlyWarning, dict[str, Any]]] = {}
-    for name, (route, sure) in _leading(warning, routes, None if over else is_urgent(warning, now_s, hours), over).items():
-        if (warning.stage == "shadow" and name not in local) or (event == "judged" and not route.verdicts):
+    for name, (route, sure) in _leading(warning, to.routes, urgent, over).items():
+        if (warning.stage == "shadow" and name not in to.local) or (news.event == "judged" and not route.verdicts):
             continue
-        kind = event if event != "updated" or name in renewed else _again(route, warning, now_s, step_s)
+        kind = news.event if news.event != "updated" or name in to.renewed else _again(route, warning, now_s, news.step_s)
         if kind is None:
             continue
         seen = warning if told is None else told(name)
         if seen is None:
             continue
-        clock = clocks.get(name, UTC_CLOCK)
+        clock = to.clocks.get(name, UTC_CLOCK)
         known = payloads.get((kind, clock, seen is warning))
         if known is None or known[0] is not seen:
             shown = outcome if outcome is None or seen is warning else replace(outcome, entity={}, about={}, detail="")
-            known = payloads[kind, clock, seen is warning] = seen, payload_of(
-                kind, seen, now_s, step_s, judged_at_s, clock, shown, fates, means
-            )
-        group, more, at_s = (warning.id, {}, now_s) if name in renewed else _bundle(route, seen, now_s, hours)
-        if over and (not sure or event == "judged"):
+            payload = payload_of(replace(news, event=kind, warning=seen, outcome=shown), clock)
+            known = payloads[kind, clock, seen is warning] = seen, payload
+        group, more, at_s = (warning.id, {}, now_s) if name in to.renewed else _bundle(route, seen, now_s, to.hours)
+        if over and (not sure or news.event == "judged"):
             more |= {"if_told": True}
-        yield OutboxEntry(name, group, key_of(kind, warning, now_s, outcome, fates), known[1] | more, kind == "updated", at_s)
+        key = key_of(replace(news, event=kind))
+        yield OutboxEntry(name, group, key, known[1] | more, kind == "updated", at_s)
 
 
-def key_of(
-    event: Event, warning: EarlyWarning, now_s: float, outcome: Outcome | None = None, fates: Sequence[Fate] = ()
-) -> str:
+def key_of(news: News) -> str:
     """What names a message, the same however often it is made."""
-    if event == "judged" and fates:  # it may be told again when one of them is judged
-        return f"{warning.id}:{event}:{int(now_s)}:{leading(fates)}"
-    if outcome is not None:
-        return f"{warning.id}:{event}:{outcome.settled_s}:{outcome.verdict}"
+    warning, event, now_s = news.warning, news.event, int(news.now_s)
+    if event == "judged" and news.fates:  # it may be told again when one of them is judged
+        return f"{warning.id}:{event}:{now_s}:{leading(news.fates)}"
+    if news.outcome is not None:
+        return f"{warning.id}:{event}:{news.outcome.settled_s}:{news.outcome.verdict}"
     if event == "opened" and warning.thread:  # who was told of what it goes on for knows enough
         return f"{warning.thread}:opened"
-    return f"{warning.id}:{event}" + (f":{int(now_s)}" if event in ("updated", "worsened", "repeated") else "")
+    return f"{warning.id}:{event}" + (f":{now_s}" if event in ("updated", "worsened", "repeated") else "")
 
 
 def _leading(
@@ -171,24 +198,22 @@ def facts_of(warning: EarlyWarning) -> Labels:
     return {**warning.labels, **warning.entity, **{name: str(getattr(warning, name)) for name in OWN}}
 
 
-def payload_of(
-    event: Event, warning: EarlyWarning, now_s: float, step_s: float, judged_at_s: float | None, clock: Clock = UTC_CLOCK,
-    outcome: Outcome | None = None, fates: Sequence[Fate] = (), means: str = "",
-) -> dict[str, Any]:
+def payload_of(news: News, clock: Clock = UTC_CLOCK) -> dict[str, Any]:
     """One message as plain JSON: the warning whole, title and text, and until when it is true unless it is renewed."""
-    lasts = {"closed": 0.0, "judged": JUDGED_FOR_S}.get(event, TURNS_UNTIL_STALE * step_s)
+    event, warning, now_s, outcome, fates = news.event, news.warning, news.now_s, news.outcome, news.fates
+    lasts = {"closed": 0.0, "judged": JUDGED_FOR_S}.get(event, TURNS_UNTIL_STALE * news.step_s)
     return {
         "version": 1,
         "event": event,
         "at_s": now_s,
         "ends_at_s": now_s + lasts,
         "title": _AGAIN.get(event, "").format(warning.severity) + title(warning, now_s, clock, outcome, fates),
-        "text": body(warning, now_s, judged_at_s, clock, outcome, fates, means),
+        "text": body(warning, now_s, news.judged_at_s, clock, outcome, fates, news.means),
         "record": record(warning),
-        "impact": impact(warning, means),
+        "impact": impact(warning, news.means),
         "act_before": act_before(warning, now_s, clock),
         "verdict": (leading(fates) if warning.members else "") or verdict(warning, event in OVER),
-        "judged_at_s": judged_at_s if outcome is None else float(outcome.settled_s),
+        "judged_at_s": news.judged_at_s if outcome is None else float(outcome.settled_s),
         "warning": to_json(warning),
         **({"verdicts": tally(fates)} if fates else {}),
         **({} if outcome is None else {"outcome": to_json(outcome)}),

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiops.core.records import CAME, EarlyWarning
 from aiops.core.text import visible
-from aiops.notify.message import OVER, OutboxEntry, outbox_rows, wrong_line
+from aiops.notify.message import OVER, Audience, News, OutboxEntry, outbox_rows, wrong_line
 from aiops.notify.message import Event as Kind
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.arrays import arrays
@@ -44,11 +44,8 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
         first = warning.id in changes.worse and kind in ("opened", "worsened") and warning.told_s is None
         kind = "opened" if first else kind
         fates = fates_of(warning, rooms, changes) if kind in OVER and rooms.routes else ()
-        rows = outbox_rows(
-            kind, warning, rooms.routes, now_s, watch.step_s, deadline_s(warning), rooms.local_receivers,
-            rooms.renewed_receivers, partial(_seen, rooms, changes, event.kind, warning), rooms.working_hours, rooms.clocks,
-            event.outcome, fates, watch.card.impact,
-        )
+        news = News(kind, warning, now_s, watch.step_s, deadline_s(warning), event.outcome, fates, watch.card.impact)
+        rows = outbox_rows(news, _audience(rooms), partial(_seen, rooms, changes, event.kind, warning))
         told = [replace(row, payload=_linked(row.payload, rooms, warning, stopped)) for row in rows if row.renewal or not folded]
         if first:  # under the key of its opening, so that it is told once
             told = [replace(row, payload={**row.payload, "event": "worsened"}) for row in told]
@@ -64,12 +61,13 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
 def _conclude(watch: Watch, now_s: int, rooms: Rooms, changes: Changes, stopped: str) -> None:
     """Let a thread that had ended say what became of all that it told of, once that is known."""
     for speaker, outcome, fates in list(concluded(rooms, changes)):
-        rows = outbox_rows(
-            "judged", speaker, rooms.routes, now_s, watch.step_s, None, rooms.local_receivers, rooms.renewed_receivers,
-            partial(_seen, rooms, changes, "judged", speaker), rooms.working_hours, rooms.clocks, outcome, fates,
-            watch.card.impact,
-        )  # fmt: skip
+        news = News("judged", speaker, now_s, watch.step_s, None, outcome, fates, watch.card.impact)
+        rows = outbox_rows(news, _audience(rooms), partial(_seen, rooms, changes, "judged", speaker))
         changes.outbox += [replace(row, payload=_linked(row.payload, rooms, speaker, stopped)) for row in rows]
+
+
+def _audience(rooms: Rooms) -> Audience:
+    return Audience(rooms.routes, rooms.local_receivers, rooms.renewed_receivers, rooms.working_hours, rooms.clocks)
 
 
 def _told_as(event: Event, ended: Collection[str]) -> Kind | None:

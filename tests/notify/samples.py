@@ -13,7 +13,7 @@ from aiops.config.routing import Route
 from aiops.core.params import Params
 from aiops.core.records import Crossing, EarlyWarning, Lineage, Outcome, Symptom, Verdict
 from aiops.notify.interface import Notifier
-from aiops.notify.message import Event, payload_of
+from aiops.notify.message import Event, News, payload_of
 from aiops.store import Store
 
 OPENED_S = int(datetime(2026, 3, 2, 8, 10, tzinfo=UTC).timestamp())
@@ -110,7 +110,7 @@ def outcome(about: EarlyWarning, verdict: Verdict = "averted", at_s: float = OPE
 def message(
     event: Event, about: EarlyWarning, now_s: float = OPENED_S, step_s: float = 60, judged_at_s: float | None = None
 ) -> dict[str, Any]:
-    return payload_of(event, about, now_s, step_s, judged_at_s)
+    return payload_of(News(event, about, now_s, step_s, judged_at_s))
 
 
 class Hand(Notifier[Params]):

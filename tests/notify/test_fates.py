@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from aiops.notify.fates import CARDS_AT_MOST, NAMED_AT_MOST, Fate, leading, lines, tally, title_of
-from aiops.notify.message import key_of, outbox_rows, payload_of
+from aiops.notify.message import Audience, News, key_of, outbox_rows, payload_of
 from tests.notify.samples import HOSTILE, OPENED_S, closed, outcome, route
 
 MANY = tuple({"id": f"m{i}", "entity": {"cluster": "eu", "instance": f"db{i}"}, "opened_s": OPENED_S} for i in range(15))
@@ -55,12 +55,12 @@ def test_what_was_told_with_another_is_named_by_its_card_alone() -> None:
 
 def test_a_message_counts_them_and_is_another_one_once_they_are_judged() -> None:
     before, after = fates("hit", None), fates("hit", "false")
-    payload = payload_of("closed", CAUSE, OPENED_S + 60, 60, None, fates=before)
+    payload = payload_of(News("closed", CAUSE, OPENED_S + 60, 60, fates=before))
     assert (payload["verdict"], payload["verdicts"]) == ("pending", {"hit": 1, "pending": 1})
-    (row,) = outbox_rows("judged", CAUSE, [route("am")], OPENED_S + 99, 60, fates=after)
+    (row,) = outbox_rows(News("judged", CAUSE, OPENED_S + 99, 60, fates=after), Audience([route("am")]))
     assert (row.payload["verdict"], row.payload["if_told"]) == ("hit", True)
     own = outcome(CAUSE)
-    judged = {key_of("judged", CAUSE, OPENED_S, own, some) for some in ([], after)}
-    keys = {key_of("closed", CAUSE, OPENED_S), *judged}
+    judged = {key_of(News("judged", CAUSE, OPENED_S, 60, outcome=own, fates=some)) for some in ([], after)}
+    keys = {key_of(News("closed", CAUSE, OPENED_S, 60)), *judged}
     assert len(keys) == 3
     assert all(key.startswith(f"{CAUSE.id}:") for key in keys)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from aiops.cli.app import app
 from aiops.notify.alertmanager import AlertmanagerNotifier, AlertmanagerParams
-from aiops.notify.message import payload_of
+from aiops.notify.message import News, payload_of
 from tests import servers
 from tests.notify.samples import warning as sample
 
@@ -48,7 +48,7 @@ def early(url: str, entity: Mapping[str, str]) -> None:
         stage="ticket", opened_s=int(now), updated_s=int(now),
         symptoms=(replace(first, kind="rule", evidence={**first.evidence, **evidence}),),
     )  # fmt: skip
-    AlertmanagerNotifier("am", AlertmanagerParams(url=url)).send(payload_of("opened", found, now, 60.0, None), "k", now)
+    AlertmanagerNotifier("am", AlertmanagerParams(url=url)).send(payload_of(News("opened", found, now, 60.0)), "k", now)
 
 
 def real(url: str, labels: Mapping[str, str]) -> None:
@@ -102,7 +102,7 @@ def test_the_real_alert_of_a_card_inhibits_its_warning_of_the_same_disk_and_no_o
     am = AlertmanagerNotifier("am", AlertmanagerParams(url=alertmanager))
     for name, card, entity in (*((n, "disk_full", e) for n, e in places.items()), ("load", "load", places["same"])):
         found = sample().having(id=name, card=card, entity=entity, labels=entity, opened_s=int(now), updated_s=int(now))
-        am.send(payload_of("opened", found, now, 60.0, None), "k", now)
+        am.send(payload_of(News("opened", found, now, 60.0)), "k", now)
     end = time.monotonic() + 30
     while states_of(alertmanager, "disk_full") != {"same": "active", "other": "active"}:
         assert time.monotonic() < end, states_of(alertmanager, "disk_full")

@@ -13,7 +13,7 @@ import pytest
 from aiops.config.routing import Route, WorkingHours, resolved
 from aiops.core.records import EarlyWarning
 from aiops.notify.clock import Clock
-from aiops.notify.message import OWN, Event, OutboxEntry, facts_of, outbox_rows, payload_of, routed
+from aiops.notify.message import OWN, Audience, Event, News, OutboxEntry, facts_of, outbox_rows, payload_of, routed
 from aiops.store.codec import warning_from
 from tests.notify.samples import HOSTILE, OPENED_S, anomaly, closed, outcome, route, warning
 
@@ -22,7 +22,7 @@ ALL = [route("am", go_on=True), route("out")]
 
 def told(event: Event, about: EarlyWarning, routes: Sequence[Route] = ALL, now_s: float = OPENED_S) -> dict[str, Any]:
     """Receiver to (key, payload)."""
-    rows = outbox_rows(event, about, routes, now_s, 60, OPENED_S + 9999.0, local={"out"}, renewed={"am"})
+    rows = outbox_rows(News(event, about, now_s, 60, OPENED_S + 9999.0), Audience(routes, {"out"}, {"am"}))
     return {row.receiver: (row.dedup_key, row.payload) for row in rows}
 
 
@@ -78,7 +78,7 @@ def test_a_renewal_goes_only_to_who_would_forget() -> None:
 
 
 def test_the_group_is_the_warning() -> None:
-    assert {row.group for row in outbox_rows("opened", warning(), ALL, OPENED_S, 60)} == {warning().id}
+    assert {row.group for row in outbox_rows(News("opened", warning(), OPENED_S, 60), Audience(ALL))} == {warning().id}
 
 
 def test_the_key_is_the_same_however_often_it_is_made() -> None:
@@ -96,19 +96,19 @@ def test_each_event_and_each_renewal_has_a_key_of_its_own() -> None:
 
 @pytest.mark.parametrize("event", ["opened", "updated", "worsened"])
 def test_what_is_open_is_true_for_three_turns(event: Event) -> None:
-    assert payload_of(event, warning(), OPENED_S + 60, 60, None)["ends_at_s"] == OPENED_S + 60 + 180
+    assert payload_of(News(event, warning(), OPENED_S + 60, 60))["ends_at_s"] == OPENED_S + 60 + 180
 
 
 def test_what_has_ended_ends_now_with_its_verdict_or_when_it_is_judged() -> None:
-    pending = payload_of("closed", closed(OPENED_S + 60), OPENED_S + 60, 60, OPENED_S + 9000.0)
+    pending = payload_of(News("closed", closed(OPENED_S + 60), OPENED_S + 60, 60, OPENED_S + 9000.0))
     assert (pending["ends_at_s"], pending["verdict"], pending["judged_at_s"]) == (OPENED_S + 60, "pending", OPENED_S + 9000.0)
-    assert payload_of("closed", closed(OPENED_S + 60, verdict="hit"), OPENED_S + 60, 60, None)["verdict"] == "hit"
-    assert payload_of("opened", warning(), OPENED_S, 60, None)["verdict"] == ""
+    assert payload_of(News("closed", closed(OPENED_S + 60, verdict="hit"), OPENED_S + 60, 60))["verdict"] == "hit"
+    assert payload_of(News("opened", warning(), OPENED_S, 60))["verdict"] == ""
 
 
 @pytest.mark.parametrize("about", [warning(), anomaly(), closed(OPENED_S + 9), warning(entity=HOSTILE, labels=HOSTILE)])
 def test_a_payload_is_plain_json_and_holds_the_whole_warning(about: EarlyWarning) -> None:
-    payload = payload_of("opened", about, OPENED_S, 60, None)
+    payload = payload_of(News("opened", about, OPENED_S, 60))
     again = json.loads(json.dumps(payload, allow_nan=False))
     assert again == payload
     assert warning_from(again["warning"]) == about
@@ -117,7 +117,8 @@ def test_a_payload_is_plain_json_and_holds_the_whole_warning(about: EarlyWarning
 def judged(about: EarlyWarning, routes: Sequence[Route], verdict: Any = "averted", **more: Any) -> list[OutboxEntry]:
     now_s = OPENED_S + 8 * 3600.0
     found = outcome(about, verdict, now_s, detail="ann: db1 was cleaned", **more)
-    return list(outbox_rows("judged", about.having(verdict=verdict), routes, now_s, 60, local={"out"}, outcome=found))
+    news = News("judged", about.having(verdict=verdict), now_s, 60, outcome=found)
+    return list(outbox_rows(news, Audience(routes, {"out"})))
 
 
 def test_a_verdict_that_comes_late_goes_to_whoever_was_told() -> None:
@@ -160,7 +161,7 @@ def test_who_may_not_see_everything_hears_the_verdict_and_no_more() -> None:
     about = closed(OPENED_S + 60, verdict="false")
     hidden = about.having(entity={"instance": "h-1"}, labels={"instance": "h-1"})
     found = replace(outcome(about, "false", detail="db1 was cleaned"), about={"service": "shop"})
-    (row,) = outbox_rows("judged", about, [route("am")], OPENED_S, 60, told=lambda name: hidden, outcome=found)
+    (row,) = outbox_rows(News("judged", about, OPENED_S, 60, outcome=found), Audience([route("am")]), lambda name: hidden)
     assert "db1 was cleaned" not in json.dumps(row.payload)
     assert (row.payload["outcome"]["entity"], row.payload["outcome"]["about"]) == ({}, {})
     assert row.payload["verdict"] == "false"
@@ -177,13 +178,14 @@ def test_who_puts_together_by_itself_is_told_each_alone_at_once() -> None:
     routes = tree({"receiver": "am", "group_by": ["env"], "continue": True}, {"receiver": "am2", "digest": True})
     for event in ("opened", "updated", "closed"):
         about = closed(OPENED_S) if event == "closed" else warning()
-        found = list(outbox_rows(event, about, routes, OPENED_S, 60, renewed={"am", "am2"}, hours=HOURS))
+        found = list(outbox_rows(News(event, about, OPENED_S, 60), Audience(routes, renewed={"am", "am2"}, hours=HOURS)))
         assert [(row.group, row.not_before_s, "bundle" in row.payload) for row in found] == [(warning().id, OPENED_S, False)] * 2
 
 
 def test_each_receiver_reads_times_on_its_own_clock() -> None:
     clocks = {"am": Clock(ZoneInfo("Europe/Berlin"))}
-    found = {row.receiver: row.payload for row in outbox_rows("opened", warning(), ALL, OPENED_S, 60, clocks=clocks)}
+    told = outbox_rows(News("opened", warning(), OPENED_S, 60), Audience(ALL, clocks=clocks))
+    found = {row.receiver: row.payload for row in told}
     assert "(15:20 CET, 14:40 to 16:10; 14:20 UTC)" in found["am"]["title"]
     assert "(14:20 UTC, 13:40 to 15:10)" in found["out"]["title"]
     assert found["am"]["act_before"] == "2026-03-02 14:40 CET (13:40 UTC, in 5h30m)"
@@ -198,7 +200,7 @@ HOURS = WorkingHours(begin="09:00")
 
 
 def rows(event: Event, about: EarlyWarning, routes: Sequence[Route], now_s: float = OPENED_S) -> list[OutboxEntry]:
-    return list(outbox_rows(event, about, routes, now_s, 60, hours=HOURS))
+    return list(outbox_rows(News(event, about, now_s, 60), Audience(routes, hours=HOURS)))
 
 
 def test_only_what_must_be_decided_before_work_begins_is_urgent() -> None:
@@ -229,7 +231,8 @@ def test_those_that_share_labels_wait_for_each_other() -> None:
 
 def test_what_is_told_together_names_labels_as_its_receiver_may_see_them() -> None:
     routes, seen = tree({"receiver": "chat", "group_by": ["env"]}), warning(labels={"env": "masked:0123456789ab"})
-    (row,) = outbox_rows("opened", warning(labels={"env": "bank"}), routes, OPENED_S, 60, told=lambda name: seen)
+    news = News("opened", warning(labels={"env": "bank"}), OPENED_S, 60)
+    (row,) = outbox_rows(news, Audience(routes), lambda name: seen)
     assert row.payload["bundle"] == {"env": "masked:0123456789ab"}
     assert "bank" not in str(row)
 
@@ -286,5 +289,7 @@ def test_who_pages_gets_only_what_has_earned_it_and_cannot_wait(stage: Any, urge
 
 def test_an_end_follows_a_warning_down_from_the_stage_at_which_it_paged() -> None:
     over = closed(OPENED_S + 60, stage="ticket")
-    found = outbox_rows("closed", over, resolved(tree(*LADDER), {"pager"}), OPENED_S + 60, 60, hours=HOURS)
+    found = outbox_rows(
+        News("closed", over, OPENED_S + 60, 60), Audience(resolved(tree(*LADDER), {"pager"}), hours=HOURS)
+    )
     assert {row.receiver: row.payload.get("if_told") for row in found} == dict.fromkeys(("pager", "tickets", "mail"), True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aiops.core.errors import NotifyError, RetryLater
-from aiops.notify.message import outbox_rows
+from aiops.notify.message import Audience, News, outbox_rows
 from aiops.notify.relay import Relay
 from aiops.store import Store
 from tests.notify.samples import OPENED_S, Hand, closed, memory, message, outcome, route, warning
@@ -39,7 +39,7 @@ def store() -> Iterator[Store]:
 def put(store: Store, event: Any, number: int, at_s: float = OPENED_S, routes: Any = CHAT) -> None:
     about = (closed(int(at_s)) if event == "closed" else warning()).having(id=f"id{number}", fingerprint=f"f{number}")
     with store.transaction() as tx:
-        for row in outbox_rows(event, about, routes, at_s, 60, hours=HOURS):
+        for row in outbox_rows(News(event, about, at_s, 60), Audience(routes, hours=HOURS)):
             tx.enqueue(row.receiver, row.group, row.dedup_key, row.payload, at_s, row.renewal, row.not_before_s)
 
 
@@ -139,7 +139,8 @@ def judge(store: Store, number: int, verdict: Any, at_s: float, routes: Any = CH
     """As a turn tells a verdict on what had ended."""
     about = closed(int(OPENED_S) + 60, verdict=verdict).having(id=f"id{number}", fingerprint=f"f{number}")
     with store.transaction() as tx:
-        for row in outbox_rows("judged", about, routes, at_s, 60, hours=HOURS, outcome=outcome(about, verdict, at_s)):
+        news = News("judged", about, at_s, 60, outcome=outcome(about, verdict, at_s))
+        for row in outbox_rows(news, Audience(routes, hours=HOURS)):
             tx.enqueue(row.receiver, row.group, row.dedup_key, row.payload, at_s, row.renewal, row.not_before_s)
 
 
@@ -167,7 +168,7 @@ def test_who_was_told_the_verdict_with_the_end_is_not_told_it_again(store: Store
     put(store, "opened", 1, routes=PLAIN)
     over = closed(int(OPENED_S) + 60, verdict="hit").having(id="id1", fingerprint="f1")
     with store.transaction() as tx:
-        for row in outbox_rows("closed", over, PLAIN, OPENED_S + 60, 60):
+        for row in outbox_rows(News("closed", over, OPENED_S + 60, 60), Audience(PLAIN)):
             tx.enqueue(row.receiver, row.group, row.dedup_key, row.payload, OPENED_S + 60)
     judge(store, 1, "hit", OPENED_S + 100.0, PLAIN)
     relay.run_once(OPENED_S + 100.0)
