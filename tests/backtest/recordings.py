@@ -48,7 +48,7 @@ def mixed(folder: Path) -> Path:
     """Entities of three steps, on different phases, lengths and dates; gaps, duplicates, limits that change; one trains."""
     rng = np.random.default_rng(5)
     limits: dict[str, Any] = {}
-    for i, (step, days) in enumerate([(300, 2.0), (300, 1.2), (300, 2.0), (60, 2.0), (60, 0.3), (3600, 20.0), (420, 2.0)]):
+    for i, (step, days) in enumerate([(300, 2.0), (300, 1.2), (300, 2.0), (60, 0.7), (60, 0.3), (3600, 20.0), (420, 2.0)]):
         count = int(days * DAY / step)
         time_s = START + 17 * i + 40 * DAY * i + step * np.arange(count)
         kept = rng.random(count) > 0.02
