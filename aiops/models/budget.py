@@ -19,22 +19,25 @@ MERGE_S, AGAIN_S = 1800, 86400
 """Firings no farther apart are one episode; an episode that lasts counts once more after so long."""
 SEEN_S = 7200
 """The longest time between two scores in which an entity counts as watched."""
-MEMORY_WEEKS, PRIOR_WEEKS = 4.0, 0.5
+MEMORY_WEEKS, PRIOR_WEEKS = 5.0, 0.5
 BODY_A_WEEK, DEEPER = 12.0, 2.0
 """How often a week an entity reaches the score that its tail is measured from, and how many times as often the one below, by
 which the tail's fall is measured. Incidents are rarer than both, and hardly move them."""
 TENTH = 0.35
 """How much higher the score is that a usual entity reaches ten times less often."""
-STEEPER, LEAST_TENTH, MOST_TENTH = 0.6, 0.25, 0.8
+STEEPER, LEAST_TENTH, MOST_TENTH = 0.4, 0.25, 0.8
 """A tail falls faster than the body above it: its tenth is this share of the body's, and lies between these bounds."""
 A_DAY = 6.0
 """Episodes of one day that count at most, so that a day of incidents teaches little; no fewer than the budget of a week."""
-FORETOLD = 2.3
+FORETOLD = 2.0
 """What is foretold of the tail for a budget of one: some of its episodes are incidents, or come while another is up."""
-HEAVIER = 0.3
+HEAVIER = 0.9
 """A tail falls more slowly the farther out: for a budget below one, less is foretold by the budget to this power."""
-INCIDENTS_A_WEEK = 2.5
+INCIDENTS_A_WEEK = 2.9
 """Days with a warning that there may be beyond the budget, whatever is foretold of the tail."""
+EDGE, LEFT, OFTEN, FARTHER = 2, 0.2, 3.0, 1.2
+"""Where a routine ends: so many rungs farther out this share of its days at most is left, of so many at least; and how much more
+is asked for at most to be beyond it."""
 REST, REST_S = 0.3, 43200.0
 """How much more is asked for just after an episode, and how soon that is forgotten (time constant)."""
 YOUNG, YOUNG_REST, YOUNG_S = 1.0, 3.0, 129600.0
@@ -63,6 +66,11 @@ class Budget:
     rarer and farther out, hardly count. theta is at least `usual(budget)`, for a budget is what may be spent, not what must be;
     and at least so high that no more than budget + `INCIDENTS_A_WEEK` days a week had an episode, should the tail be heavier than
     foretold (of a day max(1, budget) episodes count here, so a day of incidents is one).
+
+    What comes again and again, as strange each time, is a routine: a clean-up every other day. Its days end at an edge of the
+    ladder. Where theta would lie below one, that is where at least `OFTEN` days, and `budget` a week, reached a rung, and at most
+    `LEFT` of these the rung `EDGE` farther out, it is that rung: for a little more it is spared most of its warnings. Never more
+    than `FARTHER` beyond what was asked for otherwise, so that what is far stranger than the rest is told however often it comes.
 
     For hours after an episode more is asked for: theta + `REST` exp(-t / `REST_S`), t since its last firing and more than 30 min;
     an episode that goes on is asked for theta alone. Restless hours cost one warning or two instead of many.
@@ -94,11 +102,11 @@ class Budget:
         self._least = usual(per_week)
         self._prior = 10.0 ** ((usual(1.0) - RUNGS) / TENTH)
         self._body, self._deeper = math.log10(body), math.log10(DEEPER * body)
-        self._decades = math.log10(body / spent)
+        self._decades, self._per_week = math.log10(body / spent), per_week
         self._most = math.log10(per_week + INCIDENTS_A_WEEK)
         self._keep = math.exp(-1.0 / (WEEK_DAYS * MEMORY_WEEKS))
-        prior = np.log10(self._prior)[None]
-        self._new = float(self._asked_for(prior, prior)[0])
+        none = np.zeros((1, len(RUNGS)))
+        self._new = float(self._asked_for(none, none, np.zeros(1))[0])
 
     def initial(self, n: int) -> State:
         """Nothing known of n entities."""
@@ -130,14 +138,12 @@ class Budget:
         there, donors = (members >= 0).T, np.maximum(members, 0).T
         weeks = state["weeks"][donors] + state["scored"][donors] / (DAY_S * WEEK_DAYS)
         given = np.minimum(median(np.where(there, weeks, np.nan)), GIVEN_WEEKS)
-        rates = []
         for name, most in (("episodes", self._a_day), ("warned_days", self._one)):
             counts = state[name][donors] + np.minimum(state["today"][donors], most)
             rate = np.where(there[:, :, None], counts / weeks[:, :, None], np.nan)
             state[name][rows] = median(rate.reshape(len(rate), -1)).reshape(rate.shape[1:]) * given[:, None]
-            rates.append(self._rate(state[name][rows], given))
         state["weeks"][rows] = given
-        state["base"][rows] = self._asked_for(*rates)
+        state["base"][rows] = self._asked_for(state["episodes"][rows], state["warned_days"][rows], given)
         state["theta"][rows] = state["base"][rows] + YOUNG * _youth(state)[rows]
 
     def learn(self, state: State, score: Floats, time_s: Ints) -> None:
@@ -186,12 +192,11 @@ class Budget:
         """Days that are over."""
         weeks = state["weeks"][rows] * self._keep + state["scored"][rows] / (DAY_S * WEEK_DAYS)
         state["weeks"][rows] = weeks
-        today, rates = state["today"][rows], []
+        today = state["today"][rows]
         for name, most in (("episodes", self._a_day), ("warned_days", self._one)):
             state[name][rows] = state[name][rows] * self._keep + np.minimum(today, most)
-            rates.append(self._rate(state[name][rows], weeks))
         state["today"][rows], state["scored"][rows] = 0, 0.0
-        state["base"][rows] = self._asked_for(*rates)
+        state["base"][rows] = self._asked_for(state["episodes"][rows], state["warned_days"][rows], weeks)
 
     def _rate(self, counts: Floats, weeks: Floats) -> Floats:
         """(k, rungs) log10 of how often a week each rung is reached, falling."""
@@ -199,13 +204,23 @@ class Budget:
         falling: Floats = np.maximum.accumulate(np.log10(found)[:, ::-1], axis=1)[:, ::-1]
         return falling
 
-    def _asked_for(self, rate: Floats, days: Floats) -> Floats:
-        """(k,) theta for log10 rates of episodes and of days with one (k, rungs), falling."""
+    def _asked_for(self, episodes: Floats, days: Floats, weeks: Floats) -> Floats:
+        """(k,) theta for so many episodes and days with one (k, rungs) in `weeks` (k,)."""
+        rate = self._rate(episodes, weeks)
         x, below = _highest_crossing(rate, self._body), _highest_crossing(rate, self._deeper)
         tenth = np.clip(STEEPER * (x - below) / math.log10(DEEPER), LEAST_TENTH, MOST_TENTH)
         foretold = np.maximum(x + tenth * self._decades, self._least)
-        theta: Floats = np.maximum(foretold, _highest_crossing(days, self._most))
-        return theta
+        theta = np.maximum(foretold, _highest_crossing(self._rate(days, weeks), self._most))
+        return self._beyond_routine(theta, days, weeks)
+
+    def _beyond_routine(self, theta: Floats, days: Floats, weeks: Floats) -> Floats:
+        """(k,) the first edge of the days (k, rungs) of a routine above `theta` (k,); where there is none, `theta`."""
+        reached, left, edge = days[:, :-EDGE], days[:, EDGE:], RUNGS[EDGE:]
+        often = np.maximum(OFTEN, self._per_week * np.maximum(weeks, 1.0))[:, None]
+        ends = (reached >= often) & (left <= LEFT * reached)
+        ends &= (edge > theta[:, None]) & (edge <= theta[:, None] + FARTHER)
+        beyond: Floats = np.where(ends.any(axis=1), edge[np.argmax(ends, axis=1)], theta)
+        return beyond
 
 
 class Usual(Protocol):
