@@ -128,13 +128,13 @@ def charged(book: Runbook, test: RunbookTest) -> list[Charge]:
     ]  # fmt: skip
 
 
-def lived(folder: Path, book: Runbook, test: RunbookTest) -> Simulated:
+def lived(book: Runbook, test: RunbookTest) -> Simulated:
     """What the engine makes of a test."""
     if test.mode is not None:
         mode, sha = test.mode, book.sha
         book = book.model_copy(update={"mode": mode})
         book.came_of("", sha)
-    store = Store.open("", folder)
+    store = Store.open("sqlite://", None)
     try:
         clock, warning = Clock(START_S), early(book, test)
         with store.transaction() as tx:
@@ -212,10 +212,10 @@ def _ended(runs: Responses, book: Runbook) -> Simulated:
 
 
 @pytest.mark.parametrize(("book", "test"), CASES)
-def test_the_engine_ends_a_test_as_the_simulation_does(tmp_path: Path, book: Runbook, test: RunbookTest) -> None:
+def test_the_engine_ends_a_test_as_the_simulation_does(book: Runbook, test: RunbookTest) -> None:
     if test.symptom.kind == "threshold":
         pytest.skip("no warning of this kind comes about here")
-    wanted, got = simulate(book, test), lived(tmp_path, book, test)
+    wanted, got = simulate(book, test), lived(book, test)
     assert bool(got.refused) == bool(wanted.refused)
     if not wanted.refused:
         because = wanted.because if wanted.outcome == "blocked" else ""
@@ -247,7 +247,7 @@ def test_a_process_that_dies_in_a_step_changes_nothing_where_that_may_be_done_ag
     (tmp_path / "mend.yaml").write_text(f"{text[:-1]}, tests: {json.dumps(YAML(typ='safe').load(CRASHED))}}}")
     (made,) = load_runbooks([tmp_path / "mend.yaml"])
     test = made.tests[index]
-    wanted, got = simulate(made, test), lived(tmp_path / "data", made, test)
+    wanted, got = simulate(made, test), lived(made, test)
     assert (got.outcome, got.ran) == (wanted.outcome, wanted.ran) == ("succeeded", ["inspect", "fix"])
 
 
