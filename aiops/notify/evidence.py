@@ -47,7 +47,8 @@ def told(symptoms: Sequence[Symptom], now_s: float) -> list[Told]:
 def sentence(symptom: Symptom) -> str:
     """One symptom on one line: why, what is measured, its numbers, its series."""
     facts = dict(_facts(replace(symptom, evidence={**symptom.evidence, "trend_start_s": None}), 0.0))
-    said = ", ".join(f"{name} {fact}" for name, fact in facts.items() if name not in UNSAID)
+    numbers = [f"{name} {fact}" for name, fact in facts.items() if name not in UNSAID]
+    said = ", ".join([*numbers, *_share(symptom.evidence)])
     what = "" if symptom.kind == "rule" else f"{visible(measured(symptom))}: "
     return f"{facts['why']}{said and f'; {what}{said}'} [{series_text(symptom.labels, SHOWN)}]"
 
@@ -135,6 +136,12 @@ def _score(known: Mapping[str, Any]) -> str:
         return f"{own}{at}" + (f", {known['share']:.0%} of the entity's" if known.get("share", 1) < 1 else "")
     share = f", {known['share']:.0%} of its entity's" if known.get("share", 1) < 1 else "; its entity's"
     return f"{own}{share} {quantity(known['entity_score'], '1')}{at}"
+
+
+def _share(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """How much of its entity's score a series has, where others have some too."""
+    if evidence.get("share") is not None and evidence["share"] < 1:
+        yield f"{evidence['share']:.0%} of what is unusual there"
 
 
 def _also(evidence: Mapping[str, Any]) -> Iterator[str]:

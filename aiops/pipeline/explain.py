@@ -16,6 +16,8 @@ from aiops.symptoms import begun, explain
 MOVED = 1.3
 """Score (-log10 p) from which another series of an entity has moved too."""
 LOOK_S = 300
+STILL_S = 900
+"""A series that holds one value for so long, inside of what is usual, is strange for standing still: no other span says more."""
 NAMED, BESIDE = 5, 256
 """Other series named at most, and looked at at most for all warnings of a turn."""
 
@@ -102,7 +104,9 @@ def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
     before = explain.reached_before(history, np.where(latest >= explain.middle(history), 1.0, -1.0))
     ranges = usual_of(watch, rows, history)
     low, high = (np.array([one.get(name, np.nan) for one in ranges]) for name in ("usual_low", "usual_high"))
-    began = begun.departure(history, low, high)
+    began, held = begun.departure(history, low, high), explain.still(history)
+    with np.errstate(invalid="ignore"):
+        inside = (latest >= low) & (latest <= high)
     found = {}
     for i, row in enumerate(rows.tolist()):
         recent = float(pace[i, 0])
@@ -110,7 +114,9 @@ def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
             "slope_per_hour": recent * 3600, "window_s": float(explain.SPANS_S[0]),
             "windows": explain.windows(pace[i], recent, watch.card.unit),
         }  # fmt: skip
-        said = [f"it stood as far out {text(float(before[i]))} ago"] if np.isfinite(before[i]) else []
+        if inside[i] and held[i] >= STILL_S:
+            moved = {"reason": f"it has not moved for {text(float(held[i]))}"}
+        said = [f"it stood as far out {text(float(before[i]))} ago"] if np.isfinite(before[i]) and not inside[i] else []
         found[row] = {**moved, **begun.plain(float(began[i])), "against": said}
     return found
 

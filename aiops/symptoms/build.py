@@ -137,6 +137,8 @@ def anomalies(
         }
         for name, found in about.more.get(i, {}).items():
             evidence[name] = [*evidence.get(name, ()), *found] if isinstance(found, list) else found
+        if usual[1][i] <= latest[i] <= usual[2][i]:
+            evidence["against"] = [*evidence.get("against", ()), "its value is inside of what is usual now"]
         out.append(
             Symptom(
                 naming.card, naming.signal, about.labels[i], "anomaly", entity.since_s, "warning",

@@ -15,6 +15,8 @@ SPANS_S = (3600, 6 * 3600, 86400, 3 * 86400, 7 * 86400)
 """Spans over which the pace is told, as far as there is history."""
 PARTS = 8
 """A pace is that from the mean of the first to that of the last of so many parts of a span: single samples hardly move it."""
+QUARTER = 3
+"""Buckets of the middle resolution in a quarter of an hour."""
 DAYS, LEAST_DAYS = 14, 5
 """How many earlier days say what is usual at an hour, at most and at least."""
 SLOW, FEW, BACK_S = 0.5, 0.9, 86400.0
@@ -94,6 +96,29 @@ def against(
             said.append("of late it came no nearer")
         out.append(said)
     return out
+
+
+def still(history: History) -> NDArray[np.float64]:
+    """(n,) seconds for which rows that move in nearly every quarter of an hour have held their newest value exactly, as far as
+    the finest and the middle resolution know; gaps do not end it. 0 for rows that often stand still, or have no sample now."""
+    fine, mid, n = history.fine, history.mid, len(history.now_s)
+    if not fine.mean.shape[1] or mid.mean.shape[1] < PARTS * QUARTER:
+        return np.zeros(n)
+    newest = fine.mean[:, -1:]
+    here = (fine.mean != newest) & np.isfinite(fine.mean)
+    before = ((mid.low != newest) | (mid.high != newest)) & np.isfinite(mid.mean)
+    lately = here.any(axis=1)
+    held = np.where(
+        lately, here[:, ::-1].argmax(axis=1) * fine.step_s, before[:, ::-1].argmax(axis=1) * mid.step_s + fine.end_s - mid.end_s
+    )
+    moves = np.concatenate([np.zeros((n, 1), bool), mid.mean[:, 1:] != mid.mean[:, :-1]], axis=1) | (mid.low != mid.high)
+    quarters = mid.mean.shape[1] // QUARTER
+    moved, known = (
+        one[:, -quarters * QUARTER :].reshape(n, quarters, QUARTER).any(axis=2) for one in (moves, np.isfinite(mid.mean))
+    )
+    known &= mid.end_s - np.arange(quarters, 0, -1) * QUARTER * mid.step_s < fine.end_s - held[:, None]
+    restless = (moved & known).sum(axis=1) >= FEW * np.maximum(known.sum(axis=1), PARTS)
+    return np.where(restless & np.isfinite(newest[:, 0]), np.maximum(held - fine.step_s, 0), 0).astype(np.float64)
 
 
 def _finest(history: History, span_s: int) -> Resolution:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aiops.notify.evidence import series_text, told
+from aiops.notify.evidence import sentence, series_text, told
 from tests.store.samples import SYMPTOM
 
 NOW = 3660.0
@@ -48,6 +48,11 @@ def test_an_anomaly_is_told_with_what_was_usual_and_its_share() -> None:
     whole = {"score": 7.421, "entity_score": 5.13, "threshold": 4.1}
     assert facts(share=0.62, **whole)["score"] == "7.42, 62% of its entity's 5.13 (threshold 4.1)"
     assert facts(share=1.0, **whole)["score"] == "7.42; its entity's 5.13 (threshold 4.1)"
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.62, ", 62% of what is unusual there ["), (1.0, "now 3 ["), (None, "now 3 [")])
+def test_messages_tell_the_share_of_each_metric_where_there_are_several(share: float | None, said: str) -> None:
+    assert said in sentence(replace(SYMPTOM, evidence={"now": 3.0, "share": share, "reason": "unlike"}))
 
 
 @pytest.mark.parametrize(

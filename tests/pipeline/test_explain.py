@@ -156,7 +156,7 @@ def test_what_was_as_far_out_before_speaks_against_an_anomaly_of_one_series(stor
     world = World()
     breaks = START_S + 8 * 86400
     course, before = jumps(0, breaks), breaks - 5 * 86400
-    world.add("load", {"instance": "db1"}, lambda t: course(t) + 400.0 * ((t >= before) & (t < before + 3600)))
+    world.add("load", {"instance": "db1"}, lambda t: course(t) + 21.0 * ((t >= before) & (t < before + 3600)))
     watch, rooms = watch_of(world, anomaly_card(entity=["instance"], history="9d")), rooms_of(store)
     for now_s in range(breaks - 600, breaks + 1200, STEP_S):
         turn(watch, now_s, rooms)
@@ -165,3 +165,31 @@ def test_what_was_as_far_out_before_speaks_against_an_anomaly_of_one_series(stor
     assert said["slope_per_hour"] > 10
     assert explain_anomalies(watch, np.array([0]), now_s)[0] is said, "between two looks what was said stands"
     assert explain_anomalies(watch, np.zeros(0, np.int64), now_s) == {}
+
+
+def anomaly_of(world: World, store: Store, from_s: int, until_s: int) -> Symptom:
+    """That of the warning that is open last."""
+    watch, rooms, one = watch_of(world, anomaly_card(entity=["instance"], history="9d")), rooms_of(store), None
+    for now_s in range(from_s, until_s, STEP_S):
+        turn(watch, now_s, rooms)
+        one = next((warning.symptoms[0] for warning in watch.open.values()), one)
+    assert one is not None
+    return one
+
+
+def test_of_a_series_that_froze_it_is_told_for_how_long(store: Store) -> None:
+    world, stops = World(), START_S + 8 * 86400
+    world.add("load", {"instance": "db1"}, lambda t: np.where(t < stops, jumps(0, 2**40)(t), 10.0))
+    one = anomaly_of(world, store, stops - 600, stops + 6 * 3600)
+    assert one.evidence["reason"] == "it has not moved for 5h55m"
+    assert one.evidence["against"] == ["its value is inside of what is usual now"]
+
+
+def test_when_the_value_is_back_that_is_told_and_nothing_is_as_far_out(store: Store) -> None:
+    world, breaks = World(), START_S + 8 * 86400
+    world.add("load", {"instance": "db1"}, jumps(0, breaks, breaks + 1800))
+    out = anomaly_of(world, store, breaks - 600, breaks + 1200)
+    assert "its value is inside of what is usual now" not in out.evidence["against"]
+    back = anomaly_of(world, store, breaks - 600, breaks + 2400)
+    assert back.evidence["reason"] == "unlike what was usual here"
+    assert back.evidence["against"] == ["its value is inside of what is usual now"]

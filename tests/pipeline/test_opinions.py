@@ -184,11 +184,11 @@ def test_rows_that_are_let_go_take_their_answers_with_them(store: Store) -> None
 
 
 def test_a_large_entity_is_asked_for_its_strongest_rows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opinions, "OWN", 3)
+    monkeypatch.setattr(opinions, "OWN", 4)
     monkeypatch.setattr(opinions, "GROUP", 5)
     watch = watch_of(world(one_moves=6.0), anomaly_card(entity=["job"], history="4d") | {"detect": {"model": "pca"}})
     through(watch, store, MOVES_S - 1800, MOVES_S)
     opinions.ask(watch, watch.thresholds.copy(), MOVES_S)
     asked = np.flatnonzero(np.isfinite(watch.opinion_state["asked_s"]))
-    assert len(asked) == 3
+    assert len(asked) == 4
     assert [one["instance"] for one in watch.window.labels].index("i2") in asked

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aiops.core.records import Floats, History, Limit, Resolution
-from aiops.symptoms.explain import SPANS_S, against, paces, windows
+from aiops.symptoms.explain import SPANS_S, against, paces, still, windows
 
 NOW_S = 1_750_000_000 // 3600 * 3600
 HOUR_S = 3600
@@ -94,3 +94,24 @@ def test_below_a_limit_falling_is_the_way() -> None:
     one = np.array([-2.0 / HOUR_S])
     assert against(found, limit, paces(found), one, np.ones(1), np.full(1, 3600.0), np.array([""], dtype=object)) == [[]]
     assert windows(paces(found)[0], float(one[0]), "1")[0] == "1h: -2 an hour"
+
+
+def noisy(h: Floats) -> Floats:
+    return np.sin(h * 977.0) + np.sin(h * 331.0)
+
+
+@pytest.mark.parametrize("hours", [0.5, 5.0, 30.0])
+def test_a_series_that_always_moves_and_stopped_has_been_still_since(hours: float) -> None:
+    (found,) = still(history(lambda h: np.where(h > -hours, 7.25, noisy(h))))
+    assert found == pytest.approx(hours * HOUR_S, abs=600)
+
+
+def test_what_moves_often_stands_still_or_has_no_sample_is_not_still() -> None:
+    often = [lambda h: np.where((h + 1000) % 2 < 1.5, 0.0, 1.0), lambda h: 0.0 * h, noisy]
+    gone = [lambda h: np.where(h > -3, np.nan, np.where(h > -4, 7.25, noisy(h)))]
+    assert still(history(*often, *gone)).tolist() == [0.0] * 4
+
+
+def test_a_gap_does_not_end_standing_still() -> None:
+    (found,) = still(history(lambda h: np.where((h > -1) & (h < -0.5), np.nan, np.where(h > -2, 7.25, noisy(h)))))
+    assert found == pytest.approx(2 * HOUR_S, abs=600)

@@ -11,6 +11,8 @@ TREES, SAMPLES, SEED = 100, 256, 0
 HOUR_BLOCKS = 4
 EXPLAINED, FEWEST_ROWS = 0.8, 4
 """Principal components explain this share of a group's movement; common movement is sought among at least so many rows."""
+LEAST_ROWS = {"pca": FEWEST_ROWS}
+"""Rows below which a model says nothing."""
 USUAL = 6.0
 """What lies farther than so many scales from the middle of the rows is cut off before common movement is sought in it."""
 PRESENT = 0.5

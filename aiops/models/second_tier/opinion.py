@@ -10,6 +10,7 @@ from aiops.models.interface import Opinion
 from aiops.models.local_hours import localised
 from aiops.models.seasonal import SeasonalParams
 from aiops.models.second_tier.features import departures
+from aiops.models.second_tier.judges import LEAST_ROWS
 from aiops.models.second_tier.pool import Job, shared
 from aiops.models.second_tier.tier import KEEPS, KEY, TAKEN_AFTER_S
 
@@ -65,6 +66,9 @@ class SecondOpinion(Opinion):
         """See the interface."""
         away = departures(localised(history, self.params.time_zone))
         if away is None:
+            return
+        if len(away) < LEAST_ROWS.get(self.name, 1):  # it would have no answer, now or in a while
+            state["of_s"][rows] = history.now_s[: len(rows)]
             return
         key = shared().ask(Job(JUDGED, away.ravel(), {"kind": self.name, "own": len(rows), "rows": len(away)}))
         state["key"][rows] = np.frombuffer(key, np.uint8)

@@ -117,3 +117,15 @@ def test_with_too_little_history_nothing_is_asked(pool: Pool) -> None:
     model.ask(state, np.arange(2), type(seen)(short.fine, seen.fine, short.long, short.offset, short.now_s, short.first_s))
     assert pool.counts.asked == 0
     assert not np.isfinite(state["asked_s"]).any()
+
+
+def test_what_a_model_cannot_say_of_few_rows_is_asked_of_no_worker_and_not_each_turn(pool: Pool) -> None:
+    model = opinion()
+    state = model.initial(3)
+    model.ask(state, np.arange(3), histories(3))
+    now = np.full(3, NOW)
+    assert (pool.counts.asked, pool.counts.failed) == (0, 0)
+    assert len(model.due(state, now + TAKEN_AFTER_S)) == 0
+    assert np.isnan(model.said(state, now + TAKEN_AFTER_S)).all()
+    assert model.busy(state, now + EVERY_S - 1).all(), "nothing is prepared again at once"
+    assert not model.busy(state, now + EVERY_S).any()
