@@ -6,7 +6,9 @@ Every runbook lives through every one of its tests by the real engine over a rea
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, get_args
 
@@ -36,6 +38,7 @@ from aiops.store import Store, tables
 from aiops.store.response_rows import Charge, Run, charge_row
 from aiops.store.responses import Responses
 from tests import shipped
+from tests.faults.forks import fast_folder
 from tests.responses.rig import READ, START_S, WRITE, Clock, CountParams, book
 from tests.store.samples import warning as sample
 
@@ -134,8 +137,7 @@ def lived(book: Runbook, test: RunbookTest) -> Simulated:
         mode, sha = test.mode, book.sha
         book = book.model_copy(update={"mode": mode})
         book.came_of("", sha)
-    store = Store.open("sqlite://", None)
-    try:
+    with fast_folder("engine", Path(tempfile.gettempdir())) as folder, closing(Store.open("", folder)) as store:
         clock, warning = Clock(START_S), early(book, test)
         with store.transaction() as tx:
             tx.put_warning(warning)
@@ -165,8 +167,6 @@ def lived(book: Runbook, test: RunbookTest) -> Simulated:
             clock.now += TICK_S
             _said(test, store, runs, people, clock.now)
         return _ended(runs, book)
-    finally:
-        store.close()
 
 
 def _said(test: RunbookTest, store: Store, runs: Responses, people: People, now_s: float) -> None:
