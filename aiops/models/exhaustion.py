@@ -11,7 +11,7 @@ from pydantic import Field
 
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
-from aiops.models import calm, days, paths, quota, spread
+from aiops.models import calm, days, paths, quota, rhythm, spread, tops
 from aiops.models.climb import far_enough
 from aiops.models.course import Course
 from aiops.models.growth import Growth
@@ -52,6 +52,8 @@ BOUNDS: dict[str, tuple[tuple[float, float, float], ...]] = {
     paths.FROM_DAY_TO_DAY: ((120, 0.88, 1.22), (np.inf, 0.65, 1.55)),
     paths.FROM_WEEK_TO_WEEK: ((np.inf, 0.25, 1.3),),
     paths.PEAKS: ((np.inf, 0.25, 2.2),),
+    paths.UNDER_RHYTHM: ((np.inf, 0.8, 1.5),),
+    paths.WEEKLY_TOPS: ((np.inf, 0.95, 1.05),),
     paths.COURSE: ((np.inf, 0.93, 1.08),),
     paths.CLOCK: ((np.inf, 0.99, 1.01),),
 }
@@ -91,7 +93,9 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     those up to 42 min; see `aiops.models.calm`.
 
     peaks: the peaks of a daily rhythm drift up (Sen's slope, Kendall's test), quiet days left out. clock: four half days gained
-    exactly the same, as the time left of a certificate does; it looks as far as the horizon.
+    exactly the same, as the time left of a certificate does; it looks as far as the horizon. Where none of these speaks, rhythm:
+    the usual course of the day taken off, the rest rises by day and by night (`aiops.models.rhythm`); tops: the week's one top
+    grows from week to week (`aiops.models.tops`).
 
     Each other way looks about as far ahead as it looks back, so a steady fill is spoken of when about half of its time is left.
     Windows over a day go by the last 24 h, whatever the time of day, and fall silent when these 12 h gained less than a fifth
@@ -168,6 +172,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         with np.errstate(invalid="ignore"):
             inside = scene.now < scene.top
             climbed = scene.now - np.fmin(floor, scene.now) >= CLIMB * scene.room
+            climbed |= np.isfinite(eta[:, [p.name == paths.WEEKLY_TOPS for p in found]]).any(axis=1)  # between tops it is low
             rises = np.isfinite(eta).any(axis=1)
             eta[(1.15 * eta) > to_reset[:, None]] = np.nan
             note = np.where(rises & ~np.isfinite(eta).any(axis=1), "starts again before it gets there", "").astype(object)
@@ -242,6 +247,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         found.append(days.peaks(scene, 1.1, growth.levels))
         week = LastWeek.of(scene)
         found = [week.held_against(growth.sooner(path, scene.room)) for path in found]
+        found += rhythm.ways(scene, _silent(found), float(history.mid.end_s - history.long.end_s))
+        found.append(tops.weekly_tops(scene, oriented(history.long, limit)[0], _silent(found)))
         if self.step_s < 60:
             times = self.params.calm_times
             found += calm.ways(history, limit, scene, self.step_s, times) if times else []
@@ -310,6 +317,10 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         mixed = np.where(np.isfinite(old), 0.5 * old + 0.5 * expected, expected)
         state["expected_s"][:] = np.where(evidence, mixed, np.where(speaks, old, np.nan))
         return np.asarray(state["expected_s"].copy())
+
+
+def _silent(found: list[paths.Path]) -> Bools:
+    return np.asarray(~np.isfinite([path.eta_s for path in found]).any(axis=0))
 
 
 def _bounds(path: paths.Path) -> tuple[float, float]:
