@@ -134,32 +134,33 @@ def test_a_limit_that_is_measured_is_timed_anew_at_once_and_a_written_one_after_
 
 
 def test_what_failed_and_was_mended_is_told_again_when_it_goes_the_same_way() -> None:
-    t = np.arange(0, 24 * 15 * 12) / 12
+    t = np.arange(0, 330 * 12) / 12
     level = 0.4 + 0.002 * np.random.default_rng(2).normal(size=len(t))
     for begins in (150, 300):  # full after 28 h, cleaned 8 h later
         level += np.where((t >= begins) & (t < begins + 36), np.minimum((t - begins) / 28 * 0.56, 0.6), 0.0)
-    said = speaks(answers(level, 24 * 12 * 12, Limit.uniform(1, 0.95, True)))
+    said = speaks(answers(level, 190 * 12, Limit.uniform(1, 0.95, True)))
     times = t[-len(said) :]
     for begins in (150, 300):
         assert said[(times > begins) & (times < begins + 24)].any()
     assert not said[(times > 190) & (times < 300)].any()
 
 
-@pytest.mark.parametrize(("beyond", "stays", "cleaned"), [(1.02, 0.3, 0.3), (1.04, 6.0, 3.0), (1.1, 1.0, 0.1)])
-def test_a_fill_that_comes_again_every_other_day_and_goes_beyond_the_limit_is_told_each_time(
-    beyond: float, stays: float, cleaned: float
-) -> None:
+def test_a_fill_that_comes_again_every_other_day_and_goes_beyond_the_limit_is_told_each_time() -> None:
     t = np.arange(0, 24 * 12 * 12) / 12
-    level, begins, lasts = 0.3 + 0.003 * np.random.default_rng(4).normal(size=len(t)), np.arange(130.0, 270.0, 50.0), 14.0
-    for begin in begins:
-        peak = lasts * (1 + (beyond - 1) * 1.5)
-        left = np.where(t < begin + peak + stays, 1.0, np.clip(1 - (t - begin - peak - stays) / cleaned, 0, 1))
-        level += np.where(t > begin, 0.6 * np.minimum((t - begin), peak) / lasts * left, 0.0)
-    said = speaks(answers(level, len(t) - 120 * 12, Limit.uniform(1, 0.9, True)))
-    times = t[-len(said) :]
-    for begin in begins:
-        assert said[(times > begin) & (times < begin + 0.65 * lasts)].any()
-        assert not said[(times > begin + lasts + 10) & (times < begin + 50)].any()
+    begins, lasts, rows = np.arange(130.0, 270.0, 50.0), 14.0, [(1.02, 0.3, 0.3), (1.04, 6.0, 3.0), (1.1, 1.0, 0.1)]
+    level = np.tile(0.3 + 0.003 * np.random.default_rng(4).normal(size=len(t)), (len(rows), 1))
+    for row, (beyond, stays, cleaned) in enumerate(rows):
+        for begin in begins:
+            peak = lasts * (1 + (beyond - 1) * 1.5)
+            left = np.where(t < begin + peak + stays, 1.0, np.clip(1 - (t - begin - peak - stays) / cleaned, 0, 1))
+            level[row] += np.where(t > begin, 0.6 * np.minimum((t - begin), peak) / lasts * left, 0.0)
+    answered = answers(level, len(t) - 120 * 12, Limit.uniform(len(rows), 0.9, True))
+    times = t[-len(answered) :]
+    for row, how in enumerate(rows):
+        said = speaks(answered, row)
+        for begin in begins:
+            assert said[(times > begin) & (times < begin + 0.65 * lasts)].any(), how
+            assert not said[(times > begin + lasts + 10) & (times < begin + 50)].any(), how
 
 
 def test_every_tooth_of_a_sawtooth_that_goes_beyond_the_limit_is_told() -> None:
