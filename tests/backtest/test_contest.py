@@ -122,7 +122,7 @@ def test_an_incident_without_an_entity_is_one_of_everything() -> None:
 
 def test_our_own_warnings_get_the_verdicts_that_the_turns_gave_them(tmp_path: Path) -> None:
     """Walks that drift to a limit and back, with gaps; whatever the daemon decides turn by turn, the array law decides too."""
-    count = 8 * DAY // 300
+    count = 5 * DAY // 300
     limits = {}
     walks = [np.random.default_rng(seed) for seed in range(4)]
     for (seed, rng), i in itertools.product(enumerate(walks), range(4)):
