@@ -33,7 +33,9 @@ def subject(warning: EarlyWarning) -> str:
     if warning.kind == "rule":  # all labels of an alert: first those that say where, for the end is cut
         places = sorted(places, key=lambda one: PLACES.index(one[0]) if one[0] in PLACES else len(PLACES))
     where = visible(" ".join(v for k, v in places if v and k not in own), TITLE_ENTITY_AT_MOST)
-    if warning.members:
+    if len(warning.members) == 1:
+        where = visible(" ".join(v for v in warning.members[0]["entity"].values() if v), TITLE_ENTITY_AT_MOST)
+    elif warning.members:
         where = f"{len(warning.members)} entities" + (f" of {where}" if where else "")
     name = visible(own["alertname"], TITLE_ENTITY_AT_MOST) if "alertname" in own else warning.card.replace("_", " ")
     return name + (f" on {where}" if where else "")
@@ -53,7 +55,7 @@ def title(
     if c is None:
         sureness = _in_short(warning) if warning.kind in FORETELLING else ""
         return f"{what}: {lasting(warning)} since {clock.brief(since(warning), now_s)}{sureness}"
-    first = "first " if warning.members else ""
+    first = "first " if len(warning.members) > 1 else ""
     away = "" if warning.stale_since_s is None else ", source away"
     return f"{what} {first}{_left(c.expected_s, now_s, 'due ')} ({_interval(c, now_s, clock)}){_in_short(warning)}{away}"
 
@@ -255,7 +257,8 @@ def members(warning: EarlyWarning) -> str:
     why = "began together" if warning.entity else "began in a short time: too many to tell one by one"
     cards = Counter(one["card"].replace("_", " ") for one in warning.members if one.get("card"))
     several = f" ({', '.join(f'{card} {n}' for card, n in cards.most_common(CARDS_AT_MOST))})" if len(cards) > 1 else ""
-    return f"{len(names)} entities that {why}{several}: {named}{more}"
+    count = "1 entity" if len(names) == 1 else f"{len(names)} entities"
+    return f"{count} that {why}{several}: {named}{more}"
 
 
 def _when(warning: EarlyWarning, now_s: float, clock: Clock) -> Iterator[str]:

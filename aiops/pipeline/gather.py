@@ -70,11 +70,12 @@ def _joining(meeting: Meeting, fresh: Sequence[EarlyWarning], causes: Sequence[E
 
 def _joins(meeting: Meeting, warning: EarlyWarning, cause: EarlyWarning) -> bool:
     """What shares a cause's labels: of its own card as long as others come, of another one while it begins. A storm takes what is
-    too much, whatever it is."""
+    too much, whatever it is, but one that tells no time takes nothing that tells one: nobody would hear of it."""
     rules, now_s = _rules(meeting), meeting.now_s
     last = max(m["opened_s"] for m in cause.members)
     if not cause.entity:
-        due = now_s - last <= rules.joins_s and _room(meeting, warning.stage) <= 0
+        heard = warning.crossing is None or cause.crossing is not None
+        due = heard and now_s - last <= rules.joins_s and _room(meeting, warning.stage) <= 0
     else:
         alert = cause.kind != "rule" or warning.entity.get("alertname", "") == cause.entity.get("alertname", "")
         since = now_s - last <= rules.joins_s if warning.card == cause.card else now_s - cause.opened_s <= rules.within_s

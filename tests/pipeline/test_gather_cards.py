@@ -106,14 +106,29 @@ def test_a_storm_is_over_all_cards(store: Store) -> None:
     assert len(storms[0].members) == 5 * 40 - 19
 
 
-def test_kinds_of_a_storm_are_told_together(store: Store) -> None:
+def test_a_storm_that_tells_no_time_speaks_for_nothing_that_tells_one(store: Store) -> None:
     panel = Panel(store)
-    for c in range(2):
+    for c in range(3):
         panel.add(f"card{c}")
     lonely(panel, "card0", 40)
     lonely(panel, "card1", 40, in_s=6 * HOUR_S)
     panel.turn(minutes=3)
-    assert len(panel.messages()) == 20
+    *before, last = panel.messages()
+    assert len(before) == 20
+    assert last["title"].startswith("card1 on 40 entities first in 5h5")
+    lonely(panel, "card2", 40)
+    panel.turn(minutes=3)
+    assert not panel.messages(), "of what tells no time the first storm speaks on"
+
+
+def test_a_storm_of_one_names_it(store: Store) -> None:
+    panel = Panel(store)
+    panel.add("card0")
+    panel.add("card1")
+    lonely(panel, "card0", 40)
+    lonely(panel, "card1", 1, in_s=6 * HOUR_S)
+    panel.turn(minutes=2)
+    assert panel.messages()[-1]["title"].startswith("card1 on card1-0 in 5h5")
 
 
 def test_a_storm_that_grows_is_told_again_when_its_time_is_over(store: Store) -> None:
