@@ -52,7 +52,7 @@ BOUNDS: dict[str, tuple[tuple[float, float, float], ...]] = {
     paths.FROM_DAY_TO_DAY: ((120, 0.88, 1.22), (np.inf, 0.65, 1.55)),
     paths.FROM_WEEK_TO_WEEK: ((np.inf, 0.25, 1.3),),
     paths.PEAKS: ((np.inf, 0.25, 2.2),),
-    paths.UNDER_RHYTHM: ((np.inf, 0.8, 1.5),),
+    paths.UNDER_RHYTHM: ((np.inf, 0.9, 1.7),),
     paths.WEEKLY_TOPS: ((np.inf, 0.95, 1.05),),
     paths.COURSE: ((np.inf, 0.93, 1.08),),
     paths.CLOCK: ((np.inf, 0.99, 1.01),),
