@@ -120,7 +120,7 @@ def busy_day_from_midnight(r):
 
 
 @kind(False)
-def launch_day(r):
+def launch_of_a_product(r):
     g = G(r, r.uniform(9, 14))
     i, up, down = g.at(0.5, 0.85), g.U(3, 9), g.U(4, 14)
     since = g.h - g.h[i]
