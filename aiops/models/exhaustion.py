@@ -146,7 +146,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     def screen(self, state: State, latest: Array, limit: Limit, now_s: Ints) -> Bools:
         """(n,) rows that need a look: speaking, about to, or far enough up from their lowest level seen (kept in `state`).
 
-        A row that rose by less than CLIMB of the way cannot speak, whatever its history: no way looks that far ahead.
+        A row that rose by less than CLIMB of the way cannot speak, whatever its history: no way looks that far ahead. Only
+        the week's top may, between tops: it begins to be told while it stands.
         """
         sign = np.where(limit.above, 1.0, -1.0)
         level, top = sign * latest, sign * limit.value
