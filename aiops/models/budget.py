@@ -35,9 +35,9 @@ HEAVIER = 0.9
 """A tail falls more slowly the farther out: for a budget below one, less is foretold by the budget to this power."""
 INCIDENTS_A_WEEK = 2.9
 """Days with a warning that there may be beyond the budget, whatever is foretold of the tail."""
-EDGE, LEFT, OFTEN, FARTHER = 2, 0.2, 3.0, 1.2
-"""Where a routine ends: so many rungs farther out this share of its days at most is left, of so many at least; and how much more
-is asked for at most to be beyond it."""
+EDGE, LEFT, LONG_AGO, OFTEN, FARTHER = 2, 0.2, 0.8, 3.0, 1.35
+"""Where a routine ends: so many rungs farther out this share of its days at most is left, or one of more than a week ago, of so
+many at least; and how much more is asked for at most to be beyond it."""
 REST, REST_S = 0.3, 43200.0
 """How much more is asked for just after an episode, and how soon that is forgotten (time constant)."""
 YOUNG, YOUNG_REST, YOUNG_S = 1.0, 3.0, 129600.0
@@ -69,8 +69,9 @@ class Budget:
 
     What comes again and again, as strange each time, is a routine: a clean-up every other day. Its days end at an edge of the
     ladder. Where theta would lie below one, that is where at least `OFTEN` days, and `budget` a week, reached a rung, and at most
-    `LEFT` of these the rung `EDGE` farther out, it is that rung: for a little more it is spared most of its warnings. Never more
-    than `FARTHER` beyond what was asked for otherwise, so that what is far stranger than the rest is told however often it comes.
+    `LEFT` of these the rung `EDGE` farther out, it is that rung: for a little more it is spared most of its warnings. One day
+    that is left and long ago does not count: the first time a routine came it was stranger. Never more than `FARTHER` beyond what
+    was asked for otherwise, so that what is far stranger than the rest is told however often it comes.
 
     For hours after an episode more is asked for: theta + `REST` exp(-t / `REST_S`), t since its last firing and more than 30 min;
     an episode that goes on is asked for theta alone. Restless hours cost one warning or two instead of many.
@@ -217,7 +218,7 @@ class Budget:
         """(k,) the first edge of the days (k, rungs) of a routine above `theta` (k,); where there is none, `theta`."""
         reached, left, edge = days[:, :-EDGE], days[:, EDGE:], RUNGS[EDGE:]
         often = np.maximum(OFTEN, self._per_week * np.maximum(weeks, 1.0))[:, None]
-        ends = (reached >= often) & (left <= LEFT * reached)
+        ends = (reached >= often) & (left <= np.maximum(LEFT * reached, LONG_AGO))
         ends &= (edge > theta[:, None]) & (edge <= theta[:, None] + FARTHER)
         beyond: Floats = np.where(ends.any(axis=1), edge[np.argmax(ends, axis=1)], theta)
         return beyond
