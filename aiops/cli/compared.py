@@ -32,7 +32,7 @@ def lines(card: ModelCard, told: Comparison | None, now_s: float) -> Iterator[st
     tried = {key: getattr(card.challenger, key) for key in KEYS}
     models = [f"{getattr(card, key).model} against {one.model}" for key, one in tried.items() if one is not None]
     if told is None:
-        yield f"{card.name}: {', '.join(models)}; nothing that the challenger said was judged yet"
+        yield f"{card.name}: {', '.join(models)}; nothing that the challenger said was judged yet, as far back as --since goes"
         return
     yield f"{card.name}: {', '.join(models)}; what both were judged on in the last {text(now_s - told.since_s)}"
     yield from _table(told)
