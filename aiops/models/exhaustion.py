@@ -53,6 +53,7 @@ BOUNDS: dict[str, tuple[tuple[float, float, float], ...]] = {
     paths.FROM_WEEK_TO_WEEK: ((np.inf, 0.25, 1.3),),
     paths.PEAKS: ((np.inf, 0.25, 2.2),),
     paths.UNDER_RHYTHM: ((np.inf, 0.9, 1.7),),
+    paths.TWO_WEEKS: ((np.inf, 0.8, 1.65),),
     paths.WEEKLY_TOPS: ((np.inf, 0.95, 1.05),),
     paths.COURSE: ((np.inf, 0.93, 1.08),),
     paths.CLOCK: ((np.inf, 0.99, 1.01),),
@@ -93,7 +94,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     those up to 42 min; see `aiops.models.calm`.
 
     peaks: the peaks of a daily rhythm drift up (Sen's slope, Kendall's test), quiet days left out. clock: four half days gained
-    exactly the same, as the time left of a certificate does; it looks as far as the horizon. Where none of these speaks, rhythm:
+    exactly the same, as the time left of a certificate does; it looks as far as the horizon. two weeks: the last one gained on
+    the one before alike at all hours, and comes again (`aiops.models.last_week`). Where none of these speaks, rhythm:
     the usual course of the day taken off, the rest rises by day and by night (`aiops.models.rhythm`); tops: the week's one top
     grows from week to week (`aiops.models.tops`).
 
@@ -247,7 +249,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         found.append(days.weekly(scene, 2.1, growth.levels))
         found.append(days.peaks(scene, 1.1, growth.levels))
         week = LastWeek.of(scene)
-        found = [week.held_against(growth.sooner(path, scene.room)) for path in found]
+        found = [week.again(week.held_against(growth.sooner(path, scene.room))) for path in found]
+        found.append(week.goes_on(scene))
         found += rhythm.ways(scene, _silent(found), float(history.mid.end_s - history.long.end_s))
         found.append(tops.weekly_tops(scene, oriented(history.long, limit)[0], _silent(found)))
         if self.step_s < 60:

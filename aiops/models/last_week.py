@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Bools
-from aiops.models.paths import EDGES, FROM_DAY_TO_DAY, HOUR, LAST_WEEK, PEAKS, RISES, Path, Scene
+from aiops.models.paths import EDGES, FROM_DAY_TO_DAY, HOUR, LAST_WEEK, NOTHING, PEAKS, RISES, TWO_WEEKS, Path, Scene
 from aiops.models.scene import DAY_HOURS
 from aiops.models.shape import Array
 
@@ -20,6 +20,9 @@ LONG_S = 36.0 * HOUR
 ALIKE, AS_MUCH, TAKEN_BACK = 0.8, 0.4, 0.5
 """The hours of both weeks go together by this correlation; this share of what a window gained it gained then too, and so much of
 that was lost again within the week that followed."""
+EXACTLY, EXACT_H = 0.1, 150
+"""Two weeks are one way where no hour of the second, so many of which are known in both, gained over the first by more than this
+share away from what they gained on average."""
 LATER = 1.25
 """What the week before reaches later than so many times the time that a line says speaks against the line."""
 
@@ -29,12 +32,14 @@ class LastWeek:
     """Of n rows: `ago` (n, 313) means of 24 h that end so many hours ago, so that no rhythm of a day counts, NaN with fewer than
     DAY_HOURS; `falls` (n,) how far these means sank below that of a week ago within the week that followed; of those that did
     `alike` (n,), where this week goes as the one before, and `reaches_s` (n,), when doing the same from now on would bring the
-    level to the limit, infinite where not within a week."""
+    level to the limit, infinite where not within a week; `again_s` (n,) when a week that gains on the last one what
+    that gained on the one before reaches the limit, NaN where these did not go alike (EXACTLY) or not in two weeks."""
 
     ago: Array
     alike: Bools
     falls: Array
     reaches_s: Array
+    again_s: Array
 
     @classmethod
     def of(cls, scene: Scene) -> LastWeek:
@@ -51,7 +56,7 @@ class LastWeek:
             alike, reaches_s = np.zeros(len(ago), bool), np.full(len(ago), np.inf)
             reaches_s[rows] = np.where(there.any(axis=1), (there.argmax(axis=1) + 1.0) * HOUR, np.inf)
             alike[rows] = (known.sum(axis=1) >= LEAST_H) & (_correlation(here, then, known) >= ALIKE)
-        return cls(days, alike, falls, reaches_s)
+        return cls(days, alike, falls, reaches_s, _again_s(scene))
 
     def held_against(self, path: Path) -> Path:
         """A path of days, silent where the week before gained alike in the same hours, lost it again, and would not reach the
@@ -68,6 +73,40 @@ class LastWeek:
             again = self.alike & lost & (gain > 0) & (before >= AS_MUCH * gain)
         why = np.where(again, LAST_WEEK, path.why).astype(np.int8)
         return replace(path, eta_s=np.where(again, np.nan, path.eta_s), why=why)
+
+
+    def again(self, path: Path) -> Path:
+        """A path of days, told to the hour at which `again_s` has it: growth rests on week-ends and by night."""
+        if path.name not in (RISES, EDGES, FROM_DAY_TO_DAY) or path.window_s < LONG_S:
+            return path
+        known = np.isfinite(path.eta_s) & np.isfinite(self.again_s)
+        return replace(path, eta_s=np.where(known, self.again_s, path.eta_s))
+
+    def goes_on(self, scene: Scene) -> Path:
+        """What grew in two weeks alike and stands as high as ever is on its way, though it rests at the moment."""
+        gain = scene.hourly[:, -1].astype(np.float64) - scene.hourly[:, -1 - WEEK_H]
+        with np.errstate(invalid="ignore"):
+            high = scene.now >= np.fmax.reduce(scene.hourly, axis=1) - EXACTLY * gain
+        eta = np.where(high, self.again_s, np.nan)
+        return Path(eta, gain / (WEEK_H * HOUR), 2.0 * WEEK_H * HOUR, TWO_WEEKS, np.full(len(eta), NOTHING, np.int8))
+
+
+def _again_s(scene: Scene) -> Array:
+    """(n,) what `LastWeek` calls so: the last week comes again, and with it what it gained on the week before."""
+    out = np.full(len(scene.now), np.nan)
+    level = scene.hourly
+    rows = np.flatnonzero(np.isfinite(level[:, -1]) & (level[:, -1] > level[:, -1 - WEEK_H]) & (scene.room > 0))
+    last, before = (part.astype(np.float64) for part in (level[rows, WEEK_H:], level[rows, :WEEK_H]))
+    more = last - before
+    known = np.isfinite(more)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gain = np.where(known, more, 0.0).sum(axis=1) / known.sum(axis=1)
+        away = np.fmax.reduce(np.abs(more - gain[:, None]), axis=1)
+        alike = (known.sum(axis=1) >= EXACT_H) & (away <= EXACTLY * gain)
+        coming = scene.now[rows, None] + np.concatenate([last - last[:, -1:] + (k + 1) * gain[:, None] for k in range(2)], axis=1)
+        there = coming >= scene.top[rows, None]
+    out[rows] = np.where(alike & there.any(axis=1), (there.argmax(axis=1) + 0.5) * HOUR, np.nan)
+    return out
 
 
 def _days(ago: NDArray[np.float32]) -> Array:

@@ -40,6 +40,7 @@ RISES = "steadily nearer to the limit"
 EDGES = "both edges of a sawtooth nearer to the limit"
 FROM_DAY_TO_DAY, FROM_WEEK_TO_WEEK = "nearer to the limit from day to day", "nearer to the limit from week to week"
 UNDER_RHYTHM = "steadily nearer to the limit under its daily rhythm"
+TWO_WEEKS = "each week as much nearer to the limit as the one before"
 WEEKLY_TOPS = "the week's top nearer to the limit from week to week"
 PEAKS, COURSE, CLOCK = "daily peaks nearer to the limit", "today's course passes the limit", "runs towards the limit like a clock"
 

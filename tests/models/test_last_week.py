@@ -89,3 +89,25 @@ def test_windows_of_a_day_and_ways_of_their_own_are_left_alone() -> None:
 def test_rows_of_less_than_a_week_and_a_day_are_like_no_week_before() -> None:
     assert not LastWeek.of(scene(piles_up(8.5), 1.5)).alike[0]
     assert not LastWeek.of(scene(np.full(12 * 24 * 15, 0.5), 1.5)).alike[0]
+
+
+def in_office_hours(days: float, more: float = 0.0) -> Array:
+    """Growth of 0.05 a working day, from 8 to 18, since a Monday so many days ago; `more` of it in the last week."""
+    t = hours(24 * days)
+    day = (t - t[0]) / 24
+    busy = (day % 7 < 5) & (day % 1 > 8 / 24) & (day % 1 < 18 / 24)
+    rate = np.where(busy, 0.05 * 24 / 10, 0.0) * np.where(t > -168, 1 + more, 1.0)
+    return np.asarray(np.cumsum(rate) / 288 + 0.2 + 0.0002 * np.random.default_rng(1).normal(size=len(t)))
+
+
+@pytest.mark.parametrize("day", [14.5, 17.7, 19.5, 20.9])
+def test_growth_on_working_days_is_told_to_the_hour_through_the_week_end(day: float) -> None:
+    """The limit is met at noon of the second working day of the fourth week."""
+    left = told(in_office_hours(day), 0.2 + 0.05 * 16.4)
+    assert len(left) > 0
+    assert np.median(left) == pytest.approx(24 * (22.5 - day), abs=2.0)
+
+
+def test_two_weeks_that_gained_unlike_do_not_say_when() -> None:
+    assert np.isfinite(LastWeek.of(scene(in_office_hours(19.5))).again_s[0])
+    assert np.isnan(LastWeek.of(scene(in_office_hours(19.5, 0.3))).again_s[0])
