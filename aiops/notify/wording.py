@@ -254,7 +254,8 @@ def members(warning: EarlyWarning) -> str:
     names = [" ".join(v for k, v in one["entity"].items() if v and (k, v) not in shared) for one in warning.members]
     named = visible(", ".join(names[:MEMBERS_AT_MOST]))
     more = f" and {len(names) - MEMBERS_AT_MOST} more" if len(names) > MEMBERS_AT_MOST else ""
-    why = "began together" if warning.entity else "began in a short time: too many to tell one by one"
+    short = "in a short time: too many to tell one by one" if len(names) > 1 else "when there was too much to tell one by one"
+    why = "began together" if warning.entity else f"began {short}"
     cards = Counter(one["card"].replace("_", " ") for one in warning.members if one.get("card"))
     several = f" ({', '.join(f'{card} {n}' for card, n in cards.most_common(CARDS_AT_MOST))})" if len(cards) > 1 else ""
     count = "1 entity" if len(names) == 1 else f"{len(names)} entities"

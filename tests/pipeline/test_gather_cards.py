@@ -128,7 +128,9 @@ def test_a_storm_of_one_names_it(store: Store) -> None:
     lonely(panel, "card0", 40)
     lonely(panel, "card1", 1, in_s=6 * HOUR_S)
     panel.turn(minutes=2)
-    assert panel.messages()[-1]["title"].startswith("card1 on card1-0 in 5h5")
+    last = panel.messages()[-1]
+    assert last["title"].startswith("card1 on card1-0 in 5h5")
+    assert "\nWhere: 1 entity that began when there was too much to tell one by one: card1-0\n" in last["text"]
 
 
 def test_a_storm_that_grows_is_told_again_when_its_time_is_over(store: Store) -> None:
