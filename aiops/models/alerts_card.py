@@ -13,7 +13,7 @@ from aiops.models.card_parts import Budget, CardName, Exclude, GuardRules, Owner
 
 FIRING = 'ALERTS{alertstate="firing"}'
 """What says that an alert fires; the query of such a card."""
-FORECAST: Mapping[str, Any] = {"calm_times": 1.5}
+FORECAST: Mapping[str, Any] = {"calm_times": 1.5, "touched_s": 0.0}
 """What the forecaster does otherwise for rules than for a card with a query, where `params` do not say: their limit is the
 team's own word for a failure."""
 RULES_OWN = "the rule's own"

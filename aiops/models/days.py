@@ -41,6 +41,8 @@ WITHIN = 0.5
 """Growth from week to week is growth within a week as well: at least this share of it must be seen there where it is large."""
 SLOWEST = 0.98
 """Peaks that bend shrink their gains by at least this from one three days to the next."""
+RISING = 2.5
+"""Kendall's z from which peaks that crossed the limit rise: six days at least, all in order."""
 DROWNED = 1.0
 """Days scatter where they do so by this share of what a day gains."""
 STEPPED = 0.5
@@ -187,6 +189,13 @@ def peaks(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
     return path_of(says & np.logical_not(levels), eta, slope / DAY, 14.0 * DAY, PEAKS, silent)
 
 
+def rising(high: Array) -> tuple[Bools, Array]:
+    """(whether peaks of days (n, d) rise, quiet days left out, by Kendall's test; Sen's slope)."""
+    used = np.isfinite(high) & _usual(high)
+    slope, _, _, z = _sen(np.where(used, high, np.nan))
+    return (z >= RISING) & (slope > 0), slope
+
+
 def _scatters(high: Array, slope: Array) -> Bools:
     """(n,) whether peaks (n, d) scatter from day to day by as much as `slope` (n,), what a day gains (DROWNED): a single low day
     says nothing of a bend then. By second differences, so that a curve is no scatter."""
@@ -260,13 +269,14 @@ def clock(scene: Scene, stairs: Bools | bool = False) -> Path:
 
 
 def quota(
-    high: NDArray[np.float32], low: NDArray[np.float32], scene: Scene, since: NDArray[np.int64]
+    high: NDArray[np.float32], low: NDArray[np.float32], scene: Scene, since: NDArray[np.int64], past_s: Array
 ) -> Path:
     """A quantity that starts again every day: today's course against the usual one by this hour gives today's total.
 
     `high`, `low` (n, hours) hourly; `since` (n, days + 1) whole hours since the last reset, and since those of the days before:
-    a day on which clocks change has 23 or 25. Needs two earlier days and a tenth of a usual day behind it; speaks when the total
-    would pass the limit by a tenth, later in the day by as much less as of the day is left.
+    a day on which clocks change has 23 or 25; `past_s` (n,) what has gone since the last whole hour. Needs two earlier days and
+    a tenth of a usual day behind it; speaks when the total would pass the limit by a tenth, later in the day by as much less as
+    of the day is left.
     """
     n, t = high.shape
     hour, hours_since, days = np.arange(24), since[:, 0], since.shape[1] - 1
@@ -290,7 +300,7 @@ def quota(
         ahead = np.argmax(share >= wanted[:, None], axis=1)
         step = share[rows, ahead] - share[rows, np.maximum(ahead - 1, 0)]
         inner = np.clip((share[rows, ahead] - wanted) / np.where(step > 0, step, np.nan), 0.0, 1.0)
-        eta = np.maximum(ahead + 1 - np.nan_to_num(inner) - hours_since, 0.1) * HOUR
+        eta = np.maximum((ahead + 1 - np.nan_to_num(inner) - hours_since) * HOUR - past_s, 0.1 * HOUR)
         says = (count >= 2) & (hours_since >= 2) & (behind >= 0.1) & (wanted < 1.0 - 0.1 * (1.0 - behind)) & (ahead >= at)
         pace = scene.room / eta
     return path_of(says, eta, pace, float(DAY), COURSE, np.zeros(n))

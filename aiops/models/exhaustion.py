@@ -12,6 +12,7 @@ from pydantic import Field
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
 from aiops.models import calm, days, paths, quota, rhythm, spread, tops
+from aiops.models.again import REST_S, WINDOW_S, Touched
 from aiops.models.climb import far_enough
 from aiops.models.course import Course
 from aiops.models.growth import Growth
@@ -55,7 +56,8 @@ BOUNDS: dict[str, tuple[tuple[float, float, float], ...]] = {
     paths.UNDER_RHYTHM: ((np.inf, 0.9, 1.7),),
     paths.TWO_WEEKS: ((np.inf, 0.8, 1.65),),
     paths.WEEKLY_TOPS: ((np.inf, 0.95, 1.05),),
-    paths.COURSE: ((np.inf, 0.93, 1.08),),
+    paths.AGAIN: ((np.inf, 0.8, 1.3),),
+    paths.COURSE: ((np.inf, 0.82, 1.16),),
     paths.CLOCK: ((np.inf, 0.99, 1.01),),
 }
 """By way: up to so many hours of window about 80 % of the crossings come within these shares of the time first told.
@@ -81,6 +83,9 @@ class ExhaustionParams(Params):
     settle_s: float = Field(
         3000, ge=0, description="silence after a limit was changed, s; 0, as where a query gives it: it is timed anew at once"
     )
+    touched_s: float = Field(
+        3600, ge=0, description="silence after a sample stood at the limit, s; 0: that is no failure yet, nothing is made of it"
+    )
 
 
 class Exhaustion(Forecaster[ExhaustionParams]):
@@ -97,7 +102,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     exactly the same, as the time left of a certificate does; it looks as far as the horizon. two weeks: the last one gained on
     the one before alike at all hours, and comes again (`aiops.models.last_week`). Where none of these speaks, rhythm:
     the usual course of the day taken off, the rest rises by day and by night (`aiops.models.rhythm`); tops: the week's one top
-    grows from week to week (`aiops.models.tops`).
+    grows from week to week (`aiops.models.tops`). again: what crossed within the last day, and grows, crosses again at its hour;
+    nothing else is said of a row that is at its limit already (`aiops.models.again`).
 
     Each other way looks about as far ahead as it looks back, so a steady fill is spoken of when about half of its time is left.
     Windows over a day go by the last 24 h, whatever the time of day, and fall silent when these 12 h gained less than a fifth
@@ -169,22 +175,27 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         """What every way says of n rows at this look, knowing nothing of earlier looks."""
         scene, fresh, floor = scene_of(history, limit)
         course = Course.of(scene)
-        found = self._ways(history, limit, scene, course)
+        touched, said = Touched.of(history, limit, scene, self.params.touched_s), self._ways(history, limit, scene, course)
+        said.append(touched.again())
+        found = [touched.held_against(path) for path in said]
         eta = np.stack([p.eta_s for p in found], axis=1)
+        lately, kept_back = touched.lately, np.isfinite(np.stack([p.eta_s for p in said])).any(axis=0)
         to_reset = quota.seconds_to_reset(limit, history.now_s)
         with np.errstate(invalid="ignore"):
             inside = scene.now < scene.top
             climbed = scene.now - np.fmin(floor, scene.now) >= CLIMB * scene.room
             climbed |= np.isfinite(eta[:, [p.name == paths.WEEKLY_TOPS for p in found]]).any(axis=1)  # between tops it is low
             rises = np.isfinite(eta).any(axis=1)
+            kept_back &= ~rises
             eta[(1.15 * eta) > to_reset[:, None]] = np.nan
             note = np.where(rises & ~np.isfinite(eta).any(axis=1), "starts again before it gets there", "").astype(object)
         note[rises & ~climbed] = "has come too little of its way to tell"
+        note[kept_back | lately] = "at its limit already: it was there not long ago"
         eta[~(fresh & inside & climbed)] = np.nan
         reached = np.fmax(scene.now, scene.day_peak[:, -1])
         return Evidence(
             found, eta, scene.now, scene.top, fresh, inside, floor, scene.age_s, reached, course.halted, note, scene.low,
-            scene.mid_step_s,
+            scene.mid_step_s, lately,
         )  # fmt: skip
 
     def told(self, state: State, seen: Evidence, now_s: Ints, limit: Limit, horizon_s: float) -> Crossings:
@@ -262,8 +273,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             usual = daily & (scene.age_s > paths.DAY)
             for path in found:
                 path.eta_s[usual] = np.nan
-            since = quota.hours_since(limit, history.now_s, days.QUOTA_DAYS)
-            found.append(days.quota(*oriented(history.long, limit), scene, since))
+            since, past_s = quota.hours_since(limit, history.now_s, days.QUOTA_DAYS), (history.now_s % paths.HOUR).astype(float)
+            found.append(days.quota(*oriented(history.long, limit), scene, since, past_s))
             found[-1].eta_s[~daily] = np.nan
         return found
 
@@ -300,9 +311,10 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         patience[rows] = np.fmin(patience[rows], SOON_S)
         starts = evidence & (now_s - state["since_s"] >= pending)
         lasts = up & (now_s - state["last_s"] < patience) & (state["last_s"] >= quota.begun_s(limits, now_s))
+        lasts &= (window != WINDOW_S) | (now_s <= state["expected_s"] + REST_S)  # the hour at which it crossed yesterday is over
         gone = now_s - state["seen_s"] > np.maximum(np.minimum(3600.0, window), 0.125 * window)
         beyond = seen.fresh & ~seen.inside
-        up[:] = (starts | lasts) & ~gone & ~beyond & ~np.isnan(limit) & (now_s >= state["muted_s"])
+        up[:] = (starts | lasts) & ~gone & ~beyond & ~seen.touched & ~np.isnan(limit) & (now_s >= state["muted_s"])
         return up.copy()
 
     def _interval(self, state: State, found: list[paths.Path], best: Ints, evidence: Bools, left: Array) -> Array:

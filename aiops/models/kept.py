@@ -38,6 +38,7 @@ class Evidence:
     note: NDArray[np.object_]
     lows: NDArray[np.float32]
     lows_step_s: int
+    touched: Bools
 
 
 def cleaned_up(state: State, seen: Evidence) -> Ints:

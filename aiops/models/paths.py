@@ -43,6 +43,7 @@ UNDER_RHYTHM = "steadily nearer to the limit under its daily rhythm"
 TWO_WEEKS = "each week as much nearer to the limit as the one before"
 WEEKLY_TOPS = "the week's top nearer to the limit from week to week"
 PEAKS, COURSE, CLOCK = "daily peaks nearer to the limit", "today's course passes the limit", "runs towards the limit like a clock"
+AGAIN = "crosses the limit day after day with rising peaks"
 
 NOTHING, FAR, YOUNG, BEFORE, UNEVEN, LEVELS, HALTED, SAWTOOTH, LAST_WEEK = range(9)
 WHY = (

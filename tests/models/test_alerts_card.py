@@ -80,8 +80,8 @@ def test_rules_are_told_out_of_calm_and_the_cards_own_parameters_come_first(tmp_
         assert card.forecast is not None
         return card.forecast.params
 
-    assert params("") == {"calm_times": 1.5}
-    assert params("params: {calm_times: 0, pending_s: 60}\n") == {"calm_times": 0, "pending_s": 60}
+    assert params("") == {"calm_times": 1.5, "touched_s": 0}
+    assert params("params: {calm_times: 0, pending_s: 60}\n") == {"calm_times": 0, "touched_s": 0, "pending_s": 60}
 
 
 def test_parameters_that_the_forecaster_does_not_have_are_a_mistake(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def quota(values: Array, end: int = NOON) -> paths.Path:
     seen = history(values[None], end)
     high, low = oriented(seen.long, limit)
     since = hours_since(limit, np.array([end]), days.QUOTA_DAYS)
-    return days.quota(high, low, scene_of(seen, limit)[0], since)
+    return days.quota(high, low, scene_of(seen, limit)[0], since, np.zeros(1))
 
 
 def test_a_quota_follows_the_usual_course_of_a_day() -> None:

@@ -172,3 +172,14 @@ def test_every_tooth_of_a_sawtooth_that_goes_beyond_the_limit_is_told() -> None:
         teeth = speaks(answered, row).reshape(-1, 12 * 6)[: 24 * 7 // 30 * 5].reshape(-1, 5 * 12 * 6)
         assert teeth.any(axis=1).all() == told
         assert teeth.any() == told
+
+
+def test_a_quota_is_told_to_the_minute_whatever_of_the_hour_has_gone() -> None:
+    t = NOON + 300.0 * np.arange(288 * 4)
+    spent = (t - 1) % DAY / DAY * np.where(t < NOON + 3.5 * DAY, 0.6, 1.6)  # evenly through the day
+    times, limit = t[-288 // 2 :], Limit(np.ones(1), np.ones(1, bool), np.full(1, np.nan), np.ones(1, np.int8))
+    said = answers(spent, len(times), limit)
+    here = speaks(said) & (times < NOON + 3.5 * DAY + 14 * HOUR)
+    expected = np.array([one.time_s[0, 1] for one in said])[here]
+    assert here.sum() > 60
+    assert np.abs(expected - (NOON + 3.5 * DAY + DAY / 1.6)).max() < 600
