@@ -51,7 +51,7 @@ def test_who_comes_nearer_slower_than_told_is_judged_anew_as_long_as_it_does(
     one, yes, no = np.ones(1), np.ones(1, bool), np.zeros(1, bool)
     seen = Evidence(
         [], np.zeros((1, 0)), covered * one, one, yes, yes, 0 * one, one, covered * one, no, np.full(1, "", object),
-        np.zeros((1, 1), np.float32), 300,
+        np.zeros((1, 1), np.float32), 300, no,
     )  # fmt: skip
     assert kept(state, seen, yes, 0.5 * told, np.array([now])).tolist() == [stays]
     anew = stays and covered < 0.55
@@ -73,7 +73,7 @@ def test_a_pause_ends_after_half_a_day_and_after_18_hours_where_the_peak_of_the_
     path = Path(np.full(1, np.nan), one, 7 * 86400.0, FROM_DAY_TO_DAY, np.zeros(1, np.int8))
     seen = Evidence(
         [path], np.full((1, 1), np.nan), 0.5 * one, one, yes, yes, 0 * one, one, reached * one, no, np.full(1, "", object),
-        np.zeros((1, 288), np.float32), 300,
+        np.zeros((1, 288), np.float32), 300, no,
     )  # fmt: skip
     told = model.told(state, seen, np.array([now]), Limit.uniform(1, 1.0, True), 40 * 86400.0)
     assert np.isfinite(told.time_s[0, 1]) == stays
