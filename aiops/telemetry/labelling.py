@@ -28,7 +28,10 @@ def united(metrics: Sequence[dict[str, str]]) -> tuple[tuple[dict[str, str], ...
         name = one.pop("__name__", "")
         row, first = known.setdefault(frozenset(one.items()), (len(labels), name))
         if first != name:
-            raise SameLabels(f"several metrics with the labels {one}; ask for one metric, or aggregate")
+            raise SameLabels(
+                f"several metrics with the labels {one}; ask for one metric, aggregate, or keep the names in a label: "
+                'label_replace(…, "metric", "$1", "__name__", "(.+)")'
+            )
         if row == len(labels):
             labels.append(one)
         rows[i] = row

@@ -152,6 +152,11 @@ def test_a_hostile_answer_is_an_error_of_its_kind(what: str) -> None:
     assert error.kind == kind, error
 
 
+def test_several_metrics_of_one_thing_are_refused_with_the_way_to_ask_for_them() -> None:
+    error = refused(*KINDS["several metrics"][0])
+    assert 'label_replace(…, "metric", "$1", "__name__", "(.+)")' in error.message
+
+
 def test_the_server_s_own_words_are_in_the_message_fit_to_be_shown() -> None:
     error = refused(answer(ERROR % (b"bad_data", "parse \u202eerror\\u0000 here".encode()), "400 Bad Request"))
     assert error.message == "parse \\u202eerror\\x00 here"
