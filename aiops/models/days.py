@@ -148,7 +148,7 @@ def weekly(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
         grew = (mean <= before.max(axis=1) - before.min(axis=1)) | (7 * line(before)[0] >= WITHIN * mean)
         clear = known & ~shrinks & every & (mean * np.sqrt(7) > needed * scatter) & (gain > 0) & (ordered[:, 1] > 0) & grew
         coming = peaks[:, -7:, None] + gain[:, None, None] * np.arange(1, WEEKS + 1)
-        coming = coming.transpose(0, 2, 1).reshape(len(peak), -1)  # one column a day, from the next 24 h on
+        coming = coming.transpose(0, 2, 1).reshape(len(peak), 7 * WEEKS)  # one column a day, from the next 24 h on
         day = np.argmax(coming >= scene.top[:, None], axis=1)
         within = (coming >= scene.top[:, None]).any(axis=1)
         eta = day * DAY + (np.take_along_axis(scene.peak_hour[:, -7:], day[:, None] % 7, 1)[:, 0] + 0.5) * HOUR
@@ -282,7 +282,7 @@ def quota(
     hour, hours_since, days = np.arange(24), since[:, 0], since.shape[1] - 1
     back = t - since[:, 1:, None] + hour
     inside = (back >= 0).all(axis=2)
-    flat = np.clip(back, 0, t - 1).reshape(n, -1)
+    flat = np.clip(back, 0, t - 1).reshape(n, days * 24)
     course = np.take_along_axis(high, flat, 1).reshape(n, days, 24).astype(np.float64)
     base = np.take_along_axis(low, flat, 1).reshape(n, days, 24)[:, :, 0].astype(np.float64)
     inside &= np.isfinite(course).sum(axis=2) >= 22

@@ -74,7 +74,6 @@ class LastWeek:
         why = np.where(again, LAST_WEEK, path.why).astype(np.int8)
         return replace(path, eta_s=np.where(again, np.nan, path.eta_s), why=why)
 
-
     def again(self, path: Path) -> Path:
         """A path of days, told to the hour at which `again_s` has it: growth rests on week-ends and by night."""
         if path.name not in (RISES, EDGES, FROM_DAY_TO_DAY) or path.window_s < LONG_S:

@@ -215,11 +215,11 @@ def envelope(
     gains: a job that ends by itself has no teeth.
     """
     n, k, window_s = len(scene.now), hours * HOUR // scene.mid_step_s // PARTS * PARTS, float(hours * HOUR)
-    if scene.low.shape[1] < k:
+    if not k or scene.low.shape[1] < k:  # or its parts would be shorter than a step
         nothing = np.full(n, np.nan)
         return path_of(np.zeros(n, bool), nothing, nothing, window_s, EDGES, np.zeros(n))
-    floor = bridged(np.fmin.reduce(scene.low[:, -k:].reshape(n, PARTS, -1), axis=2).astype(np.float64))
-    ceiling = bridged(np.fmax.reduce(scene.high[:, -k:].reshape(n, PARTS, -1), axis=2).astype(np.float64))
+    floor = bridged(np.fmin.reduce(scene.low[:, -k:].reshape(n, PARTS, k // PARTS), axis=2).astype(np.float64))
+    ceiling = bridged(np.fmax.reduce(scene.high[:, -k:].reshape(n, PARTS, k // PARTS), axis=2).astype(np.float64))
     room = scene.top - ceiling[:, -1]
     low, high = rise(floor, room, 0.15), rise(ceiling, room, 0.15)
     record = above_record(ceiling[:, -1], scene.top, scene.before(hours), scene.margin, 0.0)

@@ -65,8 +65,8 @@ class Sums:
     def means(self, columns: int, blocks: int, back: int = 0) -> Array:
         """(n, blocks) C-order means of equal parts of `columns` columns that end `back` columns before the last one.
 
-        A part with fewer than half its samples is NaN, an inner one is then bridged. Fewer columns than asked, or half of
-        them gaps that were bridged before: all NaN.
+        A part with fewer than half its samples is NaN, an inner one is then bridged; one without a column is NaN. Fewer columns
+        than asked, or fewer than half of their samples, whatever was bridged before: all NaN.
         """
         end = self.total.shape[1] - 1 - back
         if end < columns:
@@ -80,9 +80,12 @@ class Sums:
         with np.errstate(invalid="ignore", divide="ignore"):
             means = sums / count
         means[count * 2 < columns / blocks] = np.nan
-        if self.seen is not None:
-            means[(self.seen[:, end] - self.seen[:, end - columns]) * 2 < columns] = np.nan
-        return bridged(means)
+        seen = self.count if self.seen is None else self.seen
+        means[(seen[:, end] - seen[:, end - columns]) * 2 < columns] = np.nan
+        means = bridged(means)
+        if columns < blocks:  # as in rows of a block without a gap
+            means[:, np.diff(edges) == 0] = np.nan
+        return means
 
 
 def _counted(present: Bools) -> NDArray[np.float32]:

@@ -50,7 +50,8 @@ def _judged(high: NDArray[np.float32], top: Array) -> tuple[Array, Array]:
     gains = np.diff(there, axis=1)
     with np.errstate(invalid="ignore"):
         gain = gains.mean(axis=1)
-        says = (gains.min(axis=1) >= EVENLY * gains.max(axis=1)) & (gain >= LARGE * (best[:, -1] - np.fmin.reduce(last, axis=1)))
+        says = (gain > 0) & (gain >= LARGE * (best[:, -1] - np.fmin.reduce(last, axis=1)))
+        says &= gains.min(axis=1) >= EVENLY * gains.max(axis=1)
         says &= (best <= there + THERE * gain[:, None]).all(axis=1)
         coming = np.concatenate([last + (week + 1) * gain[:, None] for week in range(AHEAD)], axis=1) >= top[:, None]
     says &= coming.any(axis=1)

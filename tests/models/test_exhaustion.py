@@ -332,3 +332,22 @@ def test_the_screen_skips_flat_rows_and_never_changes_what_is_said() -> None:
         np.testing.assert_array_equal(got, full)
     assert np.isfinite(full).any()
     assert looked < 0.5 * n * values.shape[1] / 6
+
+
+@pytest.mark.parametrize("resets", [0, 1])
+def test_no_rows_have_no_crossings_however_long_their_window_is_known(resets: int) -> None:
+    window = Window.open(None, 300)
+    window.rows_for([{"row": "0"}])
+    window.append(np.array([0]), NOON + 300 * np.arange(-2000, 1), 0.5 + np.zeros((1, 2001)))
+    none, model = np.zeros(0, np.int64), Exhaustion(ExhaustionParams(), 300)
+    limit = Limit(np.zeros(0), np.zeros(0, bool), np.zeros(0), np.zeros(0, np.int8) + np.int8(resets))
+    answer = model.crossings(model.initial(0), window.history(none, NOON), limit, DAY)
+    assert answer.time_s.shape == (0, 3)
+
+
+@pytest.mark.parametrize("step_h", [1, 2, 3, 24])
+def test_steps_of_hours_and_of_a_day_are_looked_at(step_h: int) -> None:
+    values = 0.3 + np.arange(200) * 0.003 * np.array([[1.0], [0.0]])
+    answer = told(values, above(2), step=step_h * HOUR, end=NOON // DAY * DAY, looks=40)
+    assert answer.reason[0] != ""
+    assert not np.isfinite(answer.time_s[1]).any()

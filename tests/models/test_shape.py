@@ -44,6 +44,15 @@ def test_rows_with_and_without_gaps_are_summed_alike() -> None:
     gappy = values.copy()
     gappy[2, 3] = np.nan
     np.testing.assert_allclose(Sums.of(values).means(40, 8)[:2], Sums.of(gappy).means(40, 8)[:2])
+    assert np.array_equal(Sums.of(values[:2]).means(6, 8), Sums.of(gappy).means(6, 8)[:2], equal_nan=True)
+
+
+def test_half_of_a_window_is_asked_for_whatever_the_gaps_of_other_rows() -> None:
+    values = np.arange(96.0).repeat(2).reshape(96, 2).T.copy()
+    values[:, ::2], values[:, 1], values[1, 20:40] = np.nan, np.nan, np.nan
+    both = Sums.of(values, 30).means(96, 8)
+    assert np.isnan(both[0]).all()
+    assert np.array_equal(Sums.of(values[:1], 30).means(96, 8), both[:1], equal_nan=True)
 
 
 def test_a_line_has_its_slope_its_end_and_its_scatter() -> None:

@@ -49,3 +49,11 @@ def test_a_top_at_another_hour_is_no_growth() -> None:
     at = len(values) - 12 * (30 + 8 + WEEK_H)
     values[at : at + 12 * 8], values[at - 12 * 40 : at - 12 * 32] = 200.0, 328.0
     assert told(values, 350) == []
+
+
+def test_what_reaches_the_limit_in_every_hour_and_grows_by_nothing_says_nothing() -> None:
+    values = np.full(12 * 24 * 30, 200.0)
+    values[6::12] = 350.0
+    seen = Exhaustion(ExhaustionParams(touched_s=0.0), 300).evidence(history(values[None]), Limit.uniform(1, 350, True))
+    assert seen.inside.all()
+    assert not np.isfinite(seen.eta_s).any()
