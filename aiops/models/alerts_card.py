@@ -41,7 +41,8 @@ class AlertsCard(Strict):
     alerts: AlertsRule = Field(description="which alerting rules of its sources are forecast")
     horizon: Duration = Field(6 * 3600.0, gt=0, description="how far ahead a crossing is announced")
     params: dict[str, Any] = Field(
-        default_factory=dict, description="the forecaster's own parameters; for rules `calm_times` is 1.5 where it is not given"
+        default_factory=dict,
+        description="the forecaster's own parameters; for rules `calm_times` is 1.5 and `touched_s` 0 where not given",
     )
     sources: list[str] = Field(default_factory=list, description="which sources; none: all that serve rules")
     signal: str = Field("", description="what runbooks match; default: the name")
