@@ -68,7 +68,7 @@ class SecondOpinion(Opinion):
         if away is None:
             return
         if len(away) < LEAST_ROWS.get(self.name, 1):  # it would have no answer, now or in a while
-            state["of_s"][rows] = history.now_s[: len(rows)]
+            state["of_s"][rows], state["p"][rows] = history.now_s[: len(rows)], np.nan
             return
         key = shared().ask(Job(JUDGED, away.ravel(), {"kind": self.name, "own": len(rows), "rows": len(away)}))
         state["key"][rows] = np.frombuffer(key, np.uint8)

@@ -129,3 +129,13 @@ def test_what_a_model_cannot_say_of_few_rows_is_asked_of_no_worker_and_not_each_
     assert np.isnan(model.said(state, now + TAKEN_AFTER_S)).all()
     assert model.busy(state, now + EVERY_S - 1).all(), "nothing is prepared again at once"
     assert not model.busy(state, now + EVERY_S).any()
+
+
+def test_what_was_said_among_more_rows_is_not_said_again_of_fewer(pool: Pool) -> None:
+    model, rows = opinion(), np.arange(3)
+    state, now = model.initial(3), np.full(3, NOW)
+    model.ask(state, rows, histories())
+    model.take(state, rows)
+    assert np.isfinite(model.said(state, now + TAKEN_AFTER_S)).all()
+    model.ask(state, rows, histories(3))
+    assert np.isnan(model.said(state, now + TAKEN_AFTER_S)).all()
