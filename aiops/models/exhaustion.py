@@ -262,8 +262,9 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         week = LastWeek.of(scene)
         found = [week.again(week.held_against(growth.sooner(path, scene.room))) for path in found]
         found.append(week.goes_on(scene))
-        found += rhythm.ways(scene, _silent(found), float(history.mid.end_s - history.long.end_s))
-        found.append(tops.weekly_tops(scene, oriented(history.long, limit)[0], _silent(found)))
+        into_hour_s = float(history.mid.end_s - history.long.end_s)
+        found += rhythm.ways(scene, _silent(found), into_hour_s)
+        found.append(tops.weekly_tops(scene, oriented(history.long, limit)[0], _silent(found), into_hour_s))
         if self.step_s < 60:
             times = self.params.calm_times
             found += calm.ways(history, limit, scene, self.step_s, times) if times else []

@@ -20,23 +20,23 @@ EVENLY, LARGE, THERE = 0.6, 0.05, 0.3
 above what was there at the hour of the top by more than this share of a gain."""
 
 
-def weekly_tops(scene: Scene, high: NDArray[np.float32], silent: Bools) -> Path:
+def weekly_tops(scene: Scene, high: NDArray[np.float32], silent: Bools, past_s: float) -> Path:
     """The top of the last week and what stood at its hour one, two and three weeks before gained alike: the coming weeks are the
     last one and that gain more; the first hour that reaches the limit is told. Only rows that are `silent` otherwise.
 
-    `high` (n, hours) of the long history. Two gains could be chance, three that differ by less than EVENLY at the hour of the
-    week's top are none.
+    `high` (n, hours) of the long history, which ended `past_s` ago. Two gains could be chance, three that differ by less than
+    EVENLY at the hour of the week's top are none.
     """
     n = len(scene.now)
     eta, pace = np.full(n, np.nan), np.full(n, np.nan)
     least_h = (TOPS - 1) * WEEK_H + AROUND_H
     rows = np.flatnonzero(silent & (scene.age_s > least_h * HOUR) & (scene.room > 0))
     if len(rows) and high.shape[1] > least_h + 1:
-        eta[rows], pace[rows] = _judged(high[rows], scene.top[rows])
+        eta[rows], pace[rows] = _judged(high[rows], scene.top[rows], past_s)
     return Path(eta, pace, TOPS * 7.0 * DAY, WEEKLY_TOPS, np.full(n, NOTHING, np.int8))
 
 
-def _judged(high: NDArray[np.float32], top: Array) -> tuple[Array, Array]:
+def _judged(high: NDArray[np.float32], top: Array, past_s: float) -> tuple[Array, Array]:
     """(seconds left or NaN, pace a second) of m rows."""
     hourly = np.full((len(high), TOPS * WEEK_H), np.nan)
     count = min(high.shape[1] - 1, TOPS * WEEK_H)
@@ -55,4 +55,5 @@ def _judged(high: NDArray[np.float32], top: Array) -> tuple[Array, Array]:
         says &= (best <= there + THERE * gain[:, None]).all(axis=1)
         coming = np.concatenate([last + (week + 1) * gain[:, None] for week in range(AHEAD)], axis=1) >= top[:, None]
     says &= coming.any(axis=1)
-    return np.where(says, (coming.argmax(axis=1) + 0.5) * HOUR, np.nan), gain / (7 * DAY)
+    eta = np.maximum((coming.argmax(axis=1) + 0.5) * HOUR - past_s, 0.5 * HOUR)
+    return np.where(says, eta, np.nan), gain / (7 * DAY)

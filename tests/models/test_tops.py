@@ -8,7 +8,8 @@ import pytest
 from aiops.core.records import Limit
 from aiops.models.exhaustion import Exhaustion, ExhaustionParams
 from aiops.models.paths import HOUR, WEEKLY_TOPS
-from tests.models.ways import Array, history, hours
+from aiops.telemetry.window import Window
+from tests.models.ways import NOON, Array, history, hours
 
 MODEL = Exhaustion(ExhaustionParams(), 300)
 WEEK_H = 168
@@ -57,3 +58,16 @@ def test_what_reaches_the_limit_in_every_hour_and_grows_by_nothing_says_nothing(
     seen = Exhaustion(ExhaustionParams(touched_s=0.0), 300).evidence(history(values[None]), Limit.uniform(1, 350, True))
     assert seen.inside.all()
     assert not np.isfinite(seen.eta_s).any()
+
+
+def test_the_told_time_stands_still_while_an_hour_goes() -> None:
+    values, window, at = backups([100, 114, 128, 142], 30), Window.open(None, 300), []
+    rows = window.rows_for([{"row": "0"}])
+    begin = NOON - 300 * (len(values) - 1)
+    for now in (NOON, NOON + 2400, NOON + 3300):
+        known = np.concatenate([values, np.full((now - NOON) // 300, 200.0)])
+        window.append(rows, begin + 300 * np.arange(len(known)), known[None])
+        seen = MODEL.evidence(window.history(rows, now), Limit.uniform(1, 350, True))
+        at.append(now + seen.eta_s[0, [path.name == WEEKLY_TOPS for path in seen.paths]][0])
+    assert at == pytest.approx([at[0]] * 3)
+    assert at[0] == pytest.approx(NOON + 130 * HOUR, abs=HOUR)
