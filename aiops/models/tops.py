@@ -55,5 +55,5 @@ def _judged(high: NDArray[np.float32], top: Array, past_s: float) -> tuple[Array
         says &= (best <= there + THERE * gain[:, None]).all(axis=1)
         coming = np.concatenate([last + (week + 1) * gain[:, None] for week in range(AHEAD)], axis=1) >= top[:, None]
     says &= coming.any(axis=1)
-    eta = np.maximum((coming.argmax(axis=1) + 0.5) * HOUR - past_s, 0.5 * HOUR)
+    eta = np.maximum((coming.argmax(axis=1) - 0.5) * HOUR - past_s, 0.5 * HOUR)  # amid the first of the two hours in a row
     return np.where(says, eta, np.nan), gain / (7 * DAY)
