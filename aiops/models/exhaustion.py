@@ -179,12 +179,12 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         said.append(touched.again())
         found = [touched.held_against(path) for path in said]
         eta = np.stack([p.eta_s for p in found], axis=1)
-        lately, kept_back = touched.lately, np.isfinite(np.stack([p.eta_s for p in said])).any(axis=0)
+        lately, kept_back = touched.lately, ~_silent(said)
         to_reset = quota.seconds_to_reset(limit, history.now_s)
         with np.errstate(invalid="ignore"):
             inside = scene.now < scene.top
             climbed = scene.now - np.fmin(floor, scene.now) >= CLIMB * scene.room
-            climbed |= np.isfinite(eta[:, [p.name == paths.WEEKLY_TOPS for p in found]]).any(axis=1)  # between tops it is low
+            climbed |= paths.said_by(paths.WEEKLY_TOPS, found, eta)  # between tops it is low
             rises = np.isfinite(eta).any(axis=1)
             kept_back &= ~rises
             eta[(1.15 * eta) > to_reset[:, None]] = np.nan
@@ -262,9 +262,9 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         week = LastWeek.of(scene)
         found = [week.again(week.held_against(growth.sooner(path, scene.room))) for path in found]
         found.append(week.goes_on(scene))
-        into_hour_s = float(history.mid.end_s - history.long.end_s)
+        long, into_hour_s = oriented(history.long, limit), float(history.mid.end_s - history.long.end_s)
         found += rhythm.ways(scene, _silent(found), into_hour_s)
-        found.append(tops.weekly_tops(scene, oriented(history.long, limit)[0], _silent(found), into_hour_s))
+        found.append(tops.weekly_tops(scene, long[0], _silent(found), into_hour_s))
         if self.step_s < 60:
             times = self.params.calm_times
             found += calm.ways(history, limit, scene, self.step_s, times) if times else []
@@ -275,7 +275,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             for path in found:
                 path.eta_s[usual] = np.nan
             since, past_s = quota.hours_since(limit, history.now_s, days.QUOTA_DAYS), (history.now_s % paths.HOUR).astype(float)
-            found.append(days.quota(*oriented(history.long, limit), scene, since, past_s))
+            found.append(days.quota(*long, scene, since, past_s))
             found[-1].eta_s[~daily] = np.nan
         return found
 

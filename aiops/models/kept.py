@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Bools, Ints, Limit, State
-from aiops.models import paths, rhythm
+from aiops.models import paths
 from aiops.models.shape import Array
 
 TRIED, TRIED_S, KEPT, CLOSER, AFAR = 0.35, 16 * 3600.0, (0.35, 0.2), 0.8, 1.2
@@ -71,7 +71,7 @@ def kept(state: State, seen: Evidence, speaks: Bools, left: Array, now_s: Ints) 
     Judged from TRIED of the first told time on (not before TRIED_S), against the highest level of the last 24 h: it must have
     covered as much of the way as KEPT[0] of the pace, KEPT[0] + KEPT[1] when the told time is over. One that covered at least
     SLOWER of that, and of which a window speaks at this very look, is slower and not over: it speaks on, and is judged anew by
-    what it tells now. What comes nearer under a rhythm keeps no even pace, and is not judged while `rhythm.speaks`. One that a
+    what it tells now. What comes nearer under a rhythm keeps no even pace, and is not judged while that is said. One that a
     window of HALTS_S spoke for and that stands still (`Course.halted`) falls silent until it has come RESUMED closer.
     """
     long = (state["window_s"] >= HALTS_S[0]) & (state["window_s"] < HALTS_S[1])
@@ -89,7 +89,7 @@ def kept(state: State, seen: Evidence, speaks: Bools, left: Array, now_s: Ints) 
         judged &= state["window_s"] < 14 * paths.DAY
         needed = (KEPT[0] + KEPT[1] * np.minimum(share, 1.0)) * np.minimum(share, 1.0)
         covered = 1.0 - room / state["opened_room"]
-        broken = judged & (covered < needed) & ~rhythm.speaks(seen.paths, seen.eta_s)
+        broken = judged & (covered < needed) & ~paths.said_by(paths.UNDER_RHYTHM, seen.paths, seen.eta_s)
         slower = broken & (covered >= SLOWER * needed) & (state["last_s"] == now_s)
         broken &= ~slower
         halted = speaks & seen.halted & long & ~broken

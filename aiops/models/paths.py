@@ -5,6 +5,7 @@ Everything here is oriented: y rises towards the limit. Arrays are (n, t), oldes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -131,6 +132,11 @@ def above_record(level: Array, top: Array, before: tuple[Array, Array], margin: 
 def path_of(says: Bools, eta: Array, pace: Array, window_s: float, name: str, why: NDArray[Any]) -> Path:
     """A path that says `eta` where `says`."""
     return Path(np.where(says, eta, np.nan), pace, window_s, name, why.astype(np.int8))
+
+
+def said_by(name: str, found: Sequence[Path], eta_s: Array) -> Bools:
+    """(n,) rows of which a way of this name says something; `eta_s` (n, ways) what is left of what `found` say."""
+    return np.asarray(np.isfinite(eta_s[:, [path.name == name for path in found]]).any(axis=1))
 
 
 def _why(found: Rise, room: Array, record: Bools, near: Bools, known: Bools | bool = True) -> NDArray[Any]:

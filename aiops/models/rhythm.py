@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from aiops.core.records import Bools
 from aiops.models.climb import JOB
+from aiops.models.medians import usual
 from aiops.models.paths import BEFORE, FAR, HOUR, NOTHING, UNDER_RHYTHM, UNEVEN, Path, Scene
 from aiops.models.shape import Array, Sums, rise
 
@@ -46,11 +47,8 @@ class Usual:
     def of(cls, earlier: NDArray[np.float32]) -> Usual:
         """The median of each hour of the day over `earlier` hours (m, 24 DAYS); NaN with fewer than LEAST_DAYS."""
         days = earlier.reshape(len(earlier), DAYS, DAY_H).astype(np.float64)
-        ordered = np.sort(days, axis=1)  # NaN last
-        count = np.isfinite(days).sum(axis=1)
-        last = np.maximum(count - 1, 0)
-        low, high = (np.take_along_axis(ordered, at[:, None], 1)[:, 0] for at in (last // 2, (last + 1) // 2))
-        course = np.where(count >= LEAST_DAYS, 0.5 * (low + high), np.nan)
+        known = np.isfinite(days).sum(axis=1) >= LEAST_DAYS
+        course = np.where(known, usual(earlier.astype(np.float64), DAY_H), np.nan)
         return cls(course, (days - course[:, None]).reshape(len(days), DAYS * DAY_H))
 
 
@@ -63,31 +61,26 @@ def ways(scene: Scene, silent: Bools, past_s: float) -> Iterator[Path]:
     """
     n, skipped = len(scene.now), 0
     for hours, parts in WINDOWS:
-        if skipped != -(-hours // DAY_H) * DAY_H:
-            skipped = -(-hours // DAY_H) * DAY_H
+        within = -(-hours // DAY_H) * DAY_H
+        if skipped != within:
+            skipped = within
             earlier = scene.hourly[:, -skipped - DAYS * DAY_H : -skipped]
             known = np.isfinite(earlier).sum(axis=1) >= LEAST_DAYS * DAY_H
             rows = np.flatnonzero(silent & known & (scene.room > 0))
-            usual = Usual.of(earlier[rows])
+            day = Usual.of(earlier[rows])
         eta, pace, why = np.full(n, np.nan), np.full(n, np.nan), np.full(n, NOTHING, np.int8)
         if len(rows):
             eta[rows], pace[rows], why[rows] = _judged(
-                scene.hourly[rows, -hours:], usual, scene.now[rows], scene.top[rows], past_s, parts
+                scene.hourly[rows, -hours:], day, scene.now[rows], scene.top[rows], past_s, parts
             )
         yield Path(eta, pace, float(hours * HOUR), UNDER_RHYTHM, why)
 
 
-def speaks(found: list[Path], eta_s: Array) -> Bools:
-    """(n,) rows of which one of these ways says something: they come nearer in the hours of their rhythm, not at an even pace."""
-    here = [path.name == UNDER_RHYTHM for path in found]
-    return np.asarray(np.isfinite(eta_s[:, here]).any(axis=1))
-
-
 def _judged(
-    values: NDArray[np.float32], usual: Usual, level: Array, top: Array, past_s: float, parts: int
+    values: NDArray[np.float32], day: Usual, level: Array, top: Array, past_s: float, parts: int
 ) -> tuple[Array, Array, NDArray[np.int8]]:
     """(seconds left or NaN, pace a second, why silent) of m rows at `level` by one window of hourly `values` (m, hours)."""
-    hours, course = values.shape[1], usual.course
+    hours, course, square = values.shape[1], day.course, day.rest * day.rest
     window = np.tile(course, (1, -(-hours // DAY_H)))[:, -hours:]
     left = values - window
     means = Sums.of(left, BRIDGED_H).means(hours, parts)
@@ -99,9 +92,9 @@ def _judged(
         now = means[:, -1] + pace * (0.5 * part_s + past_s)
         eta = meets(course, now, pace, top, past_s)
         way = now + pace * eta
-        varies = course.std(axis=1) >= DISTINCT * np.sqrt(_mean(usual.rest * usual.rest))
+        varies = course.std(axis=1) >= DISTINCT * np.sqrt(np.nansum(square, axis=1) / np.isfinite(square).sum(axis=1))
         rhythm = varies & (highest - course.min(axis=1) >= SHARE * way)
-        lasting = np.fmin(usual.rest[:, 1:], usual.rest[:, :-1])
+        lasting = np.fmin(day.rest[:, 1:], day.rest[:, :-1])
         most, least = np.fmax.reduce(lasting, axis=1), np.fmin.reduce(lasting, axis=1)
         record = now > most + RECORD * (most - least)
         near = (eta <= REACH * hours * HOUR) & (now >= JOB * way) & (level - course[:, 0] >= STANDS * now)
@@ -136,9 +129,3 @@ def by_day_and_night(left: Array, course: Array, slope: Array) -> Bools:
         count = here.sum(axis=1)
         both &= (count >= EITHER_H) & (np.where(here, gains, 0.0).sum(axis=1) >= EITHER * slope * count)
     return both
-
-
-def _mean(values: Array) -> Array:
-    """(m,) mean of what is there in each row."""
-    here = np.isfinite(values)
-    return np.asarray(np.where(here, values, 0.0).sum(axis=1) / np.maximum(here.sum(axis=1), 1))
