@@ -14,7 +14,7 @@ from aiops.core import compiled
 from aiops.core.errors import AiopsError, SourceError, StoreError
 from aiops.core.records import Outcome
 from aiops.core.text import visible
-from aiops.daemon import heap, lineages, reloads, unkept
+from aiops.daemon import heap, lineages, reloads, slow_fits, unkept
 from aiops.daemon import witness as witnesses
 from aiops.daemon.board import Board, WatchState
 from aiops.daemon.loading import load_all
@@ -78,6 +78,7 @@ class Daemon:
         self._watches = {watch.name: watch for watch in self.rooms.watches}
         self._saved: dict[str, float] = {}
         self._broken: set[str] = set()
+        self._slow_fits = slow_fits.SlowFits()
         self._changing = threading.Lock()
         self._turning: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._schedule: Schedule | None = None
@@ -281,7 +282,7 @@ class Daemon:
         for event in result.events:
             if event.kind != "updated" and event.warning is not None:
                 log.debug(f"warning {event.kind}", id=event.warning.id, card=event.warning.card, entity=str(event.warning.entity))
-
+        self._slow_fits.look(self.clock())
         if not self._unseen.done(_sources(watch)):
             self._unseen.look(self.board.snapshot()[0], self._watches)
         if any(event.kind == "outcome" for event in result.events):

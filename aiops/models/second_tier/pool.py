@@ -37,6 +37,7 @@ STARVED = 5.0
 """So many deadlines a worker may be behind that used less CPU than one: it is not stuck, others are in its way."""
 MINUTE = 60.0
 ENDED, LATE = "the worker ended", "not done before its deadline"
+UNBEGUN = "no time or budget before its deadline"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,6 +123,7 @@ class Pool:
     ) -> None:  # fmt: skip
         self.deadline_s, self.memory_bytes, self.workers, self.patient = deadline_s, memory_bytes, workers, patient
         self.counts = Counts()
+        self._lost: dict[tuple[str, str], tuple[int, str]] = {}
         self._budget = _Budget(budget_s)
         self._tickets: OrderedDict[bytes, _Ticket] = OrderedDict()
         self._queue: deque[_Ticket] = deque()
@@ -202,6 +204,18 @@ class Pool:
             ticket = self._tickets.get(key)
         return "not asked for" if ticket is None else ticket.error
 
+    def lost(self) -> list[tuple[str, int, str]]:
+        """(model, jobs, why the newest of them has no answer), by model and kind of reason, since this was asked last."""
+        with self._changed:
+            found, self._lost = self._lost, {}
+        return [(model, count, why) for (model, _), (count, why) in sorted(found.items())]
+
+    def _lose(self, ticket: _Ticket, why: str) -> None:
+        """It gets no answer."""
+        name = str(ticket.job.settings.get("kind", ticket.job.kind)), why.partition(":")[0]
+        self._lost[name] = self._lost.get(name, (0, ""))[0] + 1, why
+        self._finish(ticket, None, why)
+
     @property
     def waiting(self) -> int:
         """Jobs that have not begun."""
@@ -227,7 +241,7 @@ class Pool:
             while not self._closed:
                 while self._queue and not self.patient and self._queue[0].left_s < 0:
                     self.counts.late += 1
-                    self._finish(self._queue.popleft(), None, "no time or budget before its deadline")
+                    self._lose(self._queue.popleft(), UNBEGUN)
                 short = (0.0 if self.patient else self._budget.short()) if self._queue else None
                 if short == 0.0:
                     return self._queue.popleft()
@@ -242,7 +256,7 @@ class Pool:
             if not ticket.done.is_set():
                 self.counts.answered += found is not None
                 self.counts.failed += found is None
-                self._finish(ticket, found, error)
+                self._lose(ticket, error) if found is None else self._finish(ticket, found, "")
             elif found is not None:
                 self._finish(ticket, found, "")
 
@@ -250,7 +264,7 @@ class Pool:
         """Nobody waits for it any longer. For the pool's own threads."""
         with self._changed:
             self.counts.failed += 1
-            self._finish(ticket, None, LATE)
+            self._lose(ticket, LATE)
 
     @staticmethod
     def _finish(ticket: _Ticket, found: Floats | None, error: str) -> None:
