@@ -8,11 +8,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiops.core.labels import Labels, fingerprint, key
-from aiops.core.records import SEVERITIES, STAGES, EarlyWarning
+from aiops.core.records import SEVERITIES, STAGES, EarlyWarning, Symptom
 from aiops.early_warnings.episode import Event, Rules
 from aiops.early_warnings.voice import heard, worse
 
@@ -95,7 +95,7 @@ def spoken(
     facts: dict[str, Any] = {
         "updated_s": now_s, "severity": max((w.severity for w in members), key=SEVERITIES.index), "confidence": lead.confidence,
         "score": lead.score, "crossing": lead.crossing, "act_before_s": min(acts, default=None),
-        "stage": max((w.stage for w in members), key=STAGES.index), "symptoms": tuple(w.symptoms[0] for w in order[:SHOWN]),
+        "stage": max((w.stage for w in members), key=STAGES.index), "symptoms": tuple(_leads(w) for w in order[:SHOWN]),
         "runbooks": lead.runbooks, "members": listed, "stale_since_s": lead.stale_since_s,
     }  # fmt: skip
     facts["record"] = {**record, "told": len(listed), "told_s": now_s}
@@ -127,6 +127,19 @@ def _member(warning: EarlyWarning) -> dict[str, Any]:
     expected = None if warning.crossing is None else warning.crossing.expected_s
     facts = {"id": warning.id, "card": warning.card, "entity": dict(warning.entity)}
     return {**facts, "opened_s": warning.opened_s, "expected_s": expected}
+
+
+def _leads(warning: EarlyWarning) -> Symptom:
+    """The symptom that leads in an entity; `beside`: its others, by the labels in which they differ, and their shares."""
+    first, *others = warning.symptoms
+    if not others:
+        return first
+    alike = {pair for pair in first.labels.items() if all(pair in one.labels.items() for one in others)}
+    beside = [
+        {"labels": dict(pair for pair in one.labels.items() if pair not in alike), "share": one.evidence.get("share")}
+        for one in others[:SHOWN]
+    ]
+    return replace(first, evidence={**first.evidence, "beside": beside})
 
 
 def _common(group: Sequence[EarlyWarning]) -> Labels:

@@ -15,6 +15,8 @@ SINCE = {"exhaustion": "a symptom since", "anomaly": "a symptom since", "rule": 
 """What its own time is called of a symptom that begins earlier than it can be told."""
 UNSAID = {"why", "began", "since", "score", *SINCE.values()}
 """Facts that a sentence leaves out: they stand apart."""
+BESIDE = 60
+"""Characters of a series that another one speaks for."""
 STEPS_USUAL = 2
 """A newest sample that is older than so many steps is told: the next one is overdue."""
 
@@ -103,6 +105,8 @@ def _facts(symptom: Symptom, now_s: float) -> Iterator[tuple[str, str]]:
     if "began_s" in known:
         yield "began", f"{began(known, rfc3339(known['began_s']))} ({text(max(0.0, now_s - known['began_s']))} ago)"
     yield SINCE.get(symptom.kind, "since"), f"{rfc3339(since)} ({text(max(0.0, now_s - since))} ago)"
+    if "jumped" in known:
+        yield "jumped", f"{'down' if known['jumped'] < 0 else 'up'} by {quantity(abs(known['jumped']), unit)}"
     if pace := _pace(known, unit):
         yield "moves", pace
     if "score" in known:
@@ -139,9 +143,12 @@ def _score(known: Mapping[str, Any]) -> str:
 
 
 def _share(evidence: Mapping[str, Any]) -> Iterator[str]:
-    """How much of its entity's score a series has, where others have some too."""
+    """How much of its entity's score a series has, where others have some too; and which, where it speaks for them."""
     if evidence.get("share") is not None and evidence["share"] < 1:
         yield f"{evidence['share']:.0%} of what is unusual there"
+    for one in evidence.get("beside") or ():
+        share = "" if one.get("share") is None else f" {one['share']:.0%}"
+        yield f"also {series_text(one['labels'], BESIDE)}{share}"
 
 
 def _also(evidence: Mapping[str, Any]) -> Iterator[str]:

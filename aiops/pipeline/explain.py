@@ -105,6 +105,8 @@ def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
     ranges = usual_of(watch, rows, history)
     low, high = (np.array([one.get(name, np.nan) for one in ranges]) for name in ("usual_low", "usual_high"))
     began, held = begun.departure(history, low, high), explain.still(history)
+    jumped = begun.jumps(history, began)
+    pace[np.isfinite(jumped)[:, None] & (np.array(explain.SPANS_S) >= (history.now_s - began)[:, None])] = np.nan
     with np.errstate(invalid="ignore"):
         inside = (latest >= low) & (latest <= high)
     found = {}
@@ -114,6 +116,8 @@ def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
             "slope_per_hour": recent * 3600, "window_s": float(explain.SPANS_S[0]),
             "windows": explain.windows(pace[i], recent, watch.card.unit),
         }  # fmt: skip
+        if np.isfinite(jumped[i]) and not moved:
+            moved = {"jumped": float(jumped[i])}
         if inside[i] and held[i] >= STILL_S:
             moved = {"reason": f"it has not moved for {text(float(held[i]))}"}
         said = [f"it stood as far out {text(float(before[i]))} ago"] if np.isfinite(before[i]) and not inside[i] else []

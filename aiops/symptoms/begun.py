@@ -5,6 +5,8 @@ It is told beside when it became a symptom, and decides nothing.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +21,8 @@ SHORT_S = (6 * HOUR, DAY)
 """How far back the finest and the middle resolution are looked through; the same hours of earlier days say more than that."""
 DAYS, LEAST_DAYS = 14, 5
 """Earlier days that say what is usual at an hour, at most and at least."""
+AROUND, AT_ONCE = 2, 0.5
+"""Columns on each side of a step, and the share of all that a row moved that it makes where it is told as a jump."""
 PAUSE = 3
 """A departure goes on over so many columns inside of what is usual."""
 ROWS = 512
@@ -65,6 +69,42 @@ def departure(history: History, low: Floats, high: Floats) -> NDArray[np.float64
         began = np.where(through, np.fmin(fine, mid), fine)
         out[rows] = history.now_s[rows] - (history.fine.end_s - began - history.fine.step_s)
     return out
+
+
+def jumps(history: History, began_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) by how much rows jumped where what they do began (`began_s` (n,), epoch seconds, as `departure` gives it), NaN where
+    they did not: the step from the AROUND columns before to those after is at least AT_ONCE of the way from the median of the
+    hour before to the newest ones.
+
+    A pace over a span that holds such a step says how long ago it was, and nothing of where the row goes.
+    """
+    at_s = began_s - history.now_s + history.fine.end_s
+    fine = _jumps(history.fine, at_s, 0)
+    return np.where(np.isfinite(fine), fine, _jumps(history.mid, at_s, 1))
+
+
+def _jumps(one: Resolution, at_s: NDArray[np.float64], skip: int) -> NDArray[np.float64]:
+    """The same at one resolution that holds the hour before `at_s` (n,); `skip` columns hold some of both sides."""
+    y, hour = one.mean.astype(np.float64), max(HOUR // one.step_s, AROUND)
+    n, t = y.shape
+    with np.errstate(invalid="ignore"):
+        at = t - 1 - np.floor((one.end_s - at_s) / one.step_s)
+        held = (at >= hour) & (at + skip < t)
+    out, rows = np.full(n, np.nan), np.flatnonzero(held)
+    if len(rows):
+        first = at[rows].astype(np.int64)[:, None]
+        before, after = (_columns(y[rows], first + np.arange(*ends)) for ends in ((-hour, 0), (skip, skip + AROUND)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # nothing but gaps: NaN
+            step = np.nanmedian(after, axis=1) - np.nanmedian(before[:, -AROUND:], axis=1)
+            way = np.nanmedian(y[rows, -AROUND:], axis=1) - np.nanmedian(before, axis=1)
+            out[rows] = np.where(step * np.sign(way) >= AT_ONCE * np.abs(way), step, np.nan)
+    return out
+
+
+def _columns(y: Floats, at: Ints) -> Floats:
+    """(k, c) the columns `at` (k, c) of rows, NaN beyond the last."""
+    return np.where(at < y.shape[1], np.take_along_axis(y, np.minimum(at, y.shape[1] - 1), axis=1), np.nan)
 
 
 def _usual(hourly: Floats) -> Floats:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aiops.core.records import EarlyWarning
 from aiops.early_warnings.cause import Together, has, shared, spoken
 from aiops.early_warnings.episode import next_state
+from aiops.notify.evidence import sentence
 from tests.early_warnings.test_episode import RULES, symptom
 
 TOGETHER = Together()
@@ -84,6 +86,22 @@ def test_what_speaks_for_many_tells_the_soonest_and_lists_all() -> None:
     assert len(cause.symptoms) == 5
     assert cause.symptoms[0].labels["instance"] == "h7"
     assert (cause.entity, cause.record["text"]) == ({"cluster": "eu"}, "3 of 4")
+
+
+def test_of_each_entity_it_names_beside_the_leading_series_the_others_with_their_shares() -> None:
+    (lead,) = episode("a").symptoms
+    labels = {"instance": "a", "job": "node"}
+    three = [
+        replace(lead, labels=labels | {"metric": name}, evidence={"now": 1.0, "reason": "unlike", "share": share})
+        for name, share in (("latency", 0.45), ("cpu", 0.38), ("errors", 0.17))
+    ]
+    members = [episode("a").having(symptoms=tuple(three)), *(episode(name) for name in "bc")]
+    first = next(one for one in opened(members).symptoms if one.labels.get("metric") == "latency")
+    assert first.evidence["beside"] == [
+        {"labels": {"metric": "cpu"}, "share": 0.38}, {"labels": {"metric": "errors"}, "share": 0.17}
+    ]  # fmt: skip
+    assert ", 45% of what is unusual there, also metric=cpu 38%, also metric=errors 17% [" in sentence(first)
+    assert all("beside" not in one.evidence for one in opened(members).symptoms if "metric" not in one.labels)
 
 
 def test_it_is_told_again_only_when_it_doubles_or_gets_worse() -> None:

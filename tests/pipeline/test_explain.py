@@ -109,8 +109,27 @@ def test_an_anomaly_tells_the_usual_range_what_else_moved_and_what_did_not(store
     assert sum(one.evidence["share"] for one in found) == pytest.approx(2.75 / 3.25, abs=0.03), "the fourth counts a little too"
     (whole,) = {(one.evidence["entity_score"], one.evidence["threshold"], one.confidence) for one in found}
     assert whole[2] == pytest.approx(sureness(*whole[:2]))
-    assert all(one.evidence["slope_per_hour"] > 0 for one in found)
-    assert all(one.evidence["windows"][0].startswith("1h: ") for one in found)
+    assert all(one.evidence["jumped"] > 10 for one in found)
+    assert all("slope_per_hour" not in one.evidence and "windows" not in one.evidence for one in found)
+
+
+def test_an_anomaly_that_climbs_tells_its_pace_and_one_that_jumped_tells_it_once_an_hour_holds_nothing_else(store: Store) -> None:
+    world = World()
+    world.add("load", {"instance": "climbs"}, lambda t: 10.0 + 0.3 * np.sin(t / 700) + np.maximum(0.0, (t - BREAKS_S) / 300))
+    world.add("load", {"instance": "jumps"}, lambda t: 10.0 + 0.3 * np.sin(t / 700) + 20.0 * (t >= BREAKS_S))
+    watch, rooms = watch_of(world, anomaly_card(entity=["instance"])), rooms_of(store)
+    for now_s in range(START_S + 8 * 3600, BREAKS_S + 2400, STEP_S):
+        turn(watch, now_s, rooms)
+    found = {one.labels["instance"]: one.evidence for warning in watch.open.values() for one in warning.symptoms}
+    assert found["climbs"]["slope_per_hour"] == pytest.approx(12.0, rel=0.5)
+    assert "jumped" not in found["climbs"]
+    assert found["jumps"]["jumped"] == pytest.approx(20.0, abs=1.0)
+    for later_s in range(now_s + STEP_S, BREAKS_S + 3 * 3600, STEP_S):
+        turn(watch, later_s, rooms)
+    said = explain_anomalies(watch, np.array([watch.window.labels.index({"instance": "jumps"})]), later_s)
+    (said_,) = said.values()
+    assert abs(said_["slope_per_hour"]) < 2
+    assert all(line.startswith("1h: ") for line in said_["windows"])
 
 
 def test_what_is_told_as_usual_has_not_learnt_from_the_episode(store: Store) -> None:
@@ -162,7 +181,7 @@ def test_what_was_as_far_out_before_speaks_against_an_anomaly_of_one_series(stor
         turn(watch, now_s, rooms)
     (said,) = explain_anomalies(watch, np.array([0]), now_s).values()
     assert said["against"] == ["it stood as far out 4d22h ago"]
-    assert said["slope_per_hour"] > 10
+    assert said["jumped"] > 10
     assert explain_anomalies(watch, np.array([0]), now_s)[0] is said, "between two looks what was said stands"
     assert explain_anomalies(watch, np.zeros(0, np.int64), now_s) == {}
 

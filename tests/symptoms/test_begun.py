@@ -120,3 +120,31 @@ def test_times_are_on_the_clock_of_the_row() -> None:
     assert begun.departure(later, low, high)[0] == begun.departure(seen, low, high)[0] + 7200
     rises = [begun.rise(history(ramp(8, 60), shift), np.ones(1), np.array([6.0 * HOUR]))[0][0] for shift in (0, 7200)]
     assert rises[1] == rises[0] + 7200
+
+
+def departed(y: np.ndarray) -> np.ndarray:
+    """How far it jumped when it left 49 to 51."""
+    held = history(y)
+    return begun.jumps(held, begun.departure(held, np.array([49.0]), np.array([51.0])))
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("minutes", [1, 2, 10, 60, 240, 900])
+def test_a_jump_is_told_by_how_much_it_was(minutes: int, sign: float) -> None:
+    t = np.arange(-4 * 1440, 0)
+    y = 50.0 + 0.1 * np.random.default_rng(1).normal(size=len(t)) + sign * 20.0 * (t >= -minutes)
+    assert departed(y)[0] == pytest.approx(20.0 * sign, abs=0.5)
+
+
+@pytest.mark.parametrize("hours", [0.5, 1.0, 4.0])
+def test_a_ramp_is_no_jump(hours: float) -> None:
+    assert np.isnan(departed(ramp(hours, 72, 0.05, gain=20.0))[0])
+
+
+def test_a_step_that_became_a_climb_is_a_climb() -> None:
+    t = np.arange(-4 * 1440, 0)
+    assert np.isnan(departed(50.0 + 3.0 * (t >= -120) + 0.1 * np.clip(t + 120, 0, None))[0])
+
+
+def test_without_the_hour_before_nothing_is_said() -> None:
+    assert np.isnan(departed(np.full(30, 60.0))[0])
