@@ -11,12 +11,14 @@ import numpy as np
 
 from aiops.core.errors import SourceError
 from aiops.core.records import Floats, Ints
+from aiops.pipeline import silences
 from aiops.pipeline.evaluate import learn
 from aiops.pipeline.feed import Feed
 from aiops.pipeline.mask import masked_at
 from aiops.pipeline.read import progress_of
 from aiops.pipeline.rows import extended
 from aiops.pipeline.watch import Apprentice, Watch
+from aiops.symptoms import absence
 from aiops.telemetry.halves import in_halves, unread
 from aiops.telemetry.link import AWAY, Piece, Range
 
@@ -57,11 +59,13 @@ def _chunk(watch: Watch, feed: Feed, todo: list[Range]) -> Notes:
     rows = watch.rows_of_labels(piece.labels)
     watch.grow()
     if watch.detector is not None and watch.apprentice is None and start < watch.window.begin_s:
-        watch.apprentice = Apprentice(watch.detector.initial(watch.n), 0)
+        watch.apprentice = Apprentice(
+            watch.detector.initial(watch.n), 0, absence.initial(watch.n) if watch.tells_absence else {}
+        )
     for at, values in piece.layers:  # the preferred first: the next ones fill its gaps
         watch.window.fill(rows if at is None else rows[at], piece.time_s, values)
     _done(watch, todo, start, stop)
-    _teach(watch, piece.time_s, *_leading(piece, rows))
+    _teach(watch, feed, piece.time_s, *_leading(piece, rows))
     if watch.apprentice is not None:
         watch.apprentice.seen_s = max(watch.apprentice.seen_s, stop)
     return notes
@@ -107,8 +111,8 @@ def _stop(watch: Watch, start: int) -> int:
     return (start // BUCKET_S + buckets) * BUCKET_S // watch.step_s * watch.step_s
 
 
-def _teach(watch: Watch, time_s: Ints, rows: Ints, values: Floats) -> None:
-    """Let the apprentice learn columns (k, t) of some rows, as far as it has not seen them."""
+def _teach(watch: Watch, feed: Feed | None, time_s: Ints, rows: Ints, values: Floats) -> None:
+    """Let the apprentice learn columns (k, t) of some rows, as far as it has not seen them; `feed`: whose, None = all."""
     learner = watch.apprentice
     if learner is None or watch.detector is None:
         return
@@ -119,6 +123,7 @@ def _teach(watch: Watch, time_s: Ints, rows: Ints, values: Floats) -> None:
     if new.any():
         masked = masked_at(watch, time_s[new])[rows]
         learn(watch, learner.state, rows, time_s[new], np.where(masked, np.nan, values[:, new]))
+        silences.teach(watch, learner, feed, rows, time_s[new], values[:, new])
 
 
 def _catch_up(watch: Watch) -> Notes:
@@ -135,9 +140,10 @@ def _catch_up(watch: Watch) -> Notes:
     many = max(watch.n, 1) if watch.cohorts.names else CHUNK_ROWS  # what one row knows may be what another one starts from
     for first in range(0, watch.n, many):
         rows = np.arange(first, min(first + many, watch.n))
-        _teach(watch, time_s, rows, window.value_at(rows, time_s))
+        _teach(watch, None, time_s, rows, window.value_at(rows, time_s))
     learner.seen_s = window.end_s
     if (watch.seen_s == window.end_s).all():  # else rows whose source is away would be taken for further than they are
+        silences.take_over(watch, learner)
         watch.detector_state, watch.apprentice, watch.final = learner.state, None, None
     return notes
 
@@ -153,7 +159,7 @@ def _read_again(watch: Watch, start: int, end: int) -> Notes:
         if piece is not None:
             rows = watch.rows_of_labels(piece.labels)
             watch.grow()
-            _teach(watch, piece.time_s, *_leading(piece, rows))
+            _teach(watch, feed, piece.time_s, *_leading(piece, rows))
     assert watch.apprentice is not None
     watch.apprentice.seen_s = stop
     return tuple(notes)

@@ -13,6 +13,7 @@ from aiops.core.records import Bools, Floats, Ints, Symptom, SymptomKind
 from aiops.pipeline.explain import MOVED, explain_absences, explain_anomalies, explain_crossings, newest, of_others
 from aiops.pipeline.mask import masked
 from aiops.pipeline.opinions import told
+from aiops.pipeline.silences import routine
 from aiops.pipeline.watch import Watch
 from aiops.symptoms import absence, build, guards
 from aiops.symptoms.guards import Guards
@@ -141,7 +142,7 @@ def _known(watch: Watch, scores: Floats, entities: Ints) -> Floats:
     if np.isfinite(scores[entities]).all() or watch.index is None:
         return scores
     before = watch.index.combine(watch.last_p[:, None], watch.last_recent[:, None])[:, 0]
-    return np.where(np.isfinite(scores), scores, before)
+    return np.where(np.isfinite(scores), scores, watch.comparable(before))
 
 
 def _leading(watch: Watch, entity: int, score_of: Floats) -> tuple[Ints, Ints, Floats]:
@@ -173,8 +174,9 @@ def _absences(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[Sy
     """Series that are silent for unusually long, while the source that delivers them answers in full."""
     state, at = watch.silence, watch.row_now(now_s)
     known = np.full(watch.n, watch.lineage.whole) if held is None else ~held & watch.lineage.whole
-    score = absence.step(state, np.isfinite(watch.window.latest(now_s)), known, at, watch.step_s)
+    score = absence.score(state, watch.step_s)
     firing = absence.firing(state, score) & ~masked(watch, now_s)
+    firing[routine(watch, np.flatnonzero(firing))] = False
     rows = np.flatnonzero(guards.step(watch.gates["absence"], firing, known, watch.guards, at))
     usual = absence.scale(state, watch.step_s)
     about = _about(watch, explain_absences(watch, rows, now_s))

@@ -67,7 +67,7 @@ def keep_only(watch: Watch, kept: Ints) -> None:
         watch.gates[kind] = {part: array[rows] for part, array in gate.items()}
     for learner in (watch.apprentice, watch.final):
         if learner is not None:
-            learner.state = _rows_of(learner.state, kept)
+            learner.state, learner.silence = _rows_of(learner.state, kept), _rows_of(learner.silence, kept)
     if watch.forecaster is not None and watch.crossings is not None and watch.held is not None:
         watch.limit, watch.crossings, watch.held = watch.limit.take(kept), watch.crossings.take(kept), watch.held.take(kept)
     watch.mask.keep_only(kept)

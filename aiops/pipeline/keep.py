@@ -20,6 +20,7 @@ from aiops.early_warnings.episode import Rules
 from aiops.models.second_tier import kept as second
 from aiops.models.second_tier.pool import shared
 from aiops.models.state_files import StateLoss, read_state, save_state, saved_at
+from aiops.pipeline import silences
 from aiops.pipeline.beyond import follow
 from aiops.pipeline.mask import masked_at
 from aiops.pipeline.pending import Pending
@@ -118,6 +119,7 @@ def _learnt(watch: Watch, folder: Path) -> int:
     if watch.detector is not None:
         at = time_s[None, :] + watch.window.shift_s[: watch.n, None]
         watch.detector.score(watch.detector_state, np.where(masked_at(watch, time_s), np.nan, values), at)
+    silences.learn(watch, watch.silence, np.arange(watch.n), time_s, values)
     if watch.forecaster is not None:
         for _ in follow(watch, values):
             pass

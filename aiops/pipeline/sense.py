@@ -17,6 +17,7 @@ from aiops.pipeline.rules_find import find_alerts
 from aiops.pipeline.rules_rehearse import rehearse
 from aiops.pipeline.rules_truth import reached
 from aiops.pipeline.rules_watch import RulesWatch
+from aiops.pipeline.silences import listen
 from aiops.pipeline.watch import Watch
 from aiops.telemetry.intake import Kept, LabelsOf
 
@@ -38,6 +39,7 @@ def sense(watch: Watch, reading: Reading, now_s: int) -> Seen:
     if reading.final_s:
         score_again(watch, reading.final_s)
     scores = score(watch, reading)
+    listen(watch, reading)
     if isinstance(watch, RulesWatch):
         watch.build()  # the limits of rows that are new
         rehearse(watch, now_s)

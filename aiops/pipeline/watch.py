@@ -13,7 +13,7 @@ from aiops.core.errors import SourceError
 from aiops.core.labels import Labels, key, subset
 from aiops.core.records import Bools, Crossings, EarlyWarning, Floats, Ints, Limit, Lineage, State, Symptom, SymptomKind
 from aiops.core.remembered import LabelSets, Remembered
-from aiops.models.budget import Budget
+from aiops.models.budget import Budget, comparable
 from aiops.models.card import ModelCard
 from aiops.models.cohort import Cohorts
 from aiops.models.entity import EntityIndex
@@ -37,10 +37,12 @@ LAST = ("last_p", "last_expected", "last_lower", "last_upper", "last_recent")
 
 @dataclass(slots=True)
 class Apprentice:
-    """A detector's state that learns older history, up to `seen_s`, while the one in use does its work."""
+    """A detector's state that learns older history, up to `seen_s`, while the one in use does its work; and what it heard of
+    silences, where the card tells of them."""
 
     state: State
     seen_s: int
+    silence: State = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -309,10 +311,20 @@ class Watch:
 
     @property
     def thresholds(self) -> Floats:
-        """(entities,) the score from which on each entity warns: what its budget asks for, `threshold` where nothing is known."""
+        """(entities,) the score, as `comparable` gives it, from which on each entity warns: what its budget asks for."""
         if self.budget is None:
             return np.zeros(0)
-        return self.budget.theta(self.budget_state) + self.services.dearer(self.window.labels[: self.n], self.first_rows)
+        theta = self.budget.theta(self.budget_state) - self.own
+        return theta + self.services.dearer(self.window.labels[: self.n], self.first_rows)
+
+    @property
+    def own(self) -> Floats:
+        """(entities,) what is taken off scores, for an entity reaches it again and again."""
+        return np.zeros(len(self.entities)) if self.budget is None else self.budget.own(self.budget_state)
+
+    def comparable(self, scores: Floats) -> Floats:
+        """(entities,) scores on the scale that is the same for all entities, as everything beyond the models tells them."""
+        return comparable(scores, self.own)
 
     def labels_of(self, number: int) -> Labels:
         """What is known of an entity: the labels of its first series, over them its own."""
