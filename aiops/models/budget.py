@@ -43,6 +43,8 @@ REST, REST_S = 0.3, 43200.0
 YOUNG, YOUNG_REST, YOUNG_S = 1.0, 3.0, 129600.0
 """How much less the scores of an entity count, and how much more is asked for after an episode, when the entity has only begun
 to be watched; the time constant of both: scales that have seen few points are too narrow, and its restlessness is not known."""
+OWN = 0.25
+"""How much lower a score counts beside those of other entities, of what its own must reach beyond a usual one."""
 NEVER = np.iinfo(np.int64).min // 2
 SHIFT_S = 2 * AGAIN_S
 """Times of firings are kept in 32 bits, so much later than they were: 0 is never."""
@@ -124,6 +126,16 @@ class Budget:
         """(n,) the score from which on each entity warns, at the newest instant that was learnt."""
         theta: Floats = state["theta"]
         return theta
+
+    def own(self, state: State) -> Floats:
+        """(n,) OWN (theta - usual(budget)), at least 0: what is taken off the scores of an entity, and off its theta, so that
+        those of different entities are on one scale.
+
+        What an entity reaches again and again says less. Only part of it is taken off: theta is known from a few weeks, and what
+        lies behind a high one may have been incidents. Who warns stays the same.
+        """
+        own: Floats = OWN * (state["theta"] - self._least)
+        return own
 
     def waiting(self, state: State) -> Bools:
         """(n,) entities that nothing is known of."""
@@ -222,6 +234,12 @@ class Budget:
         ends &= (edge > theta[:, None]) & (edge <= theta[:, None] + FARTHER)
         beyond: Floats = np.where(ends.any(axis=1), edge[np.argmax(ends, axis=1)], theta)
         return beyond
+
+
+def comparable(score: Floats, own: Floats) -> Floats:
+    """Scores less what is `own` to their entities, at least 0; NaN stays NaN."""
+    less: Floats = np.maximum(0.0, score - own)
+    return less
 
 
 class Usual(Protocol):

@@ -17,6 +17,7 @@ import numpy as np
 
 from aiops import __version__, plugins
 from aiops.core.records import FIRST_PERIOD, Crossings, Floats, History, Ints, Limit, Resolution, Scores, State
+from aiops.models.budget import comparable
 from aiops.models.entity import EntityIndex
 from aiops.models.state_files import StateLoss, read_meta, read_state, save_state
 
@@ -98,13 +99,13 @@ def look_of(
 
 def score_of(
     model: Mapping[str, Any], before: State, values: Floats, time_s: Ints, found: Scores, said: Floats | None, score: float,
-    threshold: float,
+    threshold: float, own: float,
 ) -> Proof:  # fmt: skip
     """The proof of an entity's score: `before` what was known of its k rows, `values` (k, 1) at `time_s` (k, 1), `found` of these
-    rows, `said` (k,) a second opinion on them."""
+    rows, `said` (k,) a second opinion on them, `own` what was taken off it for the entity."""
     recent = found.p if found.recent is None else found.recent
     arrays = {f"state.{name}": array for name, array in before.items()} | {"values": values, "time_s": time_s}
-    arrays |= {"found.p": found.p.copy(), "found.recent": recent.copy(), "found.score": np.array([score])}
+    arrays |= {"found.p": found.p.copy(), "found.recent": recent.copy(), "found.score": np.array([score]), "own": np.array([own])}
     arrays |= {} if said is None else {"said": said.copy()}
     return Proof(arrays, {**model, "kind": "score", "threshold": threshold, "lately": found.recent is not None})
 
@@ -167,7 +168,7 @@ def _score(arrays: State, meta: Mapping[str, Any]) -> State:
     score = index.combine(found.p, recent, model.moves(state))[:, -1]
     if "said" in arrays and model.opinion is not None:
         score = model.opinion.joined(score, index.combine(arrays["said"][:, None])[:, 0])
-    return {"p": found.p, "recent": recent, "score": score}
+    return {"p": found.p, "recent": recent, "score": comparable(score, arrays.get("own", np.zeros(1)))}
 
 
 def _part(arrays: State, prefix: str) -> State:

@@ -27,7 +27,7 @@ CHUNK_COLUMNS = 512
 
 
 def score(watch: Watch, reading: Reading) -> Floats:
-    """(entities,) -log10 p of the newest column, NaN = not scored; the detector learns every new column."""
+    """(entities,) -log10 p of the newest column, as `Watch.comparable` gives it, NaN = not scored; every new column is learnt."""
     if watch.detector is None or not watch.n:
         return np.zeros(0)
     everyone = slice(0, watch.n)
@@ -58,7 +58,7 @@ def score(watch: Watch, reading: Reading) -> Floats:
         return np.full(len(watch.entities), np.nan)
     moves = watch.detector.moves(state)
     of_entities = _of_entities(watch, rows, found, None if moves is None else moves[rows])
-    scores = joined(watch, of_entities[:, -1], newest)
+    scores = watch.comparable(joined(watch, of_entities[:, -1], newest))
     proving.scored(watch, before, values, found, scores, newest)
     ask(watch, scores, newest)
     return scores

@@ -27,7 +27,7 @@ def take_due(watch: Watch, now_s: int) -> None:
 
 
 def joined(watch: Watch, scores: Floats, now_s: int) -> Floats:
-    """(entities,) scores with what was answered of them; without an answer as they are."""
+    """(entities,) scores as they leave the detector with what was answered of them; without an answer as they are."""
     second = _second(watch, now_s)
     return scores if second is None or watch.opinion is None else watch.opinion.joined(scores, second)
 
@@ -58,7 +58,7 @@ def told(watch: Watch, entity: int, about: Mapping[str, Any], now_s: int) -> dic
     second, out = _second(watch, now_s), dict(about)
     if second is None or watch.opinion is None or not np.isfinite(second[entity]):
         return out
-    name, score = watch.opinion.name, float(second[entity])
+    name, score = watch.opinion.name, float(watch.comparable(second)[entity])
     out["second_opinion"] = {"model": name, "score": round(score, 3)}
     if score >= watch.thresholds[entity]:
         out["reason"] = f"unlike what was usual here, and so says {name}"

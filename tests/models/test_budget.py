@@ -7,7 +7,7 @@ import pytest
 
 from aiops.core.records import State
 from aiops.models import budget as held
-from aiops.models.budget import AGAIN_S, INCIDENTS_A_WEEK, MERGE_S, REST, REST_S, RUNGS, Budget
+from aiops.models.budget import AGAIN_S, INCIDENTS_A_WEEK, MERGE_S, OWN, REST, REST_S, RUNGS, Budget, comparable
 from aiops.models.state_files import StateLoss, read_state, save_state
 
 STEP, START = 600, 1_700_000_000 // 600 * 600
@@ -337,3 +337,25 @@ def test_only_those_watched_for_a_day_have_something_to_give() -> None:
     for at in range(0, 90000, STEP):
         budget.learn(state, np.array([0.5, 0.5 if at < 40000 else np.nan]), np.full(2, START + at))
     assert budget.learnt(state).tolist() == [True, False]
+
+
+def test_a_score_counts_less_beside_others_the_more_restless_its_entity_is() -> None:
+    budget = Budget(usual, 1.0)
+    state = budget.initial(2)
+    thetas(budget, np.concatenate([exponential(1, 6), exponential(1, 6, 1.0, seed=1)]), state)
+    calm, restless = comparable(np.array([4.0, 4.0]), budget.own(state))
+    asked = budget.theta(state)
+    assert asked[1] > asked[0] + 0.3
+    assert calm - restless == pytest.approx(OWN * (asked[1] - asked[0]))
+    told = comparable(asked, budget.own(state))
+    assert told[1] > told[0]
+
+
+def test_a_comparable_score_is_never_below_zero_nor_above_what_it_was_and_none_stays_none() -> None:
+    budget = Budget(usual, 1.0)
+    state = budget.initial(3)
+    thetas(budget, exponential(3, 2, 0.5), state)
+    got = comparable(np.array([0.0, np.nan, 2.0]), budget.own(state))
+    assert got[0] == 0.0
+    assert np.isnan(got[1])
+    assert 0.0 < got[2] < 2.0
