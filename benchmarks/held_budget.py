@@ -24,6 +24,7 @@ import numpy as np
 from aiops.backtest.lanes import survey
 from aiops.backtest.replay import ReplaySource
 from aiops.backtest.run import jobs_of
+from aiops.core.records import Floats, Ints, State
 from aiops.models.budget import Budget
 from aiops.models.card import ModelCard
 from aiops.models.seasonal import Seasonal, SeasonalParams
@@ -35,6 +36,16 @@ from aiops.telemetry.link import Link
 WEEK = 7 * 86400
 Scored = tuple[str, np.ndarray, np.ndarray, int]
 Fired = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class Heard(Budget):
+    """A budget that keeps what it heard last: scores as they leave the detector, before what is their own is taken off."""
+
+    newest = np.empty(0)
+
+    def learn(self, state: State, score: Floats, time_s: Ints) -> None:
+        self.newest = score.copy()
+        super().learn(state, score, time_s)
 
 
 def card(step: int) -> ModelCard:
@@ -53,13 +64,15 @@ def replayed(data: pathlib.Path) -> Iterator[Scored]:
         source, step = ReplaySource([entry.load() for entry in job]), job[0].step_s
         watch = make_watch(card(step), [Link(source)], step, None)
         watch.shift_s, watch.forget_from = source.shift_of, sys.maxsize
+        assert watch.detector is not None
+        watch.budget = heard = Heard(watch.detector.threshold, 1.0)
         store = Store.open("sqlite://", None)
         rooms = Rooms(store, BatchJournal(store), marks_turns=False)
         kept: list[tuple[int, np.ndarray]] = []
         for now in range(source.first_s, source.last_s + 1, step):
-            found = turn(watch, now, rooms).scores
-            if found is not None:
-                kept.append((now, found))
+            told = turn(watch, now, rooms).scores
+            if told is not None:
+                kept.append((now, np.where(np.isfinite(told), heard.newest, np.nan) if np.isfinite(told).any() else told))
         store.close()
         for number, entity in enumerate(watch.entities):
             at = [(now, found[number]) for now, found in kept if number < len(found) and np.isfinite(found[number])]
