@@ -29,6 +29,9 @@ ANEW = ("drift", "shift", "creep", "total", "squares", "points", "peak", "idle",
         "calm_level", "calm_scale")
 """What begins anew: means of distances that were taken from another baseline."""
 FEW, MANY = 0.1, 0.9
+ENOUGH, PATIENT, WIDE, APART, SCALES = 5, 0.25, 1.0, 1.5, 3.0
+"""A series is beyond its cohort where that has ENOUGH members, and it lies above MANY of them by more than WIDE times what lies
+between FEW and MANY, and by APART times or SCALES of their scales; it is judged by them once it has PATIENT of its warm-up."""
 AT_ONCE = 64
 """Groups of members whose medians are taken at once: memory stays flat."""
 DEPARTURE, STILL = 1, 7
@@ -44,6 +47,9 @@ class SeasonalStart(Start):
     members are positive and either they are more alike that way (smaller median distance of the logarithms of their scales from
     their median) or the series is larger than nine in ten of them; there a series smaller than nine in ten counts as large as
     these, for a quiet beginning says little. Else it is taken as it is. A median does not follow a tenth of the members.
+
+    One that lies above all its cohort waits, for a start is often loud: once PATIENT of its warm-up has passed and it lies there
+    still, its level is that of the members, so that it is strange for being unlike them. What has nothing to do yet lies below.
 
     It counts as BLOCKS blocks: the series' own soon count more. Members have learnt for a day.
     """
@@ -65,8 +71,16 @@ class SeasonalStart(Start):
         """Let `rows` (k,) at their clocks `time_s` (k,) start from `members` (k, d), -1 = none; `state` is updated in place."""
         groups, which = np.unique(np.column_stack([time_s, members]), axis=0, return_inverse=True)
         parts = [self._usual(state, groups[i : i + AT_ONCE]) for i in range(0, len(groups), AT_ONCE)]
-        usual = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        new = self._started({name: array[rows] for name, array in state.items()}, usual, which.reshape(-1), time_s)
+        usual, which = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, which.reshape(-1)
+        new = {name: array[rows] for name, array in state.items()}
+        level, most = usual["level"][which], usual["most"][which]
+        beyond = (new["level"] > most) & (new["before"] > 0.5 * (usual["many"][which] + most))
+        own = np.where(beyond, level, _middle(new["level"], new["before"], level))
+        begins = ~beyond | (new["count"] >= PATIENT * self._warmup)
+        if not begins.any():
+            return
+        rows, new = rows[begins], {name: array[begins] for name, array in new.items()}
+        new = self._started(new, usual, which[begins], own[begins], time_s[begins])
         for name, array in new.items():
             state[name][rows] = array
 
@@ -85,6 +99,11 @@ class SeasonalStart(Start):
         few, many = (ordered[np.arange(len(level)), np.rint(q * last).astype(np.int64)] for q in (FEW, MANY))
         alike = _spread(scale - np.log(unit), there) < _spread(scale, there)
         usual = {"level": _medians(level, there), "few": few, "many": many, "positive": positive[:, 0], "alike": alike}
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ratio, beside = (many / few) ** WIDE, WIDE * (many - few)
+        most = many + np.fmax(beside, SCALES * np.exp(_medians(scale, there)))
+        most = np.where(positive[:, 0] & alike, many * np.fmax(ratio, APART), most)
+        usual["most"] = np.where(there.sum(axis=1) >= ENOUGH, most, np.inf)
         for name, power in UNITS.items():
             values = state[name][donors].astype(np.float64)
             usual[name] = _medians(values, there)
@@ -92,9 +111,8 @@ class SeasonalStart(Start):
                 usual["of_" + name] = _medians(values / _units(unit, power, name, values), there)
         return usual
 
-    def _started(self, new: State, usual: State, which: Ints, time_s: Ints) -> State:
-        """Rows (k, …) started from what is usual for their groups, `which` (k,)."""
-        own = _middle(new["level"], new["before"], usual["level"][which])
+    def _started(self, new: State, usual: State, which: Ints, own: Floats, time_s: Ints) -> State:
+        """Rows (k, …) started from what is usual for their groups, `which` (k,), around their levels `own` (k,)."""
         relative = usual["positive"] & usual["alike"]
         relative = relative[which] | (usual["positive"][which] & (own > usual["many"][which]))
         relative &= own > 0

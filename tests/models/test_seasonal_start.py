@@ -102,7 +102,7 @@ def test_scales_that_do_not_grow_with_the_level_are_taken_as_they_are() -> None:
 
 def test_levels_of_both_signs_have_no_ratio() -> None:
     sizes = np.array([-2.0, -1.0, 0.5, 1.0, 2.0])
-    model, state, clock = taught(sizes, np.full(POINTS, 40.0), own_noise=1.0)
+    model, state, clock = taught(sizes, np.full(POINTS, 5.0), own_noise=1.0)
     new = started(model, state, clock)
     np.testing.assert_allclose(new["scale"][1], np.median(state["scale"][:-1, 1]) * WIDER)
 
@@ -118,6 +118,43 @@ def test_a_first_peak_and_a_ramp_are_not_its_level() -> None:
         model, state, clock = taught(np.full(5, 10.0), first_points(10.0) * shape)
         new = started(model, state, clock)
         np.testing.assert_allclose(new["base"], 10.0, rtol=0.1)
+
+
+def lives(times: float, spread: float = 0.05, loud: int = 10**6) -> np.ndarray:
+    """(96,) p of the first points of a new row that is `times` its cohort of ten for its first `loud` points, then like them; it
+    starts when it may, as in the turns."""
+    model, state, clock = taught(10.0 * np.exp(spread * np.linspace(-1, 1, 10)), np.zeros(0))
+    start, rng, out = model.starts, np.random.default_rng(3), []
+    assert start is not None
+    for j in range(96):
+        at = clock[:, None] + STEP * (j + 1)
+        x = np.full((11, 1), np.nan)
+        x[-1] = 10.0 * (course(at[-1]) + 0.02 * rng.standard_normal()) * (times if j < loud else 1.0)
+        out.append(model.score(state, x, at).p[-1, 0])
+        new = np.flatnonzero(start.waiting(state) & np.isfinite(x[:, 0]))
+        if len(new):
+            start.start(state, new, np.flatnonzero(start.learnt(state))[None], at[new, 0])
+    return np.array(out)
+
+
+def test_what_is_bad_from_its_first_point_on_is_strange_for_being_unlike_its_cohort() -> None:
+    p = lives(2.5)
+    first = int(np.isfinite(p).argmax())
+    assert first == 15, "a quarter of its warm-up"
+    assert (p[first : first + 3] < 1e-3).all()
+
+
+def test_a_loud_start_that_is_over_in_time_is_not_strange_then() -> None:
+    p = lives(2.5, loud=12)
+    assert int(np.isfinite(p).argmax()) <= 15
+    assert np.nanmin(p) > 0.005
+
+
+@pytest.mark.parametrize(("times", "spread"), [(0.3, 0.05), (1.3, 0.05), (2.5, 0.8)])
+def test_what_is_smaller_a_little_larger_or_of_unlike_members_is_judged_by_its_own_level(times: float, spread: float) -> None:
+    p = lives(times, spread)
+    assert int(np.isfinite(p).argmax()) == POINTS
+    assert np.nanmin(p) > 0.002
 
 
 def test_a_tenth_of_members_moves_nothing_far() -> None:
