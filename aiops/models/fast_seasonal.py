@@ -21,7 +21,7 @@ ROWS = (
     "event",
 )  # fmt: skip
 """Of each row one number that a point changes, in the order of the kernel."""
-READ = ("low", "high", "base", "blocks", "moves", "room", "rare", "less", "more")
+READ = ("low", "high", "base", "blocks", "moves", "room", "rare", "less", "more", "past")
 """And those that it only reads."""
 TABLES = ("peak", "scale", "recent")
 KEPT = ("calm_level", "calm_scale", "calm_low", "calm_high")
@@ -110,7 +110,7 @@ def column(
     or (1,): the same for all rows.
     """
     count, short, level, before, square, drift, shift, creep, still, total, squares, points, moved, event = changed
-    low, high, base, blocks, moves, room, rare, less, more = known
+    low, high, base, blocks, moves, room, rare, less, more, past = known
     peak, scale, recent = tables
     calm_level, calm_scale, _, _ = kept
     warmup, of_short, of_medium, of_recent, of_shift, of_creep, step, moving, cap, band = numbers
@@ -125,10 +125,13 @@ def column(
         x = values[i] if here else middle
         young = 1.0 / (count[i] + 1.0)
         away, rate = x - min(max(x, bottom), top), max(young, of_short)
+        off = x - season - center
+        off = _beyond(off - past[i] if abs(off - past[i]) < abs(off) else off, less[i], more[i])
+        away = off if past[i] != 0.0 and abs(off) < abs(away) else away
         departure = abs(away)
         jump, one = min(abs(x - short[i]), departure), min(abs(x - before[i]), departure)
         power = (1.0 - rate) * (square[i] + rate * jump * jump)
-        off, stood = _beyond(x - season - center, less[i], more[i]), still[i] + step if x == before[i] else 0.0
+        stood = still[i] + step if x == before[i] else 0.0
         drifted = drift[i] + max(young, of_recent) * (away - drift[i])
         shifted = shift[i] + max(young, of_shift) * (off - shift[i])
         crept = creep[i] + max(young, of_creep) * (off - creep[i])

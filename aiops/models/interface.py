@@ -111,6 +111,11 @@ class Detector(ABC, Generic[P]):
         """(n, blocks) how rows moved in their last blocks: it shows which metrics of an entity go together; None: unknown."""
         return None
 
+    def stays(self, state: State, rows: Ints) -> Bools:
+        """(k,) which of `rows` are still at another level than usual, though what they score may have fallen since: what lasts is
+        learnt."""
+        return np.zeros(len(rows), bool)
+
     def at_once(self, time_s: Ints) -> int:
         """How many of the columns at `time_s` (clocks, m), all clocks there are, may be scored at once so that `moves` afterwards
         is what it is at each of them: at least one."""

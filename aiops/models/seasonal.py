@@ -16,6 +16,7 @@ from aiops.core.records import Bools, Floats, Ints, Scores, State
 from aiops.models.civil import Civil
 from aiops.models.interface import Detector
 from aiops.models.profile import DAY_S, Profile
+from aiops.models.regime import Regime, nearer
 from aiops.models.scales import CREEP, KINDS, POSITIVE, RARE, SIGNED, STILL, WHOLE, Scales, event_after
 from aiops.models.seasonal_params import SeasonalParams as SeasonalParams
 from aiops.models.seasonal_start import SeasonalStart
@@ -52,7 +53,8 @@ class Seasonal(Detector[SeasonalParams]):
     level that has settled is none; still: how long a series that moves in nearly every block has not moved.
     Levels are exponentially weighted means. The profile (one mean a block of the day; free days differ by hours) is relative to
     the level of its day, so that no drift is learnt as a course of the day; it takes part from the third day on. What comes back
-    at the same hour of every week is no departure and no distance (`Week`).
+    at the same hour of every week is no departure and no distance (`Week`). A level that lasts becomes the anchor, and the one
+    before it stays usual beside it (`Regime`).
 
     s^3 is the exponentially weighted mean of M^3, M the largest r of a block of `block_s`, so that it does not matter how often a
     series is sampled; of the means over days and over a month the larger one counts (creep: the latter). By Markov's inequality a
@@ -69,7 +71,7 @@ class Seasonal(Detector[SeasonalParams]):
     15 min, for metrics of one incident do not peak at one instant. `expected` = profile + level; beyond `lower`, `upper` the
     departure alone has p < 0.05; `lower` is not below zero where no point was. While `recent` < 0.05 level and scale are told as
     they were before the first such point, for what is strange does not say what is usual; the profile goes on.
-    Shapes: values (n, m), time_s (n, m); state about 2.2 kB a series. Raises nothing.
+    Shapes: values (n, m), time_s (n, m); state about 2.5 kB a series. Raises nothing.
 
     Source: Markov's inequality for the third moment (Feller 1971, An Introduction to Probability Theory II, V.7);
     exponentially weighted moments (Roberts 1959, Control Chart Tests Based on Geometric Moving Averages); block maxima
@@ -96,6 +98,7 @@ class Seasonal(Detector[SeasonalParams]):
         self._moves = LastMoves()
         self._week = Week(self._block_s, civil)
         self._wander = Wander(self._block_s, params.anchor_s)
+        self._regime = Regime(self._block_s)
         self._scales = Scales(params, self._block_s, max(params.still_s, 6.0 * step_s))
         self._short = 1.0 - math.exp(-step_s / params.short_s)
         self._recent = 1.0 - math.exp(-step_s / params.recent_s)
@@ -115,6 +118,7 @@ class Seasonal(Detector[SeasonalParams]):
             "around", "total", "squares", "points", "blocks", "still", "moves", "moved", "idle", "rare",
             "calm_level", "calm_scale", "calm_low", "calm_high",
         )  # fmt: skip
+        parts = (self._profile, self._wander, self._week, self._moves, self._regime)
         return {name: np.zeros(n) for name in names} | {
             "block": np.full(n, np.iinfo(np.int64).min, np.int64),
             "peak": np.zeros((n, len(KINDS))),
@@ -124,7 +128,7 @@ class Seasonal(Detector[SeasonalParams]):
             "part": np.full(n, np.iinfo(np.int64).min, np.int64),
             "recent": np.full((n, RECENT), -1.0),
             "sort": np.full(n, WHOLE, np.uint8), "event": np.full(n, np.inf),
-        } | self._profile.initial(n) | self._wander.initial(n) | self._week.initial(n) | self._moves.initial(n)
+        } | {name: array for part in parts for name, array in part.initial(n).items()}
 
     def score(self, state: State, values: Floats, time_s: Ints) -> Scores:
         """Score, then learn, column by column, some rows at a time; see the interface."""
@@ -143,6 +147,10 @@ class Seasonal(Detector[SeasonalParams]):
     def moves(self, state: State) -> Moves | None:
         """How the series moved in the blocks of the last day; see `LastMoves`."""
         return state["moves_of_day"]
+
+    def stays(self, state: State, rows: Ints) -> Bools:
+        """Which went to another level and are there now; see `Regime`."""
+        return self._regime.stays(state, rows)
 
     def at_once(self, time_s: Ints) -> int:
         """As many as lie in one block; see the interface."""
@@ -214,13 +222,14 @@ class Seasonal(Detector[SeasonalParams]):
     def _residuals(self, state: State, x: Row, away: Row, season: Row, young: Row) -> tuple[dict[str, Row], Row]:
         """The running means with this point in them, and (n, 8) residuals in the order of KINDS."""
         residuals = np.empty((len(x), len(KINDS)))
+        off = nearer(x - season - state["base"], state["past"])
+        off -= np.clip(off, state["less"], state["more"])
+        away = np.where((state["past"] != 0.0) & (np.abs(off) < np.abs(away)), off, away)
         np.abs(away, out=residuals[:, 1])
         np.minimum(np.abs(x - state["short"]), residuals[:, 1], out=residuals[:, 0])
         np.minimum(np.abs(x - state["before"]), residuals[:, 1], out=residuals[:, 3])
         rate = np.maximum(young, self._short)
         square = (1.0 - rate) * (state["square"] + rate * residuals[:, 0] * residuals[:, 0])
-        off = x - season - state["base"]
-        off -= np.clip(off, state["less"], state["more"])
         still = np.where(x == state["before"], state["still"] + self.step_s, 0.0)
         means = {"square": square, "before": x, "still": still}
         residuals[:, STILL] = np.where(state["moves"] >= self.params.moving, still, 0.0)
@@ -316,10 +325,11 @@ class Seasonal(Detector[SeasonalParams]):
     def _learn_block(self, state: State, rows: Ints, following: Ints) -> None:
         """Learn the blocks of `rows` that have ended; `following` (k,) come after them."""
         weight, longer = self._scales.rates(state, rows)
+        season = self._profile.of_block(state, rows)
+        self._regime.learn(state, rows, season)
         points, base = state["points"][rows], state["base"][rows]
         mean, power = state["total"][rows] / points, state["squares"][rows] / points
         lead = state["day"][rows] - base
-        season = self._profile.of_block(state, rows)
         rest = mean - lead - season
         weekly = np.clip(rest, state["less"][rows], state["more"][rows])
         course = lead + season + weekly

@@ -88,7 +88,7 @@ def test_rows_with_clocks_of_their_own_and_jumps_in_time_score_the_same(
     same(ways(monkeypatch, kernels, Seasonal(SeasonalParams(), 300), x, time_s, [1, 300]))
 
 
-def test_whatever_was_learnt_of_weeks_drifts_and_events_scores_the_same(
+def test_whatever_was_learnt_of_weeks_levels_drifts_and_events_scores_the_same(
     monkeypatch: pytest.MonkeyPatch, kernels: ModuleType
 ) -> None:
     x = np.concatenate([hostile(200, seed) for seed in range(4)])
@@ -99,6 +99,7 @@ def test_whatever_was_learnt_of_weeks_drifts_and_events_scores_the_same(
         given = np.random.default_rng(8)
         state = plain(self, rows)
         state["less"], state["more"] = -given.exponential(size=rows), given.exponential(size=rows)
+        state["past"], state["past_stay"] = np.where(given.random(rows) < 0.5, given.normal(size=rows), 0.0), np.full(rows, 9.0)
         state["room"], state["rare"] = given.exponential(size=rows), (given.random(rows) < 0.5).astype(float)
         state["event"] = np.where(given.random(rows) < 0.3, np.inf, given.exponential(size=rows))
         return state
