@@ -35,7 +35,8 @@ BY_DAEMON = "daemon"
 """Who judged, where it was no person."""
 WarningState = Literal["open", "closed"]
 CROSSED, GONE = "the limit was crossed", "no longer seen"
-"""Why an episode ended: what it warned of came, or it was withdrawn."""
+STAYED = "still at its new level, which is usual once it has lasted for most of a day"
+"""Why an episode ended: what it warned of came, or it was withdrawn, or it lasts and is being learnt."""
 
 STAGES: tuple[Stage, ...] = ("shadow", "ticket", "page")
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")

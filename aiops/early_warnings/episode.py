@@ -1,7 +1,7 @@
 """The life of an early warning: one episode per entity, told once, ended once.
 
 (none) --symptoms--> open --symptoms--> open (updated, or worsened when its severity rises)
-open --no symptom--> closed "no longer seen"        open --limit crossed--> closed "the limit was crossed"
+open --no symptom--> closed "no longer seen", or what is said of it   open --limit crossed--> closed "the limit was crossed"
 """
 
 from __future__ import annotations
@@ -53,16 +53,17 @@ def next_state(
     now_s: int,
     rules: Rules,
     crossed: bool = False,
+    over: str = GONE,
 ) -> tuple[EarlyWarning, Event] | None:
     """The warning after this turn and what happened to it; None when there was none and is none. Pure.
 
     `symptoms` are the entity's, all of one kind; `current` its open warning. A crossing ends the episode whatever the
-    symptoms say.
+    symptoms say. `over`: why it ends without symptoms.
     """
     if current is None:
         return (_open(symptoms, entity, now_s, rules), "opened") if symptoms and not crossed else None
     if crossed or not symptoms:
-        why = CROSSED if crossed else GONE
+        why = CROSSED if crossed else over
         return current.having(state="closed", updated_s=now_s, closed_s=now_s, closed_why=why), "closed"
     changed = _update(current, symptoms, now_s, rules)
     return changed, ("worsened" if SEVERITIES.index(changed.severity) > SEVERITIES.index(current.severity) else "updated")

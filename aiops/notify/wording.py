@@ -8,7 +8,7 @@ from typing import Any
 
 from aiops.core.durations import about, rfc3339, text
 from aiops.core.labels import Labels
-from aiops.core.records import BY_DAEMON, CAME, FORETELLING, Crossing, EarlyWarning, Outcome
+from aiops.core.records import BY_DAEMON, CAME, FORETELLING, STAYED, Crossing, EarlyWarning, Outcome
 from aiops.core.text import times, visible
 from aiops.notify.clock import UTC_CLOCK, Clock
 from aiops.notify.evidence import began, newest_s, sentence, told
@@ -129,6 +129,7 @@ def _ending(warning: EarlyWarning, now_s: float, clock: Clock, fates: Sequence[F
     if warning.kind not in FORETELLING:
         return _OVER.get(warning.kind, "has ended")
     over = "is no longer unusual" if warning.first_crossing is None else "is no longer expected"
+    over = "stays at its new level" if warning.closed_why == STAYED else over
     return f"{over}; {'verdict pending' if warning.verdict is None else said(warning.verdict)}"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from aiops import runbooks
 from aiops.config.responses import Mode
 from aiops.core.labels import key
-from aiops.core.records import FORETELLING, TIMED, Bools, EarlyWarning, SymptomKind
+from aiops.core.records import FORETELLING, GONE, STAYED, TIMED, Bools, EarlyWarning, SymptomKind
 from aiops.early_warnings.episode import Rules, as_it_is, next_state, warning_fingerprint
 from aiops.notify.message import facts_of
 from aiops.pipeline import limits
@@ -66,7 +66,8 @@ def decide(
             least = _least(watch, kind, watch.services.budget(labels), leasts, now_s, rooms)
             if current is None and max((s.confidence for s in symptoms), default=1.0) < least:
                 continue  # the budget of false warnings is spent on surer ones
-            result = next_state(current, symptoms, entity, at, mine, crossing)
+            over = _over(watch, current, number) if current is not None and not symptoms else GONE
+            result = next_state(current, symptoms, entity, at, mine, crossing, over)
             if result is None:
                 continue
             warning, event = result
@@ -84,6 +85,15 @@ def decide(
                 changes.warnings.append(warning)
             proof = keep(watch, warning, number) if event == "opened" else {}
             changes.event(event, warning, **proof)
+
+
+def _over(watch: Watch, current: EarlyWarning, number: int) -> str:
+    """Why a warning without symptoms ends: what an anomaly told of may have stayed where it went, and only score less by now."""
+    if current.kind != "anomaly" or watch.detector is None:
+        return GONE
+    told = {key(symptom.labels) for symptom in current.symptoms}
+    rows = [row for row in watch.rows_of(number).tolist() if key(watch.window.labels[row]) in told]
+    return STAYED if watch.detector.stays(watch.detector_state, np.array(rows, np.int64)).any() else GONE
 
 
 def rules_of(watch: Watch, rooms: Rooms) -> Rules:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aiops.core.records import Crossing, EarlyWarning
+from aiops.core.records import STAYED, Crossing, EarlyWarning
 from aiops.notify.clock import UTC_CLOCK
 from aiops.notify.fates import Fate
 from aiops.notify.wording import body, data_age, plan, title
@@ -38,6 +38,10 @@ CASES: dict[str, tuple[EarlyWarning, float, float | None]] = {
     "anomaly_closed": (
         anomaly(state="closed", closed_s=OPENED_S + 900, updated_s=OPENED_S + 900, closed_why="no longer seen"),
         OPENED_S + 900, None,
+    ),
+    "anomaly_stayed": (
+        anomaly(state="closed", closed_s=OPENED_S + 4 * HOUR_S, updated_s=OPENED_S + 4 * HOUR_S, closed_why=STAYED),
+        OPENED_S + 4 * HOUR_S, None,
     ),
     "shadow": (warning(stage="shadow", runbooks=(), symptoms=(symptom(lineage=PARTIAL),)), OPENED_S, JUDGED_S),
     "hostile": (warning(entity=HOSTILE, labels=HOSTILE, symptoms=(symptom(labels=HOSTILE),)), OPENED_S, JUDGED_S),
