@@ -37,6 +37,12 @@ def test_when_it_began_stands_beside_when_it_became_a_symptom(before: dict[str, 
     assert found["moves"] == "down 0.06 an hour"
 
 
+def test_what_jumped_is_told_by_how_much_and_without_a_pace() -> None:
+    assert facts(jumped=30.0, unit="By")["jumped"] == "up by 30 B"
+    assert facts(jumped=-0.25, unit="{ratio}")["jumped"] == "down by 25%"
+    assert "moves" not in facts(jumped=30.0)
+
+
 def test_an_anomaly_is_told_with_what_was_usual_and_its_share() -> None:
     found = facts(
         now=3.0 * 2**30, usual_low=2.0**30, usual_high=2.0**31, expected=1.5 * 2**30, unit="By", score=7.421, threshold=4.1,
