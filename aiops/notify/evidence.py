@@ -13,7 +13,7 @@ from aiops.core.text import SHOWN, visible
 
 SINCE = {"exhaustion": "a symptom since", "anomaly": "a symptom since", "rule": "a symptom since"}
 """What its own time is called of a symptom that begins earlier than it can be told."""
-UNSAID = {"why", "began", "since", "score", *SINCE.values()}
+UNSAID = {"why", "began", "since", "score", "beside", *SINCE.values()}
 """Facts that a sentence leaves out: they stand apart."""
 BESIDE = 60
 """Characters of a series that another one speaks for."""
@@ -111,6 +111,8 @@ def _facts(symptom: Symptom, now_s: float) -> Iterator[tuple[str, str]]:
         yield "moves", pace
     if "score" in known:
         yield "score", _score(known)
+    if others := ", ".join(_beside(known)):
+        yield "beside", others
 
 
 def _usual(known: Mapping[str, Any], unit: str) -> str:
@@ -146,9 +148,14 @@ def _share(evidence: Mapping[str, Any]) -> Iterator[str]:
     """How much of its entity's score a series has, where others have some too; and which, where it speaks for them."""
     if evidence.get("share") is not None and evidence["share"] < 1:
         yield f"{evidence['share']:.0%} of what is unusual there"
+    yield from (f"also {one}" for one in _beside(evidence))
+
+
+def _beside(evidence: Mapping[str, Any]) -> Iterator[str]:
+    """The other leading series of the entity, by the labels that tell them apart, where this one speaks for them."""
     for one in evidence.get("beside") or ():
         share = "" if one.get("share") is None else f" {one['share']:.0%}"
-        yield f"also {series_text(one['labels'], BESIDE)}{share}"
+        yield f"{series_text(one['labels'], BESIDE)}{share}"
 
 
 def _also(evidence: Mapping[str, Any]) -> Iterator[str]:

@@ -37,6 +37,12 @@ def test_when_it_began_stands_beside_when_it_became_a_symptom(before: dict[str, 
     assert found["moves"] == "down 0.06 an hour"
 
 
+def test_on_pages_the_series_that_it_speaks_for_are_a_fact_of_their_own() -> None:
+    others = [{"labels": {"metric": "cpu"}, "share": 0.38}, {"labels": {"metric": "errors"}, "share": None}]
+    assert facts(share=0.45, beside=others)["beside"] == "metric=cpu 38%, metric=errors"
+    assert "beside" not in facts(share=0.45)
+
+
 def test_what_jumped_is_told_by_how_much_and_without_a_pace() -> None:
     assert facts(jumped=30.0, unit="By")["jumped"] == "up by 30 B"
     assert facts(jumped=-0.25, unit="{ratio}")["jumped"] == "down by 25%"
