@@ -105,14 +105,18 @@ def _facts(symptom: Symptom, now_s: float) -> Iterator[tuple[str, str]]:
     if "began_s" in known:
         yield "began", f"{began(known, rfc3339(known['began_s']))} ({text(max(0.0, now_s - known['began_s']))} ago)"
     yield SINCE.get(symptom.kind, "since"), f"{rfc3339(since)} ({text(max(0.0, now_s - since))} ago)"
-    if "jumped" in known:
-        yield "jumped", f"{'down' if known['jumped'] < 0 else 'up'} by {quantity(abs(known['jumped']), unit)}"
-    if pace := _pace(known, unit):
-        yield "moves", pace
+    yield from _moves(known, unit)
     if "score" in known:
         yield "score", _score(known)
     if others := ", ".join(_beside(known)):
         yield "beside", others
+
+
+def _moves(known: Mapping[str, Any], unit: str) -> Iterator[tuple[str, str]]:
+    if "jumped" in known:
+        yield "jumped", f"{'down' if known['jumped'] < 0 else 'up'} by {quantity(abs(known['jumped']), unit)}"
+    if pace := _pace(known, unit):
+        yield "moves", pace
 
 
 def _usual(known: Mapping[str, Any], unit: str) -> str:
