@@ -1,11 +1,14 @@
 """What the default detector and a budget of one a week say of series whose right answer is known: drifts, steps, walks, rare
 events, what comes every week, copies.
 
-Usage: python benchmarks/made_up_series.py [--only drift events week copies] [--rows 4] [--weeks 8]
+Usage: python benchmarks/made_up_series.py [--only drift shift events week copies] [--rows 4] [--weeks 8]
 
 Each row is an entity of its own, a point every 15 min; told are the warnings that began an entity-week, in each week. *drift*:
 from the 28th day on for two weeks, and how many days after its beginning the first warning came (median); beside it steps and
-walks. *events*: counts and rates of so many events a week. *week*: batches on Fridays. *copies*: the score of an entity of ten
+walks. *shift*: a level that changes on the 28th day for so many hours, or for good, and once more, by 8 scatters for 2 h, 31 h
+after its end or 72 h after it began; told are the shares of rows that are warned of its beginning, its end and the later one
+within 2 h, and all warnings from its beginning on.
+*events*: counts and rates of so many events a week. *week*: batches on Fridays. *copies*: the score of an entity of ten
 metrics of which one, or four that are the same, are at p = 0.01.
 """
 
@@ -55,6 +58,25 @@ def drift(rows: int, t: np.ndarray, rng: np.random.Generator) -> Iterator[Case]:
     yield "level of each day its own, 10", calm(rows, t, rng) + levels
 
 
+def shift(rows: int, t: np.ndarray, rng: np.random.Generator) -> Iterator[tuple[str, np.ndarray, list[int]]]:
+    """Each case with its changes: when it begins, ends, and the later one begins."""
+    begins = 28 * DAY + 38
+    for size, hours in ((20, 2), (20, 12), (20, 72), (8, 72), (20, None), (8, None)):
+        ends = len(t) if hours is None else begins + 4 * hours
+        later = begins + 4 * 72 if hours is None else ends + 4 * 31
+        x = calm(rows, t, rng) + 3 * size * ((t >= begins) & (t < ends)) + 24 * ((t >= later) & (t < later + 8))
+        yield f"{size} scatters {'for good' if hours is None else f'for {hours} h'}", x, [begins, ends, later]
+
+
+def shifts(cases: list[tuple[str, np.ndarray, list[int]]], rows: int) -> None:
+    found = episodes(np.concatenate([x for _, x, _ in cases]))
+    for i, (title, _, changes) in enumerate(cases):
+        mine = found[i * rows : (i + 1) * rows]
+        told = [np.mean([((one >= at) & (one < at + 8)).any() for one in mine]) for at in changes]
+        total = np.mean([(one >= changes[0]).sum() for one in mine])
+        print(f"{title:<38} begins {told[0]:.2f}  ends {told[1]:.2f}  later {told[2]:.2f}  in all {total:.2f}", flush=True)
+
+
 def events(rows: int, t: np.ndarray, rng: np.random.Generator) -> Iterator[Case]:
     for a_week in (0.5, 1, 2, 6, 20, 200, 600):
         counts = rng.poisson(a_week / (7 * DAY), (rows, len(t))).astype(float)
@@ -84,7 +106,7 @@ def copies(rng: np.random.Generator) -> None:
 
 def main() -> None:
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parts = ["drift", "events", "week", "copies"]
+    parts = ["drift", "shift", "events", "week", "copies"]
     p.add_argument("--only", nargs="+", choices=parts, default=parts)
     p.add_argument("--rows", type=int, default=4)
     p.add_argument("--weeks", type=int, default=8)
@@ -93,6 +115,9 @@ def main() -> None:
     for name in a.only:
         if name == "copies":
             copies(rng)
+            continue
+        if name == "shift":
+            shifts(list(shift(a.rows, t, np.random.default_rng(1))), a.rows)
             continue
         cases = list({"drift": drift, "events": events, "week": week}[name](a.rows, t, rng))
         found = episodes(np.concatenate([x for _, x in cases]))
