@@ -110,14 +110,15 @@ def _begin(meeting: Meeting, fresh: list[EarlyWarning], worse: Sequence[EarlyWar
 def _found(meeting: Meeting, fresh: Sequence[EarlyWarning]) -> Iterator[tuple[Labels, list[EarlyWarning]]]:
     """Labels that so many of these and of what began shortly before, by whatever card, share that it is no chance.
 
-    What goes on for longer, and is first seen by a daemon that has just started, did not begin with the others.
+    What goes on for longer, and is first seen by a daemon that has just started, did not begin with the others, and what a cause
+    lists already has one, though it was told alone before that.
     """
     rules = _rules(meeting)
     fresh = [w for w in fresh if not w.symptoms or meeting.now_s - w.symptoms[0].since_s <= rules.within_s]
     ids = {w.id for w in fresh}
     if not fresh:
         return
-    sort = _sort(meeting, fresh[0])
+    sort, ids = _sort(meeting, fresh[0]), ids | {m["id"] for cause in meeting.causes() for m in cause.members}
     recent = [
         w for w in meeting.open()
         if w.kind == fresh[0].kind and not w.cause and w.id not in ids and meeting.now_s - w.opened_s <= rules.within_s

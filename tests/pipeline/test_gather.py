@@ -99,6 +99,17 @@ def test_two_entities_are_told_each(store: Store) -> None:
     assert watch.causes == {}
 
 
+def test_what_a_cause_lists_makes_no_second_one_with_what_happens_elsewhere(store: Store) -> None:
+    world = World()
+    for i, (rack, breaks_s) in enumerate([("r1", 0)] * 2 + [("r1", STEP_S)] * 3 + [("q", 2 * STEP_S)] + [("r2", 2**40)] * 4):
+        world.add("load", {"instance": f"h{i}", "rack": rack, "cluster": "eu"}, jumps(i, BREAKS_S + breaks_s))
+    watch = watch_of(world, anomaly_card(entity=["instance"]))
+    said = live(watch, rooms_for(store, Together(within_s=3.0 * STEP_S)), BREAKS_S + 4 * STEP_S)
+    causes = [(w.entity, len(w.members)) for kind, w in said if kind == "opened" and w.members]
+    assert causes == [({"cluster": "eu", "rack": "r1"}, 5)]
+    assert ("opened", 0) in told(store)[-1:], "the one of another rack is told alone"
+
+
 def test_more_join_and_are_not_told_alone(store: Store) -> None:
     watch, rooms = watch_of(world_of(4, late=2), anomaly_card()), rooms_for(store)
     live(watch, rooms, BREAKS_S + 1200)
