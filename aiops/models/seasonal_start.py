@@ -14,6 +14,9 @@ from aiops.models.profile import DAY_S, Profile
 
 POINTS = 8
 """Points of its own that tell a new series' level."""
+STEADY, QUIET, LATELY = 1.0, 4, 0.25
+"""A series has settled where its newest point lies within STEADY of its cohort's scales of a step from the mean of its points, or
+else once QUIET in a row lie so near the mean of those lately, of which each new one counts as LATELY."""
 BLOCKS = 16
 """What it is given counts as much as so many blocks of its own."""
 DAYS_AT_MOST = 7
@@ -34,8 +37,8 @@ ENOUGH, PATIENT, WIDE, APART, SCALES = 5, 0.25, 1.0, 1.5, 3.0
 between FEW and MANY, and by APART times or SCALES of their scales; it is judged by them once it has PATIENT of its warm-up."""
 AT_ONCE = 64
 """Groups of members whose medians are taken at once: memory stays flat."""
-DEPARTURE, STILL = 1, 7
-"""The places of two kinds of residuals, one by which members are compared, one in seconds."""
+DEPARTURE, STEP, STILL = 1, 3, 7
+"""The places of three kinds of residuals: by which members are compared, of a point from the one before, one in seconds."""
 
 
 class SeasonalStart(Start):
@@ -47,6 +50,9 @@ class SeasonalStart(Start):
     members are positive and either they are more alike that way (smaller median distance of the logarithms of their scales from
     their median) or the series is larger than nine in ten of them; there a series smaller than nine in ten counts as large as
     these, for a quiet beginning says little. Else it is taken as it is. A median does not follow a tenth of the members.
+
+    One that has not settled waits, until it has or has learnt by itself: memory that fills, caches that are cold, a first peak
+    are not its level. While it waits `calm_level` is the mean of its newest points, `calm_scale` 1 + how many in a row were near.
 
     One that lies above all its cohort waits, for a start is often loud: once PATIENT of its warm-up has passed and it lies there
     still, its level is that of the members, so that it is strange for being unlike them. What has nothing to do yet lies below.
@@ -75,14 +81,17 @@ class SeasonalStart(Start):
         new = {name: array[rows] for name, array in state.items()}
         level, most = usual["level"][which], usual["most"][which]
         beyond = (new["level"] > most) & (new["before"] > 0.5 * (usual["many"][which] + most))
-        own = np.where(beyond, level, _middle(new["level"], new["before"], level))
-        begins = ~beyond | (new["count"] >= PATIENT * self._warmup)
-        if not begins.any():
-            return
-        rows, new = rows[begins], {name: array[begins] for name, array in new.items()}
-        new = self._started(new, usual, which[begins], own[begins], time_s[begins])
-        for name, array in new.items():
-            state[name][rows] = array
+        newest, looked = new["before"], new["calm_scale"]
+        lately = np.where(looked > 0, new["calm_level"], new["level"])
+        own = np.where(beyond, level, _middle(lately, newest, level))
+        started = self._started({name: array.copy() for name, array in new.items()}, usual, which, own, time_s)
+        near = np.abs(newest - lately) <= STEADY * started["scale"][:, STEP]
+        looked = np.where(near, np.where(looked > 0, looked + 1.0, QUIET + 1.0), 1.0)
+        state["calm_scale"][rows] = looked
+        state["calm_level"][rows] = np.where(near, lately + LATELY * (newest - lately), newest)
+        begins = np.where(beyond, new["count"] >= PATIENT * self._warmup, looked > QUIET)
+        for name, array in started.items():
+            state[name][rows[begins]] = array[begins]
 
     def _usual(self, state: State, groups: Ints) -> State:
         """What is usual for the members of each of g groups, (g, 1 + d): a clock and their numbers. As it is, and, called `of_…`,

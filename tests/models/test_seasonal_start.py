@@ -7,7 +7,7 @@ import pytest
 
 from aiops.core.records import State
 from aiops.models.seasonal import Seasonal, SeasonalParams
-from aiops.models.seasonal_start import BLOCKS, POINTS, SeasonalStart
+from aiops.models.seasonal_start import BLOCKS, POINTS, QUIET, SeasonalStart
 
 STEP, T0 = 300, 1_749_945_600
 DAYS = 4
@@ -113,16 +113,9 @@ def test_a_quiet_beginning_does_not_make_scales_small() -> None:
     assert new["scale"][1] > 0.5 * np.median(state["scale"][:-1, 1])
 
 
-def test_a_first_peak_and_a_ramp_are_not_its_level() -> None:
-    for shape in (np.where(np.arange(POINTS) < 3, 8.0, 1.0), np.linspace(0.2, 1.0, POINTS)):
-        model, state, clock = taught(np.full(5, 10.0), first_points(10.0) * shape)
-        new = started(model, state, clock)
-        np.testing.assert_allclose(new["base"], 10.0, rtol=0.1)
-
-
-def lives(times: float, spread: float = 0.05, loud: int = 10**6) -> np.ndarray:
-    """(96,) p of the first points of a new row that is `times` its cohort of ten for its first `loud` points, then like them; it
-    starts when it may, as in the turns."""
+def lives(times: float = 1.0, spread: float = 0.05, loud: int = 10**6, shape: np.ndarray | None = None) -> np.ndarray:
+    """(96,) p of the first points of a new row that is `times` its cohort of ten for its first `loud` points, then like them, and
+    by `shape` besides; it starts when it may, as in the turns."""
     model, state, clock = taught(10.0 * np.exp(spread * np.linspace(-1, 1, 10)), np.zeros(0))
     start, rng, out = model.starts, np.random.default_rng(3), []
     assert start is not None
@@ -130,6 +123,7 @@ def lives(times: float, spread: float = 0.05, loud: int = 10**6) -> np.ndarray:
         at = clock[:, None] + STEP * (j + 1)
         x = np.full((11, 1), np.nan)
         x[-1] = 10.0 * (course(at[-1]) + 0.02 * rng.standard_normal()) * (times if j < loud else 1.0)
+        x[-1] *= shape[j] if shape is not None and j < len(shape) else 1.0
         out.append(model.score(state, x, at).p[-1, 0])
         new = np.flatnonzero(start.waiting(state) & np.isfinite(x[:, 0]))
         if len(new):
@@ -146,8 +140,26 @@ def test_what_is_bad_from_its_first_point_on_is_strange_for_being_unlike_its_coh
 
 def test_a_loud_start_that_is_over_in_time_is_not_strange_then() -> None:
     p = lives(2.5, loud=12)
-    assert int(np.isfinite(p).argmax()) <= 15
+    assert int(np.isfinite(p).argmax()) == 12 + QUIET + 1
     assert np.nanmin(p) > 0.005
+
+
+def test_a_first_peak_is_not_its_level() -> None:
+    p = lives(shape=np.full(3, 8.0))
+    assert POINTS + QUIET <= int(np.isfinite(p).argmax()) <= POINTS + 2 * QUIET
+    assert np.nanmin(p) > 0.005
+
+
+@pytest.mark.parametrize(("long", "spread"), [(6, 0.05), (12, 0.05), (12, 0.8), (24, 0.05), (24, 0.8)])
+def test_what_still_fills_is_judged_once_it_is_full(long: int, spread: float) -> None:
+    p = lives(spread=spread, shape=np.linspace(0.4, 1.0, long))
+    assert max(POINTS, long) <= int(np.isfinite(p).argmax()) <= max(POINTS, long) + 2 * QUIET
+    assert np.nanmin(p) > 0.005
+
+
+def test_what_never_settles_learns_by_itself() -> None:
+    p = lives(shape=np.random.default_rng(1).uniform(0.2, 2.0, 96))
+    assert int(np.isfinite(p).argmax()) == 60
 
 
 @pytest.mark.parametrize(("times", "spread"), [(0.3, 0.05), (1.3, 0.05), (2.5, 0.8)])
