@@ -11,7 +11,7 @@ from pydantic import Field
 
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
-from aiops.models import calm, days, paths, quota, rhythm, spread, tops
+from aiops.models import calm, collected, compound, days, paths, quota, rhythm, spread, tops
 from aiops.models.again import REST_S, WINDOW_S, Touched
 from aiops.models.climb import far_enough
 from aiops.models.course import Course
@@ -55,6 +55,7 @@ BOUNDS: dict[str, tuple[tuple[float, float, float], ...]] = {
     paths.PEAKS: ((np.inf, 0.25, 2.2),),
     paths.UNDER_RHYTHM: ((np.inf, 0.9, 1.7),),
     paths.TWO_WEEKS: ((np.inf, 0.8, 1.65),),
+    paths.COLLECTED: ((np.inf, 0.7, 1.55),),
     paths.WEEKLY_TOPS: ((np.inf, 0.95, 1.05),),
     paths.AGAIN: ((np.inf, 0.8, 1.3),),
     paths.COURSE: ((np.inf, 0.82, 1.16),),
@@ -100,7 +101,10 @@ class Exhaustion(Forecaster[ExhaustionParams]):
 
     peaks: the peaks of a daily rhythm drift up (Sen's slope, Kendall's test), quiet days left out. clock: four half days gained
     exactly the same, as the time left of a certificate does; it looks as far as the horizon. two weeks: the last one gained on
-    the one before alike at all hours, and comes again (`aiops.models.last_week`). Where none of these speaks, rhythm:
+    the one before alike at all hours, and comes again (`aiops.models.last_week`). compounds: in place of lines where gains
+    grow in a steady ratio (`aiops.models.compound`); collected: the floor grows under a ceiling that stays
+    (`aiops.models.collected`).
+    Where none of these speaks, rhythm:
     the usual course of the day taken off, the rest rises by day and by night (`aiops.models.rhythm`); tops: the week's one top
     grows from week to week (`aiops.models.tops`). again: what crossed within the last day, and grows, crosses again at its hour;
     nothing else is said of a row that is at its limit already (`aiops.models.again`).
@@ -184,7 +188,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         with np.errstate(invalid="ignore"):
             inside = scene.now < scene.top
             climbed = scene.now - np.fmin(floor, scene.now) >= CLIMB * scene.room
-            climbed |= paths.said_by(paths.WEEKLY_TOPS, found, eta)  # between tops it is low
+            for name in (paths.WEEKLY_TOPS, paths.COLLECTED):  # between tops, and after a tooth, it is low
+                climbed |= paths.said_by(name, found, eta)
             rises = np.isfinite(eta).any(axis=1)
             kept_back &= ~rises
             eta[(1.15 * eta) > to_reset[:, None]] = np.nan
@@ -262,7 +267,9 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         week = LastWeek.of(scene)
         found = [week.again(week.held_against(growth.sooner(path, scene.room))) for path in found]
         found.append(week.goes_on(scene))
+        found = compound.Compound.of(scene).told(found, scene, _usual_bounds)
         long, into_hour_s = oriented(history.long, limit), float(history.mid.end_s - history.long.end_s)
+        found = collected.told(found, list(collected.ways(scene, *long)))
         found += rhythm.ways(scene, _silent(found), into_hour_s)
         found.append(tops.weekly_tops(scene, long[0], _silent(found), into_hour_s))
         if self.step_s < 60:
@@ -320,7 +327,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
 
     def _interval(self, state: State, found: list[paths.Path], best: Ints, evidence: Bools, left: Array) -> Array:
         """(n, 3) seconds left, earliest, expected, latest: `left` times the bounds of the way that spoke last."""
-        bounds = np.array([_bounds(path) for path in found])[best]
+        bounds = _bounds(found, best)
         for column, name in enumerate(("early", "late")):
             state[name][:] = np.where(evidence, bounds[:, column], state[name])
         normal = NormalDist()
@@ -340,7 +347,17 @@ def _silent(found: list[paths.Path]) -> Bools:
     return np.asarray(~np.isfinite([path.eta_s for path in found]).any(axis=0))
 
 
-def _bounds(path: paths.Path) -> tuple[float, float]:
+def _bounds(found: list[paths.Path], best: Ints) -> Array:
+    """(n, 2) earliest and latest of the `best` way of each row, as shares of the time left."""
+    fixed = [_usual_bounds(path) if path.bounds is None else (np.nan, np.nan) for path in found]
+    bounds = np.array(fixed)[best]
+    for at, path in enumerate(found):
+        if path.bounds is not None:
+            bounds[best == at] = path.bounds[best == at]
+    return bounds
+
+
+def _usual_bounds(path: paths.Path) -> tuple[float, float]:
     return next((early, late) for hours, early, late in BOUNDS[path.name] if path.window_s <= hours * paths.HOUR)
 
 

@@ -43,6 +43,8 @@ FROM_DAY_TO_DAY, FROM_WEEK_TO_WEEK = "nearer to the limit from day to day", "nea
 UNDER_RHYTHM = "steadily nearer to the limit under its daily rhythm"
 TWO_WEEKS = "each week as much nearer to the limit as the one before"
 WEEKLY_TOPS = "the week's top nearer to the limit from week to week"
+COMPOUNDS = "nearer to the limit by ever more, in a steady ratio"
+COLLECTED = "what is left after each fall nearer to the limit"
 PEAKS, COURSE, CLOCK = "daily peaks nearer to the limit", "today's course passes the limit", "runs towards the limit like a clock"
 AGAIN = "crosses the limit day after day with rising peaks"
 
@@ -64,7 +66,8 @@ WHY = (
 class Path:
     """What one way says about n rows: `eta_s` (n,) seconds to the limit, NaN = nothing; `pace` (n,) per second.
 
-    `why` (n,) int8 indexes WHY: what kept a row silent.
+    `why` (n,) int8 indexes WHY: what kept a row silent. `bounds` (n, 2): earliest and latest as shares of `eta_s`, where the way
+    knows them of each row.
     """
 
     eta_s: Array
@@ -72,6 +75,7 @@ class Path:
     window_s: float
     name: str
     why: NDArray[np.int8]
+    bounds: Array | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
