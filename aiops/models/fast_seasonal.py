@@ -57,6 +57,11 @@ def _beyond(x: float, less: float, more: float) -> float:
 
 
 @kernel(inline=True)
+def _nearer(off: float, past: float) -> float:
+    return off - past if abs(off - past) < abs(off) else off
+
+
+@kernel(inline=True)
 def _event_after(event: float, sort: int, x: float) -> float:
     if event == math.inf:
         return 1.0 if sort == 2 and x == np.rint(x) else x
@@ -118,20 +123,17 @@ def column(
     seasons, root_short = np.empty(len(values)), math.sqrt(of_short)
     _course(profile, days, slots, parts, aparts, seasons)
     for i in range(len(values)):
-        season = seasons[i]
-        own, center = level[i], base[i]
+        season, own, center = seasons[i], level[i], base[i]
         middle, bottom, top = season + own, low[i] + own, high[i] + own
         here = abs(values[i]) < HUGE
         x = values[i] if here else middle
         young = 1.0 / (count[i] + 1.0)
         away, rate = x - min(max(x, bottom), top), max(young, of_short)
-        off = x - season - center
-        off = _beyond(off - past[i] if abs(off - past[i]) < abs(off) else off, less[i], more[i])
+        off = _beyond(_nearer(x - season - center, past[i]), less[i], more[i])
         away = off if past[i] != 0.0 and abs(off) < abs(away) else away
-        departure = abs(away)
+        departure, stood = abs(away), still[i] + step if x == before[i] else 0.0
         jump, one = min(abs(x - short[i]), departure), min(abs(x - before[i]), departure)
         power = (1.0 - rate) * (square[i] + rate * jump * jump)
-        stood = still[i] + step if x == before[i] else 0.0
         drifted = drift[i] + max(young, of_recent) * (away - drift[i])
         shifted = shift[i] + max(young, of_shift) * (off - shift[i])
         crept = creep[i] + max(young, of_creep) * (off - creep[i])
