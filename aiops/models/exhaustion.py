@@ -11,7 +11,7 @@ from pydantic import Field
 
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
-from aiops.models import calm, collected, compound, days, paths, quota, rhythm, spread, tops
+from aiops.models import calm, collected, compound, cycles, days, paths, quota, rhythm, spread, tops
 from aiops.models.again import REST_S, WINDOW_S, Touched
 from aiops.models.climb import far_enough
 from aiops.models.course import Course
@@ -58,6 +58,7 @@ BOUNDS: dict[str, tuple[tuple[float, float, float], ...]] = {
     paths.COLLECTED: ((np.inf, 0.7, 1.55),),
     paths.WEEKLY_TOPS: ((np.inf, 0.95, 1.05),),
     paths.AGAIN: ((np.inf, 0.8, 1.3),),
+    paths.COME_AGAIN: ((np.inf, 0.8, 1.3),),
     paths.COURSE: ((np.inf, 0.82, 1.16),),
     paths.CLOCK: ((np.inf, 0.99, 1.01),),
 }
@@ -107,7 +108,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     Where none of these speaks, rhythm:
     the usual course of the day taken off, the rest rises by day and by night (`aiops.models.rhythm`); tops: the week's one top
     grows from week to week (`aiops.models.tops`). again: what crossed within the last day, and grows, crosses again at its hour;
-    nothing else is said of a row that is at its limit already (`aiops.models.again`).
+    nothing else is said of a row that is at its limit already (`aiops.models.again`). cycles: what is taken back in part on a
+    cycle, by what whole cycles leave; lines of its rising part are told by it too (`aiops.models.cycles`).
 
     Each other way looks about as far ahead as it looks back, so a steady fill is spoken of when about half of its time is left.
     Windows over a day go by the last 24 h, whatever the time of day, and fall silent when these 12 h gained less than a fifth
@@ -269,6 +271,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         found.append(week.goes_on(scene))
         found = compound.Compound.of(scene).told(found, scene, _usual_bounds)
         long, into_hour_s = oriented(history.long, limit), float(history.mid.end_s - history.long.end_s)
+        cycle = cycles.Cycles.of(scene, into_hour_s)
+        found = [cycle.timed(path) for path in found] + [week.held_against(cycle.goes_on(growth.levels))]
         found = collected.told(found, list(collected.ways(scene, *long)))
         found += rhythm.ways(scene, _silent(found), into_hour_s)
         found.append(tops.weekly_tops(scene, long[0], _silent(found), into_hour_s))
@@ -349,11 +353,10 @@ def _silent(found: list[paths.Path]) -> Bools:
 
 def _bounds(found: list[paths.Path], best: Ints) -> Array:
     """(n, 2) earliest and latest of the `best` way of each row, as shares of the time left."""
-    fixed = [_usual_bounds(path) if path.bounds is None else (np.nan, np.nan) for path in found]
-    bounds = np.array(fixed)[best]
+    bounds = np.array([_usual_bounds(path) if path.name in BOUNDS else (np.nan, np.nan) for path in found])[best]
     for at, path in enumerate(found):
         if path.bounds is not None:
-            bounds[best == at] = path.bounds[best == at]
+            bounds = np.where((best == at)[:, None] & np.isfinite(path.bounds), path.bounds, bounds)
     return bounds
 
 

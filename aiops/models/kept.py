@@ -89,7 +89,7 @@ def kept(state: State, seen: Evidence, speaks: Bools, left: Array, now_s: Ints) 
         judged &= state["window_s"] < 14 * paths.DAY
         needed = (KEPT[0] + KEPT[1] * np.minimum(share, 1.0)) * np.minimum(share, 1.0)
         covered = 1.0 - room / state["opened_room"]
-        uneven = [paths.said_by(name, seen.paths, seen.eta_s) for name in (paths.UNDER_RHYTHM, paths.COLLECTED)]
+        uneven = [paths.said_by(name, seen.paths, seen.eta_s) for name in (paths.UNDER_RHYTHM, paths.COLLECTED, paths.COME_AGAIN)]
         broken = judged & (covered < needed) & ~np.logical_or.reduce(uneven)
         slower = broken & (covered >= SLOWER * needed) & (state["last_s"] == now_s)
         broken &= ~slower

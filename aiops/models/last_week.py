@@ -8,7 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Bools
-from aiops.models.paths import EDGES, FROM_DAY_TO_DAY, HOUR, LAST_WEEK, NOTHING, PEAKS, RISES, TWO_WEEKS, Path, Scene
+from aiops.models.paths import (
+    COME_AGAIN,
+    EDGES,
+    FROM_DAY_TO_DAY,
+    HOUR,
+    LAST_WEEK,
+    NOTHING,
+    PEAKS,
+    RISES,
+    TWO_WEEKS,
+    Path,
+    Scene,
+)
 from aiops.models.scene import DAY_HOURS
 from aiops.models.shape import Array
 
@@ -61,7 +73,7 @@ class LastWeek:
     def held_against(self, path: Path) -> Path:
         """A path of days, silent where the week before gained alike in the same hours, lost it again, and would not reach the
         limit by LATER of the told time were it to come again."""
-        if path.name not in (RISES, EDGES, FROM_DAY_TO_DAY, PEAKS) or path.window_s < LONG_S or not self.alike.any():
+        if path.name not in (RISES, EDGES, FROM_DAY_TO_DAY, PEAKS, COME_AGAIN) or path.window_s < LONG_S or not self.alike.any():
             return path
         most = min(int(path.window_s / HOUR), MOST_H)
         rows, known = np.arange(len(self.ago)), np.isfinite(self.ago[:, WEEK_H:]).sum(axis=1)

@@ -47,6 +47,7 @@ COMPOUNDS = "nearer to the limit by ever more, in a steady ratio"
 COLLECTED = "what is left after each fall nearer to the limit"
 PEAKS, COURSE, CLOCK = "daily peaks nearer to the limit", "today's course passes the limit", "runs towards the limit like a clock"
 AGAIN = "crosses the limit day after day with rising peaks"
+COME_AGAIN = "given back in part each time, nearer to the limit from cycle to cycle"
 
 NOTHING, FAR, YOUNG, BEFORE, UNEVEN, LEVELS, HALTED, SAWTOOTH, LAST_WEEK = range(9)
 WHY = (
@@ -67,7 +68,7 @@ class Path:
     """What one way says about n rows: `eta_s` (n,) seconds to the limit, NaN = nothing; `pace` (n,) per second.
 
     `why` (n,) int8 indexes WHY: what kept a row silent. `bounds` (n, 2): earliest and latest as shares of `eta_s`, where the way
-    knows them of each row.
+    knows them of a row; NaN: those of its kind.
     """
 
     eta_s: Array
@@ -84,7 +85,7 @@ class Scene:
 
     `mid` sums of 5-min means, `low` and `high` (n, t) of the same; `record` and `floor` (n, len(AGES)): the highest and
     lowest level older than each age that lasted for two hours; `day_mean`, `day_peak` (n, 15) of 24 h that end now, oldest first;
-    `hourly` (n, 336) means.
+    `hourly` (n, 336) means, `long` (n, t) all of them that are known.
     """
 
     now: Array
@@ -101,6 +102,7 @@ class Scene:
     day_peak: Array
     peak_hour: Ints
     hourly: NDArray[np.float32]
+    long: NDArray[np.float32]
 
     @property
     def room(self) -> Array:

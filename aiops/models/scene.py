@@ -62,7 +62,8 @@ def scene_of(history: History, limit: Limit) -> tuple[Scene, Bools, Array]:
     mid = Sums.of(mid_mean, BRIDGED_S // history.mid.step_s)
     scene = Scene(
         now, top, (history.now_s - history.first_s).astype(np.float64),
-        history.mid.step_s, mid, mid_low, mid_high, record, floor, margin, day_mean, day_peak, peak_hour, _padded(mean, HOURLY),
+        history.mid.step_s, mid, mid_low, mid_high, record, floor, margin, day_mean, day_peak, peak_hour,
+        _padded(mean, HOURLY), mean,
     )  # fmt: skip
     return scene, np.isfinite(now), np.asarray(np.fmin(lowest, _lowest_fine(history, sign)), np.float64)
 
