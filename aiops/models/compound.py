@@ -263,7 +263,7 @@ def _windows(scene: Scene) -> Iterator[tuple[int, Ints, Array, Array, float]]:
     for hours in HOURS:
         k, within = round(hours * HOUR / scene.mid_step_s), hours <= 24
         means = scene.mid.means(k, BLOCKS)
-        rows = _bent(means, scene.room)
+        rows = _bent(means, scene.room) if k >= BLOCKS else np.zeros(0, np.int64)  # steps longer than a part say nothing
         if hours < 48:
             rows = rows[scene.age_s[rows] >= hours * HOUR + DAY]
         left = means[rows]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from aiops.core.records import Limit
+from aiops.core.records import Limit, Resolution
 from aiops.models.compound import BUSY, SURE, Compound, Fit, shapes
 from aiops.models.exhaustion import Exhaustion, ExhaustionParams, _usual_bounds
 from aiops.models.paths import COMPOUNDS, HOUR
+from aiops.models.scene import scene_of
 from tests.models.ways import Array, history, hours, scene
 
 MODEL = Exhaustion(ExhaustionParams(), 300)
@@ -134,3 +137,11 @@ def test_every_shape_that_is_met_gives_its_own_time(parts: int) -> None:
         means = np.array([course(x)])
         fit = Fit.of(means, np.array([course(end + left) - course(end)]))
         assert np.exp(fit.middle[0]) == pytest.approx(left, rel=0.25)
+
+
+def test_of_steps_longer_than_a_part_of_a_window_the_window_says_nothing() -> None:
+    known = history(doubles(8.0, 8.0, 14.0)[None])
+    hourly = Resolution(3600, known.long.end_s, *(part[:, -72:] for part in (known.long.mean, known.long.low, known.long.high)))
+    seen = Compound.of(scene_of(replace(known, mid=hourly), Limit.uniform(1, 100.0, True))[0])
+    assert (seen.belief > 0).any()
+    assert not seen.belief[:, seen.window_s < 16 * HOUR].any()
