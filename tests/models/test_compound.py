@@ -140,8 +140,9 @@ def test_every_shape_that_is_met_gives_its_own_time(parts: int) -> None:
 
 
 def test_of_steps_longer_than_a_part_of_a_window_the_window_says_nothing() -> None:
-    known = history(doubles(8.0, 8.0, 14.0)[None])
-    hourly = Resolution(3600, known.long.end_s, *(part[:, -72:] for part in (known.long.mean, known.long.low, known.long.high)))
-    seen = Compound.of(scene_of(replace(known, mid=hourly), Limit.uniform(1, 100.0, True))[0])
+    values = doubles(1.0, 2.0, 14.0)
+    known, parts = history(values[None]), values[-172 * 5 :].reshape(1, 172, 5)
+    coarse = Resolution(1500, known.mid.end_s, parts.mean(axis=2), parts.min(axis=2), parts.max(axis=2))  # 3 h are seven steps
+    seen = Compound.of(scene_of(replace(known, mid=coarse), Limit.uniform(1, 100.0, True))[0])
     assert (seen.belief > 0).any()
-    assert not seen.belief[:, seen.window_s < 16 * HOUR].any()
+    assert not seen.belief[:, seen.window_s <= 3 * HOUR].any()
