@@ -84,7 +84,8 @@ class ScoreRecorder(Detector[Any]):
 
     def _keep(self, time_s: Ints, rows: Ints, scores: NDArray[np.float64], part: State) -> None:
         learnt = np.zeros(len(rows), bool) if self.inner.starts is None else self.inner.starts.learnt(part)
-        for array in (time_s, rows, scores, learnt):
+        marks = np.stack([learnt, self.inner.stays(part, np.arange(len(rows)))])
+        for array in (time_s, rows, scores, marks):
             np.save(self._file, array, allow_pickle=False)
 
     def ready(self, state: State) -> Floats:
@@ -133,9 +134,9 @@ class _Tape:
 
     def _read(self) -> Iterator[tuple[int, Ints, NDArray[np.float64], Bools]]:
         while self.file.peek(1):  # type: ignore[attr-defined]
-            time_s, rows, scores, learnt = (np.load(self.file, allow_pickle=False) for _ in range(4))
+            time_s, rows, scores, marks = (np.load(self.file, allow_pickle=False) for _ in range(4))
             for j, at in enumerate(time_s.tolist()):
-                yield at, rows, scores[:, :, j], learnt
+                yield at, rows, scores[:, :, j], marks
 
 
 class ScorePlayer(Detector[Any]):
@@ -149,7 +150,12 @@ class ScorePlayer(Detector[Any]):
         self.starts = None if inner.starts is None else _PlayedStart(self)
         self._open = ExitStack()
         self._tapes = [_Tape(self._open.enter_context(path.open("rb"))) for path in paths]
-        self.learnt = np.zeros(0, bool)
+        self._marks = np.zeros((2, 0), bool)
+
+    @property
+    def learnt(self) -> Bools:
+        """(n,) rows that others could start from."""
+        return np.asarray(self._marks[0])
 
     def initial(self, n: int) -> State:
         """Nothing but the rows' numbers."""
@@ -160,14 +166,14 @@ class ScorePlayer(Detector[Any]):
         found = np.full((len(PARTS), *values.shape), np.nan)
         if state is not self.watch.detector_state:
             return Scores(*found)
-        self.learnt = np.concatenate([self.learnt, np.zeros(self.watch.n - len(self.learnt), bool)])
+        self._marks = np.pad(self._marks, ((0, 0), (0, self.watch.n - self._marks.shape[1])))
         for j, at in enumerate(time_s[0].tolist() if len(time_s) else ()):
             for tape in self._tapes:
                 column = next(tape.columns, None)
                 if column is None or column[0] != at:
                     raise KeyError(f"no scores of {at} were recorded")
-                _, rows, scores, learnt = column
-                found[:, rows, j], self.learnt[rows] = scores, learnt
+                _, rows, scores, marks = column
+                found[:, rows, j], self._marks[:, rows] = scores, marks
         return Scores(*found)
 
     def ready(self, state: State) -> Floats:
@@ -177,6 +183,10 @@ class ScorePlayer(Detector[Any]):
     def threshold(self, budget_per_week: float) -> float:
         """As the inner one's."""
         return self.inner.threshold(budget_per_week)
+
+    def stays(self, state: State, rows: Ints) -> Bools:
+        """As it was."""
+        return np.asarray(self._marks[1, rows])
 
     def close(self) -> None:
         """Let go of the recordings."""
