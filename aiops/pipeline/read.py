@@ -105,9 +105,11 @@ def _pieces(watch: Watch, feed: Feed, now_s: int) -> tuple[list[Piece], Range | 
     ranges = [(a, b - step) for a, b in itertools.pairwise(edges)]
     if len(ranges) == 1:
         return [link.ask(card.query, start, end, step, card.unit)], older
+    # of a source that failed one asks first: to those beside it the breaker would still tell the old error
+    tried = [link.ask(card.query, *ranges.pop(0), step, card.unit)] if link.breaker.error is not None else []
     futures = link.submit(card.query, ranges, step, card.unit)
     try:
-        return [future.result() for future in futures], older
+        return tried + [future.result() for future in futures], older
     finally:
         for future in futures:
             future.cancel()

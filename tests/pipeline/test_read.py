@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from aiops.core.errors import SourceError
 from aiops.pipeline import read as module
 from aiops.pipeline.read import read
+from aiops.pipeline.watch import Watch
+from aiops.telemetry.breaker import Breaker
 from tests.daemon.rig import MadeSource, calm
 from tests.pipeline.made import START_S, STEP_S, World, card, watch_of
 
@@ -74,6 +77,35 @@ def test_a_first_sight_of_very_many_series_reads_less_history(monkeypatch: pytes
     assert found.time_s[-1] == START_S + DAY
 
 
+def rested(watch: Watch) -> list[float]:
+    """The clock by which a source that failed rests, however long a call takes here."""
+    now = [0.0]
+    watch.feeds[0].link.breaker = Breaker(lambda: now[0], 0.0)
+    return now
+
+
+def test_after_a_failure_no_part_is_given_up_for_what_another_is_about_to_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK_SAMPLES", 100)
+    monkeypatch.setattr(MadeSource, "concurrent", True)
+    watch = watch_of(world("a"))
+    now, fetch = rested(watch), MadeSource.fetch
+
+    def away(self: MadeSource, *args: Any) -> Any:
+        raise SourceError("made", "timeout", "no answer")
+
+    def slow(self: MadeSource, *args: Any) -> Any:
+        time.sleep(0.05)  # so that what is asked at once overlaps
+        return fetch(self, *args)
+
+    read(watch, START_S + 3600)
+    monkeypatch.setattr(MadeSource, "fetch", away)
+    with pytest.raises(SourceError):
+        read(watch, START_S + DAY)
+    now[0] += 60.0
+    monkeypatch.setattr(MadeSource, "fetch", slow)
+    assert read(watch, START_S + DAY).time_s.tolist() == list(range(START_S + 3600 + STEP_S, START_S + DAY + 1, STEP_S))
+
+
 def test_a_source_that_fails_half_way_leaves_everything_to_be_read_and_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHUNK_SAMPLES", 100)
     there = world("a")
@@ -87,10 +119,12 @@ def test_a_source_that_fails_half_way_leaves_everything_to_be_read_and_learnt(mo
             raise SourceError("made", "timeout", "no answer")
         return fetch(self, *args)
 
+    now = rested(watch)
     monkeypatch.setattr(MadeSource, "fetch", third_time_unlucky)
     with pytest.raises(SourceError):
         read(watch, START_S + DAY)
     assert watch.n == 0
+    now[0] += 60.0
     assert read(watch, START_S + DAY).time_s[0] == START_S, "what an earlier try got is handed on all the same"
 
 
