@@ -79,7 +79,7 @@ def test_a_daemon_whose_place_was_taken_while_it_was_cut_off_writes_nothing_more
     where = mine.database()
     old = Store.open(where, None)
     with mine.connection() as c:
-        c.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'aiops%'")
+        c.execute("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name LIKE 'aiops%'")
     new = Store.open(where, None)
     with pytest.raises(StoreError, match="in use by"):
         record(old)
