@@ -6,35 +6,23 @@ Cross: consumer lag that the night no longer drains, burst credits that are not 
 file that each defragmentation leaves larger, shards of daily indices once their deletion is stuck, metaspace of redeploys, core
 dumps of a crash loop, leases of a DHCP pool that are kept longer. Stay below: certificates of days that are renewed at two
 thirds, snapshots kept by hour, day and week, pages a forked save copies, a GPU allocator that keeps its peak.
-A kind is (generator) -> (grid, metrics), u = 1 is the limit. It stands alone: nothing but the corpus writer is imported.
+A kind is as in `exhaustion_book`: (generator) -> (grid, metrics), u = 1 is the limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from exhaustion import G, Metric, disk  # type: ignore
+from exhaustion_book import Book
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Case = tuple[Any, list[Any]]
-Make = Callable[[np.random.Generator], Case]
-KINDS: dict[str, tuple[Make, bool]] = {}
-
-
-def kind(crosses: bool) -> Callable[[Make], Make]:
-    def enter(make: Make) -> Make:
-        KINDS[make.__name__] = (make, crosses)
-        return make
-
-    return enter
-
-
-def register(kinds: dict[str, Any]) -> None:
-    kinds.update(KINDS)
+BOOK = Book()
+kind, register = BOOK.kind, BOOK.register
 
 
 def grown(rate: Array, a: int, b: int, total: float) -> Array:

@@ -64,11 +64,10 @@ def before_scoring(watch: Watch, columns: int) -> list[Before]:
 
 def scored(watch: Watch, before: list[Before], values: Floats, found: Scores, scores: Floats, now_s: int) -> None:
     """Hold what the scores (entities,) of those entities rest on; `values`, `found` (n, 1) of all rows."""
-    if watch.proofs is None or watch.detector is None or watch.card.detect is None:
+    if not before or watch.proofs is None or watch.detector is None or watch.card.detect is None:
         return
-    model = proof.made_by(watch.card.detect.model, watch.detector) if before else {}
-    own = watch.own
-    said = None if watch.opinion is None or not before else watch.opinion.said(watch.opinion_state, watch.row_now(now_s))
+    model, thresholds, own = proof.made_by(watch.card.detect.model, watch.detector), watch.thresholds, watch.own
+    said = None if watch.opinion is None else watch.opinion.said(watch.opinion_state, watch.row_now(now_s))
     for one in before:
         rows, time_s = one.rows, (now_s + watch.window.shift_s[one.rows])[:, None]
         recent = None if found.recent is None else found.recent[rows]
@@ -76,7 +75,7 @@ def scored(watch: Watch, before: list[Before], values: Floats, found: Scores, sc
         second = None if said is None or not np.isfinite(said).any() else said[rows]
         made = proof.score_of(
             model, one.state, values[rows].copy(), time_s, mine, second, float(scores[one.entity]),
-            float(watch.thresholds[one.entity]), float(own[one.entity]),
+            float(thresholds[one.entity]), float(own[one.entity]),
         )  # fmt: skip
         proof.put(watch.proofs.scores, key(watch.entities[one.entity]), made)
 
