@@ -118,3 +118,13 @@ def test_a_remark_of_ours_is_no_reason_not_to_learn() -> None:
         score(watch, replace(reading(watch, [[0.5] * 50]), partial=notes))
     for name, array in one.detector_state.items():
         np.testing.assert_array_equal(other.detector_state[name], array, err_msg=name)
+
+
+def test_who_warns_does_not_depend_on_what_is_taken_off_scores() -> None:
+    watch = watch_of(world(), anomaly_card())
+    score(watch, reading(watch, [[0.5] * 300, [0.6] * 300]))
+    watch.budget_state["theta"][:] = [1.8, 5.0]
+    asked = watch.budget_state["theta"]
+    assert watch.own[1] > watch.own[0] + 0.5
+    assert watch.comparable(asked).tolist() == watch.thresholds.tolist()
+    assert (watch.comparable(asked - 0.01) < watch.thresholds).all()
