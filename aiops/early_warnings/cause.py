@@ -14,7 +14,7 @@ from typing import Any
 from aiops.core.labels import Labels, fingerprint, key
 from aiops.core.records import SEVERITIES, STAGES, EarlyWarning, Symptom
 from aiops.early_warnings.episode import Event, Rules
-from aiops.early_warnings.voice import heard, worse
+from aiops.early_warnings.voice import heard, urgency, worse
 
 Pair = tuple[str, str]
 CHANCE = 0.01
@@ -88,9 +88,9 @@ def spoken(
         why = f"none of its {len(current.members)} is seen any more"
         return current.having(state="closed", updated_s=now_s, closed_s=now_s, closed_why=why), "closed"
     alike = [w for w in members if current is None or w.kind == current.kind] or members
-    order = sorted(alike, key=lambda w: (w.crossing.expected_s if w.crossing else math.inf, -w.score, key(w.entity)))
+    order = sorted(alike, key=lambda w: (w.crossing.expected_s if w.crossing else math.inf, -w.score, key(w.entity), w.id))
     lead = order[0]
-    listed = (*(() if current is None else current.members), *(_member(w) for w in joined))[:LISTED]
+    listed = (*(() if current is None else current.members), *(_member(w) for w in sorted(joined, key=urgency)))[:LISTED]
     acts = [w.act_before_s for w in alike if w.act_before_s is not None]
     facts: dict[str, Any] = {
         "updated_s": now_s, "severity": max((w.severity for w in members), key=SEVERITIES.index), "confidence": lead.confidence,

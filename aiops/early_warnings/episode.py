@@ -69,9 +69,12 @@ def next_state(
     return changed, ("worsened" if SEVERITIES.index(changed.severity) > SEVERITIES.index(current.severity) else "updated")
 
 
-def _leading(symptoms: Sequence[Symptom]) -> Symptom:
-    """The symptom that speaks for the entity: the soonest expected crossing, else the highest score."""
-    return min(symptoms, key=lambda s: (s.crossing.expected_s if s.crossing else float("inf"), -s.score, key(s.labels)))
+def _leading_first(symptoms: Sequence[Symptom]) -> tuple[Symptom, ...]:
+    """The symptom that speaks for the entity, the soonest expected crossing, else the highest score; then the others alike. In
+    which order a source tells its series is nobody's business."""
+    return tuple(
+        sorted(symptoms, key=lambda s: (s.crossing.expected_s if s.crossing else float("inf"), -s.score, key(s.labels)))
+    )
 
 
 def _score(lead: Symptom) -> float:
@@ -90,7 +93,8 @@ def _trend_start(symptoms: Sequence[Symptom]) -> float | None:
 
 
 def _open(symptoms: Sequence[Symptom], entity: Labels, now_s: int, rules: Rules) -> EarlyWarning:
-    lead = _leading(symptoms)
+    symptoms = _leading_first(symptoms)
+    lead = symptoms[0]
     crossing, confidence, calibration = rules.tell(lead, entity, now_s)
     mark = warning_fingerprint(rules.card, lead.kind, entity, rules.source)
     return EarlyWarning(
@@ -113,7 +117,7 @@ def _open(symptoms: Sequence[Symptom], entity: Labels, now_s: int, rules: Rules)
         told_latest_s=crossing.latest_s if crossing else None,
         trend_start_s=_trend_start(symptoms),
         act_before_s=_act_before(crossing, now_s, rules),
-        symptoms=tuple(symptoms),
+        symptoms=symptoms,
         horizon_s=rules.horizon_s if crossing else 0.0,
         step_s=rules.step_s,
         raw=_raw(lead, confidence),
@@ -131,7 +135,8 @@ def _raw(lead: Symptom, told: float) -> dict[str, float]:
 
 
 def _update(current: EarlyWarning, symptoms: Sequence[Symptom], now_s: int, rules: Rules) -> EarlyWarning:
-    lead = _leading(symptoms)
+    symptoms = _leading_first(symptoms)
+    lead = symptoms[0]
     crossing, confidence, calibration = rules.tell(lead, current.entity, now_s)
     told = current.told_latest_s
     if crossing is not None:
@@ -148,7 +153,7 @@ def _update(current: EarlyWarning, symptoms: Sequence[Symptom], now_s: int, rule
         trend_start_s=min(starts, default=None),
         stage=rules.stage,
         act_before_s=_act_before(crossing, now_s, rules),
-        symptoms=tuple(symptoms),
+        symptoms=symptoms,
         calibration=calibration,
         stale_since_s=None,
     )

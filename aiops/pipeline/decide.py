@@ -54,7 +54,7 @@ def decide(
         numbers = set(by_entity) | watch.open_entities(kind)
         rules = _learnt(watch, kind, rules, rooms) if numbers else rules
         leasts: dict[float, float] = {}
-        for number in sorted(numbers):
+        for number in sorted(numbers, key=lambda one: key(watch.entities[one])):  # whatever the order of the series
             entity = watch.entities[number]
             mark = warning_fingerprint(watch.card.name, kind, entity, watch.source_name)
             current = watch.open.get(mark)

@@ -82,7 +82,8 @@ def test_what_speaks_for_many_tells_the_soonest_and_lists_all() -> None:
     members = [episode(f"h{i}", expected=900.0 - 100 * i, cluster="eu") for i in range(8)]
     cause = opened(members)
     assert cause.crossing == members[-1].crossing
-    assert [m["entity"]["instance"] for m in cause.members] == [f"h{i}" for i in range(8)]
+    assert [m["entity"]["instance"] for m in cause.members] == [f"h{i}" for i in range(7, -1, -1)]
+    assert opened(members[::-1]) == cause
     assert len(cause.symptoms) == 5
     assert cause.symptoms[0].labels["instance"] == "h7"
     assert (cause.entity, cause.record["text"]) == ({"cluster": "eu"}, "3 of 4")

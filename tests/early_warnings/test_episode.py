@@ -64,7 +64,7 @@ def test_the_soonest_crossing_speaks_for_the_entity_and_the_worst_severity_count
     soon = symptom(500.0, labels={"disk": "soon"}, severity="info", confidence=0.4)
     one = opened(late, soon)
     assert (one.labels, one.confidence, one.severity) == ({"disk": "soon"}, 0.4, "critical")
-    assert one.symptoms == (late, soon)
+    assert one.symptoms == opened(soon, late).symptoms == (soon, late)
 
 
 def test_of_two_anomalies_the_stranger_speaks() -> None:
