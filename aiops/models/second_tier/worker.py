@@ -9,8 +9,10 @@ import importlib
 import json
 import os
 import signal
+import threading
 import time
 from collections.abc import Mapping
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,8 @@ FAILURES = (ValueError, ArithmeticError, LookupError, RuntimeError, MemoryError,
 
 
 def serve(connection: Connection, memory_bytes: int, nice: int = NICE) -> None:
-    """Answer jobs until the other side is gone."""
+    """Answer jobs until the other side is gone, even amid a job that never ends."""
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     os.environ.update(ONE_THREAD)
     os.nice(nice)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the daemon decides when it ends
@@ -36,6 +39,14 @@ def serve(connection: Connection, memory_bytes: int, nice: int = NICE) -> None:
         except (EOFError, OSError):
             return
         connection.send_bytes(answer(request))
+
+
+def _end_with_parent() -> None:
+    """End this process at once when the one that started it has: who is killed outright cannot end its workers."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _limit_memory(memory_bytes: int) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from aiops.models.second_tier.pool import Job, Pool
@@ -159,6 +162,39 @@ def test_the_answer_does_not_depend_on_the_number_of_workers() -> None:
         assert 1 <= len(ids) <= workers
         pool.close()
     np.testing.assert_array_equal(*answers)
+
+
+ORPHANS = """
+import numpy, time
+from aiops.models.second_tier.pool import Job, Pool
+if __name__ == "__main__":
+    pool, values = Pool(2, 600.0, 300.0), numpy.arange(5, dtype=numpy.float32)
+    who = pool.take(pool.ask(Job("tests.models.second_tier.faulty:process_id", values, {})), 300.0)
+    for name in ("burn", "hang"):
+        pool.ask(Job(f"tests.models.second_tier.faulty:{name}", values, {"seconds": 3600.0}))
+    print(int(who[0]), flush=True)
+    time.sleep(3600)
+"""
+
+
+def test_workers_end_amid_a_job_when_their_daemon_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "orphans.py").write_text(ORPHANS)
+    path = os.pathsep.join([os.getcwd(), os.environ.get("PYTHONPATH", "")])
+    daemon = subprocess.Popen(
+        [sys.executable, str(tmp_path / "orphans.py")], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path}
+    )
+    assert daemon.stdout is not None
+    assert daemon.stdout.readline().strip()
+    parent = psutil.Process(daemon.pid)
+    until(lambda: any(sum(one.cpu_times()[:2]) > 2.0 for one in parent.children()))  # one computes
+    workers = parent.children()
+    daemon.kill()
+    daemon.wait()
+    daemon.stdout.close()
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    for one in alive:
+        one.kill()
+    assert not alive
 
 
 def test_a_closed_pool_leaves_no_process_and_takes_no_job() -> None:
