@@ -40,6 +40,9 @@ EDGE, LEFT, LONG_AGO, OFTEN, FARTHER = 2, 0.2, 0.8, 3.0, 1.35
 many at least; and how much more is asked for at most to be beyond it."""
 REST, REST_S = 0.3, 43200.0
 """How much more is asked for just after an episode, and how soon that is forgotten (time constant)."""
+SLACK = 0.2
+"""How much less than theta an episode is asked for to go on. Less than `REST` leaves after 30 min: what only stays near theta has
+ended by then."""
 YOUNG, YOUNG_REST, YOUNG_S = 1.0, 3.0, 129600.0
 """How much less the scores of an entity count, and how much more is asked for after an episode, when the entity has only begun
 to be watched; the time constant of both: scales that have seen few points are too narrow, and its restlessness is not known."""

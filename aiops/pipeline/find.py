@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from aiops.core.records import Bools, Floats, Ints, Symptom, SymptomKind
+from aiops.models.budget import SLACK
 from aiops.pipeline.explain import MOVED, explain_absences, explain_anomalies, explain_crossings, newest, of_others
 from aiops.pipeline.mask import masked
 from aiops.pipeline.opinions import told
@@ -20,6 +21,8 @@ from aiops.symptoms.guards import Guards
 
 LEAST_COVERAGE = 0.8
 """Share of samples below which a forecast that is not seen any more may only be one that cannot be seen."""
+EASED = 0.5
+"""An anomaly that was found goes on where it is this share as far from what was expected as it had to be."""
 SETTLES = Guards(1, 5)
 """A conflict has ended once five turns found none."""
 
@@ -47,13 +50,15 @@ def find_symptoms(watch: Watch, scores: Floats, now_s: int, held: Bools | None =
     return found
 
 
-def _step(watch: Watch, kind: SymptomKind, firing: Bools, present: Bools, at: Ints, held: Bools | None) -> Bools:
+def _step(
+    watch: Watch, kind: SymptomKind, firing: Bools, present: Bools, at: Ints, held: Bools | None, near: Bools | None = None
+) -> Bools:
     """One turn of a gate; of what is held nothing is known, whatever the card says of missing samples."""
     gate = watch.gates[kind]
     if held is None or not held.any():
-        return guards.step(gate, firing, present, watch.guards, at)
+        return guards.step(gate, firing, present, watch.guards, at, near)
     before = {name: array[held] for name, array in gate.items()}
-    guards.step(gate, firing, present, watch.guards, at)
+    guards.step(gate, firing, present, watch.guards, at, near)
     for name, array in before.items():
         gate[name][held] = array
     return gate["active"]
@@ -99,16 +104,14 @@ def unsure(watch: Watch, rows: Ints, now_s: int) -> Bools:
 def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> dict[int, list[Symptom]]:
     gate = watch.gates["anomaly"]
     with np.errstate(invalid="ignore", divide="ignore"):
-        firing = scores >= watch.thresholds
+        firing, near = scores >= watch.thresholds, scores >= watch.thresholds - SLACK
         score_of = np.nan_to_num(-np.log10(watch.last_recent) + 0.0, nan=0.0)
-    if firing.any():
-        far = guards.far_from_expected(watch.window.latest(now_s), watch.last_expected, watch.guards)
-        moved = np.zeros(len(scores), bool)
-        np.logical_or.at(moved, watch.entity_of, far)
-        firing &= moved
+    if near.any():
+        firing &= _moved(watch, watch.guards, now_s)
+        near &= _moved(watch, guards.eased(watch.guards, EASED), now_s)
     at = now_s + watch.window.shift_s[watch.first_rows]
     whole = None if held is None else watch.held_entities(held)
-    active = _step(watch, "anomaly", firing, np.isfinite(scores), at, whole)
+    active = _step(watch, "anomaly", firing, np.isfinite(scores), at, whole, near)
     entities = np.flatnonzero(active)
     if not len(entities):
         return {}
@@ -126,6 +129,13 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
         also = told(watch, entity, of_others(watch, order, len(rows), score_of, latest), now_s)
         out[entity] = build.anomalies(strange, score_of, latest, usual, about, also)
     return out
+
+
+def _moved(watch: Watch, rules: Guards, now_s: int) -> Bools:
+    """(entities,) which have a row that is as far from what was expected as the guards want."""
+    moved = np.zeros(len(watch.entities), bool)
+    moved[watch.entity_of[guards.far_from_expected(watch.window.latest(now_s), watch.last_expected, rules)]] = True
+    return moved
 
 
 def _about(watch: Watch, more: Mapping[int, Mapping[str, Any]]) -> build.About:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -37,10 +37,14 @@ def initial(n: int) -> State:
     }
 
 
-def step(state: State, firing: Bools, present: Bools, guards: Guards, now_s: Ints | int) -> Bools:
+def step(
+    state: State, firing: Bools, present: Bools, guards: Guards, now_s: Ints | int, near: Bools | None = None
+) -> Bools:
     """One turn: which of n rows are symptoms now; `state` is updated in place.
 
-    A row becomes active with `need` firing turns among its last `of`, and stays so until `of` turns were all quiet.
+    A row becomes active with `need` firing turns among its last `of`, and stays so until `of` turns were all quiet, and
+    for as long as it is `near` (n,) to firing: what hovers there is one symptom, not many. A turn without a sample ends
+    nothing, unless such a turn is quiet.
     """
     bits, mask = state["bits"], np.uint32((1 << guards.of) - 1)
     fired = firing.copy()
@@ -49,13 +53,21 @@ def step(state: State, firing: Bools, present: Bools, guards: Guards, now_s: Int
         counts = np.ones_like(present)
         instead = {"zero": np.zeros_like(firing), "hold": (bits & 1).astype(bool)}
         fired = np.where(present, fired, instead[guards.on_missing])
+    waits = (bits == 0) & ~present if guards.on_missing != "zero" else np.zeros_like(present)
     shifted = ((bits << np.uint32(1)) | fired.astype(np.uint32)) & mask
     bits[:] = np.where(counts, shifted, bits)
+    stays = (bits != 0) | waits | (False if near is None else near)
     was = state["active"]
-    active: Bools = (np.bitwise_count(bits) >= guards.need) | (was & (bits != 0))
+    active: Bools = (np.bitwise_count(bits) >= guards.need) | (was & stays)
     state["since_s"][:] = np.where(active & ~was, now_s, state["since_s"])
     was[:] = active
     return active
+
+
+def eased(guards: Guards, share: float) -> Guards:
+    """The same, but that an anomaly needs to be only `share` as far from what was expected."""
+    change, least = share * guards.min_relative_change, share * guards.min_change
+    return replace(guards, min_relative_change=change, min_change=least)
 
 
 def far_from_expected(value: Floats, expected: Floats, guards: Guards) -> Bools:

@@ -157,6 +157,13 @@ def test_without_a_floor_anomaly_lines_carry_the_score_of_the_entity(warned: Lin
     assert all(line["score"] == known[line["entity"], line["at"]] for line in told)
 
 
+def test_an_anomaly_line_is_of_a_turn_whose_score_warns(warned: Lines, scored: Lines) -> None:
+    """Not of those in which an episode waits to end, its score having left the threshold; nor is any left out."""
+    known = {(line["entity"], line["at"]): line["confidence"] > 0 for line in of_kind(scored, "anomaly")}
+    told = {(line["entity"], line["at"]) for line in of_kind(warned, "anomaly")}
+    assert told & set(known) == {one for one, warns in known.items() if warns} != set()
+
+
 def test_a_warning_repeats_its_line_every_turn_while_it_is_up(warned: Lines) -> None:
     for lines in by_entity(of_kind(warned, "exhaustion")).values():
         at = [line["at"] for line in lines]

@@ -24,13 +24,14 @@ class Row:
     active: bool = False
     since: int = 0
 
-    def step(self, firing: bool, present: bool, now: int) -> bool:
+    def step(self, firing: bool, present: bool, near: bool, now: int) -> bool:
         if not present:
             if self.guards.on_missing in ("unknown", "alert"):
                 return self.active
+            near |= self.guards.on_missing == "hold" and not any(self.turns)
             firing = {"zero": False, "hold": bool(self.turns and self.turns[-1])}[self.guards.on_missing]
         self.turns = [*self.turns, firing][-self.guards.of :]
-        active = sum(self.turns) >= self.guards.need or (self.active and any(self.turns))
+        active = sum(self.turns) >= self.guards.need or (self.active and (near or any(self.turns)))
         if active and not self.active:
             self.since = now
         self.active = active
@@ -41,24 +42,24 @@ MISSING = ("unknown", "zero", "hold", "alert")
 
 
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[Guards, int, list[list[tuple[bool, bool]]]]:
+def histories(draw: st.DrawFn) -> tuple[Guards, int, list[list[tuple[bool, bool, bool]]]]:
     of = draw(st.integers(1, 32))
     guards = Guards(draw(st.integers(1, of)), of, on_missing=draw(st.sampled_from(MISSING)))
     rows = draw(st.integers(1, 5))
-    pair = st.tuples(st.booleans(), st.booleans())
-    return guards, rows, draw(st.lists(st.lists(pair, min_size=rows, max_size=rows), max_size=50))
+    turn = st.tuples(st.booleans(), st.booleans(), st.booleans())
+    return guards, rows, draw(st.lists(st.lists(turn, min_size=rows, max_size=rows), max_size=50))
 
 
 @settings(max_examples=300, deadline=None)
 @given(histories())
-def test_all_rows_at_once_equal_one_row_at_a_time(history: tuple[Guards, int, list[list[tuple[bool, bool]]]]) -> None:
+def test_all_rows_at_once_equal_one_row_at_a_time(history: tuple[Guards, int, list[list[tuple[bool, bool, bool]]]]) -> None:
     guards, n, turns = history
     state, rows = initial(n), [Row(guards) for _ in range(n)]
     for i, turn in enumerate(turns):
         now = 1000 + 60 * i
-        firing, present = np.array([f for f, _ in turn]), np.array([p for _, p in turn])
-        found = step(state, firing & present, present, guards, now)
-        wanted = [row.step(f and p, p, now) for row, (f, p) in zip(rows, turn, strict=True)]
+        firing, present, near = (np.array(column) for column in zip(*turn, strict=True))
+        found = step(state, firing & present, present, guards, now, near & present)
+        wanted = [row.step(f and p, p, n and p, now) for row, (f, p, n) in zip(rows, turn, strict=True)]
         assert found.tolist() == wanted
         assert [int(s) for s, a in zip(state["since_s"], wanted, strict=True) if a] == [
             r.since for r in rows if r.active
@@ -66,10 +67,10 @@ def test_all_rows_at_once_equal_one_row_at_a_time(history: tuple[Guards, int, li
 
 
 def lived(guards: Guards, turns: str) -> str:
-    """What becomes of one row: `!` fires, `.` is quiet, `?` has no sample; `#` is a symptom, `-` none."""
+    """What becomes of one row: `!` fires, `~` is near to it, `.` is quiet, `?` has no sample; `#` is a symptom, `-` none."""
     state, out = initial(1), ""
     for i, turn in enumerate(turns):
-        active = step(state, np.array([turn == "!"]), np.array([turn != "?"]), guards, i)
+        active = step(state, np.array([turn == "!"]), np.array([turn != "?"]), guards, i, np.array([turn in "!~"]))
         out += "#" if active[0] else "-"
     return out
 
@@ -84,6 +85,10 @@ def lived(guards: Guards, turns: str) -> str:
         (3, 5, "!!!.....", "--#####-"),  # it stays until five turns were all quiet
         (3, 5, "!!!...!.....", "--#########-"),  # fewer than three keep what is there alive
         (2, 3, "!!...!!", "-###--#"),
+        (1, 1, "~!~~!.~", "-####--"),  # what is near goes on, and does not begin
+        (2, 3, "!!....~", "-###---"),
+        (2, 3, "!!...~~!", "-###----"),
+        (2, 3, "!!.~~~..~", "-#####---"),
         (32, 32, "!" * 32, "-" * 31 + "#"),
     ],
 )
@@ -101,6 +106,9 @@ def test_k_of_n(need: int, of: int, turns: str, wanted: str) -> None:
         ("hold", "!?", "-#"),
         ("hold", ".???", "----"),
         ("hold", "!!???.??", "-######-"),
+        ("unknown", "!!~~~?~?.", "-#######-"),
+        ("zero", "!!~~~?", "-####-"),
+        ("hold", "!!~~~?.", "-#####-"),
         ("alert", "!?!", "--#"),  # as unknown: it is told as an absence
         ("alert", "????", "----"),
     ],
