@@ -14,7 +14,7 @@ from aiops.core.errors import AiopsError
 from aiops.core.records import EarlyWarning, Outcome
 from aiops.core.text import json_of, visible
 from aiops.notify.evidence import told
-from aiops.notify.wording import data_age, members, plan, sure
+from aiops.notify.wording import data_age, members, plan, still_to_do, sure
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.mask_said import Masked
 from aiops.store import Statement, Store
@@ -121,13 +121,13 @@ def _why(w: EarlyWarning) -> list[str]:
 
 
 def _what_to_do(w: EarlyWarning) -> list[str]:
-    lines = []
+    lines, first = [], [f"  do         {still_to_do(w)}"] if still_to_do(w) else []
     for book in w.runbooks:
         capped = f", the file asks for {book['capped_from']}" if book.get("capped_from") else ""
         lines.append(f"  runbook    {book['name']} ({book['mode']}{capped}): {book['summary']}")
         lines.append(f"             impact: {book['impact']}")
         lines += [f"             {step}" for step in plan(book)]
-    return lines or ["  runbook    none matches"]
+    return [*first, *(lines or ["  runbook    none matches"])]
 
 
 def kept_check(path: Path) -> tuple[int, str]:

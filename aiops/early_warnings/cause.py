@@ -80,8 +80,9 @@ def spoken(
 
     It is of the card of `rules`, whose `record` it carries, and as loud as the loudest of its members, which may be of other
     cards. Without members it ends. It is told again when it gets more severe than it ever was, when one joins that tells a
-    sooner time, and when it lists twice as many as before, but that not within `again_s` of the last telling. It is not judged:
-    each of its episodes is. `taken`: fingerprints of others that are open.
+    sooner time, and, as one that has spread, when it lists twice as many as before, but not within `again_s` of the last telling:
+    its record says then how many those were, `told_before`. It is not judged: each of its episodes is. `taken`: fingerprints of
+    others that are open.
     """
     if not members:
         assert current is not None
@@ -112,8 +113,10 @@ def spoken(
     changed = current.having(**facts)
     more = len(listed) >= 2 * told and now_s - told_s >= again_s
     severer = worse(changed.having(crossing=None), before, now_s)
-    if more or severer or any(worse(w, before, now_s) for w in joined if w.kind == current.kind):
+    if severer or any(worse(w, before, now_s) for w in joined if w.kind == current.kind):
         return changed.having(heard=heard(changed, before)), "worsened"
+    if more:
+        return changed.having(heard=heard(changed, before), record={**facts["record"], "told_before": told}), "spread"
     return changed.having(record={**facts["record"], "told": told, "told_s": told_s}), "updated"
 
 

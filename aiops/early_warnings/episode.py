@@ -13,7 +13,7 @@ from typing import Literal
 from aiops.core.labels import Labels, fingerprint, key
 from aiops.core.records import CROSSED, GONE, SEVERITIES, Crossing, EarlyWarning, Stage, Symptom, SymptomKind
 
-Event = Literal["opened", "updated", "worsened", "closed"]
+Event = Literal["opened", "updated", "worsened", "spread", "closed"]
 Told = tuple[Crossing | None, float, Mapping[str, str]]
 """What is told of a symptom: its crossing, its confidence, and in words what they rest on."""
 

@@ -12,10 +12,10 @@ from aiops.core.labels import Labels, fingerprint, matches_all
 from aiops.core.records import SEVERITIES, STAGES, EarlyWarning, Outcome
 from aiops.notify.clock import UTC_CLOCK, Clock
 from aiops.notify.fates import Fate, leading, tally
-from aiops.notify.wording import act_before, body, impact, record, title
+from aiops.notify.wording import act_before, body, impact, record, spread, title
 from aiops.store.codec import to_json
 
-Event = Literal["opened", "updated", "worsened", "repeated", "closed", "judged"]
+Event = Literal["opened", "updated", "worsened", "spread", "repeated", "closed", "judged"]
 OVER: tuple[Event, ...] = ("closed", "judged")
 """What is told of an episode that is over: to whoever was told of its beginning."""
 ASKS = ("asked", "reminder")
@@ -27,7 +27,7 @@ JUDGED_FOR_S = 3600.0
 OWN = ("card", "kind", "signal", "severity", "stage")
 """What a warning itself says; no label of the telemetry can say otherwise."""
 TURNS_UNTIL_STALE = 3
-_AGAIN: dict[Event, str] = {"worsened": "now {}: ", "repeated": "still open: "}
+_AGAIN: dict[Event, str] = {"worsened": "now {}: ", "spread": "has spread: ", "repeated": "still open: "}
 """What stands before the title of what was told before, so that nobody wonders why it comes again."""
 
 
@@ -123,7 +123,7 @@ def key_of(news: News) -> str:
         return f"{warning.id}:{event}:{news.outcome.settled_s}:{news.outcome.verdict}"
     if event == "opened" and warning.thread:  # who was told of what it goes on for knows enough
         return f"{warning.thread}:opened"
-    return f"{warning.id}:{event}" + (f":{now_s}" if event in ("updated", "worsened", "repeated") else "")
+    return f"{warning.id}:{event}" + (f":{now_s}" if event in ("updated", "worsened", "spread", "repeated") else "")
 
 
 def _leading(
@@ -201,6 +201,7 @@ def facts_of(warning: EarlyWarning) -> Labels:
 def payload_of(news: News, clock: Clock = UTC_CLOCK) -> dict[str, Any]:
     """One message as plain JSON: the warning whole, title and text, and until when it is true unless it is renewed."""
     event, warning, now_s, outcome, fates = news.event, news.warning, news.now_s, news.outcome, news.fates
+    said = body(warning, now_s, news.judged_at_s, clock, outcome, fates, news.means)
     lasts = {"closed": 0.0, "judged": JUDGED_FOR_S}.get(event, TURNS_UNTIL_STALE * news.step_s)
     return {
         "version": 1,
@@ -208,7 +209,7 @@ def payload_of(news: News, clock: Clock = UTC_CLOCK) -> dict[str, Any]:
         "at_s": now_s,
         "ends_at_s": now_s + lasts,
         "title": _AGAIN.get(event, "").format(warning.severity) + title(warning, now_s, clock, outcome, fates),
-        "text": body(warning, now_s, news.judged_at_s, clock, outcome, fates, news.means),
+        "text": "\n".join([*(spread(warning) if event == "spread" else ()), said]),
         "record": record(warning),
         "impact": impact(warning, news.means),
         "act_before": act_before(warning, now_s, clock),

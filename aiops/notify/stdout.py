@@ -12,7 +12,7 @@ from aiops.core.errors import NotifyError, RetryLater
 from aiops.core.params import Params
 from aiops.notify.interface import Notifier
 
-MARKS = {"opened": "EARLY WARNING", "worsened": "WORSENED", "closed": "ENDED", "judged": "JUDGED"}
+MARKS = {"opened": "EARLY WARNING", "worsened": "WORSENED", "spread": "SPREAD", "closed": "ENDED", "judged": "JUDGED"}
 
 
 class StdoutParams(Params):

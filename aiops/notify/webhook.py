@@ -18,7 +18,7 @@ from aiops.core.errors import RetryLater
 from aiops.notify.interface import Notifier
 from aiops.notify.post import Post, PostParams
 
-EVENTS = ("opened", "updated", "worsened", "repeated", "closed", "judged", "bundle", "response")
+EVENTS = ("opened", "updated", "worsened", "spread", "repeated", "closed", "judged", "bundle", "response")
 TYPES = {event: f"io.aiops.warning.{event}.v1" for event in EVENTS}
 """The types of events: what became of the early warning that is the event's subject, of a bundle the most urgent one; or what a
 response to it came to."""

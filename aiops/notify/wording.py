@@ -148,6 +148,8 @@ def body(
         out += _to_do(warning, means)
     elif verdict in ENDS or warning.kind not in FORETELLING:
         out.append("Do: nothing, it is over")
+    elif stayed := still_to_do(warning):
+        out.append(f"Do: {stayed}")
     else:
         out.append("Do: nothing for now; what became of it is told once it is known")
     out.append(f"How sure{' it was' if ended else ''}: {sure(warning)}; {record(warning)}")
@@ -202,6 +204,15 @@ def look(warning: EarlyWarning) -> str:
     return _LOOK.get(warning.kind, "look at it yourself")
 
 
+def still_to_do(warning: EarlyWarning) -> str:
+    """What a person does about one that has ended while its series stays where it went; empty of any other."""
+    if warning.closed_why != STAYED or warning.verdict is not None:
+        return ""
+    how = " or ".join(str(book["name"]) for book in warning.runbooks)
+    undo = f"follow {how}, or undo what changed it" if how else "undo what changed it"
+    return f"find out whether the new level is wanted, for it is not told again; if it is not, {undo}"
+
+
 def impact(warning: EarlyWarning, means: str = "") -> str:
     """What it means for users, from the runbooks that match; without one what its card says, `means`, where it is its failure."""
     own = visible(means) if of_card(warning) else ""
@@ -251,16 +262,31 @@ def rule(warning: EarlyWarning) -> Iterator[str]:
 
 def members(warning: EarlyWarning) -> str:
     """What a warning that speaks for many lists: how many entities, and the first of them."""
-    shared = set(warning.entity.items())
-    names = [" ".join(v for k, v in one["entity"].items() if v and (k, v) not in shared) for one in warning.members]
-    named = visible(", ".join(names[:MEMBERS_AT_MOST]))
-    more = f" and {len(names) - MEMBERS_AT_MOST} more" if len(names) > MEMBERS_AT_MOST else ""
+    names = _names(warning)
     short = "in a short time: too many to tell one by one" if len(names) > 1 else "when there was too much to tell one by one"
     why = "began together" if warning.entity else f"began {short}"
     cards = Counter(one["card"].replace("_", " ") for one in warning.members if one.get("card"))
     several = f" ({', '.join(f'{card} {n}' for card, n in cards.most_common(CARDS_AT_MOST))})" if len(cards) > 1 else ""
     count = "1 entity" if len(names) == 1 else f"{len(names)} entities"
-    return f"{count} that {why}{several}: {named}{more}"
+    return f"{count} that {why}{several}: {_some(names)}"
+
+
+def spread(warning: EarlyWarning) -> Iterator[str]:
+    """What is new of one that lists more than when it was told before."""
+    before = int(warning.record.get("told_before", 0))
+    if new := sorted(_names(warning)[before:]):
+        yield f"Now also on: {_some(new)}; it was on {before} before"
+
+
+def _names(warning: EarlyWarning) -> list[str]:
+    """The entities that a warning lists, in the order in which they joined, without what all share."""
+    shared = set(warning.entity.items())
+    return [" ".join(v for k, v in one["entity"].items() if v and (k, v) not in shared) for one in warning.members]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MEMBERS_AT_MOST} more" if len(names) > MEMBERS_AT_MOST else ""
+    return visible(", ".join(names[:MEMBERS_AT_MOST])) + more
 
 
 def _when(warning: EarlyWarning, now_s: float, clock: Clock) -> Iterator[str]:

@@ -11,7 +11,7 @@ from aiops.core.records import EarlyWarning, Floats, Outcome
 from aiops.notify.message import OutboxEntry
 from aiops.store import Store
 
-EventKind = Literal["opened", "updated", "worsened", "closed", "crossing", "outcome", "judged"]
+EventKind = Literal["opened", "updated", "worsened", "spread", "closed", "crossing", "outcome", "judged"]
 
 
 @dataclass(frozen=True, slots=True)

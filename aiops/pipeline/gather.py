@@ -162,7 +162,7 @@ def _bring_on(meeting: Meeting, cause: EarlyWarning, told: Sequence[EarlyWarning
     again_s = 0.0 if cause.entity else _rules(meeting).storm_s
     rules = rules_of(meeting.watch, meeting.rooms)
     changed, event = spoken(cause.entity, members, cause, joined, meeting.now_s, rules, cause.record, again_s)
-    if event == "worsened" and not new:
+    if event in ("worsened", "spread") and not new:
         meeting.rooms.floor.note(meeting.now_s, changed.stage)
     _told(meeting, changed, "opened" if new else event)
 

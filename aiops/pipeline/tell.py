@@ -11,6 +11,7 @@ from aiops.core.records import CAME, EarlyWarning
 from aiops.core.text import visible
 from aiops.notify.message import OVER, Audience, News, OutboxEntry, outbox_rows, wrong_line
 from aiops.notify.message import Event as Kind
+from aiops.notify.wording import still_to_do
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.arrays import arrays
 from aiops.pipeline.changes import Changes, Event, EventKind
@@ -23,8 +24,8 @@ PICTURES_AT_MOST, PICTURE_COLUMNS = 20, 90
 
 
 def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
-    """Put a message into the outbox for every episode that opened, worsened, goes on or ended in this turn, or that had ended
-    and is judged now.
+    """Put a message into the outbox for every episode that opened, worsened, spread, goes on or ended in this turn, or that had
+    ended and is judged now.
 
     What a challenger says is judged and told to nobody.
     """
@@ -77,7 +78,7 @@ def _told_as(event: Event, ended: Collection[str]) -> Kind | None:
         about = event.warning
         late = about is not None and about.state == "closed" and about.told_s is not None and about.id not in ended
         return "judged" if late else None
-    return event.kind if event.kind in ("opened", "updated", "worsened", "closed") else None
+    return event.kind if event.kind in ("opened", "updated", "worsened", "spread", "closed") else None
 
 
 def _unless_hushed(kind: Kind, warning: EarlyWarning, now_s: int, rooms: Rooms) -> Kind | None:
@@ -104,7 +105,8 @@ def _linked(payload: Mapping[str, Any], rooms: Rooms, warning: EarlyWarning, sto
     """A message with why nothing may be done about the warning, and with where its reader sees the runbooks and the episode and
     calls it wrong: by links, where it is known under which address people reach this daemon, else on the command line."""
     lines, links = [f"The kill switch is on, nothing is begun: {visible(stopped)}"] if stopped else [], dict[str, str]()
-    books = () if payload["event"] in OVER and payload["verdict"] not in CAME else payload["warning"]["runbooks"]
+    wanted = payload["event"] not in OVER or payload["verdict"] in CAME or still_to_do(warning)
+    books = payload["warning"]["runbooks"] if wanted else ()
     if rooms.episode_url is None or rooms.wrong_url is None:
         lines += [f"Runbook: aiops runbooks show {book['name']}" for book in books]
         lines += _wrong(payload, wrong_line(warning.id))

@@ -41,9 +41,9 @@ def messages_about(store: Store, warning_id: str) -> list[Told]:
 
 
 def told(store: Store, receiver: str, *warning_ids: str) -> bool:
-    """Whether a receiver was told, or will be, that one of these warnings has opened, worsened or lasts."""
+    """Whether a receiver was told, or will be, that one of these warnings has opened, worsened, spread or lasts."""
     keys = _keys(store, receiver, warning_ids, tables.outbox.c.state != "dead")
-    return any(key.split(":")[1] in ("opened", "worsened", "repeated") for key in keys)
+    return any(key.split(":")[1] in ("opened", "worsened", "spread", "repeated") for key in keys)
 
 
 def told_end(store: Store, receiver: str, warning_id: str, before: int) -> tuple[str, dict[str, int]]:

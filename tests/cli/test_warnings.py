@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from aiops.cli.app import app
+from aiops.core.records import STAYED
 from aiops.store import Store
 from tests.store.samples import SYMPTOM, outcome, warning
 
@@ -143,6 +144,15 @@ def test_a_warning_that_told_no_time_waits_for_a_person(data: Path) -> None:
     assert "expected" not in shown
     assert "verdict    not yet: a person's, or expired after 7 days" in shown
     assert "runbook    none matches" in shown
+
+
+def test_what_ended_at_a_new_level_says_what_to_do(data: Path) -> None:
+    store = Store.open("", data / "stayed")
+    with store.transaction() as tx:
+        tx.put_warning(warning(6, kind="anomaly", state="closed", closed_s=300, closed_why=STAYED, verdict=None))
+    store.close()
+    shown = aiops("warnings", "show", f"{6:016x}", "--data-dir", str(data / "stayed")).stdout
+    assert "  do         find out whether the new level is wanted, for it is not told again; if it is not, undo what" in shown
 
 
 def test_shown_as_json_the_outcome_is_there(data: Path) -> None:

@@ -43,6 +43,12 @@ CASES: dict[str, tuple[EarlyWarning, float, float | None]] = {
         anomaly(state="closed", closed_s=OPENED_S + 4 * HOUR_S, updated_s=OPENED_S + 4 * HOUR_S, closed_why=STAYED),
         OPENED_S + 4 * HOUR_S, None,
     ),
+    "anomaly_stayed_runbook": (
+        anomaly(
+            state="closed", closed_s=OPENED_S + 4 * HOUR_S, updated_s=OPENED_S + 4 * HOUR_S, closed_why=STAYED,
+            runbooks=warning().runbooks,
+        ), OPENED_S + 4 * HOUR_S, None,
+    ),
     "shadow": (warning(stage="shadow", runbooks=(), symptoms=(symptom(lineage=PARTIAL),)), OPENED_S, JUDGED_S),
     "hostile": (warning(entity=HOSTILE, labels=HOSTILE, symptoms=(symptom(labels=HOSTILE),)), OPENED_S, JUDGED_S),
     "with_contrary_evidence": (

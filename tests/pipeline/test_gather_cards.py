@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from aiops.early_warnings.cause import Together
+from aiops.notify.chat import mark
+from aiops.notify.stdout import block
 from aiops.store import Store
 from tests.notify.samples import memory
 from tests.pipeline.panel import HOUR_S, Panel
@@ -143,7 +145,22 @@ def test_a_storm_that_grows_is_told_again_when_its_time_is_over(store: Store) ->
     panel.turn(minutes=9)
     assert [event for event, _ in panel.told()] == ["opened"] * 4
     panel.turn(minutes=3)
-    assert panel.told() == [("worsened", "card")]
+    assert panel.told() == [("spread", "card")]
+
+
+def test_what_is_no_worse_and_on_more_hosts_says_which(store: Store) -> None:
+    panel = Panel(store)
+    rack(panel, hosts=4, cards=1)
+    panel.turn(minutes=2)
+    for h in range(4, 9):
+        panel.say("card0", {"instance": f"h{h}", "rack": "r1"})
+    panel.turn(minutes=4)
+    first, second = panel.messages()
+    assert (first["event"], second["event"]) == ("opened", "spread")
+    assert second["title"].startswith("has spread: card0 on 9 entities of r1: ")
+    assert second["text"].startswith("Now also on: h4, h5, h6, h7, h8; it was on 4 before\n")
+    assert " SPREAD " in block(second)
+    assert (second["warning"]["severity"], mark(second)) == (first["warning"]["severity"], mark(first))
 
 
 def test_what_gets_worse_all_at_once_is_a_storm_too(store: Store) -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from aiops.config.settings import Settings
-from aiops.core.records import EarlyWarning
+from aiops.core.records import GONE, STAYED, EarlyWarning
 from aiops.notify.message import OutboxEntry
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.assemble import assemble
@@ -126,6 +126,19 @@ def test_a_message_leads_to_runbook_episode_and_wrong(linked: bool) -> None:
     else:
         wrong = f"Wrong: aiops warnings feedback {about.id} noise"
         assert lines[-2:] == ["Runbook: aiops runbooks show disk-filling-up", wrong]
+
+
+@pytest.mark.parametrize(("why", "leads"), [(STAYED, True), (GONE, False)])
+def test_what_ended_at_a_new_level_says_what_to_do_and_leads_to_its_runbook(why: str, leads: bool) -> None:
+    over = anomaly(state="closed", closed_s=OPENED_S + 60, closed_why=why, told_s=OPENED_S, runbooks=warning().runbooks)
+    with memory() as store:
+        changes = Changes(over.card, "host", OPENED_S + 60)
+        changes.event("closed", over)
+        tell(watch(), OPENED_S + 60, rooms(store), changes)
+    text = changes.outbox[0].payload["text"]
+    assert ("\nDo: find out whether the new level is wanted" in text) == leads
+    assert ("\nRunbook: aiops runbooks show disk-filling-up" in text) == leads
+    assert ("nothing for now" in text) != leads
 
 
 def test_receivers_read_times_on_their_own_clock_else_on_that_of_the_working_hours() -> None:

@@ -13,7 +13,7 @@ from aiops.daemon.daemon import Daemon
 from aiops.notify.arrays import Arrays
 from aiops.notify.evidence import series_text, told
 from aiops.notify.plot import picture
-from aiops.notify.wording import data_age, impact, look, of_card, plan, rule, stated, sure
+from aiops.notify.wording import data_age, impact, look, of_card, plan, rule, stated, still_to_do, sure
 from aiops.outcomes.settle import deadline_s
 from aiops.pipeline.arrays import arrays
 from aiops.pipeline.hush import hush_of
@@ -48,7 +48,7 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
         "outcome": None if outcome is None else judged(outcome),
         "stands": "" if outcome is None else STANDS.get(outcome.verdict, ""),
         "judged_at": None if deadline is None else rfc3339(deadline), "now": rfc3339(now),
-        "symptoms": told(found.symptoms, now), "look": look(found),
+        "symptoms": told(found.symptoms, now), "look": look(found), "still": still_to_do(found),
         "beside": [_beside(one) for one in found.beside], "members": list(_members(daemon, found)),
         "rule": list(rule(found)) if found.kind == "rule" and found.symptoms and not found.members else [],
         "level": stated(found), "sure": sure(found), "late": found.act_before_s is not None and found.act_before_s <= now,

@@ -16,8 +16,8 @@ from aiops.web.pages.view import clock
 
 SAID_AT_MOST = 300
 EVENTS = {
-    "opened": "that it opened", "worsened": "that it got worse", "repeated": "that it lasts", "closed": "how it ended",
-    "judged": "what became of it",
+    "opened": "that it opened", "worsened": "that it got worse", "spread": "that it is on more", "repeated": "that it lasts",
+    "closed": "how it ended", "judged": "what became of it",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from aiops.core.records import EarlyWarning, SymptomKind
+from aiops.core.records import GONE, STAYED, EarlyWarning, SymptomKind
 from aiops.daemon.daemon import Daemon
 from aiops.web.access.sight import Sight
 from aiops.web.pages.episode import page
@@ -75,6 +75,16 @@ def test_where_its_failure_is_not_told_its_card_is_not_quoted(
     found = page(daemon, warning.id, sight)
     assert found is not None
     assert (found["summary"], found["look"], found["line"]["lasting"]) == ("A and b tell different values.", do, says)
+
+
+@pytest.mark.parametrize("why", [STAYED, GONE])
+def test_what_ended_at_a_new_level_says_what_to_do(warned: tuple[Daemon, EarlyWarning], sight: Sight, why: str) -> None:
+    daemon, warning = warned
+    with daemon.store.transaction() as tx:
+        tx.put_warning(warning.having(state="closed", closed_s=warning.opened_s + 60, closed_why=why))
+    found = page(daemon, warning.id, sight)
+    assert found is not None
+    assert found["still"].startswith("find out whether the new level is wanted") == (why == STAYED)
 
 
 def test_a_link_of_a_runbook_leads_to_the_web_or_nowhere(warned: tuple[Daemon, EarlyWarning], sight: Sight) -> None:
