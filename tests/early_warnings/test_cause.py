@@ -113,7 +113,8 @@ def test_it_is_told_again_only_when_it_doubles_or_gets_worse() -> None:
         members.append(one)
         cause, event = spoken(cause.entity, members, cause, [one], 100 + n, RULES, cause.record)
         events.append(event)
-    assert events.count("spread") == 2 and "worsened" not in events
+    assert events.count("spread") == 2
+    assert "worsened" not in events
     worse = [members[0].having(severity="critical"), *members[1:]]
     assert spoken(cause.entity, worse, cause, [], 200, RULES, cause.record)[1] == "worsened"
 
