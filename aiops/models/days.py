@@ -43,8 +43,8 @@ SLOWEST = 0.98
 """Peaks that bend shrink their gains by at least this from one three days to the next."""
 RISING = 2.5
 """Kendall's z from which peaks that crossed the limit rise: six days at least, all in order."""
-DROWNED = 1.0
-"""Days scatter where they do so by this share of what a day gains."""
+DROWNED = 0.5
+"""Days scatter where they do so by this share of what a day gains: a low day is then as likely chance as a bend."""
 STEPPED = 0.5
 """Two levels fit better than a line where they leave less than this share of its squared rest: a step, no growth."""
 QUOTA_DAYS = 7

@@ -187,9 +187,17 @@ def test_a_lift_between_two_weeks_is_no_growth_unless_the_days_differ_by_more() 
     assert np.isfinite(days.weekly(scene(lifted + busy, 1.1), 4.0).eta_s[0])
 
 
-def test_a_low_day_among_days_that_scatter_is_no_bend_of_their_peaks() -> None:
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (0.71, 0.75, 0.77, 0.80, 0.80, 0.81, 0.93, 0.90, 0.93, 0.93),
+        (0.68, 0.70, 0.73, 0.735, 0.785, 0.80, 0.84, 0.845, 0.895, 0.898),
+    ],
+    ids=["by more than a day gains", "by more than half of it"],
+)
+def test_a_low_day_among_days_that_scatter_is_no_bend_of_their_peaks(sizes: tuple[float, ...]) -> None:
     t = hours(24 * 10)
-    size = np.array([0.71, 0.75, 0.77, 0.80, 0.80, 0.81, 0.93, 0.90, 0.93, 0.93])[np.floor((t + 240) / 24 - 1e-9).astype(int)]
+    size = np.array(sizes)[np.floor((t + 240) / 24 - 1e-9).astype(int)]
     seen = scene((0.2 + 0.8 * rhythm(t + 12)) * size)
     levels = Growth.of(seen).levels
     assert levels[0]
