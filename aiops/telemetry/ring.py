@@ -35,6 +35,8 @@ class Ring:
         self.stamps = np.full(size, NEVER, np.int64)
         self.sums: NDArray[np.uint64] | None = None if path is None else np.zeros(size, np.uint64)
         self._maps: list[np.memmap[tuple[int, ...], np.dtype[np.generic]]] = []
+        self.overtaken = NEVER
+        """The newest bucket whose slot a newer one had taken when the file was taken up."""
 
     @property
     def capacity(self) -> int:
@@ -85,6 +87,7 @@ class Ring:
         lost = (damaged | strange) & ~newer & (self.stamps != NEVER)
         self.empty(np.flatnonzero(damaged | strange))
         self.stamps[:] = expected
+        self.overtaken = int(expected[newer].max(initial=NEVER))
         return np.sort(expected[lost])
 
     def grow(self, capacity: int) -> None:

@@ -87,7 +87,8 @@ def _mend(window: WindowBase, lost: Sequence[tuple[Ring, Ints]], whole: bool) ->
         holes_s = gone_of.get(id(window._fine), np.zeros(0, np.int64)) * step
         for ring in window._coarse:
             without = set((-(-holes_s // ring.step_s)).tolist()) - set(gone_of.get(id(ring), holes_s[:0]).tolist())
-            window._close(ring, reach, window.end_s, without)  # those know of samples that the finest ring has lost
+            whole_s = -(-max(reach, window._fine.overtaken * step) // ring.step_s) * ring.step_s
+            window._close(ring, whole_s, window.end_s, without)  # those know of samples that the finest ring has lost
 
 
 def _united(ranges: Sequence[tuple[int, int]], step_s: int) -> list[tuple[int, int]]:

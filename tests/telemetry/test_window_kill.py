@@ -325,3 +325,23 @@ def test_no_space_is_a_store_error_and_the_window_stays_as_it_was(
     np.testing.assert_array_equal(window.history(None, end).fine.mean, before)
     filled(window, 60, 200, 50, 5)
     visible_is_true(window, 60)
+
+
+@pytest.mark.parametrize("turns", [1, 7, 30, 200])
+def test_a_kill_between_two_saves_leaves_every_bucket_whole_that_was_closed_before(turns: int, tmp_path: Path) -> None:
+    """Turns after the save took the oldest slots of the finest ring: the buckets made of them are not made again of the rest."""
+    step, count = 30, 1600
+    want, killed = Window.open(None, step), Window.open(tmp_path, step)
+    for window in (want, killed):
+        filled(window, step, 3, 0, count)
+    killed.save()
+    filled(killed, step, 3, count, turns)
+    del killed
+    again = Window.open(tmp_path, step)
+    assert again.rebuilt == ""
+    for window in (want, again):  # the turns are lived again
+        filled(window, step, 3, count, turns)
+    got, whole = (window.history(None, window.end_s) for window in (again, want))
+    for name in ("fine", "mid", "long"):
+        for part in ("mean", "low", "high"):
+            np.testing.assert_array_equal(*(getattr(getattr(one, name), part) for one in (got, whole)), f"{name} {part}")
