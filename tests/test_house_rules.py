@@ -34,7 +34,7 @@ ROOMS_WITH_PLUG_INS = {"telemetry", "models", "responses", "notify"}
 WITHOUT_OWN_TEST = frozenset({
     "backtest/lines.py", "config/judge.py", "config/messages.py", "config/schema.py", "config/yaml_strict.py",
     "models/card_check.py", "models/interface.py", "pipeline/beyond.py",
-    "pipeline/find.py", "pipeline/states.py", "pipeline/turn.py", "pipeline/watch.py", "runbooks/check_action.py",
+    "pipeline/states.py", "pipeline/turn.py", "pipeline/watch.py", "runbooks/check_action.py",
     "runbooks/shape.py", "store/tables.py", "store/tx.py", "telemetry/labelling.py", "telemetry/mounts.py",
     "telemetry/ranges.py", "telemetry/ring.py", "telemetry/samples.py", "telemetry/vectors.py",
     "telemetry/window_file.py",
