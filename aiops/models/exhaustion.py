@@ -11,7 +11,7 @@ from pydantic import Field
 
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
-from aiops.models import calm, collected, compound, cycles, days, paths, quota, rhythm, spread, tops
+from aiops.models import calm, collected, compound, cycles, days, excess, paths, quota, rhythm, spread, tops
 from aiops.models.again import REST_S, WINDOW_S, Touched
 from aiops.models.climb import far_enough
 from aiops.models.course import Course
@@ -104,7 +104,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
     exactly the same, as the time left of a certificate does; it looks as far as the horizon. two weeks: the last one gained on
     the one before alike at all hours, and comes again (`aiops.models.last_week`). compounds: in place of lines where gains
     grow in a steady ratio (`aiops.models.compound`); collected: the floor grows under a ceiling that stays
-    (`aiops.models.collected`).
+    (`aiops.models.collected`). Lines of hours are told by what was gained over the usual day, where that is steady
+    (`aiops.models.excess`).
     Where none of these speaks, rhythm:
     the usual course of the day taken off, the rest rises by day and by night (`aiops.models.rhythm`); tops: the week's one top
     grows from week to week (`aiops.models.tops`). again: what crossed within the last day, and grows, crosses again at its hour;
@@ -272,6 +273,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         found = compound.Compound.of(scene).told(found, scene, _usual_bounds)
         long, into_hour_s = oriented(history.long, limit), float(history.mid.end_s - history.long.end_s)
         cycle = cycles.Cycles.of(scene, into_hour_s)
+        found = excess.told(found, scene, into_hour_s)
         found = [cycle.timed(path) for path in found] + [week.held_against(cycle.goes_on(growth.levels))]
         found = collected.told(found, list(collected.ways(scene, *long)))
         found += rhythm.ways(scene, _silent(found), into_hour_s)
