@@ -32,9 +32,10 @@ ANEW = ("drift", "shift", "creep", "total", "squares", "points", "peak", "idle",
         "calm_level", "calm_scale")
 """What begins anew: means of distances that were taken from another baseline."""
 FEW, MANY = 0.1, 0.9
-ENOUGH, PATIENT, WIDE, APART, SCALES = 5, 0.25, 1.0, 1.5, 3.0
+ENOUGH, PATIENT, WIDE, APART, THIRD, SCALES = 5, 0.25, 1.0, 1.5, 4 / 3, 3.0
 """A series is beyond its cohort where that has ENOUGH members, and it lies above MANY of them by more than WIDE times what lies
-between FEW and MANY, and by APART times or SCALES of their scales; it is judged by them once it has PATIENT of its warm-up."""
+between FEW and MANY, and by SCALES of their scales, or where they are alike in proportion by THIRD and these, or by APART; it is
+judged by them once it has PATIENT of its warm-up."""
 AT_ONCE = 64
 """Groups of members whose medians are taken at once: memory stays flat."""
 DEPARTURE, STEP, STILL = 1, 3, 7
@@ -110,8 +111,9 @@ class SeasonalStart(Start):
         usual = {"level": _medians(level, there), "few": few, "many": many, "positive": positive[:, 0], "alike": alike}
         with np.errstate(invalid="ignore", divide="ignore"):
             ratio, beside = (many / few) ** WIDE, WIDE * (many - few)
-        most = many + np.fmax(beside, SCALES * np.exp(_medians(scale, there)))
-        most = np.where(positive[:, 0] & alike, many * np.fmax(ratio, APART), most)
+            most = many + np.fmax(beside, SCALES * np.exp(_medians(scale, there)))
+            apart = np.clip(most / many, THIRD, APART)  # half of a share that is high already is more than there can be
+        most = np.where(positive[:, 0] & alike, many * np.fmax(ratio, apart), most)
         usual["most"] = np.where(there.sum(axis=1) >= ENOUGH, most, np.inf)
         for name, power in UNITS.items():
             values = state[name][donors].astype(np.float64)

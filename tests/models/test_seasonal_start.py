@@ -138,6 +138,14 @@ def test_what_is_bad_from_its_first_point_on_is_strange_for_being_unlike_its_coh
     assert (p[first : first + 3] < 1e-3).all()
 
 
+def test_of_members_that_are_alike_a_third_more_is_strange_where_they_do_not_vary() -> None:
+    """A share of 0.55 can not be half as much again: 30 points more are beyond pods that are all alike."""
+    p = lives(1.5, spread=0.05)
+    first = int(np.isfinite(p).argmax())
+    assert first == 15
+    assert (p[first : first + 3] < 0.01).all()
+
+
 def test_a_loud_start_that_is_over_in_time_is_not_strange_then() -> None:
     p = lives(2.5, loud=12)
     assert int(np.isfinite(p).argmax()) == 12 + QUIET + 1
