@@ -66,6 +66,7 @@ class Daemon:
         self.store = Store.open(settings.store.url, settings.data_dir)
         try:
             self.token, self.token_is_new = token_of(settings.data_dir)
+            pools.share(_pool(settings))  # before the watches, which give it what an earlier life asked for
             self.rooms = self._assemble(settings, cards, runbooks)
             self.relay = relay_of(settings, self.store, self.dry_run, self.board.works)
             self.responding = Responding(settings, self.store, self.rooms, clock)
@@ -74,7 +75,6 @@ class Daemon:
             self.store.close()
             raise
         compiled.allow(settings.data_dir / "compiled")
-        pools.share(_pool(settings))
         self._watches = {watch.name: watch for watch in self.rooms.watches}
         self._saved: dict[str, float] = {}
         self._broken: set[str] = set()
@@ -171,13 +171,13 @@ class Daemon:
         relay = relay_of(settings, self.store, self.dry_run, self.board.works)
         self._halt()
         try:
+            if settings.second_tier != self.settings.second_tier:
+                pools.share(_pool(settings))
             rooms = self._assemble(settings, cards, runbooks)
             self.rooms.masks.close()
             for link in self.rooms.links.values():
                 link.close()
             self.relay.close()
-            if settings.second_tier != self.settings.second_tier:
-                pools.share(_pool(settings))
             self.settings, self.rooms, self.relay = settings, rooms, relay
             self._watches, self._broken = {watch.name: watch for watch in rooms.watches}, set()
             self.responding.renew(settings, rooms)

@@ -69,3 +69,31 @@ def test_a_deadline_is_over_before_an_answer_is_due() -> None:
 
     with pytest.raises(ValueError, match="deadline"):
         SecondTier(deadline=tier.TAKEN_AFTER_S)
+
+
+@pytest.mark.parametrize("how", ["restart", "kill", "reload"])
+def test_what_was_asked_for_is_answered_in_the_next_life(how: str, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tier, "FITTED", "tests.models.second_tier.faulty:stuck")
+    rig.world.add("free", {"instance": "a"}, falling(0.0001))
+    daemon = rig.start(SLOW)
+    rig.at(5 * DAY_S)
+    rig.turn()
+    state, first = rig.watch("disk@made").forecaster_state, pools.shared()
+    assert np.isfinite(state["asked_s"]).all()
+    if how == "reload":
+        rig.more["second_tier"] = {"workers": 2}
+        rig.write(SLOW)
+        assert daemon.reload() == ""
+    elif how == "restart":
+        rig.stop()
+    else:
+        daemon.store.close()
+    if how != "reload":
+        daemon = rig.start()
+    pool, again = pools.shared(), rig.watch("disk@made").forecaster_state
+    assert pool is not first
+    np.testing.assert_array_equal(again["key"], state["key"])
+    asked = pool.kept(again["key"][0].tobytes())
+    assert asked is not None, "the pool of the daemon knows of it"
+    assert asked[1] is None, "and it is being done"
+    pool.close()
