@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from aiops.core.params import Params
 from aiops.core.records import Bools, Floats, Ints, Scores, State
 from aiops.models.interface import Detector, Start
+from aiops.models.together import Moves
 from aiops.pipeline import Watch
 
 ROW = "row"
@@ -38,6 +39,11 @@ def rows_since(watch: Watch, n: int) -> Ints:
     return np.arange(watch.n - n, watch.n, dtype=np.int64)
 
 
+def _of_all(moves: Moves, n: int) -> Moves:
+    """(n, blocks) how rows moved, of new ones nothing."""
+    return moves if len(moves) >= n else np.pad(moves, ((0, n - len(moves)), (0, 0)))
+
+
 class ScoreRecorder(Detector[Any]):
     """Asks `inner` of one share of the cohorts, and writes down what the watch is told of its newest points."""
 
@@ -49,6 +55,7 @@ class ScoreRecorder(Detector[Any]):
         self.starts = None if inner.starts is None else _OwnStart(self, inner.starts)
         self._part = part_of(path)
         self._file = self._part.open("wb")
+        self._moves = inner.moves(inner.initial(0))
         self._mine = np.zeros(0, bool)
 
     def mine(self, rows: Ints) -> Bools:
@@ -85,8 +92,22 @@ class ScoreRecorder(Detector[Any]):
     def _keep(self, time_s: Ints, rows: Ints, scores: NDArray[np.float64], part: State) -> None:
         learnt = np.zeros(len(rows), bool) if self.inner.starts is None else self.inner.starts.learnt(part)
         marks = np.stack([learnt, self.inner.stays(part, np.arange(len(rows)))])
-        for array in (time_s, rows, scores, marks):
+        for array in (time_s, rows, scores, marks, self._moved(rows, part)):
             np.save(self._file, array, allow_pickle=False)
+
+    def _moved(self, rows: Ints, part: State) -> NDArray[np.int32]:
+        """(3, k) row, block and move of what is not as it was written down last: one move a row and block."""
+        moves = self.inner.moves(part)
+        if moves is None or self._moves is None:
+            return np.zeros((3, 0), np.int32)
+        self._moves = _of_all(self._moves, self.watch.n)
+        at, block = np.nonzero(moves != self._moves[rows])
+        self._moves[rows] = moves
+        return np.stack([rows[at], block, moves[at, block]]).astype(np.int32)
+
+    def at_once(self, time_s: Ints) -> int:
+        """As the inner one's: what is written down of a part holds for all of it."""
+        return self.inner.at_once(time_s)
 
     def ready(self, state: State) -> Floats:
         """As the inner one's; nobody waits for the rows of others."""
@@ -127,16 +148,16 @@ class _Tape:
     """One recording, read column by column in the order in which it was written."""
 
     file: IO[bytes]
-    columns: Iterator[tuple[int, Ints, NDArray[np.float64], Bools]] = field(init=False)
+    columns: Iterator[tuple[int, Ints, NDArray[np.float64], Bools, NDArray[np.int32]]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.columns = self._read()
 
-    def _read(self) -> Iterator[tuple[int, Ints, NDArray[np.float64], Bools]]:
+    def _read(self) -> Iterator[tuple[int, Ints, NDArray[np.float64], Bools, NDArray[np.int32]]]:
         while self.file.peek(1):  # type: ignore[attr-defined]
-            time_s, rows, scores, marks = (np.load(self.file, allow_pickle=False) for _ in range(4))
+            time_s, rows, scores, marks, moved = (np.load(self.file, allow_pickle=False) for _ in range(5))
             for j, at in enumerate(time_s.tolist()):
-                yield at, rows, scores[:, :, j], marks
+                yield at, rows, scores[:, :, j], marks, moved
 
 
 class ScorePlayer(Detector[Any]):
@@ -151,6 +172,7 @@ class ScorePlayer(Detector[Any]):
         self._open = ExitStack()
         self._tapes = [_Tape(self._open.enter_context(path.open("rb"))) for path in paths]
         self._marks = np.zeros((2, 0), bool)
+        self._moves = inner.moves(inner.initial(0))
 
     @property
     def learnt(self) -> Bools:
@@ -172,8 +194,11 @@ class ScorePlayer(Detector[Any]):
                 column = next(tape.columns, None)
                 if column is None or column[0] != at:
                     raise KeyError(f"no scores of {at} were recorded")
-                _, rows, scores, marks = column
+                _, rows, scores, marks, moved = column
                 found[:, rows, j], self._marks[:, rows] = scores, marks
+                if self._moves is not None:
+                    self._moves = _of_all(self._moves, self.watch.n)
+                    self._moves[moved[0], moved[1]] = moved[2]
         return Scores(*found)
 
     def ready(self, state: State) -> Floats:
@@ -183,6 +208,14 @@ class ScorePlayer(Detector[Any]):
     def threshold(self, budget_per_week: float) -> float:
         """As the inner one's."""
         return self.inner.threshold(budget_per_week)
+
+    def moves(self, state: State) -> Moves | None:
+        """As they were: which metrics go together is seen across workers."""
+        return None if self._moves is None else _of_all(self._moves, self.watch.n)[state[ROW]]
+
+    def at_once(self, time_s: Ints) -> int:
+        """As the inner one's, so that moves are those of each part."""
+        return self.inner.at_once(time_s)
 
     def stays(self, state: State, rows: Ints) -> Bools:
         """As it was."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from aiops.core.records import Bools, Floats, Ints, Symptom, SymptomKind
 from aiops.models.budget import SLACK
+from aiops.models.together import Moves
 from aiops.pipeline.explain import MOVED, explain_absences, explain_anomalies, explain_crossings, newest, of_others
 from aiops.pipeline.mask import masked
 from aiops.pipeline.opinions import told
@@ -151,8 +152,12 @@ def _known(watch: Watch, scores: Floats, entities: Ints) -> Floats:
     """(entities,) scores; of those that have none at this turn, and are still active, what was known last."""
     if np.isfinite(scores[entities]).all() or watch.index is None:
         return scores
-    before = watch.index.combine(watch.last_p[:, None], watch.last_recent[:, None])[:, 0]
+    before = watch.index.combine(watch.last_p[:, None], watch.last_recent[:, None], _moves(watch))[:, 0]
     return np.where(np.isfinite(scores), scores, watch.comparable(before))
+
+
+def _moves(watch: Watch) -> Moves | None:
+    return None if watch.detector is None else watch.detector.moves(watch.detector_state)
 
 
 def _leading(watch: Watch, entity: int, score_of: Floats) -> tuple[Ints, Ints, Floats]:
@@ -160,7 +165,7 @@ def _leading(watch: Watch, entity: int, score_of: Floats) -> tuple[Ints, Ints, F
     its score and is strange itself; one leads in any case."""
     assert watch.index is not None
     members = watch.rows_of(entity)
-    rows, shares = watch.index.parts(entity, watch.last_recent)
+    rows, shares = watch.index.parts(entity, watch.last_recent, _moves(watch))
     if not len(rows):
         rows, shares = members[:1], np.zeros(1)
     count = max(1, min(build.LEADING, int(np.sum(score_of[rows] >= MOVED))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,8 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from aiops.backtest.compare import Comparison, compare
@@ -82,6 +85,26 @@ def test_a_kill_in_the_middle_costs_time_and_nothing_else(
     assert done.returncode in (0, 1), done.stderr
     assert out.read_bytes() == alone[0]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_workers_leave_no_trace_where_metrics_go_together(tmp_path: Path) -> None:
+    """Four metrics that are the same, and one apart: the four count once, whoever scored them."""
+    count, since = 5 * DAY // STEP, 4 * DAY
+    rng = np.random.default_rng(1)
+    odd = 4.0 * ((np.arange(count) * STEP - since) // 3600 == 8)
+    base = rng.normal(0, 1, count) + odd
+    metrics = {f"x{i}": base + rng.normal(0, 0.03, count) for i in range(4)} | {"y": rng.normal(0, 1, count) + odd}
+    table = pa.table({"time": START + STEP * np.arange(count), **metrics})
+    labels = {name: {"__name__": "disk", "entity": "api", "metric": name} for name in metrics}
+    (tmp_path / "rec" / "series").mkdir(parents=True)
+    pq.write_table(table.replace_schema_metadata({"aiops.labels": json.dumps(labels)}), tmp_path / "rec" / "series" / "api.parquet")
+    odd_card = write_card(tmp_path, detect={"model": "seasonal"}, forecast={"limit": {"above": 1e6}})  # never near
+    asked = Question(None, tmp_path / "rec", (str(odd_card),), START + since, START + since + DAY // 2)
+    want = said(compare(asked, tmp_path / "alone"))
+    shares = [[s["evidence"]["share"] for s in json.loads(line)["warning"]["symptoms"]] for line in want[0].splitlines()]
+    assert shares
+    assert all(len(one) == 2 and sum(one) == pytest.approx(1.0, abs=0.002) for one in shares), shares
+    assert said(compare(asked, tmp_path / "more", 2)) == want
 
 
 SLOW = {"detect": {"model": "pca", "params": {"everything": True}}, "cohort": ["metric"]}

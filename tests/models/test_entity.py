@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from aiops.models.entity import ALONE, GAP, WEIGHTS, EntityIndex, combine
+from aiops.models.together import BLOCKS
 
 
 def plain(p: np.ndarray, recent: np.ndarray, entity: np.ndarray, entities: int) -> np.ndarray:
@@ -96,6 +97,18 @@ def test_the_shares_of_a_score_are_those_of_the_rows_that_count() -> None:
     assert shares == pytest.approx(weighed / weighed.sum())
     assert weighed.sum() / 3.25 == pytest.approx(index.combine(p[:, None])[0, 0])
     assert [a.tolist() for a in index.parts(1, p)] == [[3], [1.0]]
+
+
+def test_of_metrics_that_are_the_same_one_has_a_share() -> None:
+    rng = np.random.default_rng(3)
+    same, apart, calm = (rng.integers(-16, 17, BLOCKS).astype(np.int8) for _ in range(3))
+    moves = np.stack([same, -same, apart, same, calm])
+    p = 10.0 ** -np.array([3.0, 3.2, 2.5, 3.1, 0.2])
+    index = EntityIndex(np.zeros(5, np.int64))
+    rows, shares = index.parts(0, p, moves)
+    assert rows.tolist() == [1, 2, 4]
+    assert shares == pytest.approx(np.array([0.75 * 3.2, 2.5, 0.2]) / (0.75 * 3.2 + 2.5 + 0.2))
+    assert index.parts(0, p)[0].tolist() == [1, 3, 0, 2]
 
 
 def test_where_nothing_is_strange_nobody_has_a_share() -> None:
