@@ -96,8 +96,9 @@ def test_workers_leave_no_trace_where_metrics_go_together(tmp_path: Path) -> Non
     metrics = {f"x{i}": base + rng.normal(0, 0.03, count) for i in range(4)} | {"y": rng.normal(0, 1, count) + odd}
     table = pa.table({"time": START + STEP * np.arange(count), **metrics})
     labels = {name: {"__name__": "disk", "entity": "api", "metric": name} for name in metrics}
-    (tmp_path / "rec" / "series").mkdir(parents=True)
-    pq.write_table(table.replace_schema_metadata({"aiops.labels": json.dumps(labels)}), tmp_path / "rec" / "series" / "api.parquet")
+    path = tmp_path / "rec" / "series" / "api.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(table.replace_schema_metadata({"aiops.labels": json.dumps(labels)}), path)
     odd_card = write_card(tmp_path, detect={"model": "seasonal"}, forecast={"limit": {"above": 1e6}})  # never near
     asked = Question(None, tmp_path / "rec", (str(odd_card),), START + since, START + since + DAY // 2)
     want = said(compare(asked, tmp_path / "alone"))
