@@ -124,7 +124,7 @@ class SecondTier(Strict):
     """What the slow models of few series may cost: forecasters and second opinions, in worker processes beside the turns."""
 
     workers: int = Field(1, ge=1, le=16, description="worker processes at most; they start with the first fit")
-    deadline: Duration = Field(60.0, ge=1, le=100, description="time a fit may take, waiting included; then it is given up")
+    deadline: Duration = Field(60.0, ge=1, le=100, description="how long a fit is waited for; one that used as much CPU is ended")
     cpu: float = Field(0.33, gt=0, le=16, description="share of one core for all workers together, over some minutes")
     memory: int = Field(2**30, ge=2**28, description="bytes a worker may take; a fit that wants more fails alone")
 

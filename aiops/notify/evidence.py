@@ -33,16 +33,19 @@ class Told:
 
 
 def told(symptoms: Sequence[Symptom], now_s: float) -> list[Told]:
-    """Every symptom in words; what an earlier one has said of what else moved, of spans and of doubts is not said again."""
+    """Every symptom in words; lines on what else moved and on doubts that an earlier one has said are not said again, nor are
+    the same spans: those of a series belong together."""
     out: list[Told] = []
-    said: dict[str, set[tuple[str, ...]]] = {"also": set(), "windows": set(), "against": set()}
+    said: set[str] = set()
+    spans: set[tuple[str, ...]] = set()
     for symptom in symptoms:
-        evidence = symptom.evidence
-        lists = {"also": tuple(_also(evidence)), **{name: _texts(evidence, name) for name in ("windows", "against")}}
-        news = {name: () if found in said[name] else found for name, found in lists.items()}
-        for name, found in lists.items():
-            said[name].add(found)
-        out.append(Told(series_text(symptom.labels), tuple(_facts(symptom, now_s)), **news))
+        also, against = tuple(_also(symptom.evidence)), _texts(symptom.evidence, "against")
+        windows = _texts(symptom.evidence, "windows")
+        series, facts = series_text(symptom.labels), tuple(_facts(symptom, now_s))
+        news = [tuple(line for line in lines if line not in said) for lines in (also, against)]
+        out.append(Told(series, facts, news[0], () if windows in spans else windows, news[1]))
+        said.update(also, against)
+        spans.add(windows)
     return out
 
 

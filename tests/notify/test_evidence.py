@@ -86,9 +86,8 @@ def test_a_conflict_tells_what_the_other_source_says() -> None:
 
 def test_what_all_series_have_in_common_is_told_once() -> None:
     lists = {"also": [{"labels": {"cpu": "3"}, "now": 1.0, "score": 2.0}, {"metric": "net"}], "against": ["two are as usual"]}
-    first, second, third = told(
-        [replace(SYMPTOM, evidence=one) for one in (lists, lists, {**lists, "against": ["it has paused"]})], NOW
-    )
+    paused = {**lists, "against": ["it has paused", "two are as usual"]}
+    first, second, third = told([replace(SYMPTOM, evidence=one) for one in (lists, lists, paused)], NOW)
     assert first.also == ("cpu=3: now 1, score 2", "net: now unknown")
     assert first.against == ("two are as usual",)
     assert (second.also, second.against) == ((), ())
