@@ -63,12 +63,11 @@ class Writer:
             yield at, entity, _row(entity, None, "anomaly", at, watch, score, confidence, None, metrics)
 
     def _warnings(self, watch: Watch, now_s: int) -> Iterator[Found]:
-        """The early warnings that are open; of an anomaly whose score has left its threshold, and that waits to end, nothing."""
+        """The early warnings that are open, those that wait to end too."""
         for warning in watch.open.values():
             entity, number = warning.entity["entity"], watch.entity_number_of(warning.entity)
             at = watch.entity_now(number, now_s)
-            waits = warning.kind == "anomaly" and not watch.gates["anomaly"]["bits"][number]
-            if waits or not self._inside(entity, at):
+            if not self._inside(entity, at):
                 continue
             metrics = [{"metric": s.labels["metric"], "score": _score(s.score)} for s in warning.symptoms]
             score = float(self._known[number]) if warning.kind == "anomaly" else warning.score

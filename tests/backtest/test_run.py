@@ -157,11 +157,14 @@ def test_without_a_floor_anomaly_lines_carry_the_score_of_the_entity(warned: Lin
     assert all(line["score"] == known[line["entity"], line["at"]] for line in told)
 
 
-def test_an_anomaly_line_is_of_a_turn_whose_score_warns(warned: Lines, scored: Lines) -> None:
-    """Not of those in which an episode waits to end, its score having left the threshold; nor is any left out."""
-    known = {(line["entity"], line["at"]): line["confidence"] > 0 for line in of_kind(scored, "anomaly")}
-    told = {(line["entity"], line["at"]) for line in of_kind(warned, "anomaly")}
-    assert told & set(known) == {one for one, warns in known.items() if warns} != set()
+def test_anomaly_lines_are_of_every_turn_in_which_the_warning_is_open(warned: Lines, scored: Lines) -> None:
+    """From the first turn whose score warns, and on while the episode waits to end, its score having left the threshold."""
+    warns = {(line["entity"], line["at"]) for line in of_kind(scored, "anomaly") if line["confidence"] > 0}
+    told = {(line["entity"], line["at"]): line["end"] - line["at"] for line in of_kind(warned, "anomaly")}
+    assert warns and warns <= told.keys()
+    waiting = told.keys() - warns
+    assert waiting
+    assert all((entity, at - told[entity, at]) in told for entity, at in waiting)
 
 
 def test_a_warning_repeats_its_line_every_turn_while_it_is_up(warned: Lines) -> None:
