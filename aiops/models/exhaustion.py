@@ -48,9 +48,9 @@ CLIMB = 0.15
 
 CALIBRATED_AT = 0.8
 BOUNDS: dict[str, tuple[tuple[float, float, float], ...]] = {
-    paths.RISES: ((8, 0.8, 1.5), (24, 0.74, 2.35), (np.inf, 0.8, 1.65)),
-    paths.EDGES: ((24, 0.72, 1.7), (np.inf, 0.8, 1.65)),
-    paths.FROM_DAY_TO_DAY: ((120, 0.88, 1.22), (np.inf, 0.65, 1.55)),
+    paths.RISES: ((8, 0.86, 1.35), (24, 0.78, 1.7), (np.inf, 0.84, 1.65)),
+    paths.EDGES: ((24, 0.76, 1.45), (np.inf, 0.8, 1.65)),
+    paths.FROM_DAY_TO_DAY: ((120, 0.88, 1.17), (np.inf, 0.65, 1.4)),
     paths.FROM_WEEK_TO_WEEK: ((np.inf, 0.25, 1.3),),
     paths.PEAKS: ((np.inf, 0.25, 2.2),),
     paths.UNDER_RHYTHM: ((np.inf, 0.9, 1.7),),
@@ -59,7 +59,7 @@ BOUNDS: dict[str, tuple[tuple[float, float, float], ...]] = {
     paths.WEEKLY_TOPS: ((np.inf, 0.95, 1.05),),
     paths.AGAIN: ((np.inf, 0.8, 1.3),),
     paths.COME_AGAIN: ((np.inf, 0.8, 1.3),),
-    paths.COURSE: ((np.inf, 0.82, 1.16),),
+    paths.COURSE: ((np.inf, 0.95, 1.06),),
     paths.CLOCK: ((np.inf, 0.99, 1.01),),
 }
 """By way: up to so many hours of window about 80 % of the crossings come within these shares of the time first told.
@@ -311,12 +311,13 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         state["limit"][:] = limit
         state["muted_s"][:] = np.where(changed, now_s + params.settle_s, state["muted_s"])
         state["seen_s"][:] = np.where(seen.fresh, now_s, np.maximum(state["seen_s"], np.where(up, -np.inf, now_s)))
-        unseen = ~seen.fresh & (now_s - state["last_s"] <= BRIDGED_S)  # a gap is no word against it
-        state["since_s"][:] = np.where(evidence, np.fmin(state["since_s"], now_s), np.where(unseen, state["since_s"], np.nan))
-        state["last_s"][:] = np.where(evidence, now_s, state["last_s"])
         window = state["window_s"]
         wait = np.fmin(params.pending_s, HURRY * left) if self.step_s < 60 else params.pending_s
         pending = np.where(window >= RUNS[0][0] * paths.HOUR, wait, 0.0)
+        told = state["last_s"] - state["since_s"] >= pending  # it goes on at the first look after an outage
+        unseen = ~seen.fresh & (now_s - state["last_s"] <= np.where(told, paths.DAY, BRIDGED_S))  # a gap is no word against it
+        state["since_s"][:] = np.where(evidence, np.fmin(state["since_s"], now_s), np.where(unseen, state["since_s"], np.nan))
+        state["last_s"][:] = np.where(evidence, now_s, state["last_s"])
         floor_s = np.minimum(params.patience_s, window)  # minutes of a fast window are not followed by half an hour
         with np.errstate(invalid="ignore"):
             stands = seen.top - seen.reached <= STANDS * state["opened_room"]

@@ -220,6 +220,15 @@ def test_a_gap_of_minutes_is_no_word_against_what_agreed_before_it(gap: int, sai
     assert turns.look(0.7 + PER_LOOK * (gap + 2)) is said, "after hours it is looked at anew"
 
 
+@pytest.mark.parametrize(("hours_missing", "said"), [(12, True), (25, False)])
+def test_what_was_told_goes_on_at_the_first_look_after_an_outage_of_up_to_a_day(hours_missing: int, said: bool) -> None:
+    turns = Turns(above(1), RISE)
+    assert [turns.look(0.7 + PER_LOOK * (i + 1)) for i in range(8)][-1]
+    for _ in range(12 * hours_missing):
+        turns.look(np.nan)
+    assert turns.look(0.7 + PER_LOOK * (12 * hours_missing + 9)) is said
+
+
 def test_a_row_falls_silent_when_the_rise_stops_or_falls_back() -> None:
     turns = Turns(above(1), RISE)
     assert [turns.look(0.7 + PER_LOOK * (i + 1)) for i in range(8)][-1]
