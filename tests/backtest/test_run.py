@@ -161,7 +161,8 @@ def test_anomaly_lines_are_of_every_turn_in_which_the_warning_is_open(warned: Li
     """From the first turn whose score warns, and on while the episode waits to end, its score having left the threshold."""
     warns = {(line["entity"], line["at"]) for line in of_kind(scored, "anomaly") if line["confidence"] > 0}
     told = {(line["entity"], line["at"]): line["end"] - line["at"] for line in of_kind(warned, "anomaly")}
-    assert warns and warns <= told.keys()
+    assert warns
+    assert warns <= told.keys()
     waiting = told.keys() - warns
     assert waiting
     assert all((entity, at - told[entity, at]) in told for entity, at in waiting)
