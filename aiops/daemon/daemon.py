@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 
 import structlog
 
@@ -66,8 +67,8 @@ class Daemon:
         self.store = Store.open(settings.store.url, settings.data_dir)
         try:
             self.token, self.token_is_new = token_of(settings.data_dir)
-            pools.share(_pool(settings))  # before the watches, which give it what an earlier life asked for
-            self.rooms = self._assemble(settings, cards, runbooks)
+            with pools.sharing(_pool(settings)):  # watches give it what an earlier life asked for
+                self.rooms = self._assemble(settings, cards, runbooks)
             self.relay = relay_of(settings, self.store, self.dry_run, self.board.works)
             self.responding = Responding(settings, self.store, self.rooms, clock)
             self.witness = witnesses.Witness(self.store, settings.data_dir)
@@ -171,9 +172,9 @@ class Daemon:
         relay = relay_of(settings, self.store, self.dry_run, self.board.works)
         self._halt()
         try:
-            if settings.second_tier != self.settings.second_tier:
-                pools.share(_pool(settings))
-            rooms = self._assemble(settings, cards, runbooks)
+            other = settings.second_tier != self.settings.second_tier
+            with pools.sharing(_pool(settings)) if other else nullcontext():
+                rooms = self._assemble(settings, cards, runbooks)
             self.rooms.masks.close()
             for link in self.rooms.links.values():
                 link.close()

@@ -18,6 +18,10 @@ DAY_S = 86400
 SLOW = card(forecast={"model": "ets", "limit": {"below": 0.05}, "horizon": "3d", "params": {"everything": True}}, history="5d")
 
 
+def full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
 def moving(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pool's clock goes with the daemon's."""
     began_s, begun = rig.clock.now, time.monotonic()
@@ -96,4 +100,24 @@ def test_what_was_asked_for_is_answered_in_the_next_life(how: str, rig: Rig, mon
     asked = pool.kept(again["key"][0].tobytes())
     assert asked is not None, "the pool of the daemon knows of it"
     assert asked[1] is None, "and it is being done"
+    pool.close()
+
+
+def test_where_a_reload_fails_the_pool_goes_on_with_what_it_was_asked_for(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tier, "FITTED", "tests.models.second_tier.faulty:stuck")
+    rig.world.add("free", {"instance": "a"}, falling(0.0001))
+    daemon = rig.start(SLOW)
+    rig.at(5 * DAY_S)
+    rig.turn()
+    pool, key = pools.shared(), rig.watch("disk@made").forecaster_state["key"][0].tobytes()
+    rig.more["second_tier"] = {"workers": 2}
+    rig.write(SLOW)
+    with monkeypatch.context() as broken:
+        broken.setattr("aiops.daemon.daemon.assemble", full)
+        assert "No space left" in daemon.reload()
+    assert pools.shared() is pool
+    asked = pool.kept(key)
+    assert asked is not None
+    assert asked[1] is None, "it is still being done"
+    assert pool.why(key) == ""
     pool.close()

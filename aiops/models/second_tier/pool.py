@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -228,8 +228,7 @@ class Pool:
             self._closed = True
             lanes, self._lanes = self._lanes, []
             for ticket in self._queue:
-                ticket.error = "closed"
-                ticket.done.set()
+                self._finish(ticket, None, "closed")
             self._queue.clear()
             self._changed.notify_all()
         for lane in lanes:
@@ -334,8 +333,7 @@ class _Lane:
             context = get_context("spawn")
             self.connection, theirs = context.Pipe()
             nice = 0 if self.pool.patient else NICE  # whoever waits for it gains nothing by its standing back
-            arguments = (theirs, self.pool.memory_bytes, nice)
-            self.process = context.Process(target=serve, args=arguments, name="second-tier", daemon=True)
+            self.process = context.Process(None, serve, "second-tier", (theirs, self.pool.memory_bytes, nice), daemon=True)
             self.process.start()
             theirs.close()
             self.spent = 0.0
@@ -382,8 +380,21 @@ def shared() -> Pool:
 
 def share(pool: Pool) -> None:
     """Make `pool` the one that `shared` gives; the one before it ends."""
+    with sharing(pool):
+        pass
+
+
+@contextlib.contextmanager
+def sharing(pool: Pool) -> Iterator[None]:
+    """`pool` is the one that `shared` gives; the one before it ends when all went well, and else goes on in its place."""
     with _lock:
         before, _shared[:] = list(_shared), [pool]
     atexit.register(pool.close)
-    for old in before:
-        old.close()
+    over = [pool]
+    try:
+        yield
+        over = before
+    finally:
+        _shared[:] = [pool] if over is before else before
+        for one in over:
+            one.close()
