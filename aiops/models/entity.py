@@ -77,22 +77,23 @@ class EntityIndex:
             out[which, : order.shape[1]] = np.where(there, leading, -1)
         return out
 
-    def parts(self, entity: int, recent: Floats, moves: Moves | None = None) -> tuple[Ints, NDArray[np.float64]]:
-        """(rows (k,) that count for the score of an entity, the strongest first; shares (k,) of it, which add up to 1).
 
-        `recent` (n,) and `moves` (n, blocks) as in `combine`: of rows that are the same the strongest counts, one that goes along
-        with a stronger one less. At most len(WEIGHTS) rows count; a share is the row's weight times its score, of the sum of
-        these, also where the strongest stands out alone; places that no row fills have none. All 0 where nothing is strange.
-        """
-        rows = np.flatnonzero(self.entity == entity)
-        score = _padded(np.asarray(recent)[rows][:, None])[:-1, 0]
-        if moves is not None:
-            score = counted_once(score[None], moves[rows][None])[0]
-        order = np.argsort(-score, kind="stable")[: len(WEIGHTS)]
-        order = order[np.isfinite(score[order])]
-        weighed = np.array(WEIGHTS[: len(order)]) * score[order]
-        total = float(weighed.sum())
-        return rows[order], weighed / total if total > 0 else np.zeros(len(order))
+def parts(rows: Ints, recent: Floats, moves: Moves | None = None) -> tuple[Ints, NDArray[np.float64]]:
+    """(those of an entity's `rows` (k,) that count for its score, the strongest first, of equal ones the first of `rows`; their
+    shares of it, which add up to 1).
+
+    `recent` (n,) and `moves` (n, blocks) as in `EntityIndex.combine`: of rows that are the same the strongest counts, one that
+    goes along with a stronger one less. At most len(WEIGHTS) rows count; a share is the row's weight times its score, of the sum
+    of these, also where the strongest stands out alone; places that no row fills have none. All 0 where nothing is strange.
+    """
+    score = _padded(np.asarray(recent)[rows][:, None])[:-1, 0]
+    if moves is not None:
+        score = counted_once(score[None], moves[rows][None])[0]
+    order = np.argsort(-score, kind="stable")[: len(WEIGHTS)]
+    order = order[np.isfinite(score[order])]
+    weighed = np.array(WEIGHTS[: len(order)]) * score[order]
+    total = float(weighed.sum())
+    return rows[order], weighed / total if total > 0 else np.zeros(len(order))
 
 
 def _mean(score: NDArray[np.float64]) -> NDArray[np.float64]:

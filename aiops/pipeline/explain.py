@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from aiops.core.durations import text
+from aiops.core.labels import key
 from aiops.core.records import Floats, History, Ints
 from aiops.models.local_hours import localised
 from aiops.pipeline.watch import Watch
@@ -68,7 +69,7 @@ def _others_of(watch: Watch, rows: Ints, now_s: int) -> dict[int, list[dict[str,
     if watch.card.alerts is not None or not len(rows):
         return {}
     entities = watch.entity_of[rows]
-    near = np.flatnonzero(np.isin(watch.entity_of, entities))[:BESIDE]
+    near = by_labels(watch, np.flatnonzero(np.isin(watch.entity_of, entities)))[:BESIDE]
     latest, ranges = watch.window.latest(now_s)[near], usual_of(watch, near, watch.window.history(near, now_s))
     low = np.array([one.get("usual_low", np.nan) for one in ranges])
     high = np.array([one.get("usual_high", np.nan) for one in ranges])
@@ -82,6 +83,11 @@ def _others_of(watch: Watch, rows: Ints, now_s: int) -> dict[int, list[dict[str,
             {"labels": dict(watch.window.labels[near[i]]), "now": _plain(latest[i]), **ranges[i]} for i in strongest.tolist()
         ]
     return out
+
+
+def by_labels(watch: Watch, rows: Ints) -> Ints:
+    """The same rows in the order of their labels: in which order a source tells its series is nobody's business."""
+    return np.array(sorted(rows.tolist(), key=lambda row: key(watch.window.labels[row])), np.int64)
 
 
 def explain_anomalies(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:

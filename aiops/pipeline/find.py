@@ -11,8 +11,17 @@ import numpy as np
 
 from aiops.core.records import Bools, Floats, Ints, Symptom, SymptomKind
 from aiops.models.budget import SLACK
+from aiops.models.entity import parts
 from aiops.models.together import Moves
-from aiops.pipeline.explain import MOVED, explain_absences, explain_anomalies, explain_crossings, newest, of_others
+from aiops.pipeline.explain import (
+    MOVED,
+    by_labels,
+    explain_absences,
+    explain_anomalies,
+    explain_crossings,
+    newest,
+    of_others,
+)
 from aiops.pipeline.mask import masked
 from aiops.pipeline.opinions import told
 from aiops.pipeline.silences import routine
@@ -119,8 +128,9 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
     latest = watch.window.latest(now_s)
     out: dict[int, list[Symptom]] = {}
     usual = watch.last_expected, watch.last_lower, watch.last_upper
-    known, thresholds = _known(watch, scores, entities), watch.thresholds
-    leading = {entity: _leading(watch, entity, score_of) for entity in entities.tolist()}
+    thresholds, moves = watch.thresholds, None if watch.detector is None else watch.detector.moves(watch.detector_state)
+    known = _known(watch, scores, entities, moves)
+    leading = {entity: _leading(watch, entity, score_of, moves) for entity in entities.tolist()}
     rows_told = np.concatenate([rows for _, rows, _ in leading.values()])
     about = _about(watch, _joined(explain_anomalies(watch, rows_told, now_s), newest(watch, rows_told, now_s)))
     for entity, (order, rows, shares) in leading.items():
@@ -148,28 +158,23 @@ def _joined(first: Mapping[int, Mapping[str, Any]], second: Mapping[int, Mapping
     return {row: {**first.get(row, {}), **second.get(row, {})} for row in (*first, *second)}
 
 
-def _known(watch: Watch, scores: Floats, entities: Ints) -> Floats:
+def _known(watch: Watch, scores: Floats, entities: Ints, moves: Moves | None) -> Floats:
     """(entities,) scores; of those that have none at this turn, and are still active, what was known last."""
     if np.isfinite(scores[entities]).all() or watch.index is None:
         return scores
-    before = watch.index.combine(watch.last_p[:, None], watch.last_recent[:, None], _moves(watch))[:, 0]
+    before = watch.index.combine(watch.last_p[:, None], watch.last_recent[:, None], moves)[:, 0]
     return np.where(np.isfinite(scores), scores, watch.comparable(before))
 
 
-def _moves(watch: Watch) -> Moves | None:
-    return None if watch.detector is None else watch.detector.moves(watch.detector_state)
-
-
-def _leading(watch: Watch, entity: int, score_of: Floats) -> tuple[Ints, Ints, Floats]:
-    """(all rows of an entity, the strongest first; those of them that lead, and their shares of its score): who leads counts for
-    its score and is strange itself; one leads in any case."""
-    assert watch.index is not None
-    members = watch.rows_of(entity)
-    rows, shares = watch.index.parts(entity, watch.last_recent, _moves(watch))
+def _leading(watch: Watch, entity: int, score_of: Floats, moves: Moves | None) -> tuple[Ints, Ints, Floats]:
+    """(all rows of an entity, the strongest first, equal ones by their labels; those of them that lead, and their shares of its
+    score): who leads counts for its score and is strange itself; one leads in any case."""
+    members = by_labels(watch, watch.rows_of(entity))
+    rows, shares = parts(members, watch.last_recent, moves)
     if not len(rows):
         rows, shares = members[:1], np.zeros(1)
     count = max(1, min(build.LEADING, int(np.sum(score_of[rows] >= MOVED))))
-    others = np.setdiff1d(members, rows)
+    others = members[~np.isin(members, rows)]
     order = np.concatenate([rows, others[np.argsort(-score_of[others], kind="stable")]])
     return order, rows[:count], shares[:count]
 

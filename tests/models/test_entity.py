@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiops.models.entity import ALONE, GAP, WEIGHTS, EntityIndex, combine
+from aiops.models.entity import ALONE, GAP, WEIGHTS, EntityIndex, combine, parts
 from aiops.models.together import BLOCKS
 
 
@@ -91,12 +91,12 @@ def test_the_leading_rows_strongest_first() -> None:
 def test_the_shares_of_a_score_are_those_of_the_rows_that_count() -> None:
     p = 10.0 ** -np.array([1.0, 3.5, 2.0, 9.0, 3.0, 0.5, np.nan])
     index = EntityIndex(np.array([0, 0, 0, 1, 0, 0, 0]))
-    rows, shares = index.parts(0, p)
+    rows, shares = parts(np.array([0, 1, 2, 4, 5, 6]), p)
     assert rows.tolist() == [1, 4, 2, 0]
     weighed = np.array([0.75 * 3.5, 3.0, 2.0, 0.5])
     assert shares == pytest.approx(weighed / weighed.sum())
     assert weighed.sum() / 3.25 == pytest.approx(index.combine(p[:, None])[0, 0])
-    assert [a.tolist() for a in index.parts(1, p)] == [[3], [1.0]]
+    assert [a.tolist() for a in parts(np.array([3]), p)] == [[3], [1.0]]
 
 
 def test_of_metrics_that_are_the_same_one_has_a_share() -> None:
@@ -104,13 +104,12 @@ def test_of_metrics_that_are_the_same_one_has_a_share() -> None:
     same, apart, calm = (rng.integers(-16, 17, BLOCKS).astype(np.int8) for _ in range(3))
     moves = np.stack([same, -same, apart, same, calm])
     p = 10.0 ** -np.array([3.0, 3.2, 2.5, 3.1, 0.2])
-    index = EntityIndex(np.zeros(5, np.int64))
-    rows, shares = index.parts(0, p, moves)
+    rows, shares = parts(np.arange(5), p, moves)
     assert rows.tolist() == [1, 2, 4]
     assert shares == pytest.approx(np.array([0.75 * 3.2, 2.5, 0.2]) / (0.75 * 3.2 + 2.5 + 0.2))
-    assert index.parts(0, p)[0].tolist() == [1, 3, 0, 2]
+    assert parts(np.arange(5), p)[0].tolist() == [1, 3, 0, 2]
 
 
 def test_where_nothing_is_strange_nobody_has_a_share() -> None:
-    rows, shares = EntityIndex(np.array([0, 0])).parts(0, np.array([1.0, np.nan]))
+    rows, shares = parts(np.arange(2), np.array([1.0, np.nan]))
     assert (rows.tolist(), shares.tolist()) == ([0], [0.0])

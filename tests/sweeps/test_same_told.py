@@ -59,3 +59,26 @@ def test_the_series_that_leads_is_the_first_that_is_told() -> None:
     for warning in lived(np.arange(18), entity=["instance"])["open"]:
         if not warning["members"]:
             assert warning["symptoms"][0]["labels"] == warning["labels"]
+
+
+def strange(order: list[int]) -> tuple[Any, list[str]]:
+    """What is open, and told, of a host whose seven disks jump, six of them copies of one, in the order of their series."""
+    world, store, rng = World(), Store.open("sqlite://", None), np.random.default_rng(1)
+    jumps, noise = START_S + 2 * 86400, rng.normal(0.5, 0.01, (2, 3 * 86400 // STEP))
+    for i in order:
+        of = noise[min(i, 1)]
+        labels = {"instance": "i0", "disk": f"d{i}"}
+        world.add("free", labels, lambda t, of=of: of[(t - START_S) // STEP] + np.where(t >= jumps, 4.0, 0.0))
+    watch = watch_of(world, card(forecast={"limit": {"above": 1e6}}, detect={"model": "seasonal"}, entity=["instance"]))
+    rooms = Rooms(store, StoreJournal(store), routes=[OUT], local_receivers=frozenset({"out"}))
+    rooms.watches.append(watch)
+    for now in range(jumps - 3600, jumps + 1800, STEP):
+        assert turn(watch, now, rooms).error is None
+    return to_json(store.open_warnings()), [row.payload["text"] for row in store.due(jumps + 10**6, 10**6)]
+
+
+def test_which_of_series_that_are_equal_are_named_hangs_on_their_labels() -> None:
+    want = strange(list(range(7)))
+    assert [one["disk"] for one in (s["labels"] for s in want[0][0]["symptoms"])] == ["d0", "d1"]
+    for seed in range(3):
+        assert strange(np.random.default_rng(seed).permutation(7).tolist()) == want
