@@ -50,15 +50,14 @@ class Writer:
         assert watch.index is not None
         with np.errstate(divide="ignore"):
             row_scores = -np.log10(watch.last_recent)
-        strongest = watch.index.strongest(watch.last_recent)
+        strongest, thresholds = watch.index.strongest(watch.last_recent), watch.thresholds
         for number in numbers.tolist():
             entity, at = watch.entities[number]["entity"], watch.entity_now(number, now_s)
             if not self._inside(entity, at):
                 continue
             rows = [row for row in strongest[number].tolist() if row >= 0]
             metrics = [{"metric": watch.window.labels[row]["metric"], "score": _score(row_scores[row])} for row in rows]
-            score = float(scores[number])
-            threshold = float(watch.thresholds[number])
+            score, threshold = float(scores[number]), float(thresholds[number])
             confidence = sureness(score, threshold) if score >= threshold else 0.0
             yield at, entity, _row(entity, None, "anomaly", at, watch, score, confidence, None, metrics)
 
