@@ -48,9 +48,9 @@ CLIMB = 0.15
 
 CALIBRATED_AT = 0.8
 BOUNDS: dict[str, tuple[tuple[float, float, float], ...]] = {
-    paths.RISES: ((8, 0.86, 1.35), (24, 0.78, 1.7), (np.inf, 0.84, 1.65)),
-    paths.EDGES: ((24, 0.76, 1.45), (np.inf, 0.8, 1.65)),
-    paths.FROM_DAY_TO_DAY: ((120, 0.88, 1.17), (np.inf, 0.65, 1.4)),
+    paths.RISES: ((8, 0.88, 1.33), (24, 0.83, 1.65), (np.inf, 0.87, 1.65)),
+    paths.EDGES: ((24, 0.8, 1.38), (np.inf, 0.8, 1.65)),
+    paths.FROM_DAY_TO_DAY: ((120, 0.88, 1.13), (np.inf, 0.65, 1.4)),
     paths.FROM_WEEK_TO_WEEK: ((np.inf, 0.25, 1.3),),
     paths.PEAKS: ((np.inf, 0.25, 2.2),),
     paths.UNDER_RHYTHM: ((np.inf, 0.9, 1.7),),
