@@ -143,9 +143,11 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
 
 
 def _moved(watch: Watch, rules: Guards, now_s: int) -> Bools:
-    """(entities,) which have a row that is as far from what was expected as the guards want."""
+    """(entities,) which have a row that is as far from what was expected as the guards want; one that has been silent for so
+    long that nothing of it counts in the score is no such row."""
     moved = np.zeros(len(watch.entities), bool)
-    moved[watch.entity_of[guards.far_from_expected(watch.window.latest(now_s), watch.last_expected, rules)]] = True
+    far = guards.far_from_expected(watch.window.latest(now_s), watch.last_expected, rules)
+    moved[watch.entity_of[far & np.isfinite(watch.last_recent)]] = True
     return moved
 
 

@@ -75,3 +75,27 @@ def test_one_incident_is_one_episode_and_ends_with_it(more: dict[str, Any], agai
 
 def test_what_only_stays_near_ends() -> None:
     assert REST * np.exp(-MERGE_S / REST_S) > SLACK
+
+
+def test_a_series_that_fell_silent_does_not_lift_the_guards_of_its_entity() -> None:
+    """One device moves by many scatters, and by less than the card asks for; another one was taken out hours before."""
+    rest = np.random.default_rng(3).normal(1.0, 0.01, 3 * DAY_S // MINUTE_S)
+
+    def moves(t: Ints) -> Floats:
+        return np.asarray(rest[(t - START_S) // MINUTE_S] + 0.3 * (t >= BEGINS_S))
+
+    def leaves(t: Ints) -> Floats:
+        return np.asarray(np.where(t < BEGINS_S - 3 * HOUR_S, rest[(t - START_S) // MINUTE_S], np.nan))
+
+    told = {}
+    for asked in (0.5, 0.1):
+        world, store = World(), Store.open("sqlite://", None)
+        world.add("load", {"instance": "i0", "device": "a"}, moves)
+        world.add("load", {"instance": "i0", "device": "b"}, leaves)
+        guards = {"persistence": "3/5", "min_change": asked}
+        watch, rooms = watch_of(world, anomaly_card(step="1m", guards=guards)), rooms_of(store)
+        for now in range(BEGINS_S - HOUR_S, BEGINS_S + HOUR_S, MINUTE_S):
+            turn(watch, now, rooms)
+        told[asked] = len(store.warnings(limit=10))
+        store.close()
+    assert told == {0.5: 0, 0.1: 1}
