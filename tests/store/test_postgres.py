@@ -18,6 +18,7 @@ from aiops.store import Statement, Store, engine, responses, tables
 from aiops.store.about import messages_about, spoken_for, told
 from aiops.store.engine import make_engine
 from aiops.store.responses import LEASE, Responses
+from tests.acceptance.daemon import until
 from tests.postgres import Server, running
 from tests.store.samples import warning
 
@@ -84,6 +85,8 @@ def test_a_daemon_whose_place_was_taken_while_it_was_cut_off_writes_nothing_more
     with pytest.raises(StoreError, match="in use by"):
         record(old)
     new.close()
+    with mine.connection() as c:  # who has closed is gone once its server process is
+        until(lambda: not c.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'").fetchall(), 30, "a lock stays")
     record(old)
     old.close()
 
