@@ -68,6 +68,12 @@ def own_kinds(bench: Path) -> set[str]:
     return set(ran.stdout.split())
 
 
+def extra_of(bench: Path, corpus: Path, folder: Path) -> Path:
+    """The kinds of a module alone, of a corpus that has the writer's own as well."""
+    own = own_kinds(bench)
+    return part(corpus, folder / "extra", lambda entity: entity.rsplit("-", 1)[0] not in own)
+
+
 def show(title: str, bench: Path, corpus: Path, files: dict[str, Path], seconds: dict[str, float]) -> None:
     rows = {name: score(bench, corpus, file) for name, file in files.items()}
     print(f"\n{title}: {rows['aiops']['cases']} crossings")
@@ -90,13 +96,18 @@ def failures(result: dict[str, Any]) -> Iterator[str]:
             yield f"  {kind:<32} in time {c['in_time']:3d}/{c['cases']:<3d} false {c['false']:3d} in {c['calm_weeks']} weeks"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def command(about: str | None, seeds: str) -> argparse.ArgumentParser:
+    """What every benchmark of a corpus of limits is called with."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bench", type=Path, nargs="?", default=HERE.parent.parent / "shared" / "bench")
-    parser.add_argument("--seeds", default="0-3")
+    parser.add_argument("--seeds", default=seeds)
     parser.add_argument("--extra")
-    parser.add_argument("--ets", action="store_true")
     parser.add_argument("--keep", type=Path)
+    return parser
+
+
+def run(parser: argparse.ArgumentParser, measure: Callable[[argparse.Namespace, Path], None]) -> None:
+    """Measure in the folder that is kept, or in one that is not."""
     args = parser.parse_args()
     if not (args.bench / "score_exhaustion.py").is_file():
         sys.exit(f"{args.bench}: no score_exhaustion.py there; give the folder of the bench as an argument")
@@ -104,30 +115,40 @@ def main() -> None:
         measure(args, args.keep or Path(scratch))
 
 
+def written(args: argparse.Namespace, corpus: Path) -> str:
+    """The corpus that is asked for, in this folder, and what its writer says of it."""
+    return done(args.bench / "exhaustion.py", corpus, "--seeds", args.seeds, *(["--extra", args.extra] if args.extra else []))
+
+
 def measure(args: argparse.Namespace, folder: Path) -> None:
     corpus = folder / "corpus"
-    print(done(args.bench / "exhaustion.py", corpus, "--seeds", args.seeds, *(["--extra", args.extra] if args.extra else [])))
+    print(written(args, corpus))
     files: dict[str, Path] = {}
     seconds: dict[str, float] = {}
 
-    def run(name: str, *command: str | Path, after: Sequence[str] = ()) -> None:
+    def lines_of(name: str, *command: str | Path, after: Sequence[str] = ()) -> None:
         files[name], begin = folder / f"{len(files)}.jsonl", time.monotonic()
         done(*command, files[name], *after)
         seconds[name] = time.monotonic() - begin
 
-    run("aiops", "-m", "aiops", "backtest", "--data", corpus, "--warnings")
+    lines_of("aiops", "-m", "aiops", "backtest", "--data", corpus, "--warnings")
     for name, arguments in BASELINES.items():
-        run(name, args.bench / "baselines_exhaustion.py", corpus, after=arguments)
+        lines_of(name, args.bench / "baselines_exhaustion.py", corpus, after=arguments)
     show(f"seeds {args.seeds}, {os.cpu_count()} cores", args.bench, corpus, files, seconds)
     if args.extra:
-        own = own_kinds(args.bench)
-        extra = part(corpus, folder / "extra", lambda entity: entity.rsplit("-", 1)[0] not in own)
+        extra = extra_of(args.bench, corpus, folder)
         show(f"the kinds of {args.extra} alone", args.bench, extra, files, seconds)
     if args.ets:
         seed = f"{int(args.seeds.split('-')[0]):04d}"
         first = part(corpus, folder / "first", lambda entity: entity.endswith(seed))
-        run("MSTL + ETS, a fit every 6 h", HERE / "exhaustion_ets.py", first)
+        lines_of("MSTL + ETS, a fit every 6 h", HERE / "exhaustion_ets.py", first)
         show(f"seed {seed} alone", args.bench, first, files, seconds)
+
+
+def main() -> None:
+    parser = command(__doc__, "0-3")
+    parser.add_argument("--ets", action="store_true")
+    run(parser, measure)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,13 +20,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-from exhaustion import done, own_kinds, part, show
+from exhaustion import command, extra_of, run, show, written
 
 from aiops.core.records import Limit
 from aiops.models.exhaustion import Exhaustion, ExhaustionParams
 from aiops.telemetry.window import Window
 
-HERE = Path(__file__).resolve().parent
 STEP_S, LOOKS, BLOCK = 300, 4, 64
 HORIZON_S = 14 * 86400
 RESETS = {None: 0, "daily": 1, "monthly": 2}
@@ -105,25 +102,11 @@ def told(block: list[Series]) -> Iterator[dict[str, Any]]:
                    "earliest": early, "expected_at": expected, "latest": late}  # fmt: skip
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bench", type=Path, nargs="?", default=HERE.parent.parent / "shared" / "bench")
-    parser.add_argument("--seeds", default="3000-3001")
-    parser.add_argument("--extra")
-    parser.add_argument("--keep", type=Path)
-    args = parser.parse_args()
-    if not (args.bench / "score_exhaustion.py").is_file():
-        sys.exit(f"{args.bench}: no score_exhaustion.py there; give the folder of the bench as an argument")
-    with tempfile.TemporaryDirectory() as scratch:
-        measure(args, args.keep or Path(scratch))
-
-
 def measure(args: argparse.Namespace, folder: Path) -> None:
     corpus, lines = folder / "corpus", folder / "alone.jsonl"
-    done(args.bench / "exhaustion.py", corpus, "--seeds", args.seeds, *(["--extra", args.extra] if args.extra else []))
+    written(args, corpus)
     if args.extra:
-        own = own_kinds(args.bench)
-        corpus = part(corpus, folder / "extra", lambda entity: entity.rsplit("-", 1)[0] not in own)
+        corpus = extra_of(args.bench, corpus, folder)
     series, begun = read(corpus), time.monotonic()
     with lines.open("w") as file:
         for first in range(0, len(series), BLOCK):
@@ -133,4 +116,4 @@ def measure(args: argparse.Namespace, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(command(__doc__, "3000-3001"), measure)
