@@ -111,7 +111,7 @@ class Cycles:
         wide = self.uneven & (path.name != FROM_WEEK_TO_WEEK)
         if not (here | wide).any():
             return path
-        usual = np.full(self.bounds.shape, np.nan) if path.bounds is None else path.bounds
+        usual = path.own_bounds
         bounds = np.where(here[:, None], self.bounds, np.where(wide[:, None] & np.isnan(usual), WIDE, usual))
         told = np.fmin(self.eta_s, FARTHEST * path.eta_s)  # NaN: cycles reach it later than is looked
         return replace(path, eta_s=np.where(here, told, path.eta_s), bounds=bounds)

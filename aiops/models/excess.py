@@ -70,5 +70,4 @@ def _steady(gains: Array) -> tuple[Array, Array]:
 
 def _by(path: Path, eta: Array) -> Path:
     here = np.isfinite(path.eta_s) & np.isfinite(eta)
-    usual = np.full((len(eta), 2), np.nan) if path.bounds is None else path.bounds
-    return replace(path, eta_s=np.where(here, eta, path.eta_s), bounds=np.where(here[:, None], BOUNDS, usual))
+    return replace(path, eta_s=np.where(here, eta, path.eta_s), bounds=np.where(here[:, None], BOUNDS, path.own_bounds))

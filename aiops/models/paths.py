@@ -78,6 +78,11 @@ class Path:
     why: NDArray[np.int8]
     bounds: Array | None = None
 
+    @property
+    def own_bounds(self) -> Array:
+        """(n, 2) `bounds`, all NaN where the way knows none."""
+        return np.full((len(self.eta_s), 2), np.nan) if self.bounds is None else self.bounds
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:

@@ -112,13 +112,14 @@ def unsure(watch: Watch, rows: Ints, now_s: int) -> Bools:
 
 
 def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> dict[int, list[Symptom]]:
-    gate = watch.gates["anomaly"]
+    gate, thresholds = watch.gates["anomaly"], watch.thresholds
     with np.errstate(invalid="ignore", divide="ignore"):
-        firing, near = scores >= watch.thresholds, scores >= watch.thresholds - SLACK
+        firing, near = scores >= thresholds, scores >= thresholds - SLACK
         score_of = np.nan_to_num(-np.log10(watch.last_recent) + 0.0, nan=0.0)
     if near.any():
-        firing &= _moved(watch, watch.guards, now_s)
-        near &= _moved(watch, guards.eased(watch.guards, EASED), now_s)
+        latest = watch.window.latest(now_s)
+        firing &= _moved(watch, watch.guards, latest)
+        near &= _moved(watch, guards.eased(watch.guards, EASED), latest)
     at = now_s + watch.window.shift_s[watch.first_rows]
     whole = None if held is None else watch.held_entities(held)
     active = _step(watch, "anomaly", firing, np.isfinite(scores), at, whole, near)
@@ -128,7 +129,7 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
     latest = watch.window.latest(now_s)
     out: dict[int, list[Symptom]] = {}
     usual = watch.last_expected, watch.last_lower, watch.last_upper
-    thresholds, moves = watch.thresholds, None if watch.detector is None else watch.detector.moves(watch.detector_state)
+    moves = None if watch.detector is None else watch.detector.moves(watch.detector_state)
     known = _known(watch, scores, entities, moves)
     leading = {entity: _leading(watch, entity, score_of, moves) for entity in entities.tolist()}
     rows_told = np.concatenate([rows for _, rows, _ in leading.values()])
@@ -142,11 +143,11 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
     return out
 
 
-def _moved(watch: Watch, rules: Guards, now_s: int) -> Bools:
+def _moved(watch: Watch, rules: Guards, latest: Floats) -> Bools:
     """(entities,) which have a row that is as far from what was expected as the guards want; one that has been silent for so
     long that nothing of it counts in the score is no such row."""
     moved = np.zeros(len(watch.entities), bool)
-    far = guards.far_from_expected(watch.window.latest(now_s), watch.last_expected, rules)
+    far = guards.far_from_expected(latest, watch.last_expected, rules)
     moved[watch.entity_of[far & np.isfinite(watch.last_recent)]] = True
     return moved
 

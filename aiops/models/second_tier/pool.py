@@ -390,11 +390,11 @@ def sharing(pool: Pool) -> Iterator[None]:
     with _lock:
         before, _shared[:] = list(_shared), [pool]
     atexit.register(pool.close)
-    over = [pool]
+    kept, over = before, [pool]
     try:
         yield
-        over = before
+        kept, over = over, before
     finally:
-        _shared[:] = [pool] if over is before else before
+        _shared[:] = kept
         for one in over:
             one.close()
