@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.records import Floats, Ints
-from aiops.models.together import Moves, counted_once
+from aiops.models.together import STRONGEST, Moves, counted_once
 
 WEIGHTS = (0.75, 1.0, 1.0, 0.5)
 """What the strongest, second, third and fourth metric of an entity count for."""
@@ -34,11 +34,13 @@ class EntityIndex:
     Each is the largest of the last minutes, for metrics of one incident do not peak at one instant. Missing p count as rows that
     are not there; places without a row are filled with the score before them less GAP, at least 0, so that entities with one
     metric and with forty are comparable. No row with a p now: NaN. Entities never influence each other.
-    Of metrics that go together the strongest counts, the others less or as if they were not there (`counted_once`).
+    Of metrics that go together the strongest counts, the others less or as if they were not there (`counted_once`), also where it
+    is asked how many rows are there (the effective number of tests).
 
     Sources: mean of the top k, as in rank-ordered Fisher combination (Dudbridge & Koeleman 2003, Rank truncated product of
     p-values, Genetic Epidemiology 25), here as a mean, so that the scale stays that of one metric; the smallest of n p, times n
-    (Tippett 1931, The Methods of Statistics; Bonferroni).
+    (Tippett 1931, The Methods of Statistics; Bonferroni), n of those that are not the same (Nyholt 2004, A simple correction for
+    multiple testing, American Journal of Human Genetics 74).
     """
 
     def __init__(self, entity: Ints, entities: int | None = None) -> None:
@@ -56,12 +58,15 @@ class EntityIndex:
         out = np.full((self.entities, score.shape[1]), np.nan)
         for which, rows in self._buckets:
             now, latest = score[rows].max(axis=1), lately[rows]
-            mean = _mean(latest)
-            at, column = np.nonzero((np.minimum(mean, now) >= LOOK) & (moves is not None))
+            mean, single = _mean(latest), latest.max(axis=1) - ALONE
+            alone = single - np.log10(_there(latest))
+            at, column = np.nonzero((np.minimum(np.maximum(mean, single), now) >= LOOK) & (moves is not None))
             if moves is not None and len(at):
-                apart = counted_once(latest[at, :, column], moves[np.minimum(rows[at], len(moves) - 1)])
+                several = latest[at, :, column]
+                apart = counted_once(several, moves[np.minimum(rows[at], len(moves) - 1)])
                 mean[at, column] = _mean(apart[:, :, None])[:, 0]
-            mean = np.maximum(mean, _alone(latest))
+                alone[at, column] = single[at, column] - np.log10(_distinct(several, apart))
+            mean = np.maximum(mean, alone)
             out[which] = np.where(now > -np.inf, np.minimum(mean, now), np.nan)
         return out
 
@@ -117,11 +122,19 @@ def _mean(score: NDArray[np.float64]) -> NDArray[np.float64]:
     return total / sum(WEIGHTS)
 
 
-def _alone(score: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(k, m) what the largest of (k, width, m) says by itself, -inf where nothing is."""
-    there = np.maximum(np.count_nonzero(score > -np.inf, axis=1), 1)
-    said: NDArray[np.float64] = score.max(axis=1) - np.log10(there) - ALONE
-    return said
+def _there(score: NDArray[np.float64]) -> Ints:
+    """(k, …) how many of (k, width, …) are there, at least 1."""
+    there: Ints = np.maximum(np.count_nonzero(score > -np.inf, axis=1), 1)
+    return there
+
+
+def _distinct(score: NDArray[np.float64], apart: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(k,) how many of (k, width) there are when copies count as one: as many of those that were compared as were left `apart`,
+    and of the others the same share."""
+    there, left = _there(score), _there(apart)
+    compared = np.minimum(there, STRONGEST)
+    share: NDArray[np.float64] = 1.0 - (there - left) / compared
+    return there * share
 
 
 def combine(p: Floats, entity: Ints, entities: int) -> NDArray[np.float64]:

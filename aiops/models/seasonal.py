@@ -146,7 +146,7 @@ class Seasonal(Detector[SeasonalParams]):
 
     def moves(self, state: State) -> Moves | None:
         """How the series moved in the blocks of the last day; see `LastMoves`."""
-        return state["moves_of_day"]
+        return state["bends_of_day"]
 
     def stays(self, state: State, rows: Ints) -> Bools:
         """Which went to another level and are there now; see `Regime`."""

@@ -28,8 +28,8 @@ UNITS = {
 """What is taken over, and in which power of the series' unit it is; of whole numbers a median between two is the lower one."""
 KINDS_OF = ("cube", "cube_long", "scale")
 ANEW = ("drift", "shift", "creep", "total", "squares", "points", "peak", "idle", "today", "today_blocks", "eve",
-        "wander_days", "drawn", "walk", "room", "week", "weeks", "rest", "less", "more", "moves_of_day", "stood_at",
-        "calm_level", "calm_scale")
+        "wander_days", "drawn", "walk", "room", "week", "weeks", "rest", "less", "more", "bends_of_day", "stood_at",
+        "went", "bend", "bent", "calm_level", "calm_scale")
 """What begins anew: means of distances that were taken from another baseline."""
 FEW, MANY = 0.1, 0.9
 ENOUGH, PATIENT, WIDE, APART, THIRD, SCALES = 5, 0.25, 1.0, 1.5, 4 / 3, 3.0

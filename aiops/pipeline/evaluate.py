@@ -57,35 +57,35 @@ def score(watch: Watch, reading: Reading) -> Floats:
     if found is None:
         return np.full(len(watch.entities), np.nan)
     moves = watch.detector.moves(state)
-    of_entities = _of_entities(watch, rows, found, None if moves is None else moves[rows])
-    scores = watch.comparable(joined(watch, of_entities[:, -1], newest))
+    of_entities = _of_entities(watch, rows, found, moves)
+    scores = watch.comparable(joined(watch, of_entities[:, -1], newest, moves))
     proving.scored(watch, before, values, found, scores, newest)
     ask(watch, scores, newest)
     return scores
 
 
 def _of_entities(watch: Watch, rows: slice | Ints, found: Scores, moves: Moves | None) -> Floats:
-    """(entities, m) scores from those of some rows, which moved so; the others have none."""
+    """(entities, m) scores from those of some rows; the others have none. `moves` (n, blocks): how all rows moved."""
     p = np.full((watch.n, found.p.shape[1]), np.nan)
     recent = p if found.recent is None else p.copy()
     p[rows] = found.p
     if found.recent is not None:
         recent[rows] = found.recent
-    if moves is not None and len(moves) < watch.n:
-        some, moves = moves, np.zeros((watch.n, moves.shape[1]), moves.dtype)
-        moves[rows] = some
     assert watch.index is not None
     return watch.index.combine(p, recent, moves)
 
 
 def _spend(watch: Watch, rows: slice | Ints, time_s: Ints, found: Scores, moves: Moves | None) -> None:
-    """Let the false-alarm budget see what the entities' scores were."""
+    """Let the false-alarm budget see what the entities' scores were; `moves` (k, blocks): how these rows moved."""
     if watch.budget is None:
         return
+    if moves is not None and len(moves) < watch.n:
+        some, moves = moves, np.zeros((watch.n, moves.shape[1]), moves.dtype)
+        moves[rows] = some
     shift_s = watch.window.shift_s[watch.first_rows]
     for at, scores in zip(time_s.tolist(), _of_entities(watch, rows, found, moves).T, strict=True):
         start_entities(watch, scores)
-        watch.budget.learn(watch.budget_state, joined(watch, scores, at), at + shift_s)
+        watch.budget.learn(watch.budget_state, joined(watch, scores, at, moves), at + shift_s)
 
 
 def learn(

@@ -23,7 +23,7 @@ from aiops.pipeline.explain import (
     of_others,
 )
 from aiops.pipeline.mask import masked
-from aiops.pipeline.opinions import told
+from aiops.pipeline.opinions import answered, told
 from aiops.pipeline.silences import routine
 from aiops.pipeline.watch import Watch
 from aiops.symptoms import absence, build, guards
@@ -132,13 +132,14 @@ def _anomalies(watch: Watch, scores: Floats, now_s: int, held: Bools | None) -> 
     moves = None if watch.detector is None else watch.detector.moves(watch.detector_state)
     known = _known(watch, scores, entities, moves)
     leading = {entity: _leading(watch, entity, score_of, moves) for entity in entities.tolist()}
+    second = answered(watch, now_s, moves)
     rows_told = np.concatenate([rows for _, rows, _ in leading.values()])
     about = _about(watch, _joined(explain_anomalies(watch, rows_told, now_s), newest(watch, rows_told, now_s)))
     for entity, (order, rows, shares) in leading.items():
         strange = build.Strange(
             rows, shares, float(known[entity]), float(thresholds[entity]), int(gate["since_s"][entity])
         )
-        also = told(watch, entity, of_others(watch, order, len(rows), score_of, latest), now_s)
+        also = told(watch, entity, of_others(watch, order, len(rows), score_of, latest), second)
         out[entity] = build.anomalies(strange, score_of, latest, usual, about, also)
     return out
 

@@ -10,6 +10,7 @@ import numpy as np
 from aiops.core.labels import key
 from aiops.core.records import Floats, Ints
 from aiops.models.cohort import Marks
+from aiops.models.together import Moves
 from aiops.pipeline.mask_history import Unmasked
 from aiops.pipeline.watch import Watch
 
@@ -26,9 +27,10 @@ def take_due(watch: Watch, now_s: int) -> None:
         watch.opinion.take(watch.opinion_state, rows)
 
 
-def joined(watch: Watch, scores: Floats, now_s: int) -> Floats:
-    """(entities,) scores as they leave the detector with what was answered of them; without an answer as they are."""
-    second = _second(watch, now_s)
+def joined(watch: Watch, scores: Floats, now_s: int, moves: Moves | None) -> Floats:
+    """(entities,) scores as they leave the detector with what was answered of them; without an answer as they are. `moves` (n,
+    blocks): how the rows moved lately."""
+    second = answered(watch, now_s, moves)
     return scores if second is None or watch.opinion is None else watch.opinion.joined(scores, second)
 
 
@@ -44,8 +46,9 @@ def ask(watch: Watch, scores: Floats, now_s: int) -> None:
     busy = np.zeros(len(wanted), bool)
     np.logical_or.at(busy, watch.entity_of, opinion.busy(state, watch.row_now(now_s)))
     entities = np.flatnonzero(wanted & ~busy)
-    entities = entities[np.argsort(np.abs(scores - thresholds)[entities], kind="stable")]
-    for entity in entities[: opinion.room()].tolist():
+    away = np.abs(scores - thresholds)
+    nearest = sorted(entities.tolist(), key=lambda entity: (away[entity], key(watch.entities[entity])))
+    for entity in nearest[: opinion.room()]:
         rows = _strongest(watch, entity)
         beside = _beside(watch, rows, entity)
         both = np.concatenate([rows, beside])
@@ -53,9 +56,9 @@ def ask(watch: Watch, scores: Floats, now_s: int) -> None:
         opinion.ask(state, rows, history)
 
 
-def told(watch: Watch, entity: int, about: Mapping[str, Any], now_s: int) -> dict[str, Any]:
-    """The evidence `about` an entity, and what was answered of it: a reason, or what speaks against it."""
-    second, out = _second(watch, now_s), dict(about)
+def told(watch: Watch, entity: int, about: Mapping[str, Any], second: Floats | None) -> dict[str, Any]:
+    """The evidence `about` an entity, and what was `answered` of it: a reason, or what speaks against it."""
+    out = dict(about)
     if second is None or watch.opinion is None or not np.isfinite(second[entity]):
         return out
     name, score = watch.opinion.name, float(watch.comparable(second)[entity])
@@ -67,12 +70,12 @@ def told(watch: Watch, entity: int, about: Mapping[str, Any], now_s: int) -> dic
     return out
 
 
-def _second(watch: Watch, now_s: int) -> Floats | None:
-    """(entities,) -log10 p of what was answered, NaN = nothing; None: nothing of any."""
+def answered(watch: Watch, now_s: int, moves: Moves | None) -> Floats | None:
+    """(entities,) -log10 p of what was answered, NaN = nothing; None: nothing of any. Rows that are the same count once."""
     if watch.opinion is None or watch.index is None or not watch.n:
         return None
     p = watch.opinion.said(watch.opinion_state, watch.row_now(now_s))
-    return watch.index.combine(p[:, None])[:, 0] if np.isfinite(p).any() else None
+    return watch.index.combine(p[:, None], None, moves)[:, 0] if np.isfinite(p).any() else None
 
 
 def _by_entity(watch: Watch, rows: Ints) -> Iterator[Ints]:

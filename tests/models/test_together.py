@@ -16,11 +16,11 @@ def moves(rng: np.random.Generator, *shape: int) -> np.ndarray:
 def learnt(rests: np.ndarray) -> np.ndarray:
     """The moves (n, BLOCKS) of rows that left these rests (n, t)."""
     one, n = LastMoves(), len(rests)
-    state = one.initial(n) | {"block": np.zeros(n, np.int64), "around": rests.var(axis=1)}
+    state = one.initial(n) | {"block": np.zeros(n, np.int64)}
     for j in range(rests.shape[1]):
         state["block"][:] = j
         one.learn(state, np.arange(n), rests[:, j])
-    found: np.ndarray = state["moves_of_day"]
+    found: np.ndarray = state["bends_of_day"]
     return found
 
 
@@ -37,6 +37,15 @@ def test_a_constant_series_does_not_move_and_goes_with_nothing() -> None:
     np.testing.assert_array_equal(counted_once(np.array([[2.0, 1.0]]), found[None]), [[2.0, 1.0]])
 
 
+@pytest.mark.parametrize("amplitude", [0.0, 20.0, 300.0])
+def test_copies_are_known_on_a_first_day_and_what_only_follows_the_same_day_is_none(amplitude: float) -> None:
+    rng = np.random.default_rng(9)
+    wave = amplitude * np.sin(2 * np.pi * np.arange(BLOCKS) / BLOCKS)
+    one, other = (wave + rng.normal(size=BLOCKS) for _ in range(2))
+    found = counted_once(np.array([[3.0, 2.0, 2.5]]), learnt(np.stack([one, 1e3 - 7.0 * one, other]))[None])
+    np.testing.assert_array_equal(found, [[3.0, -np.inf, 2.5]])
+
+
 def test_of_copies_the_strongest_is_kept_and_what_is_apart_counts_in_full() -> None:
     rng = np.random.default_rng(1)
     one, other = moves(rng), moves(rng)
@@ -47,7 +56,7 @@ def test_of_copies_the_strongest_is_kept_and_what_is_apart_counts_in_full() -> N
 def test_the_closer_two_go_together_the_less_the_weaker_counts() -> None:
     rng = np.random.default_rng(2)
     base, found = rng.normal(size=4000), []
-    for noise in (3.0, 0.4, 0.3, 0.05):
+    for noise in (3.0, 0.3, 0.22, 0.05):
         rest = np.stack([base, base + noise * rng.normal(size=len(base))])
         found.append(float(counted_once(np.array([[2.0, 2.0]]), learnt(rest)[None]).min()))
     assert found[0] == 2.0
@@ -88,12 +97,21 @@ def test_a_signal_that_is_mirrored_counts_as_one_in_the_score_of_its_entity() ->
     rng = np.random.default_rng(5)
     index, own = EntityIndex(np.zeros(10, np.int64)), moves(rng, 10)
     calm, strange = 10**-0.15, 10**-2.0
-    single = index.combine(np.array([[strange]] + [[calm]] * 9), None, own)
+    single = index.combine(np.array([[strange]] + [[calm]] * 6 + [[np.nan]] * 3), None, own)
     p = np.array([[strange]] * 4 + [[calm]] * 6)
     copies = own.copy()
     copies[1:4] = copies[0]
     assert index.combine(p, None, own)[0, 0] == pytest.approx(2.0)
     assert index.combine(p, None, copies)[0, 0] == pytest.approx(single[0, 0])
+
+
+def test_copies_do_not_make_one_metric_that_stands_out_one_of_many() -> None:
+    rng = np.random.default_rng(7)
+    own, calm = moves(rng, 6), [[10**-0.2]] * 5
+    few = EntityIndex(np.zeros(6, np.int64)).combine(np.array([[1e-4], *calm]), None, own)
+    for times, near in ((2, 0.0), (5, 0.1)):  # the latter are more than are compared
+        p, index = np.array([[1e-4], *calm] * times), EntityIndex(np.zeros(6 * times, np.int64))
+        assert index.combine(p, None, np.tile(own, (times, 1)))[0, 0] == pytest.approx(few[0, 0], abs=near)
 
 
 def test_an_entity_of_copies_alone_is_one_with_a_single_metric() -> None:

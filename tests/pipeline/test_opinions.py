@@ -88,6 +88,11 @@ def by_name(watch: Watch, values: np.ndarray) -> dict[str, float]:
     return {entity["instance"]: float(value) for entity, value in zip(watch.entities, values, strict=True)}
 
 
+def answered(watch: Watch) -> np.ndarray | None:
+    assert watch.detector is not None
+    return opinions.answered(watch, MOVES_S + 1800, watch.detector.moves(watch.detector_state))
+
+
 def test_only_those_near_their_threshold_are_asked_for(store: Store, pool: Pool) -> None:
     watch = watch_of(world(), card_of(near=0.01))
     before = pool.counts.asked
@@ -98,6 +103,33 @@ def test_only_those_near_their_threshold_are_asked_for(store: Store, pool: Pool)
     opinions.ask(watch, scores, MOVES_S - 600)
     assert np.isfinite(watch.opinion_state["asked_s"]).tolist() == [True] + [False] * (PODS - 1)
     assert pool.counts.asked == before + 1
+
+
+def test_who_is_asked_for_does_not_hang_on_the_order_of_series(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    for order in (list(range(PODS)), list(reversed(range(PODS)))):
+        watch = watch_of(world(order=order), card_of(near=0.01))
+        through(watch, store, MOVES_S - 1800, MOVES_S - 600)
+        monkeypatch.setattr(type(watch.opinion), "room", lambda self: 3)
+        opinions.ask(watch, watch.thresholds.copy(), MOVES_S - 600)
+        asked.append({watch.entities[i]["instance"] for i in np.flatnonzero(np.isfinite(watch.opinion_state["asked_s"]))})
+    assert asked[0] == asked[1] == {"i0", "i1", "i2"}
+
+
+def test_what_is_said_of_copies_counts_once(store: Store) -> None:
+    made = World()
+    for name, number in (("a", 2), ("b", 2), ("c", 2), ("d", 3), ("e", 4), ("f", 5)):
+        made.add("load", {"instance": name, "job": "shop"}, pod(number, 9.0))
+    card = anomaly_card(entity=["job"], history="4d") | {"detect": {"model": "pca", "params": {"everything": True}}}
+    watch, _ = lived(card, made, store)
+    state, names = watch.opinion_state, [one["instance"] for one in watch.window.labels]
+    state["of_s"][:] = MOVES_S + 900
+    state["p"][:] = [1e-3 if name in "abc" else 0.5 for name in names]
+    copies = answered(watch)
+    state["p"][:] = [1e-3 if name == "a" else np.nan if name in "bc" else 0.5 for name in names]
+    single = answered(watch)
+    assert copies is not None and single is not None
+    assert copies[0] == pytest.approx(single[0])
 
 
 def test_until_the_answer_is_due_the_first_tier_speaks(store: Store) -> None:
@@ -133,12 +165,12 @@ def test_the_budget_sees_the_scores_that_warn(store: Store, monkeypatch: pytest.
 def test_people_are_told_what_it_says(store: Store) -> None:
     watch, _ = lived(card_of(everything=True), world(all_move=4.0), store)
     number = watch.entity_number_of({"instance": "i2"})
-    against = opinions.told(watch, number, {"against": ["one"]}, MOVES_S + 1800)
+    against = opinions.told(watch, number, {"against": ["one"]}, answered(watch))
     assert against["second_opinion"]["model"] == "pca"
     assert against["against"][0] == "one"
     assert against["against"][1].startswith("pca finds it less strange")
     alone, _ = lived(card_of(everything=True), world(one_moves=9.0), Store.open("sqlite://", None))
-    assert "so says pca" in opinions.told(alone, alone.entity_number_of({"instance": "i2"}), {}, MOVES_S + 1800)["reason"]
+    assert "so says pca" in opinions.told(alone, alone.entity_number_of({"instance": "i2"}), {}, answered(alone))["reason"]
 
 
 @pytest.mark.parametrize("model", ["pca", pytest.param("isolation", marks=pytest.mark.long)])
