@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aiops.backtest.question import Question, close, grid, read_all, rooms_of
-from aiops.backtest.tape import play, record
+from aiops.backtest.tape import play, reasons_in, record
 from aiops.backtest.tape_scores import PART
 from aiops.core.errors import AiopsError
 from aiops.pipeline import Watch
@@ -28,13 +28,14 @@ def recorded(
     """Record what the models of every watch say from `since_s` on, a share a worker, and let it be played.
 
     Left out are those of rules, and those whose history depends on what was judged: they are asked in the ordered pass. Raises
-    AiopsError when a worker is killed; what was recorded by then need not be recorded again.
+    AiopsError when a worker is killed; what was recorded by then need not be recorded again. Raises BadQuestion, before anything
+    is recorded, where what is there cannot be read.
     """
     shares = workers
     mine = [w for w in watches if w.card.alerts is None and not w.mask.book.follows_verdicts(own_name(w.card))]
     for left in folder.glob(f"tape-*{PART}"):  # by a run that was killed
         left.unlink(missing_ok=True)
-    jobs = [(w.name, share) for share in range(shares) for w in mine if not path_of(folder, w.name, share, shares).exists()]
+    jobs = [(w.name, share) for share in range(shares) for w in mine if not _recorded(path_of(folder, w.name, share, shares))]
     turns = {w.name: len(grid([w], since_s, asked.until_s)) for w in mine}
     if jobs and workers == 1:
         _alone(asked, folder, jobs, since_s, shares, turns, mark)
@@ -42,6 +43,13 @@ def recorded(
         _side_by_side(asked, folder, jobs, since_s, workers, turns, mark)
     for watch in mine:
         play(watch, [path_of(folder, watch.name, share, shares) for share in range(shares)])
+
+
+def _recorded(path: Path) -> bool:
+    if path.exists():
+        reasons_in(path)
+        return True
+    return False
 
 
 def path_of(folder: Path, name: str, share: int, shares: int) -> Path:

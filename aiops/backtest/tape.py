@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from aiops.backtest.question import set_clock
+from aiops.backtest.question import BadQuestion, set_clock
 from aiops.backtest.tape_scores import ROW, ScorePlayer, ScoreRecorder, part_of
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
@@ -30,8 +30,12 @@ LOOK = np.dtype([
     ("window_s", "<f8"), ("reason", "<i4"),
 ])  # fmt: skip
 """One row at one look."""
+FORMAT = 2
+"""Of what is recorded here and in `tape_scores`. It grows with each change of what is written there, or of what that means: what
+an older build of the same version left is refused then. 1 named none."""
 SCORES = ".scores"
 """The ending of what detectors said."""
+_MEND = "remove the files tape-* beside it, and they are recorded anew from what was read, or give another folder"
 TURNS_A_MARK = 64
 Looks = NDArray[Any]
 
@@ -82,8 +86,7 @@ class Recorder(Forecaster[Any]):
         with part.open("wb") as f:
             np.save(f, whole[np.argsort(whole["look_s"], kind="stable")], allow_pickle=False)
         part.replace(path.with_suffix(".npy"))
-        part.write_bytes(orjson.dumps(list(self._reasons)))
-        part.replace(path)
+        _finish(path, list(self._reasons))
 
 
 class Player(Forecaster[Any]):
@@ -98,7 +101,7 @@ class Player(Forecaster[Any]):
         for path in paths:
             tape = np.load(path.with_suffix(".npy"), allow_pickle=False)
             reasons.append(tape["reason"] + len(table))
-            table += orjson.loads(path.read_bytes())
+            table += reasons_in(path)
             tapes.append(tape)
         whole = np.concatenate(tapes)
         order = np.lexsort((whole["row"], whole["look_s"]))
@@ -164,7 +167,27 @@ def record(
     if looks is not None:
         looks.save(path)
     else:
-        path.write_bytes(b"[]")
+        _finish(path, [])
+
+
+def _finish(path: Path, reasons: Sequence[str]) -> None:
+    """Say that a share is whole."""
+    part = part_of(path)
+    part.write_bytes(orjson.dumps({"format": FORMAT, "reasons": reasons}))
+    part.replace(path)
+
+
+def reasons_in(path: Path) -> list[str]:
+    """The reasons that the forecasts of a share name, by number. Raises BadQuestion where it is of another format or torn."""
+    try:
+        found = orjson.loads(path.read_bytes())
+    except ValueError:
+        raise BadQuestion(f"{path} is not whole; {_MEND}") from None
+    of = found.get("format") if isinstance(found, dict) else None
+    if of != FORMAT:
+        said = "an older format, which had no number" if of is None else f"format {of}"
+        raise BadQuestion(f"{path} is of {said}, and this aiops reads format {FORMAT}; {_MEND}")
+    return [str(one) for one in found["reasons"]]
 
 
 def play(watch: Watch, paths: Sequence[Path]) -> None:

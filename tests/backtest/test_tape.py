@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aiops.backtest.question import Question, close, read_all, rooms_of
+from aiops.backtest import shares
+from aiops.backtest.question import BadQuestion, Question, close, read_all, rooms_of
 from aiops.backtest.shares import path_of, work
-from aiops.backtest.tape import Player, Recorder
+from aiops.backtest.tape import FORMAT, Player, Recorder
 from aiops.core.records import History, Limit, Resolution
 from aiops.models import spread
 from aiops.models.combined import Combined, CombinedParams
@@ -80,6 +81,23 @@ def test_a_row_that_nobody_recorded_is_an_error_and_no_silence(tapes: list[Path]
     player = Player(watch.forecaster, tapes[:1])
     with pytest.raises(KeyError):
         player.crossings({"row": np.array([1])}, history(1, END), Limit.uniform(1, 1.0, True), 1.0)
+
+
+@pytest.mark.parametrize(("left", "found"), [
+    (b"[]", "is of an older format, which had no number"), (b'{"format": 1, "reasons": []}', "is of format 1"),
+    (b'{"form', "is not whole"),
+])  # fmt: skip
+def test_what_another_build_recorded_is_refused_by_name(
+    left: bytes, found: str, asked: Question, watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares, "work", None)  # nothing is recorded before it is refused
+    mine = path_of(tmp_path, watch.name, 0, 2)
+    mine.write_bytes(left)
+    with pytest.raises(BadQuestion) as refused:
+        shares.recorded(asked, tmp_path, [watch], BEGIN, 2, lambda _: None)
+    assert str(refused.value).startswith(f"{mine} {found}")
+    assert str(refused.value).endswith("from what was read, or give another folder")
+    assert (f"this aiops reads format {FORMAT};" in str(refused.value)) == left.endswith((b"]", b"}"))
 
 
 def test_rows_have_their_turn_at_the_same_look_whatever_the_share(monkeypatch: pytest.MonkeyPatch) -> None:
