@@ -103,8 +103,9 @@ def _play(source: RecordingSource, rooms: Rooms, whole: bool) -> Iterator[Line]:
 def lines_of(event: Event, now: int) -> Iterator[Line]:
     """What one event of a turn is told as."""
     warning = event.warning
-    if event.kind in ("opened", "worsened") and warning is not None:
-        yield Line(now, "warning", {"change": event.kind, **_told(warning)})
+    if event.kind in ("opened", "worsened", "spread") and warning is not None:
+        on = {"on": len(warning.members)} if event.kind == "spread" else {}
+        yield Line(now, "warning", {"change": event.kind, **on, **_told(warning)})
         for runbook in warning.runbooks:
             yield Line(now, "runbook", {"warning": warning.id, **runbook})
     elif event.kind == "crossing":
@@ -157,8 +158,9 @@ def sentence(line: Line) -> str:
         if f["expected"]:
             left, at = about(f["expected"] - line.at_s), [rfc3339(f[k])[11:16] for k in ("expected", "earliest", "latest")]
             when = f" in ~{left} ({at[0]} UTC, {at[1]}-{at[2]})"
+        spread = f", now on {f['on']}" if "on" in f else ""
         return (
-            f"{clock}  WARNING    {f['card']} {_where(f['entity'])}{when}, {f['confidence']:.0%} sure"
+            f"{clock}  WARNING    {f['card']} {_where(f['entity'])}{spread}{when}, {f['confidence']:.0%} sure"
             f" [{f['record'].get('text', 'new, unproven')}]"
         )
     if line.event == "runbook":

@@ -15,12 +15,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from aiops.backtest.demo import DISK, SHIPPED_RUNBOOK, Line, cleared, demo_cards, demo_runbooks, paced, play, sentence
+from aiops.backtest.demo import (
+    DISK,
+    SHIPPED_RUNBOOK,
+    Line,
+    cleared,
+    demo_cards,
+    demo_runbooks,
+    lines_of,
+    paced,
+    play,
+    sentence,
+)
 from aiops.cli.author_tests import run_tests
 from aiops.config.shipped import demo_dir, models_dir, runbooks_dir
 from aiops.models.card import load_cards
+from aiops.pipeline.changes import Event
 from aiops.runbooks import load_runbooks
 from aiops.telemetry.recording import Recording
+from tests.notify.samples import OPENED_S, warning
 
 FAILING = {"/srv/shop/data", "checkout-1"}
 """What fails in the recording: a file system that fills, and a service that leaks into its memory limit."""
@@ -170,6 +183,16 @@ def test_every_line_reads_as_a_sentence(played: list[Line]) -> None:
     assert all(lines)
     assert all(line.isprintable() for line in lines)
     assert "before the failure" in lines[-1]
+
+
+def test_what_has_spread_is_a_line_that_says_on_how_many_it_is() -> None:
+    listed = tuple({"id": f"{i:016x}", "entity": {"instance": f"db{i}"}, "opened_s": OPENED_S} for i in range(6))
+    about = warning(entity={"cluster": "eu"}, members=listed)
+    line, *books = lines_of(Event("spread", OPENED_S, about), OPENED_S)
+    assert (line.fields["change"], [one.event for one in books]) == ("spread", ["runbook"])
+    assert "WARNING    disk_full eu, now on 6 in ~6h10m" in sentence(line)
+    (opened, *_) = lines_of(Event("opened", OPENED_S, about), OPENED_S)
+    assert "now on" not in sentence(opened)
 
 
 def test_the_command_writes_one_json_object_a_line_and_ends_with_the_verdict(printed: list[dict[str, Any]]) -> None:
