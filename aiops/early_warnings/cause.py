@@ -120,6 +120,11 @@ def spoken(
     return changed.having(record={**facts["record"], "told": told, "told_s": told_s}), "updated"
 
 
+def retold(cause: EarlyWarning, now_s: int) -> EarlyWarning:
+    """A warning that has told all that it lists now: what it spreads to later is compared with that."""
+    return cause.having(record={**cause.record, "told": len(cause.members), "told_s": now_s})
+
+
 def cause_fingerprints(labels: Labels, kind: str, rules: Rules) -> Iterator[str]:
     """Identities of what speaks for many, of one card, kind and set of shared labels: several may be open, each for others."""
     yield fingerprint(rules.card, kind, "cause", key(labels), rules.source)

@@ -156,6 +156,16 @@ def _again(route: Route, warning: EarlyWarning, now_s: float, step_s: float) -> 
     return "opened" if route.urgent else None
 
 
+def repeats(news: News, to: Audience) -> bool:
+    """Whether all who are told of what goes on hear in this turn that it is `repeated`; those in `renewed` hear of each turn."""
+    warning, now_s = news.warning, news.now_s
+    routes = [
+        route for name, route in routed(warning, to.routes, is_urgent(warning, now_s, to.hours)).items()
+        if name not in to.renewed and (warning.stage != "shadow" or name in to.local)
+    ]  # fmt: skip
+    return bool(routes) and all(_again(route, warning, now_s, news.step_s) == "repeated" for route in routes)
+
+
 def _bundle(route: Route, warning: EarlyWarning, now_s: float, hours: WorkingHours) -> tuple[str, dict[str, Any], float]:
     """(group, what the payload says of it, not before): the warning itself, or all that a route tells together. By labels as
     the receiver may see them: they stand in its title."""

@@ -9,7 +9,8 @@ from typing import Any
 
 from aiops.core.records import CAME, EarlyWarning
 from aiops.core.text import visible
-from aiops.notify.message import OVER, Audience, News, OutboxEntry, outbox_rows, wrong_line
+from aiops.early_warnings.cause import retold
+from aiops.notify.message import OVER, Audience, News, OutboxEntry, outbox_rows, repeats, wrong_line
 from aiops.notify.message import Event as Kind
 from aiops.notify.wording import still_to_do
 from aiops.outcomes.settle import deadline_s
@@ -55,6 +56,8 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
         changes.outbox += told
         if told and warning.told_s is None and kind != "judged":
             _mark_told(watch, warning.having(told_s=now_s), changes)
+        elif kind == "updated" and warning.members and not folded and repeats(news, _audience(rooms)):
+            _mark_told(watch, retold(warning, now_s), changes)
     if rooms.routes:
         _conclude(watch, now_s, rooms, changes, stopped)
 
@@ -124,7 +127,7 @@ def _wrong(payload: Mapping[str, Any], where: str) -> list[str]:
 
 
 def _mark_told(watch: Watch, warning: EarlyWarning, changes: Changes) -> None:
-    """Remember that somebody was told: from then on taking it back counts."""
+    """Remember what somebody was told: from the first time on taking it back counts."""
     changes.replace(warning)
     if warning.state == "open":
         (watch.causes if warning.members else watch.open)[warning.fingerprint] = warning

@@ -118,6 +118,25 @@ def test_more_join_and_are_not_told_alone(store: Store) -> None:
     assert len(cause.members) == 6
 
 
+@pytest.mark.parametrize("all_hear", [True, False])
+def test_what_has_spread_is_compared_with_what_a_repeat_told_everybody(all_hear: bool, store: Store) -> None:
+    """Three, five when it is repeated, then six: twice as many only to whom nobody repeated it."""
+    world = world_of(3, late=2)
+    world.add("load", {"instance": "last", "rack": "r1"}, jumps(60, BREAKS_S + 1500))
+    routes = [{"receiver": "out", "repeat": "20m", "continue": True}, {"receiver": "log", "repeat": "20m" if all_hear else None}]
+    watch = watch_of(world, anomaly_card())
+    rooms = replace(
+        rooms_for(store), routes=[Route.model_validate(one) for one in routes], local_receivers=frozenset({"out", "log"}),
+        renewed_receivers=frozenset(),
+    )  # fmt: skip
+    live(watch, rooms, BREAKS_S + 2100)
+    (cause,) = watch.causes.values()
+    said = told(store)
+    assert len(cause.members) == 6
+    assert said == [("opened", 3)] * 2 + [("repeated", 5)] * (1 + all_hear) + [("spread", 6)] * (0 if all_hear else 2)
+    assert cause.record["told"] == (5 if all_hear else 6)
+
+
 def test_it_ends_when_the_last_one_has_ended_and_each_keeps_its_own_record(store: Store) -> None:
     watch, rooms = watch_of(world_of(4, ends_s=BREAKS_S + 900), anomaly_card()), rooms_for(store)
     live(watch, rooms, BREAKS_S + 8 * 3600)
