@@ -54,10 +54,7 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
         if pictures and kind != "judged" and any(row.receiver in rooms.pictured_receivers for row in told):
             told, pictures = _pictured(told, watch, warning, rooms.pictured_receivers), pictures - 1
         changes.outbox += told
-        if told and warning.told_s is None and kind != "judged":
-            _mark_told(watch, warning.having(told_s=now_s), changes)
-        elif kind == "updated" and warning.members and not folded and repeats(news, _audience(rooms)):
-            _mark_told(watch, retold(warning, now_s), changes)
+        _mark_told(watch, news, bool(told), now_s, rooms, changes)
     if rooms.routes:
         _conclude(watch, now_s, rooms, changes, stopped)
 
@@ -126,8 +123,16 @@ def _wrong(payload: Mapping[str, Any], where: str) -> list[str]:
     return [] if payload["event"] == "judged" else [f"Wrong: {where}"]
 
 
-def _mark_told(watch: Watch, warning: EarlyWarning, changes: Changes) -> None:
-    """Remember what somebody was told: from the first time on taking it back counts."""
+def _mark_told(watch: Watch, news: News, told: bool, now_s: int, rooms: Rooms, changes: Changes) -> None:
+    """Remember what somebody was told: from the first time on taking it back counts, and what has spread is compared with what was
+    repeated to all."""
+    warning = news.warning
+    if told and warning.told_s is None and news.event != "judged":
+        warning = warning.having(told_s=now_s)
+    elif news.event == "updated" and warning.members and not warning.cause and repeats(news, _audience(rooms)):
+        warning = retold(warning, now_s)
+    else:
+        return
     changes.replace(warning)
     if warning.state == "open":
         (watch.causes if warning.members else watch.open)[warning.fingerprint] = warning
