@@ -20,7 +20,7 @@ from aiops.core.labels import has_all, key
 from aiops.core.records import FORETELLING, EarlyWarning, Ints, Outcome
 from aiops.outcomes.incidents import Incident, claimed
 from aiops.outcomes.settle import Failure, again
-from aiops.pipeline import BatchJournal, Rooms, TurnResult, Watch, limits, turn
+from aiops.pipeline import Rooms, TurnResult, Watch, limits, turn
 from aiops.pipeline.beyond import REARM_STEPS
 from aiops.pipeline.desk import SAME_FAILURE_S, Desk
 from aiops.pipeline.mask import masked_at, may_mask
@@ -98,8 +98,7 @@ def run(
             looked(watch, result)
         if i % TURNS_A_MARK == 0:
             mark(i / len(turns))
-    if isinstance(rooms.journal, BatchJournal):
-        rooms.journal.flush()
+    rooms.journal.flush()
     rooms.masks.leave_out_verdicts()  # ours: what others say of the same time is held against what failed
     mark(1.0)
     return Passed(list(courses.values()), _settled(rooms, courses.values()), [f"{n}: {why}" for n, why in failed.items()])

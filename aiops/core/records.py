@@ -37,6 +37,8 @@ WarningState = Literal["open", "closed"]
 CROSSED, GONE = "the limit was crossed", "no longer seen"
 STAYED = "still at its new level, which is usual once it has lasted for most of a day"
 """Why an episode ended: what it warned of came, or it was withdrawn, or it lasts and is being learnt."""
+SOME_STAYED = "some of it still at its new level, which is usual once it has lasted for most of a day, the rest no longer seen"
+"""Why one over many entities ended of which not all stayed; where all did: STAYED."""
 
 STAGES: tuple[Stage, ...] = ("shadow", "ticket", "page")
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "critical")

@@ -74,7 +74,7 @@ def has(warning: EarlyWarning, labels: Labels) -> bool:
 
 def spoken(
     labels: Labels, members: Sequence[EarlyWarning], current: EarlyWarning | None, joined: Sequence[EarlyWarning], now_s: int,
-    rules: Rules, record: Mapping[str, Any], again_s: float = 0.0, taken: Collection[str] = (),
+    rules: Rules, record: Mapping[str, Any], again_s: float = 0.0, taken: Collection[str] = (), over: str = "",
 ) -> tuple[EarlyWarning, Event]:
     """The warning that speaks for the open `members` (told by urgency), and what happened to it; `joined` are new in it.
 
@@ -82,11 +82,11 @@ def spoken(
     cards. Without members it ends. It is told again when it gets more severe than it ever was, when one joins that tells a
     sooner time, and, as one that has spread, when it lists twice as many as before, but not within `again_s` of the last telling:
     its record says then how many those were, `told_before`. It is not judged: each of its episodes is. `taken`: fingerprints of
-    others that are open.
+    others that are open. `over`: why it ends, where more is known than that nothing is seen any more.
     """
     if not members:
         assert current is not None
-        why = f"none of its {len(current.members)} is seen any more"
+        why = over or f"none of its {len(current.members)} is seen any more"
         return current.having(state="closed", updated_s=now_s, closed_s=now_s, closed_why=why), "closed"
     alike = [w for w in members if current is None or w.kind == current.kind] or members
     order = sorted(alike, key=lambda w: (w.crossing.expected_s if w.crossing else math.inf, -w.score, key(w.entity), w.id))

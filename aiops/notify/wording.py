@@ -8,7 +8,7 @@ from typing import Any
 
 from aiops.core.durations import about, rfc3339, text
 from aiops.core.labels import Labels
-from aiops.core.records import BY_DAEMON, CAME, FORETELLING, STAYED, Crossing, EarlyWarning, Outcome
+from aiops.core.records import BY_DAEMON, CAME, FORETELLING, SOME_STAYED, STAYED, Crossing, EarlyWarning, Outcome
 from aiops.core.text import times, visible
 from aiops.notify.clock import UTC_CLOCK, Clock
 from aiops.notify.evidence import began, newest_s, sentence, told
@@ -24,6 +24,8 @@ _MODE = {
 }  # fmt: skip
 _STATE = {"absence": "silent", "conflict": "its sources disagree"}
 _LOOK = {"absence": "find out why nothing is measured any more", "conflict": "find out which source is right"}
+_STAYS_HERE = "stays at its new level"
+_STAYS = {STAYED: f"{_STAYS_HERE} on all of them", SOME_STAYED: f"{_STAYS_HERE} on some of them"}
 _OVER = {"absence": "is silent no longer, or taken to be gone", "conflict": "is told alike again"}
 
 
@@ -122,14 +124,14 @@ def _ending(warning: EarlyWarning, now_s: float, clock: Clock, fates: Sequence[F
         late = " (late)" if warning.verdict == "late" else ""
         return f"came true by {clock.brief(ended, now_s)}, {text(ended - warning.opened_s)} after it was told{late}"
     if warning.members:
-        over = f"has ended on all of them by {clock.brief(ended, now_s)}"
+        over = _STAYS.get(warning.closed_why, f"has ended on all of them by {clock.brief(ended, now_s)}")
         if set(tally(fates)) <= {PENDING}:
             return f"{over}; verdicts pending" if fates else over
         return f"has ended; {title_of(fates)}" if leading(fates) == PENDING else title_of(fates)
     if warning.kind not in FORETELLING:
         return _OVER.get(warning.kind, "has ended")
     over = "is no longer unusual" if warning.first_crossing is None else "is no longer expected"
-    over = "stays at its new level" if warning.closed_why == STAYED else over
+    over = _STAYS_HERE if warning.closed_why == STAYED else over
     return f"{over}; {'verdict pending' if warning.verdict is None else said(warning.verdict)}"
 
 
@@ -206,7 +208,7 @@ def look(warning: EarlyWarning) -> str:
 
 def still_to_do(warning: EarlyWarning) -> str:
     """What a person does about one that has ended while its series stays where it went; empty of any other."""
-    if warning.closed_why != STAYED or warning.verdict is not None:
+    if warning.closed_why not in _STAYS or warning.verdict is not None:
         return ""
     how = " or ".join(str(book["name"]) for book in warning.runbooks)
     undo = f"follow {how}, or undo what changed it" if how else "undo what changed it"

@@ -89,6 +89,9 @@ class Journal(Protocol):
     def write(self, changes: Changes) -> None:
         """Keep one turn's changes, all or none."""
 
+    def flush(self) -> None:
+        """Write what waits, so that the store holds all turns before this one."""
+
 
 def _put(store: Store, many: list[Changes]) -> None:
     """All of several turns in one transaction; of a warning that changed more than once only its last state is written."""
@@ -118,6 +121,9 @@ class StoreJournal:
     def write(self, changes: Changes) -> None:
         """Keep one turn's changes in one transaction."""
         _put(self.store, [changes])
+
+    def flush(self) -> None:
+        """Nothing waits."""
 
 
 class BatchJournal:

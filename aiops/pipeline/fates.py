@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aiops.core.records import FORETELLING, EarlyWarning, Outcome
+from aiops.core.records import FORETELLING, SOME_STAYED, STAYED, EarlyWarning, Outcome
 from aiops.notify.fates import Fate
 from aiops.pipeline.changes import Changes
 from aiops.pipeline.rooms import Rooms
@@ -17,16 +17,27 @@ ENDS = (*HEARD, "closed")
 def fates_of(speaker: EarlyWarning, rooms: Rooms, changes: Changes) -> list[Fate]:
     """What became of those that a warning lists, or was told for on its entity, as of this turn; of these only what has ended:
     what goes on is told as itself, and so is what was. What foretells nothing has no fate."""
-    listed = [str(one["id"]) for one in speaker.members]
-    found = {one.id: one for one in spoken_for(rooms.store, speaker.id, listed)}
-    mine = (w for w in changes.warnings if w.id in found or w.thread == speaker.id)
-    found |= {w.id: Spoken(w.id, w.card, w.kind, w.state, w.verdict, w.told_s is not None) for w in mine}
-    named = set(listed)
+    named = {one["id"] for one in speaker.members}
     return [
-        Fate(one.id, one.card, one.verdict) for one in found.values()
-        if one.id != speaker.id and one.kind in FORETELLING
+        Fate(one.id, one.card, one.verdict) for one in _spoken_for(speaker, rooms, changes)
+        if one.kind in FORETELLING
         and (one.id in named or (not one.alone and (one.state == "closed" or one.verdict is not None)))
     ]  # fmt: skip
+
+
+def over(cause: EarlyWarning, rooms: Rooms, changes: Changes) -> str:
+    """Why what spoke for many ends, where its episodes, or some of them, stay at their new level; else empty."""
+    rooms.journal.flush()
+    stayed = [one.why == STAYED for one in _spoken_for(cause, rooms, changes)]
+    return "" if not any(stayed) else STAYED if all(stayed) else SOME_STAYED
+
+
+def _spoken_for(speaker: EarlyWarning, rooms: Rooms, changes: Changes) -> list[Spoken]:
+    """Those that a warning lists, or was told for, as of this turn."""
+    found = {one.id: one for one in spoken_for(rooms.store, speaker.id, [str(one["id"]) for one in speaker.members])}
+    mine = (w for w in changes.warnings if w.id in found or w.thread == speaker.id)
+    found |= {w.id: Spoken(w.id, w.card, w.kind, w.state, w.verdict, w.told_s is not None, w.closed_why) for w in mine}
+    return [one for one in found.values() if one.id != speaker.id]
 
 
 def concluded(rooms: Rooms, changes: Changes) -> Iterator[tuple[EarlyWarning, Outcome | None, list[Fate]]]:

@@ -12,6 +12,7 @@ from aiops.early_warnings.episode import Event
 from aiops.early_warnings.voice import urgency
 from aiops.pipeline.beside import Index, under
 from aiops.pipeline.decide import rules_of
+from aiops.pipeline.fates import over
 from aiops.pipeline.meeting import Meeting
 
 WEEK_S = 7 * 86400.0
@@ -161,7 +162,8 @@ def _bring_on(meeting: Meeting, cause: EarlyWarning, told: Sequence[EarlyWarning
     joined = [w for w in others if listed is not None and not any(listed.on(w.entity))]
     again_s = 0.0 if cause.entity else _rules(meeting).storm_s
     rules = rules_of(meeting.watch, meeting.rooms)
-    changed, event = spoken(cause.entity, members, cause, joined, meeting.now_s, rules, cause.record, again_s)
+    why = "" if members else over(cause, meeting.rooms, meeting.changes)
+    changed, event = spoken(cause.entity, members, cause, joined, meeting.now_s, rules, cause.record, again_s, over=why)
     if event in ("worsened", "spread") and not new:
         meeting.rooms.floor.note(meeting.now_s, changed.stage)
     _told(meeting, changed, "opened" if new else event)

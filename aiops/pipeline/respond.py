@@ -16,7 +16,7 @@ from aiops.config.routing import Route
 from aiops.core.durations import rfc3339, text
 from aiops.core.errors import SourceError
 from aiops.core.labels import fingerprint, key, subset
-from aiops.core.records import CROSSED, GONE, STAYED, TIMED, EarlyWarning, Stage
+from aiops.core.records import CROSSED, GONE, SOME_STAYED, STAYED, TIMED, EarlyWarning, Stage
 from aiops.core.text import visible
 from aiops.governance.decide import Decision
 from aiops.governance.gate import Gate
@@ -321,7 +321,7 @@ def _clear(warning: EarlyWarning, unseen: float | None) -> bool | None:
     if warning.state == "open":
         clear = warning.kind in TIMED and warning.crossing is None
         return clear if unseen is None else None
-    return {GONE: True, CROSSED: False, STAYED: False}.get(warning.closed_why)
+    return {GONE: True, CROSSED: False, STAYED: False, SOME_STAYED: False}.get(warning.closed_why)
 
 
 def _sources(warning: EarlyWarning) -> list[str]:

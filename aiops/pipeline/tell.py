@@ -10,6 +10,7 @@ from typing import Any
 from aiops.core.records import CAME, EarlyWarning
 from aiops.core.text import visible
 from aiops.early_warnings.cause import retold
+from aiops.notify.fates import PENDING
 from aiops.notify.message import OVER, Audience, News, OutboxEntry, outbox_rows, repeats, wrong_line
 from aiops.notify.message import Event as Kind
 from aiops.notify.wording import still_to_do
@@ -105,7 +106,8 @@ def _linked(payload: Mapping[str, Any], rooms: Rooms, warning: EarlyWarning, sto
     """A message with why nothing may be done about the warning, and with where its reader sees the runbooks and the episode and
     calls it wrong: by links, where it is known under which address people reach this daemon, else on the command line."""
     lines, links = [f"The kill switch is on, nothing is begun: {visible(stopped)}"] if stopped else [], dict[str, str]()
-    wanted = payload["event"] not in OVER or payload["verdict"] in CAME or still_to_do(warning)
+    verdict = payload["verdict"]
+    wanted = payload["event"] not in OVER or verdict in CAME or (verdict == PENDING and still_to_do(warning))
     books = payload["warning"]["runbooks"] if wanted else ()
     if rooms.episode_url is None or rooms.wrong_url is None:
         lines += [f"Runbook: aiops runbooks show {book['name']}" for book in books]
@@ -124,8 +126,8 @@ def _wrong(payload: Mapping[str, Any], where: str) -> list[str]:
 
 
 def _mark_told(watch: Watch, news: News, told: bool, now_s: int, rooms: Rooms, changes: Changes) -> None:
-    """Remember what somebody was told: from the first time on taking it back counts, and what has spread is compared with what was
-    repeated to all."""
+    """Remember what somebody was told: from the first time on taking it back counts, and what has spread is compared with what
+    was repeated to all."""
     warning = news.warning
     if told and warning.told_s is None and news.event != "judged":
         warning = warning.having(told_s=now_s)

@@ -71,7 +71,7 @@ def recorded(store: Store, action: str, object_: str) -> dict[str, Any] | None:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A warning that was told with another. `alone`: somebody was told of it as itself as well."""
+    """A warning that was told with another. `alone`: somebody was told of it as itself as well; `why`: why it ended."""
 
     id: str
     card: str
@@ -79,17 +79,19 @@ class Spoken:
     state: str
     verdict: Verdict | None
     alone: bool
+    why: str = ""
 
 
 def spoken_for(store: Store, thread: str, listed: Collection[str] = ()) -> list[Spoken]:
     """Those in whose place the warning `thread` was told, and those it lists."""
     t = tables.warnings
     told_s = t.c.body["told_s"].as_string().label("told_s")
-    query = sa.select(t.c.id, t.c.card, t.c.kind, t.c.state, t.c.verdict, told_s)
+    why = t.c.body["closed_why"].as_string().label("why")
+    query = sa.select(t.c.id, t.c.card, t.c.kind, t.c.state, t.c.verdict, told_s, why)
     with store._read() as connection:
         rows = [row for mine in (t.c.thread == thread, t.c.id.in_(listed)) for row in connection.execute(query.where(mine))]
     found = {row.id: row for row in rows}.values()
-    return [Spoken(row.id, row.card, row.kind, row.state, row.verdict, row.told_s is not None) for row in found]
+    return [Spoken(row.id, row.card, row.kind, row.state, row.verdict, row.told_s is not None, row.why or "") for row in found]
 
 
 def _keys(store: Store, receiver: str, warning_ids: Iterable[str], *conditions: Any) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from aiops.core.records import STAYED, Crossing, EarlyWarning
+from aiops.core.records import SOME_STAYED, STAYED, Crossing, EarlyWarning
 from aiops.notify.clock import UTC_CLOCK
 from aiops.notify.fates import Fate
 from aiops.notify.wording import body, data_age, plan, title
@@ -80,6 +80,18 @@ CASES: dict[str, tuple[EarlyWarning, float, float | None]] = {
         closed(OPENED_S + HOUR_S, "none of its 42 is seen any more", entity={"cluster": "eu"}, members=MEMBERS),
         JUDGED_S, None,
     ),
+    "many_entities_stayed": (
+        anomaly(
+            state="closed", closed_s=OPENED_S + 4 * HOUR_S, updated_s=OPENED_S + 4 * HOUR_S, closed_why=STAYED,
+            entity={"cluster": "eu"}, members=MEMBERS[:4],
+        ), OPENED_S + 4 * HOUR_S, None,
+    ),
+    "some_entities_stayed": (
+        anomaly(
+            state="closed", closed_s=OPENED_S + 4 * HOUR_S, updated_s=OPENED_S + 4 * HOUR_S, closed_why=SOME_STAYED,
+            entity={"cluster": "eu"}, members=MEMBERS[:4], runbooks=warning().runbooks,
+        ), OPENED_S + 4 * HOUR_S, None,
+    ),
     "told_with_others": (closed(OPENED_S + HOUR_S, verdict="averted"), JUDGED_S, None),
     "many_series": (
         warning(symptoms=tuple(symptom(labels={"instance": f"db{i}"}) for i in range(40)), runbooks=()), OPENED_S, JUDGED_S,
@@ -88,6 +100,8 @@ CASES: dict[str, tuple[EarlyWarning, float, float | None]] = {
 FATES: dict[str, list[Fate]] = {
     "many_entities_closed": [Fate(one["id"], "disk_full", "hit" if i < 2 else None) for i, one in enumerate(MEMBERS)],
     "many_entities_judged": [Fate(one["id"], "disk_full", "hit" if i < 2 else "false") for i, one in enumerate(MEMBERS)],
+    "many_entities_stayed": [Fate(one["id"], "load_anomaly", None) for one in MEMBERS[:4]],
+    "some_entities_stayed": [Fate(one["id"], "load_anomaly", None) for one in MEMBERS[:4]],
     "told_with_others": [Fate("a", "memory_leak", "false"), Fate("b", "load_anomaly", None), Fate("c", "load_anomaly", None)],
 }
 

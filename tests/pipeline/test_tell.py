@@ -141,6 +141,23 @@ def test_what_ended_at_a_new_level_says_what_to_do_and_leads_to_its_runbook(why:
     assert ("nothing for now" in text) != leads
 
 
+@pytest.mark.parametrize("event", ["closed", "judged"])
+def test_what_ended_at_a_new_level_on_many_leads_to_its_runbook_until_it_is_judged(event: str) -> None:
+    ended, verdict = anomaly(state="closed", closed_s=OPENED_S, closed_why=STAYED), "false" if event == "judged" else None
+    listed = [ended.having(id=f"{i:016x}", fingerprint=f"{i:016x}", verdict=verdict) for i in range(3)]
+    members = tuple({"id": one.id, "entity": {"instance": f"h{i}"}, "opened_s": OPENED_S} for i, one in enumerate(listed))
+    over = ended.having(told_s=OPENED_S, runbooks=warning().runbooks, members=members)
+    with memory() as store:
+        with store.transaction() as tx:
+            tx.put_warning(*listed)
+        changes = Changes(over.card, "host", OPENED_S + 60)
+        changes.event(event, over)  # type: ignore[arg-type]
+        tell(watch(), OPENED_S + 60, rooms(store), changes)
+    text = changes.outbox[0].payload["text"]
+    assert ("\nDo: find out whether the new level is wanted" in text) == (event == "closed")
+    assert ("\nRunbook: aiops runbooks show disk-filling-up" in text) == (event == "closed")
+
+
 def test_receivers_read_times_on_their_own_clock_else_on_that_of_the_working_hours() -> None:
     receivers = {**CONFIG["receivers"], "out": {"kind": "stdout", "time_zone": "Asia/Tokyo"}}  # type: ignore[dict-item]
     config = {**CONFIG, "receivers": receivers, "working_hours": {"time_zone": "Europe/Berlin"}}

@@ -42,14 +42,16 @@ def page(daemon: Daemon, warning_id: str, sight: Sight) -> dict[str, Any] | None
     failed = None if outcome is None else outcome.failed_s
     deadline = deadline_s(found)
     card = next((watch.card for watch in daemon.rooms.watches if watch.card.name == found.card), None)
+    members = list(_members(daemon, found))
+    over = bool(members) and all(one["verdict"] for one in members)
     return {
         "w": found, "line": line(found, now),
         "summary": _summary(found, "" if card is None else card.summary),
         "outcome": None if outcome is None else judged(outcome),
         "stands": "" if outcome is None else STANDS.get(outcome.verdict, ""),
         "judged_at": None if deadline is None else rfc3339(deadline), "now": rfc3339(now),
-        "symptoms": told(found.symptoms, now), "look": look(found), "still": still_to_do(found),
-        "beside": [_beside(one) for one in found.beside], "members": list(_members(daemon, found)),
+        "symptoms": told(found.symptoms, now), "look": look(found), "still": "" if over else still_to_do(found),
+        "beside": [_beside(one) for one in found.beside], "members": members,
         "rule": list(rule(found)) if found.kind == "rule" and found.symptoms and not found.members else [],
         "level": stated(found), "sure": sure(found), "late": found.act_before_s is not None and found.act_before_s <= now,
         "masked": [visible(str(one), TEXT_AT_MOST) for one in masked(daemon, found)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -85,6 +86,20 @@ def test_what_ended_at_a_new_level_says_what_to_do(warned: tuple[Daemon, EarlyWa
     found = page(daemon, warning.id, sight)
     assert found is not None
     assert found["still"].startswith("find out whether the new level is wanted") == (why == STAYED)
+
+
+@pytest.mark.parametrize("verdict", [None, "false"])
+def test_what_ended_at_a_new_level_on_many_says_so_until_each_is_judged(
+    warned: tuple[Daemon, EarlyWarning], sight: Sight, verdict: Literal["false"] | None
+) -> None:
+    daemon, warning = warned
+    member = {"id": "1" * 16, "entity": dict(warning.entity), "opened_s": warning.opened_s}
+    one = warning.having(id=member["id"], fingerprint=member["id"], verdict=verdict)
+    with daemon.store.transaction() as tx:
+        tx.put_warning(warning.having(state="closed", closed_s=warning.opened_s, closed_why=STAYED, members=(member,)), one)
+    found = page(daemon, warning.id, sight)
+    assert found is not None
+    assert bool(found["still"]) == (verdict is None)
 
 
 def test_a_link_of_a_runbook_leads_to_the_web_or_nowhere(warned: tuple[Daemon, EarlyWarning], sight: Sight) -> None:
