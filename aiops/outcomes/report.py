@@ -23,12 +23,18 @@ Unit = Literal["count", "share", "minutes", "seconds", "hours", "money", "per_we
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A warning that somebody was told of."""
+    """A warning that somebody was told of. `cause`: the id of the one that told of it among others; empty = it was itself."""
 
     id: str
     card: str
     opened_s: float
     told_s: float
+    cause: str = ""
+
+    @property
+    def thread(self) -> str:
+        """What a person saw: all that one warning told of is one."""
+        return self.cause or self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +143,13 @@ def numbers(facts: Facts) -> list[Number]:
 
 
 def _warned(facts: Facts) -> Iterator[Number]:
-    told, acted = {one.id for one in facts.told}, _acted(facts)
+    told, acted = {one.thread for one in facts.told}, _acted(facts)
     yield Number("warnings_told", "Warnings told", float(len(told)), "count")
     yield Number(
         "warnings_acted", "Warnings acted on", float(len(acted)), "count", "by a person who said so, or by a runbook"
     )
-    share = len(acted & told) / len(told) if told else None
+    answered = {one.thread for one in facts.told if acted & {one.id, one.thread}}
+    share = len(answered) / len(told) if told else None
     yield Number("acted_share", "Share acted on", share, "share", "" if told else "nothing was told")
     record, none = facts.record, "no warning came true or false in this time"
     settled = record is not None and record.settled > 0
@@ -284,7 +291,7 @@ def _per_averted(facts: Facts, cpu_h: float | None, minutes: float | None) -> Nu
     ]  # fmt: skip
     if lacks or cpu_h is None or minutes is None or prices.cpu_hour is None or prices.analyst_hour is None:
         return Number(name, label, None, "money", "; ".join(lacks))
-    work = minutes / 60 * len(facts.told)
+    work = minutes / 60 * len({one.thread for one in facts.told})
     cost = (cpu_h * prices.cpu_hour + work * prices.analyst_hour) / averted
     return Number(name, label, cost, "money", f"{cpu_h:.3g} CPU hours and {work:.3g} hours of people, over {averted}")
 

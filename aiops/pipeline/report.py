@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from aiops.config.pilots import PilotSettings
 from aiops.config.settings import Settings
+from aiops.core.records import EarlyWarning
 from aiops.models.card import ModelCard
 from aiops.outcomes import pilot as law
 from aiops.outcomes.report import Facts, Number, Prices, Spent, Told, Touch, as_json, numbers
@@ -92,17 +93,37 @@ def facts_of(store: Store, settings: Settings, cards: Collection[str], since_s: 
         if one.card in mine and not one.origin and one.settled_s <= now_s
     ]  # fmt: skip
     record = next(iter(scorecard(lived, "team", now_s, since_s, {name: About("all") for name in mine})), None)
-    told = [
-        Told(one.id, one.card, one.opened_s, one.told_s)
-        for name in sorted(mine) for one in store.warnings_opened(name, since_s, now_s)
-        if one.told_s is not None and not one.members
-    ]  # fmt: skip
+    told = list(_told(store, [one for name in sorted(mine) for one in store.warnings_opened(name, since_s, now_s)]))
     prices = Prices(costs.currency, costs.cpu_hour, costs.analyst_hour, costs.analyst_minutes)
     runs = [run for run in Responses(store).newest(AT_MOST) if run.card in mine and since_s < run.changed_s <= now_s]
     saved = [(run.warning_id, run.snapshot["runbook"].get("manual_minutes")) for run in runs if run.state == "succeeded"]
     touches = list(_touches(store, mine, since_s, now_s, {f"{run.runbook}@{run.sha}" for run in runs}))
     spent, watched = _spent(store, mine, since_s, now_s), store.watched_since(*mine)
     return Facts(since_s, now_s, record, lived, told, touches, saved, spent, prices, watched)
+
+
+def _told(store: Store, opened: Sequence[EarlyWarning]) -> Iterator[Told]:
+    """Those of which somebody was told, by themselves or by the warning of many entities that lists them."""
+    found = {one.id: one for one in opened}
+    for one in opened:
+        if one.told_s is not None:
+            yield Told(one.id, one.card, one.opened_s, one.told_s)
+        elif one.thread:
+            if one.thread not in found and (speaker := store.warning(one.thread)) is not None:
+                found[one.thread] = speaker
+            by = found.get(one.thread)
+            heard_s = None if by is None else _heard_s(by, one)
+            if heard_s is not None:
+                yield Told(one.id, one.card, one.opened_s, heard_s, one.thread)
+
+
+def _heard_s(cause: EarlyWarning, one: EarlyWarning) -> float | None:
+    """When somebody was told of what a cause lists, None: nobody was. What joined after its first telling was told at its last
+    one at the latest; what joined after that was not."""
+    listed = [member["id"] for member in cause.members[: int(cause.record.get("told", 0))]]
+    if cause.told_s is None or one.id not in listed:
+        return None
+    return cause.told_s if one.opened_s <= cause.told_s else max(cause.told_s, float(cause.record["told_s"]))
 
 
 def _touches(store: Store, mine: Collection[str], since_s: float, now_s: float, runbooks: Collection[str]) -> Iterator[Touch]:

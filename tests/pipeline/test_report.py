@@ -39,9 +39,11 @@ def settings(**more: Any) -> Settings:
     return Settings.model_validate({"costs": {"cpu_hour": 0.1, "analyst_hour": 60.0}, **more})
 
 
-def put(store: Store, number: int, verdict: Any = None, name: str = "disk_full", told: int | None = 60, **more: Any) -> str:
+def put(
+    store: Store, number: int, verdict: Any = None, name: str = "disk_full", told: int | None = 60, thread: str = "", **more: Any
+) -> str:  # fmt: skip
     opened = SINCE + number * DAY
-    one = warning(opened, id=f"{name}{number}", fingerprint=f"{name}{number}", card=name)
+    one = warning(opened, id=f"{name}{number}", fingerprint=f"{name}{number}", card=name, thread=thread)
     with store.transaction() as tx:
         tx.put_warning(one.having(told_s=None if told is None else opened + told))
         if verdict is not None:
@@ -65,6 +67,29 @@ def test_it_counts_what_was_told_acted_on_and_settled(store: Store) -> None:
     assert {k: found[k] for k in ("warnings_told", "warnings_acted", "lead_minutes", "averted", "precision")} == {
         "warnings_told": 3, "warnings_acted": 1, "lead_minutes": 119, "averted": 1, "precision": 0.5,
     }  # fmt: skip
+
+
+def test_what_one_warning_told_of_many_was_told_once_and_each_that_it_listed_came_in_time(store: Store) -> None:
+    many = ["disk_full1", "disk_full2", "disk_full3", "disk_full4"]
+    for name in ("1", "2", "3", "4"):
+        put(store, int(name), "hit", told=None, thread="cause")
+    listed = tuple({"id": one} for one in many)
+    cause = warning(SINCE + DAY, id="cause", fingerprint="cause", told_s=SINCE + DAY + 60, members=listed,
+                    record={"told": 3, "told_s": SINCE + 3 * DAY + 3600})  # fmt: skip
+    with store.transaction() as tx:
+        tx.put_warning(cause)
+    Desk(store).acted(many[1], "cleaned", "ann", SINCE + 2 * DAY, SINCE + 2 * DAY)
+    found = values(store)
+    assert (found["warnings_told"], found["acted_share"]) == (1, 1.0)
+    assert found["lead_minutes"] == 119 + 0 + 60, "the second was told too late, of the fourth nobody was told"
+
+
+def test_what_nobody_was_told_of_stays_untold_where_its_cause_was_hushed(store: Store) -> None:
+    one = put(store, 1, "hit", told=None, thread="cause")
+    hushed = {"told_s": None, "members": ({"id": one},), "record": {"told": 1}}
+    with store.transaction() as tx:
+        tx.put_warning(warning(SINCE + DAY, id="cause", fingerprint="cause", **hushed))
+    assert (values(store)["warnings_told"], values(store)["lead_minutes"]) == (0, 0)
 
 
 def test_what_came_of_a_replay_is_nothing_that_was_worth_anything(store: Store) -> None:
