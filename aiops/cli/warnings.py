@@ -43,13 +43,13 @@ def _line(w: EarlyWarning) -> str:
     expected = "" if w.crossing is None else rfc3339(w.crossing.expected_s)
     record = "shadow: unproven" if w.stage == "shadow" else f"{w.stage}; {w.record.get('text', 'new, unproven')}"
     columns = f"{w.id:16}  {w.state:8}  {w.verdict or '-':11}  {rfc3339(w.opened_s):20}  {expected:20}  {w.confidence:4.0%}"
-    many = f" ({len(w.members)} entities)" if w.members else ""
-    return f"{columns}  {w.card} {entity_text(w)}{many}  [{record}]"
+    return f"{columns}  {w.card} {_where(w)}  [{record}]"
 
 
-def entity_text(w: EarlyWarning | Outcome) -> str:
-    """The values of the entity's labels."""
-    return visible(" ".join(v for v in w.entity.values() if v))
+def _where(w: EarlyWarning) -> str:
+    """The values of the entity's labels, and of how many entities they are shared; many may share none."""
+    many = f"({len(w.members)} entities)" if w.members else ""
+    return " ".join(filter(None, (visible(" ".join(v for v in w.entity.values() if v)), many)))
 
 
 def show_warning(
@@ -83,7 +83,7 @@ def _said(one: Statement) -> str:
 def _head(w: EarlyWarning) -> list[str]:
     closed = f", closed {rfc3339(w.closed_s)}: {visible(w.closed_why)}" if w.closed_s else ""
     lines = [
-        f"{w.card}: {entity_text(w)}",
+        f"{w.card}: {_where(w)}",
         f"  state      {w.state}, {w.severity}, stage {w.stage}{' (unproven)' if w.stage == 'shadow' else ''}",
         f"  opened     {rfc3339(w.opened_s)}{closed}",
     ]

@@ -93,6 +93,17 @@ def test_as_json_each_warning_is_one_object_a_line(data: Path) -> None:
     assert [json.loads(line)["opened_s"] for line in lines] == [180, 120]
 
 
+def test_a_warning_over_many_that_share_nothing_says_on_how_many(data: Path) -> None:
+    listed = tuple({"id": f"{i:016x}", "card": "disk_full", "entity": {"instance": f"b{i}"}, "opened_s": 60} for i in (7, 8, 9))
+    store = Store.open("", data / "many")
+    with store.transaction() as tx:
+        tx.put_warning(warning(6, entity={}, members=listed))
+    store.close()
+    asked = ("--data-dir", str(data / "many"))
+    assert aiops("warnings", "show", f"{6:016x}", *asked).stdout.splitlines()[0] == "disk_full: (3 entities)"
+    assert "  disk_full (3 entities)  [" in aiops("warnings", "list", *asked).stdout
+
+
 def test_one_warning_is_shown_whole_with_its_plan(data: Path) -> None:
     shown = aiops("warnings", "show", f"{2:016x}", "--data-dir", str(data)).stdout
     assert "stage shadow (unproven)" in shown

@@ -9,7 +9,7 @@ from aiops.core.labels import Matcher
 from aiops.core.spans import Span
 from aiops.models.card import ModelCard
 from aiops.pipeline.mask_book import Mask, MaskBook
-from aiops.pipeline.mask_said import AT_MOST, of_card, of_warning
+from aiops.pipeline.mask_said import AT_MOST, OF_A_CRON, of_card, of_warning
 from tests.daemon.rig import card
 from tests.outcomes.made import warning
 
@@ -55,7 +55,23 @@ def test_a_silence_of_our_alert_is_named_too() -> None:
 
 def test_of_what_comes_often_only_the_first_are_named() -> None:
     often = ModelCard.model_validate(card("disk_full", exclude=[{"cron": "*/5 * * * *", "for": "1m"}]))
-    assert len(of_card(MaskBook(), often, NOON, NOON + 86400)) == AT_MOST
+    upgrade = Span(NOON + 4 * HOUR, NOON + 5 * HOUR, (), "upgrade")
+    found = of_card(MaskBook({"am": Mask("am", book().masks["am"].rule, spans=(upgrade,))}), often, NOON, NOON + 86400)
+    assert [one.mask for one in found] == ["exclude"] * OF_A_CRON + ["am"]
+
+
+def test_a_silence_of_the_alerts_of_another_card_is_none_of_this_one() -> None:
+    of = [Span(NOON, NOON + HOUR, (Matcher.make("alertname", "=", name), Matcher.make("instance", "=", "a")), name)
+          for name in ("Early_swap", "Early_disk_full")]  # fmt: skip
+    assert [one.span.why for one in of_card(book(*of), CARD, NOON, NOON + HOUR) if one.mask == "am"] == ["Early_disk_full"]
+    rules = ModelCard.model_validate(card("disk_full", entity=["alertname", "instance"]))
+    assert {one.span.why for one in of_card(book(*of), rules, NOON, NOON + HOUR)} > {"Early_disk_full", "Early_swap"}
+
+
+def test_what_masks_a_warning_is_named_however_many_times_of_others_there_are() -> None:
+    others = [Span(NOON, NOON + HOUR, (Matcher.make("instance", "=", f"b{i}"),), "other") for i in range(2 * AT_MOST)]
+    mine = Span(NOON + 60, NOON + HOUR, (Matcher.make("instance", "=", "a"),), "mine")
+    assert "mine" in [one.span.why for one in of_warning(book(*others, mine), CARD, warning(NOON), NOON)]
 
 
 def test_plain_values_say_the_same() -> None:
