@@ -49,10 +49,12 @@ def explain(
 
 
 def _again(data_dir: Path, store: Store, one: EarlyWarning) -> Replayed:
-    """What comes of computing it again, from what the ledger says was kept when it opened."""
+    """What comes of computing it again, from what the ledger says was kept at its opening; of one over many each that it lists."""
     from aiops.models.proof import EVIDENCE, replay
     from aiops.store.about import recorded
 
+    if one.members:
+        return _each(data_dir, store, one)
     found = replay(data_dir / EVIDENCE, one.id)
     if found.why:
         return found
@@ -63,6 +65,18 @@ def _again(data_dir: Path, store: Store, one: EarlyWarning) -> Replayed:
     if one.kind == "exhaustion" and found.found["time_s"] != times:
         return replace(found, differs=(*found.differs, "what the warning told when it opened"))
     return found
+
+
+def _each(data_dir: Path, store: Store, one: EarlyWarning) -> Replayed:
+    """What comes of each that it lists, for it was told because of these; `found` has them by their ids."""
+    from aiops.models.proof import Replayed
+
+    listed = {member["id"]: store.warning(member["id"]) for member in one.members}
+    found = {name: Replayed("it is not kept") if its is None else _again(data_dir, store, its) for name, its in listed.items()}
+    lost = [f"{name}: {its.why}" for name, its in found.items() if its.why]
+    differs = tuple(f"{name}: {what}" for name, its in found.items() for what in its.differs)
+    said = {name: {"same": its.same, "why": its.why, "differs": list(its.differs)} for name, its in found.items()}
+    return Replayed(f"{len(lost)} of the {len(found)} that it lists, {lost[0]}" if lost else "", differs, said)
 
 
 def _lineage(lineage: list[Mapping[str, Any]]) -> Iterator[str]:
@@ -86,5 +100,7 @@ def _replayed(found: Replayed | None) -> Iterator[str]:
         yield f"  replayed   not: {found.why}"
     elif found.differs:
         yield f"  replayed   it differs: {', '.join(found.differs)}"
-    else:
+    elif found.digest:
         yield f"  replayed   the same, to the bit; evidence {found.digest[:16]}, as the ledger says"
+    else:
+        yield f"  replayed   the same, to the bit: each of the {len(found.found)} that it lists"

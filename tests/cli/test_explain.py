@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,20 @@ def test_it_is_computed_again_and_the_same(warned: tuple[Path, EarlyWarning]) ->
     found = json.loads(aiops(folder, one.id, "--replay", "-o", "json").stdout)["replay"]
     assert (found["same"], found["differs"]) == (True, [])
     assert found["found"]["time_s"] == [one.raw[name] for name in ("earliest_s", "expected_s", "latest_s")]
+
+
+def test_of_one_over_many_each_that_it_lists_is_computed_again(warned: tuple[Path, EarlyWarning], tmp_path: Path) -> None:
+    folder, one = warned
+    both = shutil.copytree(folder, tmp_path / "data")
+    cause = one.having(id="c" * 16, fingerprint="c" * 16, members=({"id": one.id, "card": "disk", "entity": {}, "opened_s": 1},))
+    with closing(Store.open("", both)) as store, store.transaction() as tx:
+        tx.put_warning(cause)
+    done = aiops(both, cause.id, "--replay")
+    assert (done.exit_code, "replayed   the same, to the bit: each of the 1 that it lists" in done.stdout) == (0, True)
+    (kept,) = (both / EVIDENCE).glob(f"{one.id}*.npz")
+    kept.unlink()
+    done = aiops(both, cause.id, "--replay")
+    assert (done.exit_code, f"not: 1 of the 1 that it lists, {one.id}: what it rested on is not kept" in done.stdout) == (1, True)
 
 
 def test_evidence_that_was_put_in_the_place_of_another_is_not_taken(warned: tuple[Path, EarlyWarning]) -> None:
