@@ -49,7 +49,7 @@ def explain(
 
 
 def _again(data_dir: Path, store: Store, one: EarlyWarning) -> Replayed:
-    """What comes of computing it again, from what the ledger says was kept at its opening; of one over many each that it lists."""
+    """What comes of computing it again, from what the ledger says was kept when it opened; of one over many each it lists."""
     from aiops.models.proof import EVIDENCE, replay
     from aiops.store.about import recorded
 
