@@ -68,6 +68,7 @@ def departure(history: History, low: Floats, high: Floats) -> NDArray[np.float64
         mid, _ = _outside(history.mid, rows, bounds, usual, history.long)
         began = np.where(through, np.fmin(fine, mid), fine)
         out[rows] = history.now_s[rows] - (history.fine.end_s - began - history.fine.step_s)
+        out[rows] = np.maximum(out[rows], history.first_s[rows])  # a bucket began before the first sample in it
     return out
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,13 @@ def test_a_departure_from_the_course_of_the_day_began_in_the_morning_and_not_the
     y[-5 * 60 :] = 10.0
     began = begun.departure(history(y), np.array([45.0]), np.array([55.0]))
     assert NOW - began[0] == pytest.approx(5 * HOUR, abs=HOUR)
+
+
+def test_what_stood_out_from_its_first_sample_on_began_with_that_and_not_with_the_bucket_that_holds_it() -> None:
+    held = history(np.full(25, 60.0))
+    held.fine.mean[:, :-22] = np.nan
+    born = replace(held, first_s=np.array([NOW - 22 * STEP]))
+    assert begun.departure(born, np.array([47.0]), np.array([53.0]))[0] == NOW - 22 * STEP
 
 
 @pytest.mark.parametrize(("low", "high"), [(47.0, 53.0), (np.nan, np.nan), (np.nan, 40.0)])
