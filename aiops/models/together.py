@@ -20,8 +20,8 @@ FADE = 192
 FREE = 5
 ENOUGH = 12
 """A series can be compared whose bends are of so many at least, (sum d^2)^2 / sum d^4: not of a few large ones."""
-ALIKE = 0.97
-"""Metrics are the same when so much of the variance of one's bends follows from the other's: |r| = 0.985."""
+ALIKE = 0.98
+"""Metrics are the same when so much of the variance of one's bends follows from the other's: |r| = 0.99."""
 APART = 0.9
 """From this share on the weaker one counts less."""
 STRONGEST = 16

@@ -128,7 +128,8 @@ def test_what_is_said_of_copies_counts_once(store: Store) -> None:
     copies = answered(watch)
     state["p"][:] = [1e-3 if name == "a" else np.nan if name in "bc" else 0.5 for name in names]
     single = answered(watch)
-    assert copies is not None and single is not None
+    assert copies is not None
+    assert single is not None
     assert copies[0] == pytest.approx(single[0])
 
 
