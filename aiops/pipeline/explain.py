@@ -120,7 +120,7 @@ def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
         recent = float(pace[i, 0])
         moved = {} if not np.isfinite(recent) else {
             "slope_per_hour": recent * 3600, "window_s": float(explain.SPANS_S[0]),
-            "windows": explain.windows(pace[i], recent, watch.card.unit),
+            "windows": explain.windows(np.append(np.nan, pace[i, 1:]), recent, watch.card.unit),  # the first is told
         }  # fmt: skip
         if np.isfinite(jumped[i]) and not moved:
             moved = {"jumped": float(jumped[i])}
