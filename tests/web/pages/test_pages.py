@@ -86,6 +86,10 @@ def test_a_warning_that_lists_others_links_to_each_and_has_no_verdict(rig: Rig, 
         tx.put_warning(found.having(members=(member,)))
     page = urllib.request.urlopen(f"{served}/warnings/{found.id}").read().decode()
     assert "Where: 1 that began together" in page
+    with rig.daemon.store.transaction() as tx:
+        tx.put_warning(found.having(members=(member,), entity={}))
+    storm = urllib.request.urlopen(f"{served}/warnings/{found.id}").read().decode()
+    assert "Where: 1 that began in a short time, too many to tell one by one" in storm
     assert f'<a href="/warnings/{other.id}">' in page
     assert "judged yet" not in page
 
