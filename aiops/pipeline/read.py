@@ -174,7 +174,7 @@ def take_in(watch: Watch, taken: Taken) -> Reading:
     limits.put(watch, got, end)
     finals = [put_final(watch, watch.feeds[one.feed], one.final) for one in got if one.final is not None]
     watch.trace()
-    held = _held(watch, taken.asked)
+    held = held_of(watch, taken.asked)
     new, notes = time_s > had, _said(watch, got) + tuple(map(Remark, questions))
     return Reading(
         time_s[new], values[:, new], masked_at(watch, time_s[new]), notes, held,
@@ -225,7 +225,7 @@ def _compare(watch: Watch, found: Merged, now_s: int) -> None:
     watch.agreement.observe(watch.dispute, found, watch.step_s, now_s)
 
 
-def _held(watch: Watch, asked: Sequence[int]) -> Bools | None:
+def held_of(watch: Watch, asked: Sequence[int]) -> Bools | None:
     """(n,) rows that none of the feeds that answered is known to deliver; None when all feeds answered."""
     if len(asked) == len(watch.feeds):
         return None

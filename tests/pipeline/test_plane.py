@@ -115,6 +115,20 @@ def test_a_source_that_is_away_holds_its_own_rows_and_no_others() -> None:
     assert list(watch.failed) == ["b"]
 
 
+def test_what_the_last_turn_could_not_read_is_stale_and_not_active(store: Store) -> None:
+    a, b = world("x", "both"), world("both", "z")
+    watch, now = watch_of(link("a", a), link("b", b)), START_S + 8 * HOUR_S
+    assert turn(watch, now, rooms(store)).states == {"active": 3, "learning": 0, "stale": 0, "masked": 0, "refused": 0}
+    b.error = AWAY
+    states = turn(watch, now + STEP_S, rooms(store)).states
+    assert (states["active"], states["stale"]) == (2, 1)
+    a.error = AWAY
+    states = turn(watch, now + 2 * STEP_S, rooms(store)).states
+    assert (states["active"], states["stale"]) == (0, 3)
+    a.error = b.error = None
+    assert turn(watch, now + 3 * STEP_S, rooms(store)).states["active"] == 3
+
+
 def test_when_it_is_back_its_rows_learn_what_they_missed_in_order() -> None:
     a, b = world("x", "both"), world("both", "z")
     watch = watch_of(link("a", a), link("b", b))
