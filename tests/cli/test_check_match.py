@@ -44,3 +44,14 @@ def test_a_runbook_that_nothing_ever_reaches_says_which_line(tree: Path, old: st
     assert code == 1
     assert lines[-1].startswith(f"{tree}/runbooks/pool.yaml:8:1: match: no card ever leads here")
     assert why in lines[-1]
+
+
+def test_shipped_runbooks_that_own_cards_do_not_need_are_no_mistake_of_theirs(tree: Path) -> None:
+    add(tree / "aiops.yaml", "runbooks: [runbooks]\n", "")
+    add(tree / "cards" / "pool_used_up.yaml", "signal: workers_free\n", "signal: filesystem_free_ratio\n")
+    add(tree / "cards" / "pool_used_up.yaml", "[service]", "[instance, mountpoint]")
+    assert check("--config", "aiops.yaml") == (0, ["ok: config, cards and runbooks"])
+    add(tree / "cards" / "pool_used_up.yaml", "signal: filesystem_free_ratio\n", "signal: workers_free\n")
+    code, lines = check("--config", "aiops.yaml")
+    assert (code, len(lines)) == (1, 1)
+    assert "no runbook says what to do about workers_free" in lines[0]
