@@ -70,9 +70,7 @@ class Regime:
         out = state["out"][rows]
         far = (state["peak"][rows] >= BEGINS * state["scale"][rows])[:, OTHERS].any(axis=1)
         begins = rows[far & (out == 0) & (state["blocks"][rows] >= self._day)]
-        for kept, name in (("out_scale", "scale"), ("out_power", "power"), ("out_around", "around")):
-            state[kept][begins] = state[name][begins]
-        state["out"][begins], state["calmed"][begins] = 1.0, 0.0
+        began_away(state, begins)
         first, going = rows[out == 1], rows[out > 0]
         state["out_cube"][first], state["out_cube_long"][first] = state["cube"][first], state["cube_long"][first]
         if len(going):
@@ -136,6 +134,13 @@ class Regime:
         state["total"][rows] -= points * by
         state["base"][rows] += by
         state["past"][rows] = -by
+
+
+def began_away(state: State, rows: Ints) -> None:
+    """An episode of `rows` (k,) begins, with their scales and variances of now as those from before it."""
+    for kept, name in (("out_scale", "scale"), ("out_power", "power"), ("out_around", "around")):
+        state[kept][rows] = state[name][rows]
+    state["out"][rows], state["calmed"][rows] = 1.0, 0.0
 
 
 def nearer(off: Row, past: Row) -> Row:

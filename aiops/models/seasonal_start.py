@@ -11,6 +11,7 @@ from aiops.core.records import Bools, Floats, Ints, State
 from aiops.models.interface import Start
 from aiops.models.medians import median
 from aiops.models.profile import DAY_S, Profile
+from aiops.models.regime import began_away
 
 POINTS = 8
 """Points of its own that tell a new series' level."""
@@ -58,7 +59,8 @@ class SeasonalStart(Start):
     One that lies above all its cohort waits, for a start is often loud: once PATIENT of its warm-up has passed and it lies there
     still, its level is that of the members, so that it is strange for being unlike them. What has nothing to do yet lies below.
 
-    It counts as BLOCKS blocks: the series' own soon count more. Members have learnt for a day.
+    It counts as BLOCKS blocks: the series' own soon count more. What lies above all its cohort counts as a day of them and is an
+    episode from its start (`Regime`): what is strange is not usual within minutes. Members have learnt for a day.
     """
 
     def __init__(self, profile: Profile, block_s: int, warmup: float, young: float) -> None:
@@ -91,6 +93,9 @@ class SeasonalStart(Start):
         state["calm_scale"][rows] = looked
         state["calm_level"][rows] = np.where(near, lately + LATELY * (newest - lately), newest)
         begins = np.where(beyond, new["count"] >= PATIENT * self._warmup, looked > QUIET)
+        away = np.flatnonzero(beyond)
+        began_away(started, away)
+        started["blocks"][away] = self._day - 1.0
         for name, array in started.items():
             state[name][rows[begins]] = array[begins]
 

@@ -114,10 +114,17 @@ def test_a_quiet_beginning_does_not_make_scales_small() -> None:
 
 
 def lives(times: float = 1.0, spread: float = 0.05, loud: int = 10**6, shape: np.ndarray | None = None) -> np.ndarray:
+    """(96,) p of the first points of such a row, see `lived`."""
+    return lived(times, spread, loud, shape)[0]
+
+
+def lived(
+    times: float = 1.0, spread: float = 0.05, loud: int = 10**6, shape: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """(96,) p of the first points of a new row that is `times` its cohort of ten for its first `loud` points, then like them, and
-    by `shape` besides; it starts when it may, as in the turns."""
+    by `shape` besides, and whether it stays at a new level; it starts when it may, as in the turns."""
     model, state, clock = taught(10.0 * np.exp(spread * np.linspace(-1, 1, 10)), np.zeros(0))
-    start, rng, out = model.starts, np.random.default_rng(3), []
+    start, rng, out, stays = model.starts, np.random.default_rng(3), [], []
     assert start is not None
     for j in range(96):
         at = clock[:, None] + STEP * (j + 1)
@@ -125,10 +132,11 @@ def lives(times: float = 1.0, spread: float = 0.05, loud: int = 10**6, shape: np
         x[-1] = 10.0 * (course(at[-1]) + 0.02 * rng.standard_normal()) * (times if j < loud else 1.0)
         x[-1] *= shape[j] if shape is not None and j < len(shape) else 1.0
         out.append(model.score(state, x, at).p[-1, 0])
+        stays.append(model.stays(state, np.array([10]))[0])
         new = np.flatnonzero(start.waiting(state) & np.isfinite(x[:, 0]))
         if len(new):
             start.start(state, new, np.flatnonzero(start.learnt(state))[None], at[new, 0])
-    return np.array(out)
+    return np.array(out), np.array(stays)
 
 
 def test_what_is_bad_from_its_first_point_on_is_strange_for_being_unlike_its_cohort() -> None:
@@ -136,6 +144,18 @@ def test_what_is_bad_from_its_first_point_on_is_strange_for_being_unlike_its_coh
     first = int(np.isfinite(p).argmax())
     assert first == 15, "a quarter of its warm-up"
     assert (p[first : first + 3] < 1e-3).all()
+
+
+@pytest.mark.parametrize(("times", "most"), [(1.6, 0.015), (2.5, 0.011)])
+def test_what_is_bad_from_its_start_is_so_for_longer_than_minutes_and_stays_there_afterwards(times: float, most: float) -> None:
+    p, stays = lived(times)
+    first = int(np.isfinite(p).argmax())
+    assert (p[first : first + 8] < most).all(), "for 40 min without a break"
+    assert stays[first + 12 :].all()
+
+
+def test_a_loud_start_that_ends_late_does_not_stay_anywhere() -> None:
+    assert not lived(2.5, loud=30)[1][60:].any()
 
 
 def test_of_members_that_are_alike_a_third_more_is_strange_where_they_do_not_vary() -> None:
