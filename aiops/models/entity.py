@@ -88,17 +88,18 @@ def parts(rows: Ints, recent: Floats, moves: Moves | None = None) -> tuple[Ints,
     shares of it, which add up to 1).
 
     `recent` (n,) and `moves` (n, blocks) as in `EntityIndex.combine`: of rows that are the same the strongest counts, one that
-    goes along with a stronger one less. At most len(WEIGHTS) rows count; a share is the row's weight times its score, of the sum
-    of these, also where the strongest stands out alone; places that no row fills have none. All 0 where nothing is strange.
+    goes along with a stronger one less. At most len(WEIGHTS) rows count; a share is the row's score of the sum of theirs,
+    without WEIGHTS, so that what is stranger has the larger one; places that no row fills have none. All 0 where nothing is
+    strange.
     """
     score = _padded(np.asarray(recent)[rows][:, None])[:-1, 0]
     if moves is not None:
         score = counted_once(score[None], moves[rows][None])[0]
     order = np.argsort(-score, kind="stable")[: len(WEIGHTS)]
     order = order[np.isfinite(score[order])]
-    weighed = np.array(WEIGHTS[: len(order)]) * score[order]
-    total = float(weighed.sum())
-    return rows[order], weighed / total if total > 0 else np.zeros(len(order))
+    counts = score[order]
+    total = float(counts.sum())
+    return rows[order], counts / total if total > 0 else np.zeros(len(order))
 
 
 def _mean(score: NDArray[np.float64]) -> NDArray[np.float64]:

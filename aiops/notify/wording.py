@@ -155,7 +155,7 @@ def body(
     else:
         out.append("Do: nothing for now; what became of it is told once it is known")
     out.append(f"How sure{' it was' if ended else ''}: {sure(warning)}; {record(warning)}")
-    why = "Why it was told" if ended else "Why"
+    why = "Last seen" if ended else "Why"
     out += [f"Began: {at}" for at in _began(warning, clock)]
     out += [f"{why}: {sentence(symptom)}" for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
     if len(warning.symptoms) > SYMPTOMS_AT_MOST:

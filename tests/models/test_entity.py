@@ -90,12 +90,9 @@ def test_the_leading_rows_strongest_first() -> None:
 
 def test_the_shares_of_a_score_are_those_of_the_rows_that_count() -> None:
     p = 10.0 ** -np.array([1.0, 3.5, 2.0, 9.0, 3.0, 0.5, np.nan])
-    index = EntityIndex(np.array([0, 0, 0, 1, 0, 0, 0]))
     rows, shares = parts(np.array([0, 1, 2, 4, 5, 6]), p)
     assert rows.tolist() == [1, 4, 2, 0]
-    weighed = np.array([0.75 * 3.5, 3.0, 2.0, 0.5])
-    assert shares == pytest.approx(weighed / weighed.sum())
-    assert weighed.sum() / 3.25 == pytest.approx(index.combine(p[:, None])[0, 0])
+    assert shares == pytest.approx(np.array([3.5, 3.0, 2.0, 1.0]) / 9.5)
     assert [a.tolist() for a in parts(np.array([3]), p)] == [[3], [1.0]]
 
 
@@ -106,7 +103,7 @@ def test_of_metrics_that_are_the_same_one_has_a_share() -> None:
     p = 10.0 ** -np.array([3.0, 3.2, 2.5, 3.1, 0.2])
     rows, shares = parts(np.arange(5), p, moves)
     assert rows.tolist() == [1, 2, 4]
-    assert shares == pytest.approx(np.array([0.75 * 3.2, 2.5, 0.2]) / (0.75 * 3.2 + 2.5 + 0.2))
+    assert shares == pytest.approx(np.array([3.2, 2.5, 0.2]) / 5.9)
     assert parts(np.arange(5), p)[0].tolist() == [1, 3, 0, 2]
 
 

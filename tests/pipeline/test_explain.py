@@ -106,7 +106,8 @@ def test_an_anomaly_tells_the_usual_range_what_else_moved_and_what_did_not(store
         assert 5 < low < one.evidence["expected"] < high < 15 < one.evidence["now"]
         assert [other["labels"]["cpu"][0] for other in one.evidence["also"]] == ["a"]
         assert one.evidence["against"] == ["2 of its 6 series are as usual"]
-    assert sum(one.evidence["share"] for one in found) == pytest.approx(2.75 / 3.25, abs=0.03), "the fourth counts a little too"
+    assert sum(one.evidence["share"] for one in found) == pytest.approx(3 / 4, abs=0.03), "the fourth counts too"
+    assert [one.evidence["share"] for one in found] == sorted((one.evidence["share"] for one in found), reverse=True)
     (whole,) = {(one.evidence["entity_score"], one.evidence["threshold"], one.confidence) for one in found}
     assert whole[2] == pytest.approx(sureness(*whole[:2]))
     assert all(one.evidence["jumped"] > 10 for one in found)
