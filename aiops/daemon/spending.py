@@ -21,7 +21,8 @@ def cpu_s() -> float:
 
 
 class Spending:
-    """Stretches of the daemon's life, each with what it used. `used`: CPU seconds so far, which only grow. Thread-safe."""
+    """Stretches of the daemon's life, each with what it used. `used`: CPU seconds so far, which grow but where a reload falls back to
+    the pool before. Thread-safe."""
 
     def __init__(self, now_s: float, used: Callable[[], float] = cpu_s) -> None:
         self._used, self._from_s, self._cpu_s = used, now_s, used()
@@ -61,4 +62,4 @@ def _facts(turns: Mapping[tuple[str, str], list[tuple[float, int]]], spent_s: fl
         took[card] += sum(seconds for seconds, _ in found)
         series[card] += sum(active for _, active in found) / len(found)
     shares = {"turn_s": {card: round(one, 4) for card, one in took.items()}, "series": dict(series)}
-    return {"cpu_s": round(max(0.0, spent_s), 3), "span_s": round(span_s, 3), **shares}  # a pool made anew counts from 0
+    return {"cpu_s": round(max(0.0, spent_s), 3), "span_s": round(span_s, 3), **shares}

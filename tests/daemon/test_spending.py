@@ -8,6 +8,8 @@ import pytest
 
 from aiops.core.errors import StoreError
 from aiops.daemon.spending import Spending, cpu_s
+from aiops.models.second_tier import pool as pools
+from aiops.models.second_tier.pool import Pool
 from aiops.store import Store
 from tests.daemon.rig import Rig, card, falling
 
@@ -66,6 +68,15 @@ def test_cpu_grows() -> None:
     before = cpu_s()
     sum(i * i for i in range(200_000))
     assert cpu_s() > before
+
+
+def test_what_a_pool_used_is_known_once_another_took_its_place() -> None:
+    one = Pool(patient=True)
+    pools.share(one)
+    one.counts.cpu_s += 1000.0
+    before = cpu_s()
+    pools.share(Pool(patient=True))
+    assert cpu_s() >= before
 
 
 def test_a_daemon_keeps_what_it_used_when_it_stops(rig: Rig) -> None:
