@@ -386,8 +386,8 @@ def share(pool: Pool) -> None:
 
 @contextlib.contextmanager
 def sharing(pool: Pool) -> Iterator[None]:
-    """`pool` is the one that `shared` gives; the one before it ends when all went well, and else goes on in its place. What that one
-    used counts on: CPU seconds of the process only grow."""
+    """`pool` is the one that `shared` gives; the one before it ends when all went well, and else goes on in its place. What that
+    one used counts on: CPU seconds of the process only grow."""
     with _lock:
         before, _shared[:] = list(_shared), [pool]
         pool.counts.cpu_s += sum(one.counts.cpu_s for one in before)
