@@ -149,10 +149,8 @@ class Pool:
         return key
 
     def take(self, key: bytes, wait_s: float = 0.0) -> Floats | None:
-        """The numbers of a job, waiting for them at most `wait_s` and never beyond its deadline; None: there are none.
-
-        A patient pool waits until the job is done.
-        """
+        """The numbers of a job, waiting for them at most `wait_s` and never beyond its deadline; None: there are none. A patient
+        pool waits until the job is done."""
         with self._changed:
             ticket = self._tickets.get(key)
         if ticket is None:
@@ -386,8 +384,7 @@ def share(pool: Pool) -> None:
 
 @contextlib.contextmanager
 def sharing(pool: Pool) -> Iterator[None]:
-    """`pool` is the one that `shared` gives; the one before it ends when all went well, and else goes on in its place. What that
-    one used counts on: CPU seconds of the process only grow."""
+    """`pool` is the one that `shared` gives, and counts CPU on; the one before it ends when all went well, else it goes on."""
     with _lock:
         before, _shared[:] = list(_shared), [pool]
         pool.counts.cpu_s += sum(one.counts.cpu_s for one in before)
