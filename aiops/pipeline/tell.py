@@ -35,6 +35,7 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
         return
     stopped, pictures = rooms.killed() if changes.events else "", PICTURES_AT_MOST
     ended = {e.warning.id for e in changes.events if e.kind == "closed" and e.warning is not None}
+    to = Audience(rooms.routes, rooms.local_receivers, rooms.renewed_receivers, rooms.working_hours, rooms.clocks)
     for event in list(changes.events):
         warning = event.warning
         if warning is None or (kind := _told_as(event, ended)) is None:
@@ -48,28 +49,24 @@ def tell(watch: Watch, now_s: int, rooms: Rooms, changes: Changes) -> None:
         kind = "opened" if first else kind
         fates = fates_of(warning, rooms, changes) if kind in OVER and rooms.routes else ()
         news = News(kind, warning, now_s, watch.step_s, deadline_s(warning), event.outcome, fates, watch.card.impact)
-        rows = outbox_rows(news, _audience(rooms), partial(_seen, rooms, changes, event.kind, warning))
+        rows = outbox_rows(news, to, partial(_seen, rooms, changes, event.kind, warning))
         told = [replace(row, payload=_linked(row.payload, rooms, warning, stopped)) for row in rows if row.renewal or not folded]
         if first:  # under the key of its opening, so that it is told once
             told = [replace(row, payload={**row.payload, "event": "worsened"}) for row in told]
         if pictures and kind != "judged" and any(row.receiver in rooms.pictured_receivers for row in told):
             told, pictures = _pictured(told, watch, warning, rooms.pictured_receivers), pictures - 1
         changes.outbox += told
-        _mark_told(watch, news, bool(told), now_s, rooms, changes)
+        _mark_told(watch, news, bool(told), now_s, to, changes)
     if rooms.routes:
-        _conclude(watch, now_s, rooms, changes, stopped)
+        _conclude(watch, now_s, rooms, changes, stopped, to)
 
 
-def _conclude(watch: Watch, now_s: int, rooms: Rooms, changes: Changes, stopped: str) -> None:
+def _conclude(watch: Watch, now_s: int, rooms: Rooms, changes: Changes, stopped: str, to: Audience) -> None:
     """Let a thread that had ended say what became of all that it told of, once that is known."""
     for speaker, outcome, fates in list(concluded(rooms, changes)):
         news = News("judged", speaker, now_s, watch.step_s, None, outcome, fates, watch.card.impact)
-        rows = outbox_rows(news, _audience(rooms), partial(_seen, rooms, changes, "judged", speaker))
+        rows = outbox_rows(news, to, partial(_seen, rooms, changes, "judged", speaker))
         changes.outbox += [replace(row, payload=_linked(row.payload, rooms, speaker, stopped)) for row in rows]
-
-
-def _audience(rooms: Rooms) -> Audience:
-    return Audience(rooms.routes, rooms.local_receivers, rooms.renewed_receivers, rooms.working_hours, rooms.clocks)
 
 
 def _told_as(event: Event, ended: Collection[str]) -> Kind | None:
@@ -125,13 +122,13 @@ def _wrong(payload: Mapping[str, Any], where: str) -> list[str]:
     return [] if payload["event"] == "judged" else [f"Wrong: {where}"]
 
 
-def _mark_told(watch: Watch, news: News, told: bool, now_s: int, rooms: Rooms, changes: Changes) -> None:
+def _mark_told(watch: Watch, news: News, told: bool, now_s: int, to: Audience, changes: Changes) -> None:
     """Remember what somebody was told: from the first time on taking it back counts, and what has spread is compared with what
     was repeated to all."""
     warning = news.warning
     if told and warning.told_s is None and news.event != "judged":
         warning = warning.having(told_s=now_s)
-    elif news.event == "updated" and warning.members and not warning.cause and repeats(news, _audience(rooms)):
+    elif news.event == "updated" and warning.members and not warning.cause and repeats(news, to):
         warning = retold(warning, now_s)
     else:
         return
