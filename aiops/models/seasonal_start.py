@@ -73,8 +73,10 @@ class SeasonalStart(Start):
         return np.asarray((state["count"] >= min(POINTS, self._warmup)) & ~known)
 
     def learnt(self, state: State) -> Bools:
-        """Rows that have learnt for a day; what they were given counts as BLOCKS of it."""
-        return np.asarray((state["count"] >= self._warmup) & (state["blocks"] >= self._day))
+        """Rows that have learnt for a day, what they were given counting as BLOCKS of it, before any episode that goes on: what
+        is beyond its cohort from its start is no member of it meanwhile."""
+        before = state["blocks"] - np.maximum(state["out"] - 1.0, 0.0)
+        return np.asarray((state["count"] >= self._warmup) & (before >= self._day))
 
     def start(self, state: State, rows: Ints, members: Ints, time_s: Ints) -> None:
         """Let `rows` (k,) at their clocks `time_s` (k,) start from `members` (k, d), -1 = none; `state` is updated in place."""

@@ -229,6 +229,23 @@ def test_what_was_given_is_no_learning_to_start_from() -> None:
     assert (model.ready(state) == 1.0).all()
 
 
+def test_what_is_beyond_its_cohort_from_its_start_is_no_member_of_it_while_that_lasts() -> None:
+    """Nor is a member less of one because something happens to it."""
+    t = T0 + STEP * np.arange(COUNT - 20, COUNT + 276)
+    model, state, clock = taught(np.linspace(9, 11, 6), 25 * course(t[:20]))
+    started(model, state, clock)
+    learnt, lasts, rng = list[list[bool]](), list[bool](), np.random.default_rng(7)
+    for j in range(20, len(t), 4):
+        x = np.array([[10.0], [25.0]]) * (course(t[j : j + 4]) + 0.02 * rng.standard_normal((2, 4)))
+        model.score(state, np.stack([x[1], *[x[0]] * 5, x[1]]), np.broadcast_to(t[j : j + 4], (7, 4)).astype(np.int64))
+        assert model.starts is not None
+        learnt.append(model.starts.learnt(state).tolist())
+        lasts.append(bool(state["out"][6] > 0))
+    assert all(now[:6] == [True] * 6 for now in learnt)
+    assert [now[6] for now in learnt] == [not one for one in lasts]
+    assert 12 * 3600 < 4 * STEP * sum(lasts) < 22 * 3600
+
+
 def test_its_first_day_is_calm() -> None:
     model, state, clock = taught(np.array([5.0, 8.0, 10.0, 12.0, 20.0]), first_points(9.0))
     started(model, state, clock)
