@@ -21,8 +21,7 @@ def cpu_s() -> float:
 
 
 class Spending:
-    """Stretches of the daemon's life, each with what it used. `used`: CPU seconds so far, which grow but where a reload falls
-    back to the pool before. Thread-safe."""
+    """Stretches of the daemon's life, each with what it used. `used`: CPU seconds so far, which only grow. Thread-safe."""
 
     def __init__(self, now_s: float, used: Callable[[], float] = cpu_s) -> None:
         self._used, self._from_s, self._cpu_s = used, now_s, used()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -75,8 +76,20 @@ def test_what_a_pool_used_is_known_once_another_took_its_place() -> None:
     pools.share(one)
     one.counts.cpu_s += 1000.0
     before = cpu_s()
-    pools.share(Pool(patient=True))
-    assert cpu_s() >= before
+    with pools.sharing(after := Pool(patient=True)):
+        one.counts.cpu_s += 10.0  # what it was at ends with it
+    assert cpu_s() >= before + 10.0
+    assert after.counts.cpu_s == one.counts.cpu_s
+
+
+def test_what_a_pool_used_that_a_reload_gave_up_is_known_to_the_one_that_goes_on() -> None:
+    pools.share(one := Pool(patient=True))
+    before = one.counts.cpu_s
+    with contextlib.suppress(StoreError), pools.sharing(tried := Pool(patient=True)):
+        one.counts.cpu_s += 10.0
+        tried.counts.cpu_s += 100.0
+        raise StoreError("its disk is full")
+    assert (pools.shared(), one.counts.cpu_s) == (one, before + 110.0)
 
 
 def test_a_daemon_keeps_what_it_used_when_it_stops(rig: Rig) -> None:

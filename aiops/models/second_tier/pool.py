@@ -125,11 +125,9 @@ class Pool:
         self.counts = Counts()
         self._lost: dict[tuple[str, str], tuple[int, str]] = {}
         self._budget = _Budget(budget_s)
-        self._tickets: OrderedDict[bytes, _Ticket] = OrderedDict()
-        self._queue: deque[_Ticket] = deque()
+        self._tickets, self._queue = OrderedDict[bytes, _Ticket](), deque[_Ticket]()
         self._changed = threading.Condition()
-        self._lanes: list[_Lane] = []
-        self._closed = False
+        self._lanes, self._closed = list[_Lane](), False
 
     def ask(self, job: Job) -> bytes:
         """Have it done, unless it was or is being; its key."""
@@ -384,16 +382,19 @@ def share(pool: Pool) -> None:
 
 @contextlib.contextmanager
 def sharing(pool: Pool) -> Iterator[None]:
-    """`pool` is the one that `shared` gives, and counts CPU on; the one before it ends when all went well, else it goes on."""
+    """`pool` is the one that `shared` gives; the one before it ends when all went well, else goes on: it counts CPU of both."""
     with _lock:
         before, _shared[:] = list(_shared), [pool]
-        pool.counts.cpu_s += sum(one.counts.cpu_s for one in before)
+        carried = pool.counts.cpu_s = sum(one.counts.cpu_s for one in before)
     atexit.register(pool.close)
     kept, over = before, [pool]
     try:
         yield
         kept, over = over, before
     finally:
-        _shared[:] = kept
         for one in over:
             one.close()
+        for one in kept:
+            with one._changed:
+                one.counts.cpu_s += sum(other.counts.cpu_s for other in over) - carried
+        _shared[:] = kept
