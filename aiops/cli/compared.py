@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aiops.models.card import ModelCard
+    from aiops.models.card_parts import Choice, DetectRule, ForecastRule
     from aiops.outcomes.challenge import Comparison, Share, Side
 
 KEYS = ("forecast", "detect")
+SHOWN = 60
+"""Characters of a value that are shown."""
 
 
 def changes(card: ModelCard) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def lines(card: ModelCard, told: Comparison | None, now_s: float) -> Iterator[st
     from aiops.core.durations import text
 
     tried = {key: getattr(card.challenger, key) for key in KEYS}
-    models = [f"{getattr(card, key).model} against {one.model}" for key, one in tried.items() if one is not None]
+    models = [_against(getattr(card, key), one) for key, one in tried.items() if one is not None]
     if told is None:
         yield f"{card.name}: {', '.join(models)}; nothing that the challenger said was judged yet, as far back as --since goes"
         return
@@ -43,6 +46,21 @@ def lines(card: ModelCard, told: Comparison | None, now_s: float) -> Iterator[st
             yield from (f"  {key}.{name}: {json.dumps(value, ensure_ascii=False)}" for name, value in place.items())
     elif told.answer == "worse":
         yield "leave the card as it is; take `challenger` out, or try another model"
+
+
+def _against(one: ForecastRule | DetectRule, other: Choice) -> str:
+    """Two models by their names; of one and the same what differs."""
+    from aiops.core.text import visible
+
+    def said(name: str) -> str:
+        found = (json.dumps(p[name], ensure_ascii=False) if name in p else "by default" for p in (one.params, other.params))
+        return f"{name} {' against '.join(visible(value, SHOWN) for value in found)}"
+
+    if one.model != other.model:
+        return f"{one.model} against {other.model}"
+    names = sorted({*one.params, *other.params})
+    differ = [said(name) for name in names if one.params.get(name, ...) != other.params.get(name, ...)]
+    return f"{one.model} with {', '.join(differ) or 'the same parameters'}"
 
 
 def _table(told: Comparison) -> Iterator[str]:

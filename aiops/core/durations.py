@@ -56,6 +56,18 @@ def about(value_s: float) -> str:
     return text(value_s // unit * unit if value_s >= 0 else -(size // unit * unit))
 
 
+def in_days(value: float) -> str:
+    """So many days, in words; less than one as `about` says it.
+
+    >>> in_days(13.9), in_days(1.02), in_days(0.3)
+    ('14 days', '1 day', '7h12m')
+    """
+    if value < 1:
+        return about(value * _UNITS["d"])
+    said = f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+    return f"{said} day" if said == "1" else f"{said} days"
+
+
 def rfc3339(time_s: float) -> str:
     """Epoch seconds as RFC 3339 in UTC.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from aiops.core.durations import text
+from aiops.core.durations import in_days, text
 from aiops.core.labels import Labels
 from aiops.core.records import CAME, Outcome
 from aiops.core.text import times
@@ -48,9 +48,9 @@ class Course:
         """The days that were looked at, as people read them.
 
         >>> Course(days=13.9).span(), Course(days=3.02).span()
-        ('14 days', '3 days (of 14 no more is known)')
+        ('14 days', '3 days (of 14 days no more is known)')
         """
-        return f"{DAYS} days" if self.whole else f"{self.days:.2g} days (of {DAYS} no more is known)"
+        return f"{DAYS} days" if self.whole else f"{in_days(self.days)} (of {DAYS} days no more is known)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aiops.core.durations import text
+from aiops.core.durations import in_days, text
 from aiops.core.errors import SourceError
 from aiops.core.labels import key
 from aiops.core.records import Block, Bools
@@ -60,9 +60,9 @@ class Worth:
         """As people read it."""
         one = self.judged
         if not one.warned:
-            return f"in the last {self.days:.3g} days it would not have warned"
+            return f"in the last {in_days(self.days)} it would not have warned"
         open_ = one.warned - one.hits - one.false
-        said = f"in the last {self.days:.3g} days it would have warned {times(one.warned)}"
+        said = f"in the last {in_days(self.days)} it would have warned {times(one.warned)}"
         said += f": {one.hits} came true, {one.false} did not"
         said += f", {open_} still open" if open_ else ""
         said += f"; median {text(round(statistics.median(one.leads_s) / 60) * 60)} ahead" if one.leads_s else ""

@@ -48,3 +48,17 @@ def test_without_any_verdict_the_answer_is_open() -> None:
     assert as_object(CARD, None) == {"card": "disk", "answer": "open", "why": [], "write": {}}
     said = "nothing that the challenger said was judged yet, as far back as --since goes"
     assert list(lines(CARD, None, NOW)) == [f"disk: exhaustion against ets; {said}"]
+
+
+@pytest.mark.parametrize(
+    ("own", "tried", "says"),
+    [
+        ({"touched_s": 600.0}, {"touched_s": 0, "level": 0.9}, "with level by default against 0.9, touched_s 600.0 against 0"),
+        ({"level": 0.9}, {}, "with level 0.9 against by default"),
+        ({"level": 0.9}, {"level": 0.9}, "with the same parameters"),
+    ],
+)
+def test_of_one_and_the_same_model_it_names_what_differs(own: dict[str, float], tried: dict[str, float], says: str) -> None:
+    forecast = {"limit": {"below": 0.05}, "params": own}
+    one = ModelCard.model_validate(card(forecast=forecast, challenger={"forecast": {"model": "exhaustion", "params": tried}}))
+    assert next(lines(one, None, NOW)).startswith(f"disk: exhaustion {says}; nothing that")

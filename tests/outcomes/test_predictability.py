@@ -62,7 +62,7 @@ def test_as_an_object() -> None:
 def test_it_says_how_much_of_two_weeks_was_not_there() -> None:
     said = record(course=Course(40, 38, 3.02)).sentence()
     crossed = "what it compares crossed its limit"
-    assert said.startswith(f"{crossed} 40 times in 3 days (of 14 no more is known), 38 of them within 30m")
+    assert said.startswith(f"{crossed} 40 times in 3 days (of 14 days no more is known), 38 of them within 30m")
     few = record(course=Course(2, 1, 0.42)).sentence()
-    assert few == f"new, unproven; {crossed} 2 times in 0.42 days (of 14 no more is known), 1 of these suddenly"
+    assert few == f"new, unproven; {crossed} 2 times in 10h4m (of 14 days no more is known), 1 of these suddenly"
     assert record(course=Course(0, 0, 14)).sentence() == "new, unproven"

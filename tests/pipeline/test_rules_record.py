@@ -82,7 +82,7 @@ def test_noise_that_is_often_near_the_limit_is_noise_by_the_hour_as_well() -> No
 def test_the_days_that_are_not_known_are_told() -> None:
     run = began(spikes, 5)
     said = record_of(run.watch, run.watch.book.followed[0], run.rooms).sentence()
-    assert "5 days (of 14 no more is known)" in said
+    assert "5 days (of 14 days no more is known)" in said
 
 
 def test_what_usually_stands_beyond_its_limit_does_not_count() -> None:
