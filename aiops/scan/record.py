@@ -40,7 +40,8 @@ class Judged:
 class Record:
     """The record of one row; `own` None: not computed, `why` says why. Of `days` something is known.
 
-    `before`, `held`: how many warnings are left out because the rule was not there yet, and how often its condition held then.
+    `before`, `held`: how many warnings are left out because the rule was not there yet, and how often its condition held then;
+    `unfired`: how often it held since without a firing, see `unfired`.
     """
 
     own: Judged | None = None
@@ -50,6 +51,7 @@ class Record:
     why: str = "--full"
     before: int = 0
     held: int = 0
+    unfired: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """As an object."""
@@ -58,7 +60,7 @@ class Record:
         return {
             "computed": True, "days": round(self.days, 2), "firings": self.firings, "warned": self.own.warned,
             "hits": self.own.hits, "false": self.own.false, "before_rule": self.before,
-            "held_before_rule": self.held,
+            "held_before_rule": self.held, "held_unfired": self.unfired,
             "median_lead_s": statistics.median(self.own.leads_s) if self.own.leads_s else None,
             "predict_linear": {"warned": self.baseline.warned, "hits": self.baseline.hits, "false": self.baseline.false},
         }  # fmt: skip
@@ -66,7 +68,7 @@ class Record:
     @property
     def telling(self) -> bool:
         """Whether anything happened: a firing, a warning, or one of predict_linear."""
-        return bool(self.own and self.baseline and (self.firings or self.own.warned or self.baseline.warned))
+        return bool(self.own and self.baseline and (self.firings or self.own.warned or self.baseline.warned or self.unfired))
 
     def sentence(self) -> str:
         """As people read it."""
@@ -76,6 +78,7 @@ class Record:
         lead = f", median {text(statistics.median(own.leads_s))} ahead" if own.leads_s else ""
         open_ = f", {own.warned - own.hits - own.false} open" if own.warned > own.hits + own.false else ""
         fired = "it did not fire" if not self.firings else f"it fired {times(self.firings)}"
+        fired += f", though its condition held {times(self.unfired)}: perhaps it is newer than that" if self.unfired else ""
         said = f"in the last {Course(days=self.days).span()} {fired}; it would have warned {times(own.warned)}"
         said += f": {several(own.hits, 'hit')}, {own.false} false{open_}{lead}" if own.warned else ""
         early = f"its condition held {times(self.held)}, and it would have warned {times(self.before)}"
@@ -124,6 +127,17 @@ def unserved(true: Bools, fired: Bools, hold_s: float) -> int:
     ought = true & (column - began > (hold_s + SURE_S) / STEP_S)
     late = np.flatnonzero(ought & ~fired)
     return int(late[-1]) if len(late) else -1
+
+
+def unfired(true: Bools, fired: Bools, since: int, hold_s: float) -> int:
+    """How often after the column `since` a rule's condition was true for `hold_s` and over again, while its alert never fired in
+    all that is known: not for so long that the rule was surely not there, see `unserved`, and it may have been.
+
+    `true`, `fired` (t,) every STEP_S."""
+    if fired.any():
+        return 0
+    begins, ends = np.flatnonzero(np.diff(true.astype(np.int8), prepend=0, append=0)).reshape(-1, 2).T
+    return int(((begins > since) & ((ends - begins - 1) * STEP_S >= hold_s) & (ends < len(true))).sum())
 
 
 def merged(rows: Sequence[Bools]) -> Bools:

@@ -22,7 +22,7 @@ from aiops.rules.served import Naming, Served, served_in
 from aiops.scan.ask import Reader, Wanted
 from aiops.scan.parts import chosen, in_spans, joined, split
 from aiops.scan.past import STEP_S, Past, grid, replay, trends
-from aiops.scan.record import BASELINE_AHEAD_S, BASELINE_SPAN_S, Record, judged, merged, starts, unserved
+from aiops.scan.record import BASELINE_AHEAD_S, BASELINE_SPAN_S, Record, judged, merged, starts, unfired, unserved
 from aiops.scan.rows import Row, View, rows, without_rows
 from aiops.telemetry.prometheus import PrometheusSource
 
@@ -394,4 +394,5 @@ def _record(view: View, served: Served, past: _Past, k: int, fired: Bools, since
     says = fired & ~true if predicts else past.foretold[k] & ~true & ~fired
     baseline = judged(time_s, np.where(says, time_s + BASELINE_AHEAD_S + hold_s, np.nan), came, since_s)
     held = sum(at <= since_s for at in starts(true, time_s))
-    return Record(own, baseline, len(came), days, before=before, held=held)
+    doubt = 0 if predicts else unfired(true, fired, int(np.searchsorted(time_s, since_s)), hold_s)
+    return Record(own, baseline, len(came), days, before=before, held=held, unfired=doubt)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiops.scan.record import Judged, Record, judged, merged, starts, unserved
+from aiops.scan.record import Judged, Record, judged, merged, starts, unfired, unserved
 
 LOOKS = np.arange(0, 100_000, 600)
 
@@ -78,6 +78,21 @@ def test_a_condition_that_held_long_without_an_alert_shows_that_the_rule_was_not
     assert unserved(true, fired | true, 600.0) == -1
     assert unserved(true, fired, 6000.0) == -1  # it never held for so long
     assert unserved(np.zeros(60, bool), fired, 0.0) == -1
+
+
+def test_a_condition_that_held_briefly_without_an_alert_leaves_in_doubt_whether_the_rule_was_there() -> None:
+    true = np.zeros(60, bool)
+    for first, last in ((0, 2), (5, 12), (20, 23), (30, 31), (58, 60)):
+        true[first:last] = True
+    never = np.zeros(60, bool)
+    assert unfired(true, never, 0, 0.0) == 3  # neither what held before the first instant nor what still holds
+    assert unfired(true, never, 0, 600.0) == 2
+    assert unfired(true, never, 11, 600.0) == 1
+    assert unfired(true, never | (np.arange(60) == 59), 0, 0.0) == 0  # what fired once tells it by that
+    said = Record(Judged(2, 0, 2), Judged(0, 0, 0), unfired=2)
+    assert "it did not fire, though its condition held 2 times: perhaps it is newer than that; it would" in said.sentence()
+    assert said.as_json()["held_unfired"] == 2
+    assert Record(Judged(0, 0, 0), Judged(0, 0, 0), unfired=2).telling
 
 
 def test_warnings_from_before_are_left_out() -> None:
