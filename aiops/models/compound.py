@@ -244,7 +244,7 @@ def _moved(line: Path, belief: Array, middle: Array, ends: Array, usual: tuple[f
     if not len(rows):
         return line
     own = np.log(line.eta_s[rows])
-    eta, bounds = line.eta_s.copy(), np.tile(usual, (len(belief), 1))
+    eta, bounds = line.eta_s.copy(), line.own_bounds.copy()
     log = belief[rows] * middle[rows] + (1.0 - belief[rows]) * own
     eta[rows] = np.exp(log)
     bounds[rows, 0] = np.exp(np.minimum(own + np.log(usual[0]), ends[rows, 0]) - log)

@@ -10,6 +10,7 @@ import pytest
 from aiops.core.records import Limit, Resolution
 from aiops.models.compound import BUSY, SURE, Compound, Fit, shapes
 from aiops.models.exhaustion import Exhaustion, ExhaustionParams, _usual_bounds
+from aiops.models.kept import Evidence
 from aiops.models.paths import COMPOUNDS, HOUR
 from aiops.models.scene import scene_of
 from tests.models.ways import Array, history, hours, scene
@@ -118,12 +119,19 @@ def test_what_the_week_before_did_at_these_hours_does_not_compound(weeks: int) -
 
 
 def test_a_row_says_the_same_alone_and_beside_others() -> None:
-    rows = np.stack([doubles(1.0, 2.0), CALM + 0.4 * (hours(144) + 144) + noise(hours(144), 0.2), doubles(8.0, 5.0, seed=3)])
-    together = MODEL.evidence(history(rows), Limit.uniform(3, 100.0, True))
-    for i in range(3):
-        alone = MODEL.evidence(history(rows[i : i + 1]), Limit.uniform(1, 100.0, True))
-        told_here, told_alone = together.eta_s[i], alone.eta_s[0]
-        assert told_here[np.isfinite(told_here)].tolist() == told_alone[np.isfinite(told_alone)].tolist()
+    t = hours(144)
+    fell = CALM + np.where(t < -60, 0.4 * (t + 144), t + 60)  # on no cycle: its interval is a wide one
+    rows = [doubles(1.0, 2.0), CALM + 0.4 * (t + 144) + noise(t, 0.2), doubles(8.0, 5.0, seed=3), fell + noise(t, 0.2)]
+    together = MODEL.evidence(history(np.stack(rows)), Limit.uniform(len(rows), 100.0, True))
+
+    def of(seen: Evidence, row: int) -> list[list[float]]:
+        says = np.flatnonzero(np.isfinite(seen.eta_s[row])).tolist()
+        return [[float(seen.eta_s[row, i]), *np.nan_to_num(seen.paths[i].own_bounds[row]).tolist()] for i in says]
+
+    for i, row in enumerate(rows):
+        alone = of(MODEL.evidence(history(row[None]), Limit.uniform(1, 100.0, True)), 0)
+        assert alone
+        assert of(together, i) == alone
 
 
 @pytest.mark.parametrize("parts", [7, 8, 10])
