@@ -47,6 +47,8 @@ DROWNED = 0.5
 """Days scatter where they do so by this share of what a day gains: a low day is then as likely chance as a bend."""
 STEPPED = 0.5
 """Two levels fit better than a line where they leave less than this share of its squared rest: a step, no growth."""
+SETTLED, SETTLED_DAYS = 5.0, 3
+"""Peaks have settled where a level, a rise of any length and a level of so many days fit better, by this F, than what goes on."""
 QUOTA_DAYS = 7
 """So many earlier days say what the course of a quota usually is."""
 WEEKS = 3
@@ -121,13 +123,38 @@ def stepped(values: Array) -> Bools:
         return np.asarray(whole - between.max(axis=1) < STEPPED * line_rest)
 
 
+def settled(values: Array) -> Bools:
+    """(n,) rows of (n, k) that rose from one level to another and rest there: that shape fits better, by an F test (SETTLED),
+    than a line, or a level and a line from some column on. Two columns or more lie before the rise, SETTLED_DAYS behind it;
+    NaN = left out."""
+    here, x = np.isfinite(values).astype(np.float64), np.arange(values.shape[1], dtype=np.float64)
+    since = np.maximum(x - x[:, None], 0.0)  # (k, k) columns since each; a rise is two of them, one less the other
+    begin, end = np.triu_indices(len(x), 1)
+    count, width = here.sum(axis=1), x[end] - x[begin]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        y = np.where(here > 0, values - (np.nansum(values, axis=1) / count)[:, None], 0.0)
+        product, total, square = ((a[:, None] * b).sum(axis=2) for a, b in ((y, since), (here, since), (here, since * since)))
+        spread = square[:, begin] - square[:, end] - 2.0 * width * total[:, end]
+        spread -= (total[:, begin] - total[:, end]) ** 2 / count[:, None]
+        explained = (product[:, begin] - product[:, end]) ** 2 / spread
+        seen = np.cumsum(here, axis=1)
+        known = (seen[:, begin] >= 2) & (seen[:, -1:] - seen[:, end - 1] >= SETTLED_DAYS)
+        most = np.where(known, explained, 0.0).max(axis=1)
+        line = product[:, 0] ** 2 / (square[:, 0] - total[:, 0] ** 2 / count)
+        late = np.fmax.reduce(explained[:, end == len(x) - 1], axis=1)  # a rise that goes on has one parameter less, a line two
+        better = np.minimum(0.5 * (most - line), most - late)
+        rest = (y * y).sum(axis=1) - most
+        return np.asarray((count > 4) & ((count - 4) * better > SETTLED * rest))
+
+
 def weekly(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
     """Each day stands above the same day a week ago, and so does the week's peak: every coming day is the same day of last
     week and what a week adds; the first one that reaches the limit reaches it at the hour of its peak.
 
     The mean gain must be 3 times as large as its scatter over the week allows, 6 times beyond half of `reach` weeks; all days
     but one must gain EVERY_DAY of the median day's gain; and the last three days must have gained half of what the first three
-    did, or the weeks stand still. Nor is anything said of a row whose days bend to a level (`levels`: see `Growth`).
+    did, or the weeks stand still. Nor is anything said of a row whose days bend to a level (`levels`: see `Growth`), or whose
+    peaks have `settled` on one.
 
     Two weeks cannot tell growth from a step between them, but for its size: a week that adds more than the days of the week
     before differ by is a step, unless that week itself had risen at WITHIN of that pace.
@@ -153,6 +180,7 @@ def weekly(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
         within = (coming >= scene.top[:, None]).any(axis=1)
         eta = day * DAY + (np.take_along_axis(scene.peak_hour[:, -7:], day[:, None] % 7, 1)[:, 0] + 0.5) * HOUR
     says = clear & (weeks > 0) & (weeks <= reach) & within
+    levels = levels | _at_rest(says, peaks)
     silent = np.where(says & levels, LEVELS, NOTHING)
     return path_of(says & np.logical_not(levels), eta, gain / (7 * DAY), 14.0 * DAY, FROM_WEEK_TO_WEEK, silent)
 
@@ -163,7 +191,8 @@ def peaks(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
     Days far below the others (week-ends) are left out. 8 days at least, so that a rising week is not a trend: what stands
     above the day before must stand above the same day a week ago by half as much as seven such days. The limit is met at
     the hour of the peak, on the day when the line and half of its scatter reach it. Two levels (`stepped`) are no drift.
-    `levels` as in `weekly`; of days that scatter as much as they gain only together with `_slackens`.
+    `levels` as in `weekly`; of days that scatter as much as they gain only together with `_slackens`. Peaks that have `settled`
+    drift no more, though their days stand in order for weeks yet.
 
     Source: Sen 1968, Estimates of the regression coefficient based on Kendall's tau, J. Am. Stat. Assoc. 63.
     """
@@ -184,7 +213,7 @@ def peaks(scene: Scene, reach: float, levels: Bools | bool = False) -> Path:
         day = np.maximum(np.round(left), 1.0)
         eta = (day - 1) * DAY + (scene.peak_hour[:, -1] + 0.5) * HOUR
         says = clear & (slope > 0) & (left <= reach * known)
-    levels = levels & ~(_scatters(high, slope) & ~_slackens(high, scene.top))
+    levels = (levels & ~(_scatters(high, slope) & ~_slackens(high, scene.top))) | _at_rest(says, high)
     silent = np.where(says & levels, LEVELS, NOTHING)
     return path_of(says & np.logical_not(levels), eta, slope / DAY, 14.0 * DAY, PEAKS, silent)
 
@@ -203,6 +232,13 @@ def _scatters(high: Array, slope: Array) -> Bools:
     squares, count = np.where(np.isfinite(bends), bends, 0.0) ** 2, np.isfinite(bends).sum(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.sqrt(squares.sum(axis=1) / (6.0 * count)) > DROWNED * slope)
+
+
+def _at_rest(says: Bools, high: Array) -> Bools:
+    """(n,) of the rows that say something those whose usual peaks (n, d) have `settled`."""
+    out, rows = np.zeros(len(says), bool), np.flatnonzero(says)
+    out[rows] = settled(np.where(_usual(high[rows]), high[rows], np.nan))
+    return out
 
 
 def _slackens(high: Array, top: Array) -> Bools:

@@ -171,6 +171,41 @@ def test_peaks_that_rose_once_do_not_drift() -> None:
     assert np.isfinite(days.peaks(scene(drifts, 0.9), 1.1).eta_s[0])
 
 
+def test_a_level_a_rise_and_a_level_have_settled_and_what_still_rises_has_not() -> None:
+    k = np.arange(15.0)
+    noise = 0.04 * np.random.default_rng(1).normal(size=15)
+    settled = np.clip((k - 4) / 6, 0, 1) + noise
+    rows = [settled, np.where(k % 7 == 2, np.nan, settled), np.where(k < 3, np.nan, settled), (k > 8) + noise]
+    rows += [k / 15 + noise, np.clip((k - 8) / 6, 0, 1) + noise, k * k / 225 + noise, noise, 0 * k]
+    rows.append(np.where(k < 11, np.nan, settled))
+    expected = [True] * 4 + [False] * 6
+    assert days.settled(np.stack(rows)).tolist() == expected
+    assert [bool(days.settled(row[None])[0]) for row in rows] == expected
+
+
+def test_a_line_of_noisy_peaks_is_seldom_taken_for_one_that_settled() -> None:
+    k = np.arange(12.0)
+    noise = np.random.default_rng(4).normal(size=(1000, 12))
+    assert days.settled(k + 2.0 * noise).mean() < 0.05
+
+
+def test_peaks_that_came_to_a_new_level_and_rest_there_do_not_drift() -> None:
+    t = hours(24 * 15)
+    size = (1 + 0.01 * np.random.default_rng(2).normal(size=20))[((t + 24 * 16) // 24).astype(int)]
+    day = t / 24 + 15
+    for growth, says in ((0.35 * np.clip((day - 6) / 5, 0, 1), False), (0.35 * day / 15, True)):
+        seen = scene((0.2 + 0.4 * rhythm(t + 6)) * size * (1 + growth), 0.95)
+        assert np.isfinite(days.peaks(seen, 1.1).eta_s[0]) == says
+        assert says or paths.WHY[days.peaks(seen, 1.1).why[0]] == "levels off before the limit"
+
+
+def test_a_week_that_came_to_a_new_level_is_no_growth_from_week_to_week() -> None:
+    t = hours(24 * 15)
+    day = t / 24 + 15
+    for growth, says in ((0.35 * np.clip((day - 3) / 8, 0, 1), False), (0.35 * day / 15, True)):
+        assert np.isfinite(days.weekly(scene((0.2 + 0.4 * rhythm(t + 6)) * (1 + growth), 0.95), 2.1).eta_s[0]) == says
+
+
 def test_weeks_whose_last_days_gained_little_stand_still() -> None:
     t = hours(24 * 15)
     growing = 0.3 + 0.2 * rhythm(t) + 0.02 * t / 24 + NOISE[: len(t)]
