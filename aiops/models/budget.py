@@ -29,7 +29,7 @@ STEEPER, LEAST_TENTH, MOST_TENTH = 0.4, 0.25, 0.8
 """A tail falls faster than the body above it: its tenth is this share of the body's, and lies between these bounds."""
 A_DAY = 6.0
 """Episodes of one day that count at most, so that a day of incidents teaches little; no fewer than the budget of a week."""
-FORETOLD = 2.0
+FORETOLD = 2.2
 """What is foretold of the tail for a budget of one: some of its episodes are incidents, or come while another is up."""
 HEAVIER = 0.9
 """A tail falls more slowly the farther out: for a budget below one, less is foretold by the budget to this power."""

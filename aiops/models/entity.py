@@ -11,7 +11,7 @@ from aiops.models.together import STRONGEST, Moves, counted_once
 WEIGHTS = (0.75, 1.0, 1.0, 0.5)
 """What the strongest, second, third and fourth metric of an entity count for."""
 LEADING = 3
-GAP = 0.4
+GAP = 0.5
 """How much weaker a metric is taken for that an entity does not have, than the one before it, in -log10 p.
 
 Without it an entity with one metric, whose mean is its maximum, would warn more readily than one with many.
@@ -143,7 +143,7 @@ def combine(p: Floats, entity: Ints, entities: int) -> NDArray[np.float64]:
 
     >>> import numpy as np
     >>> combine(np.array([[0.1], [0.01], [0.001], [1.0], [0.01]]), np.array([0, 0, 0, 0, 1]), 2).round(3).tolist()
-    [[2.09], [1.692]]
+    [[2.013], [1.615]]
     """
     return EntityIndex(entity, entities).combine(p)
 

@@ -273,7 +273,8 @@ def test_a_batch_of_every_friday_is_quiet_after_three_weeks_and_one_on_another_d
     x[2] += 200.0 * (batch & (weekday == 4) & (week == 6))
     of_week = [np.bincount(one // (7 * day), minlength=7) for one in episodes(x, step)]
     assert all((one[:3] >= 1).all() and one[3:6].sum() == 0 for one in of_week)
-    assert [one[6] for one in of_week] == [0, 1, 1]
+    assert [one[6] for one in of_week[:2]] == [0, 1]
+    assert 1 <= of_week[2][6] <= 2, "its start, and perhaps its end"
 
 
 def test_the_band_of_what_was_never_below_zero_ends_there() -> None:

@@ -59,10 +59,10 @@ def episodes(more: dict[str, Any]) -> dict[str, list[EarlyWarning]]:
 
 
 @pytest.mark.parametrize(
-    ("more", "again"), [({"guards": {"persistence": "3/5", "min_relative_change": 0.2}}, 0), ({}, 1)], ids=["guarded", "at once"]
+    ("more", "again"), [({"guards": {"persistence": "3/5", "min_relative_change": 0.2}}, 1), ({}, 2)], ids=["guarded", "at once"]
 )
 def test_one_incident_is_one_episode_and_ends_with_it(more: dict[str, Any], again: int) -> None:
-    """What is told at a single firing may end before it has begun in earnest, once."""
+    """Of twelve one may be told again soon after its end; of what is told at a single firing, two."""
     found = episodes(more)
     assert len(found) == PODS
     lives = {pod: [(one.opened_s, one.closed_s or 0) for one in each] for pod, each in found.items()}
