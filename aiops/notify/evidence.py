@@ -17,6 +17,8 @@ UNSAID = {"why", "began", "since", "score", "beside", *SINCE.values()}
 """Facts that a sentence leaves out: they stand apart."""
 BESIDE = 60
 """Characters of a series that another one speaks for."""
+NUMBERS, NOTHING = ("now", "last", "limit", "other", "expected", "usual_low", "usual_high"), 1e-7
+"""Numbers of one quantity: what is less than this share of the largest of them is 0 to people."""
 STEPS_USUAL = 2
 """A newest sample that is older than so many steps is told: the next one is overdue."""
 
@@ -89,7 +91,7 @@ def series_text(labels: Mapping[str, str], at_most: int = 600) -> str:
 
 
 def _facts(symptom: Symptom, now_s: float) -> Iterator[tuple[str, str]]:
-    known = {name: value for name, value in symptom.evidence.items() if value is not None}
+    known = _seen(symptom.evidence)
     unit = str(known.get("unit") or "1")
     yield "why", visible(str(known.get("reason") or "no reason given"))
     now, limit, other = quantities([known.get(name) for name in ("now", "limit", "other")], unit)
@@ -115,9 +117,19 @@ def _facts(symptom: Symptom, now_s: float) -> Iterator[tuple[str, str]]:
         yield "beside", others
 
 
+def _seen(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known, without what is nothing beside the other numbers: means that decay never are 0."""
+    known = {name: value for name, value in evidence.items() if value is not None}
+    numbers = {name: known[name] for name in NUMBERS if isinstance(known.get(name), int | float)}
+    least = NOTHING * max((abs(value) for value in numbers.values()), default=0.0)
+    return known | {name: 0.0 for name, value in numbers.items() if abs(value) < least}
+
+
 def _moves(known: Mapping[str, Any], unit: str) -> Iterator[tuple[str, str]]:
     if "jumped" in known:
-        yield "jumped", f"{'down' if known['jumped'] < 0 else 'up'} by {quantity(abs(known['jumped']), unit)}"
+        before = known.get("jumped_from")
+        far = f"by {quantity(abs(known['jumped']), unit)}" if before is None else f"from {quantity(before, unit)}"
+        yield "jumped", f"{'down' if known['jumped'] < 0 else 'up'} {far}"
     if pace := _pace(known, unit):
         yield "moves", pace
 
@@ -127,6 +139,8 @@ def _usual(known: Mapping[str, Any], unit: str) -> str:
     if "usual_low" not in known or "usual_high" not in known:
         return expected
     low, high = quantities((known["usual_low"], known["usual_high"]), unit)
+    if low == high:
+        return f"{low} here at this hour{expected and ', ' + expected}"
     low = low.partition(" ")[0] if low.partition(" ")[2] == high.partition(" ")[2] else low  # the unit once
     return f"{low} to {high} here at this hour{expected and ', ' + expected}"
 
@@ -168,7 +182,7 @@ def _beside(evidence: Mapping[str, Any]) -> Iterator[str]:
 def _also(evidence: Mapping[str, Any]) -> Iterator[str]:
     """Other series that moved too: each names itself by its labels or by a metric alone."""
     unit = str(evidence.get("unit") or "1")
-    for one in evidence.get("also") or ():
+    for one in map(_seen, evidence.get("also") or ()):
         name = series_text(one["labels"]) if "labels" in one else visible(str(one.get("metric", "")))
         said = f", score {quantity(one['score'], '1')}" if one.get("score") is not None else ""
         if not said and "usual_low" in one:

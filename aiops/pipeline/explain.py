@@ -58,6 +58,8 @@ def usual_of(watch: Watch, rows: Ints, history: History) -> list[dict[str, float
     if watch.detector is not None:
         there = np.isfinite(watch.last_lower[rows]) & np.isfinite(watch.last_upper[rows])
         low, high = np.where(there, watch.last_lower[rows], low), np.where(there, watch.last_upper[rows], high)
+    least = np.where(explain.positive(history), 0.0, -np.inf)
+    low, high = np.maximum(low, least), np.maximum(high, least)
     return [
         {"usual_low": a, "usual_high": b} if np.isfinite(a) and np.isfinite(b) else {}
         for a, b in zip(low.tolist(), high.tolist(), strict=True)
@@ -92,30 +94,34 @@ def by_labels(watch: Watch, rows: Ints) -> Ints:
 
 def explain_anomalies(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
     """Of some rows that are strange: how they moved over several spans, since when they have been outside of what is usual now,
-    and when they stood as far out before; between two looks, every LOOK_S, what was said stands."""
+    and when they stood as far out before; between two looks, every LOOK_S, what was said stands as long as it is true."""
     look, known = now_s // LOOK_S, watch.moved
     rows_now = set(rows.tolist())
-    for row in [row for row, (at, _) in known.items() if at != look or row not in rows_now]:
+    for row in [row for row, one in known.items() if one.look != look or row not in rows_now]:
         del known[row]
     fresh = np.array(sorted(rows_now - known.keys()), np.int64)
-    known.update({row: (look, said) for row, said in _moves(watch, fresh, now_s).items()})
-    return {row: said for row, (_, said) in known.items()}
+    known.update(_moves(watch, fresh, now_s))
+    latest, usual = watch.window.latest(now_s), (watch.last_expected, watch.last_lower, watch.last_upper)
+    return {row: one.of(float(latest[row]), [float(each[row]) for each in usual]) for row, one in known.items()}
 
 
-def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
+def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, explain.Moved]:
     if not len(rows):
         return {}
     history, latest = watch.window.history(rows, now_s), watch.window.latest(now_s)[rows]
     pace = explain.paces(history)
-    before = explain.reached_before(history, np.where(latest >= explain.middle(history), 1.0, -1.0))
-    ranges = usual_of(watch, rows, history)
+    ranges, middle = usual_of(watch, rows, history), explain.middle(history)
     low, high = (np.array([one.get(name, np.nan) for one in ranges]) for name in ("usual_low", "usual_high"))
+    with np.errstate(invalid="ignore"):
+        sign = np.where((latest > high) | ((latest >= middle) & ~(latest < low)), 1.0, -1.0)
+    edge = np.where(np.isfinite(low), np.where(sign > 0, high, -low), sign * middle)
+    before, positive = explain.reached_before(history, sign, daily=False), explain.positive(history)
     began, held = begun.departure(history, low, high), explain.still(history)
-    jumped = begun.jumps(history, began)
+    jumped, level = begun.jumps(history, began)
     pace[np.isfinite(jumped)[:, None] & (np.array(explain.SPANS_S) >= (history.now_s - began)[:, None])] = np.nan
     with np.errstate(invalid="ignore"):
         inside = (latest >= low) & (latest <= high)
-    found = {}
+    found, look = {}, now_s // LOOK_S
     for i, row in enumerate(rows.tolist()):
         recent = float(pace[i, 0])
         moved = {} if not np.isfinite(recent) else {
@@ -123,11 +129,14 @@ def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:
             "windows": explain.windows(np.append(np.nan, pace[i, 1:]), recent, watch.card.unit),  # the first is told
         }  # fmt: skip
         if np.isfinite(jumped[i]) and not moved:
-            moved = {"jumped": float(jumped[i])}
+            moved = {"jumped": float(jumped[i]), "jumped_from": float(level[i])}
         if inside[i] and held[i] >= STILL_S:
             moved = {"reason": f"it has not moved for {text(float(held[i]))}"}
         said = [f"it stood as far out {text(float(before[i]))} ago"] if np.isfinite(before[i]) and not inside[i] else []
-        found[row] = {**moved, **begun.plain(float(began[i])), "against": said}
+        found[row] = explain.Moved(
+            look, {**moved, **begun.plain(float(began[i])), "against": said},
+            float(sign[i]), float(edge[i]), float(sign[i] * latest[i]), bool(positive[i]),
+        )  # fmt: skip
     return found
 
 

@@ -26,6 +26,7 @@ from aiops.pipeline.rows import extended, more_crossings
 from aiops.pipeline.services import Services
 from aiops.symptoms import absence, guards
 from aiops.symptoms.build import Naming
+from aiops.symptoms.explain import Moved
 from aiops.symptoms.guards import Guards
 from aiops.telemetry.intake import Intake, Kept
 from aiops.telemetry.merge import Agreement, no_agreement
@@ -122,7 +123,7 @@ class Watch:
     resuming: dict[str, Symptom] = field(default_factory=dict)
     held: Crossings | None = None
     explained: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    moved: dict[int, tuple[int, dict[str, Any]]] = field(default_factory=dict)
+    moved: dict[int, Moved] = field(default_factory=dict)
     looked: bool = False
     losses: dict[str, str] = field(default_factory=dict)
     mask: MaskRows = field(default_factory=MaskRows)

@@ -72,35 +72,38 @@ def departure(history: History, low: Floats, high: Floats) -> NDArray[np.float64
     return out
 
 
-def jumps(history: History, began_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n,) by how much rows jumped where what they do began (`began_s` (n,), epoch seconds, as `departure` gives it), NaN where
-    they did not: the step from the AROUND columns before to those after is at least AT_ONCE of the way from the median of the
-    hour before to the newest ones.
+def jumps(history: History, began_s: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(by how much rows jumped where what they do began, the median of the hour before it), (n,) each, NaN where they did not:
+    the step from the AROUND columns before to those after is at least AT_ONCE of the way from that median to the newest ones.
+    `began_s` (n,): epoch seconds, as `departure` gives it.
 
     A pace over a span that holds such a step says how long ago it was, and nothing of where the row goes.
     """
     at_s = began_s - history.now_s + history.fine.end_s
-    fine = _jumps(history.fine, at_s, 0)
-    return np.where(np.isfinite(fine), fine, _jumps(history.mid, at_s, 1))
+    (fine, fine_from), (mid, mid_from) = _jumps(history.fine, at_s, 0), _jumps(history.mid, at_s, 1)
+    found = np.isfinite(fine)
+    return np.where(found, fine, mid), history.offset + np.where(found, fine_from, mid_from)
 
 
-def _jumps(one: Resolution, at_s: NDArray[np.float64], skip: int) -> NDArray[np.float64]:
+def _jumps(one: Resolution, at_s: NDArray[np.float64], skip: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The same at one resolution that holds the hour before `at_s` (n,); `skip` columns hold some of both sides."""
     y, hour = one.mean.astype(np.float64), max(HOUR // one.step_s, AROUND)
     n, t = y.shape
     with np.errstate(invalid="ignore"):
         at = t - 1 - np.floor((one.end_s - at_s) / one.step_s)
         held = (at >= hour) & (at + skip < t)
-    out, rows = np.full(n, np.nan), np.flatnonzero(held)
+    out, level, rows = np.full(n, np.nan), np.full(n, np.nan), np.flatnonzero(held)
     if len(rows):
         first = at[rows].astype(np.int64)[:, None]
         before, after = (_columns(y[rows], first + np.arange(*ends)) for ends in ((-hour, 0), (skip, skip + AROUND)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # nothing but gaps: NaN
             step = np.nanmedian(after, axis=1) - np.nanmedian(before[:, -AROUND:], axis=1)
-            way = np.nanmedian(y[rows, -AROUND:], axis=1) - np.nanmedian(before, axis=1)
-            out[rows] = np.where(step * np.sign(way) >= AT_ONCE * np.abs(way), step, np.nan)
-    return out
+            median = np.nanmedian(before, axis=1)
+            way = np.nanmedian(y[rows, -AROUND:], axis=1) - median
+        jumped = step * np.sign(way) >= AT_ONCE * np.abs(way)
+        out[rows], level[rows] = np.where(jumped, step, np.nan), np.where(jumped, median, np.nan)
+    return out, level
 
 
 def _columns(y: Floats, at: Ints) -> Floats:

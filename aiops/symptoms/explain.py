@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiops.core.durations import text
 from aiops.core.quantity import quantity
-from aiops.core.records import Floats, History, Limit, Resolution
+from aiops.core.records import Bools, Floats, History, Limit, Resolution
 
 SPANS_S = (3600, 6 * 3600, 86400, 3 * 86400, 7 * 86400)
 """Spans over which the pace is told, as far as there is history."""
@@ -21,6 +24,34 @@ DAYS, LEAST_DAYS = 14, 5
 """How many earlier days say what is usual at an hour, at most and at least."""
 SLOW, FEW, BACK_S = 0.5, 0.9, 86400.0
 """Slower than this share of the pace that is told; fewer samples than this share; how long ago a level was reached before."""
+ROUNDING = 1e-6
+"""Values are held to this share of what they are relative to, or better: so far below 0 is 0."""
+USUAL = ("expected", "usual_low", "usual_high")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What was `said` of a strange row in the stretch of time numbered `look`, and what tells whether it is true of a newer one.
+
+    `sign`: 1 = it is out upwards. It stands as far out as it did before where sign * value is above `edge` and at most `reach`.
+    `positive`: it never was below 0.
+    """
+
+    look: int
+    said: dict[str, Any]
+    sign: float
+    edge: float
+    reach: float
+    positive: bool
+
+    def of(self, value: float, usual: Sequence[float]) -> dict[str, Any]:
+        """The same of the newest `value`, and of what is `usual` (USUAL) now what is other than the model has it."""
+        more: dict[str, Any] = {}
+        if self.said["against"] and not self.edge < self.sign * value <= self.reach:
+            more["against"] = []
+        if self.positive and not value < 0:
+            more |= {name: 0.0 for name, one in zip(USUAL, usual, strict=True) if one < 0}
+        return {**self.said, **more} if more else self.said
 
 
 def paces(history: History) -> Floats:
@@ -133,9 +164,18 @@ def _mean(values: Floats) -> NDArray[np.float64]:
         return np.asarray(np.nanmean(values, axis=1), np.float64)
 
 
-def reached_before(history: History, sign: Floats) -> NDArray[np.float64]:
+def positive(history: History) -> Bools:
+    """(n,) which rows were never below 0, as far as is known."""
+    least = np.full(len(history.now_s), np.inf)
+    for one in (history.fine, history.mid, history.long):
+        if one.low.shape[1]:
+            least = np.fmin(least, np.fmin.reduce(one.low, axis=1).astype(np.float64))
+    return np.asarray(least + history.offset >= -ROUNDING * np.abs(history.offset))
+
+
+def reached_before(history: History, sign: Floats, daily: bool = True) -> NDArray[np.float64]:
     """(n,) of rows that move up, or down by `sign` (n,): seconds since an hour whose worst value was at least as far as the
-    newest, BACK_S ago or earlier."""
+    newest, BACK_S ago or earlier; NaN without a newest. Not `daily`: hours at which most days bring it as far are left out."""
     long, n = history.long, len(sign)
     out = np.full(n, np.nan)
     back = int(BACK_S // long.step_s)
@@ -143,9 +183,13 @@ def reached_before(history: History, sign: Floats) -> NDArray[np.float64]:
     if columns <= back:
         return out
     worst = np.where(sign[:, None] > 0, long.high, -long.low)[:, : columns - back]
-    newest = _mean(history.fine.mean[:, -3:]) * sign
+    newest = history.fine.mean[:, -1] * sign if history.fine.mean.shape[1] else out  # one sample, as that hour's worst is
     with np.errstate(invalid="ignore"):
         there = worst >= newest[:, None]
+    if not daily:
+        days = there[:, there.shape[1] % 24 :].reshape(n, -1, 24)
+        most = np.count_nonzero(days, axis=1) > days.shape[1] / 2
+        there &= ~most[:, (np.arange(there.shape[1]) - there.shape[1]) % 24]
     last = there.shape[1] - 1 - np.argmax(there[:, ::-1], axis=1)
     found = there.any(axis=1)
     out[found] = (columns - 1 - last[found]) * long.step_s

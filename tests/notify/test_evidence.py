@@ -46,7 +46,19 @@ def test_on_pages_the_series_that_it_speaks_for_are_a_fact_of_their_own() -> Non
 def test_what_jumped_is_told_by_how_much_and_without_a_pace() -> None:
     assert facts(jumped=30.0, unit="By")["jumped"] == "up by 30 B"
     assert facts(jumped=-0.25, unit="{ratio}")["jumped"] == "down by 25%"
+    assert facts(jumped=229.0, jumped_from=22.0, unit="{errors}/min")["jumped"] == "up from 22 errors/min"
+    assert facts(jumped=-24.5, jumped_from=40.0)["jumped"] == "down from 40"
     assert "moves" not in facts(jumped=30.0)
+
+
+def test_what_is_nothing_beside_the_other_numbers_is_0() -> None:
+    """A mean that decays never gets to 0."""
+    found = facts(now=3.0, usual_low=0.0, usual_high=1.71e-290, expected=-1e-9, unit="{kills}")
+    assert (found["now"], found["usual"]) == ("3 kills", "0 kills here at this hour, expected 0 kills")
+    assert facts(now=2e-9, usual_low=0.0, usual_high=1e-9, unit="1")["usual"] == "0 to 1e-09 here at this hour"
+    other = {"labels": {"instance": "b"}, "now": 2.0, "usual_low": 1e-300, "usual_high": 1.0}
+    (one,) = told([replace(SYMPTOM, evidence={"also": [other]})], NOW)
+    assert one.also == ("instance=b: now 2, usual 0 to 1",)
 
 
 def test_an_anomaly_is_told_with_what_was_usual_and_its_share() -> None:

@@ -184,8 +184,20 @@ def test_what_was_as_far_out_before_speaks_against_an_anomaly_of_one_series(stor
     (said,) = explain_anomalies(watch, np.array([0]), now_s).values()
     assert said["against"] == ["it stood as far out 4d22h ago"]
     assert said["jumped"] > 10
+    assert 5 < said["jumped_from"] < 15
     assert explain_anomalies(watch, np.array([0]), now_s)[0] is said, "between two looks what was said stands"
     assert explain_anomalies(watch, np.zeros(0, np.int64), now_s) == {}
+
+
+def test_of_events_that_are_counted_nothing_below_0_is_usual_and_none_before_were_as_many(store: Store) -> None:
+    world, breaks = World(), START_S + 8 * 86400
+    rare = lambda t: (np.random.default_rng(3).random(len(t)) < 0.02) * (t < breaks) * 1.0  # noqa: E731
+    world.add("load", {"instance": "db1"}, lambda t: np.where(t < breaks, rare(np.asarray(t)), 3.0))
+    one = anomaly_of(world, store, breaks - 600, breaks + 300)
+    assert one.evidence["now"] == 3.0
+    assert one.evidence["usual_low"] == 0.0
+    assert one.evidence["expected"] >= 0.0
+    assert one.evidence["against"] == []
 
 
 def anomaly_of(world: World, store: Store, from_s: int, until_s: int) -> Symptom:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aiops.core.records import Floats, History, Limit, Resolution
-from aiops.symptoms.explain import SPANS_S, against, paces, still, windows
+from aiops.symptoms.explain import SPANS_S, Moved, against, paces, positive, reached_before, still, windows
 
 NOW_S = 1_750_000_000 // 3600 * 3600
 HOUR_S = 3600
@@ -81,6 +81,38 @@ def test_a_turn_back_is_said() -> None:
 def test_a_level_that_was_reached_before_is_said() -> None:
     found = said(lambda h: np.where(h < -100, 60.0, 40 + 0.1 * (h + 100)), 0.1)
     assert "it stood there 4d5h ago and did not go on" in found
+
+
+def test_right_after_a_jump_nothing_before_was_as_far_out() -> None:
+    """The newest sample is held against the worst one of an hour, not a mean that the jump has hardly moved."""
+    found = history(lambda h: np.where(h > -0.01, 9.0, np.where(abs(h + 50) < 0.6, 4.0, 1.0)))
+    assert np.isnan(reached_before(found, np.ones(1))[0])
+    assert np.isnan(reached_before(history(lambda h: np.where(h > -0.01, np.nan, 1.0 - h)), np.ones(1))[0]), "no sample now"
+
+
+def test_what_most_days_bring_at_another_hour_is_not_as_far_out_as_now() -> None:
+    peaks = lambda h: np.where(np.abs(h % 24 - 12) < 2, 9.0, 1.0)  # noqa: E731
+    found = history(lambda h: np.where(h > -0.01, 8.0, peaks(h)), lambda h: np.where(h > -0.01, 8.0, peaks(h) * (h > -60)))
+    assert reached_before(found, np.ones(2)).tolist() == [35 * HOUR_S] * 2
+    assert reached_before(found, np.ones(2), daily=False) == pytest.approx([np.nan, 35 * HOUR_S], nan_ok=True)
+
+
+@pytest.mark.parametrize(("value", "true"), [(5.0, True), (4.0, True), (5.1, False), (2.0, False), (-5.0, False)])
+def test_a_doubt_goes_when_the_newest_value_no_longer_bears_it_out(value: float, true: bool) -> None:
+    said = ["before"] if true else []
+    one = Moved(7, {"against": ["before"]}, 1.0, 3.0, 5.0, False)
+    assert one.of(value, (1.0, 0.0, 3.0))["against"] == said
+    assert Moved(7, {"against": ["before"]}, -1.0, 3.0, 5.0, False).of(-value, (1.0, 0.0, 3.0))["against"] == said
+
+
+def test_what_never_was_below_0_is_not_told_to_be_usual_there() -> None:
+    found = history(lambda h: np.where(h > -1, 3.0, 0.0), lambda h: np.where(abs(h + 200) < 1, -1.0, 2.0))
+    assert positive(found).tolist() == [True, False]
+    assert Moved(7, {"against": []}, 1.0, 3.0, 5.0, True).of(3.0, (-0.1, -0.2, 0.8)) == {
+        "against": [], "expected": 0.0, "usual_low": 0.0,
+    }  # fmt: skip
+    assert Moved(7, {"against": []}, 1.0, 3.0, 5.0, True).of(-3.0, (-0.1, -0.2, 0.8)) == {"against": []}
+    assert Moved(7, {"against": []}, 1.0, 3.0, 5.0, False).of(3.0, (-0.1, -0.2, 0.8)) == {"against": []}
 
 
 def test_missing_samples_and_a_pause_are_said() -> None:
