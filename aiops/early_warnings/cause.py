@@ -6,7 +6,8 @@ Also a storm: beyond so many single warnings in a short time the rest are told a
 from __future__ import annotations
 
 import math
-from collections import Counter
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,8 @@ from aiops.early_warnings.voice import heard, urgency, worse
 Pair = tuple[str, str]
 CHANCE = 0.01
 """Episodes begin together by chance more seldom than this where they are taken for one cause."""
+ROUGH = 0.05
+"""How far the beginnings of what began together are estimated apart, as a share of the time since: so much noise makes of it."""
 SHOWN = 5
 """Symptoms that a warning of many entities carries: those of the most urgent ones."""
 LISTED, AT_ONCE = 1000, 1000
@@ -39,26 +42,73 @@ class Together:
 
 
 def shared(
-    fresh: Sequence[EarlyWarning], recent: Sequence[EarlyWarning], crowd: Mapping[Pair, int], per_entity: float, rules: Together
+    fresh: Sequence[EarlyWarning], recent: Sequence[EarlyWarning], crowd: Mapping[Pair, int], per_entity: float, rules: Together,
+    entities: int = 0,
 ) -> Iterator[tuple[Labels, list[EarlyWarning]]]:
     """(the labels that all of them have, its episodes) for each cause that episodes `fresh`, with `recent` ones, share.
 
-    A label that several have is a cause where so many episodes are too many for chance: P(X >= count) < CHANCE for X Poisson
-    with mean `per_entity` (false episodes an entity in `within_s`) times `crowd` (entities with that label). The label of most
-    episodes goes first, of several the one that fewest entities have. Each episode belongs to one cause at most.
+    A label that several have that began together is a cause where so many episodes are too many for chance: P(X >= count) <
+    CHANCE for X Poisson with mean `per_entity` (false episodes an entity in `within_s`) times `crowd` (entities with that label).
+    The label of most episodes goes first, of several the one that fewest entities have. Each episode belongs to one cause at
+    most. What all `entities` have, the calm ones too, is named only where they share nothing else.
     """
     left = [*fresh, *recent]
-    new = {w.id for w in fresh}
+    new, pairs = {w.id for w in fresh}, {w.id: tuple(labels_of(w).items()) for w in left}
+    begins = {w.id: at for w in left if (at := began_s(w)) is not None}
     while len(left) >= rules.least and any(w.id in new for w in left):
-        counts = Counter(pair for w in left for pair in labels_of(w).items())
-        enough = [(-n, crowd.get(pair, n), pair) for pair, n in counts.items() if n >= rules.least]
+        having = defaultdict[Pair, list[EarlyWarning]](list)
+        for w in left:
+            for pair in pairs[w.id]:
+                having[pair].append(w)
+        groups = {pair: together(some, begins, rules) for pair, some in having.items() if len(some) >= rules.least}
+        enough = [(-len(some), crowd.get(pair, len(some)), pair) for pair, some in groups.items() if len(some) >= rules.least]
         found = next((pair for n, all_, pair in sorted(enough) if _beyond_chance(-n, per_entity * all_)), None)
         if found is None:
             return
-        group = [w for w in left if labels_of(w).get(found[0]) == found[1]]
-        left = [w for w in left if labels_of(w).get(found[0]) != found[1]]
-        if any(w.id in new for w in group):
-            yield _common(group), group
+        group = groups[found]
+        taken = {w.id for w in group}
+        left = [w for w in left if w.id not in taken]
+        if not new.isdisjoint(taken):
+            common = _common(group)
+            telling = {name: value for name, value in common.items() if not 0 < entities <= crowd.get((name, value), 0)}
+            yield telling or common, group
+
+
+def began_s(warning: EarlyWarning) -> float | None:
+    """When what is forecast began to move, as far as that is known, else when it became a symptom; None: no time is told, and
+    what there is began when it was first seen."""
+    if warning.crossing is None or not warning.symptoms:
+        return None
+    lead = warning.symptoms[0]
+    return float(lead.evidence.get("began_s", lead.since_s))
+
+
+def together(group: list[EarlyWarning], begins: Mapping[str, float], rules: Together) -> list[EarlyWarning]:
+    """The most of a group that began together, within `joins_s` or ROUGH of the time since the first did, in the order given:
+    that they open in one turn may be because a daemon has just started. `begins`: of each id, as far as it has such a time."""
+    known = [begins[w.id] for w in group if w.id in begins]
+    if not known or max(known) - min(known) <= rules.joins_s:
+        return group
+    known.sort()
+    now_s, first, most = max(w.opened_s for w in group), 0.0, 0
+    for i, at in enumerate(known):
+        count = bisect_right(known, at + _reach(now_s - at, rules)) - i
+        first, most = (at, count) if count >= most else (first, most)
+    last = first + _reach(now_s - first, rules)
+    return [w for w in group if first <= begins.get(w.id, first) <= last]
+
+
+def began_with(warning: EarlyWarning, cause: EarlyWarning, rules: Together) -> bool:
+    """Whether a forecast began when those did that a cause shows, as far as that is known."""
+    mine, its = began_s(warning), [float(s.evidence["began_s"]) for s in cause.symptoms if "began_s" in s.evidence]
+    if mine is None or not its or cause.crossing is None:
+        return True
+    reach = _reach(warning.opened_s - min(mine, *its), rules)
+    return min(its) - reach <= mine <= max(its) + reach
+
+
+def _reach(ago_s: float, rules: Together) -> float:
+    return max(rules.joins_s, ROUGH * ago_s)
 
 
 def labels_of(warning: EarlyWarning) -> dict[str, str]:

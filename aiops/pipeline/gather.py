@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 from aiops.core.labels import Labels
 from aiops.core.records import EarlyWarning, Stage
-from aiops.early_warnings.cause import Pair, Together, has, shared, spoken
+from aiops.early_warnings.cause import Pair, Together, began_s, began_with, has, shared, spoken
 from aiops.early_warnings.episode import Event
 from aiops.early_warnings.voice import urgency
 from aiops.pipeline.beside import Index, under
@@ -15,7 +15,7 @@ from aiops.pipeline.decide import rules_of
 from aiops.pipeline.fates import over
 from aiops.pipeline.meeting import Meeting
 
-WEEK_S = 7 * 86400.0
+HOUR_S, DAY_S, WEEK_S = 3600.0, 86400.0, 7 * 86400.0
 
 
 def gather(meeting: Meeting) -> None:
@@ -81,6 +81,7 @@ def _joins(meeting: Meeting, warning: EarlyWarning, cause: EarlyWarning) -> bool
         alert = cause.kind != "rule" or warning.entity.get("alertname", "") == cause.entity.get("alertname", "")
         since = now_s - last <= rules.joins_s if warning.card == cause.card else now_s - cause.opened_s <= rules.within_s
         due = cause.kind == warning.kind and alert and since and has(warning, cause.entity)
+        due = due and began_with(warning, cause, rules)
     return due and meeting.may_speak(cause, warning)
 
 
@@ -112,10 +113,11 @@ def _found(meeting: Meeting, fresh: Sequence[EarlyWarning]) -> Iterator[tuple[La
     """Labels that so many of these and of what began shortly before, by whatever card, share that it is no chance.
 
     What goes on for longer, and is first seen by a daemon that has just started, did not begin with the others, and what a cause
-    lists already has one, though it was told alone before that.
+    lists already has one, though it was told alone before that. Nor is it known of what rose before anything is held.
     """
     rules = _rules(meeting)
     fresh = [w for w in fresh if not w.symptoms or meeting.now_s - w.symptoms[0].since_s <= rules.within_s]
+    fresh = [w for w in fresh if _dated(meeting, w)]
     ids = {w.id for w in fresh}
     if not fresh:
         return
@@ -123,7 +125,7 @@ def _found(meeting: Meeting, fresh: Sequence[EarlyWarning]) -> Iterator[tuple[La
     recent = [
         w for w in meeting.open()
         if w.kind == fresh[0].kind and not w.cause and w.id not in ids and meeting.now_s - w.opened_s <= rules.within_s
-        and _sort(meeting, w) == sort
+        and _sort(meeting, w) == sort and _dated(meeting, w)
     ]  # fmt: skip
     if len(fresh) + len(recent) < rules.least:
         return
@@ -132,7 +134,20 @@ def _found(meeting: Meeting, fresh: Sequence[EarlyWarning]) -> Iterator[tuple[La
     for one in watches:
         crowd.update(meeting.rooms.floor.crowd(one))
     weekly = max(one.card.anomaly_budget_per_week for one in watches)
-    yield from shared(fresh, recent, crowd, weekly * rules.within_s / WEEK_S, rules)
+    entities = sum(len(one.entities) for one in watches)
+    yield from shared(fresh, recent, crowd, weekly * rules.within_s / WEEK_S, rules, entities)
+
+
+def _dated(meeting: Meeting, warning: EarlyWarning) -> bool:
+    """Whether it is known when what is forecast began: not of what has risen for as long as anything of its card is held, of
+    which days are told by whole ones. A series that came later began when it came."""
+    begin = began_s(warning)
+    if begin is None or "began_s" not in warning.symptoms[0].evidence:
+        return True
+    window = meeting.owner(warning).window
+    first, ago = window.first_s[: window.n], warning.opened_s - begin
+    held = warning.opened_s - int(first[first >= 0].min(initial=warning.opened_s))
+    return ago < held - (DAY_S + 2 * HOUR_S if ago >= DAY_S else 0.1 * ago)
 
 
 def _cause(meeting: Meeting, entity: Labels, group: Sequence[EarlyWarning], fresh: set[str]) -> bool:

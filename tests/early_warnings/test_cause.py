@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aiops.core.records import EarlyWarning
-from aiops.early_warnings.cause import Together, has, shared, spoken
+from aiops.early_warnings.cause import Together, began_with, has, shared, spoken
 from aiops.early_warnings.episode import next_state
 from aiops.notify.evidence import sentence
 from tests.early_warnings.test_episode import RULES, symptom
@@ -65,6 +65,41 @@ def test_what_began_a_little_earlier_counts_but_makes_no_cause_of_its_own() -> N
     recent, fresh = hosts(2, now=50, cluster="eu"), [episode("new", cluster="eu")]
     assert [len(group) for _, group in shared(fresh, recent, Counter(), SELDOM, TOGETHER)] == [3]
     assert list(shared([], hosts(3, cluster="eu"), Counter(), SELDOM, TOGETHER)) == []
+
+
+def began(instance: str, hours_ago: float, now: int = 10**6, **labels: str) -> EarlyWarning:
+    one = episode(instance, now, now + 3600.0, **labels)
+    (lead,) = one.symptoms
+    return one.having(symptoms=(replace(lead, evidence={**lead.evidence, "began_s": now - 3600.0 * hours_ago}),))
+
+
+def test_what_began_hours_apart_has_no_common_cause_though_it_opens_at_once() -> None:
+    apart = [began(f"h{i}", ago, cluster="eu") for i, ago in enumerate([120.0, 20.0, 20.0, 18.0, 16.0, 15.0])]
+    assert list(shared(apart, [], Counter(), SELDOM, TOGETHER)) == []
+
+
+def test_what_began_at_two_times_is_two_causes_of_the_same_label() -> None:
+    early, late = ([began(f"{ago}-{i}", ago + 0.2 * i, cluster="eu") for i in range(3)] for ago in (40, 2))
+    mixed = [one for pair in zip(early, late, strict=True) for one in pair]
+    found = list(shared([*mixed, began("alone", 9.0, cluster="eu")], [], Counter(), SELDOM, TOGETHER))
+    assert sorted((labels["cluster"], sorted(w.id for w in group)) for labels, group in found) == sorted(
+        ("eu", sorted(w.id for w in group)) for group in (early, late)
+    )
+
+
+def test_one_that_began_at_another_time_does_not_join() -> None:
+    cause = opened([began(f"h{i}", 20.0, cluster="eu") for i in range(3)])
+    assert began_with(began("new", 20.5, cluster="eu"), cause, TOGETHER)
+    assert not began_with(began("new", 16.0, cluster="eu"), cause, TOGETHER)
+    assert not began_with(began("new", 0.2, cluster="eu"), cause, TOGETHER)
+
+
+def test_a_label_that_all_entities_have_is_named_only_where_they_share_nothing_else() -> None:
+    some, crowd = hosts(4, job="node", rack="r1"), Counter({("job", "node"): 9, ("rack", "r1"): 4})
+    assert [labels for labels, _ in shared(some, [], crowd, SELDOM, TOGETHER, 9)] == [{"rack": "r1"}]
+    assert [labels for labels, _ in shared(some, [], crowd, SELDOM, TOGETHER, 10)] == [{"job": "node", "rack": "r1"}]
+    few = hosts(4, job="node")
+    assert [labels for labels, _ in shared(few, [], crowd, SELDOM, TOGETHER, 9)] == [{"job": "node"}]
 
 
 def test_the_metric_is_no_shared_label() -> None:

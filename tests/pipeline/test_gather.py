@@ -16,7 +16,7 @@ from aiops.pipeline.keep import restore
 from aiops.store import Store
 from tests.daemon.rig import Course
 from tests.notify.samples import memory
-from tests.pipeline.made import START_S, World, anomaly_card, rooms_of, watch_of
+from tests.pipeline.made import START_S, World, anomaly_card, card, rooms_of, watch_of
 
 BREAKS_S = START_S + 30 * 3600
 STEP_S = 300
@@ -106,7 +106,7 @@ def test_what_a_cause_lists_makes_no_second_one_with_what_happens_elsewhere(stor
     watch = watch_of(world, anomaly_card(entity=["instance"]))
     said = live(watch, rooms_for(store, Together(within_s=3.0 * STEP_S)), BREAKS_S + 4 * STEP_S)
     causes = [(w.entity, len(w.members)) for kind, w in said if kind == "opened" and w.members]
-    assert causes == [({"cluster": "eu", "rack": "r1"}, 5)]
+    assert causes == [({"rack": "r1"}, 5)], "all have the cluster: it tells nothing of these"
     assert ("opened", 0) in told(store)[-1:], "the one of another rack is told alone"
 
 
@@ -183,3 +183,55 @@ def test_causes_count_for_a_storm_as_what_is_told_alone_does(store: Store) -> No
     live(watch, rooms, BREAKS_S + STEP_S)
     assert sorted(told(store)) == [("opened", 3)] * 3 + [("opened", 9)]
     assert [cause.entity for cause in watch.causes.values()][-1] == {}
+
+
+HOUR_S, STARTS_S = 3600, START_S + 9 * 86400
+
+
+def fills(seed: int, ago_h: float, left_h: float) -> Course:
+    """Flat at 0.8, then filling: below 0.05 after so many hours from where a daemon starts."""
+    pace = 0.75 / (ago_h + left_h)
+
+    def course(t: np.ndarray) -> np.ndarray:
+        noise = np.sin(t * (0.011 + 0.0013 * seed)) + np.sin(t * (0.0171 + 0.0007 * seed))
+        return 0.8 - pace * np.maximum((t - STARTS_S) / HOUR_S + ago_h, 0.0) + 0.0005 * noise
+
+    return course
+
+
+def disks(ago_h: list[float], since_s: int = START_S) -> World:
+    """Disks of one rack that began to fill so many hours before a daemon starts, and two calm ones of the same job elsewhere."""
+    world = World(begins_s=since_s)
+    for i, ago in enumerate(ago_h):
+        world.add("free", {"instance": f"d{i}", "rack": "r1", "job": "node"}, fills(i, ago, 4.0 + i))
+    for i in range(2):
+        world.add("free", {"instance": f"c{i}", "rack": f"q{i}", "job": "node"}, fills(20 + i, -(2.0**40), 2.0**41))
+    return world
+
+
+def started(store: Store, world: World) -> Watch:
+    """A daemon that starts on it, half an hour later."""
+    watch = watch_of(world, card(history="9d", guards={"persistence": "3/5"}))
+    live(watch, rooms_for(store), STARTS_S + 1800, STARTS_S)
+    return watch
+
+
+def test_what_a_daemon_that_starts_finds_filling_since_other_hours_has_no_common_cause(store: Store) -> None:
+    watch = started(store, disks([120.0, 20.0, 20.0, 18.0, 16.0, 15.0]))
+    assert len({w.opened_s for w in watch.open.values()}) < 6, "they open together"
+    assert told(store) == [("opened", 0)] * 6
+    assert watch.causes == {}
+
+
+def test_what_began_to_fill_together_is_one_warning_at_a_start_too(store: Store) -> None:
+    watch = started(store, disks([16.0, 16.0, 60.0, 15.9]))
+    (cause,) = watch.causes.values()
+    assert sorted(m["entity"]["instance"] for m in cause.members) == ["d0", "d1", "d3"]
+    assert cause.entity == {"rack": "r1"}, "all have the job"
+    assert sorted(told(store)) == [("opened", 0), ("opened", 3)]
+
+
+def test_what_fills_since_before_anything_is_held_is_not_known_to_have_begun_together(store: Store) -> None:
+    watch = started(store, disks([400.0, 300.0, 350.0, 260.0], STARTS_S - 2 * 86400))
+    assert len(watch.open) == 4
+    assert watch.causes == {}
