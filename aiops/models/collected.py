@@ -94,11 +94,11 @@ def toothed(scene: Scene, some: Ints, high: Fine, low: Fine, columns: int) -> tu
         stays &= top - ceiling[:, -1] < NEAR * (top - lowest)
         rows = np.flatnonzero(stays & ((np.diff(floor, axis=1) > 0).sum(axis=1) >= PARTS - 2))
     if len(rows):
-        rows = rows[_falls(high[rows], low[rows], columns, FALL * (ceiling[rows] - floor[rows]))]
+        rows = rows[falls(high[rows], low[rows], columns, FALL * (ceiling[rows] - floor[rows]))]
     return some[rows], floor[rows], ceiling[rows]
 
 
-def _falls(high: Fine, low: Fine, columns: int, depth: Array) -> Bools:
+def falls(high: Fine, low: Fine, columns: int, depth: Array) -> Bools:
     """(m,) whether the level fell by `depth` (m, PARTS) within two columns, TEETH times in `columns`, and in each part."""
     deep = np.repeat(depth, columns // PARTS, axis=1)
     high, before, low = high[:, -columns:], high[:, -columns - 1 : -1], low[:, -columns:]

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from aiops.core.params import Params
 from aiops.core.records import Bools, Crossings, Forecast, History, Ints, Limit, State
-from aiops.models import calm, collected, compound, cycles, days, excess, paths, quota, rhythm, spread, tops
+from aiops.models import calm, collected, compound, cycles, days, excess, paths, quota, rhythm, spread, teeth, tops
 from aiops.models.again import REST_S, WINDOW_S, Touched
 from aiops.models.climb import far_enough
 from aiops.models.course import Course
@@ -213,10 +213,14 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         count = np.isfinite(eta).sum(axis=1)
         rows, last = np.arange(n), np.maximum(count - 1, 0)
         middle = 0.5 * (eta[rows, last // 2] + eta[rows, (last + 1) // 2])
+        clock = [path.name for path in seen.paths].index(paths.CLOCK)
+        ruled = np.isfinite(seen.eta_s[:, clock])  # what runs like a clock is no matter of opinion
+        middle[ruled] = seen.eta_s[ruled, clock]
         with np.errstate(invalid="ignore"):
             evidence = middle <= horizon_s
             nearest = np.abs(np.where(np.isfinite(seen.eta_s), seen.eta_s, np.inf) - middle[:, None])
         best = np.where(evidence, np.argmin(np.where(np.isnan(nearest), np.inf, nearest), axis=1), 0)
+        best = np.where(evidence & ruled, clock, best)
         pace = np.stack([p.pace for p in seen.paths], axis=1)[rows, best]
         window = np.array([p.window_s for p in seen.paths])[best]
         sign = np.where(limit.above, 1.0, -1.0)
@@ -262,6 +266,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
             paths.envelope(scene, hours, reach, stopped, carried.get(hours, True), enough, farther)
             for hours, reach in ENVELOPES
         ]
+        found = teeth.told(found, scene)
         by_day = stopped, course.carried_daily, growth.levels, farther
         found += [days.daily(scene, count, DAYS_REACH, *by_day) for count in DAYS]
         found.append(days.clock(scene, course.stairs))
