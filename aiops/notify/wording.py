@@ -14,8 +14,7 @@ from aiops.notify.clock import UTC_CLOCK, Clock
 from aiops.notify.evidence import began, newest_s, sentence, told
 from aiops.notify.fates import ENDS, PENDING, Fate, leading, lines, said, tally, title_of
 
-TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST = 60, 5, 10
-CARDS_AT_MOST = 5
+TITLE_ENTITY_AT_MOST, SYMPTOMS_AT_MOST, MEMBERS_AT_MOST, CARDS_AT_MOST = 60, 5, 10, 5
 PLACES = ("cluster", "namespace", "instance", "node", "pod", "container", "service", "queue", "topic", "mountpoint")
 """Labels that say where something is."""
 _MODE = {
@@ -68,8 +67,9 @@ def lasting(warning: EarlyWarning) -> str:
 
 
 def since(warning: EarlyWarning) -> int:
-    """Since when it lasts, of one that tells no time: of silence since its last sample."""
-    return warning.symptoms[0].since_s if warning.kind == "absence" and warning.symptoms else warning.opened_s
+    """Since when it lasts, of one that tells no time: silence since its last sample, else when the series that leads began to."""
+    own = warning.symptoms[0].since_s if warning.kind == "absence" and warning.symptoms else warning.opened_s
+    return int(min(own, _evidence(warning).get("began_s") or own))
 
 
 def _left(at_s: float, now_s: float, over: str = "") -> str:
@@ -158,17 +158,16 @@ def body(
     why = "Last seen" if ended else "Why"
     out += [f"Began: {at}" for at in _began(warning, clock)]
     out += [f"{why}: {sentence(symptom)}" for symptom in warning.symptoms[:SYMPTOMS_AT_MOST]]
-    if len(warning.symptoms) > SYMPTOMS_AT_MOST:
-        out.append(f"{why}: and {len(warning.symptoms) - SYMPTOMS_AT_MOST} series more")
+    if (more := len(warning.members or warning.symptoms) - len(warning.symptoms[:SYMPTOMS_AT_MOST])) > 0:
+        out.append(f"{why}: and {more} {'series' if not warning.members else 'entity' if more == 1 else 'entities'} more")
     out += _beside(warning, clock)
     return "\n".join([*out, *_data(warning), *_what(warning), f"More: aiops warnings show {warning.id}"])
 
 
 def _began(warning: EarlyWarning, clock: Clock) -> Iterator[str]:
-    """When what the first of its series does began, beside when it was warned of; nothing where that is not known."""
-    each = [symptom.evidence for symptom in warning.symptoms if symptom.evidence.get("began_s") is not None]
-    if each:
-        known = min(each, key=lambda one: float(one["began_s"]))
+    """When what the series that leads does began, beside when it was warned of; nothing where it is not known, or *When*."""
+    known = _evidence(warning)
+    if known.get("began_s") is not None and (warning.crossing is not None or warning.state == "closed"):
         earlier = text(warning.opened_s - known["began_s"]) + " before it was told" if known["began_s"] < warning.opened_s else ""
         yield began(known, clock.whole(known["began_s"], earlier))
 
@@ -294,7 +293,10 @@ def _some(names: Sequence[str]) -> str:
 def _when(warning: EarlyWarning, now_s: float, clock: Clock) -> Iterator[str]:
     c = warning.crossing
     if c is None:
-        yield f"When: since {clock.whole(since(warning), f'for {about(max(0.0, now_s - since(warning)))}')}"
+        first, told_s = since(warning), warning.opened_s
+        lasts = [f"for {about(now_s - first)}"] if now_s > first else []
+        lasts += [f"told after {about(told_s - first)}"] if warning.kind == "anomaly" and first < told_s < now_s else []
+        yield f"When: since {clock.whole(first, ', '.join(lasts))}"
         return
     held = f" ({stated(warning)})" if stated(warning) else ""
     yield f"When: {clock.whole(c.expected_s, _left(c.expected_s, now_s))}, {_between(c, clock)}{held}"

@@ -136,6 +136,9 @@ def look(watch: Watch, now_s: int, latest: NDArray[np.float64], history_of: Call
     wanted = watch.forecaster.screen(watch.forecaster_state, latest, watch.limit, watch.row_now(now_s))
     rows = np.flatnonzero(wanted)
     found, unmasked = no_crossings(watch.n, "far from the limit"), Unmasked(watch)
+    with np.errstate(invalid="ignore"):
+        there = np.where(watch.limit.above, latest >= watch.limit.value, latest <= watch.limit.value)
+    found.reason[there] = "already beyond the limit"  # of rows that need no look too
     found.reason[watch.forecaster.waiting(watch.forecaster_state)] = "not forecast yet: others have their turn"
     for horizon_s, part in _chunks(watch, rows):
         state = {name: array[part] for name, array in watch.forecaster_state.items()}

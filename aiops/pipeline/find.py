@@ -204,7 +204,7 @@ def _absences(watch: Watch, now_s: int, held: Bools | None) -> dict[int, list[Sy
     rows = np.flatnonzero(guards.step(watch.gates["absence"], firing, known, watch.guards, at))
     usual = absence.scale(state, watch.step_s)
     about = _about(watch, explain_absences(watch, rows, now_s))
-    symptoms = build.absences(rows, score, state["silent_s"], usual, at, about)
+    symptoms = build.absences(rows, score, state["silent_s"], usual, at, about, absence.seen(state))
     return _grouped(watch, rows, symptoms)
 
 

@@ -60,7 +60,16 @@ def score(state: State, step_s: int) -> Floats:
 def scale(state: State, step_s: int) -> Floats:
     """(n,) the scale s of each row's silences, seconds."""
     least = max(LEAST_S, LEAST_STEPS * float(step_s))
-    return np.asarray(np.maximum(np.cbrt(state["cube"]), least) * (1.0 + YOUNG / np.maximum(state["hours"], 1.0)))
+    return np.asarray(np.maximum(np.cbrt(state["cube"]), least) * _young(state))
+
+
+def seen(state: State) -> Floats:
+    """(n,) the same as far as silences were seen, without a smallest one: 0 where there was none."""
+    return np.asarray(np.cbrt(np.maximum(state["cube"], state["longest_s"] ** 3 / MEMORY_HOURS)) * _young(state))
+
+
+def _young(state: State) -> Floats:
+    return np.asarray(1.0 + YOUNG / np.maximum(state["hours"], 1.0))
 
 
 def firing(state: State, score: Floats) -> Bools:

@@ -148,14 +148,19 @@ def anomalies(
     return out
 
 
-def absences(rows: Ints, score: Floats, silent_s: Floats, usual_s: Floats, now_s: Ints, about: About) -> list[Symptom]:
-    """Symptoms of rows that are silent, since `silent_s` before `now_s`; `usual_s` is the scale of their silences."""
+def absences(
+    rows: Ints, score: Floats, silent_s: Floats, usual_s: Floats, now_s: Ints, about: About, seen_s: Floats
+) -> list[Symptom]:
+    """Symptoms of rows that are silent, since `silent_s` before `now_s`; `usual_s` is the scale of their silences, which is not
+    below a smallest one, `seen_s` what they were until now: 0 = none was seen."""
     out, naming = [], about.naming
     for i in rows.tolist():
         silent, value = float(silent_s[i]), plain(score[i]) or 0.0
+        usual = "" if seen_s[i] < usual_s[i] else f"; silences of {text(float(usual_s[i]))} are usual here"
+        usual = usual or ("; silences so long are not usual here" if seen_s[i] else "; no sample was missing here before")
         evidence = {
             "now": None, "unit": naming.unit, "silent_s": silent, "usual_silence_s": plain(usual_s[i]), "score": round(value, 3),
-            "reason": f"silent for {text(silent)} while its source answers; silences of {text(float(usual_s[i]))} are usual here",
+            "reason": f"silent for {text(silent)} while its source answers{usual}",
             **about.more.get(i, {}),
         }  # fmt: skip
         out.append(

@@ -160,13 +160,42 @@ def test_no_line_holds_anything_that_moves_or_colours(case: str) -> None:
     assert all(len(line) < 500 for line in lines)
 
 
-def test_it_began_when_the_first_of_its_series_did() -> None:
-    """The series that leads is the strangest, not the first; one that does not know says nothing."""
-    each = [symptom(evidence={"began_s": OPENED_S + late}) for late in (600, -900, 0)]
-    found = body(warning(symptoms=(symptom(), *each)), OPENED_S + HOUR_S, None)
+def test_it_began_when_the_series_that_leads_did() -> None:
+    """Its numbers stand beside it; another of which that is known says nothing for one of which it is not."""
+    each = [symptom(evidence={"began_s": OPENED_S + late}) for late in (-900, -1800)]
+    found = body(warning(symptoms=(*each, symptom())), OPENED_S + HOUR_S, None)
     assert [line for line in found.splitlines() if line.startswith("Began: ")] == [
         f"Began: about {UTC_CLOCK.whole(OPENED_S - 900, '15m before it was told')}"
     ]
+    assert "Began: " not in body(warning(symptoms=(symptom(), *each)), OPENED_S + HOUR_S, None)
+
+
+@pytest.mark.parametrize(
+    ("late_s", "now_s", "when", "ended"),
+    [
+        (-120, 0, "08:08 UTC (for 2m)", ["08:08 UTC (2m before it was told)"]),
+        (-120, HOUR_S, "08:08 UTC (for 1h2m, told after 2m)", ["08:08 UTC (2m before it was told)"]),
+        (0, 0, "08:10 UTC", ["08:10 UTC"]),
+        (600, HOUR_S, "08:10 UTC (for 1h)", ["08:20 UTC"]),
+        (None, HOUR_S, "08:10 UTC (for 1h)", []),
+    ],
+)
+def test_since_when_it_is_unusual_is_told_once_and_alike(late_s: float | None, now_s: float, when: str, ended: list[str]) -> None:
+    own = {} if late_s is None else {"began_s": OPENED_S + late_s}
+    one = anomaly(symptoms=(symptom(kind="anomaly", crossing=None, evidence=own),))
+    said, at = body(one, OPENED_S + now_s, None), OPENED_S + now_s
+    assert f"When: since 2026-03-02 {when}\n" in said
+    assert title(one, at).partition(" since ")[2].startswith(when[:9])
+    assert "Began: " not in said
+    over = body(one.having(state="closed", closed_s=OPENED_S + HOUR_S), OPENED_S + HOUR_S, None).splitlines()
+    assert [line for line in over if line.startswith("Began: ")] == [f"Began: about 2026-03-02 {at}" for at in ended]
+
+
+@pytest.mark.parametrize(("shown", "count", "line"), [(5, 6, "and 1 entity more"), (5, 8, "and 3 entities more"), (4, 4, "")])
+def test_of_many_entities_it_is_told_how_many_are_not_shown(shown: int, count: int, line: str) -> None:
+    each = tuple(symptom(labels={"instance": f"db{i}"}) for i in range(shown))
+    said = body(warning(entity={"cluster": "eu"}, members=MEMBERS[:count], symptoms=each), OPENED_S, None)
+    assert [one for one in said.splitlines() if one.startswith("Why: and")] == [f"Why: {line}"] * bool(line)
 
 
 def test_a_label_cannot_write_a_line_of_its_own() -> None:

@@ -128,3 +128,17 @@ def test_who_warns_does_not_depend_on_what_is_taken_off_scores() -> None:
     assert watch.own[1] > watch.own[0] + 0.5
     assert watch.comparable(asked).tolist() == watch.thresholds.tolist()
     assert (watch.comparable(asked - 0.01) < watch.thresholds).all()
+
+
+def test_of_what_needs_no_look_it_is_said_where_it_stands() -> None:
+    """What is beyond its limit and stays there climbs no more than what is far from it."""
+    world = World()
+    for name, free in (("full", 0.03), ("wide", 0.9)):
+        world.add("free", {"instance": name}, lambda t, free=free: 0.0 * t + free)
+    watch = watch_of(world, card())
+    for now in (NOW, NOW + 300):  # the first one looks at all
+        read.read(watch, now)
+        forecast(watch, now)
+    assert watch.crossings is not None
+    said = {one["instance"]: why for one, why in zip(watch.window.labels, watch.crossings.reason.tolist(), strict=True)}
+    assert said == {"full": "already beyond the limit", "wide": "far from the limit"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiops.symptoms.absence import LEAST_STEPS, RATIO, firing, hear, initial, routine, scale, score
+from aiops.symptoms.absence import LEAST_STEPS, RATIO, firing, hear, initial, routine, scale, score, seen
 
 MINUTE_S, HOUR, DAY = 60, 60, 1440
 
@@ -149,3 +149,14 @@ def test_what_lives_long_is_not_judged_by_what_is_short_nor_by_other_kinds() -> 
     pods, nodes = [(i, i + 3) for i in range(33)], [(0, 35), (0, 36), (0, 36)]
     assert ends([*pods, *nodes], [32, 33]) == [True, False]
     assert ends([*pods, (32, 35)], [33], [0] * 33 + [1]) == [False]
+
+
+def test_what_was_seen_of_silences_knows_no_smallest_one() -> None:
+    never, once, lately = "#" * 5 * HOUR, "#" * 90 + "." + "#" * (5 * HOUR - 91), "#" * (5 * HOUR - 9) + "." + "#" * 8
+    often = ("#" * 20 + "." * 30 + "#" * 10) * 5
+    state = heard([never, once, lately, often])
+    found, least = seen(state), scale(state, MINUTE_S)
+    assert found[0] == 0.0
+    assert (found[1:3] > 0.0).all()
+    assert (found[1:3] < least[1:3]).all()
+    assert found[3] == least[3]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from aiops.core.records import Crossing, Crossings, Limit, Lineage, Remark
-from aiops.symptoms.build import About, Naming, Strange, anomalies, exhaustion, severity, sureness, trust
+from aiops.symptoms.build import About, Naming, Strange, absences, anomalies, exhaustion, severity, sureness, trust
 
 LINEAGE = Lineage("prod", "q", 0, 60)
 NAMING = Naming("disk_full", "free", "By", critical_within_s=600.0, warning_within_s=7200.0)
@@ -109,3 +109,14 @@ def test_no_rows_no_symptoms() -> None:
 def test_what_was_made_of_a_partial_answer_is_believed_half() -> None:
     whole = Lineage("prom", "q", 0, 60, partial=(Remark("2 series left out"),))
     assert (trust(whole), trust(Lineage("prom", "q", 0, 60, partial=("a store is missing",)))) == (1.0, 0.5)
+
+
+def test_what_silences_are_usual_is_told_as_far_as_there_were_any() -> None:
+    """The smallest scale is no silence that was seen."""
+    about = About([{"a": str(i)} for i in range(3)], Naming("silent", "load", "1"), lambda row: LINEAGE)
+    rows, same = np.arange(3), np.full(3, 1200.0)
+    scale, seen = np.array([183.0, 183.0, 400.0]), np.array([0.0, 20.0, 400.0])
+    found = absences(rows, np.ones(3), same, scale, np.full(3, 9000), about, seen)
+    assert [one.evidence["reason"].partition("; ")[2] for one in found] == [
+        "no sample was missing here before", "silences so long are not usual here", "silences of 6m40s are usual here",
+    ]  # fmt: skip
