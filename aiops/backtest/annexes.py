@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from aiops.core.text import visible
 
 BEFORE_ALL = -(2**62)
 RESETS = {"daily": 1, "monthly": 2}
+Place = tuple[str, ...]
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:\n]')
 KEYS = ("above", "below", "unit", "capacity", "resets", "steps")
 
 
@@ -47,19 +51,25 @@ Limits = Mapping[str, Mapping[str, LimitRule]]
 def read_limits(folder: Path) -> Limits:
     """Limits by entity and metric; none without the file. Raises FileError with every mistake in it."""
     path = folder / "limits.json"
-    mistakes: list[Mistake] = []
+    wrong: dict[Place, str] = {}
     out: dict[str, dict[str, LimitRule]] = {}
     for entity, metrics in _json(path).items():
         if not isinstance(metrics, dict):
-            mistakes.append(_mistake(path, entity, "must be an object: metric to limit"))
+            wrong[entity,] = "must be an object: metric to limit"
             continue
+        bare = [key for key in KEYS if key in metrics and not isinstance(metrics[key], dict)]
+        nameless = bare if {"above", "below"} & set(bare) else []
+        if nameless:
+            side = next(key for key in nameless if key in ("above", "below"))
+            wrong[entity, side] = f'no metric is named between {entity!r} and "{side}"; write {{METRIC: {{"{side}": …}}}} there'
         for metric, rule in metrics.items():
+            if metric in nameless:
+                continue
             try:
                 out.setdefault(entity, {})[metric] = _rule(rule)
             except ValueError as e:
-                mistakes.append(_mistake(path, f"{entity}.{metric}", str(e)))
-    if mistakes:
-        raise FileError(mistakes)
+                wrong[entity, metric] = str(e)
+    _refuse(path, wrong)
     return out
 
 
@@ -82,8 +92,9 @@ def read_train_ends(folder: Path) -> Mapping[str, int]:
     path = folder / "labels.json"
     entities = _json(path).get("entities", {})
     if not isinstance(entities, dict):
-        raise FileError([_mistake(path, "entities", "must be an object: entity to its labels")])
-    out, mistakes = {}, []
+        _refuse(path, {("entities",): "must be an object: entity to its labels"})
+    out: dict[str, int] = {}
+    wrong: dict[Place, str] = {}
     for entity, labels in entities.items():
         end = labels.get("train_end") if isinstance(labels, dict) else None
         if end is None:
@@ -91,9 +102,8 @@ def read_train_ends(folder: Path) -> Mapping[str, int]:
         try:
             out[entity] = math.ceil(_number(end))
         except ValueError as e:
-            mistakes.append(_mistake(path, f"entities.{entity}.train_end", str(e)))
-    if mistakes:
-        raise FileError(mistakes)
+            wrong["entities", entity, "train_end"] = str(e)
+    _refuse(path, wrong)
     return out
 
 
@@ -125,8 +135,39 @@ def _number(x: Any) -> float:
     return float(x)
 
 
-def _mistake(path: Path, field: str, message: str) -> Mistake:
-    return Mistake(str(path), 1, 1, field, message)
+def _refuse(path: Path, wrong: Mapping[Place, str]) -> None:
+    """Raise FileError with what is wrong at each place of a JSON file, if anything is."""
+    if wrong:
+        at = dict(_places(path.read_text("utf-8")))
+        raise FileError(Mistake(str(path), *at.get(place, (1, 1)), ".".join(place), why) for place, why in wrong.items())
+
+
+def _places(text: str) -> Iterator[tuple[Place, tuple[int, int]]]:
+    """Each key of a text that is JSON, with its line and column; inside lists none is told."""
+    keys: list[str] = []
+    line, begin, lists, last = 1, 0, 0, ""
+    where = (1, 1)
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        if mark == "\n":
+            line, begin = line + 1, token.end()
+        elif mark in "[]":
+            lists += 1 if mark == "[" else -1
+        elif lists:
+            continue
+        elif mark == ":":
+            keys[-1] = json.loads(last)
+            yield tuple(keys), where
+        elif mark == "{":
+            keys.append("")
+        elif mark == "}":
+            keys.pop()
+        else:
+            last, where = mark, (line, token.start() - begin + 1)
+
+
+def _mistake(path: Path, message: str) -> Mistake:
+    return Mistake(str(path), 1, 1, "", message)
 
 
 def _json(path: Path) -> Mapping[str, Any]:
@@ -135,9 +176,9 @@ def _json(path: Path) -> Mapping[str, Any]:
     except FileNotFoundError:
         return {}
     except OSError as e:
-        raise FileError([_mistake(path, "", f"cannot be read: {e.strerror}")]) from e
+        raise FileError([_mistake(path, f"cannot be read: {e.strerror}")]) from e
     except orjson.JSONDecodeError as e:
         raise FileError([Mistake(str(path), e.lineno, e.colno, "", f"no JSON: {e.msg}")]) from e
     if not isinstance(found, dict):
-        raise FileError([_mistake(path, "", "must be a JSON object")])
+        raise FileError([_mistake(path, "must be a JSON object")])
     return found

@@ -29,6 +29,7 @@ from aiops.cli.said import (
     emit,
     fail,
     failing,
+    host_port,
     incidents_app,
     settings_of,
     stored,
@@ -63,7 +64,7 @@ def root(
 def run(
     config: ConfigPath = None,
     data_dir: DataDir = None,
-    listen: Annotated[str | None, typer.Option(help="HOST:PORT to serve on")] = None,
+    listen: Annotated[str | None, typer.Option(callback=host_port, help="HOST:PORT to serve on")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="notify nobody, do nothing")] = False,
     only: Annotated[str, typer.Option(help="responses: only carry them on; no source is watched, nothing is served")] = "",
 ) -> None:
@@ -90,7 +91,9 @@ def run(
 def demo(
     speed: Annotated[float | None, typer.Option(min=1, help="times real time; 60 with pages, 600 with --once or json")] = None,
     once: Annotated[bool, typer.Option("--once", help="in the terminal alone, and end with it")] = False,
-    listen: Annotated[str, typer.Option(help="HOST:PORT of the pages; port 0: any that is free")] = "127.0.0.1:0",
+    listen: Annotated[
+        str, typer.Option(callback=host_port, help="HOST:PORT of the pages; port 0: any that is free")
+    ] = "127.0.0.1:0",
     output: Out = "text",
 ) -> None:
     """Play a recorded incident on the pages of a browser: a warning opens, a runbook asks, the warning is judged by what came."""

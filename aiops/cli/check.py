@@ -19,7 +19,7 @@ from aiops.config.routing import every, resolved
 from aiops.config.settings import Settings, load_settings
 from aiops.config.shipped import models_dir, runbooks_dir, shelves
 from aiops.config.yaml_file import Document, load, yaml_files
-from aiops.config.yaml_strict import Loc
+from aiops.config.yaml_strict import FOLDER, Loc
 from aiops.core.errors import FileError, Mistake
 from aiops.core.text import json_of
 from aiops.core.units import mistaken
@@ -76,7 +76,7 @@ def _files(files: Sequence[Path], config: Path | None) -> Iterator[Mistake]:
     runbooks: list[Runbook] = []
     for path in files:
         if path.is_dir() and not yaml_files([path]):
-            yield Mistake(str(path), 1, 1, "", "holds no YAML file; name a file, or a folder with .yaml files in it")
+            yield Mistake(str(path), 1, 1, FOLDER, "holds no YAML file; name a file, or a folder with .yaml files in it")
     for path in yaml_files(files):
         try:
             one = _judge(path)

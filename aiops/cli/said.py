@@ -28,6 +28,16 @@ def _form(word: str) -> str:
     return word
 
 
+def host_port(text: str | None) -> str | None:
+    """What is given to --listen; anything but HOST:PORT ends the command with exit 2."""
+    from aiops.config import access
+
+    try:
+        return None if text is None else access.host_port(text)
+    except ValueError as e:
+        raise typer.BadParameter(str(e)) from e
+
+
 Out = Annotated[str, typer.Option("-o", "--output", callback=_form, help="text for people, json: one object a line")]
 ConfigPath = Annotated[Path | None, typer.Option("--config", help="the config file; without it the embedded default")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="where state, database and token live")]

@@ -14,7 +14,14 @@ from aiops.config.oidc import Oidc
 from aiops.config.oidc import Role as Role
 
 DEFAULT_LISTEN = "127.0.0.1:9464"
-LISTEN = r"^(\[[0-9a-fA-F:.]+\]|[^:\s\[\]]+):\d{1,5}$"
+LISTEN = r"^(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z._-]+):[0-9]{1,5}$"
+
+
+def host_port(value: str) -> str:
+    """The same text. Raises ValueError unless it is HOST:PORT, the host an address or a name in ASCII."""
+    if not re.fullmatch(LISTEN, value) or int(value.rpartition(":")[2]) > 65535:
+        raise ValueError(f"{value!r} is no HOST:PORT; write for example 127.0.0.1:9464 or [::1]:9464")
+    return value
 
 
 class Person(Strict):
@@ -63,9 +70,7 @@ class WebSettings(Strict):
     @field_validator("listen")
     @classmethod
     def _host_port(cls, value: str) -> str:
-        if not re.fullmatch(LISTEN, value) or int(value.rpartition(":")[2]) > 65535:
-            raise ValueError(f"{value!r} is no HOST:PORT; write for example 127.0.0.1:9464 or [::1]:9464")
-        return value
+        return host_port(value)
 
     @classmethod
     def mistakes(cls, raw: Mapping[str, Any]) -> Found:

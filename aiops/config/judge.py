@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,8 @@ from aiops.config.yaml_strict import Loc
 from aiops.core.errors import AiopsError, Mistake
 
 _PASSWORD = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://[^/@\s]*:[^/@\s]+@")
+_PLACEHOLDER = re.compile(r"\$\{[A-Za-z_][^{}]*\}")
+"""What a shell would fill in; the look-ups of runbooks begin with two braces."""
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
 EXPORTS = ("remote_write", "lineage")
 """Settings that name a place of their own; the policy's `locations` call it so."""
@@ -177,8 +180,16 @@ def _secrets(document: Document, value: Any, loc: Loc) -> Iterator[Mistake]:
         for i, one in enumerate(value):
             yield from _secrets(document, one, (*loc, i))
     elif isinstance(value, str) and _PASSWORD.match(value):
-        variable = environment.PREFIX + "__".join(str(p).upper() for p in loc)
-        yield document.mistake(loc, f"holds a password; secrets do not stand in a file: use a *_file key or {variable}")
+        yield document.mistake(loc, f"holds a password; secrets do not stand in a file: use a *_file key or {_variable(loc)}")
+    elif isinstance(value, str) and (found := _PLACEHOLDER.search(value)) is not None:
+        how = f"write the value out, or set the variable {_variable(loc)} in its place; secrets by a *_file"
+        yield document.mistake(loc, f"{found[0]} is not filled in from the environment; {how}")
+
+
+def _variable(loc: Loc) -> str:
+    """The variable that gives what stands at `loc`; of an item of a list, that which gives the whole list."""
+    names = itertools.takewhile(lambda part: isinstance(part, str), loc)
+    return environment.PREFIX + "__".join(str(name).upper() for name in names)
 
 
 def _empty(document: Document, value: Any, loc: Loc) -> Iterator[Mistake]:

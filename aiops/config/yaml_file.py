@@ -15,7 +15,18 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from aiops.config.messages import message_of
-from aiops.config.yaml_strict import MAX_BYTES, PARSER_ERRORS, Loc, composed, dotted, mended, read, yaml_mistake
+from aiops.config.yaml_strict import (
+    DOCUMENT,
+    FILE,
+    MAX_BYTES,
+    PARSER_ERRORS,
+    Loc,
+    composed,
+    dotted,
+    mended,
+    read,
+    yaml_mistake,
+)
 from aiops.core.errors import FileError, Mistake
 
 M = TypeVar("M", bound=BaseModel)
@@ -98,7 +109,7 @@ class Document:
     def refuse(self, mistakes: Iterable[Mistake]) -> None:
         """Raise FileError with these mistakes and the file's own, if there is any; one place is told of once."""
         found = {m.field for m in self.mistakes}
-        every = [*self.mistakes, *(m for m in mistakes if not m.field or m.field not in found)]
+        every = [*self.mistakes, *(m for m in mistakes if m.field == DOCUMENT or m.field not in found)]
         if every:
             raise FileError(dict.fromkeys(every))
 
@@ -132,7 +143,7 @@ def load(path: Path) -> Document:
 def parsed(name: str, text: str) -> Document:
     """As `load`, of a text that stands nowhere, at most as long as a file; `name` is what mistakes call it."""
     if len(text) > MAX_BYTES:
-        raise FileError([Mistake(name, 1, 1, "", f"has more than {MAX_BYTES} characters")])
+        raise FileError([Mistake(name, 1, 1, FILE, f"has more than {MAX_BYTES} characters")])
     try:
         node = composed(name, text)
         mistakes = mended(name, node)

@@ -12,7 +12,14 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, DocumentStartEvent, ScalarEvent
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    MappingStartEvent,
+    ScalarEvent,
+)
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.parser import Parser
 from ruamel.yaml.reader import ReaderError
@@ -20,6 +27,8 @@ from ruamel.yaml.reader import ReaderError
 from aiops.core.errors import FileError, Mistake
 
 MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_DIGITS = 256 * 1024, 50, 10_000, 400
+DOCUMENT, FILE, FOLDER = "document", "file", "folder"
+"""What stands in the place of a field: of all that a file holds, of a file that cannot be read, of a folder without files."""
 Loc = tuple[str | int, ...]
 _TEXT, _INT = "tag:yaml.org,2002:str", "tag:yaml.org,2002:int"
 _HINTS = {
@@ -33,15 +42,15 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def dotted(loc: Loc) -> str:
-    """`("steps", 0, "with")` as `steps[0].with`.
+    """`("steps", 0, "with")` as `steps[0].with`, no place as DOCUMENT; on one line, whatever keys hold.
 
-    >>> dotted(("steps", 0, "with"))
-    'steps[0].with'
+    >>> dotted(("steps", 0, "with")), dotted(()), dotted(("a\\nb",))
+    ('steps[0].with', 'document', 'a\\\\nb')
     """
     out = ""
     for part in loc:
         out += f"[{part}]" if isinstance(part, int) else (f".{part}" if out else str(part))
-    return out
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in out) or DOCUMENT
 
 
 def read(path: Path, max_bytes: int = MAX_BYTES) -> str:
@@ -65,7 +74,7 @@ def read(path: Path, max_bytes: int = MAX_BYTES) -> str:
     except UnicodeDecodeError as e:
         line = raw.count(b"\n", 0, e.start) + 1
         column = e.start - raw.rfind(b"\n", 0, e.start)
-        raise FileError([Mistake(str(path), line, column, "", "is not UTF-8; save the file as UTF-8")]) from e
+        raise FileError([Mistake(str(path), line, column, FILE, "is not UTF-8; save the file as UTF-8")]) from e
 
 
 def _refuse_kind(path: Path, info: os.stat_result) -> None:
@@ -74,20 +83,55 @@ def _refuse_kind(path: Path, info: os.stat_result) -> None:
 
 
 def _refused(path: Path, why: str) -> FileError:
-    return FileError([Mistake(str(path), 1, 1, "", why)])
+    return FileError([Mistake(str(path), 1, 1, FILE, why)])
+
+
+class _Place:
+    """Where in a document a parser is, as far as its events tell."""
+
+    def __init__(self) -> None:
+        self._open: list[list[Any]] = []
+        """Of each collection that is open: whether it is a mapping, the key or number of its part, whether a value is due."""
+
+    @property
+    def loc(self) -> Loc:
+        """The part that was begun last."""
+        return tuple(part for _, part, _ in self._open if part is not None)
+
+    def pass_by(self, event: Any) -> None:
+        """One event further."""
+        if isinstance(event, CollectionEndEvent):
+            self._open.pop()
+        elif isinstance(event, CollectionStartEvent | ScalarEvent | AliasEvent):
+            self._begin(event)
+            if isinstance(event, CollectionStartEvent):
+                self._open.append([isinstance(event, MappingStartEvent), None, False])
+
+    def _begin(self, event: Any) -> None:
+        if not self._open:
+            return
+        top = self._open[-1]
+        mapping, part, awaited = top
+        if not mapping:
+            top[1] = 0 if part is None else part + 1
+        elif awaited:
+            top[2] = False
+        else:
+            top[1:] = [event.value if isinstance(event, ScalarEvent) else "?", True]
 
 
 class _Watched(Parser):
     """A parser whose events are looked at one by one. Raises FileError at the first that is refused."""
 
-    def __init__(self, name: str, loader: Any) -> None:
+    def __init__(self, name: str, place: _Place, loader: Any) -> None:
         super().__init__(loader)
-        self._name = name
+        self._name, self._place = name, place
         self._depth = self._nodes = self._documents = 0
 
     def get_event(self) -> Any:
         """The next event, which may be built on."""
         event = super().get_event()
+        self._place.pass_by(event)
         self._documents += isinstance(event, DocumentStartEvent)
         self._depth += isinstance(event, CollectionStartEvent)
         self._depth -= isinstance(event, CollectionEndEvent)
@@ -101,18 +145,21 @@ class _Watched(Parser):
             why = "holds more than one document; use one file each"
         if why:
             mark = event.start_mark
-            raise FileError([Mistake(self._name, mark.line + 1, mark.column + 1, "", why)])
+            raise FileError([Mistake(self._name, mark.line + 1, mark.column + 1, dotted(self._place.loc), why)])
         return event
 
 
 def composed(name: str, text: str) -> Node | None:
     """The tree of the only document of a text, None of an empty one; nothing is built of an event that is refused.
 
-    Raises FileError at the first such event, and one of PARSER_ERRORS where it is no YAML.
+    Raises FileError at the first such event, and where it is no YAML.
     """
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Parser = functools.partial(_Watched, name)
-    node: Node | None = yaml.compose(text)
+    yaml, place = YAML(typ="safe", pure=True), _Place()
+    yaml.Parser = functools.partial(_Watched, name, place)
+    try:
+        node: Node | None = yaml.compose(text)
+    except PARSER_ERRORS as e:
+        raise FileError([yaml_mistake(name, text, e, place.loc)]) from e
     return node
 
 
@@ -174,8 +221,8 @@ def _bad_key(key: Node, seen: dict[str, int]) -> str:
     return ""
 
 
-def yaml_mistake(name: str, text: str, error: Exception) -> Mistake:
-    """What the parser refused, where it stands."""
+def yaml_mistake(name: str, text: str, error: Exception, loc: Loc = ()) -> Mistake:
+    """What the parser refused, where it stands; `loc`: the part that it was in, where that is known."""
     line = column = 1
     message = str(error).split("\n")[0] or type(error).__name__
     if isinstance(error, MarkedYAMLError):
@@ -188,7 +235,7 @@ def yaml_mistake(name: str, text: str, error: Exception) -> Mistake:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         message = f"the character {text[error.position : error.position + 1]!r} is not allowed; remove it"
-    return Mistake(name, line, column, "", message)
+    return Mistake(name, line, column, dotted(loc), message)
 
 
 PARSER_ERRORS = (YAMLError, ValueError, RecursionError)

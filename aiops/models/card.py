@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 from aiops.config.fields import Duration, Found, Step, WholeFile, at, either, items, repeated, schema_of_file, span
 from aiops.config.routing import ZoneName
 from aiops.config.yaml_file import Document, load, load_named, validate
+from aiops.config.yaml_strict import FOLDER
 from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Stage
 from aiops.models.alerts_card import AlertsCard, AlertsRule
@@ -84,7 +85,7 @@ class ModelCard(WholeFile):
     def mistakes(cls, raw: Mapping[str, Any]) -> Found:
         """What its parts say of each other."""
         if raw.get("forecast") is None and raw.get("detect") is None:
-            yield (), "give forecast or detect, or both: without one nothing is watched"
+            yield ("forecast",), "give forecast or detect, or both: without one nothing is watched"
         history, step = span(raw, "history"), span(raw, "step") or 60.0
         if history is not None and history < step:
             yield ("history",), "must not be shorter than step"
@@ -205,7 +206,7 @@ def load_cards(paths: Iterable[Path]) -> list[ModelCard]:
     paths = list(paths)
     cards = load_named(paths, _load)
     if not cards:
-        raise FileError(Mistake(str(p), 1, 1, "", "holds no model card; put at least one .yaml file there") for p in paths)
+        raise FileError(Mistake(str(p), 1, 1, FOLDER, "holds no model card; put at least one .yaml file there") for p in paths)
     return cards
 
 

@@ -83,6 +83,23 @@ def test_every_bad_limit_is_named_at_once(tmp_path: Path) -> None:
     assert [m.field for m in error.value.mistakes] == ["a.x", "b"]
 
 
+def test_a_bad_limit_is_told_where_it_stands(tmp_path: Path) -> None:
+    text = '{"a": {"x": {"above": 2, "steps": [[0, {"x": 1}]]},\n  "x2": {"above": 1}, "\\u0078y":5},\n "b":\n 3}'
+    write_json(tmp_path, "limits.json", "x").write_text(text)
+    with pytest.raises(FileError) as error:
+        read_limits(tmp_path)
+    assert [(m.field, m.line, m.column) for m in error.value.mistakes] == [("a.x", 1, 8), ("a.xy", 2, 23), ("b", 3, 2)]
+
+
+def test_a_limit_without_its_metric_is_told_so(tmp_path: Path) -> None:
+    write_json(tmp_path, "limits.json", {"a": {"x": {"above": 1}}, "ramp": {"above": 5, "unit": "By", "x": {"below": 1}}})
+    with pytest.raises(FileError) as error:
+        read_limits(tmp_path)
+    (one,) = error.value.mistakes
+    assert one.field == "ramp.above"
+    assert one.message == """no metric is named between 'ramp' and "above"; write {METRIC: {"above": …}} there"""
+
+
 def test_keys_that_say_nothing_are_named_once_each(tmp_path: Path) -> None:
     rule = {"above": 1, "unit": "By", "capacity": 2, "resets": "daily", "resetz": "daily"}
     write_json(tmp_path, "limits.json", {"a": {"x": rule, "y": {"above": 2, "resetz": 1}, "z": {"below": 2, "steps": [[0, 1]]}}})

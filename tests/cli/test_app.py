@@ -98,7 +98,7 @@ def test_run_refuses_a_wrong_config_with_every_mistake_and_makes_nothing(tmp_pat
 def test_run_refuses_a_config_that_is_not_there(tmp_path: Path) -> None:
     code, _, err = aiops("run", "--config", str(tmp_path / "none.yaml"))
     assert code == 1
-    assert "none.yaml:1:1: cannot be read" in err
+    assert "none.yaml:1:1: file: cannot be read" in err
 
 
 def test_backtest_of_nothing_is_told(tmp_path: Path) -> None:
@@ -114,3 +114,12 @@ def test_healthcheck_of_nobody_ends_with_1() -> None:
     assert url in err
     code, out, _ = aiops("healthcheck", url, "-o", "json")
     assert (code, json.loads(out)["ok"]) == (1, False)
+
+
+@pytest.mark.parametrize("command", ["run", "demo"])
+@pytest.mark.parametrize("listen", ["127.0.0.1", ":9999", "127.0.0.1:99999", "häst:1", ""])
+def test_a_place_to_listen_at_that_is_none_is_usage(command: str, listen: str) -> None:
+    code, out, err = aiops(command, "--listen", listen)
+    assert (code, out) == (2, "")
+    assert "--listen" in err
+    assert "is no HOST:PORT" in err

@@ -94,7 +94,7 @@ def test_everything_that_is_wrong_is_told_at_once(tree: Path, monkeypatch: pytes
 def test_a_missing_config_file_is_told_and_the_exit_code_is_1(tmp_path: Path) -> None:
     code, lines = check("--config", str(tmp_path / "none.yaml"))
     assert code == 1
-    assert f"{tmp_path}/none.yaml:1:1: cannot be read: No such file or directory" in lines
+    assert f"{tmp_path}/none.yaml:1:1: file: cannot be read: No such file or directory" in lines
 
 
 def test_each_file_is_judged_on_its_own(tree: Path) -> None:

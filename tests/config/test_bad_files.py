@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from aiops.cli.check import run_check
+from aiops.cli.check import check, run_check
 
 BAD = Path(__file__).parent.parent / "bad"
 FILES = sorted(BAD.glob("*.yaml"))
@@ -41,6 +41,14 @@ def test_every_line_says_where(path: Path) -> None:
         assert int(row) >= 1
         assert int(column) >= 1
         assert message.startswith(" ")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_every_line_names_a_field_or_what_of_the_file_is_meant(path: Path) -> None:
+    for one in check([path], None):
+        assert one.field
+        assert f": {one.field}: " in str(one)
+        assert "\n" not in str(one)
 
 
 def test_no_golden_text_is_left_without_its_file() -> None:

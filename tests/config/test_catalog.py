@@ -74,7 +74,7 @@ def test_the_rest_of_the_settings_is_what_it_is_without_a_catalogue(tmp_path: Pa
         ("name: bank", "name: shop", "17:12: metadata.name: shop is described twice"),
         ('aiops/tier: "1"', "aiops/tier: high", "7:17: metadata.annotations.aiops/tier: "),
         ("aiops/posture: growth", "aiops/posture: up", "7:34: metadata.annotations.aiops/posture: "),
-        ("apiVersion: backstage.io/v1beta1", "apiVersion: v1", "15:1: is no entity of a Backstage catalogue"),
+        ("apiVersion: backstage.io/v1beta1", "apiVersion: v1", "15:1: document: is no entity of a Backstage catalogue"),
         ("metadata: {name: sales}", "metadata: {name: [sales}", "12:"),
         ("metadata: {name: sales}", "metadata: {name: a, name: b}", "12:21: metadata.name: "),
     ],
@@ -91,5 +91,5 @@ def test_a_mistake_is_told_where_it_stands_in_the_file(tmp_path: Path, old: str,
 
 def test_a_catalogue_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "aiops.yaml").write_text("catalog: [none.yaml]\n")
-    with pytest.raises(FileError, match=r"none\.yaml:1:1: cannot be read"):
+    with pytest.raises(FileError, match=r"none\.yaml:1:1: file: cannot be read"):
         load_settings(tmp_path / "aiops.yaml")

@@ -101,6 +101,15 @@ def test_a_password_in_a_url_and_a_secret_header_are_refused(tmp_path: Path) -> 
     assert not any("u:p" in line or "Bearer x" in line for line in told), "a secret is not repeated in the message"
 
 
+def test_what_a_shell_would_fill_in_is_refused(tmp_path: Path) -> None:
+    told = mistakes(tmp_path, "sources:\n  p: {kind: prometheus, url: 'http://${HOST}:9090'}\nlineage: {url: 'http://h/${A:-b}'}\n")
+    how = "is not filled in from the environment; write the value out, or set the variable"
+    assert [line.split(": ", 1)[1] for line in told] == [
+        f"sources.p.url: ${{HOST}} {how} AIOPS_SOURCES__P__URL in its place; secrets by a *_file",
+        f"lineage.url: ${{A:-b}} {how} AIOPS_LINEAGE__URL in its place; secrets by a *_file",
+    ]
+
+
 def test_two_sources_of_one_name_are_told_with_both_lines(tmp_path: Path) -> None:
     told = mistakes(tmp_path, "sources:\n  a: {kind: host}\n  a: {kind: host}\n")
     assert told == ['aiops.yaml:5:3: sources.a: duplicate key "a", first on line 4; keep one of them']

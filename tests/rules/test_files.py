@@ -163,7 +163,7 @@ def test_a_wrong_key_hides_no_wrong_expression(tmp_path: Path) -> None:
 
 
 REFUSED = [
-    ("- alert: A\n  expr: a > 1\n", ["1:1: : a rule file is a mapping with `groups:`"]),
+    ("- alert: A\n  expr: a > 1\n", ["1:1: document: a rule file is a mapping with `groups:`"]),
     ("rules: []\n", ["1:1: rules: is no key that Prometheus knows here; known: groups, namespace"]),
     ("groups: {}\n", ["1:1: groups: must be a list"]),
     (
