@@ -14,6 +14,7 @@ import orjson
 
 from aiops import __version__
 from aiops.backtest.question import BadQuestion, Question, cards_of, moments, settings_of
+from aiops.backtest.workers import stoppable
 from aiops.core.errors import FileError, Mistake, SourceError
 from aiops.core.folders import write_whole
 from aiops.telemetry.recording import RecordingParams, RecordingSource
@@ -26,6 +27,11 @@ NAME = "question.json"
 @contextmanager
 def kept_in(folder: Path | None) -> Iterator[Path]:
     """The folder that outlives this process, or one that does not. Raises FileError when it cannot be written."""
+    with stoppable():
+        yield from _kept_in(folder)
+
+
+def _kept_in(folder: Path | None) -> Iterator[Path]:
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="aiops-backtest-") as made:
             yield Path(made)

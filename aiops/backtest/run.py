@@ -5,15 +5,10 @@ from __future__ import annotations
 import os
 import statistics
 import sys
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from aiops.backtest.contest import Told
 from aiops.backtest.contest_lanes import Heard
@@ -24,8 +19,9 @@ from aiops.backtest.replay import Lane, ReplaySource
 from aiops.backtest.series import Telling, check_asked, choose, event_s, most_telling, telling
 from aiops.backtest.shown import Shown
 from aiops.backtest.spool import Spool, merge
+from aiops.backtest.workers import each, folder_for, stoppable
 from aiops.core.durations import text
-from aiops.core.errors import AiopsError, FileError, Mistake
+from aiops.core.errors import FileError, Mistake
 from aiops.core.records import Outcome
 from aiops.models.card import ModelCard
 from aiops.pipeline import BatchJournal, Event, Rooms, Watch, turn
@@ -139,21 +135,24 @@ def backtest(data: Path, out: Path | None, options: Options, progress: Progress 
     found = survey(data)
     check_asked(found.entries, options.series)
     jobs = jobs_of(found.entries, options.workers)
+    turns = _turns(jobs)
     longest = max(entry.columns for entry in found.entries) if options.story else 0
-    share = _turns(jobs) / (_turns(jobs) + longest)
+    share = turns / (turns + longest)
     total = Summary(notes=found.notes)
-    with tempfile.TemporaryDirectory(dir=out.resolve().parent if out is not None else None, prefix=".backtest-") as folder:
-        parts = [Path(folder) / f"{i}.part" for i in range(len(jobs))]
-        alone = options.workers == 1 or len(jobs) == 1 or sum(_cells(job) for job in jobs) <= CELLS_ALONE
-        for summary in (_alone if alone else _side_by_side)(jobs, parts, options, lambda done: progress(share * done)):
+    with stoppable(), folder_for(out) as folder:
+        asked = [(job, folder / f"{i}.part", options) for i, job in enumerate(jobs)]
+        alone = len(jobs) == 1 or sum(_cells(job) for job in jobs) <= CELLS_ALONE
+        for summary in each(
+            _replay_to, asked, 1 if alone else options.workers, lambda done: progress(share * min(1.0, done / turns))
+        ):
             total.add(summary)
         if out is not None:
-            temporary = Path(folder) / "out"
-            merge(parts, temporary)
+            temporary = folder / "out"
+            merge([part for _, part, _ in asked], temporary)
             temporary.replace(out)
-    if options.story:
-        lane, metric = choose(found.entries, options.series, total.telling)
-        total.story = tell(lane, metric, options, lambda done: progress(share + (1 - share) * done))
+        if options.story:
+            lane, metric = choose(found.entries, options.series, total.telling)
+            total.story = tell(lane, metric, options, lambda done: progress(share + (1 - share) * done))
     return total
 
 
@@ -166,8 +165,8 @@ def tell(lane: Lane, metric: str, options: Options, progress: Progress = lambda 
         done += turns
         progress(min(1.0, done / lane.values.shape[1]))
 
-    with tempfile.TemporaryDirectory(prefix=".backtest-") as folder:
-        spool = Spool(Path(folder) / "alone", [lane.entity])
+    with folder_for(None) as folder:
+        spool = Spool(folder / "alone", [lane.entity])
         replay([lane], options, spool, mark, observer)
         spool.close()
     return observer.story()
@@ -208,54 +207,6 @@ def jobs_of(entries: Sequence[Entry], workers: int) -> list[list[Entry]]:
 
 def _turns(jobs: Sequence[Sequence[Entry]]) -> int:
     return sum(max(entry.columns for entry in job) for job in jobs)
-
-
-def _alone(jobs: Sequence[Sequence[Entry]], parts: Sequence[Path], options: Options, progress: Progress) -> list[Summary]:
-    total, done = _turns(jobs), 0
-
-    def mark(turns: int) -> None:
-        nonlocal done
-        done += turns
-        progress(min(1.0, done / total))
-
-    return [_replay_to(job, part, options, mark) for job, part in zip(jobs, parts, strict=True)]
-
-
-def _side_by_side(
-    jobs: Sequence[Sequence[Entry]], parts: Sequence[Path], options: Options, progress: Progress
-) -> list[Summary]:
-    total, context = _turns(jobs), get_context("forkserver")
-    counter = context.Value("q", 0)
-    with ProcessPoolExecutor(options.workers, context, initializer=_count_in, initargs=(counter,)) as pool:
-        futures = [pool.submit(_worker, job, part, options) for job, part in zip(jobs, parts, strict=True)]
-        waiting: set[Future[Summary]] = set(futures)
-        while waiting:
-            done, waiting = wait(waiting, timeout=0.3)
-            progress(min(1.0, counter.value / total))
-            if any(future.exception() is not None for future in done):
-                pool.shutdown(cancel_futures=True)
-                break
-        try:
-            return [future.result() for future in futures]
-        except BrokenProcessPool as e:
-            raise AiopsError("a process of the replay was killed, perhaps for want of memory; try --workers 1") from e
-
-
-_counter: Any = None
-"""In a worker: the turns that all workers have done."""
-
-
-def _count_in(counter: Any) -> None:
-    global _counter
-    _counter = counter
-
-
-def _worker(job: Sequence[Entry], part: Path, options: Options) -> Summary:
-    def mark(turns: int) -> None:
-        with _counter.get_lock():
-            _counter.value += turns
-
-    return _replay_to(job, part, options, mark)
 
 
 def _replay_to(job: Sequence[Entry], part: Path, options: Options, mark: Callable[[int], None]) -> Summary:

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from typing import Any
 
 from aiops.backtest.question import Question, close, grid, read_all, rooms_of
 from aiops.backtest.tape import play, reasons_in, record
 from aiops.backtest.tape_scores import PART
-from aiops.core.errors import AiopsError
+from aiops.backtest.workers import each
 from aiops.pipeline import Watch
 from aiops.pipeline.mask_rows import own_name
 
 Mark = Callable[[float], None]
-_counter: Any = None
-"""In a worker: the turns that all workers have done."""
 
 
 def recorded(
@@ -37,10 +31,9 @@ def recorded(
         left.unlink(missing_ok=True)
     jobs = [(w.name, share) for share in range(shares) for w in mine if not _recorded(path_of(folder, w.name, share, shares))]
     turns = {w.name: len(grid([w], since_s, asked.until_s)) for w in mine}
-    if jobs and workers == 1:
-        _alone(asked, folder, jobs, since_s, shares, turns, mark)
-    elif jobs:
-        _side_by_side(asked, folder, jobs, since_s, workers, turns, mark)
+    whole = max(1, sum(turns[name] for name, _ in jobs))
+    asks = [(asked, folder, name, since_s, share, shares) for name, share in jobs]
+    each(work, asks, workers, lambda done: mark(min(1.0, done / whole)))
     for watch in mine:
         play(watch, [path_of(folder, watch.name, share, shares) for share in range(shares)])
 
@@ -55,57 +48,6 @@ def _recorded(path: Path) -> bool:
 def path_of(folder: Path, name: str, share: int, shares: int) -> Path:
     """Where one share of a watch's forecasts is recorded."""
     return folder / f"tape-{hashlib.sha256(name.encode()).hexdigest()[:16]}-{share + 1}of{shares}.json"
-
-
-def _alone(
-    asked: Question, folder: Path, jobs: Sequence[tuple[str, int]], since_s: int, shares: int, turns: dict[str, int], mark: Mark
-) -> None:
-    whole, done = sum(turns[name] for name, _ in jobs), 0
-
-    def count(some: int) -> None:
-        nonlocal done
-        done += some
-        mark(min(1.0, done / max(1, whole)))
-
-    for name, share in jobs:
-        work(asked, folder, name, since_s, share, shares, count)
-
-
-def _side_by_side(
-    asked: Question, folder: Path, jobs: Sequence[tuple[str, int]], since_s: int, workers: int, turns: dict[str, int], mark: Mark
-) -> None:
-    whole, context = sum(turns[name] for name, _ in jobs), get_context("forkserver")
-    counter = context.Value("q", 0)
-    with ProcessPoolExecutor(workers, context, initializer=_count_in, initargs=(counter,)) as pool:
-        futures = [pool.submit(_worker, asked, folder, name, since_s, share, workers) for name, share in jobs]
-        waiting: set[Future[None]] = set(futures)
-        while waiting:
-            done, waiting = wait(waiting, timeout=0.3)
-            mark(min(1.0, counter.value / max(1, whole)))
-            if any(future.exception() is not None for future in done):
-                pool.shutdown(cancel_futures=True)
-                break
-        try:
-            for future in futures:
-                future.result()
-        except BrokenProcessPool as e:
-            raise AiopsError("a worker was killed, perhaps for want of memory; try --workers 1") from e
-
-
-def _count_in(counter: Any) -> None:
-    global _counter
-    _counter = counter
-
-
-def _worker(asked: Question, folder: Path, name: str, since_s: int, share: int, shares: int) -> None:
-    def count(some: int) -> None:
-        parent = parent_process()
-        if parent is not None and not parent.is_alive():
-            raise SystemExit("who asked for it is gone")
-        with _counter.get_lock():
-            _counter.value += some
-
-    work(asked, folder, name, since_s, share, shares, count)
 
 
 def work(
