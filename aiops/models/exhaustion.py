@@ -213,9 +213,9 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         count = np.isfinite(eta).sum(axis=1)
         rows, last = np.arange(n), np.maximum(count - 1, 0)
         middle = 0.5 * (eta[rows, last // 2] + eta[rows, (last + 1) // 2])
-        clock = [path.name for path in seen.paths].index(paths.CLOCK)
-        ruled = np.isfinite(seen.eta_s[:, clock])  # what runs like a clock is no matter of opinion
-        middle[ruled] = seen.eta_s[ruled, clock]
+        exact = np.isfinite(seen.eta_s) & [path.name == paths.CLOCK for path in seen.paths]  # no matter of opinion
+        ruled, clock = exact.any(axis=1), exact.argmax(axis=1)
+        middle[ruled] = seen.eta_s[ruled, clock[ruled]]
         with np.errstate(invalid="ignore"):
             evidence = middle <= horizon_s
             nearest = np.abs(np.where(np.isfinite(seen.eta_s), seen.eta_s, np.inf) - middle[:, None])
