@@ -25,6 +25,8 @@ STEPS = (
     + [h * HOUR for h in (2, 3, 4, 6, 8, 12, 24)]
 )  # fmt: skip
 """Steps on which buckets of every resolution meet; beyond a day: whole days."""
+REGULAR = 0.8
+"""Samples of which this share is the same distance apart keep that as their step if it divides an hour."""
 CELLS, CELLS_A_SAMPLE = 20_000_000, 50
 """A grid may have this many places, or this many for each sample: more is one wrong time, not a recording with gaps."""
 TURNS = 1_000_000
@@ -111,13 +113,18 @@ def _entry(path: Path, limits: Mapping[str, LimitRule], emit_from_s: int, folder
 def step_of(time_s: Ints) -> int:
     """The replay step for samples at `time_s` (t,), ascending: the usual distance, rounded down to one of STEPS or whole days.
 
-    A step a little shorter than the samples' leaves gaps, a longer one would lose samples; up to 5 % are rounded up.
+    A step a little shorter than the samples' leaves gaps, a longer one would lose samples; up to 5 % are rounded up. Samples that
+    are regular and a part of an hour apart keep their distance: every turn is at one of them.
 
     >>> import numpy as np
     >>> [step_of(d * np.arange(9)) for d in (7, 59, 60, 61, 90, 7000, 200000)]
-    [6, 60, 60, 60, 75, 7200, 172800]
+    [6, 60, 60, 60, 90, 7200, 172800]
     """
-    usual = float(np.median(np.diff(time_s))) * 1.05 if len(time_s) > 1 else 60.0
+    apart = np.diff(time_s) if len(time_s) > 1 else np.array([60])
+    middle = int(np.median(apart))
+    if middle > 0 and HOUR % middle == 0 and np.mean(apart == middle) >= REGULAR:
+        return middle
+    usual = float(np.median(apart)) * 1.05 if len(time_s) > 1 else 60.0
     if usual >= 2 * DAY:
         return int(usual // DAY) * DAY
     return max(step for step in STEPS if step <= max(usual, 1.0))

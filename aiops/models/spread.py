@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aiops.core.records import Bools, Ints
 
 LOOK_EVERY_S = 300
-"""Steps of a minute and more are forecast every 5 min: that is how often the middle resolution gains a bucket."""
+"""Steps of a minute and more are forecast every 5 min, in whole steps: that is how often the middle resolution gains a bucket."""
 FITS_A_SECOND = 400
 """Fits a look for each second of the step: at 0.2 to 0.3 ms of CPU about a tenth of it."""
 HEADROOM = 1.25
@@ -21,8 +21,12 @@ ROUND_S = 4 * 3600
 
 
 def looks_every(step_s: int) -> int:
-    """Seconds from look to look."""
-    return step_s if step_s < 60 else max(LOOK_EVERY_S, step_s)
+    """Seconds from look to look: whole steps, for where looks and turns do not meet there is none.
+
+    >>> [looks_every(step_s) for step_s in (30, 60, 90, 240, 300, 420)]
+    [30, 300, 270, 240, 300, 420]
+    """
+    return step_s if step_s < 60 else max(LOOK_EVERY_S // step_s, 1) * step_s
 
 
 def budget(step_s: int) -> int:

@@ -28,11 +28,16 @@ def test_an_entity_is_a_file_and_its_metrics_are_the_columns(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("distance", "step"),
-    [(1, 1), (5, 5), (7, 6), (59, 60), (60, 60), (61, 60), (90, 75), (300, 300), (420, 400), (3600, 3600), (7000, 7200),
+    [(1, 1), (5, 5), (7, 6), (59, 60), (60, 60), (61, 60), (40, 40), (45, 45), (90, 90),
+     (120, 120), (180, 180), (240, 240), (300, 300), (420, 400), (3600, 3600), (7000, 7200),
      (50_000, 43_200), (86_400, 86_400), (1_000_000, 1_036_800)],
 )  # fmt: skip
 def test_the_step_is_the_usual_distance_on_a_grid_whose_buckets_meet(distance: int, step: int) -> None:
     assert step_of(START + distance * np.arange(9)) == step
+
+
+def test_rows_that_are_not_regular_keep_a_step_whose_buckets_meet() -> None:
+    assert step_of(START + 90 * np.arange(99) + np.arange(99) % 2) == 75
 
 
 def test_a_single_row_has_a_step_too() -> None:
