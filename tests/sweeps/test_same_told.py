@@ -12,7 +12,7 @@ from aiops.early_warnings.cause import Together
 from aiops.pipeline import Rooms, StoreJournal, keep, turn
 from aiops.store import Store
 from aiops.store.codec import to_json
-from tests.daemon.rig import START_S, World, calm, card, falling
+from tests.daemon.rig import START_S, Course, World, calm, card
 from tests.pipeline.made import watch_of
 from tests.pipeline.panel import OUT
 
@@ -21,11 +21,16 @@ LABELS = [{"instance": f"i{i // 3}", "disk": f"d{i % 3}", "rack": f"r{i // 9}"} 
 """Six hosts of three disks each in two racks; two disks of each host fill, which of them sooner differs."""
 
 
+def fills(per_minute: float) -> Course:
+    """Flat for two hours, then a straight line down: what has fallen since before anything is held shares no beginning."""
+    return lambda t: 0.8 - per_minute * np.maximum(t - START_S - 7200, 0) / 60
+
+
 def lived(order: np.ndarray, folder: Path | None = None, **more: Any) -> dict[str, Any]:
     """What was kept of three hours of turns, in the order in which it was kept; with a `folder` restarted half way."""
     world, store, written = World(), Store.open("sqlite://", None), card(**more)
     for i in order.tolist():
-        world.add("free", LABELS[i], calm(0.6) if i % 3 == 1 else falling(0.0004 + 0.00004 * (5 * i % 18)))
+        world.add("free", LABELS[i], calm(0.6) if i % 3 == 1 else fills(0.0006 + 0.00004 * (5 * i % 18)))
     watch = watch_of(world, written, folder=folder)
     rooms = Rooms(store, StoreJournal(store), routes=[OUT], local_receivers=frozenset({"out"}), together=Together())
     rooms.watches.append(watch)
