@@ -30,7 +30,7 @@ LOOK = np.dtype([
     ("window_s", "<f8"), ("reason", "<i4"),
 ])  # fmt: skip
 """One row at one look."""
-FORMAT = 2
+FORMAT = 3
 """Of what is recorded here and in `tape_scores`. It grows with each change of what is written there, or of what that means: what
 an older build of the same version left is refused then. 1 named none."""
 SCORES = ".scores"

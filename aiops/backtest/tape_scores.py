@@ -90,8 +90,9 @@ class ScoreRecorder(Detector[Any]):
         return Scores(*whole)
 
     def _keep(self, time_s: Ints, rows: Ints, scores: NDArray[np.float64], part: State) -> None:
-        learnt = np.zeros(len(rows), bool) if self.inner.starts is None else self.inner.starts.learnt(part)
-        marks = np.stack([learnt, self.inner.stays(part, np.arange(len(rows)))])
+        starts, none = self.inner.starts, np.zeros(len(rows), bool)
+        learnt, given = (none, none) if starts is None else (starts.learnt(part), starts.given(part))
+        marks = np.stack([learnt, self.inner.stays(part, np.arange(len(rows))), given])
         for array in (time_s, rows, scores, marks, self._moved(rows, part)):
             np.save(self._file, array, allow_pickle=False)
 
@@ -142,6 +143,10 @@ class _OwnStart(Start):
         """As the inner one does."""
         self.inner.start(state, rows, members, time_s)
 
+    def given(self, state: State) -> Bools:
+        """As the inner one says."""
+        return self.inner.given(state)
+
 
 @dataclass(slots=True)
 class _Tape:
@@ -171,13 +176,18 @@ class ScorePlayer(Detector[Any]):
         self.starts = None if inner.starts is None else _PlayedStart(self)
         self._open = ExitStack()
         self._tapes = [_Tape(self._open.enter_context(path.open("rb"))) for path in paths]
-        self._marks = np.zeros((2, 0), bool)
+        self._marks = np.zeros((3, 0), bool)
         self._moves = inner.moves(inner.initial(0))
 
     @property
     def learnt(self) -> Bools:
         """(n,) rows that others could start from."""
         return np.asarray(self._marks[0])
+
+    @property
+    def given(self) -> Bools:
+        """(n,) rows that are judged by their cohort."""
+        return np.asarray(self._marks[2])
 
     def initial(self, n: int) -> State:
         """Nothing but the rows' numbers."""
@@ -239,6 +249,10 @@ class _PlayedStart(Start):
     def learnt(self, state: State) -> Bools:
         """As it was."""
         return self.of.learnt[state[ROW]]
+
+    def given(self, state: State) -> Bools:
+        """As it was."""
+        return self.of.given[state[ROW]]
 
     def start(self, state: State, rows: Ints, members: Ints, time_s: Ints) -> None:
         """Nothing."""

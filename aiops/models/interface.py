@@ -34,6 +34,10 @@ class Start(ABC):
         A row depends on its own members alone, and not on their order.
         """
 
+    @abstractmethod
+    def given(self, state: State) -> Bools:
+        """(n,) rows that are judged more by what they were given of their cohort than by what they have learnt themselves."""
+
 
 class Opinion(ABC):
     """A slower second opinion on the entities that deserve one. It is asked of an entity's rows beside others of their cohort,

@@ -127,7 +127,7 @@ class Seasonal(Detector[SeasonalParams]):
             "scale": np.full((n, len(KINDS)), np.inf),
             "part": np.full(n, np.iinfo(np.int64).min, np.int64),
             "recent": np.full((n, RECENT), -1.0),
-            "sort": np.full(n, WHOLE, np.uint8), "event": np.full(n, np.inf),
+            "sort": np.full(n, WHOLE, np.uint8), "event": np.full(n, np.inf), "given": np.zeros(n, np.float32),
         } | {name: array for part in parts for name, array in part.initial(n).items()}
 
     def score(self, state: State, values: Floats, time_s: Ints) -> Scores:

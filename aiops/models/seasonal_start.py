@@ -98,8 +98,13 @@ class SeasonalStart(Start):
         away = np.flatnonzero(beyond)
         began_away(started, away)
         started["blocks"][away] = self._day - 1.0
+        started["given"][:] = started["blocks"]
         for name, array in started.items():
             state[name][rows[begins]] = array[begins]
+
+    def given(self, state: State) -> Bools:
+        """Rows of whose blocks more were given than are their own."""
+        return np.asarray(state["blocks"] < 2.0 * state["given"])
 
     def _usual(self, state: State, groups: Ints) -> State:
         """What is usual for the members of each of g groups, (g, 1 + d): a clock and their numbers. As it is, and, called `of_…`,

@@ -139,10 +139,11 @@ def _usual(known: Mapping[str, Any], unit: str) -> str:
     if "usual_low" not in known or "usual_high" not in known:
         return expected
     low, high = quantities((known["usual_low"], known["usual_high"]), unit)
+    here = f"{'in its cohort' if known.get('usual_of') == 'cohort' else 'here'} at this hour{expected and ', ' + expected}"
     if low == high:
-        return f"{low} here at this hour{expected and ', ' + expected}"
+        return f"{low} {here}"
     low = low.partition(" ")[0] if low.partition(" ")[2] == high.partition(" ")[2] else low  # the unit once
-    return f"{low} to {high} here at this hour{expected and ', ' + expected}"
+    return f"{low} to {high} {here}"
 
 
 def _pace(known: Mapping[str, Any], unit: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from aiops.core.durations import text
 from aiops.core.labels import key
-from aiops.core.records import Floats, History, Ints
+from aiops.core.records import Bools, Floats, History, Ints
 from aiops.models.local_hours import localised
 from aiops.pipeline.watch import Watch
 from aiops.symptoms import begun, explain
@@ -121,6 +121,7 @@ def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, explain.Moved]:
     pace[np.isfinite(jumped)[:, None] & (np.array(explain.SPANS_S) >= (history.now_s - began)[:, None])] = np.nan
     with np.errstate(invalid="ignore"):
         inside = (latest >= low) & (latest <= high)
+    given = _given(watch, rows)
     found, look = {}, now_s // LOOK_S
     for i, row in enumerate(rows.tolist()):
         recent = float(pace[i, 0])
@@ -130,6 +131,8 @@ def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, explain.Moved]:
         }  # fmt: skip
         if np.isfinite(jumped[i]) and not moved:
             moved = {"jumped": float(jumped[i]), "jumped_from": float(level[i])}
+        if given[i]:
+            moved |= {"usual_of": "cohort", "reason": "unlike its cohort; it is too new to have been usual itself"}
         if inside[i] and held[i] >= STILL_S:
             moved = {"reason": f"it has not moved for {text(float(held[i]))}"}
         said = [f"it stood as far out {text(float(before[i]))} ago"] if np.isfinite(before[i]) and not inside[i] else []
@@ -138,6 +141,14 @@ def _moves(watch: Watch, rows: Ints, now_s: int) -> dict[int, explain.Moved]:
             float(sign[i]), float(edge[i]), float(sign[i] * latest[i]), bool(positive[i]),
         )  # fmt: skip
     return found
+
+
+def _given(watch: Watch, rows: Ints) -> Bools:
+    """(k,) which of `rows` (k,) are so new that what is usual for them is that of their cohort."""
+    starts = watch.detector.starts if watch.detector is not None else None
+    if starts is None:
+        return np.zeros(len(rows), bool)
+    return starts.given(watch.detector_state)[rows]
 
 
 def newest(watch: Watch, rows: Ints, now_s: int) -> dict[int, dict[str, Any]]:

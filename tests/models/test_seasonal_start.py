@@ -229,6 +229,22 @@ def test_what_was_given_is_no_learning_to_start_from() -> None:
     assert (model.ready(state) == 1.0).all()
 
 
+def test_who_is_judged_by_what_was_given_is_told_apart_until_its_own_counts_more() -> None:
+    model, state, clock = taught(np.full(5, 10.0), first_points(10.0))
+    assert model.starts is not None
+    assert not model.starts.given(state).any()
+    started(model, state, clock)
+    given = []
+    for j in range(1, 289):
+        x = 10.0 * course(clock[-1] + STEP * np.full((6, 1), j))
+        model.score(state, x, (clock[:, None] + STEP * j).astype(np.int64))
+        given.append(model.starts.given(state).tolist())
+    assert not any(any(one[:5]) for one in given)
+    mine = [one[5] for one in given]
+    assert 2 * 3600 < STEP * sum(mine) < 6 * 3600
+    assert not any(mine[sum(mine) :])
+
+
 def test_what_is_beyond_its_cohort_from_its_start_is_no_member_of_it_while_that_lasts() -> None:
     """Nor is a member less of one because something happens to it."""
     t = T0 + STEP * np.arange(COUNT - 20, COUNT + 276)

@@ -118,3 +118,8 @@ def test_text_from_outside_stays_on_its_line() -> None:
     assert one.against == ("p\\u202eq",)
     assert one.also[0].startswith("m\\x1b")
     assert series_text({}) == ""
+
+
+def test_what_is_usual_in_a_cohort_is_told_so() -> None:
+    found = facts(usual_low=1.0, usual_high=3.0, expected=2.0, usual_of="cohort")
+    assert found["usual"] == "1 to 3 in its cohort at this hour, expected 2"

@@ -154,3 +154,23 @@ def test_series_that_begin_together_learn_for_themselves(store: Store) -> None:
     for name, parts in states[0].items():
         for part, value in parts.items():
             np.testing.assert_array_equal(states[1][name][part], value, f"{name} {part}")
+
+
+def test_a_new_one_is_told_beside_its_cohort_and_an_old_one_beside_itself(store: Store) -> None:
+    """What is minutes old has no usual course of its own."""
+
+    def bad(number: int, begins_s: int, from_s: int) -> Any:
+        return lambda t: pod(number, begins_s)(t) * np.where(t >= from_s, 6.0, 1.0)
+
+    found = World()
+    for i in range(OLD):
+        found.add("load", {"instance": f"i{i}", "job": "shop"}, bad(i, START_S, BORN_S + 600) if i == 0 else pod(i))
+    found.add("load", {"instance": "new", "job": "shop"}, bad(2, BORN_S, BORN_S))
+    watch = watch_of(found, written(COHORT))
+    through(watch, store, BORN_S - 1800, BORN_S + 5400)
+    told = {one.entity["instance"]: one.symptoms[0].evidence for one in store.warnings(limit=10)}
+    assert told.keys() == {"i0", "new"}
+    assert (told["new"]["usual_of"], told["new"]["reason"][:18]) == ("cohort", "unlike its cohort;")
+    assert told["new"]["usual_high"] < 20.0 < told["new"]["now"]
+    assert "usual_of" not in told["i0"]
+    assert told["i0"]["reason"] == "unlike what was usual here"
