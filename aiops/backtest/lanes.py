@@ -124,7 +124,7 @@ def step_of(time_s: Ints) -> int:
     middle = int(np.median(apart))
     if middle > 0 and HOUR % middle == 0 and np.mean(apart == middle) >= REGULAR:
         return middle
-    usual = float(np.median(apart)) * 1.05 if len(time_s) > 1 else 60.0
+    usual = float(np.median(apart)) * 1.05
     if usual >= 2 * DAY:
         return int(usual // DAY) * DAY
     return max(step for step in STEPS if step <= max(usual, 1.0))

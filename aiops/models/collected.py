@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from aiops.core.records import Bools, Ints
 from aiops.models.climb import GROWTH, JOB
 from aiops.models.compound import LINES
-from aiops.models.paths import AGES, COLLECTED, COMPOUNDS, DAY, HOUR, NOTHING, PARTS, Path, Scene
+from aiops.models.paths import AGES, COLLECTED, COMPOUNDS, DAY, HOUR, NOTHING, PARTS, Path, Scene, edges
 from aiops.models.scene import Fine
-from aiops.models.shape import Array, bridged, rise
+from aiops.models.shape import Array, rise
 
 HOURS, LONG_HOURS = (6, 8, 12, 16), (24, 36, 48, 72, 96, 144, 192)
 """Windows by means of 5 min, and by hours."""
@@ -84,9 +84,8 @@ def _candidates(scene: Scene, high: Fine, low: Fine) -> Ints:
 def toothed(scene: Scene, some: Ints, high: Fine, low: Fine, columns: int) -> tuple[Ints, Array, Array]:
     """(those of `some` (m,) that fall again and again in the last `columns`, from a ceiling that stays to a floor that rises;
     floor and ceiling (m, PARTS) of them)."""
-    high, low, parts = high[some, -columns - 1 :], low[some, -columns - 1 :], (len(some), PARTS, columns // PARTS)
-    floor = bridged(np.fmin.reduce(low[:, -columns:].reshape(parts), axis=2).astype(np.float64))
-    ceiling = bridged(np.fmax.reduce(high[:, -columns:].reshape(parts), axis=2).astype(np.float64))
+    high, low = high[some, -columns - 1 :], low[some, -columns - 1 :]
+    floor, ceiling = edges(low, high, columns)
     with np.errstate(invalid="ignore"):
         gain, lifted = floor[:, -1] - floor[:, 0], ceiling[:, -1] - ceiling[:, 0]
         stays = (lifted > -SINKS * gain) & (ceiling.max(axis=1) - ceiling.min(axis=1) < LIFTED * gain)

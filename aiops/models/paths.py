@@ -235,8 +235,7 @@ def envelope(
     if not k or scene.low.shape[1] < k:  # or its parts would be shorter than a step
         nothing = np.full(n, np.nan)
         return path_of(np.zeros(n, bool), nothing, nothing, window_s, EDGES, np.zeros(n))
-    floor = bridged(np.fmin.reduce(scene.low[:, -k:].reshape(n, PARTS, k // PARTS), axis=2).astype(np.float64))
-    ceiling = bridged(np.fmax.reduce(scene.high[:, -k:].reshape(n, PARTS, k // PARTS), axis=2).astype(np.float64))
+    floor, ceiling = edges(scene.low, scene.high, k)
     room = scene.top - ceiling[:, -1]
     low, high = rise(floor, room, 0.15), rise(ceiling, room, 0.15)
     record = above_record(ceiling[:, -1], scene.top, scene.before(hours), scene.margin, 0.0)
@@ -259,6 +258,13 @@ def envelope(
     return path_of(
         good & near, eta, pace, window_s, EDGES, np.where(saw, SAWTOOTH, NOTHING)
     )
+
+
+def edges(low: NDArray[np.float32], high: NDArray[np.float32], columns: int) -> tuple[Array, Array]:
+    """(floor, ceiling) (n, PARTS) of the last `columns` of (n, t), a multiple of PARTS, gaps bridged."""
+    parts = (len(low), PARTS, columns // PARTS)
+    floor = np.fmin.reduce(low[:, -columns:].reshape(parts), axis=2).astype(np.float64)
+    return bridged(floor), bridged(np.fmax.reduce(high[:, -columns:].reshape(parts), axis=2).astype(np.float64))
 
 
 def _new_today(scene: Scene, columns: int, total: Array) -> Bools:

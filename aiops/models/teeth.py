@@ -12,8 +12,7 @@ import numpy as np
 
 from aiops.core.records import Bools
 from aiops.models.collected import FALL, falls
-from aiops.models.paths import EDGES, PARTS, RISES, Path, Scene
-from aiops.models.shape import bridged
+from aiops.models.paths import EDGES, PARTS, RISES, Path, Scene, edges
 
 SWING = 0.35
 """Teeth count where they are as large as this share of what lies between the ceiling and the limit: below it hardly matters where
@@ -26,9 +25,8 @@ def told(found: Sequence[Path], scene: Scene) -> list[Path]:
     A line ends where the newest samples stand in their tooth, and is met by its mean: a tooth that is large beside what is left
     would be told to cross late by as much as its height takes, and earlier and later from look to look.
     """
-    edges = [path for path in found if path.name == EDGES]
     rows = np.zeros(len(scene.now), bool)
-    for path in edges:
+    for path in (path for path in found if path.name == EDGES):
         rows |= toothed(scene, np.isfinite(path.eta_s) & ~rows, path.window_s)
     if not rows.any():
         return list(found)
@@ -42,9 +40,8 @@ def toothed(scene: Scene, rows: Bools, window_s: float) -> Bools:
     columns = int(window_s) // scene.mid_step_s // PARTS * PARTS
     if not len(at) or not columns or scene.low.shape[1] <= columns:
         return out
-    high, low, parts = scene.high[at, -columns - 1 :], scene.low[at, -columns - 1 :], (len(at), PARTS, columns // PARTS)
-    floor = bridged(np.fmin.reduce(low[:, -columns:].reshape(parts), axis=2).astype(np.float64))
-    ceiling = bridged(np.fmax.reduce(high[:, -columns:].reshape(parts), axis=2).astype(np.float64))
+    high, low = scene.high[at, -columns - 1 :], scene.low[at, -columns - 1 :]
+    floor, ceiling = edges(low, high, columns)
     swing = np.median(ceiling - floor, axis=1)
     with np.errstate(invalid="ignore"):
         large = swing >= SWING * (scene.top[at] - ceiling[:, -1])
