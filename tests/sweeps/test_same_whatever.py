@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ def halves(n: int) -> list[np.ndarray]:
 
 
 def singles(n: int) -> list[np.ndarray]:
-    return [*np.arange(n)[:20, None], np.arange(n)[20:]]
+    """One row of each kind that there is in what follows by itself, and the rest."""
+    alone = np.array([0, 1, 2, 3, 4, 15])
+    return [*alone[:, None], np.setdiff1d(np.arange(n), alone)]
 
 
 def shuffled(n: int) -> list[np.ndarray]:
@@ -81,14 +84,20 @@ def taken(state: State, rows: np.ndarray) -> State:
 # --- detectors --------------------------------------------------------------------------------------------------------
 
 
-@SPLITS
-@pytest.mark.parametrize("name", DETECTORS)
-def test_scores_do_not_depend_on_the_order_or_the_blocks(name: str, split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+@cache
+def scored(name: str) -> tuple[Any, np.ndarray, np.ndarray, State, Any]:
+    """A detector, points and times of many rows, and what it has learnt and says of them together."""
     kind = load("detectors", name)
     detector, x = kind(kind.Params(), STEP), loads(ROWS, 700)
     times = np.broadcast_to(NOW + STEP * np.arange(700), x.shape).astype(np.int64)
     together = detector.initial(ROWS)
-    want = detector.score(together, x, times)
+    return detector, x, times, together, detector.score(together, x, times)
+
+
+@SPLITS
+@pytest.mark.parametrize("name", DETECTORS)
+def test_scores_do_not_depend_on_the_order_or_the_blocks(name: str, split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    detector, x, times, together, want = scored(name)
     monkeypatch.setattr(seasonal, "ROWS", 64)
     for rows in split(ROWS):
         state = detector.initial(len(rows))
@@ -159,13 +168,19 @@ def looks(model: Any, state: State, seen: History, limit: Limit, rows: np.ndarra
     return found
 
 
+@cache
+def foretold(name: str) -> tuple[Any, History, Limit, State, dict[str, Any]]:
+    """A forecaster, a history of many rows with their limits, and what it has learnt and says of them together."""
+    kind = load("forecasters", name)
+    model, (seen, limit) = kind(kind.Params(), STEP), history(ROWS)
+    together = model.initial(ROWS)
+    return model, seen, limit, together, looks(model, together, seen, limit, np.arange(ROWS), LATERS)
+
+
 @SPLITS
 @pytest.mark.parametrize("name", QUICK)
 def test_forecasts_do_not_depend_on_the_order_or_the_blocks(name: str, split: Split) -> None:
-    kind = load("forecasters", name)
-    model, (seen, limit) = kind(kind.Params(), STEP), history(ROWS)
-    everyone, together = np.arange(ROWS), model.initial(ROWS)
-    want = looks(model, together, seen, limit, everyone, LATERS)
+    model, seen, limit, together, want = foretold(name)
     assert np.isfinite(want["time_s"]).any()
     for rows in split(ROWS):
         state = model.initial(len(rows))
@@ -287,11 +302,17 @@ def by_labels(watch: Watch) -> dict[str, dict[str, Any]]:
     return {name: {part: array[row] for part, array in states.items()} for row, name in enumerate(names)}
 
 
+@cache
+def as_ever() -> Watch:
+    """The series in their order, in blocks as shipped."""
+    return lived(np.arange(12), Store.open("sqlite://", None))
+
+
 @pytest.mark.parametrize(("rows", "columns"), [(512, 512), (5, 512), (1, 7)])
 def test_turns_do_not_depend_on_the_order_of_series_or_on_blocks(
     rows: int, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    want = lived(np.arange(12), Store.open("sqlite://", None))
+    want = as_ever()
     monkeypatch.setattr(evaluate, "CHUNK_ROWS", rows)
     monkeypatch.setattr(evaluate, "CHUNK_COLUMNS", columns)
     found = lived(np.random.default_rng(3).permutation(12), Store.open("sqlite://", None))
