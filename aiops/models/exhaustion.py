@@ -258,14 +258,8 @@ class Exhaustion(Forecaster[ExhaustionParams]):
         carried = {hours: course.carried(int(hours)) for hours, _ in RUNS + ENVELOPES if hours >= 3}
         growth = Growth.of(scene)
         enough, farther = far_enough(scene) | growth.alike, np.where(growth.alike, FARTHER, 1.0)
-        found = [
-            paths.run(scene, hours, reach, YOUNG_REACH, stopped, carried.get(hours, True), enough, farther)
-            for hours, reach in RUNS
-        ]
-        found += [
-            paths.envelope(scene, hours, reach, stopped, carried.get(hours, True), enough, farther)
-            for hours, reach in ENVELOPES
-        ]
+        found = paths.runs(scene, RUNS, YOUNG_REACH, stopped, carried, enough, farther)
+        found += paths.envelopes(scene, ENVELOPES, stopped, carried, enough, farther)
         found = teeth.told(found, scene)
         by_day = stopped, course.carried_daily, growth.levels, farther
         found += [days.daily(scene, count, DAYS_REACH, *by_day) for count in DAYS]

@@ -5,7 +5,7 @@ Everything here is oriented: y rises towards the limit. Arrays are (n, t), oldes
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -171,117 +171,168 @@ def rhythm_left(hours: float) -> float:
     return float((1.0 - np.sin(x)) / (2.0 * np.sin(x)))
 
 
-def run(
-    scene: Scene, hours: float, reach: float, young_reach: float, stopped: Bools | bool = False, carried: Bools | bool = True,
-    enough: Bools | bool = True, farther: Array | float = 1.0,
-) -> Path:  # fmt: skip
-    """A steady rise of the means of eight parts of the last `hours`, above everything before, most of it new today.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tall:
+    """`windows` (hours, reach) of n rows below each other, window by window: (n * windows,)."""
+
+    n: int
+    windows: Sequence[tuple[float, float]]
+
+    @property
+    def hours(self) -> Array:
+        return self.of(lambda size: size)
+
+    @property
+    def reach(self) -> Array:
+        return np.repeat([reach for _, reach in self.windows], self.n)
+
+    def of(self, what: Callable[[float], float]) -> Array:
+        """What holds of a window by its hours."""
+        return np.repeat([what(size) for size, _ in self.windows], self.n)
+
+    def each(self, values: NDArray[Any] | float) -> NDArray[Any]:
+        """(n,) values, the same in every window."""
+        return np.tile(np.broadcast_to(values, (self.n,)), len(self.windows))
+
+    def by_hours(self, values: Mapping[float, Bools]) -> Bools:
+        """(n,) values of each window, True where there are none."""
+        return np.concatenate([values.get(size, np.ones(self.n, bool)) for size, _ in self.windows])
+
+    def up_to_a_day(self, what: Callable[[int], Array], columns: Sequence[int]) -> Array:
+        """(n,) values of each window of up to 24 h, by how many columns it has; NaN of a longer one."""
+        nothing = np.full(self.n, np.nan)
+        return np.concatenate([what(k) if size <= 24 else nothing for k, (size, _) in zip(columns, self.windows, strict=True)])
+
+    def above_record(self, scene: Scene, level: Array, least: Array | float) -> Bools:
+        """`above_record` of levels, each held against what is older than its window."""
+        pasts = [scene.before(int(np.ceil(size))) for size, _ in self.windows]
+        before = np.concatenate([highest for highest, _ in pasts]), np.concatenate([lowest for _, lowest in pasts])
+        return above_record(level, self.each(scene.top), before, self.each(scene.margin), least)
+
+    def paths(self, says: Bools, eta: Array, pace: Array, name: str, why: NDArray[Any]) -> list[Path]:
+        """A path for each window."""
+        split = zip(*(np.split(one, len(self.windows)) for one in (says, eta, pace, why)), strict=True)
+        return [
+            path_of(says, eta, pace, size * HOUR, name, why)
+            for (size, _), (says, eta, pace, why) in zip(self.windows, split, strict=True)
+        ]
+
+
+def runs(
+    scene: Scene, windows: Sequence[tuple[float, float]], young_reach: float, stopped: Bools | bool = False,
+    carried: Mapping[float, Bools] | None = None, enough: Bools | bool = True, farther: Array | float = 1.0,
+) -> list[Path]:  # fmt: skip
+    """Of each of `windows` (hours, reach) a path: a steady rise of the means of eight parts, above everything before, most of it
+    new today.
 
     `reach`: how many windows ahead it may look. A window under 48 h needs a day of history before it, so that a daily
     rhythm would have been seen; a younger row speaks only when its whole history is one line: a tight one (12 h; LINES: less if
     nearly as by a ruler), and then up to `young_reach` windows ahead; or from 3 h on where even a daily rhythm, caught in
-    the middle of its rise, would still go that far (`rhythm_left`). `stopped`, `carried`: what `Course` says of the window;
-    `enough`: what `far_enough` says of the row, not asked where less than SOON_S is left, nor of a younger row; `farther` (n,)
-    times `reach` is how far it looks.
+    the middle of its rise, would still go that far (`rhythm_left`). `stopped`, and `carried` by hours: what `Course` says of a
+    window; `enough`: what `far_enough` says of the row, not asked where less than SOON_S is left, nor of a younger row; `farther`
+    (n,) times `reach` is how far it looks. The windows lie below each other as rows: a few of them cost as much as one does.
     """
-    window_s, k = hours * HOUR, round(hours * HOUR / scene.mid_step_s)
-    found = rise(scene.mid.means(k, BLOCKS), scene.room, 0.12, STILL_TO_COME if reach > LONG_REACH else 1.5)
-    found = replace(found, even=found.even & carried)
-    record = above_record(scene.now, scene.top, scene.before(int(np.ceil(hours))), scene.margin, 2.0 * found.noise)
-    known = scene.age_s - window_s >= (DAY if hours < 48 else 0)
-    if hours > 24:
-        found = replace(found, late=_last_day(scene, found.late, window_s / BLOCKS))
+    tall = _Tall(len(scene.now), windows)
+    hours, reach, window_s = tall.hours, tall.reach, tall.hours * HOUR
+    room, age_s, stopped, enough, farther = (tall.each(a) for a in (scene.room, scene.age_s, stopped, enough, farther))
+    columns = [round(size * HOUR / scene.mid_step_s) for size, _ in windows]
+    blocks = np.concatenate([scene.mid.means(k, BLOCKS) for k in columns])
+    found = rise(blocks, room, 0.12, np.where(reach > LONG_REACH, STILL_TO_COME, 1.5))
+    record = tall.above_record(scene, tall.each(scene.now), 2.0 * found.noise)
+    known = age_s - window_s >= np.where(hours < 48, DAY, 0)
+    late = np.where(hours > 24, _last_day(scene, tall, found.late, window_s / BLOCKS), found.late)
+    found = replace(found, even=found.even & tall.by_hours(carried or {}), late=late)
     with np.errstate(invalid="ignore", divide="ignore"):
         pace = found.pace / (window_s / BLOCKS)
-        eta = scene.room / pace
+        eta = room / pace
         good = found.good & (eta > 0)
-        if hours <= 24:
-            day = DAY // scene.mid_step_s
-            yesterday = scene.mid.means(k, BLOCKS, day)
-            good &= ~(found.total - (yesterday[:, -1] - yesterday[:, 0]) < NEW * found.total)
+        good &= ~(found.total - tall.up_to_a_day(lambda k: _gained_yesterday(scene, k), columns) < NEW * found.total)
         near = eta <= reach * farther * window_s
-        eta = found.parts_to(scene.room) * (window_s / BLOCKS)
+        eta = found.parts_to(room) * (window_s / BLOCKS)
         near &= enough | (eta <= SOON_S)
-        if hours >= 36:
-            good &= np.logical_not(stopped)
-        line = (scene.age_s < WHOLE * window_s) & (found.late > 0.8 * found.early)
-        tight = found.noise < (YOUNG_NOISE if hours >= YOUNG_H else LINES.get(hours, 0.0)) * found.total
-        close = (eta <= rhythm_left(hours) * window_s) & (found.noise < YOUNG_NOISE * found.total) & (hours >= 3) & (reach > 0)
+        good &= ~(stopped & (hours >= 36))
+        line = (age_s < WHOLE * window_s) & (found.late > 0.8 * found.early)
+        tight = found.noise < tall.of(lambda size: YOUNG_NOISE if size >= YOUNG_H else LINES.get(size, 0.0)) * found.total
+        close = (eta <= tall.of(rhythm_left) * window_s) & (found.noise < YOUNG_NOISE * found.total) & (hours >= 3) & (reach > 0)
         young = line & ((tight & (eta <= young_reach * window_s)) | close)
         says = good & ((known & record & near) | (young & ~known))
-    why = np.where(found.rises & stopped & (hours >= 36), HALTED, _why(found, scene.room, record, near, known | young))
-    return path_of(says, eta, pace, window_s, RISES, why)
+    why = np.where(found.rises & stopped & (hours >= 36), HALTED, _why(found, room, record, near, known | young))
+    return tall.paths(says, eta, pace, RISES, why)
 
 
-def _last_day(scene: Scene, late: Array, part_s: float) -> Array:
+def _gained_yesterday(scene: Scene, columns: int) -> Array:
+    """What the means of the same hours gained yesterday."""
+    yesterday = scene.mid.means(columns, BLOCKS, DAY // scene.mid_step_s)
+    return np.asarray(yesterday[:, -1] - yesterday[:, 0])
+
+
+def _last_day(scene: Scene, tall: _Tall, late: Array, part_s: Array) -> Array:
     """What the last 24 h gained, per part: a pace that no time of day colours; `late` where a day ago is unknown."""
-    day = DAY // scene.mid_step_s
-    k = 2 * HOUR // scene.mid_step_s
-    gain = scene.mid.means(k, 1)[:, 0] - scene.mid.means(k, 1, day)[:, 0]
+    gain = tall.each(scene.level(0) - scene.level(24))
     with np.errstate(invalid="ignore"):
         return np.where(np.isfinite(gain), gain * (part_s / DAY), late)
 
 
-def envelope(
-    scene: Scene, hours: int, reach: float, stopped: Bools | bool = False, carried: Bools | bool = True,
-    enough: Bools | bool = True, farther: Array | float = 1.0,
-) -> Path:  # fmt: skip
-    """Floor and ceiling of a sawtooth rise together, as steadily as `run` asks of means; the ceiling meets the limit.
+def envelopes(
+    scene: Scene, windows: Sequence[tuple[float, float]], stopped: Bools | bool = False,
+    carried: Mapping[float, Bools] | None = None, enough: Bools | bool = True, farther: Array | float = 1.0,
+) -> list[Path]:  # fmt: skip
+    """Of each of `windows` (hours, reach) a path: floor and ceiling of a sawtooth rise together, as steadily as `runs` asks of
+    means; the ceiling meets the limit.
 
-    `stopped`, `carried`, `enough`, `farther` as in `run`; `enough` is not asked of what swings by more than TEETH of what a part
-    gains: a job that ends by itself has no teeth.
+    `stopped`, `carried`, `enough`, `farther` as in `runs`; `enough` is not asked of what swings by more than TEETH of what a part
+    gains: a job that ends by itself has no teeth. A window that is longer than what is known, or has parts shorter than a step,
+    says nothing.
     """
-    n, k, window_s = len(scene.now), hours * HOUR // scene.mid_step_s // PARTS * PARTS, float(hours * HOUR)
-    if not k or scene.low.shape[1] < k:  # or its parts would be shorter than a step
-        nothing = np.full(n, np.nan)
-        return path_of(np.zeros(n, bool), nothing, nothing, window_s, EDGES, np.zeros(n))
-    floor, ceiling = edges(scene.low, scene.high, k)
-    room = scene.top - ceiling[:, -1]
+    tall = _Tall(len(scene.now), windows)
+    hours, window_s = tall.hours, tall.hours * HOUR
+    stopped, enough, farther = (tall.each(a) for a in (stopped, enough, farther))
+    columns = [int(size) * HOUR // scene.mid_step_s // PARTS * PARTS for size, _ in windows]
+    floor, ceiling = (np.concatenate(one) for one in zip(*(edges(scene.low, scene.high, k) for k in columns), strict=True))
+    room = tall.each(scene.top) - ceiling[:, -1]
     low, high = rise(floor, room, 0.15), rise(ceiling, room, 0.15)
-    record = above_record(ceiling[:, -1], scene.top, scene.before(hours), scene.margin, 0.0)
-    known = scene.age_s - window_s >= (DAY if hours < 48 else 0)
+    record = tall.above_record(scene, ceiling[:, -1], 0.0)
+    known = tall.each(scene.age_s) - window_s >= np.where(hours < 48, DAY, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         alike = (high.slope > 0.4 * low.slope) & (high.slope < 2.5 * low.slope)
         pace = 0.5 * (low.late + high.late) / (window_s / PARTS)
         eta = room / pace
-        good = low.good & high.good & alike & record & known & carried & (pace > 0) & (eta > 0)
-        if hours >= 48:
-            good &= np.logical_not(stopped)
-        if hours <= 24:
-            good &= _new_today(scene, k, high.total)
+        good = low.good & high.good & alike & record & known & tall.by_hours(carried or {}) & (pace > 0) & (eta > 0)
+        good &= ~(stopped & (hours >= 48))
+        good &= ~(high.total - tall.up_to_a_day(lambda k: _lifted_yesterday(scene, k), columns) < NEW * high.total)
         swing = ceiling[:, -1] - floor[:, -1]
-        near = eta <= reach * farther * window_s
+        near = eta <= tall.reach * farther * window_s
         eta = 0.5 * (low.parts_to(room) + high.parts_to(room)) * (window_s / PARTS)
         teeth = np.sort(ceiling - floor, axis=1)[:, PARTS // 2] > TEETH * high.total / (PARTS - 1)
         near &= enough | teeth | (eta <= SOON_S)
-        saw = (np.abs(low.total) < 0.15 * swing) & (swing > 0.35 * scene.room) & np.isfinite(swing)
-    return path_of(
-        good & near, eta, pace, window_s, EDGES, np.where(saw, SAWTOOTH, NOTHING)
-    )
+        saw = (np.abs(low.total) < 0.15 * swing) & (swing > 0.35 * tall.each(scene.room)) & np.isfinite(swing)
+    return tall.paths(good & near, eta, pace, EDGES, np.where(saw, SAWTOOTH, NOTHING))
 
 
 def edges(low: NDArray[np.float32], high: NDArray[np.float32], columns: int) -> tuple[Array, Array]:
-    """(floor, ceiling) (n, PARTS) of the last `columns` of (n, t), a multiple of PARTS, gaps bridged."""
+    """(floor, ceiling) (n, PARTS) of the last `columns` of (n, t), a multiple of PARTS, gaps bridged; NaN with fewer."""
+    if not columns or low.shape[1] < columns:
+        return np.full((len(low), PARTS), np.nan), np.full((len(low), PARTS), np.nan)
     parts = (len(low), PARTS, columns // PARTS)
     floor = np.fmin.reduce(low[:, -columns:].reshape(parts), axis=2).astype(np.float64)
     return bridged(floor), bridged(np.fmax.reduce(high[:, -columns:].reshape(parts), axis=2).astype(np.float64))
 
 
-def _new_today(scene: Scene, columns: int, total: Array) -> Bools:
-    n, day = len(scene.now), DAY // scene.mid_step_s
-    if scene.high.shape[1] < columns + day:
-        return np.ones(n, bool)
+def _lifted_yesterday(scene: Scene, columns: int) -> Array:
+    """What the peaks of the same hours gained yesterday; NaN where it is not known."""
+    day = DAY // scene.mid_step_s
+    if not columns or scene.high.shape[1] < columns + day:
+        return np.full(len(scene.now), np.nan)
     first = np.fmax.reduce(scene.high[:, -columns - day : -columns - day + columns // PARTS], axis=1)
     last = np.fmax.reduce(scene.high[:, -day - columns // PARTS : -day], axis=1)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(~(total - (last - first) < NEW * total))
+    return np.asarray(last - first)
 
 
 def fast(
     fine: Sums, scene: Scene, before: tuple[Array, Array], columns: int, step_s: int, behind: float, tight: bool,
     brisk: float = 1.0,
 ) -> Path:  # fmt: skip
-    """`run` in minutes, for steps of seconds: the same shape, above everything before, with no rhythm to wait for.
+    """`runs` in minutes, for steps of seconds: the same shape, above everything before, with no rhythm to wait for.
 
     `behind`: the share of the way from the window's first part to the limit that must lie behind, `brisk` where the last third
     gains no less than SLACK of the second largest gain; `tight`: every part must carry half of the mean part, so that the window

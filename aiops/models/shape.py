@@ -6,12 +6,13 @@ Arrays are (n, …), one row a series; y rises towards the limit; NaN = gap.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiops.core.records import Bools
+from aiops.core.records import Bools, Ints
 
 Array = NDArray[np.float64]
 SHORT = 6
@@ -71,11 +72,11 @@ class Sums:
         end = self.total.shape[1] - 1 - back
         if end < columns:
             return np.full((len(self.total), blocks), np.nan)
-        edges = np.round(np.linspace(end - columns, end, blocks + 1)).astype(np.int64)
+        edges, widths = _parts(end, columns, blocks)
         sums = np.diff(self.total.take(edges, axis=1), axis=1)
         if self.count is None:
             with np.errstate(invalid="ignore", divide="ignore"):  # fewer columns than blocks: parts of none
-                return sums / np.diff(edges)
+                return sums / widths
         count = np.diff(self.count.take(edges, axis=1), axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             means = sums / count
@@ -84,8 +85,17 @@ class Sums:
         means[(seen[:, end] - seen[:, end - columns]) * 2 < columns] = np.nan
         means = bridged(means)
         if columns < blocks:  # as in rows of a block without a gap
-            means[:, np.diff(edges) == 0] = np.nan
+            means[:, widths == 0] = np.nan
         return means
+
+
+@lru_cache(maxsize=4096)
+def _parts(end: int, columns: int, blocks: int) -> tuple[Ints, Ints]:
+    """(edges (blocks + 1,), widths (blocks,)) of equal parts of the `columns` before `end`; every look asks for the same ones."""
+    edges = np.round(np.linspace(end - columns, end, blocks + 1)).astype(np.int64)
+    widths = np.diff(edges)
+    edges.flags.writeable = widths.flags.writeable = False
+    return edges, widths
 
 
 def _counted(present: Bools) -> NDArray[np.float32]:
@@ -167,7 +177,7 @@ class Rise:
         return np.clip(self.late, 0.5 * self.slope, 3.0 * self.slope)
 
 
-def rise(blocks: Array, room: Array, noise_share: float, levels: float = 1.5) -> Rise:
+def rise(blocks: Array, room: Array, noise_share: float, levels: Array | float = 1.5) -> Rise:
     """Judge (n, b) blocks; `room` (n,) is what is left to the limit.
 
     rises: all gains but one are positive, or all but two with a residual under `noise_share` of the whole rise.
