@@ -6,7 +6,6 @@ Most of what rises for hours is a job that ends by itself; what has risen for tw
 from __future__ import annotations
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from aiops.core.records import Bools
 from aiops.models.paths import HOUR, Scene
@@ -31,7 +30,7 @@ def far_enough(scene: Scene) -> Bools:
     ago = scene.hourly[:, ::-1].astype(np.float64)
     enough = np.zeros(len(ago), bool)
     for width in WIDTHS:
-        floor = np.fmin.reduce(sliding_window_view(ago, width, axis=1), axis=2) if width > 1 else ago
+        floor = _floors(ago, width)
         now = floor[:, 0] if width > 1 else scene.now
         high = np.fmax(scene.now, np.fmax.reduce(ago[:, :width], axis=1)) if width > 1 else scene.now
         hours, gain = _longest(now, floor)
@@ -41,6 +40,15 @@ def far_enough(scene: Scene) -> Bools:
             needed = JOB + (GROWTH - JOB) * np.clip((hours - JOB_H) / (growth_h - JOB_H), 0.0, 1.0)
             enough |= behind >= needed
     return enough
+
+
+def _floors(ago: Array, width: int) -> Array:
+    """(n, t - width + 1) the lowest of each `width` columns beside each other; NaN = none is known."""
+    floor, covered = ago, 1
+    while covered < width:  # two spans that overlap or touch make a longer one
+        step = min(covered, width - covered)
+        floor, covered = np.fmin(floor[:, :-step], floor[:, step:]), covered + step
+    return floor
 
 
 def _longest(now: Array, ago: Array) -> tuple[Array, Array]:

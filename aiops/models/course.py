@@ -27,7 +27,7 @@ def carriers(gains: Array) -> Array:
     >>> carriers(np.array([[1.0, 1, 1, 1], [4.0, 0, 0, -1]])).tolist()
     [4.0, 1.0]
     """
-    up = np.nan_to_num(np.clip(gains, 0.0, None))
+    up = np.fmax(gains, 0.0)
     squares = np.einsum("nk,nk->n", up, up)
     return np.asarray(up.sum(axis=1) ** 2 / np.where(squares > 0, squares, 1.0))
 

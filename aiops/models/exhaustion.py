@@ -32,6 +32,8 @@ FARTHER = 1.25
 """Growth that goes on alike from day to day is told of at this many times that distance, whatever of its way lies behind it."""
 YOUNG_REACH = 1.0
 ENVELOPES = ((12, 1.1), (24, 1.1), (48, 1.4), (72, 1.4))
+CARRIED_H = sorted({hours for hours, _ in RUNS + ENVELOPES if hours >= 3})
+"""Windows of so many hours must be carried by many of them."""
 DAYS, DAYS_REACH = (4, 5, 7, 10, 14), 1.4
 FAST_S = (135, 155, 180, 210, 240, 280, 320, 360, 540, 810, 1200, 1800, 2700, 3600, 5400, 8100, 10800)
 """Windows where the step is under a minute, s."""
@@ -255,7 +257,7 @@ class Exhaustion(Forecaster[ExhaustionParams]):
 
     def _ways(self, history: History, limit: Limit, scene: paths.Scene, course: Course) -> list[paths.Path]:
         stopped = scene.stopped | course.halted
-        carried = {hours: course.carried(int(hours)) for hours, _ in RUNS + ENVELOPES if hours >= 3}
+        carried = {hours: course.carried(int(hours)) for hours in CARRIED_H}
         growth = Growth.of(scene)
         enough, farther = far_enough(scene) | growth.alike, np.where(growth.alike, FARTHER, 1.0)
         found = paths.runs(scene, RUNS, YOUNG_REACH, stopped, carried, enough, farther)

@@ -22,7 +22,7 @@ from aiops.models.paths import (
     Scene,
 )
 from aiops.models.scene import DAY_HOURS
-from aiops.models.shape import Array
+from aiops.models.shape import Array, Sums
 
 WEEK_H, DAY_H = 168, 24
 LEAST_H, MOST_H = 40, 96
@@ -122,10 +122,11 @@ def _again_s(scene: Scene) -> Array:
 
 def _days(ago: NDArray[np.float32]) -> Array:
     """(n, t - 23) means of every 24 hours of (n, t); NaN where fewer than DAY_HOURS are known."""
-    present = np.isfinite(ago)
-    parts = np.where(present, ago, 0).astype(np.float64), present.astype(np.float64)
-    sums = (np.pad(np.cumsum(part, axis=1), ((0, 0), (1, 0))) for part in parts)
-    total, count = (part[:, DAY_H:] - part[:, :-DAY_H] for part in sums)
+    sums = Sums.of(ago)
+    total = sums.total[:, DAY_H:] - sums.total[:, :-DAY_H]
+    if sums.count is None:
+        return np.asarray(total / DAY_H)
+    count = sums.count[:, DAY_H:] - sums.count[:, :-DAY_H]
     return np.where(count >= DAY_HOURS, total / np.maximum(count, 1), np.nan)
 
 

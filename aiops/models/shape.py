@@ -73,11 +73,11 @@ class Sums:
         if end < columns:
             return np.full((len(self.total), blocks), np.nan)
         edges, widths = _parts(end, columns, blocks)
-        sums = np.diff(self.total.take(edges, axis=1), axis=1)
+        sums = _between(self.total, edges)
         if self.count is None:
             with np.errstate(invalid="ignore", divide="ignore"):  # fewer columns than blocks: parts of none
                 return sums / widths
-        count = np.diff(self.count.take(edges, axis=1), axis=1)
+        count = _between(self.count, edges)
         with np.errstate(invalid="ignore", divide="ignore"):
             means = sums / count
         means[count * 2 < columns / blocks] = np.nan
@@ -96,6 +96,11 @@ def _parts(end: int, columns: int, blocks: int) -> tuple[Ints, Ints]:
     widths = np.diff(edges)
     edges.flags.writeable = widths.flags.writeable = False
     return edges, widths
+
+
+def _between(sums: NDArray[Any], edges: Ints) -> NDArray[Any]:
+    at = sums.take(edges, axis=1)
+    return np.asarray(at[:, 1:] - at[:, :-1])
 
 
 def _counted(present: Bools) -> NDArray[np.float32]:
