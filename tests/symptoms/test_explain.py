@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aiops.core.records import Floats, History, Limit, Resolution
-from aiops.symptoms.explain import SPANS_S, Moved, against, paces, positive, reached_before, still, windows
+from aiops.symptoms.explain import SPANS_S, Moved, against, paces, positive, reached_before, still, usual, windows
 
 NOW_S = 1_750_000_000 // 3600 * 3600
 HOUR_S = 3600
@@ -113,6 +113,19 @@ def test_what_never_was_below_0_is_not_told_to_be_usual_there() -> None:
     }  # fmt: skip
     assert Moved(7, {"against": []}, 1.0, 3.0, 5.0, True).of(-3.0, (-0.1, -0.2, 0.8)) == {"against": []}
     assert Moved(7, {"against": []}, 1.0, 3.0, 5.0, False).of(3.0, (-0.1, -0.2, 0.8)) == {"against": []}
+
+
+def test_usual_are_the_quantiles_of_the_same_hour_on_days_that_are_known() -> None:
+    rng = np.random.default_rng(3)
+    noise = rng.normal(size=(3, 14 * 24))
+    noise[0, rng.random(14 * 24) < 0.3], noise[2] = np.nan, np.nan
+    rows: list[Callable[[Floats], Floats]] = [lambda h, i=i: 0 * h + np.resize(noise[i], len(h)) for i in range(3)]  # type: ignore[misc]
+    found = history(*rows)
+    days = found.long.mean[:2, found.long.mean.shape[1] - 24 * np.arange(1, 15)].astype(np.float64)
+    low, high = usual(found)
+    assert low[:2].tolist() == np.nanquantile(days, 0.1, axis=1).tolist()
+    assert high[:2].tolist() == np.nanquantile(days, 0.9, axis=1).tolist()
+    assert np.isnan([low[2], high[2]]).all()
 
 
 def test_missing_samples_and_a_pause_are_said() -> None:
