@@ -237,7 +237,8 @@ def _scatters(high: Array, slope: Array) -> Bools:
 def _at_rest(says: Bools, high: Array) -> Bools:
     """(n,) of the rows that say something those whose usual peaks (n, d) have `settled`."""
     out, rows = np.zeros(len(says), bool), np.flatnonzero(says)
-    out[rows] = settled(np.where(_usual(high[rows]), high[rows], np.nan))
+    if len(rows):
+        out[rows] = settled(np.where(_usual(high[rows]), high[rows], np.nan))
     return out
 
 
