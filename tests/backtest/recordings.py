@@ -48,7 +48,7 @@ def mixed(folder: Path) -> Path:
     """Entities of three steps, on different phases, lengths and dates; gaps, duplicates, limits that change; one trains."""
     rng = np.random.default_rng(5)
     limits: dict[str, Any] = {}
-    for i, (step, days) in enumerate([(300, 2.0), (300, 1.2), (300, 2.0), (60, 0.7), (60, 0.3), (3600, 20.0), (420, 2.0)]):
+    for i, (step, days) in enumerate([(300, 1.0), (300, 0.6), (300, 1.0), (60, 0.4), (60, 0.2), (3600, 10.0), (420, 1.0)]):
         count = int(days * DAY / step)
         time_s = START + 17 * i + 40 * DAY * i + step * np.arange(count)
         kept = rng.random(count) > 0.02
@@ -60,7 +60,7 @@ def mixed(folder: Path) -> Path:
         grown = {"above": 9.0, "steps": [[int(time_s[0]), 0.9], [middle, 1.0]]}
         limits[name] = {"disk": grown if i == 2 else {"above": 0.98, "unit": "1"}}
     write_json(folder, "limits.json", limits)
-    write_json(folder, "labels.json", {"entities": {"entity-1": {"train_end": START + 40 * DAY + DAY // 2}}})
+    write_json(folder, "labels.json", {"entities": {"entity-1": {"train_end": START + 40 * DAY + DAY // 4}}})
     return folder
 
 
