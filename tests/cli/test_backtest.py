@@ -22,7 +22,7 @@ from tests.backtest.stories import story
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A disk that fills beside a load, and a calm entity."""
     folder = tmp_path_factory.mktemp("recording")
-    count = 2 * DAY // 300
+    count = DAY // 300
     time_s = START + 300 * np.arange(count)
     write_series(folder, "full", time_s, {"load": noisy(count, 3), "disk": filling(count, 1)})
     write_series(folder, "calm", time_s, {"load": noisy(count, 2)})
