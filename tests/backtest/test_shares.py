@@ -25,12 +25,12 @@ from tests.backtest.recordings import DAY, START, filling
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Question:
     """Two cards, one with a detector and a cohort too; disks that fill together, so that they have one cause; history before."""
     folder = tmp_path_factory.mktemp("shares")
-    count = 2 * DAY // STEP
+    count = DAY // STEP
     rng = np.random.default_rng(9)
     more = {f"rack{i}": filling(count, 20 + i, 0.8 + 0.01 * i) + rng.normal(0, 0.001, count) for i in range(4)}
-    recorded(folder / "rec", {**more, "odd": calm(count, 4) + 0.3 * (np.arange(count) % 211 > 200)}, days=2)
+    recorded(folder / "rec", {**more, "odd": calm(count, 4) + 0.3 * (np.arange(count) % 211 > 200)}, days=1)
     both = write_card(folder, name="both", detect={"model": "seasonal"}, cohort=["metric"])
-    return Question(None, folder / "rec", (str(write_card(folder)), str(both)), START + DAY // 2, START + 2 * DAY)
+    return Question(None, folder / "rec", (str(write_card(folder)), str(both)), START + DAY // 3, START + DAY)
 
 
 def said(found: Comparison) -> tuple[bytes, list[object]]:
