@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from aiops.backtest import demo
 from aiops.cli.app import app
 from aiops.daemon.witness import Witness
 from aiops.store import Store
@@ -199,7 +201,7 @@ def _lived(folder: Path, server: Tanks) -> Place:
     (folder / "rules.yml").write_text("groups:\n- name: g\n  rules:\n  - {alert: Full, expr: tank_used_ratio > 0.9}\n")
     (folder / "incidents.json").write_text(json.dumps({"incidents": [INCIDENT]}))
     (folder / "outcomes.jsonl").write_text("")
-    minutes = np.arange(3 * 1440)
+    minutes = np.arange(360)
     write_series(folder / "recording", "a", int(now) // 60 * 60 + 60 * minutes, {"load": np.sin(minutes / 200)})
     return Place(folder, server, run_id)
 
@@ -219,6 +221,13 @@ def run(words: list[str]) -> Ended:
 
 def objects(out: str) -> list[object]:
     return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def _the_demo_is_over_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of what it prints is read in `tests/backtest/test_demo.py`."""
+    whole = demo.play
+    monkeypatch.setattr(demo, "play", lambda: islice(whole(), 3))
 
 
 @pytest.fixture(autouse=True)
