@@ -385,7 +385,7 @@ class Responding(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=80, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+    max_examples=50, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
 )
 
 
