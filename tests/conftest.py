@@ -5,16 +5,22 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
-from functools import cache
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import structlog
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import LRUCache
 
 from aiops.config import yaml_file
 from aiops.core import compiled
 from aiops.daemon import heap
+from aiops.store import engine
+from aiops.store.tables import SCHEMA_VERSION
 from tests.telemetry import kernels
 
 LONGEST = (
@@ -28,6 +34,10 @@ LONGEST = (
 )  # fmt: skip
 """Files that take longest beside others, longest first: the first three wait for minutes while a disk fills."""
 TESTS = Path(__file__).parent
+MADE = """
+SELECT sql FROM sqlite_master WHERE sql NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type = 'trigger', type = 'index', rowid
+"""
+"""Statements that make a database as it stands: its tables, then indices and triggers."""
 gc.disable()
 """While tests are collected everything that is made stays: a collector of garbage would go over all of it again and again."""
 
@@ -54,16 +64,50 @@ def what_was_collected_is_left_out() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def what_is_shipped_is_parsed_once() -> Iterator[None]:
-    """A thousand tests begin with the shipped cards and runbooks; one text always gives the same document."""
-    parsed = yaml_file.parsed
-    once, tree = cache(parsed), f"{TESTS.parent}/"
+def what_was_read_is_parsed_once() -> Iterator[None]:
+    """Thousands of tests begin with the same cards, runbooks and settings; one text always gives the same document, but for the
+    name of its file. What has mistakes names the file in them, and is parsed anew."""
+    parsed, known = yaml_file.parsed, dict[str, yaml_file.Document]()
 
     def remembered(name: str, text: str) -> yaml_file.Document:
-        return once(name, text) if name.startswith(tree) else parsed(name, text)
+        found = known.get(text) or parsed(name, text)
+        if not found.mistakes and len(known) < 2000:
+            known[text] = found
+        return found if found.path == name else replace(found, path=name)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(yaml_file, "parsed", remembered)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def statements_are_compiled_once() -> Iterator[None]:
+    """Each of thousands of stores would compile the same statements for the same SQLite, and those that make its tables."""
+    made, create, compiled_ones = sa.create_engine, engine._create, LRUCache(2000)
+    tables: list[str] = []
+
+    def create_engine(*args: Any, **options: Any) -> sa.Engine:
+        found = made(*args, **options)
+        if found.dialect.name == "sqlite":
+            found._compiled_cache = compiled_ones
+        return found
+
+    def tables_and_triggers(connection: sa.Connection) -> None:
+        if connection.dialect.name != "sqlite":
+            return create(connection)
+        for statement in tables:
+            connection.exec_driver_sql(statement)
+        if not tables:
+            create(connection)
+            tables.extend(connection.exec_driver_sql(MADE).scalars())
+            tables.append(f"INSERT INTO alembic_version VALUES ('{SCHEMA_VERSION}')")
+        return None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sa, "create_engine", create_engine)
+        patch.setattr(engine, "_create", tables_and_triggers)
+        patch.setattr(SQLiteDialect_pysqlite, "__hash__", lambda self: hash(SQLiteDialect_pysqlite))
+        patch.setattr(SQLiteDialect_pysqlite, "__eq__", lambda self, other: type(self) is type(other))
         yield
 
 
