@@ -22,9 +22,7 @@ from numpy.typing import NDArray
 from aiops.core.records import Floats
 from aiops.models.second_tier.worker import NICE, packed, serve, unpacked
 
-DEADLINE_S = 60.0
-BUDGET_S = 20.0
-MEMORY_BYTES = 1 << 30
+DEADLINE_S, BUDGET_S, MEMORY_BYTES = 60.0, 20.0, 1 << 30
 KEPT = 2048
 """Answers that are remembered; those that were not fetched yet beyond."""
 WAITING = 256
@@ -36,8 +34,7 @@ LOOK_S = 5.0
 STARVED = 5.0
 """So many deadlines a worker may be behind that used less CPU than one: it is not stuck, others are in its way."""
 MINUTE = 60.0
-ENDED, LATE = "the worker ended", "not done before its deadline"
-UNBEGUN = "no time or budget before its deadline"
+ENDED, LATE, UNBEGUN = "the worker ended", "not done before its deadline", "no time or budget before its deadline"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,9 +119,8 @@ class Pool:
         patient: bool = False,
     ) -> None:  # fmt: skip
         self.deadline_s, self.memory_bytes, self.workers, self.patient = deadline_s, memory_bytes, workers, patient
-        self.counts = Counts()
+        self.counts, self._budget = Counts(), _Budget(budget_s)
         self._lost: dict[tuple[str, str], tuple[int, str]] = {}
-        self._budget = _Budget(budget_s)
         self._tickets, self._queue = OrderedDict[bytes, _Ticket](), deque[_Ticket]()
         self._changed = threading.Condition()
         self._lanes, self._closed = list[_Lane](), False
@@ -146,9 +142,14 @@ class Pool:
             self._changed.notify()
         return key
 
+    def owes(self, key: bytes) -> bool:
+        """Whether an answer may still come that is not there yet; of a patient pool never, for its `take` waits."""
+        with self._changed:
+            ticket = self._tickets.get(key)
+        return ticket is not None and not self.patient and not ticket.done.is_set() and ticket.left_s > 0
+
     def take(self, key: bytes, wait_s: float = 0.0) -> Floats | None:
-        """The numbers of a job, waiting for them at most `wait_s` and never beyond its deadline; None: there are none. A patient
-        pool waits until the job is done."""
+        """The numbers of a job, waited for at most `wait_s`, never beyond its deadline, if patient until it is done; or None."""
         with self._changed:
             ticket = self._tickets.get(key)
         if ticket is None:
@@ -221,8 +222,7 @@ class Pool:
     def close(self) -> None:
         """End every worker; jobs that wait get no answer."""
         with self._changed:
-            self._closed = True
-            lanes, self._lanes = self._lanes, []
+            lanes, self._lanes, self._closed = self._lanes, [], True
             for ticket in self._queue:
                 self._finish(ticket, None, "closed")
             self._queue.clear()

@@ -20,8 +20,9 @@ from aiops.models.second_tier.pool import Job, shared
 
 FITTED = "aiops.models.second_tier.fits:fitted"
 TAKEN_AFTER_S = 120
-"""An answer is used from so long after the asking on, in the time of the turns: later than any deadline of the pool, so that a
-live turn never waits; a replay, where minutes pass at once, waits for it and says what live turns said that had enough budget."""
+"""An answer is used from so long after the asking on, in the time of the turns: later than any deadline of the pool. A replay,
+where minutes pass at once, waits for it and says what live turns said that had enough budget; a live turn never waits: what a
+restart has done anew is used when it is there."""
 KEEPS = 2
 """An answer is used for up to so many times `every_s`, then the first tier speaks again."""
 KEY = 16
@@ -113,12 +114,14 @@ def _ask(kind: str, state: State, history: History, rows: Ints) -> None:
 
 
 def _take(state: State, now_s: Ints) -> None:
-    """Use the answers that are due; a row whose answer did not come may be asked for again."""
+    """Use the answers that are due and may be there; a row whose answer did not come may be asked for again."""
     with np.errstate(invalid="ignore"):
         rows = np.flatnonzero(now_s - state["asked_s"] >= TAKEN_AFTER_S)
     for row in rows.tolist():
-        pool = shared()
-        found = pool.take(state["key"][row].tobytes(), pool.deadline_s)
+        pool, key = shared(), state["key"][row].tobytes()
+        if pool.owes(key):
+            continue
+        found = pool.take(key)
         if found is not None:
             _keep(state, row, found)
         state["asked_s"][row] = np.nan

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,10 +28,10 @@ T = np.arange(400.0)
 
 @pytest.fixture
 def pool() -> Iterator[Pool]:
-    made = Pool(deadline_s=LONG, budget_s=600)
+    made = Pool(patient=True)
     pools.share(made)
     yield made
-    pools.share(Pool())
+    pools.share(Pool(patient=True))
 
 
 def filling(n: int = 1) -> np.ndarray:
@@ -108,10 +110,10 @@ def test_only_series_that_may_cross_are_asked_for_the_nearest_first(pool: Pool, 
     assert np.isfinite(state["asked_s"]).all()
 
 
-def restarted(state: State, tmp_path: Path) -> State:
+def restarted(state: State, tmp_path: Path, patient: bool = True) -> State:
     """The state and what it waits for, saved, and taken up by another life with a pool of its own."""
     save_state(tmp_path, "model", state | kept.put(pools.shared(), [state]), {})
-    pools.share(Pool(deadline_s=LONG, budget_s=600))
+    pools.share(Pool(patient=patient))
     found = read_state(tmp_path, "model", {})
     assert not isinstance(found, StateLoss)
     kept.take_up(pools.shared(), found)
@@ -131,9 +133,45 @@ def test_a_restart_between_asking_and_answer_loses_nothing(answered: bool, pool:
     assert pools.shared().counts.asked == (0 if answered else 1)
     found = look(model, back, y, limit, tier.TAKEN_AFTER_S)
     assert found.reason[0] == "pca reaches it"
-    pools.share(Pool(deadline_s=LONG, budget_s=600))
+    pools.share(Pool(patient=True))
     pools.shared().ask(Job(tier.FITTED, *of_the(y)))
     np.testing.assert_array_equal(found.time_s, look(model, state, y, limit, tier.TAKEN_AFTER_S).time_s)
+
+
+def test_a_live_turn_after_a_restart_waits_for_nothing(pool: Pool, tmp_path: Path) -> None:
+    """What was open when the daemon ended is done anew: the turns go on, and use it when it is there."""
+    y, limit = filling(), Limit.uniform(1, 90.0, True)
+    model = Pca(PcaParams(), 60)
+    state = model.initial(1)
+    look(model, state, y, limit)
+    saved = restarted(state, tmp_path, patient=False)
+    live, key = pools.shared(), saved["key"][0].tobytes()
+    first = look(model, saved, y, limit, tier.TAKEN_AFTER_S)
+    assert first.reason[0] != "pca reaches it", "a worker needs far longer to begin than this look"
+    assert saved["asked_s"][0] == NOW, "it may still come"
+    assert live.take(key, LONG) is not None
+    assert look(model, saved, y, limit, tier.TAKEN_AFTER_S + 30).reason[0] == "pca reaches it"
+    assert np.isnan(saved["asked_s"][0])
+
+
+def test_what_hangs_after_a_restart_is_let_go_at_its_deadline(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    y, limit = filling(), Limit.uniform(1, 90.0, True)
+    model = Pca(PcaParams(), 60)
+    state = model.initial(1)
+    monkeypatch.setattr(tier, "FITTED", "tests.models.second_tier.faulty:stuck")
+    look(model, state, y, limit)
+    saved = restarted(state, tmp_path, patient=False)
+    live, begun = pools.shared(), time.monotonic()
+    found = look(model, saved, y, limit, tier.TAKEN_AFTER_S)
+    assert np.isfinite(found.time_s).all(), "the first tier speaks"
+    assert live.owes(saved["key"][0].tobytes())
+    assert saved["asked_s"][0] == NOW, "it may still come"
+    there = SimpleNamespace(monotonic=lambda: begun + 2 * pools.DEADLINE_S)
+    monkeypatch.setattr(pools, "time", there)
+    look(model, saved, y, limit, tier.TAKEN_AFTER_S + 120)
+    assert saved["asked_s"][0] == NOW + tier.TAKEN_AFTER_S + 120, "asked for again"
 
 
 def test_a_job_that_failed_is_not_done_again_after_a_restart(pool: Pool, tmp_path: Path) -> None:
