@@ -63,11 +63,27 @@ def changed(draw: st.DrawFn, content: bytes) -> bytes:
     return content
 
 
-@settings(max_examples=600, deadline=None)
-@given(streams(), st.sampled_from([(0, 60_000, 30), (-(2**20), 1, 50), (1000, 15_000, 90)]), st.integers(0, 400_000), st.data())
+GRIDS = st.sampled_from([(0, 60_000, 30), (-(2**20), 1, 50), (1000, 15_000, 90)])
+
+
+@settings(max_examples=200, deadline=None)
+@given(streams(), GRIDS, st.integers(0, 400_000), st.data())
 def test_kernels_and_the_plain_way_give_the_same_of_every_stream(
     kernels: Any, stream: bytes, grid: tuple[int, int, int], look_back_ms: int, data: st.DataObject
 ) -> None:
+    agree(kernels, stream, grid, look_back_ms, data)
+
+
+@pytest.mark.long
+@settings(max_examples=6000, deadline=None)
+@given(streams(), GRIDS, st.integers(0, 400_000), st.data())
+def test_kernels_and_the_plain_way_give_the_same_of_many_more_streams(
+    kernels: Any, stream: bytes, grid: tuple[int, int, int], look_back_ms: int, data: st.DataObject
+) -> None:
+    agree(kernels, stream, grid, look_back_ms, data)
+
+
+def agree(kernels: Any, stream: bytes, grid: tuple[int, int, int], look_back_ms: int, data: st.DataObject) -> None:
     fast, plain = scanned(kernels, stream), scanned(plain_chunks, stream)
     assert fast[:2] == plain[:2]
     if fast[0] < 0:

@@ -252,7 +252,7 @@ def visible_is_true_from(window: Window, start: int) -> None:
 
 
 @pytest.mark.parametrize("clean", [True, False])
-@pytest.mark.parametrize("bits", [12, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("bits", [6, pytest.param(200, marks=pytest.mark.long)])
 def test_every_flipped_bit_is_noticed_and_what_it_hit_is_read_again(tmp_path: Path, clean: bool, bits: int) -> None:
     whole = tmp_path / "whole"
     window = Window.open(whole, 60, capacity=1)
