@@ -124,7 +124,7 @@ def between(one: Share, other: Share) -> tuple[float, float, float]:
 
 
 def _side(found: list[Outcome], now_s: float) -> Side:
-    record = standing(found, (), now_s)
+    record = standing(found, (), now_s, reach_s=math.inf)  # of the time that was asked for, as the failures are
     failed = [_of(o) for o in found if o.verdict in CAME]
     missed = [_of(o) for o in found if o.verdict == "missed"]
     foretold = distinct(failed)

@@ -131,16 +131,17 @@ class Family:
 
 
 def standing(
-    outcomes: Iterable[Outcome], moves: Sequence[Move], now_s: float, family: Family = Family(), wanted: int = 0
-) -> Standing:
-    """The record of a card at `now_s`; `outcomes` are its current verdicts, in any order.
+    outcomes: Iterable[Outcome], moves: Sequence[Move], now_s: float, family: Family = Family(), wanted: int = 0,
+    reach_s: float = RECORD_S,
+) -> Standing:  # fmt: skip
+    """The record of a card at `now_s`, of the last `reach_s`; `outcomes` are its current verdicts, in any order.
 
     `family` stands in for some of the `wanted` incidents that the card has not. Outcomes of a replay count as far as they lie
     before what was lived.
     """
     last = moves[-1].at_s if moves else -math.inf
     down = max((m.at_s for m in moves if m.kind in ("demoted", "breach")), default=-math.inf)
-    since = max(now_s - RECORD_S, down)
+    since = max(now_s - reach_s, down)
     found = [o for o in not_twice(outcomes) if since < o.settled_s <= now_s and o.verdict != "missed"]
     came, false = _incidents(found)
     recent = _incidents(o for o in found if o.settled_s > max(last, now_s - WEEK_S))[1]

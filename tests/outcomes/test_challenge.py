@@ -82,6 +82,18 @@ def test_only_the_time_in_which_both_were_judged_counts() -> None:
     assert found.since_s == NOW - 20 * HOUR
 
 
+def test_what_is_older_than_a_record_reaches_counts_where_it_was_asked_for() -> None:
+    """Shares, leads and false ones are of one and the same time, however far back that begins."""
+    words, later_s = ["hit", "false"] * 20, 200 * 86400
+    found = compare(record(words), record(["hit", "hit"] * 20, 1000), 0, NOW + later_s)
+    assert found is not None
+    assert (found.champion.precision, found.challenger.precision) == (Share(20, 40), Share(40, 40))
+    assert (found.champion.recall, found.challenger.recall) == (Share(20, 20), Share(40, 40))
+    assert found.champion.record.median_lead_s == 3600.0
+    assert found.champion.record.false_per_week > 0 == found.challenger.record.false_per_week
+    assert found.answer == "better"
+
+
 def test_without_a_verdict_there_is_nothing_to_compare() -> None:
     assert compare(record(["hit"] * 9), [], 0, NOW) is None
     assert compare(record(["hit"] * 9), record(["hit"] * 9), NOW, NOW) is None
