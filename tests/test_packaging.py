@@ -187,6 +187,19 @@ def test_what_authors_wrote_is_tested_where_it_was_installed(installed: Installe
     assert tested == set(map(str, files))
 
 
+def test_the_demo_begins_where_it_was_installed(installed: Installed) -> None:
+    demo = installed.start("demo", "--once", "--speed", "100000", "-o", "json")
+    try:
+        assert demo.stdout is not None
+        line = demo.stdout.readline()
+    finally:
+        demo.kill()
+        _, err = demo.communicate()
+    assert line, err[-2000:]
+    assert json.loads(line)["event"] == "history"
+
+
+@pytest.mark.long
 def test_the_demo_ends_with_a_judged_warning(installed: Installed) -> None:
     done = installed.run("demo", "--once", "--speed", "100000", "-o", "json")
     assert done.returncode == 0, done.stderr[-2000:]
