@@ -25,12 +25,13 @@ from tests.telemetry import kernels
 
 LONGEST = (
     "acceptance/test_response_drill.py", "acceptance/test_fill.py", "acceptance/test_existing_alerts.py",
-    "backtest/test_run.py", "models/test_exhaustion_over_time.py", "faults/test_response_kills.py", "backtest/test_demo.py",
-    "faults/test_kill_sweep.py", "test_packaging.py", "backtest/test_live.py", "backtest/test_contest.py",
-    "sweeps/test_every_command.py", "sweeps/test_every_card.py", "sweeps/test_same_whatever.py",
-    "sweeps/test_runbooks_in_engine.py", "sweeps/test_every_model.py", "acceptance/test_init.py", "web/test_browser.py",
-    "telemetry/test_window_kill.py", "web/test_browser_pages.py", "backtest/test_shares.py", "acceptance/test_plane.py",
-    "responses/test_machine.py", "sweeps/test_every_runbook.py", "web/test_demo.py",
+    "backtest/test_demo.py", "backtest/test_run.py", "sweeps/test_same_whatever.py", "backtest/test_live.py",
+    "test_packaging.py", "web/test_demo.py", "sweeps/test_every_command.py", "faults/test_response_kills.py",
+    "faults/test_kill_sweep.py", "web/test_browser.py", "web/test_browser_pages.py", "backtest/test_contest.py",
+    "models/test_exhaustion_over_time.py", "backtest/test_shares.py", "backtest/test_command.py", "cli/test_backtest.py",
+    "backtest/test_observe.py", "sweeps/test_runbooks_in_engine.py", "sweeps/test_every_card.py", "sweeps/test_every_model.py",
+    "acceptance/test_init.py", "telemetry/test_window_kill.py", "acceptance/test_plane.py", "responses/test_machine.py",
+    "sweeps/test_every_runbook.py", "models/second_tier/test_tier.py", "pipeline/test_gone.py",
 )  # fmt: skip
 """Files that take longest beside others, longest first: the first three wait for minutes while a disk fills."""
 TESTS = Path(__file__).parent
