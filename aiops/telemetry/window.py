@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from aiops.core.errors import SourceError, StoreError
 from aiops.core.labels import Labels, key
 from aiops.core.records import Floats, History, Ints, Resolution
-from aiops.telemetry import window_file
+from aiops.telemetry import anchor, window_file
 from aiops.telemetry.buckets import join, last_of_each
 from aiops.telemetry.ring import Ring
 from aiops.telemetry.window_base import LONG_COUNT, LONG_STEP_S, Progress, WindowBase
@@ -139,12 +139,41 @@ class Window(WindowBase):
         Newer columns advance the window for all rows; columns not older than the finest ring are replaced.
         """
         rows, values = last_of_each(rows, values)
-        half = max(1, self._fine.size // 2)
-        for start in range(0, len(time_s), half):
-            self._put(rows, time_s[start : start + half], values[:, start : start + half])
+        at, half = 0, max(1, self._fine.size // 2)
+        while at < len(time_s):
+            part = slice(at, at + half)
+            self._begin(rows, time_s[part], values[:, part])
+            part = slice(at, at + self._anchored(rows, time_s[part], values[:, part]))
+            self._put(rows, time_s[part], values[:, part])
+            at = min(part.stop, len(time_s))
+
+    def _anchored(self, rows: Ints, time_s: Ints, values: Floats) -> int:
+        """How many of these columns can be put as rows are held now; offsets that the first of them asks for are moved first."""
+        old = int((time_s <= self.end_s).sum())
+        some = np.flatnonzero(anchor.lost(values[:, old:], self.offset[rows]).any(axis=1))
+        if not len(some):
+            return len(time_s)
+        at, fresh = 0, values[some, old:]
+        while not old + at:  # twice at most: who has moved asks for nothing in that column
+            mine = rows[some]
+            held = self._fine.take(0, mine, self.end_s // self.step_s, self._fine.size)
+            at, wants = anchor.asked_for(fresh, self.offset[mine], held)
+            if not old + at:
+                self._move(mine[wants], fresh[wants, 0])
+        return old + at
+
+    def _move(self, rows: Ints, offset: Floats) -> None:
+        """Hold rows relative to other offsets. A kill in between leaves them empty, and never read by the wrong offset."""
+        held = [anchor.moved(ring, rows, self.offset[rows], offset) for ring in self._rings]
+        for ring in self._rings:
+            ring.empty_rows(rows)
+        self.offset[rows] = offset
+        self.save()
+        for ring, data in zip(self._rings, held, strict=True):
+            for part in range(ring.parts):
+                ring.put(part, rows, np.arange(ring.size), data[:, part])
 
     def _put(self, rows: Ints, time_s: Ints, values: Floats) -> None:
-        self._begin(rows, time_s, values)
         old_end = self.end_s
         if int(time_s[-1]) > self.end_s:
             self._advance(int(time_s[-1]))
