@@ -183,10 +183,12 @@ def judged(warnings: Sequence[EarlyWarning], failures: Sequence[Failure], ground
     outcomes: dict[str, Outcome] = {}
     missed: list[Outcome] = []
     rows = _rows_of(ground)
+    lost = {w.id: _lost_s(w, ground, rows[key(w.entity)]) for w in warnings}
     for failure in sorted(failures, key=lambda one: (one.at_s, key(one.entity))):
         here = by_entity.get(key(failure.entity), []) if failure.truth == "crossing" else _about(warnings, failure)
         pending = [w for w in here if w.id not in outcomes and w.opened_s <= failure.at_s and not law.due(w, failure.at_s)]
         pending = [w for w in pending if _limit_changed(w, ground, rows[key(w.entity)], failure.at_s) is None]
+        pending = [w for w in pending if lost[w.id] is None or lost[w.id] >= failure.at_s]
         standing = any(law.stands_at(w, failure.at_s) for w in here)
         for one in law.on_failure(failure, pending, failure.at_s, (), standing):
             if one.warning_id:
@@ -195,7 +197,7 @@ def judged(warnings: Sequence[EarlyWarning], failures: Sequence[Failure], ground
                 missed.append(one)
     for warning in warnings:
         if warning.id not in outcomes:
-            found = _by_time(warning, ground, rows[key(warning.entity)])
+            found = _by_time(warning, ground, rows[key(warning.entity)], lost[warning.id])
             if found is not None:
                 outcomes[warning.id] = found
     return [*outcomes.values(), *missed]
@@ -211,8 +213,10 @@ def _about(warnings: Sequence[EarlyWarning], failure: Failure) -> list[EarlyWarn
     return [w for w in warnings if has_all({**w.labels, **w.entity}, failure.entity)]
 
 
-def _by_time(warning: EarlyWarning, ground: Ground, rows: Any) -> Outcome | None:
+def _by_time(warning: EarlyWarning, ground: Ground, rows: Any, lost_s: int | None) -> Outcome | None:
     """What time says of a warning, at the first turn at which it may; None while it may still come true."""
+    if lost_s is not None:
+        return law.at_deadline(warning, lost_s, Evidence(gone=True))
     deadline = law.deadline_s(warning)
     deadline = law.until_s(warning) if deadline is None else deadline
     changed = _limit_changed(warning, ground, rows, min(deadline, ground.end_s))
@@ -229,10 +233,30 @@ def _by_time(warning: EarlyWarning, ground: Ground, rows: Any) -> Outcome | None
         spans.append((max(warning.opened_s, int(told.earliest_s) - ground.step_s), min(end, int(told.latest_s))))
     shares = [_present(ground, rows, a, b) for a, b in spans if b > a]
     coverage = float(np.max(np.min(shares, axis=0))) if shares else 1.0
-    silent = max(GONE_STEPS * ground.step_s, GONE_S) // ground.step_s
-    column = ground.column(end)
-    gone = not bool(ground.here(rows, column - silent, len(ground.time_s)).any())
+    gone = not bool(ground.here(rows, ground.column(end) - _silent(ground), len(ground.time_s)).any())
     return law.at_deadline(warning, now, Evidence(coverage, gone))
+
+
+def _silent(ground: Ground) -> int:
+    """After so many columns without a sample a series is gone."""
+    return max(GONE_STEPS * ground.step_s, GONE_S) // ground.step_s
+
+
+def _lost_s(warning: EarlyWarning, ground: Ground, rows: Any) -> int | None:
+    """The first turn, before time alone may judge it, at which its series were gone and had said nothing since every time that
+    was told had passed; None without one."""
+    over, count, silent = law.told_over_s(warning), len(ground.time_s), _silent(ground)
+    if over is None or over >= ground.end_s:
+        return None
+    there = np.flatnonzero(ground.here(rows, 0, count).any(axis=0))
+    since = int(np.searchsorted(there, ground.column(over)))  # the first sample since then
+    last = int(there[since - 1]) if since else -1
+    at = max(ground.column(np.floor(over) + 1), last + silent + 1)
+    if at >= (there[since] if since < len(there) else count) or law.due(warning, int(ground.time_s[at])):
+        return None
+    withdrawn = law.withdrawn_s(warning)
+    seen = withdrawn is not None and last >= ground.column(withdrawn) - silent
+    return None if seen else int(ground.time_s[at])
 
 
 def _limit_changed(warning: EarlyWarning, ground: Ground, rows: Any, until_s: float) -> int | None:

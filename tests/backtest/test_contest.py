@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,16 @@ def test_a_gap_over_the_deadline_makes_it_unjudgeable() -> None:
     on = ground(values)
     found = {o.entity["e"]: o.verdict for o in judged(warnings_of("zscore", on, []), [], on)}
     assert found == {"0": "unjudgeable", "1": "false"}
+
+
+@pytest.mark.parametrize(("back", "found"), [(700, {"unjudgeable": 1}), (425, {"hit": 1})], ids=["gone", "a gap"])
+def test_what_was_gone_when_every_told_time_had_passed_is_settled_before_it_comes_back(back: int, found: dict[str, int]) -> None:
+    (told,) = warnings_of("predict_linear[1h]", rising(), failed(rising(), 420))
+    values = rising().values.copy()
+    values[0, 380:back] = np.nan
+    on = ground(values, horizon_s=7200.0)
+    still_open = replace(told, state="open", closed_s=None, closed_why="", horizon_s=86400.0)
+    assert Counter(o.verdict for o in judged([still_open], failed(on, back), on)) == found
 
 
 def test_another_limit_in_between_makes_it_unjudgeable() -> None:
