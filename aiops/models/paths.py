@@ -38,7 +38,7 @@ NEW = 0.6
 """In a window of up to a day this share of the rise must be new: not made at the same time yesterday as well."""
 
 RISES = "steadily nearer to the limit"
-EDGES = "both edges of a sawtooth nearer to the limit"
+EDGES = "floor and ceiling steadily nearer to the limit"
 FROM_DAY_TO_DAY, FROM_WEEK_TO_WEEK = "nearer to the limit from day to day", "nearer to the limit from week to week"
 UNDER_RHYTHM = "steadily nearer to the limit under its daily rhythm"
 TWO_WEEKS = "each week as much nearer to the limit as the one before"
