@@ -19,6 +19,7 @@ from sqlalchemy.util import LRUCache
 from aiops.config import yaml_file
 from aiops.core import compiled
 from aiops.daemon import heap
+from aiops.models.second_tier import pool as pools
 from aiops.store import engine
 from aiops.store.tables import SCHEMA_VERSION
 from tests.telemetry import kernels
@@ -129,3 +130,11 @@ def logging_as_it_was() -> Iterator[None]:
     before = structlog.get_config()
     yield
     structlog.configure(**before)
+
+
+@pytest.fixture(autouse=True)
+def slow_fits_are_waited_for() -> Iterator[None]:
+    """A daemon in the process of the tests shares a pool that waits for nobody; what later tests replay must not meet it."""
+    yield
+    if pools._shared and not pools._shared[0].patient:
+        pools.share(pools.Pool(patient=True))

@@ -1,4 +1,4 @@
-"""Every model of the catalogue has a page for people: what it computes, when to use it, what it cannot see, what it costs."""
+"""Every model of the catalogue has a page for people: when to use it, what it cannot see, what it costs, what it computes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aiops.plugins import BUILT_IN
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAMES = sorted(BUILT_IN["detectors"] | BUILT_IN["forecasters"])
-PARTS = ["Formula", "When to use", "What it cannot see", "Cost"]
+PARTS = ["When to use", "What it cannot see", "Cost", "Formula"]
 each = pytest.mark.parametrize("name", NAMES)
 
 
