@@ -144,7 +144,7 @@ def test_a_source_that_was_away_leaves_rows_as_they_stood(store: Store) -> None:
     made.error = SourceError("made", "unreachable", "refused")
     turn(watch, FIRST + 2 * HOUR_S, rooms_of(store))
     made.error = None
-    watch.feeds[0].rest._pause_s = 0.0
+    watch.feeds[0].rest._rests_until = 0.0  # whatever time has passed
     assert go(watch, store, 1, gap[1]) == set()
     after = stands(watch, "silent_s", "longest_s")
     assert after["silent_s"] == [0.0, 0.0]
