@@ -188,7 +188,7 @@ def judged(warnings: Sequence[EarlyWarning], failures: Sequence[Failure], ground
         here = by_entity.get(key(failure.entity), []) if failure.truth == "crossing" else _about(warnings, failure)
         pending = [w for w in here if w.id not in outcomes and w.opened_s <= failure.at_s and not law.due(w, failure.at_s)]
         pending = [w for w in pending if _limit_changed(w, ground, rows[key(w.entity)], failure.at_s) is None]
-        pending = [w for w in pending if lost[w.id] is None or lost[w.id] >= failure.at_s]
+        pending = [w for w in pending if (gone := lost[w.id]) is None or gone >= failure.at_s]
         standing = any(law.stands_at(w, failure.at_s) for w in here)
         for one in law.on_failure(failure, pending, failure.at_s, (), standing):
             if one.warning_id:
