@@ -21,8 +21,13 @@ SMALL, KNOWN = 1e-3, 12
 
 def lost(values: Floats, offset: Floats) -> Bools:
     """(k, t) which samples would be lost beside `offset` (k,); zero, and a gap, never are."""
+    return np.asarray(_rounded(values, offset[:, None]) & (values != 0))
+
+
+def _rounded(values: Floats, offset: Floats) -> Bools:
+    """Which values are rounded away beside their offset, whatever they were; a gap is not."""
     with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray((np.abs(values) < FAR * np.abs(offset)[:, None]) & (values != 0))
+        return np.asarray(np.abs(values) < FAR * np.abs(offset))
 
 
 def asked_for(values: Floats, offset: Floats, held: NDArray[np.float32]) -> tuple[int, Bools]:
@@ -45,8 +50,8 @@ def asked_for(values: Floats, offset: Floats, held: NDArray[np.float32]) -> tupl
 def moved(ring: Ring, rows: Ints, old: Floats, new: Floats) -> NDArray[np.float32]:
     """(k, parts, size) what a ring holds of some rows, relative to `new` offsets (k,), not `old` ones; what was lost is a gap."""
     values = ring.data[rows] + old[:, None, None]
+    gone = _rounded(values, old[:, None, None]).any(axis=1, keepdims=True)  # of a bucket all, where any part of it is
     with np.errstate(invalid="ignore", over="ignore"):
-        lost = (np.abs(values) < FAR * np.abs(old)[:, None, None]).any(axis=1, keepdims=True)
-        out = np.where(lost, np.nan, values - new[:, None, None]).astype(np.float32)
+        out = np.where(gone, np.nan, values - new[:, None, None]).astype(np.float32)
     out[~np.isfinite(out)] = np.nan
     return out
